@@ -1,0 +1,54 @@
+"""What a rule reports: a finding, with the fixes that would cure it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+
+class Applicability(str, Enum):
+    """Whether a fix may be applied without a person reading it."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of source text: lines from 1, columns from 0, in characters."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Replace the text of `span` by `text`; an empty span inserts."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """One way to cure a finding. Its edits belong together: all or none."""
+
+    title: str
+    applicability: Applicability
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One place where a rule speaks. The first fix is the one that `--fix` applies."""
+
+    code: str
+    message: str
+    path: Path
+    span: Span
+    function: str = ""
+    """Qualified name inside the module, `Class.method`; empty at module level."""
+    fixes: tuple[Fix, ...] = ()

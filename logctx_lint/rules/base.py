@@ -1,0 +1,49 @@
+"""What every rule is: a documented module with metadata, a screen and a libcst visitor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import libcst as cst
+
+if TYPE_CHECKING:
+    from logctx_lint.rules.context import RuleContext
+    from logctx_lint.screen import Unit
+
+
+class Applies(str, Enum):
+    """Where a rule is on (spec: "What is on")."""
+
+    ALWAYS = "always"
+    THREAD_LOCAL = "thread-local storage"
+    CONTEXTVAR = "contextvar storage"
+    TWISTED = "Twisted code"
+
+
+class RuleVisitor(cst.CSTVisitor):
+    """Decides. Gets every node of one unit of code; reports through its context."""
+
+    def __init__(self, context: RuleContext) -> None:
+        super().__init__()
+        self.context = context
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. Its module's docstring is its documentation (see `logctx_lint.rules.docs`)."""
+
+    code: str
+    name: str
+    fixes: str
+    """Fixes and their safety in a few words, for the table of rules."""
+    visitor: type[RuleVisitor]
+    screen: Callable[[Unit], bool]
+    """Cheap and may over-approximate: could `visitor` find anything in this unit?"""
+    module: str
+    applies: Applies = Applies.ALWAYS
+    opt_in: bool = False
+    role_to_use: str = ""
+    """The runtime function that does it right."""

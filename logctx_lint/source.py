@@ -1,0 +1,75 @@
+"""The text of one file, as Python reads it and as an edit must leave it."""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import io
+import re
+import tokenize
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+# Python ends a line at these and at nothing else; str.splitlines() knows many more.
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
+
+
+class Unreadable(Exception):
+    """The file cannot be analysed; the message says why, `line` where (or 1)."""
+
+    def __init__(self, reason: str, line: int = 1) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+def split_lines(text: str) -> list[str]:
+    """Split `text` where Python's tokenizer does, keeping the line endings."""
+    lines = _LINE.findall(text)
+    return lines[:-1] if len(lines) > 1 and not lines[-1] else lines
+
+
+@dataclass(frozen=True)
+class Source:
+    """One decoded file. `text` has no byte order mark and keeps its line endings."""
+
+    path: Path
+    text: str
+    encoding: str = "utf-8"
+    bom: bool = False
+
+    @classmethod
+    def decode(cls, path: Path, data: bytes) -> Source:
+        """Decode `data` as Python would; raises Unreadable if Python could not."""
+        bom = data.startswith(codecs.BOM_UTF8)
+        try:
+            encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+            text = data.decode("utf-8-sig" if bom else encoding)
+        except (SyntaxError, UnicodeError, LookupError) as error:
+            raise Unreadable(f"cannot be decoded: {error}") from error
+        return cls(path, text, "utf-8" if bom else encoding, bom)
+
+    @classmethod
+    def read(cls, path: Path) -> Source:
+        """Read and decode a file; raises Unreadable."""
+        try:
+            return cls.decode(path, path.read_bytes())
+        except OSError as error:
+            raise Unreadable(f"cannot be read: {error.strerror}") from error
+
+    def encode(self, text: str) -> bytes:
+        """The bytes of `text` in this file's encoding, with its byte order mark."""
+        return (codecs.BOM_UTF8 if self.bom else b"") + text.encode(self.encoding)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return split_lines(self.text)
+
+    def parse(self) -> ast.Module:
+        """The syntax tree; raises Unreadable when this Python cannot parse the text."""
+        try:
+            return ast.parse(self.text)
+        except SyntaxError as error:
+            raise Unreadable(f"cannot be parsed: {error.msg}", error.lineno or 1) from error
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise Unreadable(f"cannot be parsed: {error}") from error
