@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from pathlib import Path
+from typing import cast
 
+from logctx_lint import setting_kinds
+from logctx_lint.setting_kinds import Kind
 from logctx_lint.vocabulary import Role
 
 
@@ -30,29 +33,115 @@ class Framework(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Description:
+    """What a person is told of a setting, and how its value is written."""
+
+    text: str
+    kind: Kind
+    example: str
+    """The value as it stands in pyproject.toml."""
+    in_flake8: bool = True
+    """False where flake8 has an option of its own for it."""
+
+
+def _about(
+    text: str, kind: Kind, example: str, *, in_flake8: bool = True
+) -> dict[str, Description]:
+    return {"described": Description(text, kind, example, in_flake8)}
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings after flags, ini file and pyproject.toml were merged.
 
-    A new setting is a field here; `metadata` holds what docs/settings.md says of it.
+    A new setting is a field here and nothing else: files, flags, flake8's options and
+    docs/settings.md all follow from its description.
     """
 
     root: Path = field(default_factory=Path.cwd)
     """The folder that holds the settings file, or the current one."""
-    storage: Storage | None = None
-    """None: detected from the project's own imports."""
-    framework: Framework | None = None
-    """None: detected from the project's own imports."""
-    source_roots: tuple[str, ...] = ()
-    """Folders, relative to `root`, that absolute imports start from besides those detected."""
-    vocabulary: Mapping[Role, tuple[str, ...]] = field(default_factory=dict)
-    """The project's own names for roles, globs allowed; added to the built-in ones."""
-    enable: tuple[str, ...] = ()
-    """Opt-in rules that are switched on."""
-    select: tuple[str, ...] = ()
-    """Code prefixes to report; empty: all. (flake8's own --select decides there.)"""
-    ignore: tuple[str, ...] = ()
-    """Code prefixes not to report."""
-    per_file_ignores: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Path glob to code prefixes."""
-    exclude: tuple[str, ...] = ()
-    """Path globs that `check` leaves out when it walks a folder."""
+    storage: Storage | None = field(
+        default=None,
+        metadata=_about(
+            "How the project keeps its log context; detected from its own imports when unset.",
+            setting_kinds.choice(Storage),
+            '"thread-local"',
+        ),
+    )
+    framework: Framework | None = field(
+        default=None,
+        metadata=_about(
+            "Whose cancellation the code lives with; detected from its own imports when unset.",
+            setting_kinds.choice(Framework),
+            '"asyncio"',
+        ),
+    )
+    source_roots: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Folders, relative to the settings file, that absolute imports start from, besides"
+            " those detected.",
+            setting_kinds.STRINGS,
+            '["services/api/src"]',
+        ),
+    )
+    vocabulary: Mapping[Role, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata=_about(
+            "The project's own names for roles, as qualified names, globs allowed; added to the"
+            " built-in ones.",
+            setting_kinds.table("ROLE:NAMES", setting_kinds.STRINGS, keys=Role),
+            '{ background-starter = ["myproject.background.start"] }',
+        ),
+    )
+    enable: tuple[str, ...] = field(
+        default=(),
+        metadata=_about("Opt-in rules to switch on.", setting_kinds.CODES, '["LCX206"]'),
+    )
+    select: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Codes, or beginnings of codes, to report; all when unset. LCX000, for a file that"
+            " cannot be analysed, is left out by `ignore` only.",
+            setting_kinds.CODES,
+            '["LCX1", "LCX301"]',
+            in_flake8=False,
+        ),
+    )
+    ignore: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Codes, or beginnings of codes, not to report; against `select` the longer one wins.",
+            setting_kinds.CODES,
+            '["LCX303"]',
+            in_flake8=False,
+        ),
+    )
+    per_file_ignores: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata=_about(
+            "Path globs and the codes that are not reported there; the longest glob that matches"
+            " decides.",
+            setting_kinds.table("GLOB:CODES", setting_kinds.CODES),
+            '{ "tests/*" = ["LCX201"] }',
+            in_flake8=False,
+        ),
+    )
+    exclude: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Path globs that are left out when a folder is searched.",
+            setting_kinds.STRINGS,
+            '["migrations", "vendor/*"]',
+            in_flake8=False,
+        ),
+    )
+
+
+def described() -> dict[str, Description]:
+    """The settings a user can choose: field name to description, in order."""
+    return {
+        each.name: cast(Description, each.metadata["described"])
+        for each in fields(Settings)
+        if "described" in each.metadata
+    }

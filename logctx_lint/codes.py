@@ -1,0 +1,32 @@
+"""Every code with its name, without importing a rule.
+
+Settings and options are checked against this table in runs that need no rule at all, where
+importing libcst would cost more than the rest of the run. A test holds it against the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+NOT_ANALYSED = "LCX000"
+
+CODES: Mapping[str, str] = {
+    NOT_ANALYSED: "not-analysed",
+    "LCX101": "unawaited-awaitable",
+    "LCX201": "fire-and-forget",
+    "LCX301": "swallowed-cancellation",
+    "LCX302": "wrapped-first-error",
+    "LCX303": "shared-cancellable",
+}
+
+_DOCUMENTATION = "https://logctx-lint.readthedocs.io/en/latest/rules.html"
+
+
+def url(code: str) -> str:
+    """The address of a code's section in the published documentation."""
+    return f"{_DOCUMENTATION}#{code.lower()}"
+
+
+def is_prefix(text: str) -> bool:
+    """Does `text` select at least one code, as `LCX`, `LCX3` and `LCX301` do?"""
+    return bool(text) and any(code.startswith(text) for code in CODES)

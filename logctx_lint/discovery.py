@@ -1,0 +1,53 @@
+"""Which files a run looks at."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from flake8.utils import matches_filename, normalize_path
+
+_LOG = logging.getLogger(__name__)
+_JUNK = frozenset({"__pycache__", "build", "dist", "node_modules", "site-packages"})
+
+
+def python_files(paths: Sequence[Path], exclude: Sequence[str], root: Path) -> Iterator[Path]:
+    """The files named by `paths`, and the `*.py` files in the folders among them, sorted.
+
+    Hidden folders, virtual environments, build folders and what the globs `exclude` (relative to
+    `root`) match are left out of folders; what is named outright is always in. Every file comes
+    once. Raises FileNotFoundError for a path that is not there.
+    """
+    patterns = [normalize_path(glob, str(root)) for glob in exclude]
+    seen: set[Path] = set()
+    for path in paths:
+        if not path.exists():
+            raise FileNotFoundError(path)
+        for found in _walk(path, patterns) if path.is_dir() else [path]:
+            if found not in seen:
+                seen.add(found)
+                yield found
+
+
+def _walk(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        here = Path(parent)
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".")
+            and name not in _JUNK
+            and not (here / name / "pyvenv.cfg").exists()
+            and not _excluded(here / name, patterns)
+        )
+        for name in sorted(files):
+            path = here / name
+            # A dangling link, a socket or the like is nobody's source.
+            if name.endswith(".py") and path.is_file() and not _excluded(path, patterns):
+                yield path
+
+
+def _excluded(path: Path, patterns: Sequence[str]) -> bool:
+    return matches_filename(str(path), patterns, '"%(path)s" is %(whether)sexcluded', _LOG)

@@ -1,0 +1,60 @@
+"""One file from its bytes to the findings that are reported: what `check` and fixing ask."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection
+from pathlib import Path
+from typing import Protocol
+
+from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.findings import Finding, Span
+from logctx_lint.settings import Settings
+from logctx_lint.source import Source
+from logctx_lint.suppress import Selection, without_noqa
+
+
+class Checker(Protocol):
+    """What this module needs of the engine."""
+
+    def check(
+        self, source: Source, codes: Collection[str], tree: ast.Module | None = None
+    ) -> list[Finding]: ...
+
+
+class Linter:
+    """The engine with a run's settings around it: selection, suppression, no exceptions."""
+
+    def __init__(self, engine: Checker, settings: Settings, codes: Collection[str]) -> None:
+        """`codes` are those that the run may report; settings may leave out some of them."""
+        self._engine = engine
+        self._selection = Selection(settings)
+        self._codes = frozenset(codes) | {NOT_ANALYSED}
+
+    def check(self, source: Source) -> list[Finding]:
+        """The findings to report in one file, sorted by position."""
+        codes = self._selection.codes(source.path, self._codes)
+        findings = checked(self._engine, source, codes)
+        return without_noqa(source, [each for each in findings if each.code in codes])
+
+    def unreadable(self, path: Path, reason: str, line: int = 1) -> list[Finding]:
+        """What to report for a file that could not even be decoded."""
+        if not self._selection.codes(path, {NOT_ANALYSED}):
+            return []
+        return [not_analysed(path, reason, line)]
+
+
+def checked(
+    engine: Checker, source: Source, codes: Collection[str], tree: ast.Module | None = None
+) -> list[Finding]:
+    """All findings in one file. An exception becomes LCX000, so that a run always goes on."""
+    try:
+        return engine.check(source, codes, tree)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        return [not_analysed(source.path, f"an error inside logctx-lint: {reason}")]
+
+
+def not_analysed(path: Path, reason: str, line: int = 1) -> Finding:
+    """LCX000: says why a file, or a part of one, was left out."""
+    return Finding(NOT_ANALYSED, f"not analysed: {reason}", path, Span(line, 0, line, 0))
