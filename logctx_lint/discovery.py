@@ -10,7 +10,8 @@ from pathlib import Path
 from flake8.utils import matches_filename, normalize_path
 
 _LOG = logging.getLogger(__name__)
-_JUNK = frozenset({"__pycache__", "build", "dist", "node_modules", "site-packages"})
+_JUNK = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages"})
+_BUILT = frozenset({"build", "dist"})
 
 
 def python_files(paths: Sequence[Path], exclude: Sequence[str], root: Path) -> Iterator[Path]:
@@ -37,16 +38,23 @@ def _walk(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".")
-            and name not in _JUNK
-            and not (here / name / "pyvenv.cfg").exists()
-            and not _excluded(here / name, patterns)
+            if not _is_junk(here / name) and not _excluded(here / name, patterns)
         )
         for name in sorted(files):
             path = here / name
             # A dangling link, a socket or the like is nobody's source.
             if name.endswith(".py") and path.is_file() and not _excluded(path, patterns):
                 yield path
+
+
+def _is_junk(folder: Path) -> bool:
+    return (
+        folder.name.startswith(".")
+        or folder.name in _JUNK
+        or (folder / "pyvenv.cfg").exists()
+        # Packages have these names, too.
+        or (folder.name in _BUILT and not (folder / "__init__.py").exists())
+    )
 
 
 def _excluded(path: Path, patterns: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,8 @@ from logctx_lint.findings import Finding, Span
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 from logctx_lint.suppress import Selection, without_noqa
+
+_LOG = logging.getLogger(__name__)
 
 
 class Checker(Protocol):
@@ -51,6 +54,7 @@ def checked(
     try:
         return engine.check(source, codes, tree)
     except Exception as error:
+        _LOG.info("%s: the engine failed", source.path, exc_info=True)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return [not_analysed(source.path, f"an error inside logctx-lint: {reason}")]
 

@@ -1,0 +1,38 @@
+"""The command line. Exit codes: 0 clean, 1 findings, 2 usage or internal error."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+
+from logctx_lint.cli.parser import UsageError, build
+from logctx_lint.settings import SettingsError
+
+_FAILED = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (argparse itself exits for --help and bad flags)."""
+    # What the linted code may not print: parsing it warns of invalid escapes and the like.
+    warnings.simplefilter("ignore", SyntaxWarning)
+    for stream in (sys.stdout, sys.stderr):
+        # A name or a source line that the terminal cannot show must not end the run.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    args = build().parse_args(argv)
+    try:
+        code: int = args.run(args)
+        return code
+    except (UsageError, SettingsError) as error:
+        print(f"logctx-lint: error: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        # The reader has gone, as `| head` does. Closing here keeps the interpreter from
+        # complaining about it at exit.
+        sys.stderr.close()
+    except Exception as error:
+        if getattr(args, "verbose", 0):
+            traceback.print_exc()
+        print(f"logctx-lint: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+    return _FAILED

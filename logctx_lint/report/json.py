@@ -1,0 +1,46 @@
+"""For programs: a list of objects, lines and columns from 1, columns in characters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+from logctx_lint.codes import CODES, url
+from logctx_lint.findings import Finding, Fix, Span
+from logctx_lint.report import Report
+
+
+def write(report: Report, out: TextIO) -> None:
+    json.dump([as_object(each) for each in report.findings], out, indent=2)
+    out.write("\n")
+
+
+def as_object(finding: Finding) -> dict[str, Any]:
+    """A finding in the shape that docs and consumers rely on."""
+    return {
+        "code": finding.code,
+        "name": CODES[finding.code],
+        "message": finding.message,
+        "filename": str(finding.path),
+        **_place(finding.span),
+        "function": finding.function,
+        "url": url(finding.code),
+        "fixes": [_fix(each) for each in finding.fixes],
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "title": fix.title,
+        "applicability": fix.applicability.value,
+        "edits": [{**_place(edit.span), "text": edit.text} for edit in fix.edits],
+    }
+
+
+def _place(span: Span) -> dict[str, int]:
+    return {
+        "line": span.line,
+        "column": span.column + 1,
+        "end_line": span.end_line,
+        "end_column": span.end_column + 1,
+    }
