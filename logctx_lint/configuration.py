@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import configparser
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flake8.exceptions import ExecutionError
-from flake8.options.config import load_config
+from flake8.options.config import (
+    _find_config_file,  # type: ignore[attr-defined]  # not in the stubs
+    load_config,
+)
 
 from logctx_lint.setting_kinds import did_you_mean
 from logctx_lint.settings import Settings, SettingsError, described
@@ -111,9 +115,11 @@ def _from_ini(
     ini_file: str | None, more_files: Sequence[str], *, isolated: bool
 ) -> dict[str, object]:
     try:
+        if ini_file is None and not isolated:
+            ini_file = _find_config_file(str(Path.cwd()))
         ini, _ = load_config(ini_file, list(more_files), isolated=isolated)
-    except ExecutionError as error:
-        raise SettingsError(str(error)) from error
+    except (ExecutionError, configparser.Error) as error:
+        raise SettingsError(" ".join(str(error).split())) from error
     if not ini.has_section("flake8"):
         return {}
     # flake8 takes both `lcx-framework` and `lcx_framework`, so we do.
@@ -122,7 +128,9 @@ def _from_ini(
         for key, text in ini.items("flake8")
         if key.replace("_", "-").startswith(_INI_PREFIX)
     }
-    return dict(_converted(texts, lambda key: f"[flake8] {_INI_PREFIX}{key}"))
+    files = [_shown(Path(name)) for name in (ini_file, *more_files) if name]
+    place = f"{', '.join(files)}: [flake8] {_INI_PREFIX}"
+    return dict(_converted(texts, lambda key: f"{place}{key}"))
 
 
 def _from_flags(flags: argparse.Namespace | None, prefix: str) -> dict[str, object]:

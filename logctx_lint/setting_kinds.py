@@ -101,12 +101,12 @@ def table(metavar: str, items: Kind, keys: type[Enum] | None = None) -> Kind:
     def convert(value: object) -> object:
         if not isinstance(value, dict):
             raise ValueError(f"expected a table of lists, not {value!r}")
-        converted = {}
-        for key, entry in value.items():
-            try:
-                converted[name(key)] = items.convert(entry)
-            except ValueError as error:
-                raise ValueError(f"{key}: {error}") from error
-        return converted
+        return {name(key): listed(key, entry) for key, entry in value.items()}
+
+    def listed(key: str, entry: object) -> object:
+        try:
+            return items.convert(entry)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
 
     return Kind(metavar, convert, _read_table)

@@ -1,0 +1,181 @@
+"""Settings from pyproject.toml, ini files and flags."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from logctx_lint import configuration
+from logctx_lint.settings import Framework, Settings, SettingsError, Storage, described
+from logctx_lint.vocabulary import Role
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def flags(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    configuration.add_flags(parser.add_argument)
+    return parser.parse_args(arguments)
+
+
+def pyproject(folder: Path, text: str) -> None:
+    folder.joinpath("pyproject.toml").write_text(f"[tool.logctx-lint]\n{text}\n")
+
+
+def error_of(folder: Path, *arguments: str) -> str:
+    with pytest.raises(SettingsError) as caught:
+        configuration.load(folder, flags(*arguments))
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+def test_without_any_file_settings_are_the_defaults(folder: Path) -> None:
+    assert configuration.load(folder) == Settings(root=folder)
+
+
+def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
+    examples = {name.replace("_", "-"): each.example for name, each in described().items()}
+    # No opt-in rule exists that an example could name and that stays true as rules are added.
+    examples["enable"] = '["LCX301"]'
+    pyproject(folder, "\n".join(f"{key} = {value}" for key, value in examples.items()))
+    assert configuration.load(folder) == Settings(
+        root=folder,
+        storage=Storage.THREAD_LOCAL,
+        framework=Framework.ASYNCIO,
+        source_roots=("services/api/src",),
+        vocabulary={Role.BACKGROUND_STARTER: ("myproject.background.start",)},
+        enable=("LCX301",),
+        select=("LCX1", "LCX301"),
+        ignore=("LCX303",),
+        per_file_ignores={"tests/*": ("LCX201",)},
+        exclude=("migrations", "vendor/*"),
+    )
+
+
+def test_the_nearest_pyproject_upwards_with_a_table_is_the_root(folder: Path) -> None:
+    pyproject(folder, 'framework = "asyncio"')
+    inner = folder / "service" / "src"
+    inner.mkdir(parents=True)
+    folder.joinpath("service", "pyproject.toml").write_text("[project]\nname = 'x'\n")
+    settings = configuration.load(inner)
+    assert (settings.root, settings.framework) == (folder, Framework.ASYNCIO)
+
+
+@pytest.mark.parametrize("name", ["setup.cfg", "tox.ini", ".flake8"])
+@pytest.mark.parametrize("key", ["lcx-framework", "lcx_framework"])
+def test_an_ini_file_beats_pyproject(folder: Path, name: str, key: str) -> None:
+    pyproject(folder, 'framework = "asyncio"\nstorage = "contextvar"')
+    folder.joinpath(name).write_text(f"[flake8]\nmax-line-length = 100\n{key} = both\n")
+    settings = configuration.load(folder)
+    assert (settings.framework, settings.storage) == (Framework.BOTH, Storage.CONTEXTVAR)
+
+
+def test_a_flag_beats_the_ini_file(folder: Path) -> None:
+    folder.joinpath("setup.cfg").write_text("[flake8]\nlcx-framework = both\n")
+    settings = configuration.load(folder, flags("--framework", "twisted"))
+    assert settings.framework is Framework.TWISTED
+
+
+def test_of_a_choice_given_twice_the_last_counts(folder: Path) -> None:
+    given = flags("--framework=twisted", "--framework=asyncio")
+    assert configuration.load(folder, given).framework is Framework.ASYNCIO
+
+
+def test_a_list_given_twice_adds_up(folder: Path) -> None:
+    given = flags("--ignore=LCX101,LCX201", "--ignore=LCX3")
+    assert configuration.load(folder, given).ignore == ("LCX101", "LCX201", "LCX3")
+
+
+def test_a_table_in_an_ini_file_has_one_line_for_each_key(folder: Path) -> None:
+    folder.joinpath("setup.cfg").write_text(
+        "[flake8]\nlcx-vocabulary =\n    gatherer: a.gather, a.all\n    droppable: a.stop\n"
+    )
+    assert configuration.load(folder).vocabulary == {
+        Role.GATHERER: ("a.gather", "a.all"),
+        Role.DROPPABLE: ("a.stop",),
+    }
+
+
+def test_isolated_reads_no_file(folder: Path) -> None:
+    pyproject(folder, 'framework = "asyncio"')
+    folder.joinpath("setup.cfg").write_text("[flake8]\nlcx-storage = contextvar\n")
+    assert configuration.load(folder, isolated=True) == Settings(root=folder)
+
+
+def test_settings_written_as_text_are_read_like_an_ini_file(folder: Path) -> None:
+    settings = configuration.from_text({"storage": "contextvar"}, folder)
+    assert settings == Settings(root=folder, storage=Storage.CONTEXTVAR)
+
+
+def test_bad_toml_names_the_file(folder: Path) -> None:
+    pyproject(folder, "framework = ")
+    assert error_of(folder).startswith("pyproject.toml: not valid TOML: ")
+
+
+def test_a_pyproject_that_is_not_text_names_the_file(folder: Path) -> None:
+    folder.joinpath("pyproject.toml").write_bytes(b"\xff\xfe")
+    assert error_of(folder).startswith("pyproject.toml: cannot be read: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("framwork = 'asyncio'", 'framwork: unknown setting; did you mean "framework"?'),
+        (
+            "per_file_ignores = {}",
+            'per_file_ignores: unknown setting; did you mean "per-file-ignores"?',
+        ),
+        ("colour = 'red'", "colour: unknown setting"),
+        (
+            "framework = 'asynico'",
+            'framework: expected "twisted", "asyncio" or "both", not "asynico"; '
+            'did you mean "asyncio"?',
+        ),
+        ("framework = 3", 'framework: expected "twisted", "asyncio" or "both", not 3'),
+        ("exclude = 'vendor'", "exclude: expected a list of strings, not 'vendor'"),
+        ("exclude = ['vendor', 1]", "exclude: expected a list of strings, not ['vendor', 1]"),
+        ("enable = ['LCX3O1']", 'enable: no code begins with "LCX3O1"; did you mean "LCX301"?'),
+        ("select = ['']", 'select: no code begins with ""'),
+        ("vocabulary = []", "vocabulary: expected a table of lists, not []"),
+        (
+            "vocabulary = { gatherers = ['a.b'] }",
+            'vocabulary: "gatherers" is not known; did you mean "gatherer"?',
+        ),
+        (
+            "vocabulary = { gatherer = 'a.b' }",
+            "vocabulary: gatherer: expected a list of strings, not 'a.b'",
+        ),
+    ],
+)
+def test_a_bad_setting_in_pyproject_is_named(folder: Path, text: str, message: str) -> None:
+    pyproject(folder, text)
+    assert error_of(folder) == f"pyproject.toml: [tool.logctx-lint] {message}"
+
+
+def test_a_tool_table_that_is_no_table_is_an_error(folder: Path) -> None:
+    folder.joinpath("pyproject.toml").write_text("tool.logctx-lint = 1\n")
+    assert error_of(folder) == "pyproject.toml: [tool.logctx-lint]: expected a table"
+
+
+def test_a_bad_setting_in_an_ini_file_is_named(folder: Path) -> None:
+    folder.joinpath("setup.cfg").write_text("[flake8]\nlcx-framwork = both\n")
+    expected = '[flake8] lcx-framwork: unknown setting; did you mean "framework"?'
+    assert error_of(folder) == f"setup.cfg: {expected}"
+
+
+def test_an_ini_file_that_cannot_be_parsed_is_one_line(folder: Path) -> None:
+    folder.joinpath("setup.cfg").write_text("[flake8]\na = 1\na = 2\n")
+    assert "setup.cfg" in error_of(folder)
+
+
+def test_a_bad_flag_is_named(folder: Path) -> None:
+    expected = '--vocabulary: expected "KEY: A, B", not "a.b"'
+    assert error_of(folder, "--vocabulary", "a.b") == expected
