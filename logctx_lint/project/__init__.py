@@ -1,0 +1,1 @@
+"""What a whole project says about its names: facts, modules, types, calls."""

@@ -1,0 +1,396 @@
+"""What one file says about its own names: a pure function of its text.
+
+Facts are the skeleton of a module: imports, signatures, classes, attributes. Expressions
+that may matter later (annotations, default values, `self.x = ...`) are kept as source text
+and parsed again only when somebody asks, so that facts stay small and are plain data.
+Function bodies are not kept: the few that are needed are parsed on demand.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from logctx_lint.source import split_lines
+
+FORMAT = 1
+"""Goes up with every change of what is extracted or how it is written down."""
+
+_LONGEST_VALUE = 2000
+"""Characters; a longer value (a table, say) tells nothing that is worth its keep."""
+OPAQUE = "..."
+"""Stands for a value that is bound but not described."""
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Parameter(NamedTuple):
+    name: str
+    annotation: str
+    default: str
+    kind: str
+    """`""` positional, `"*"`, `"**"`, or `"k"` keyword only."""
+
+
+class FunctionFacts(NamedTuple):
+    name: str
+    line: int
+    first_line: int
+    """Of its decorators."""
+    end_line: int
+    is_async: bool
+    is_generator: bool
+    decorators: tuple[str, ...]
+    parameters: tuple[Parameter, ...]
+    returns: str
+    type_parameters: tuple[str, ...]
+
+
+class VariableFacts(NamedTuple):
+    """One assignment to a module variable, class variable or attribute of `self`."""
+
+    annotation: str
+    value: str
+    method: str
+    """The method that assigns it, in whose scope `value` is read; empty: the class body."""
+    line: int
+
+
+class ClassFacts(NamedTuple):
+    name: str
+    line: int
+    bases: tuple[str, ...]
+    decorators: tuple[str, ...]
+    type_parameters: tuple[str, ...]
+    functions: dict[str, list[FunctionFacts]]
+    variables: dict[str, list[VariableFacts]]
+    classes: dict[str, ClassFacts]
+
+
+class ImportFacts(NamedTuple):
+    """`from module import name` with leading dots kept; `name` is empty for `import module`."""
+
+    module: str
+    name: str
+
+
+class ModuleFacts(NamedTuple):
+    imports: dict[str, list[ImportFacts]]
+    stars: tuple[str, ...]
+    functions: dict[str, list[FunctionFacts]]
+    variables: dict[str, list[VariableFacts]]
+    classes: dict[str, ClassFacts]
+
+
+def extract(tree: ast.Module, text: str) -> ModuleFacts:
+    """The facts of one module."""
+    return Extractor(text).module(tree)
+
+
+def imported_names(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, ImportFacts]]:
+    """Each name that an import statement binds, and to what (`*` for a star import)."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.asname:
+                yield alias.asname, ImportFacts(alias.name, "")
+            else:
+                top = alias.name.partition(".")[0]
+                yield top, ImportFacts(top, "")
+    else:
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            yield alias.asname or alias.name, ImportFacts(module, alias.name)
+
+
+def parameters_of(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr | None, str]]:
+    """Each parameter with its default and kind (see `Parameter.kind`), in order."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    bare = len(positional) - len(arguments.defaults)
+    for index, argument in enumerate(positional):
+        yield argument, arguments.defaults[index - bare] if index >= bare else None, ""
+    if arguments.vararg:
+        yield arguments.vararg, None, "*"
+    for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        yield argument, default, "k"
+    if arguments.kwarg:
+        yield arguments.kwarg, None, "**"
+
+
+def child_blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The statement lists directly inside a compound statement that is no def or class."""
+    if isinstance(statement, ast.If | ast.For | ast.AsyncFor | ast.While):
+        yield statement.body
+        yield statement.orelse
+    elif isinstance(statement, ast.With | ast.AsyncWith):
+        yield statement.body
+    elif isinstance(statement, ast.Try) or type(statement).__name__ == "TryStar":
+        yield statement.body  # type: ignore[attr-defined]
+        for handler in statement.handlers:  # type: ignore[attr-defined]
+            yield handler.body
+        yield statement.orelse  # type: ignore[attr-defined]
+        yield statement.finalbody  # type: ignore[attr-defined]
+    elif isinstance(statement, ast.Match):
+        for case in statement.cases:
+            yield case.body
+
+
+def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes below `body`, not those inside nested functions, lambdas and classes."""
+    stack = list(body)
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
+            stack.extend(ast.iter_child_nodes(node))
+
+
+class Extractor:
+    """Builds facts; also used for the functions and classes nested in function bodies."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = split_lines(text)
+        self._ascii = text.isascii()
+        self._yields = "yield" in text
+
+    def module(self, tree: ast.Module) -> ModuleFacts:
+        facts = ModuleFacts({}, (), {}, {}, {})
+        stars: list[str] = []
+        self._body(tree.body, facts, stars)
+        return facts._replace(stars=tuple(stars))
+
+    def function(self, node: FunctionNode) -> FunctionFacts:
+        decorators = tuple(self.text(decorator) for decorator in node.decorator_list)
+        first = node.decorator_list[0].lineno if decorators else node.lineno
+        end = node.end_lineno or node.lineno
+        return FunctionFacts(
+            node.name,
+            node.lineno,
+            first,
+            end,
+            isinstance(node, ast.AsyncFunctionDef),
+            self._is_generator(node, end),
+            decorators,
+            tuple(
+                Parameter(
+                    argument.arg,
+                    self.text(argument.annotation) if argument.annotation else "",
+                    self.text(default) if default else "",
+                    kind,
+                )
+                for argument, default, kind in parameters_of(node.args)
+            ),
+            self.text(node.returns) if node.returns else "",
+            _type_parameters(node),
+        )
+
+    def class_(self, node: ast.ClassDef) -> ClassFacts:
+        facts = ClassFacts(
+            node.name,
+            node.lineno,
+            tuple(self.text(base) for base in node.bases),
+            tuple(self.text(decorator) for decorator in node.decorator_list),
+            _type_parameters(node),
+            {},
+            {},
+            {},
+        )
+        self._body(node.body, facts, [])
+        return facts
+
+    def text(self, node: ast.expr) -> str:
+        """The source text of an expression; `...` if it is longer than it is worth."""
+        if isinstance(node, ast.Name):
+            return node.id
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        start, end = node.col_offset, node.end_col_offset
+        if first == last:
+            line = self._lines[first]
+            if self._ascii or line.isascii():
+                return line[start:end]
+            return line.encode()[start:end].decode()
+        if last - first > 60:
+            return OPAQUE
+        head = self._lines[first].encode()[start:].decode()
+        tail = self._lines[last].encode()[:end].decode()
+        text = "".join([head, *self._lines[first + 1 : last], tail])
+        return text if len(text) <= _LONGEST_VALUE else OPAQUE
+
+    def _is_generator(self, node: FunctionNode, end: int) -> bool:
+        if not self._yields or not any(
+            "yield" in line for line in self._lines[node.lineno - 1 : end]
+        ):
+            return False
+        return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in own_nodes(node.body))
+
+    def _body(
+        self, body: list[ast.stmt], facts: ModuleFacts | ClassFacts, stars: list[str]
+    ) -> None:
+        for statement in body:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                facts.functions.setdefault(statement.name, []).append(self.function(statement))
+                if isinstance(facts, ClassFacts):
+                    self._attributes(statement, facts)
+            elif isinstance(statement, ast.ClassDef):
+                facts.classes[statement.name] = self.class_(statement)
+            elif isinstance(statement, ast.Assign | ast.AnnAssign):
+                for target, variable in self._assigned(statement, ""):
+                    if isinstance(target, ast.Name):
+                        facts.variables.setdefault(target.id, []).append(variable)
+            elif isinstance(statement, ast.Import | ast.ImportFrom):
+                if isinstance(facts, ModuleFacts):
+                    for name, imported in imported_names(statement):
+                        if name == "*":
+                            stars.append(imported.module)
+                        else:
+                            facts.imports.setdefault(name, []).append(imported)
+            elif type(statement).__name__ == "TypeAlias":
+                name, value = statement.name.id, statement.value  # type: ignore[attr-defined]
+                facts.variables.setdefault(name, []).append(
+                    VariableFacts("", self.text(value), "", statement.lineno)
+                )
+            else:
+                for block in child_blocks(statement):
+                    self._body(block, facts, stars)
+
+    def _attributes(self, method: FunctionNode, facts: ClassFacts) -> None:
+        """Note what `method` assigns to the attributes of its first parameter."""
+        arguments = [*method.args.posonlyargs, *method.args.args]
+        if not arguments:
+            return
+        itself = arguments[0].arg
+        stack: list[tuple[ast.stmt, bool]] = [(statement, False) for statement in method.body]
+        while stack:
+            statement, nested = stack.pop()
+            if isinstance(statement, ast.Assign | ast.AnnAssign):
+                for target, variable in self._assigned(statement, method.name):
+                    if (
+                        isinstance(target, ast.Attribute)
+                        and isinstance(target.value, ast.Name)
+                        and target.value.id == itself
+                    ):
+                        if nested and not variable.annotation:
+                            variable = variable._replace(value=OPAQUE)
+                        facts.variables.setdefault(target.attr, []).append(variable)
+            elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                stack.extend((inner, True) for inner in statement.body)
+            else:
+                for block in child_blocks(statement):
+                    stack.extend((inner, nested) for inner in block)
+
+    def _assigned(
+        self, statement: ast.Assign | ast.AnnAssign, method: str
+    ) -> Iterator[tuple[ast.expr, VariableFacts]]:
+        if isinstance(statement, ast.AnnAssign):
+            value = self.text(statement.value) if statement.value else ""
+            annotation = self.text(statement.annotation)
+            yield statement.target, VariableFacts(annotation, value, method, statement.lineno)
+            return
+        value = ""
+        for target in statement.targets:
+            if isinstance(target, ast.Tuple | ast.List):
+                value = value or self.text(statement.value)
+                for index, element in enumerate(target.elts):
+                    # Unpacking is indexing, as far as types go.
+                    text = OPAQUE if value == OPAQUE else f"({value})[{index}]"
+                    yield element, VariableFacts("", text, method, statement.lineno)
+            elif not isinstance(target, ast.Subscript):
+                value = value or self.text(statement.value)
+                yield target, VariableFacts("", value, method, statement.lineno)
+
+
+def _type_parameters(node: FunctionNode | ast.ClassDef) -> tuple[str, ...]:
+    return tuple(parameter.name for parameter in getattr(node, "type_params", ()))
+
+
+def from_data(data: list[object]) -> ModuleFacts:
+    """Facts from what JSON made of them (named tuples are lists there).
+
+    Raises TypeError or ValueError if `data` is of any other form.
+    """
+    imports, stars, functions, variables, classes = data
+    return ModuleFacts(
+        {
+            _name(name): [ImportFacts(*_names(row)) for row in _rows(rows)]
+            for name, rows in _table(imports)
+        },
+        tuple(_names(stars)),
+        _functions(functions),
+        _variables(variables),
+        _classes(classes),
+    )
+
+
+def _functions(data: object) -> dict[str, list[FunctionFacts]]:
+    return {name: [_function(row) for row in _rows(rows)] for name, rows in _table(data)}
+
+
+def _function(row: list[object]) -> FunctionFacts:
+    name, line, first, end, is_async, is_generator, decorators, parameters, returns, types = row
+    if not (isinstance(line, int) and isinstance(first, int) and isinstance(end, int)):
+        raise TypeError("a line is no number")
+    return FunctionFacts(
+        _name(name),
+        line,
+        first,
+        end,
+        bool(is_async),
+        bool(is_generator),
+        tuple(_names(decorators)),
+        tuple(Parameter(*_names(parameter)) for parameter in _rows(parameters)),
+        _name(returns),
+        tuple(_names(types)),
+    )
+
+
+def _variables(data: object) -> dict[str, list[VariableFacts]]:
+    table: dict[str, list[VariableFacts]] = {}
+    for name, rows in _table(data):
+        table[name] = [
+            VariableFacts(_name(annotation), _name(value), _name(method), int(str(line)))
+            for annotation, value, method, line in _rows(rows)
+        ]
+    return table
+
+
+def _classes(data: object) -> dict[str, ClassFacts]:
+    classes: dict[str, ClassFacts] = {}
+    for key, row in _table(data):
+        if not isinstance(row, list):
+            raise TypeError("a class is no list")
+        name, line, bases, decorators, types, functions, variables, inner = row
+        classes[key] = ClassFacts(
+            _name(name),
+            int(str(line)),
+            tuple(_names(bases)),
+            tuple(_names(decorators)),
+            tuple(_names(types)),
+            _functions(functions),
+            _variables(variables),
+            _classes(inner),
+        )
+    return classes
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a name is no string")
+    return value
+
+
+def _names(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError("names are no list")
+    return [_name(item) for item in value]
+
+
+def _rows(value: object) -> list[list[object]]:
+    if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
+        raise TypeError("rows are no list of lists")
+    return value
+
+
+def _table(value: object) -> Iterable[tuple[str, object]]:
+    if not isinstance(value, dict):
+        raise TypeError("a table is no dictionary")
+    return value.items()

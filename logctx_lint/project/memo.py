@@ -1,0 +1,48 @@
+"""Remembering results without letting a cycle make them depend on who asked first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar
+
+T = TypeVar("T")
+_NO_CUT = 10**9
+_DEEPEST = 40
+"""Questions inside questions; deeper ones are answered by the default."""
+
+
+class Memo:
+    """Answers a question once. A question inside itself is cut: it gets the default.
+
+    An answer in which an outer question was cut is not kept: asked on its own, the inner
+    question would be answered in full.
+    """
+
+    def __init__(self) -> None:
+        self._active: dict[Hashable, int] = {}
+        self._lowest_cut = _NO_CUT
+
+    def get(
+        self, store: dict[Hashable, T], key: Hashable, compute: Callable[[], T], default: T
+    ) -> T:
+        if key in store:
+            return store[key]
+        depth = self._active.get(key)
+        if depth is not None:
+            self._lowest_cut = min(self._lowest_cut, depth)
+            return default
+        depth = len(self._active)
+        if depth >= _DEEPEST:
+            self._lowest_cut = -1
+            return default
+        outer, self._lowest_cut = self._lowest_cut, _NO_CUT
+        self._active[key] = depth
+        try:
+            value = compute()
+        finally:
+            del self._active[key]
+            inner = self._lowest_cut
+            self._lowest_cut = min(outer, inner) if inner < depth else outer
+        if inner >= depth:
+            store[key] = value
+        return value

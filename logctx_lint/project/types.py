@@ -1,0 +1,218 @@
+"""What an expression can be, as far as this linter needs to know.
+
+A type is built from what the source says and never guessed: where nothing is known it is
+UNKNOWN, and rules are silent on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logctx_lint.project.modules import Class, Function, Module
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoneType:
+    """The type of None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """An object of a class, with the class's type arguments."""
+
+    cls: Class
+    arguments: tuple[Type, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClassObject:
+    """A class itself, as in `Type[C]` or the name of a class."""
+
+    cls: Class
+    arguments: tuple[Type, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionType:
+    """A function or bound method that the project defines."""
+
+    function: Function
+    receiver: Instance | ClassObject | None = None
+    """What it is bound to."""
+    bindings: tuple[tuple[str, Type], ...] = ()
+    """What the receiver's type variables stand for."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallableType:
+    """Something to call of which only the result is known."""
+
+    returns: Type
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleType:
+    module: Module
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """A name outside all known code: only how it is called is known."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalInstance:
+    """An object of a class outside all known code."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class TypeVariable:
+    name: str
+    """Qualified by the module (and class or function) that declares it."""
+    bound: Type = field(default_factory=lambda: UNKNOWN, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TupleType:
+    elements: tuple[Type, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnionType:
+    """One of several; may have UNKNOWN among its members."""
+
+    members: tuple[Type, ...]
+
+
+Type = (
+    Unknown
+    | NoneType
+    | Instance
+    | ClassObject
+    | FunctionType
+    | CallableType
+    | ModuleType
+    | External
+    | ExternalInstance
+    | TypeVariable
+    | TupleType
+    | UnionType
+)
+
+UNKNOWN = Unknown()
+NONE = NoneType()
+Substitution = Mapping[str, Type]
+
+
+def union_of(types: Iterable[Type]) -> Type:
+    """The union, flattened, without repeats; UNKNOWN of nothing."""
+    members: dict[Type, None] = {}
+    for type_ in types:
+        if isinstance(type_, UnionType):
+            members.update(dict.fromkeys(type_.members))
+        else:
+            members[type_] = None
+    if not members:
+        return UNKNOWN
+    return next(iter(members)) if len(members) == 1 else UnionType(tuple(members))
+
+
+def members_of(type_: Type) -> tuple[Type, ...]:
+    """The members of a union; any other type alone."""
+    return type_.members if isinstance(type_, UnionType) else (type_,)
+
+
+def without_none(type_: Type) -> Type:
+    return union_of(member for member in members_of(type_) if member != NONE)
+
+
+def known(type_: Type) -> bool:
+    """Whether anything at all is known, None alone counting as nothing."""
+    return any(not isinstance(member, Unknown | NoneType) for member in members_of(type_))
+
+
+def substitute(type_: Type, bindings: Substitution) -> Type:
+    """`type_` with its type variables replaced; variables without a binding stay."""
+    if not bindings:
+        return type_
+    match type_:
+        case TypeVariable(name):
+            return bindings.get(name, type_)
+        case Instance(cls, arguments) if arguments:
+            return Instance(cls, tuple(substitute(item, bindings) for item in arguments))
+        case ClassObject(cls, arguments) if arguments:
+            return ClassObject(cls, tuple(substitute(item, bindings) for item in arguments))
+        case UnionType(members):
+            return union_of(substitute(member, bindings) for member in members)
+        case TupleType(elements):
+            return TupleType(tuple(substitute(item, bindings) for item in elements))
+        case CallableType(returns):
+            return CallableType(substitute(returns, bindings))
+    return type_
+
+
+def type_variables(type_: Type) -> list[str]:
+    """The names of the type variables in `type_`, in order, without repeats."""
+    match type_:
+        case TypeVariable(name):
+            return [name]
+        case Instance(_, parts) | ClassObject(_, parts) | TupleType(parts) | UnionType(parts):
+            return list(dict.fromkeys(name for part in parts for name in type_variables(part)))
+        case CallableType(returns):
+            return type_variables(returns)
+    return []
+
+
+def erase(type_: Type, kept: Iterable[str] = ()) -> Type:
+    """`type_` with its unsolved type variables replaced by their bounds."""
+    names = [name for name in type_variables(type_) if name not in set(kept)]
+    return substitute(type_, dict.fromkeys(names, UNKNOWN)) if names else type_
+
+
+class Kind(str, Enum):
+    """The sorts of awaitable, named as messages name them."""
+
+    COROUTINE = "coroutine"
+    DEFERRED = "Deferred"
+    FUTURE = "Future"
+    TASK = "Task"
+    AWAITABLE = "awaitable"
+
+    @property
+    def is_lazy(self) -> bool:
+        """Nothing runs until somebody drives it."""
+        return self is Kind.COROUTINE
+
+
+class Certainty(Enum):
+    """How sure the answer is that something is an awaitable."""
+
+    YES = "yes"
+    SOME = "some branch"
+    UNKNOWN = "unknown"
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class Awaitability:
+    """Whether a type is awaitable and of which kind (of the first awaitable member)."""
+
+    certainty: Certainty
+    kind: Kind = Kind.AWAITABLE
+
+    @property
+    def is_certain(self) -> bool:
+        return self.certainty is Certainty.YES
