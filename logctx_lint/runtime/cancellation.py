@@ -1,0 +1,141 @@
+"""Marking what may be cancelled, and protecting what may not.
+
+For Deferreds, asyncio futures and tasks, and coroutines: which half is meant is told from the type,
+and Twisted is not imported for it. Source: seed ``cancellation``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from .context import PreserveLoggingContext
+
+if TYPE_CHECKING:
+    from twisted.internet.defer import Deferred
+
+__all__ = ["cancellable", "delay_cancellation", "is_function_cancellable", "stop_cancellation"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
+
+
+def cancellable(function: F) -> F:
+    """Mark a request handler as safe to cancel when its client goes away.
+
+    Only a mark: whoever runs the handler reads it with ``is_function_cancellable``.
+    Seed ``cancellation``, "Enabling cancellation for an endpoint".
+    """
+    function.cancellable = True  # type: ignore[attr-defined]
+    return function
+
+
+def is_function_cancellable(function: Callable[..., Any]) -> bool:
+    """Whether ``@cancellable`` marks this function, or the method, or what it wraps."""
+    return bool(getattr(function, "cancellable", False))
+
+
+@overload
+def stop_cancellation(deferred: Deferred[T]) -> Deferred[T]: ...
+@overload
+def stop_cancellation(deferred: asyncio.Future[T]) -> asyncio.Future[T]: ...
+@overload
+def stop_cancellation(deferred: Awaitable[T]) -> Awaitable[T]: ...
+def stop_cancellation(deferred: Any) -> Any:
+    """Something with the result of the original, whose cancellation does not reach it.
+
+    The waiter gets CancelledError at once; the original runs on, and should it fail later,
+    nobody is told. A log context that it uses must outlive it: see ``delay_cancellation``.
+    A Deferred gives a Deferred, an asyncio future or task a future; another awaitable is
+    driven, by asyncio in an asyncio task and by Twisted elsewhere. The Deferred follows the
+    log-context rules no more than the original.
+
+    Seed ``cancellation``, "Creation of Deferreds".
+    """
+    if _is_twisted(deferred):
+        from . import _shields
+
+        return _shields.stop(deferred)
+    return _stop_future(_drive(deferred))
+
+
+@overload
+def delay_cancellation(awaitable: Deferred[T]) -> Deferred[T]: ...
+@overload
+def delay_cancellation(awaitable: Awaitable[T]) -> Awaitable[T]: ...
+def delay_cancellation(awaitable: Any) -> Any:
+    """Something with the result of the original, whose cancellation waits for it.
+
+    A cancelled waiter gets CancelledError once the original is done, whatever came of it; the
+    original does not notice. Cancelling again changes nothing. So nothing that the original
+    uses, its log context above all, ends before it. A Deferred gives a Deferred, which follows
+    the log-context rules as far as the original does; other awaitables are driven, as with
+    ``stop_cancellation``, and what comes back follows the rules.
+
+    Seed ``cancellation``, "Uncancelled processing".
+    """
+    if _is_twisted(awaitable):
+        from . import _shields
+
+        return _shields.delay(awaitable)
+    return _delay_future(awaitable)
+
+
+def _is_twisted(awaitable: object) -> bool:
+    defer = sys.modules.get("twisted.internet.defer")
+    if defer is None or asyncio.isfuture(awaitable):
+        return False
+    if isinstance(awaitable, defer.Deferred):
+        return True
+    try:
+        # Twisted's reactor may itself run on an asyncio loop, but never in one of its tasks.
+        return asyncio.current_task() is None
+    except RuntimeError:
+        return True
+
+
+# The event loop itself keeps only weak references to tasks.
+_running: set[asyncio.Future[Any]] = set()
+
+
+def _drive(awaitable: Awaitable[T]) -> asyncio.Future[T]:
+    future = asyncio.ensure_future(awaitable)
+    _running.add(future)
+    future.add_done_callback(_running.discard)
+    return future
+
+
+def _stop_future(original: asyncio.Future[T]) -> asyncio.Future[T]:
+    waiter: asyncio.Future[T] = original.get_loop().create_future()
+
+    def done(original: asyncio.Future[T]) -> None:
+        failure = None if original.cancelled() else original.exception()  # now it is "retrieved"
+        if waiter.done():
+            return
+        if original.cancelled():
+            waiter.cancel()
+        elif failure is not None:
+            waiter.set_exception(failure)
+        else:
+            waiter.set_result(original.result())
+
+    original.add_done_callback(done)
+    return waiter
+
+
+async def _delay_future(awaitable: Awaitable[T]) -> T:
+    future = _drive(awaitable)
+    cancelled: asyncio.CancelledError | None = None
+    with PreserveLoggingContext():  # the loop goes on with other things meanwhile
+        while not future.done():
+            try:
+                await asyncio.wait([future])
+            except asyncio.CancelledError as error:
+                cancelled = cancelled or error
+    if cancelled is None:
+        return future.result()
+    if not future.cancelled():
+        future.exception()  # not asking would have it logged as never retrieved
+    raise cancelled

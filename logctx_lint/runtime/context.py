@@ -1,0 +1,468 @@
+"""Log contexts: which request is this code working for?
+
+Everything here needs the standard library only. Sources: the seed documents
+``log_contexts_thread_local`` and ``log_contexts_contextvar``.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from . import storage, usage
+from .storage import SENTINEL_CONTEXT, LoggingContextOrSentinel, Sentinel, Settings, configure
+from .usage import ContextResourceUsage, charge_cpu, get_thread_resource_usage
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = [
+    "SENTINEL_CONTEXT",
+    "ContextResourceUsage",
+    "LogContextError",
+    "LoggingContext",
+    "LoggingContextFilter",
+    "LoggingContextOrSentinel",
+    "PreserveLoggingContext",
+    "Settings",
+    "accounted",
+    "configure",
+    "current_context",
+    "get_thread_resource_usage",
+    "in_child_context",
+    "logcontext_error",
+    "nested_logging_context",
+    "set_current_context",
+]
+
+logger = logging.getLogger(__name__)
+
+R = TypeVar("R")
+_get_ident = threading.get_ident
+
+
+class LogContextError(Exception):
+    """A log context was misused, and ``configure(strict=True)`` asks to be told loudly."""
+
+
+def logcontext_error(msg: str) -> None:
+    """Report the misuse of a log context: a warning, or ``LogContextError`` under ``strict``.
+
+    A module global that is looked up at each call, so that tests may replace it.
+    """
+    if storage.settings.strict:
+        raise LogContextError(msg)
+    logger.warning(msg)
+
+
+def current_context() -> LoggingContextOrSentinel:
+    """The log context of the code that is running, ``SENTINEL_CONTEXT`` if there is none."""
+    context = storage.load()[0]
+    if not storage.thread_local and storage.settings.accounting:
+        usage.point_slot(context)  # a coroutine may have resumed since the last look
+    return context
+
+
+def set_current_context(context: LoggingContextOrSentinel) -> LoggingContextOrSentinel:
+    """Make this the current log context and return the one that it replaces.
+
+    Setting the one that is already current does nothing. Whoever sets a context restores the
+    previous one on every path out; prefer ``with LoggingContext()`` or
+    ``with PreserveLoggingContext()``, which do. Raises ``TypeError`` for None.
+    """
+    if context is None:
+        raise TypeError("the log context must not be None: use SENTINEL_CONTEXT")
+    current = storage.load()[0]
+    if context is not current:
+        _switch(current, context)
+    return current
+
+
+def _switch(old: LoggingContextOrSentinel, new: LoggingContextOrSentinel) -> None:
+    accounting = storage.settings.accounting
+    reading = get_thread_resource_usage() if accounting and storage.thread_local else None
+    if not isinstance(new, Sentinel):
+        new.start(reading)  # may refuse, under strict: then nothing has changed
+    storage.store((new,))
+    if reading is not None:
+        if not isinstance(old, Sentinel):
+            old.stop(reading)
+    elif accounting and not storage.thread_local:
+        usage.point_slot(new)
+
+
+def _restore(previous: LoggingContextOrSentinel) -> LoggingContextOrSentinel:
+    """Set a context on the way out of a block; return the one that was found there."""
+    try:
+        return set_current_context(previous)
+    except LogContextError:
+        # It cannot be restored; better no context than the one that this block is done with.
+        set_current_context(SENTINEL_CONTEXT)
+        raise
+
+
+class LoggingContext:
+    """A log context: a name, a parent to be charged too, and any attribute you care to set.
+
+    ``with LoggingContext(...)`` enters it, restores the previous one and *finishes* it: entering
+    a finished context is an error (seed: "will throw an error"; Synapse warns), reported
+    through ``logcontext_error``. A context belongs to the thread that created it.
+
+    ``request`` is what the log lines are filed under: an id, or a dataclass of fields for the log
+    record; without one, log lines carry the context's name. It is inherited from the parent.
+    """
+
+    # The runtime's own attributes are slots, which leaves __dict__ to the user's: the filter
+    # copies it to the log record as it is.
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_cell",
+        "_usage",
+        "finished",
+        "main_thread",
+        "name",
+        "parent_context",
+        "previous_context",
+        "request",
+        "server_name",
+        "usage_start",
+    )
+
+    name: str
+    server_name: str
+    parent_context: LoggingContext | None
+    previous_context: LoggingContextOrSentinel | None
+    request: Any
+    finished: bool
+    main_thread: int
+    usage_start: Any
+    _usage: ContextResourceUsage
+    _cell: storage.Cell | None
+
+    if TYPE_CHECKING:  # any attribute can be set
+
+        def __getattr__(self, name: str) -> Any: ...
+        def __setattr__(self, name: str, value: Any) -> None: ...
+
+    def __init__(
+        self,
+        name: str = "",
+        *,
+        server_name: str | None = None,
+        parent_context: LoggingContext | None = None,
+        request: Any = None,
+    ) -> None:
+        if parent_context is not None:
+            if request is None:
+                request = parent_context.request
+            if server_name is None:
+                server_name = parent_context.server_name
+        self.name = name
+        self.server_name = server_name or ""
+        self.parent_context = parent_context
+        self.previous_context = None
+        self.request = request
+        self.finished = False
+        self.main_thread = _get_ident()
+        self.usage_start = None
+        self._usage = ContextResourceUsage()
+        self._cell = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"<LoggingContext {self.name!r}{' finished' if self.finished else ''}>"
+
+    def __enter__(self) -> Self:
+        if storage.load()[0] is self or (self.previous_context and not self.finished):
+            logcontext_error(f"Re-starting already active log context {self}")
+        previous = set_current_context(self)
+        if self.previous_context is None:  # entered twice, it goes back to where it came from
+            self.previous_context = SENTINEL_CONTEXT if previous is self else previous
+        self._cell = storage.load()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.finished = True
+        previous, self.previous_context = self.previous_context, None
+        if exc_type is GeneratorExit and storage.load() is not self._cell:
+            return  # collected with its coroutine: see PreserveLoggingContext.__exit__
+        if previous is None:
+            logcontext_error(f"Leaving log context {self} that was not entered")
+            return
+        found = _restore(previous)
+        if found is not self:
+            _report_unexpected(self, found)
+
+    def start(self, rusage: Any) -> None:
+        """Called when the context becomes current, with the thread's resource usage or None.
+
+        Reports a context that is finished, belongs to another thread or is already active.
+        """
+        if self.finished:
+            logcontext_error(f"Re-starting finished log context {self}")
+        if self.main_thread != _get_ident():
+            logcontext_error(f"Started log context {self} on a different thread")
+            return  # another thread's CPU time cannot be compared with ours
+        if rusage is None:
+            return
+        if self.usage_start is not None:
+            logcontext_error(f"Re-starting already active log context {self}")
+        self.usage_start = rusage
+
+    def stop(self, rusage: Any) -> None:
+        """Called when the context ceases to be current: charges the CPU time since ``start``."""
+        if rusage is None:
+            return
+        if self.main_thread != _get_ident():
+            logcontext_error(f"Stopped log context {self} on a different thread")
+            return
+        if self.usage_start is None:
+            logcontext_error(f"Stopping log context {self} that was not started")
+            return
+        charge_cpu(self, self.usage_start, rusage)
+        self.usage_start = None
+
+    def get_resource_usage(self) -> ContextResourceUsage:
+        """A copy of what was used so far, by this context and those below it.
+
+        Includes the CPU time of the stretch that is running now, on its own thread only:
+        another thread's clock cannot be read.
+        """
+        result = self._usage.copy()
+        if self.usage_start is not None and self.main_thread == _get_ident():
+            since = self.usage_start
+        elif usage.slot.context is self:
+            since = usage.slot.since
+        else:
+            return result
+        now = get_thread_resource_usage()
+        if since is not None and now is not None:
+            result.ru_utime += max(0.0, now.ru_utime - since.ru_utime)
+            result.ru_stime += max(0.0, now.ru_stime - since.ru_stime)
+        return result
+
+    def add_database_transaction(self, duration_sec: float) -> None:
+        """Charge one database transaction that took so many seconds."""
+        for context in self._lineage():
+            context._usage.db_txn_count += 1
+            context._usage.db_txn_duration_sec += max(0.0, duration_sec)
+
+    def add_database_scheduled(self, sched_sec: float) -> None:
+        """Charge the seconds that a transaction waited for a database connection."""
+        for context in self._lineage():
+            context._usage.db_sched_duration_sec += max(0.0, sched_sec)
+
+    def record_event_fetch(self, event_count: int) -> None:
+        """Charge so many events fetched from the database."""
+        for context in self._lineage():
+            context._usage.evt_db_fetch_count += max(0, event_count)
+
+    def _lineage(self) -> Generator[LoggingContext, None, None]:
+        context: LoggingContext | None = self
+        while context is not None:
+            yield context
+            context = context.parent_context
+
+
+def _report_unexpected(expected: LoggingContextOrSentinel, found: LoggingContextOrSentinel) -> None:
+    if found:
+        logcontext_error(f"Expected log context {expected} but found {found}")
+    else:
+        logcontext_error(f"Expected log context {expected} was lost")
+
+
+class PreserveLoggingContext:
+    """Sets a log context, by default none, for a block, and restores the previous one after it.
+
+    Unlike ``with context:`` it does not finish the context, which can be used again. Around the
+    start of background work it keeps the caller's context out of it (seed
+    ``log_contexts_thread_local``, "Fire-and-forget").
+    """
+
+    __slots__ = ("_cell", "_new_context", "_old_context")
+
+    def __init__(self, new_context: LoggingContextOrSentinel = SENTINEL_CONTEXT) -> None:
+        self._new_context = new_context
+
+    def __enter__(self) -> None:
+        self._old_context = set_current_context(self._new_context)
+        self._cell = storage.load()
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if exc_type is GeneratorExit and not self._still_ours():
+            # A coroutine that nobody waits for is being collected, in the middle of whatever
+            # runs now: restoring "our" previous context would leak it for good (seed, "A note on
+            # garbage-collection of awaitable chains").
+            return
+        found = _restore(self._old_context)
+        if found is not self._new_context:
+            _report_unexpected(self._new_context, found)
+
+    def _still_ours(self) -> bool:
+        # With a thread-local, the sentinel is everybody's: the cell that we stored stays in place
+        # while the reactor goes on with other things.
+        if storage.thread_local and self._new_context is SENTINEL_CONTEXT:
+            return False
+        return storage.load() is self._cell
+
+
+def nested_logging_context(
+    suffix: str, parent_context: LoggingContext | None = None
+) -> LoggingContext:
+    """A new context ``parent-suffix`` that charges the parent and inherits its request.
+
+    The parent is the current context unless given; under the sentinel there is none, and the name
+    is ``sentinel-suffix``.
+    """
+    parent = current_context() if parent_context is None else parent_context
+    return LoggingContext(f"{parent}-{suffix}", parent_context=parent or None)
+
+
+# Attributes that a log record has anyway; a context's field of the same name must not hide them.
+_RECORD_FIELDS: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
+
+
+class LoggingContextFilter(logging.Filter):
+    """Adds ``request``, ``server_name`` and the context's own attributes to each log record.
+
+    Put it on *handlers*: a logger's filters are skipped for records that come from its
+    children. Never drops a record. ``request`` is the default for records outside any context,
+    so that ``%(request)s`` never fails; there, what somebody else put on the record is left
+    alone, and so are the standard attributes of a record everywhere.
+    """
+
+    def __init__(self, request: str = "") -> None:
+        super().__init__()
+        self._default_request = request or str(SENTINEL_CONTEXT)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        context = current_context()
+        fields = record.__dict__
+        if context is SENTINEL_CONTEXT:
+            fields.setdefault("request", self._default_request)
+            fields.setdefault("server_name", "")
+            return True
+        request = context.request
+        fields["server_name"] = context.server_name
+        fields["request"] = context.name if request is None else request
+        if context.__dict__:
+            _add_fields(fields, context.__dict__)
+        if request is not None and type(request) is not str:
+            described = _described(request)
+            if described is not None:
+                fields["request"] = context.name
+                _add_fields(fields, described)
+        return True
+
+
+def _add_fields(record: dict[str, Any], fields: dict[str, Any]) -> None:
+    for name, value in fields.items():
+        if name not in _RECORD_FIELDS:
+            record[name] = value
+
+
+def _described(request: object) -> dict[str, Any] | None:
+    """The fields of a request that is a dataclass or attrs object, None for a plain id."""
+    names = getattr(request, "__dataclass_fields__", None)
+    if names is None:
+        names = [field.name for field in getattr(request, "__attrs_attrs__", ())]
+    return {name: getattr(request, name) for name in names} or None
+
+
+def in_child_context(function: Callable[..., R]) -> Callable[..., R]:
+    """Wrap a function for a pool thread: there it runs in a child of the caller's log context.
+
+    The child has the parent's name and request, and charges its CPU time to the parent. Under the
+    sentinel the function runs in a context of that name without a parent.
+    """
+    parent = current_context()
+    variables = contextvars.copy_context()
+
+    def in_child(*args: Any, **kwargs: Any) -> R:
+        if not storage.thread_local:
+            # The caller's context was copied in, but belongs to another thread: the child must
+            # neither be entered from it nor restore it.
+            storage.store(storage.SENTINEL_CELL)
+        with LoggingContext(str(parent), parent_context=parent or None):
+            return function(*args, **kwargs)
+
+    return partial(variables.run, in_child)
+
+
+class _Accounted(Coroutine[Any, Any, R]):
+    def __init__(self, coroutine: Coroutine[Any, Any, R]) -> None:
+        self._coroutine = coroutine
+
+    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        before = usage.slot.context
+        usage.point_slot(storage.load()[0])
+        try:
+            return step(*args)
+        finally:
+            usage.point_slot(before)
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *args: Any) -> Any:
+        return self._step(self._coroutine.throw, *args)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, R]:
+        return (yield from self._coroutine.__await__())
+
+
+def accounted(coroutine: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R]:
+    """A coroutine that charges the right log context whenever it resumes.
+
+    In contextvar storage, the event loop resumes coroutines without a word to anybody; every
+    background starter and task factory of this runtime passes its coroutines through here. Where
+    accounting is off, or storage thread-local, the coroutine is returned as it is. Coroutines
+    driven by other means are charged from the moment something asks for the current context.
+    """
+    if storage.thread_local or not storage.settings.accounting:
+        return coroutine
+    return _Accounted(coroutine)
+
+
+# Synapse keeps these in the same module as the contexts; they live in `deferreds`, which needs
+# Twisted, and are fetched from there when first asked for.
+_IN_DEFERREDS: Final = frozenset(
+    {
+        "defer_to_thread",
+        "defer_to_threadpool",
+        "make_deferred_yieldable",
+        "preserve_fn",
+        "run_coroutine_in_background",
+        "run_in_background",
+    }
+)
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        if name in _IN_DEFERREDS:
+            from . import deferreds
+
+            return getattr(deferreds, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,215 @@
+"""A dict of context on each asyncio task, and background work on asyncio.
+
+The task contexts have the names and the behaviour of ``aiotask_context`` (seed of that name):
+install one of the three factories with ``loop.set_task_factory`` and each new task gets its
+parent's dict, a deep copy of it, or a ``ChainMap`` child. They do not depend on the storage of the
+log contexts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import copy
+import inspect
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
+from concurrent.futures import Executor
+from typing import Any, ParamSpec, TypeVar, cast
+
+from . import storage
+from .context import (
+    LoggingContextOrSentinel,
+    PreserveLoggingContext,
+    accounted,
+    current_context,
+    in_child_context,
+)
+
+__all__ = [
+    "chainmap_context_factory",
+    "chainmap_task_factory",
+    "clear",
+    "copying_task_factory",
+    "dict_context_factory",
+    "get",
+    "run_in_background",
+    "run_in_executor",
+    "set",
+    "task_factory",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TaskContext = MutableMapping[Any, Any]
+ContextFactory = Callable[[TaskContext | None], TaskContext]
+_Coro = Coroutine[Any, Any, R] | Generator[Any, None, R]
+
+
+# --- The running task's dict
+
+
+def get(key: Any, default: Any = None) -> Any:
+    """The value under this key in the running task's context, or the default.
+
+    Raises ``ValueError`` outside of a task.
+    """
+    return _running_context(key).get(key, default)
+
+
+def set(key: Any, value: Any) -> None:
+    """Set a value in the running task's context. Raises ``ValueError`` outside of a task."""
+    _running_context(key)[key] = value
+
+
+def clear() -> None:
+    """Empty the running task's context. Raises ``ValueError`` outside of a task."""
+    _running_context(None).clear()
+
+
+def _running_context(key: Any) -> TaskContext:
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    if task is None:
+        raise ValueError(f"No running task, so no task context for key {key!r}")
+    return _context_of(task)
+
+
+def _context_of(task: asyncio.Task[Any]) -> TaskContext:
+    try:
+        return cast(TaskContext, task.context)  # type: ignore[attr-defined]
+    except AttributeError:  # made before the factory was installed
+        context: TaskContext = {}
+        task.context = context  # type: ignore[attr-defined]
+        return context
+
+
+# --- Task factories
+
+
+def dict_context_factory(
+    parent_context: TaskContext | None = None, copy_context: bool = False
+) -> TaskContext:
+    """The parent's own context, or a deep copy; a new dict where there is no parent."""
+    if parent_context is None:
+        return {}
+    return copy.deepcopy(parent_context) if copy_context else parent_context
+
+
+def chainmap_context_factory(parent_context: TaskContext | None = None) -> TaskContext:
+    """A ``ChainMap`` that sees the parent's context, and keeps what is set for itself."""
+    if parent_context is None:
+        return ChainMap()
+    if isinstance(parent_context, ChainMap):
+        return parent_context.new_child()
+    return ChainMap({}, parent_context)
+
+
+class _TaskWithContext(asyncio.Task[R]):
+    """For eager tasks, whose first step is run by the constructor."""
+
+    def __init__(self, coro: Any, context_of_task: TaskContext, **kwargs: Any) -> None:
+        self.context = context_of_task
+        super().__init__(coro, **kwargs)
+
+
+def task_factory(
+    loop: asyncio.AbstractEventLoop,
+    coro: _Coro[R],
+    copy_context: bool = False,
+    context_factory: ContextFactory | None = None,
+    **kwargs: Any,
+) -> asyncio.Task[R]:
+    """Makes tasks that share the context of the task that made them.
+
+    ``copy_context`` and ``context_factory`` choose another relation to the parent's. The context
+    can be read as ``task.context``. Takes every keyword of ``asyncio.Task``.
+    """
+    parent = asyncio.current_task(loop)
+    context: TaskContext | None = None if parent is None else _context_of(parent)
+    if context_factory is not None:
+        context = context_factory(context)
+    elif copy_context or context is None:
+        context = dict_context_factory(context, copy_context)
+    if not storage.thread_local:
+        coro = accounted(cast(Coroutine[Any, Any, R], coro))
+    if kwargs.get("eager_start"):
+        return _TaskWithContext(coro, context, loop=loop, **kwargs)
+    task = asyncio.Task(coro, loop=loop, **kwargs)
+    task.context = context  # type: ignore[attr-defined]
+    return task
+
+
+def copying_task_factory(
+    loop: asyncio.AbstractEventLoop, coro: _Coro[R], **kwargs: Any
+) -> asyncio.Task[R]:
+    """Makes tasks with a deep copy of the context of the task that made them."""
+    return task_factory(loop, coro, copy_context=True, **kwargs)
+
+
+def chainmap_task_factory(
+    loop: asyncio.AbstractEventLoop, coro: _Coro[R], **kwargs: Any
+) -> asyncio.Task[R]:
+    """Makes tasks with a ``ChainMap`` child of the context of the task that made them: values
+    can be redefined in the child, and objects found in the parent are the parent's own."""
+    return task_factory(loop, coro, context_factory=chainmap_context_factory, **kwargs)
+
+
+# --- Background work
+
+# The event loop itself keeps only weak references to tasks.
+_running: builtins.set[asyncio.Future[Any]] = builtins.set()
+
+
+def run_in_background(
+    f: Callable[P, Awaitable[R]] | Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> asyncio.Future[R]:
+    """Call a function, and go on without waiting for what it returns.
+
+    A coroutine becomes a task, which keeps the caller's log context and is itself kept until it
+    is done: asyncio alone may collect a task that nobody else refers to. Never raises an
+    ``Exception``: that comes out as a failed future, which asyncio logs if nobody asks. Must be
+    called with a running loop.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any]
+    try:
+        result: Any = f(*args, **kwargs)
+    except Exception as error:
+        future = loop.create_future()
+        future.set_exception(error)
+        return future
+    if asyncio.isfuture(result):
+        future = result
+    elif inspect.isawaitable(result):
+        future = loop.create_task(accounted(_in_context(current_context(), result)))
+    else:
+        future = loop.create_future()
+        future.set_result(result)
+        return future
+    _running.add(future)
+    future.add_done_callback(_running.discard)
+    return future
+
+
+async def _in_context(context: LoggingContextOrSentinel, awaitable: Awaitable[R]) -> R:
+    if not storage.thread_local:
+        return await awaitable  # the task has a copy of the caller's context variables
+    with PreserveLoggingContext(context):
+        return await awaitable
+
+
+def run_in_executor(
+    executor: Executor | None, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> asyncio.Future[R]:
+    """``loop.run_in_executor`` for the running loop, in a child of the caller's log context.
+
+    A thread of a pool has no log context of its own; the child has the caller's name and
+    request, and charges its CPU time to the caller. Context variables are copied in.
+    """
+    child = in_child_context(func)
+    loop = asyncio.get_running_loop()
+    return loop.run_in_executor(executor, lambda: child(*args, **kwargs))

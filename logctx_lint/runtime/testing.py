@@ -1,0 +1,366 @@
+"""Testing one's own service: leaked, lost and restarted log contexts; cancellation everywhere.
+
+``no_context_leaks`` is a pytest fixture (``from logctx_lint.runtime.testing import
+no_context_leaks`` in a conftest), ``checks_contexts`` the same as a decorator for a single test,
+and ``cancel_at_each_await`` runs a coroutine again and again, cancelled at another place each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import gc
+import inspect
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import pytest
+
+from . import context as context_module
+from .context import (
+    SENTINEL_CONTEXT,
+    LoggingContext,
+    PreserveLoggingContext,
+    current_context,
+    set_current_context,
+)
+
+__all__ = [
+    "CancellationReport",
+    "CancelledRun",
+    "cancel_at_each_await",
+    "checking_contexts",
+    "checks_contexts",
+    "no_context_leaks",
+]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+# --- Leaks
+
+
+@contextmanager
+def _reports() -> Iterator[list[str]]:
+    """Collect what is passed to ``logcontext_error`` instead of logging it."""
+    reports: list[str] = []
+    original = context_module.logcontext_error
+    context_module.logcontext_error = reports.append
+    try:
+        yield reports
+    finally:
+        context_module.logcontext_error = original
+
+
+@contextmanager
+def checking_contexts() -> Iterator[None]:
+    """Fails with ``AssertionError`` if the block misuses log contexts: if one is restarted, lost
+    or found in the wrong place, or if another one than before is current afterwards.
+
+    Garbage is collected before and after it, because an orphaned coroutine does its damage when
+    it is collected.
+    """
+    gc.collect()
+    before = current_context()
+    with _reports() as problems:
+        yield
+        gc.collect()
+        after = current_context()
+    if after is not before:
+        set_current_context(before)  # do not fail the next test too
+        problems.append(f"Log context {after} was leaked, where {before} was before")
+    if problems:
+        raise AssertionError("log contexts were misused:\n- " + "\n- ".join(problems))
+
+
+@pytest.fixture
+def no_context_leaks() -> Iterator[None]:
+    """Fails a test that leaks, loses or restarts a log context. See ``checking_contexts``."""
+    with checking_contexts():
+        yield
+
+
+def checks_contexts(test: F) -> F:
+    """Decorator: ``checking_contexts`` around a test, which may be a coroutine function or return
+    a Deferred."""
+
+    @functools.wraps(test)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        check = checking_contexts()
+        check.__enter__()
+        try:
+            result = test(*args, **kwargs)
+        except BaseException as error:
+            check.__exit__(type(error), error, error.__traceback__)
+            raise
+        if hasattr(result, "addBoth"):
+            return result.addBoth(finish, check)
+        check.__exit__(None, None, None)
+        return result
+
+    def finish(result: Any, check: Any) -> Any:
+        check.__exit__(None, None, None)
+        return result
+
+    @functools.wraps(test)
+    async def checked_coroutine(*args: Any, **kwargs: Any) -> Any:
+        with checking_contexts():
+            return await test(*args, **kwargs)
+
+    chosen: Any = checked_coroutine if inspect.iscoroutinefunction(test) else checked
+    return chosen  # type: ignore[no-any-return]
+
+
+# --- Cancellation
+
+
+@dataclass(frozen=True)
+class CancelledRun:
+    """One run, cancelled at its ``number``-th suspension point, which was at ``where``."""
+
+    number: int
+    where: str
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CancellationReport:
+    """What ``cancel_at_each_await`` found: one run per suspension point."""
+
+    runs: tuple[CancelledRun, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(
+            f"cancelled at await {run.number} ({run.where}): {problem}"
+            for run in self.runs
+            for problem in run.problems
+        )
+
+    def check(self) -> None:
+        """Raise ``AssertionError`` with the problems, if there are any."""
+        if self.problems:
+            raise AssertionError("\n".join(self.problems))
+
+
+def cancel_at_each_await(
+    fn: Callable[[], Coroutine[Any, Any, Any]],
+    *,
+    advance: Callable[[], object] | None = None,
+    max_steps: int = 100,
+    timeout: float = 5.0,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
+) -> CancellationReport:
+    """Run a coroutine again and again, cancelled at its first, second, ... suspension point.
+
+    ``fn`` makes the coroutine and everything it needs, afresh for each run. Each run has a log
+    context of its own, as a request would. Reported are
+
+    - a cancellation that is swallowed, or turned into another exception;
+    - an await that is stuck: it does not come to an end, before or after the cancellation;
+    - a log context that is left set while the coroutine is suspended, lost when it ends, or
+      restarted after the end of the request by work that it left behind.
+
+    For Twisted, ``advance`` lets the world take a step (``lambda: clock.advance(1)``); it is
+    called up to ``max_steps`` times until the coroutine resumes, and again after it has ended.
+    Without it the coroutine runs on asyncio, on a new loop from ``loop_factory``, and an await is
+    stuck when it takes more than ``timeout`` seconds.
+
+    Seed ``cancellation``, "Handling cancellation correctly".
+    """
+    runs: list[CancelledRun] = []
+    while True:
+        probe = _Probe(len(runs) + 1)
+        if advance is not None:
+            _run_on_twisted(fn, probe, advance, max_steps)
+        else:
+            _run_on_asyncio(fn, probe, timeout, loop_factory)
+        if probe.where or probe.problems:
+            runs.append(
+                CancelledRun(probe.number, probe.where or "not reached", tuple(probe.problems))
+            )
+        if not probe.where:  # it ended before there was anything to cancel: that was all
+            return CancellationReport(tuple(runs))
+
+
+class _Probe:
+    """Follows one run: counts its suspensions, and notices where it is to be cancelled."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.where = ""
+        self.problems: list[str] = []
+        self.suspensions = 0
+        self.context = LoggingContext(f"cancelled-at-{number}")
+        self._coroutine: Any = None
+
+    async def request(self, fn: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        self._coroutine = fn()
+        with self.context:
+            try:
+                return await self._coroutine
+            finally:
+                found = current_context()
+                if found is not self.context:
+                    self.problems.append(f"lost its log context: it ended in {found}")
+                    set_current_context(self.context)
+
+    def suspended(self) -> bool:
+        """To be called at each suspension. Is this the one to cancel at?"""
+        self.suspensions += 1
+        if current_context() is self.context and context_module.storage.thread_local:
+            self.problems.append(f"suspended with its log context still set ({self.place()})")
+            set_current_context(SENTINEL_CONTEXT)
+        if self.suspensions == self.number:
+            self.where = self.place()
+            return True
+        return False
+
+    def place(self) -> str:
+        """The line of the coroutine function that waits."""
+        frame = getattr(self._coroutine, "cr_frame", None)
+        if frame is None:
+            return "ended"
+        return f"{frame.f_code.co_name}, line {frame.f_lineno}"
+
+    def ended(self, error: BaseException | None, cancelled: type[BaseException]) -> None:
+        if not self.where:
+            if error is not None:
+                self.problems.append(f"failed without being cancelled: {error!r}")
+        elif error is None:
+            self.problems.append("the cancellation was swallowed")
+        elif not isinstance(error, cancelled):
+            self.problems.append(f"the cancellation was turned into {error!r}")
+
+
+def _run_on_twisted(
+    fn: Callable[[], Coroutine[Any, Any, Any]],
+    probe: _Probe,
+    advance: Callable[[], object],
+    max_steps: int,
+) -> None:
+    from twisted.internet.defer import CancelledError
+    from twisted.python.failure import Failure
+
+    variables = contextvars.copy_context()
+    coroutine = probe.request(fn)
+    outcome: list[BaseException | None] = []
+
+    # Not ensureDeferred: the cancellation must come at the very suspension that it is meant for,
+    # though the world may move on by several of them in one step.
+    def resume(result: Any) -> None:
+        try:
+            if isinstance(result, Failure):
+                waiting = variables.run(result.throwExceptionIntoGenerator, coroutine)
+            else:
+                waiting = variables.run(coroutine.send, result)
+        except StopIteration:
+            outcome.append(None)
+        except BaseException as error:
+            outcome.append(error)
+        else:
+            cancel_now = probe.suspended()
+            waiting.addBoth(resume)
+            if cancel_now:
+                with PreserveLoggingContext():
+                    waiting.cancel()
+
+    def step() -> None:
+        advance()
+        found = current_context()
+        if found:
+            probe.problems.append(f"log context {found} was leaked to the reactor")
+            set_current_context(SENTINEL_CONTEXT)
+
+    with _reports() as reports:
+        with PreserveLoggingContext():
+            resume(None)
+            steps = 0
+            seen = probe.suspensions
+            while not outcome and steps < max_steps:
+                step()
+                steps += 1
+                if probe.suspensions != seen:
+                    seen, steps = probe.suspensions, 0
+            if outcome:
+                probe.ended(outcome[0], CancelledError)
+            else:
+                probe.problems.append(f"stuck: still waiting in {probe.place()}")
+            if probe.where:
+                for _ in range(max_steps):  # what was left behind may still use the context
+                    step()
+            outcome.clear()
+            coroutine.close()
+            gc.collect()
+            step()
+        probe.problems.extend(reports)
+
+
+class _Watched(Coroutine[Any, Any, Any]):
+    """A coroutine that tells of each suspension."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], on_suspend: Callable[[], None]) -> None:
+        self._coroutine = coroutine
+        self._on_suspend = on_suspend
+
+    def send(self, value: Any) -> Any:
+        result = self._coroutine.send(value)
+        self._on_suspend()
+        return result
+
+    def throw(self, *args: Any) -> Any:
+        result = self._coroutine.throw(*args)
+        self._on_suspend()
+        return result
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        raise NotImplementedError("for a task only")
+
+
+def _run_on_asyncio(
+    fn: Callable[[], Coroutine[Any, Any, Any]],
+    probe: _Probe,
+    timeout: float,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+
+        def on_suspend() -> None:
+            if probe.suspended():
+                # As soon as it has come to rest, before anything else can wake it.
+                loop.call_soon(lambda: task.cancel())
+
+        task = asyncio.ensure_future(_Watched(probe.request(fn), on_suspend))
+        seen = -1
+        while not task.done() and probe.suspensions != seen:
+            seen = probe.suspensions
+            await asyncio.wait([task], timeout=timeout)
+        if not task.done():
+            probe.problems.append(f"stuck: still waiting in {probe.place()}")
+            task.cancel()
+        elif task.cancelled():
+            probe.ended(asyncio.CancelledError(), asyncio.CancelledError)
+        else:
+            probe.ended(task.exception(), asyncio.CancelledError)
+        left_behind = asyncio.all_tasks() - {asyncio.current_task()}
+        if left_behind and probe.where:
+            await asyncio.wait(left_behind, timeout=timeout)
+        for other in asyncio.all_tasks() - {asyncio.current_task()}:
+            other.cancel()
+
+    with _reports() as reports:
+        loop = loop_factory()
+        try:
+            loop.run_until_complete(run())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
+        gc.collect()
+    probe.problems.extend(reports)

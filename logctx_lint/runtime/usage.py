@@ -1,0 +1,130 @@
+"""What a log context is charged with: CPU seconds, database time, counts.
+
+In thread-local storage every switch goes through ``set_current_context``, which stops one context
+and starts the next. In contextvar storage the event loop switches behind its back; there each
+thread has a *slot* that says whom its CPU time goes to, and whoever notices that the slot is stale
+points it to the current context.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+try:
+    import resource
+
+    _RUSAGE_THREAD: int | None = getattr(resource, "RUSAGE_THREAD", None)
+except ImportError:  # Windows
+    _RUSAGE_THREAD = None
+
+if TYPE_CHECKING:
+    from .context import LoggingContext
+    from .storage import LoggingContextOrSentinel
+
+_FIELDS = (
+    "ru_utime",
+    "ru_stime",
+    "db_txn_count",
+    "db_txn_duration_sec",
+    "db_sched_duration_sec",
+    "evt_db_fetch_count",
+)
+
+
+class ContextResourceUsage:
+    """Resources used: user and system CPU time, database transactions (number, seconds, seconds
+    spent waiting for a connection), events fetched from the database. Times are in seconds.
+
+    Can be added and subtracted, in place too.
+    """
+
+    # Defaults on the class, so that making one costs next to nothing.
+    ru_utime: float = 0.0
+    ru_stime: float = 0.0
+    db_txn_count: int = 0
+    db_txn_duration_sec: float = 0.0
+    db_sched_duration_sec: float = 0.0
+    evt_db_fetch_count: int = 0
+
+    def __init__(self, copy_from: ContextResourceUsage | None = None) -> None:
+        if copy_from is not None:
+            self += copy_from
+
+    def copy(self) -> ContextResourceUsage:
+        return ContextResourceUsage(copy_from=self)
+
+    def reset(self) -> None:
+        self.__dict__.clear()
+
+    def __iadd__(self, other: ContextResourceUsage) -> ContextResourceUsage:
+        for field in _FIELDS:
+            setattr(self, field, getattr(self, field) + getattr(other, field))
+        return self
+
+    def __isub__(self, other: ContextResourceUsage) -> ContextResourceUsage:
+        for field in _FIELDS:
+            setattr(self, field, getattr(self, field) - getattr(other, field))
+        return self
+
+    def __add__(self, other: ContextResourceUsage) -> ContextResourceUsage:
+        result = self.copy()
+        result += other
+        return result
+
+    def __sub__(self, other: ContextResourceUsage) -> ContextResourceUsage:
+        result = self.copy()
+        result -= other
+        return result
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ContextResourceUsage):
+            return NotImplemented
+        return all(getattr(self, field) == getattr(other, field) for field in _FIELDS)
+
+    __hash__ = None  # type: ignore[assignment]  # mutable
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{field}={getattr(self, field)!r}" for field in _FIELDS)
+        return f"<ContextResourceUsage {fields}>"
+
+
+def get_thread_resource_usage() -> resource.struct_rusage | None:
+    """The CPU time of the calling thread, or None where the platform does not tell (then contexts
+    are simply not charged with CPU time)."""
+    return None if _RUSAGE_THREAD is None else resource.getrusage(_RUSAGE_THREAD)
+
+
+def charge_cpu(context: LoggingContext, since: Any, until: Any) -> None:
+    """Charge the time between two readings to the context and to all its parents."""
+    # The kernel's split into user and system time is an estimate that may step back.
+    utime = until.ru_utime - since.ru_utime
+    stime = until.ru_stime - since.ru_stime
+    if utime < 0.0:
+        utime = 0.0
+    if stime < 0.0:
+        stime = 0.0
+    charged: LoggingContext | None = context
+    while charged is not None:
+        usage = charged._usage
+        usage.ru_utime += utime
+        usage.ru_stime += stime
+        charged = charged.parent_context
+
+
+class _Slot(threading.local):
+    context: LoggingContextOrSentinel | None = None
+    since: resource.struct_rusage | None = None
+
+
+slot = _Slot()
+
+
+def point_slot(context: LoggingContextOrSentinel | None) -> None:
+    """Charge this thread's CPU time so far to the slot's context, and the rest to this one."""
+    if slot.context is context:
+        return
+    now = get_thread_resource_usage()
+    if slot.context and slot.since is not None and now is not None:
+        charge_cpu(slot.context, slot.since, now)
+    slot.context, slot.since = context, now
