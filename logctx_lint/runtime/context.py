@@ -181,7 +181,7 @@ class LoggingContext:
         return f"<LoggingContext {self.name!r}{' finished' if self.finished else ''}>"
 
     def __enter__(self) -> Self:
-        if storage.load()[0] is self or (self.previous_context and not self.finished):
+        if storage.load()[0] is self or self.previous_context is not None:
             logcontext_error(f"Re-starting already active log context {self}")
         previous = set_current_context(self)
         if self.previous_context is None:  # entered twice, it goes back to where it came from

@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import pytest
 
 from . import context as context_module
+from . import storage
 from .context import (
     SENTINEL_CONTEXT,
     LoggingContext,
@@ -48,7 +49,7 @@ def _reports() -> Iterator[list[str]]:
     """Collect what is passed to ``logcontext_error`` instead of logging it."""
     reports: list[str] = []
     original = context_module.logcontext_error
-    context_module.logcontext_error = reports.append
+    context_module.logcontext_error = reports.append  # type: ignore[assignment]
     try:
         yield reports
     finally:
@@ -151,6 +152,7 @@ def cancel_at_each_await(
     *,
     advance: Callable[[], object] | None = None,
     max_steps: int = 100,
+    max_awaits: int = 1000,
     timeout: float = 5.0,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
 ) -> CancellationReport:
@@ -169,11 +171,15 @@ def cancel_at_each_await(
     Without it the coroutine runs on asyncio, on a new loop from ``loop_factory``, and an await is
     stuck when it takes more than ``timeout`` seconds.
 
+    A coroutine that goes on for ``max_awaits`` suspensions is taken to be endless, and is not
+    cancelled any later; one that goes on for ``max_steps`` suspensions after the cancellation
+    is stuck.
+
     Seed ``cancellation``, "Handling cancellation correctly".
     """
     runs: list[CancelledRun] = []
-    while True:
-        probe = _Probe(len(runs) + 1)
+    while len(runs) < max_awaits:
+        probe = _Probe(len(runs) + 1, max_steps)
         if advance is not None:
             _run_on_twisted(fn, probe, advance, max_steps)
         else:
@@ -183,14 +189,17 @@ def cancel_at_each_await(
                 CancelledRun(probe.number, probe.where or "not reached", tuple(probe.problems))
             )
         if not probe.where:  # it ended before there was anything to cancel: that was all
-            return CancellationReport(tuple(runs))
+            break
+    return CancellationReport(tuple(runs))
 
 
 class _Probe:
     """Follows one run: counts its suspensions, and notices where it is to be cancelled."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, patience: int) -> None:
         self.number = number
+        self.patience = patience
+        self.abandoned = False
         self.where = ""
         self.problems: list[str] = []
         self.suspensions = 0
@@ -204,20 +213,24 @@ class _Probe:
                 return await self._coroutine
             finally:
                 found = current_context()
-                if found is not self.context:
+                if found is not self.context and not self.abandoned:
                     self.problems.append(f"lost its log context: it ended in {found}")
                     set_current_context(self.context)
 
     def suspended(self) -> bool:
         """To be called at each suspension. Is this the one to cancel at?"""
         self.suspensions += 1
-        if current_context() is self.context and context_module.storage.thread_local:
+        if current_context() is self.context and storage.thread_local:
             self.problems.append(f"suspended with its log context still set ({self.place()})")
             set_current_context(SENTINEL_CONTEXT)
         if self.suspensions == self.number:
             self.where = self.place()
             return True
         return False
+
+    def hopeless(self) -> bool:
+        """Whether it has gone on for too long after it was cancelled."""
+        return self.suspensions >= self.number + self.patience
 
     def place(self) -> str:
         """The line of the coroutine function that waits."""
@@ -280,7 +293,7 @@ def _run_on_twisted(
             resume(None)
             steps = 0
             seen = probe.suspensions
-            while not outcome and steps < max_steps:
+            while not outcome and steps < max_steps and not probe.hopeless():
                 step()
                 steps += 1
                 if probe.suspensions != seen:
@@ -292,8 +305,9 @@ def _run_on_twisted(
             if probe.where:
                 for _ in range(max_steps):  # what was left behind may still use the context
                     step()
-            outcome.clear()
+            probe.abandoned = True
             coroutine.close()
+            outcome.clear()
             gc.collect()
             step()
         probe.problems.extend(reports)
@@ -331,26 +345,34 @@ def _run_on_asyncio(
 ) -> None:
     async def run() -> None:
         loop = asyncio.get_running_loop()
+        given_up = asyncio.Event()
 
         def on_suspend() -> None:
+            if probe.hopeless():
+                given_up.set()
             if probe.suspended():
                 # As soon as it has come to rest, before anything else can wake it.
                 loop.call_soon(lambda: task.cancel())
 
         task = asyncio.ensure_future(_Watched(probe.request(fn), on_suspend))
         seen = -1
-        while not task.done() and probe.suspensions != seen:
+        while not task.done() and probe.suspensions != seen and not probe.hopeless():
             seen = probe.suspensions
-            await asyncio.wait([task], timeout=timeout)
+            giving_up = asyncio.ensure_future(given_up.wait())
+            await asyncio.wait(
+                [task, giving_up], timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            giving_up.cancel()
         if not task.done():
             probe.problems.append(f"stuck: still waiting in {probe.place()}")
+            probe.abandoned = True
             task.cancel()
         elif task.cancelled():
             probe.ended(asyncio.CancelledError(), asyncio.CancelledError)
         else:
             probe.ended(task.exception(), asyncio.CancelledError)
         left_behind = asyncio.all_tasks() - {asyncio.current_task()}
-        if left_behind and probe.where:
+        if left_behind and probe.where and not probe.abandoned:
             await asyncio.wait(left_behind, timeout=timeout)
         for other in asyncio.all_tasks() - {asyncio.current_task()}:
             other.cancel()

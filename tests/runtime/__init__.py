@@ -1,0 +1,1 @@
+"""Tests of the reference runtime, one per behaviour of its specification."""

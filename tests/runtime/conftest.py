@@ -1,0 +1,72 @@
+"""Fixtures of the runtime's tests. Twisted is imported only by those that need it, so that the
+asyncio half can be tested without it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from logctx_lint.runtime import context, storage
+
+from .helpers import LogLines, RealReactor
+
+STORAGES = ["thread-local", "contextvar"]
+
+
+@pytest.fixture(autouse=True)
+def _clean_slate() -> Iterator[None]:
+    """Each test starts in the sentinel with the default settings, and must end there."""
+    yield
+    left, storage_name = context.current_context(), storage.settings.storage
+    storage.store(storage.SENTINEL_CELL)
+    context.configure(storage="thread-local", strict=False, accounting=True)
+    assert not left, f"the test left {left} behind in {storage_name} storage"
+
+
+@pytest.fixture(params=STORAGES)
+def each_storage(request: pytest.FixtureRequest) -> str:
+    context.configure(storage=request.param)
+    return str(request.param)
+
+
+@pytest.fixture
+def contextvar_storage() -> None:
+    context.configure(storage="contextvar")
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is passed to ``logcontext_error``."""
+    messages: list[str] = []
+    monkeypatch.setattr(context, "logcontext_error", messages.append)
+    return messages
+
+
+@pytest.fixture
+def lines() -> Iterator[LogLines]:
+    """What is logged, as ``request: message``."""
+    handler = LogLines()
+    handler.addFilter(context.LoggingContextFilter())
+    logger = logging.getLogger("app")
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
+def clock() -> Any:
+    from twisted.internet.task import Clock
+
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def real_reactor() -> Iterator[RealReactor]:
+    """Twisted's real reactor, running in a thread of its own."""
+    running = RealReactor()
+    yield running
+    running.stop()
