@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _TYPING = ("typing.", "typing_extensions.", "collections.abc.")
 _WRAPPERS = {"ClassVar", "Final", "Annotated", "Required", "NotRequired", "ReadOnly", "Unpack"}
+_GENERIC_BASES = {"Generic", "Protocol"}
+_PLAIN_BASES = {"Generic", "Protocol", "NamedTuple", "TypedDict"}
 
 
 def parse_expression(text: str) -> ast.expr | None:
@@ -78,6 +80,8 @@ def _name(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
         return resolver.self_type(scope) or UNKNOWN
     if form == "Callable":
         return CallableType(UNKNOWN)
+    if form in _PLAIN_BASES:
+        return resolver.builtin("object")
     match definition:
         case Variable():
             return resolver.alias(definition)
@@ -111,7 +115,11 @@ def _subscript(resolver: Resolver, value: ast.expr, index: ast.expr, scope: Scop
     if form in _WRAPPERS:
         return evaluate(resolver, items[0], scope)
     if form == "Callable":
-        return CallableType(evaluate(resolver, items[-1], scope))
+        parameters = items[0].elts if isinstance(items[0], ast.List) else []
+        return CallableType(
+            evaluate(resolver, items[-1], scope),
+            tuple(evaluate(resolver, item, scope) for item in parameters),
+        )
     if form == "Concatenate" or form == "Literal":
         return UNKNOWN
     if form == "Type" or "builtins.type" in names:
@@ -122,6 +130,9 @@ def _subscript(resolver: Resolver, value: ast.expr, index: ast.expr, scope: Scop
     if form == "Tuple" or "builtins.tuple" in names:
         if len(items) == 2 and isinstance(items[1], ast.Constant) and items[1].value is Ellipsis:
             return resolver.builtin("tuple", evaluate(resolver, items[0], scope))
+        return TupleType(tuple(evaluate(resolver, item, scope) for item in items))
+    if form in _GENERIC_BASES:
+        # As a base class: declares the class's type parameters.
         return TupleType(tuple(evaluate(resolver, item, scope) for item in items))
     arguments = tuple(
         UNKNOWN if isinstance(item, ast.List) else evaluate(resolver, item, scope) for item in items

@@ -27,7 +27,8 @@ class Memo:
     ) -> T:
         if key in store:
             return store[key]
-        depth = self._active.get(key)
+        question = (id(store), key)
+        depth = self._active.get(question)
         if depth is not None:
             self._lowest_cut = min(self._lowest_cut, depth)
             return default
@@ -36,11 +37,11 @@ class Memo:
             self._lowest_cut = -1
             return default
         outer, self._lowest_cut = self._lowest_cut, _NO_CUT
-        self._active[key] = depth
+        self._active[question] = depth
         try:
             value = compute()
         finally:
-            del self._active[key]
+            del self._active[question]
             inner = self._lowest_cut
             self._lowest_cut = min(outer, inner) if inner < depth else outer
         if inner >= depth:

@@ -182,10 +182,17 @@ def module_name(path: Path) -> tuple[Path, str]:
     """The folder that imports start from, for the module at `path`, and its dotted name."""
     parts = [] if path.stem == "__init__" else [path.stem]
     folder = path.parent
-    while (folder / "__init__.py").is_file() and folder.parent != folder:
+    while _in_package(folder):
         parts.insert(0, folder.name)
         folder = folder.parent
     return folder, ".".join(parts) or path.parent.name
+
+
+def _in_package(folder: Path) -> bool:
+    """Whether a folder is a package, or one without `__init__.py` inside a package."""
+    if folder.parent == folder:
+        return False
+    return (folder / "__init__.py").is_file() or (folder.parent / "__init__.py").is_file()
 
 
 def package_files(path: Path) -> Iterator[Path]:

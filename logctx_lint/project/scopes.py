@@ -8,10 +8,10 @@ or raises, and goes round a loop.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from logctx_lint.project.facts import (
     Extractor,
@@ -22,6 +22,9 @@ from logctx_lint.project.facts import (
     parameters_of,
 )
 from logctx_lint.project.modules import Class, Function, Module
+
+if TYPE_CHECKING:
+    from logctx_lint.project.types import Type
 
 Position = tuple[int, int]
 """Line from 1, column in bytes, as in `ast`."""
@@ -70,8 +73,10 @@ class Binding:
     imported: ImportFacts | None = None
     function: Function | None = None
     cls: Class | None = None
+    annotation: ast.expr | None = None
+    """Of a parameter; its `value` is the default."""
     parameter: str = ""
-    """`Parameter.kind`, for parameters; `value` is the annotation or the default."""
+    """`Parameter.kind` of a parameter, or `self` for a method's first one."""
 
 
 def _start(node: ast.AST) -> Position:
@@ -84,9 +89,10 @@ def _end(node: ast.AST) -> Position:
 
 @dataclass(eq=False)
 class Scope:
-    """One function, lambda, comprehension or module-level unit, and what encloses it.
+    """One function, lambda or comprehension, a class body, or a module.
 
-    `node` is None for the scope of module-level code, whose names are the module's facts.
+    A scope is *positioned* when the expressions read in it are nodes of its own tree; others
+    were parsed from the text that facts keep, and where they stand is not known.
     """
 
     module: Module
@@ -96,12 +102,23 @@ class Scope:
     """What the facts say of it, when it is a def."""
     owner: Class | None = None
     """The class whose method this is, or whose body this is."""
+    is_positioned: bool = False
+    is_signature: bool = False
+    """Reads the function's annotations: its parameters are not bound here."""
+    types: dict[Hashable, Type] = field(default_factory=dict, repr=False)
+    """Answers about the bindings here, which live no longer than the tree."""
 
     @property
     def qualified_name(self) -> str:
         if self.function:
             return self.function.qualified_name
+        if self.owner and not self.node:
+            return self.owner.qualified_name
         return self.parent.qualified_name if self.parent else self.module.name
+
+    @property
+    def is_class_body(self) -> bool:
+        return self.owner is not None and self.function is None and self.node is None
 
     @property
     def method(self) -> Scope | None:
@@ -110,6 +127,15 @@ class Scope:
         while scope and not (scope.owner and scope.function):
             scope = scope.parent
         return scope
+
+    def child(self, node: ast.Lambda | Comprehension) -> Scope:
+        """The scope of a lambda or comprehension that is read in this one."""
+        return Scope(self.module, node, self, is_positioned=self.is_positioned)
+
+    @cached_property
+    def tree(self) -> FunctionScopeNode | Comprehension | None:
+        """The tree, parsed on demand."""
+        return self.node or (self.function.tree() if self.function else None)
 
     @cached_property
     def _blocks_and_bindings(self) -> tuple[Block, dict[str, list[Binding]]]:
@@ -136,7 +162,7 @@ class Scope:
         bindings = self.bindings.get(name)
         if not bindings:
             return []
-        if len(bindings) == 1 and not isinstance(self.node, Comprehension):
+        if len(bindings) == 1:
             return bindings
         use = self.block_at(position)
         chain = list(use.chain())
@@ -174,7 +200,7 @@ class _Collector:
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.bindings: dict[str, list[Binding]] = {}
-        node = scope.node
+        node = scope.tree
         self.root = Block((0, 0), (10**9, 0))
         if node is None:
             return
@@ -183,11 +209,18 @@ class _Collector:
                 kind: BindingKind = "async element" if generator.is_async else "element"
                 self._target(generator.target, kind, generator.iter, _start(node), self.root)
             return
-        for argument, default, kind_ in parameters_of(node.args):
-            value = argument.annotation or default
-            what: BindingKind = "annotation" if argument.annotation else "parameter"
+        for index, (argument, default, kind_) in enumerate(parameters_of(node.args)):
+            is_self = index == 0 and not kind_ and scope.owner is not None
             self._bind(
-                argument.arg, Binding(what, _start(node), self.root, value, parameter=kind_)
+                argument.arg,
+                Binding(
+                    "parameter",
+                    _start(node),
+                    self.root,
+                    default,
+                    annotation=argument.annotation,
+                    parameter="self" if is_self else kind_,
+                ),
             )
         if not isinstance(node, ast.Lambda):
             self._extractor: Extractor | None = None

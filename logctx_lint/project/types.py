@@ -54,9 +54,11 @@ class FunctionType:
 
 @dataclass(frozen=True, slots=True)
 class CallableType:
-    """Something to call of which only the result is known."""
+    """Something to call of which only the types matter."""
 
     returns: Type
+    parameters: tuple[Type, ...] = ()
+    """Where they are written out; type variables in them are solved by each call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +161,11 @@ def substitute(type_: Type, bindings: Substitution) -> Type:
             return union_of(substitute(member, bindings) for member in members)
         case TupleType(elements):
             return TupleType(tuple(substitute(item, bindings) for item in elements))
-        case CallableType(returns):
-            return CallableType(substitute(returns, bindings))
+        case CallableType(returns, parameters):
+            return CallableType(
+                substitute(returns, bindings),
+                tuple(substitute(item, bindings) for item in parameters),
+            )
     return type_
 
 
@@ -171,14 +176,28 @@ def type_variables(type_: Type) -> list[str]:
             return [name]
         case Instance(_, parts) | ClassObject(_, parts) | TupleType(parts) | UnionType(parts):
             return list(dict.fromkeys(name for part in parts for name in type_variables(part)))
-        case CallableType(returns):
-            return type_variables(returns)
+        case CallableType(returns, parameters):
+            parts = (*parameters, returns)
+            return list(dict.fromkeys(name for part in parts for name in type_variables(part)))
+    return []
+
+
+def free_variables(type_: Type) -> list[str]:
+    """The type variables that no later call will solve: `Callable[[F], F]` has none."""
+    match type_:
+        case TypeVariable(name):
+            return [name]
+        case Instance(_, parts) | ClassObject(_, parts) | TupleType(parts) | UnionType(parts):
+            return list(dict.fromkeys(name for part in parts for name in free_variables(part)))
+        case CallableType(returns, parameters):
+            solved = {name for part in parameters for name in type_variables(part)}
+            return [name for name in free_variables(returns) if name not in solved]
     return []
 
 
 def erase(type_: Type, kept: Iterable[str] = ()) -> Type:
     """`type_` with its unsolved type variables replaced by their bounds."""
-    names = [name for name in type_variables(type_) if name not in set(kept)]
+    names = [name for name in free_variables(type_) if name not in set(kept)]
     return substitute(type_, dict.fromkeys(names, UNKNOWN)) if names else type_
 
 

@@ -1,0 +1,226 @@
+"""Inheritance: the ancestors of a class with their type arguments, and member lookup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from logctx_lint.project import annotations
+from logctx_lint.project.facts import VariableFacts
+from logctx_lint.project.modules import Class, Function
+from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import (
+    NONE,
+    UNKNOWN,
+    ClassObject,
+    ExternalInstance,
+    FunctionType,
+    Instance,
+    Substitution,
+    TupleType,
+    Type,
+    TypeVariable,
+    known,
+    substitute,
+    type_variables,
+    union_of,
+)
+
+if TYPE_CHECKING:
+    from logctx_lint.project.resolver import Resolver
+
+Ancestor = tuple[Class, tuple[Type, ...]]
+_PROPERTIES = ("builtins.property", "functools.cached_property", "abc.abstractproperty")
+
+
+def class_scope(cls: Class) -> Scope:
+    """The scope in which the class's own annotations and bases are read."""
+    return Scope(cls.module, None, cls.scope, None, cls)
+
+
+def enclosing_scope(function: Function) -> Scope:
+    """The scope in which a function's decorators and defaults are read."""
+    if function.owner:
+        return class_scope(function.owner)
+    return function.scope or Scope(function.module)
+
+
+def signature_scope(function: Function) -> Scope:
+    """The scope in which a function's annotations are read."""
+    return Scope(
+        function.module,
+        None,
+        enclosing_scope(function),
+        function,
+        function.owner,
+        is_signature=True,
+    )
+
+
+class Classes:
+    """Answers questions about classes; part of the resolver."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._ancestors: dict[object, tuple[Ancestor, ...]] = {}
+        self._members: dict[object, Type | None] = {}
+
+    def parameters(self, cls: Class) -> tuple[str, ...]:
+        """The names of the class's type parameters, in order."""
+        own = tuple(f"{cls.qualified_name}.{name}" for name in cls.facts.type_parameters)
+        names: dict[str, None] = dict.fromkeys(own)
+        for base in self._bases(cls):
+            if isinstance(base, TupleType):
+                # `Generic[...]` alone says the order.
+                return (*own, *type_variables(base))
+            if isinstance(base, Instance):
+                names.update(dict.fromkeys(type_variables(base)))
+        return tuple(names)
+
+    def bindings(self, cls: Class, arguments: tuple[Type, ...]) -> Substitution:
+        """What the class's type parameters stand for, given its arguments."""
+        return dict(zip(self.parameters(cls), arguments, strict=False)) if arguments else {}
+
+    def _bases(self, cls: Class) -> list[Type]:
+        scope = class_scope(cls)
+        bases = [
+            annotations.evaluate(self._resolver, annotations.parse_expression(base), scope)
+            for base in cls.facts.bases
+        ]
+        # `class Service(make_base()):`, `class Row(namedtuple(...))`: what the call returns.
+        return [
+            self._resolver.base_from_call(text, scope) if base == UNKNOWN else base
+            for base, text in zip(bases, cls.facts.bases, strict=True)
+        ]
+
+    def ancestors(self, cls: Class, arguments: tuple[Type, ...] = ()) -> tuple[Ancestor, ...]:
+        """The class and its ancestors, nearest first, each with its type arguments."""
+        found = self._resolver.memo.get(
+            self._ancestors, cls, lambda: self._linearize(cls), ((cls, ()),)
+        )
+        bindings = self.bindings(cls, arguments)
+        if not bindings:
+            return found
+        return tuple(
+            (ancestor, tuple(substitute(item, bindings) for item in items))
+            for ancestor, items in found
+        )
+
+    def _linearize(self, cls: Class) -> tuple[Ancestor, ...]:
+        own = tuple(TypeVariable(name) for name in self.parameters(cls))
+        found: dict[Class, tuple[Type, ...]] = {cls: own}
+        for base in self._bases(cls):
+            if isinstance(base, Instance):
+                for ancestor, arguments in self.ancestors(base.cls, base.arguments):
+                    # A class met again moves behind the one that inherits it, as in Python.
+                    found.pop(ancestor, None)
+                    found[ancestor] = arguments
+        return tuple(found.items())
+
+    def unknown_bases(self, cls: Class) -> Iterator[str]:
+        """The names of ancestors outside all known code (empty where not even that is known)."""
+        for ancestor, _ in self.ancestors(cls):
+            for base in self._bases(ancestor):
+                if isinstance(base, ExternalInstance):
+                    yield base.name
+                elif base == UNKNOWN:
+                    yield ""
+
+    def names(self, cls: Class) -> tuple[str, ...]:
+        """The qualified names of a class and of all its ancestors."""
+        known_names = [ancestor.qualified_name for ancestor, _ in self.ancestors(cls)]
+        return (*known_names, *(name for name in self.unknown_bases(cls) if name))
+
+    def has_ancestor(self, cls: Class, names: frozenset[str]) -> bool:
+        return any(ancestor.qualified_name in names for ancestor, _ in self.ancestors(cls))
+
+    def arguments_as(self, instance: Instance, name: str) -> tuple[Type, ...] | None:
+        """The type arguments that an instance has as one of its ancestors, called `name`."""
+        for ancestor, arguments in self.ancestors(instance.cls, instance.arguments):
+            if ancestor.qualified_name == name:
+                return arguments
+        return None
+
+    def member(self, instance: Instance | ClassObject, name: str, skip: int = 0) -> Type | None:
+        """The type of an attribute; None if no known ancestor has it.
+
+        `skip` leaves out the nearest ancestors: 1 is what `super()` sees.
+        """
+        fallback: Type | None = None
+        for ancestor, arguments in self.ancestors(instance.cls, instance.arguments)[skip:]:
+            found = self._own_member(ancestor, name)
+            if found is None:
+                continue
+            bindings = self.bindings(ancestor, arguments)
+            bound = self._bind(found, instance, bindings)
+            if known(bound):
+                return bound
+            # Declared here, but only as None: an ancestor may say more.
+            fallback = UNKNOWN
+        return fallback
+
+    def _own_member(self, cls: Class, name: str) -> Type | None:
+        facts = cls.facts
+        if name not in facts.functions and name not in facts.variables and name not in facts.classes:
+            return None
+        return self._resolver.memo.get(
+            self._members, (cls, name), lambda: self._look_up(cls, name), UNKNOWN
+        )
+
+    def _look_up(self, cls: Class, name: str) -> Type | None:
+        functions = cls.function(name)
+        if functions:
+            return self._resolver.value_of_functions(functions)
+        if name in cls.facts.classes:
+            inner = cls.facts.classes[name]
+            qualified_name = f"{cls.qualified_name}.{name}"
+            return ClassObject(Class(cls.module, qualified_name, inner.line, inner, cls.scope))
+        variables = cls.facts.variables[name]
+        declared = [v for v in variables if v.annotation]
+        if declared:
+            return union_of(self._declared(cls, variable) for variable in declared)
+        values = union_of(self._assigned(cls, variable) for variable in variables)
+        return UNKNOWN if values == NONE else values
+
+    def _declared(self, cls: Class, variable: VariableFacts) -> Type:
+        scope = self._scope_of(cls, variable)
+        node = annotations.parse_expression(variable.annotation)
+        type_ = annotations.evaluate(self._resolver, node, scope)
+        if type_ == UNKNOWN and variable.annotation in ("Final", "ClassVar"):
+            return self._assigned(cls, variable)
+        return type_
+
+    def _assigned(self, cls: Class, variable: VariableFacts) -> Type:
+        node = annotations.parse_expression(variable.value)
+        if node is None:
+            return UNKNOWN
+        return self._resolver.type_of(node, self._scope_of(cls, variable))
+
+    def _scope_of(self, cls: Class, variable: VariableFacts) -> Scope:
+        methods = cls.function(variable.method) if variable.method else []
+        for method in methods:
+            if method.facts.line <= variable.line <= method.facts.end_line:
+                return self._resolver.body_scope(method)
+        return class_scope(cls)
+
+    def _bind(self, found: Type, receiver: Instance | ClassObject, bindings: Substitution) -> Type:
+        if isinstance(found, FunctionType):
+            if found.receiver is not None:
+                return found
+            if self._is_property(found.function) and isinstance(receiver, Instance):
+                bound = FunctionType(found.function, receiver, tuple(bindings.items()))
+                return self._resolver.call_type(bound)
+            return FunctionType(found.function, receiver, tuple(bindings.items()))
+        found = substitute(found, bindings)
+        if isinstance(found, Instance) and isinstance(receiver, Instance):
+            getter = self.member(found, "__get__")
+            if getter is not None and known(getter):
+                return self._resolver.call_type(getter)
+        return found
+
+    def _is_property(self, function: Function) -> bool:
+        return any(
+            name in _PROPERTIES
+            for decorator in function.facts.decorators
+            for name in self._resolver.names_of_text(decorator, enclosing_scope(function))
+        )
