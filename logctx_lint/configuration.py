@@ -10,10 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flake8.exceptions import ExecutionError
-from flake8.options.config import (
-    _find_config_file,  # type: ignore[attr-defined]  # not in the stubs
-    load_config,
-)
+from flake8.options import config as flake8_config
 
 from logctx_lint.setting_kinds import did_you_mean
 from logctx_lint.settings import Settings, SettingsError, described
@@ -116,8 +113,9 @@ def _from_ini(
 ) -> dict[str, object]:
     try:
         if ini_file is None and not isolated:
-            ini_file = _find_config_file(str(Path.cwd()))
-        ini, _ = load_config(ini_file, list(more_files), isolated=isolated)
+            # Not public, but load_config() does not say which file it found.
+            ini_file = flake8_config._find_config_file(str(Path.cwd()))  # type: ignore[attr-defined]
+        ini, _ = flake8_config.load_config(ini_file, list(more_files), isolated=isolated)
     except (ExecutionError, configparser.Error) as error:
         raise SettingsError(" ".join(str(error).split())) from error
     if not ini.has_section("flake8"):

@@ -30,7 +30,7 @@ class NotWritten(Exception):
     """A file was left alone; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class _Change:
     """An edit as character offsets."""
 
@@ -103,7 +103,8 @@ def write(before: Source, after: Source, root: Path) -> None:
     """
     path = before.path
     target = path.resolve()
-    if path.is_symlink() and not target.is_relative_to(root.resolve()):
+    linked = Path(os.path.abspath(path)) != target
+    if linked and not target.is_relative_to(root.resolve()):
         raise NotWritten("a symbolic link that leads out of the project")
     try:
         data = after.encode(after.text)
@@ -135,7 +136,7 @@ def _compatible(text: str, fixes: Iterable[Fix]) -> Iterator[tuple[Fix, list[_Ch
         with contextlib.suppress(ValueError):
             located.append((each, [_locate(edit, starts, newline) for edit in each.edits]))
     taken: list[_Change] = []
-    for each, changes in sorted(located, key=lambda item: [(c.start, c.end) for c in item[1]]):
+    for each, changes in sorted(located, key=lambda item: sorted(item[1])):
         free = all(
             not change.touches(other) or (change == other and change.start == change.end)
             for change in changes
