@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 import warnings
@@ -28,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UsageError, SettingsError) as error:
         print(f"logctx-lint: error: {error}", file=sys.stderr)
     except BrokenPipeError:
-        # The reader has gone, as `| head` does. Closing here keeps the interpreter from
-        # complaining about it at exit.
-        sys.stderr.close()
+        # The reader has gone, as `| head` does; what is still buffered goes nowhere, or else the
+        # interpreter would complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         if getattr(args, "verbose", 0):
             traceback.print_exc()

@@ -1,0 +1,113 @@
+"""Selection, suppression and failures around the engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from fakes import FakeEngine
+
+from logctx_lint.codes import CODES
+from logctx_lint.linting import Linter
+from logctx_lint.settings import Settings
+from logctx_lint.source import Source
+
+
+def found(text: str, settings: Settings | None = None, path: str = "x.py") -> list[str]:
+    """`CODE:line` of what is reported."""
+    linter = Linter(FakeEngine(), settings or Settings(), CODES)
+    return [f"{each.code}:{each.span.line}" for each in linter.check(Source(Path(path), text))]
+
+
+def test_everything_is_reported_by_default() -> None:
+    assert found("drop()\nswallow()\n") == ["LCX101:1", "LCX301:2"]
+
+
+def test_select_takes_prefixes() -> None:
+    assert found("drop()\nswallow()\n", Settings(select=("LCX3",))) == ["LCX301:2"]
+
+
+def test_ignore_takes_prefixes() -> None:
+    assert found("drop()\nswallow()\n", Settings(ignore=("LCX3",))) == ["LCX101:1"]
+
+
+def test_between_select_and_ignore_the_longer_prefix_wins() -> None:
+    both = "drop()\nswallow()\n"
+    assert found(both, Settings(select=("LCX",), ignore=("LCX3",))) == ["LCX101:1"]
+    assert found(both, Settings(select=("LCX301",), ignore=("LCX",))) == ["LCX301:2"]
+
+
+def test_a_rule_that_is_not_on_is_not_asked_for() -> None:
+    linter = Linter(FakeEngine(), Settings(), {"LCX301"})
+    assert [each.code for each in linter.check(Source(Path("x.py"), "drop()\n"))] == []
+
+
+def test_per_file_ignores_are_relative_to_the_root(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path, per_file_ignores={"tests/*": ("LCX1",)})
+    text = "drop()\nswallow()\n"
+    assert found(text, settings, str(tmp_path / "tests" / "x.py")) == ["LCX301:2"]
+    assert found(text, settings, str(tmp_path / "x.py")) == ["LCX101:1", "LCX301:2"]
+
+
+def test_a_per_file_ignore_may_name_a_file_alone(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path, per_file_ignores={"conftest.py": ("LCX",)})
+    assert found("drop()\n", settings, str(tmp_path / "deep" / "conftest.py")) == []
+
+
+@pytest.mark.parametrize(
+    "comment", ["# noqa", "# NOQA", "# noqa: LCX101  why", "# noqa:E501,LCX1", "# x # noqa"]
+)
+def test_a_noqa_comment_suppresses(comment: str) -> None:
+    assert found(f"drop()  {comment}\n") == []
+
+
+@pytest.mark.parametrize("comment", ["# noqa: LCX301", "# noqa: E501", "# no qa", "#noqa"])
+def test_another_comment_does_not_suppress(comment: str) -> None:
+    assert found(f"drop()  {comment}\n") == ["LCX101:1"]
+
+
+def test_a_noqa_comment_counts_for_its_line_only() -> None:
+    assert found("drop()  # noqa\ndrop()\n") == ["LCX101:2"]
+
+
+def test_a_noqa_comment_counts_for_all_lines_of_a_string() -> None:
+    assert found('drop() + """\n"""  # noqa: LCX101\ndrop()\n') == ["LCX101:3"]
+
+
+def test_a_noqa_comment_counts_for_lines_joined_by_a_backslash() -> None:
+    assert found("drop() + \\\r\n  1  # noqa\r\n") == []
+
+
+def test_a_flake8_noqa_line_suppresses_the_file() -> None:
+    assert found("# flake8: noqa\ndrop()\n") == []
+
+
+def test_a_flake8_noqa_behind_code_does_not_suppress_the_file() -> None:
+    assert found("x = 1  # flake8: noqa\ndrop()\n") == ["LCX101:2"]
+
+
+def test_noqa_counts_in_a_file_that_cannot_be_tokenized() -> None:
+    assert found("drop()  # noqa\ndrop()\nx = '''\n") == ["LCX101:2"]
+
+
+def test_an_exception_in_the_engine_becomes_one_line() -> None:
+    linter = Linter(FakeEngine(), Settings(), CODES)
+    [finding] = linter.check(Source(Path("x.py"), "boom()\n"))
+    assert finding.code == "LCX000"
+    assert finding.message.endswith("RecursionError: too deep")
+
+
+def test_a_file_that_cannot_be_analysed_is_reported_whatever_is_selected() -> None:
+    assert found("boom()\n", Settings(select=("LCX301",))) == ["LCX000:1"]
+
+
+def test_a_file_that_cannot_be_analysed_can_be_ignored() -> None:
+    assert found("boom()\n", Settings(ignore=("LCX000",))) == []
+
+
+def test_a_file_that_cannot_be_read_is_reported_like_others(tmp_path: Path) -> None:
+    settings = Settings(root=tmp_path, per_file_ignores={"old/*": ("LCX000",)})
+    linter = Linter(FakeEngine(), settings, CODES)
+    [finding] = linter.unreadable(tmp_path / "x.py", "cannot be decoded", 3)
+    assert (finding.code, finding.span.line) == ("LCX000", 3)
+    assert linter.unreadable(tmp_path / "old" / "x.py", "cannot be decoded") == []
