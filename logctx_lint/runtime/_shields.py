@@ -56,8 +56,10 @@ def delay(awaitable: Awaitable[T]) -> Deferred[T]:
     context = current_context()
     original = drive(awaitable)
     # We started it: whatever it does with the log context, our waiter gets its own back.
-    # A Deferred we were given has seen to that, or will be made yieldable by the caller.
-    ours = original is not awaitable and storage.thread_local and not is_complete(original)
+    # A Deferred we were given has seen to that, or will be made yieldable by the caller; so has
+    # whoever started something that has cleared the context already.
+    started = original is not awaitable and not is_complete(original)
+    ours = storage.thread_local and started and bool(context)
     if ours:
         set_current_context(SENTINEL_CONTEXT)
 

@@ -200,6 +200,8 @@ class LoggingContext:
         if exc_type is GeneratorExit and storage.load() is not self._cell:
             return  # collected with its coroutine: see PreserveLoggingContext.__exit__
         if previous is None:
+            if storage.load()[0] is self:
+                set_current_context(SENTINEL_CONTEXT)
             logcontext_error(f"Leaving log context {self} that was not entered")
             return
         found = _restore(previous)

@@ -126,9 +126,7 @@ def test_another_thread_reads_what_was_charged_only(each_accounting: str, cpu: C
         assert spent(main) == (3.0, 0.0)
 
 
-def test_thread_charges_the_parent(
-    each_accounting: str, cpu: CpuClock, reports: list[str]
-) -> None:
+def test_thread_charges_the_parent(each_accounting: str, cpu: CpuClock, reports: list[str]) -> None:
     def work() -> LoggingContext:
         cpu.user += 2.0
         found = current_context()
@@ -176,9 +174,7 @@ def test_accounting_off_charges_no_cpu_time(each_storage: str, cpu: CpuClock) ->
     assert main.get_resource_usage().db_txn_count == 1
 
 
-def test_contextvar_accounting_is_off_by_default(
-    contextvar_storage: None, cpu: CpuClock
-) -> None:
+def test_contextvar_accounting_is_off_by_default(contextvar_storage: None, cpu: CpuClock) -> None:
     with LoggingContext("main") as main:
         cpu.user += 1.0
     assert spent(main) == (0.0, 0.0)
