@@ -1,0 +1,1 @@
+"""A very small mail service on Twisted, with five mistakes in `service.py`."""
