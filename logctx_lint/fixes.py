@@ -136,7 +136,7 @@ def _compatible(text: str, fixes: Iterable[Fix]) -> Iterator[tuple[Fix, list[_Ch
         with contextlib.suppress(ValueError):
             located.append((each, [_locate(edit, starts, newline) for edit in each.edits]))
     taken: list[_Change] = []
-    for each, changes in sorted(located, key=lambda item: sorted(item[1])):
+    for each, changes in sorted(located, key=lambda item: (sorted(item[1]), item[1])):
         free = all(
             not change.touches(other) or (change == other and change.start == change.end)
             for change in changes
