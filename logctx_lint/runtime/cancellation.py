@@ -101,7 +101,8 @@ _running: set[asyncio.Future[Any]] = set()
 
 
 def _drive(awaitable: Awaitable[T]) -> asyncio.Future[T]:
-    future = asyncio.ensure_future(awaitable)
+    loop = None if asyncio.isfuture(awaitable) else asyncio.get_running_loop()
+    future = asyncio.ensure_future(awaitable, loop=loop)
     _running.add(future)
     future.add_done_callback(_running.discard)
     return future
