@@ -302,11 +302,11 @@ def _run_on_twisted(
                 probe.ended(outcome[0], CancelledError)
             else:
                 probe.problems.append(f"stuck: still waiting in {probe.place()}")
+                probe.abandoned = True
+                coroutine.close()
             if probe.where:
                 for _ in range(max_steps):  # what was left behind may still use the context
                     step()
-            probe.abandoned = True
-            coroutine.close()
             outcome.clear()
             gc.collect()
             step()

@@ -715,9 +715,7 @@ def test_cancelling_before_the_timeout_cancels_the_original(
     assert clock.getDelayedCalls() == []
 
 
-def test_timer_runs_under_the_sentinel(
-    each_storage: str, clock: Clock, reports: list[str]
-) -> None:
+def test_timer_runs_under_the_sentinel(each_storage: str, clock: Clock, reports: list[str]) -> None:
     seen: list[object] = []
     original: Deferred[int] = Deferred(lambda _: seen.append(current_context()))
     with LoggingContext("main"):

@@ -711,6 +711,7 @@ def test_background_process_is_counted(
     each_storage: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("logctx_lint.runtime.deferreds.time.monotonic", clock.seconds)
+
     async def work(seconds: float) -> None:
         await sleep(clock, seconds)
 

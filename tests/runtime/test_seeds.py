@@ -92,7 +92,9 @@ def service(clock: Clock) -> Service:
     return Service(clock)
 
 
-def request(handler: Callable[[], Coroutine[Any, Any, Any]], name: str = "request") -> Deferred[Any]:
+def request(
+    handler: Callable[[], Coroutine[Any, Any, Any]], name: str = "request"
+) -> Deferred[Any]:
     """Run a handler in a log context of its own, as a server does."""
 
     async def handle_request() -> Any:
@@ -446,7 +448,7 @@ def test_preserve_sets_a_context_without_finishing_it(
 def test_cancellation_goes_down_and_comes_up(
     each_storage: str, service: Service, reports: list[str]
 ) -> None:
-    """"Mechanics": from the handler's Deferred to the one it waits for, and back as an error."""
+    """ "Mechanics": from the handler's Deferred to the one it waits for, and back as an error."""
     waiting_for: list[Deferred[None]] = []
 
     def do_something() -> Deferred[None]:

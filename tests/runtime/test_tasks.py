@@ -68,9 +68,13 @@ def test_get_set_and_clear_on_the_running_task(loop: asyncio.AbstractEventLoop) 
 
 
 @pytest.mark.parametrize(
-    "use", [lambda: tasks.get("k"), lambda: tasks.set("k", 1), tasks.clear], ids=["get", "set", "clear"]
+    "use",
+    [lambda: tasks.get("k"), lambda: tasks.set("k", 1), tasks.clear],
+    ids=["get", "set", "clear"],
 )
-def test_value_error_without_a_task(loop: asyncio.AbstractEventLoop, use: Callable[[], None]) -> None:
+def test_value_error_without_a_task(
+    loop: asyncio.AbstractEventLoop, use: Callable[[], None]
+) -> None:
     with pytest.raises(ValueError, match="No running task"):
         use()
     failures: list[ValueError] = []
@@ -131,9 +135,7 @@ def test_seed_table_of_the_factory(
     async def my_coro_child() -> None:
         context.set("simple", "from child")  # redefine value completely
         context.get("complex")[1] = "child"  # update existing object
-        print(
-            "child: simple={}, complex={}".format(context.get("simple"), context.get("complex"))
-        )
+        print("child: simple={}, complex={}".format(context.get("simple"), context.get("complex")))
 
     loop.set_task_factory(factory)
     loop.run_until_complete(my_coro_parent(loop))

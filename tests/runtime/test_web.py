@@ -788,4 +788,3 @@ def test_answers_write_to_a_finished_request(
     running.get()
     running.settle()
     assert running.site.requests[0].written_when_over > 0
-

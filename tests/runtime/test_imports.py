@@ -1,0 +1,73 @@
+"""What importing the runtime brings in, and what works without Twisted."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from logctx_lint import runtime
+
+from .helpers import run_python
+
+HERE = Path(__file__).parent
+WITHOUT_TWISTED = "import sys; sys.modules['twisted'] = None; "
+
+
+def test_import_brings_in_neither_flake8_nor_libcst_nor_twisted() -> None:
+    unwanted = run_python(
+        "import sys, logctx_lint.runtime\n"
+        "from logctx_lint.runtime import cancellation, context, storage, tasks\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules}"
+        " & {'flake8', 'libcst', 'twisted', 'aiohttp', 'pytest'}))"
+    )
+    assert unwanted == "[]\n"
+
+
+def test_every_public_name_can_be_imported_from_the_package() -> None:
+    for name in runtime.__all__:
+        assert getattr(runtime, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        getattr(runtime, "nonsense")  # noqa: B009
+
+
+def test_context_offers_what_synapse_s_module_of_that_name_does() -> None:
+    """``from synapse.logging import context`` becomes ``from logctx_lint.runtime import context``."""
+    context = importlib.import_module("logctx_lint.runtime.context")
+    deferreds = importlib.import_module("logctx_lint.runtime.deferreds")
+    for name in ("run_in_background", "make_deferred_yieldable", "preserve_fn", "defer_to_thread"):
+        assert getattr(context, name) is getattr(deferreds, name)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        context.nonsense
+
+
+@pytest.mark.parametrize("name", ["run_in_background", "blocking_render"])
+def test_name_that_needs_twisted_says_so(name: str) -> None:
+    message = run_python(
+        WITHOUT_TWISTED + f"import logctx_lint.runtime\n"
+        f"try:\n from logctx_lint.runtime import {name}\n"
+        "except ImportError as error: print(error)"
+    )
+    assert name in message
+    assert "needs Twisted: pip install 'logctx-lint[twisted]'" in message
+
+
+@pytest.mark.parametrize("module", ["deferreds", "web"])
+def test_module_that_needs_twisted_says_so(module: str) -> None:
+    message = run_python(
+        WITHOUT_TWISTED + f"\ntry:\n import logctx_lint.runtime.{module}\n"
+        "except ImportError as error: print(error)"
+    )
+    assert "needs Twisted: pip install 'logctx-lint[twisted]'" in message
+
+
+def test_asyncio_half_passes_its_tests_without_twisted() -> None:
+    modules = ["test_contexts", "test_usage", "test_tasks", "test_aiohttp"]
+    paths = [str(HERE / f"{module}.py") for module in modules]
+    output = run_python(
+        WITHOUT_TWISTED
+        + f"import pytest; sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', *{paths!r}]))"
+    )
+    assert " passed" in output or "100%" in output
+    assert "skipped" not in output
