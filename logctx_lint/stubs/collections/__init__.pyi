@@ -2,7 +2,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
-D = TypeVar("D")
 K = TypeVar("K")
 V = TypeVar("V")
 

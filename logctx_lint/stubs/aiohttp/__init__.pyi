@@ -1,0 +1,35 @@
+from aiohttp import web as web
+from aiohttp.client import ClientSession as ClientSession
+from aiohttp.client import ClientTimeout as ClientTimeout
+from aiohttp.client import request as request
+from aiohttp.client_exceptions import ClientConnectionError as ClientConnectionError
+from aiohttp.client_exceptions import ClientConnectionResetError as ClientConnectionResetError
+from aiohttp.client_exceptions import (
+    ClientConnectorCertificateError as ClientConnectorCertificateError,
+)
+from aiohttp.client_exceptions import ClientConnectorDNSError as ClientConnectorDNSError
+from aiohttp.client_exceptions import ClientConnectorError as ClientConnectorError
+from aiohttp.client_exceptions import ClientConnectorSSLError as ClientConnectorSSLError
+from aiohttp.client_exceptions import ClientError as ClientError
+from aiohttp.client_exceptions import ClientHttpProxyError as ClientHttpProxyError
+from aiohttp.client_exceptions import ClientOSError as ClientOSError
+from aiohttp.client_exceptions import ClientPayloadError as ClientPayloadError
+from aiohttp.client_exceptions import ClientProxyConnectionError as ClientProxyConnectionError
+from aiohttp.client_exceptions import ClientResponseError as ClientResponseError
+from aiohttp.client_exceptions import ClientSSLError as ClientSSLError
+from aiohttp.client_exceptions import ConnectionTimeoutError as ConnectionTimeoutError
+from aiohttp.client_exceptions import ContentTypeError as ContentTypeError
+from aiohttp.client_exceptions import InvalidURL as InvalidURL
+from aiohttp.client_exceptions import ServerConnectionError as ServerConnectionError
+from aiohttp.client_exceptions import ServerDisconnectedError as ServerDisconnectedError
+from aiohttp.client_exceptions import ServerFingerprintMismatch as ServerFingerprintMismatch
+from aiohttp.client_exceptions import ServerTimeoutError as ServerTimeoutError
+from aiohttp.client_exceptions import SocketTimeoutError as SocketTimeoutError
+from aiohttp.client_exceptions import TooManyRedirects as TooManyRedirects
+from aiohttp.client_exceptions import WSServerHandshakeError as WSServerHandshakeError
+from aiohttp.client_reqrep import ClientResponse as ClientResponse
+from aiohttp.client_ws import ClientWebSocketResponse as ClientWebSocketResponse
+from aiohttp.connector import BaseConnector as BaseConnector
+from aiohttp.connector import TCPConnector as TCPConnector
+from aiohttp.connector import UnixConnector as UnixConnector
+from aiohttp.streams import StreamReader as StreamReader

@@ -1,0 +1,13 @@
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+class TaskGroup:
+    cancel_scope: Any
+    def start_soon(
+        self, func: Callable[..., Awaitable[Any]], *args: Any, name: object = None
+    ) -> None: ...
+    async def start(
+        self, func: Callable[..., Awaitable[Any]], *args: Any, name: object = None
+    ) -> Any: ...
+    async def __aenter__(self) -> TaskGroup: ...
+    async def __aexit__(self, *args: Any) -> bool | None: ...

@@ -1,0 +1,6 @@
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+def copy(x: T) -> T: ...
+def deepcopy(x: T, memo: Any = None) -> T: ...

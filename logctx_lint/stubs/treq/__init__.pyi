@@ -1,0 +1,11 @@
+from treq.api import delete as delete
+from treq.api import get as get
+from treq.api import head as head
+from treq.api import patch as patch
+from treq.api import post as post
+from treq.api import put as put
+from treq.api import request as request
+from treq.content import collect as collect
+from treq.content import content as content
+from treq.content import json_content as json_content
+from treq.content import text_content as text_content
