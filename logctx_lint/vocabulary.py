@@ -8,7 +8,7 @@ adds its own names under `[tool.logctx-lint.vocabulary]`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from fnmatch import translate
 
@@ -47,36 +47,165 @@ class Role(str, Enum):
     """Returns an awaitable that is by custom dropped."""
     CALLBACK_TAKER = "callback-taker"
     """Calls its argument later and throws the result away."""
+    INLINE_CALLBACKS = "inline-callbacks"
+    """A decorator under which `yield` awaits."""
+    DEFERRED_PASSER = "deferred-passer"
+    """Takes an awaitable and gives one that ends, and is cancelled, with it."""
     FAILURE_TRAP = "failure-trap"
     """Re-raises every failure but those it is given."""
+    CHAINER = "chainer"
+    """Adds to a Deferred's callbacks and gives the same Deferred back."""
+    SUPPRESSOR = "suppressor"
+    """A context manager that swallows the exceptions it is given."""
+    PROCESS_EXIT = "process-exit"
+    """Does not return."""
 
 
-# Twisted and asyncio first, then Synapse and the reference runtime, whose names are alike.
-_LOGGING_CONTEXT_MODULES = ("synapse.logging.context", "logctx_lint.runtime.*", "logctx_lint.runtime")
-
-
-def _in_each(name: str) -> tuple[str, ...]:
-    return tuple(f"{module}.{name}" for module in _LOGGING_CONTEXT_MODULES)
-
-
+_DEFER = "twisted.internet.defer"
 _RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.*")
-BUILT_IN: Mapping[Role, tuple[str, ...]] = {}
+
+
+def _helpers(synapse_module: str, *names: str) -> tuple[str, ...]:
+    """Synapse's helpers and those of the reference runtime, whose names are alike.
+
+    The first name of a role is the one that fixes suggest where the project has no other.
+    """
+    modules = (synapse_module, *_RUNTIME)
+    return tuple(f"{module}.{name}" for name in names for module in modules)
+
+
+_CONTEXT = "synapse.logging.context"
+_ASYNC_HELPERS = "synapse.util.async_helpers"
+
+BUILT_IN: Mapping[Role, tuple[str, ...]] = {
+    Role.BACKGROUND_STARTER: (
+        *_helpers(_CONTEXT, "run_in_background", "run_coroutine_in_background"),
+        *_helpers("synapse.metrics.background_process_metrics", "run_as_background_process"),
+        "synapse.server.HomeServer.run_as_background_process",
+        "synapse.module_api.run_as_background_process",
+        "synapse.module_api.ModuleApi.run_as_background_process",
+        "synapse.module_api.run_in_background",
+        "logctx_lint.runtime.tasks.run_in_background",
+    ),
+    Role.YIELDABLE_WRAPPER: (
+        *_helpers(_CONTEXT, "make_deferred_yieldable"),
+        "synapse.module_api.make_deferred_yieldable",
+    ),
+    Role.SENTINEL_GUARD: _helpers(_CONTEXT, "PreserveLoggingContext"),
+    Role.CONTEXT_MANAGER: _helpers(_CONTEXT, "LoggingContext", "nested_logging_context"),
+    Role.GATHERER: (f"{_DEFER}.gatherResults",),
+    Role.DEFERRED_LIST: (f"{_DEFER}.DeferredList",),
+    Role.FORWARDING_GATHERER: (
+        "asyncio.tasks.gather",
+        "asyncio.gather",
+        "asyncio.tasks.wait_for",
+        "asyncio.wait_for",
+        f"{_DEFER}.race",
+        *_helpers(_ASYNC_HELPERS, "yieldable_gather_results", "gather_optional_coroutines"),
+    ),
+    Role.FIRST_ERROR_UNWRAPPER: _helpers(_ASYNC_HELPERS, "unwrapFirstError"),
+    Role.FIRST_ERROR: (f"{_DEFER}.FirstError",),
+    Role.CANCELLATION_SHIELD: (
+        *_helpers(_ASYNC_HELPERS, "stop_cancellation", "delay_cancellation"),
+        "asyncio.tasks.shield",
+        "asyncio.shield",
+    ),
+    Role.DEFERRED_PASSER: (
+        *_helpers(_ASYNC_HELPERS, "timeout_deferred"),
+        *_helpers(_ASYNC_HELPERS, "maybe_awaitable"),
+        "typing.cast",
+    ),
+    Role.CANCELLED_ERROR: (
+        f"{_DEFER}.CancelledError",
+        "asyncio.exceptions.CancelledError",
+        "asyncio.CancelledError",
+    ),
+    Role.CANCELLABLE_MARKER: _helpers("synapse.util.cancellation", "cancellable"),
+    Role.SAFE_DECORATOR: (
+        *_helpers("synapse.metrics.background_process_metrics", "wrap_as_background_process"),
+        *_helpers(_CONTEXT, "preserve_fn"),
+    ),
+    Role.TASK_STARTER: (
+        "asyncio.create_task",
+        "asyncio.ensure_future",
+        "asyncio.tasks.create_task",
+        "asyncio.tasks.ensure_future",
+        "asyncio.events.AbstractEventLoop.create_task",
+        "asyncio.events.AbstractEventLoop.run_in_executor",
+        "asyncio.taskgroups.TaskGroup.create_task",
+        "anyio.abc.TaskGroup.start_soon",
+        "trio.Nursery.start_soon",
+    ),
+    Role.HAND_STARTER: (
+        f"{_DEFER}.ensureDeferred",
+        f"{_DEFER}.maybeDeferred",
+        f"{_DEFER}.Deferred.fromCoroutine",
+        f"{_DEFER}.Deferred.fromFuture",
+    ),
+    Role.INLINE_CALLBACKS: (f"{_DEFER}.inlineCallbacks",),
+    Role.CHAINER: tuple(
+        f"{_DEFER}.Deferred.{name}"
+        for name in ("addCallback", "addErrback", "addBoth", "addCallbacks", "addTimeout")
+    ),
+    Role.DROPPABLE: (
+        f"{_DEFER}.succeed",
+        f"{_DEFER}.fail",
+        f"{_DEFER}.Deferred.chainDeferred",
+        "twisted.internet.task.LoopingCall.start",
+        "twisted.internet.task.Cooperator.coiterate",
+        "*.stopListening",
+        "*.loseConnection",
+        "*.unregisterProducer",
+        "builtins.dict.pop",
+        "builtins.list.pop",
+        "builtins.set.pop",
+        "collections.deque.pop",
+        "collections.deque.popleft",
+        "typing.MutableMapping.pop",
+        "weakref.*.pop",
+    ),
+    Role.CALLBACK_TAKER: (
+        "twisted.internet.interfaces.IReactorTime.callLater",
+        "twisted.internet.interfaces.IReactorCore.callWhenRunning",
+        "twisted.internet.interfaces.IReactorCore.addSystemEventTrigger",
+        "twisted.internet.interfaces.IReactorFromThreads.callFromThread",
+        "twisted.internet.interfaces.IReactorInThreads.callInThread",
+        "asyncio.events.AbstractEventLoop.call_*",
+        "asyncio.futures.Future.add_done_callback",
+        "signal.signal",
+    ),
+    Role.FAILURE_TRAP: (
+        "twisted.python.failure.Failure.trap",
+        "twisted.python.failure.Failure.raiseException",
+    ),
+    Role.SUPPRESSOR: ("contextlib.suppress",),
+    Role.PROCESS_EXIT: ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"),
+}
 
 
 class Vocabulary:
     """Answers which roles a callee has, given the qualified names it is known by."""
 
     def __init__(self, additions: Mapping[Role, tuple[str, ...]]) -> None:
+        self._additions = additions
         self._exact: dict[str, set[Role]] = {}
         globs: list[tuple[re.Pattern[str], Role]] = []
         for table in (BUILT_IN, additions):
             for role, patterns in table.items():
                 for pattern in patterns:
-                    if any(character in pattern for character in "*?["):
+                    if _is_glob(pattern):
                         globs.append((re.compile(translate(pattern)), role))
                     else:
                         self._exact.setdefault(pattern, set()).add(role)
         self._globs = tuple(globs)
+
+    def names_of(self, role: Role) -> Iterator[str]:
+        """The names of a role that are written out, the project's own first."""
+        for table in (self._additions, BUILT_IN):
+            yield from (name for name in table.get(role, ()) if not _is_glob(name))
+
+    def has_additions(self, role: Role) -> bool:
+        return bool(self._additions.get(role))
 
     def roles(self, names: Iterable[str]) -> frozenset[Role]:
         found: set[Role] = set()
@@ -84,3 +213,7 @@ class Vocabulary:
             found |= self._exact.get(name, set())
             found.update(role for pattern, role in self._globs if pattern.match(name))
         return frozenset(found)
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")

@@ -1,0 +1,154 @@
+"""Facts, screen, libcst visitors: from one file to its findings."""
+
+from __future__ import annotations
+
+import ast
+import gc
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import libcst as cst
+from libcst.metadata import MetadataWrapper, PositionProvider
+
+from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.findings import Finding, Span
+from logctx_lint.project.cache import FactsCache
+from logctx_lint.project.modules import Modules
+from logctx_lint.project.resolver import Resolver
+from logctx_lint.project.traits import Traits, TraitsDetector
+from logctx_lint.rules import RULES
+from logctx_lint.rules.base import Applies, Rule, RuleVisitor
+from logctx_lint.rules.context import RuleContext
+from logctx_lint.screen import File, Unit, units
+from logctx_lint.settings import Settings, Storage
+from logctx_lint.source import Source, Unreadable
+from logctx_lint.vocabulary import Vocabulary
+
+CACHE_FOLDER = ".logctx_cache"
+
+
+class Engine:
+    """Checks files one by one; keeps the project, which they share, between them."""
+
+    def __init__(self, settings: Settings, *, use_cache: bool = True) -> None:
+        cache = FactsCache(settings.root / CACHE_FOLDER if use_cache else None)
+        self._modules = Modules(_source_roots(settings), cache)
+        self._resolver = Resolver(self._modules)
+        self._vocabulary = Vocabulary(settings.vocabulary)
+        self._traits = TraitsDetector(settings)
+
+    def check(
+        self, source: Source, codes: Collection[str], tree: ast.Module | None = None
+    ) -> list[Finding]:
+        """All findings of the rules `codes` in one file, sorted by position.
+
+        What could not be analysed gives LCX000. Suppression is not applied.
+        """
+        try:
+            with _garbage_collection_off():
+                tree = tree or source.parse()
+                file = File(
+                    source,
+                    tree,
+                    self._modules.of_source(source, tree),
+                    self._resolver,
+                    self._vocabulary,
+                    self._traits.of_file(source.path, source.text),
+                )
+                rules = [r for r in RULES if r.code in codes and _applies(r, file.traits)]
+                findings = [
+                    finding
+                    for unit in units(file, tree)
+                    for finding in _check_unit(unit, rules)
+                ]
+        except Unreadable as error:
+            findings = [_not_analysed(source, str(error), error.line)]
+        return sorted(findings, key=lambda found: (found.span, found.code))
+
+
+def _source_roots(settings: Settings) -> tuple[Path, ...]:
+    named = [settings.root / root for root in settings.source_roots]
+    return (*named, settings.root / "src", settings.root)
+
+
+def _applies(rule: Rule, traits: Traits) -> bool:
+    return {
+        Applies.ALWAYS: True,
+        Applies.THREAD_LOCAL: traits.storage is Storage.THREAD_LOCAL,
+        Applies.CONTEXTVAR: traits.storage is Storage.CONTEXTVAR,
+        Applies.TWISTED: traits.uses_twisted,
+    }[rule.applies]
+
+
+def _not_analysed(source: Source, reason: str, line: int) -> Finding:
+    return Finding(NOT_ANALYSED, f"not analysed: {reason}", source.path, Span(line, 0, line, 0))
+
+
+def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
+    try:
+        wanted = [rule for rule in rules if rule.screen(unit)]
+        if not wanted:
+            return []
+        context = _parse(unit)
+        visitors = [rule.visitor(context) for rule in wanted]
+        context.module.visit(_Walker(visitors))
+        return context.findings
+    except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
+        reason = str(getattr(error, "message", error)).splitlines()[0]
+        return [_not_analysed(unit.file.source, f"libcst: {reason}", unit.first_line)]
+    except RecursionError:
+        return [_not_analysed(unit.file.source, "nested too deeply", unit.first_line)]
+
+
+def _parse(unit: Unit) -> RuleContext:
+    """Parse one unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
+    indented = unit.text[:1] in (" ", "\t", "\f")
+    module = cst.parse_module("if 1:\n" + unit.text if indented else unit.text)
+    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
+    positions = wrapper.resolve(PositionProvider)
+    return RuleContext(unit, module, positions, unit.first_line - 1 - indented)
+
+
+class _Walker(cst.CSTVisitor):
+    """One walk over a unit for the visitors of all rules."""
+
+    def __init__(self, visitors: list[RuleVisitor]) -> None:
+        super().__init__()
+        self._visitors = visitors
+        self._handlers: dict[type[cst.CSTNode], list[Callable[[cst.CSTNode], object]]] = {}
+
+    def on_visit(self, node: cst.CSTNode) -> bool:
+        handlers = self._handlers.get(type(node))
+        if handlers is None:
+            name = f"visit_{type(node).__name__}"
+            handlers = [getattr(v, name) for v in self._visitors if name in _own_methods(type(v))]
+            self._handlers[type(node)] = handlers
+        for handler in handlers:
+            handler(node)
+        return True
+
+    def on_leave(self, original_node: cst.CSTNode) -> None:
+        pass
+
+
+def _own_methods(visitor: type) -> set[str]:
+    """What a visitor class defines itself: libcst's base has a no-op for every node type."""
+    return {
+        name
+        for cls in visitor.__mro__
+        if cls.__module__.startswith("logctx_lint")
+        for name in vars(cls)
+    }
+
+
+@contextmanager
+def _garbage_collection_off() -> Iterator[None]:
+    """Trees are many objects that all live; looking for cycles among them costs twice the parse."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

@@ -1,0 +1,22 @@
+"""The rules. Each module is one rule, and its docstring is its page in docs/rules.md."""
+
+from __future__ import annotations
+
+from logctx_lint.rules import lcx101, lcx201, lcx301, lcx302, lcx303
+from logctx_lint.rules.base import Rule
+from logctx_lint.settings import Settings
+
+RULES: tuple[Rule, ...] = (
+    lcx101.RULE,
+    lcx201.RULE,
+    lcx301.RULE,
+    lcx302.RULE,
+    lcx303.RULE,
+)
+
+
+def active_codes(settings: Settings) -> frozenset[str]:
+    """The rules that are on: all but the opt-in ones, and those that `enable` names."""
+    return frozenset(
+        rule.code for rule in RULES if not rule.opt_in or rule.code in settings.enable
+    )

@@ -1,0 +1,144 @@
+'''An awaitable is started and forgotten, where it cannot be awaited or by hand.
+
+## Why
+
+In a plain function nothing can wait for the work. A coroutine then never runs at all. A Deferred
+does run: it ends in a log context that nobody resets, which leaks into the reactor and is charged
+with whatever comes next, and its failure is only seen when it is collected.
+
+`ensureDeferred(...)` and a chain of callbacks do start the work, but they know nothing of log
+contexts either. The background starter keeps the caller's context for the work, and resets it
+when the work ends.
+
+## Bad
+
+```python
+async def background_operation() -> None: ...
+
+
+def on_timer() -> None:
+    background_operation()
+```
+
+```python
+from twisted.internet.defer import ensureDeferred
+
+
+async def background_operation() -> None: ...
+
+
+async def handle() -> None:
+    ensureDeferred(background_operation())
+```
+
+```python
+from twisted.internet.defer import Deferred
+
+
+def fetch() -> "Deferred[str]": ...
+
+
+def on_timer() -> None:
+    fetch().addCallback(print)
+```
+
+## Good
+
+```python
+from logctx_lint.runtime import run_in_background
+
+
+async def background_operation() -> None: ...
+
+
+def on_timer() -> None:
+    run_in_background(background_operation)
+```
+
+## Fix
+
+Unsafe: it starts work that did not run before, or changes the context that it runs in.
+
+## Settings
+
+`vocabulary` adds the project's own `background-starter`, `safe-decorator` and `droppable` names.
+
+## Use instead
+
+`logctx_lint.runtime.run_in_background`, or `run_as_background_process` for work that outlives the
+request (`logctx_lint.runtime.tasks.run_in_background` on asyncio).
+'''
+
+from __future__ import annotations
+
+import libcst as cst
+
+from logctx_lint.project.types import Kind
+from logctx_lint.rules import dropped
+from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.rules.dropped import Dropped, How
+from logctx_lint.rules.edits import background_fix, background_starter
+from logctx_lint.screen import Unit
+from logctx_lint.vocabulary import Role
+
+
+class FireAndForget(RuleVisitor):
+    def visit_Expr(self, node: cst.Expr) -> None:
+        self._check(node)
+
+    def visit_Assign(self, node: cst.Assign) -> None:
+        self._check(node)
+
+    def visit_Lambda(self, node: cst.Lambda) -> None:
+        argument = self.context.parent(node)
+        call = self.context.parent(argument) if isinstance(argument, cst.Arg) else None
+        if isinstance(call, cst.Call) and Role.CALLBACK_TAKER in self.context.roles(call):
+            for found in dropped.dropped_in(self.context, node.body):
+                self._report(found)
+
+    def _check(self, node: cst.Expr | cst.Assign) -> None:
+        can_await = self.context.is_asynchronous(self.context.function_of(node))
+        for found in dropped.dropped_by(self.context, node):
+            if not can_await or found.how is not How.PLAIN:
+                self._report(found)
+
+    def _report(self, found: Dropped) -> None:
+        starter = background_starter(self.context, found.kind)
+        callee = self.context.callee(found.call)
+        if found.how is How.BY_HAND:
+            what = f"{callee.label} starts work that nobody awaits, and its log context leaks"
+        elif found.how is How.CHAIN:
+            what = (
+                f"callbacks are added to the {found.kind.value} of {callee.label} "
+                f"({callee.reason}), and then it is dropped: its log context leaks"
+            )
+        else:
+            what = f"{callee.label} returns {_WHAT_HAPPENS[found.kind]} ({callee.reason})"
+        fixes = background_fix(self.context, found.call, starter) if found.how is How.PLAIN else ()
+        name = starter.text if starter else "run_in_background"
+        self.context.report(
+            RULE.code, found.expression, f"{what}: start it with `{name}(f, ...)`", fixes
+        )
+
+
+_WHAT_HAPPENS = {
+    Kind.COROUTINE: "a coroutine that never runs",
+    Kind.DEFERRED: "a Deferred that runs and leaks its log context",
+    Kind.TASK: "a Task that runs and is forgotten",
+    Kind.FUTURE: "a Future that is forgotten",
+    Kind.AWAITABLE: "an awaitable that is forgotten",
+}
+
+
+def screen(unit: Unit) -> bool:
+    return dropped.screen(unit) or "lambda" in unit.text
+
+
+RULE = Rule(
+    code="LCX201",
+    name="fire-and-forget",
+    fixes="`run_in_background(f, ...)` (unsafe)",
+    visitor=FireAndForget,
+    screen=screen,
+    module=__name__,
+)

@@ -1,0 +1,147 @@
+"""One file cut into units, and what `ast` alone says of each.
+
+A unit is an outermost function, or another statement of a module or class body. Rules screen
+units by these cheap looks; only those that may hold a finding are parsed by libcst.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from logctx_lint.project.facts import Extractor, FunctionNode, child_blocks
+from logctx_lint.project.modules import Class, Function, Module
+from logctx_lint.project.resolver import Resolver
+from logctx_lint.project.scopes import Scope
+from logctx_lint.project.traits import Traits
+from logctx_lint.source import Source
+from logctx_lint.vocabulary import Role, Vocabulary
+
+
+@dataclass(frozen=True)
+class File:
+    """One file that is being linted, with all that rules may ask about it."""
+
+    source: Source
+    tree: ast.Module
+    module: Module
+    resolver: Resolver
+    vocabulary: Vocabulary
+    traits: Traits
+
+    def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
+        """The roles of what a (dotted) name names."""
+        return self.vocabulary.roles(self.resolver.names(node, scope))
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A piece of a file that is looked at by itself. `scope` is the one it stands in."""
+
+    file: File
+    node: ast.stmt
+    scope: Scope
+
+    @property
+    def first_line(self) -> int:
+        decorators = getattr(self.node, "decorator_list", None)
+        return decorators[0].lineno if decorators else self.node.lineno
+
+    @property
+    def last_line(self) -> int:
+        return self.node.end_lineno or self.node.lineno
+
+    @cached_property
+    def text(self) -> str:
+        """The lines of the unit."""
+        return "".join(self.file.source.lines[self.first_line - 1 : self.last_line])
+
+    @cached_property
+    def statements(self) -> list[tuple[ast.stmt, Scope]]:
+        """Every statement in the unit, nested functions included, each with its scope."""
+        return list(self._walk([self.node], self.scope))
+
+    @cached_property
+    def scopes(self) -> dict[ast.AST, Scope]:
+        """The scope of every function in the unit."""
+        found: dict[ast.AST, Scope] = {}
+        for statement, scope in self.statements:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                found[statement] = self._function_scope(statement, scope)
+        return found
+
+    def _walk(self, body: list[ast.stmt], scope: Scope) -> Iterator[tuple[ast.stmt, Scope]]:
+        for statement in body:
+            yield statement, scope
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from self._walk(statement.body, self._function_scope(statement, scope))
+            elif isinstance(statement, ast.ClassDef):
+                yield from self._walk(statement.body, self.class_scope(statement, scope))
+            else:
+                for block in child_blocks(statement):
+                    yield from self._walk(block, scope)
+
+    @cached_property
+    def _known_scopes(self) -> dict[ast.AST, Scope]:
+        return {}
+
+    def _function_scope(self, node: FunctionNode, scope: Scope) -> Scope:
+        if node not in self._known_scopes:
+            owner = scope.owner if scope.is_class_body else None
+            outer = scope.parent if scope.is_class_body else scope
+            function = Function(
+                self.file.module,
+                f"{scope.qualified_name}.{node.name}",
+                node.lineno,
+                self._extractor.function(node),
+                owner,
+                outer,
+                node,
+            )
+            self._known_scopes[node] = Scope(
+                self.file.module, node, outer, function, owner, is_positioned=True
+            )
+        return self._known_scopes[node]
+
+    def class_scope(self, node: ast.ClassDef, scope: Scope) -> Scope:
+        """The scope of the body of a class in this unit."""
+        if node not in self._known_scopes:
+            cls = Class(
+                self.file.module,
+                f"{scope.qualified_name}.{node.name}",
+                node.lineno,
+                self._extractor.class_(node),
+                scope,
+            )
+            self._known_scopes[node] = Scope(self.file.module, None, scope, None, cls)
+        return self._known_scopes[node]
+
+    @cached_property
+    def _extractor(self) -> Extractor:
+        return Extractor(self.file.source.text)
+
+
+def units(file: File, tree: ast.Module) -> Iterator[Unit]:
+    """Cut a file into units that do not overlap and together hold all of its code."""
+    yield from _units(file, tree.body, Scope(file.module))
+
+
+def _units(file: File, body: list[ast.stmt], scope: Scope) -> Iterator[Unit]:
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            facts = _outer_class_scope(file, statement, scope)
+            yield from _units(file, statement.body, facts)
+        elif not isinstance(statement, ast.Import | ast.ImportFrom):
+            yield Unit(file, statement, scope)
+
+
+def _outer_class_scope(file: File, node: ast.ClassDef, scope: Scope) -> Scope:
+    outer = scope.owner.facts.classes if scope.owner else file.module.facts.classes
+    known = outer.get(node.name)
+    if known is None or known.line != node.lineno:
+        known = Extractor(file.source.text).class_(node)
+    name = f"{scope.qualified_name}.{node.name}"
+    cls = Class(file.module, name, node.lineno, known, scope.parent)
+    return Scope(file.module, None, scope.parent, None, cls)
