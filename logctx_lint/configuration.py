@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import configparser
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from flake8.exceptions import ExecutionError
 from flake8.options import config as flake8_config
 
 from logctx_lint.setting_kinds import did_you_mean
-from logctx_lint.settings import Settings, SettingsError, described
+from logctx_lint.settings import Description, Settings, SettingsError, described
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,41 +23,37 @@ else:
 _INI_PREFIX = "lcx-"
 
 
-def add_flags(add_option: Callable[..., object], prefix: str = "", *, flake8: bool = False) -> None:
-    """Register one flag for each setting, in flake8's option manager or with argparse."""
+def add_flags(add_option: Callable[..., object]) -> None:
+    """Register one flag for each setting with argparse."""
     for name, description in described().items():
-        if description.in_flake8 or not flake8:
-            add_option(
-                f"--{prefix}{_key(name)}",
-                dest=_destination(name),
-                action="append",
-                metavar=description.kind.metavar,
-                help=description.text,
-            )
+        _add(add_option, f"--{_key(name)}", name, description)
 
 
-def load(
-    folder: Path,
-    flags: argparse.Namespace | None = None,
-    *,
-    prefix: str = "",
-    ini_file: str | None = None,
-    more_ini_files: Sequence[str] = (),
-    isolated: bool = False,
-) -> Settings:
-    """The settings for a run in `folder`; raises SettingsError.
+def add_flake8_options(add_option: Callable[..., object]) -> None:
+    """Register the settings with flake8, which then reads them from its ini file, too."""
+    for name, description in described().items():
+        if description.in_flake8:
+            flag = f"--{_INI_PREFIX}{_key(name)}"
+            _add(add_option, flag, name, description, parse_from_config=True)
+
+
+def load(folder: Path, flags: argparse.Namespace | None = None) -> Settings:
+    """The settings of a command that is run in `folder`; raises SettingsError.
 
     pyproject.toml is the nearest one, upwards, that has a `[tool.logctx-lint]` table. The ini
-    file is found as flake8 finds its own, from the working directory.
+    file is the one that flake8 would read in the working directory.
     """
-    pyproject = None if isolated else _nearest_pyproject(folder)
-    values: dict[str, object] = {}
-    if pyproject is not None:
-        values |= _from_toml(*pyproject)
-    values |= _from_ini(ini_file, more_ini_files, isolated=isolated)
-    values |= _from_flags(flags, prefix)
-    root = folder if pyproject is None else pyproject[0].parent
-    return Settings(root=root.resolve(), **values)  # type: ignore[arg-type]
+    return _merged(folder, _from_ini(), _from_options(flags, "--"))
+
+
+def load_in_flake8(folder: Path, options: argparse.Namespace) -> Settings:
+    """The settings of a flake8 run, which has read its ini file itself; raises SettingsError."""
+    # flake8 keeps these flags to itself, and would rather be silent about a misspelt setting.
+    flags = {argument.partition("=")[0] for argument in sys.argv}
+    if not flags & {"--isolated", "--config", "--append-config"}:
+        _from_ini()
+    isolated = "--isolated" in flags
+    return _merged(folder, _from_options(options, _INI_PREFIX), with_pyproject=not isolated)
 
 
 def from_text(values: Mapping[str, str], root: Path) -> Settings:
@@ -72,6 +68,32 @@ def _key(name: str) -> str:
 
 def _destination(name: str) -> str:
     return f"lcx_{name}"
+
+
+def _add(
+    add_option: Callable[..., object],
+    flag: str,
+    name: str,
+    description: Description,
+    **more: object,
+) -> None:
+    add_option(
+        flag,
+        dest=_destination(name),
+        metavar=description.kind.metavar,
+        help=description.text,
+        **more,
+    )
+
+
+def _merged(folder: Path, *layers: Mapping[str, object], with_pyproject: bool = True) -> Settings:
+    """Settings of pyproject.toml and, over it, of each layer."""
+    pyproject = _nearest_pyproject(folder) if with_pyproject else None
+    values = {} if pyproject is None else _from_toml(*pyproject)
+    for layer in layers:
+        values |= layer
+    root = folder if pyproject is None else pyproject[0].parent
+    return Settings(root=root.resolve(), **values)  # type: ignore[arg-type]
 
 
 def _nearest_pyproject(folder: Path) -> tuple[Path, dict[str, Any]] | None:
@@ -108,17 +130,14 @@ def _from_toml(path: Path, table: dict[str, Any]) -> dict[str, object]:
     return values
 
 
-def _from_ini(
-    ini_file: str | None, more_files: Sequence[str], *, isolated: bool
-) -> dict[str, object]:
+def _from_ini() -> dict[str, object]:
     try:
-        if ini_file is None and not isolated:
-            # Not public, but load_config() does not say which file it found.
-            ini_file = flake8_config._find_config_file(str(Path.cwd()))  # type: ignore[attr-defined]
-        ini, _ = flake8_config.load_config(ini_file, list(more_files), isolated=isolated)
+        # Not public, but load_config() does not say which file it found.
+        file = flake8_config._find_config_file(str(Path.cwd()))  # type: ignore[attr-defined]
+        ini, _ = flake8_config.load_config(file, [])
     except (ExecutionError, configparser.Error) as error:
         raise SettingsError(" ".join(str(error).split())) from error
-    if not ini.has_section("flake8"):
+    if not file or not ini.has_section("flake8"):
         return {}
     # flake8 takes both `lcx-framework` and `lcx_framework`, so we do.
     texts = {
@@ -126,18 +145,14 @@ def _from_ini(
         for key, text in ini.items("flake8")
         if key.replace("_", "-").startswith(_INI_PREFIX)
     }
-    files = [_shown(Path(name)) for name in (ini_file, *more_files) if name]
-    place = f"{', '.join(files)}: [flake8] {_INI_PREFIX}"
+    place = f"{_shown(Path(file))}: [flake8] {_INI_PREFIX}"
     return dict(_converted(texts, lambda key: f"{place}{key}"))
 
 
-def _from_flags(flags: argparse.Namespace | None, prefix: str) -> dict[str, object]:
-    texts = {}
-    for name in described():
-        given: Sequence[str] | None = getattr(flags, _destination(name), None)
-        if given is not None:
-            texts[_key(name)] = "\n".join(given)
-    return dict(_converted(texts, lambda key: f"--{prefix}{key}"))
+def _from_options(options: argparse.Namespace | None, prefix: str) -> dict[str, object]:
+    given = {_key(name): getattr(options, _destination(name), None) for name in described()}
+    texts = {key: text for key, text in given.items() if text is not None}
+    return dict(_converted(texts, lambda key: f"{prefix}{key}"))
 
 
 def _converted(

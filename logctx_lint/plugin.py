@@ -27,8 +27,6 @@ from logctx_lint.source import Source
 if TYPE_CHECKING:
     from logctx_lint.engine import Engine
 
-_PREFIX = "lcx-"
-
 
 class Run:
     """What every file of one flake8 process shares. The engine is made for the first file."""
@@ -74,7 +72,7 @@ class Plugin:
 
     @staticmethod
     def add_options(manager: OptionManager) -> None:
-        configuration.add_flags(manager.add_option, _PREFIX, flake8=True)
+        configuration.add_flake8_options(manager.add_option)
 
     @classmethod
     def parse_options(cls, options: argparse.Namespace) -> None:
@@ -84,14 +82,7 @@ class Plugin:
         if not selected:
             return
         try:
-            settings = configuration.load(
-                Path.cwd(),
-                options,
-                prefix=_PREFIX,
-                ini_file=options.config,
-                more_ini_files=options.append_config,
-                isolated=options.isolated,
-            )
+            settings = configuration.load_in_flake8(Path.cwd(), options)
         except SettingsError as error:
             raise ExecutionError(str(error)) from error
         cls.active = Run(settings, selected)

@@ -68,17 +68,13 @@ def _member(options: type[_E], value: object) -> _E:
 def choice(options: type[Enum]) -> Kind:
     """One of the values of an enumeration."""
     metavar = "{" + ",".join(str(option.value) for option in options) + "}"
-    # A flag given twice comes as two lines: the last one counts.
-    return Kind(
-        metavar,
-        lambda value: _member(options, value),
-        lambda text: text.strip().rpartition("\n")[2],
-    )
+    return Kind(metavar, lambda value: _member(options, value), str.strip)
 
 
 def _read_table(text: str) -> dict[str, list[str]]:
+    """One `KEY: A, B` on each line, or between semicolons."""
     table: dict[str, list[str]] = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
+    for line in filter(None, map(str.strip, text.replace(";", "\n").splitlines())):
         # The last colon, because a path on Windows may begin with `C:`.
         key, colon, items = line.rpartition(":")
         if not colon:

@@ -84,14 +84,17 @@ def test_a_flag_beats_the_ini_file(folder: Path) -> None:
     assert settings.framework is Framework.TWISTED
 
 
-def test_of_a_choice_given_twice_the_last_counts(folder: Path) -> None:
-    given = flags("--framework=twisted", "--framework=asyncio")
-    assert configuration.load(folder, given).framework is Framework.ASYNCIO
+def test_of_a_flag_given_twice_the_last_counts(folder: Path) -> None:
+    given = flags("--ignore=LCX101", "--ignore=LCX201 LCX3")
+    assert configuration.load(folder, given).ignore == ("LCX201", "LCX3")
 
 
-def test_a_list_given_twice_adds_up(folder: Path) -> None:
-    given = flags("--ignore=LCX101,LCX201", "--ignore=LCX3")
-    assert configuration.load(folder, given).ignore == ("LCX101", "LCX201", "LCX3")
+def test_a_table_in_a_flag_has_its_keys_between_semicolons(folder: Path) -> None:
+    given = flags("--vocabulary=gatherer: a.gather, a.all; droppable: a.stop")
+    assert configuration.load(folder, given).vocabulary == {
+        Role.GATHERER: ("a.gather", "a.all"),
+        Role.DROPPABLE: ("a.stop",),
+    }
 
 
 def test_a_table_in_an_ini_file_has_one_line_for_each_key(folder: Path) -> None:
@@ -102,12 +105,6 @@ def test_a_table_in_an_ini_file_has_one_line_for_each_key(folder: Path) -> None:
         Role.GATHERER: ("a.gather", "a.all"),
         Role.DROPPABLE: ("a.stop",),
     }
-
-
-def test_isolated_reads_no_file(folder: Path) -> None:
-    pyproject(folder, 'framework = "asyncio"')
-    folder.joinpath("setup.cfg").write_text("[flake8]\nlcx-storage = contextvar\n")
-    assert configuration.load(folder, isolated=True) == Settings(root=folder)
 
 
 def test_settings_written_as_text_are_read_like_an_ini_file(folder: Path) -> None:

@@ -169,13 +169,16 @@ def test_when_no_code_is_selected_the_engine_is_not_imported(dropped: Path, opti
     script = (
         "import sys\nfrom flake8.main.cli import main\n"
         f"main(['-j1', '-q', {option!r}, 'x.py'])\n"
-        "assert 'logctx_lint.plugin' in sys.modules\n"
-        "print([name for name in ('libcst', 'logctx_lint.engine') if name in sys.modules])\n"
+        "print([name for name in sys.modules if name.startswith('logctx_lint')])\n"
     )
     run = subprocess.run(
         [sys.executable, "-c", script], cwd=dropped, capture_output=True, text=True, check=True
     )
-    assert run.stdout.splitlines()[-1] == "[]"
+    imported = run.stdout.splitlines()[-1]
+    assert "logctx_lint.plugin" in imported
+    # These, and nothing else of the package, import libcst.
+    for name in ("engine", "screen", "rules", "project"):
+        assert f"logctx_lint.{name}" not in imported
 
 
 # Suppression and settings
@@ -218,8 +221,8 @@ def test_settings_come_from_pyproject_ini_and_flags(dropped: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--lcx-framework=asynico", "--lcx-framework: expected "),
-        ("--lcx-enable=LCX9", '--lcx-enable: no code begins with "LCX9"'),
+        ("--lcx-framework=asynico", "lcx-framework: expected "),
+        ("--lcx-enable=LCX9", 'lcx-enable: no code begins with "LCX9"'),
     ],
 )
 def test_a_bad_setting_ends_the_run_with_one_line(dropped: Path, option: str, message: str) -> None:
@@ -228,6 +231,16 @@ def test_a_bad_setting_ends_the_run_with_one_line(dropped: Path, option: str, me
     assert run.stderr == ""
     assert run.stdout.splitlines()[1].startswith(message)
     assert len(run.stdout.splitlines()) == 2
+
+
+def test_an_unknown_setting_in_the_ini_file_ends_the_run(dropped: Path) -> None:
+    dropped.joinpath("tox.ini").write_text("[flake8]\nlcx-framwork = both\n")
+    run = flake8(dropped, "--select=LCX")
+    assert (run.returncode, run.stderr) == (1, "")
+    assert (
+        'tox.ini: [flake8] lcx-framwork: unknown setting; did you mean "framework"?' in run.stdout
+    )
+    assert len(found(dropped, "--select=LCX", "--isolated")) == 1
 
 
 def test_a_bad_pyproject_ends_the_run(dropped: Path) -> None:
@@ -240,12 +253,11 @@ def test_a_bad_pyproject_ends_the_run(dropped: Path) -> None:
 # What goes wrong does not stop the run
 
 
-def test_code_that_libcst_does_not_parse_is_reported_and_the_run_goes_on(dropped: Path) -> None:
-    dropped.joinpath("w.py").write_text(_DROPPED.replace("    work()", "    (y): int = 1; work()"))
-    first, second = found(dropped, "--select=LCX")
-    assert first.startswith("./w.py:")
-    assert "LCX000 not analysed: " in first
-    assert second.startswith(f"./{_FOUND}")
+def test_code_that_libcst_does_not_parse_is_reported(in_process: Path) -> None:
+    parse_args(["--select=LCX"])
+    text = _DROPPED.replace("    work()", "    (y): int = 1; work()")
+    [(_, _, message)] = run_plugin(text)
+    assert message.startswith("LCX000 not analysed: libcst: ")
 
 
 def test_a_syntax_error_elsewhere_does_not_stop_the_run(dropped: Path) -> None:
@@ -303,7 +315,7 @@ def test_the_shared_tree_is_not_changed(in_process: Path) -> None:
 
 
 def test_bad_settings_raise_what_flake8_prints(in_process: Path) -> None:
-    with pytest.raises(ExecutionError, match="--lcx-storage"):
+    with pytest.raises(ExecutionError, match="lcx-storage"):
         parse_args(["--isolated", "--select=LCX", "--lcx-storage=disk"])
 
 
