@@ -118,9 +118,13 @@ def make_deferred_yieldable(deferred: Any) -> Deferred[Any]:
     return result
 
 
+@overload
 def run_in_background(
-    f: Callable[P, Awaitable[R]] | Callable[P, R], *args: P.args, **kwargs: P.kwargs
-) -> Deferred[R]:
+    f: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+) -> Deferred[R]: ...
+@overload
+def run_in_background(f: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Deferred[R]: ...
+def run_in_background(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Deferred[Any]:
     """Call a function, and go on without waiting for what it returns.
 
     The caller's log context is kept; when the work completes later, the context is reset to the
@@ -150,12 +154,14 @@ def run_coroutine_in_background(coroutine: Coroutine[Any, Any, R]) -> Deferred[R
     return run_in_background(lambda: coroutine)
 
 
-def preserve_fn(
-    f: Callable[P, Awaitable[R]] | Callable[P, R],
-) -> Callable[P, Deferred[R]]:
+@overload
+def preserve_fn(f: Callable[P, Awaitable[R]]) -> Callable[P, Deferred[R]]: ...
+@overload
+def preserve_fn(f: Callable[P, R]) -> Callable[P, Deferred[R]]: ...
+def preserve_fn(f: Callable[..., Any]) -> Callable[..., Deferred[Any]]:
     """The function that calls ``f`` with ``run_in_background``."""
 
-    def g(*args: P.args, **kwargs: P.kwargs) -> Deferred[R]:
+    def g(*args: Any, **kwargs: Any) -> Deferred[Any]:
         return run_in_background(f, *args, **kwargs)
 
     return g
@@ -217,13 +223,25 @@ def background_processes() -> dict[str, BackgroundProcess]:
     }
 
 
+@overload
 def run_as_background_process(
     desc: str,
-    func: Callable[..., Awaitable[R] | R],
+    func: Callable[..., Awaitable[R]],
     *args: Any,
     bg_start_span: bool = True,
     **kwargs: Any,
-) -> Deferred[R | None]:
+) -> Deferred[R | None]: ...
+@overload
+def run_as_background_process(
+    desc: str, func: Callable[..., R], *args: Any, bg_start_span: bool = True, **kwargs: Any
+) -> Deferred[R | None]: ...
+def run_as_background_process(
+    desc: str,
+    func: Callable[..., Any],
+    *args: Any,
+    bg_start_span: bool = True,
+    **kwargs: Any,
+) -> Deferred[Any]:
     """Run a function as a background process: in a log context of its own, ``desc-N``.
 
     It starts under the sentinel, so that it is neither charged to the caller's log context nor
@@ -238,7 +256,7 @@ def run_as_background_process(
     counts.started += 1
     number = counts.started
 
-    async def process() -> R | None:
+    async def process() -> Any:
         began = time.monotonic()
         try:
             with LoggingContext(f"{desc}-{number}"):
@@ -406,7 +424,11 @@ async def concurrently_execute(
 # --- Odds and ends
 
 
-async def maybe_awaitable(value: Awaitable[R] | R) -> R:
+@overload
+async def maybe_awaitable(value: Awaitable[R]) -> R: ...
+@overload
+async def maybe_awaitable(value: R) -> R: ...
+async def maybe_awaitable(value: Any) -> Any:
     """The value, awaited if it can be."""
     if inspect.isawaitable(value):
         return await value

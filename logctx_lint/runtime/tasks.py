@@ -15,7 +15,7 @@ import inspect
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from concurrent.futures import Executor
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from . import storage
 from .context import (
@@ -164,9 +164,15 @@ def chainmap_task_factory(
 _running: builtins.set[asyncio.Future[Any]] = builtins.set()
 
 
+@overload
 def run_in_background(
-    f: Callable[P, Awaitable[R]] | Callable[P, R], *args: P.args, **kwargs: P.kwargs
-) -> asyncio.Future[R]:
+    f: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
+) -> asyncio.Future[R]: ...
+@overload
+def run_in_background(
+    f: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+) -> asyncio.Future[R]: ...
+def run_in_background(f: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
     """Call a function, and go on without waiting for what it returns.
 
     A coroutine becomes a task, which keeps the caller's log context and is itself kept until it
@@ -177,7 +183,7 @@ def run_in_background(
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any]
     try:
-        result: Any = f(*args, **kwargs)
+        result = f(*args, **kwargs)
     except Exception as error:
         future = loop.create_future()
         future.set_exception(error)

@@ -283,34 +283,38 @@ def _run_on_twisted(
 
     def step() -> None:
         advance()
+        notice_leak()
+
+    def notice_leak() -> None:
         found = current_context()
         if found:
             probe.problems.append(f"log context {found} was leaked to the reactor")
             set_current_context(SENTINEL_CONTEXT)
 
-    with _reports() as reports:
-        with PreserveLoggingContext():
-            resume(None)
-            steps = 0
-            seen = probe.suspensions
-            while not outcome and steps < max_steps and not probe.hopeless():
-                step()
-                steps += 1
-                if probe.suspensions != seen:
-                    seen, steps = probe.suspensions, 0
-            if outcome:
-                probe.ended(outcome[0], CancelledError)
-            else:
-                probe.problems.append(f"stuck: still waiting in {probe.place()}")
-                probe.abandoned = True
-                coroutine.close()
-            if probe.where:
-                for _ in range(max_steps):  # what was left behind may still use the context
-                    step()
-            outcome.clear()
-            gc.collect()
+    with _reports() as reports, PreserveLoggingContext():
+        resume(None)
+        steps, seen = 0, probe.suspensions
+        while not outcome and steps < max_steps and not probe.hopeless():
             step()
-        probe.problems.extend(reports)
+            steps += 1
+            if probe.suspensions != seen:
+                steps, seen = 0, probe.suspensions
+        if not outcome:
+            probe.problems.append(f"stuck: still waiting in {probe.place()}")
+            probe.abandoned = True
+            coroutine.close()
+            so_far = len(reports)
+            for _ in range(max_steps):  # let go off what it waited for, and not in the next run
+                advance()
+                set_current_context(SENTINEL_CONTEXT)
+            del reports[so_far:]
+        else:
+            probe.ended(outcome.pop(), CancelledError)
+            for _ in range(max_steps if probe.where else 0):
+                step()  # what was left behind may still use the context
+        gc.collect()
+        notice_leak()
+    probe.problems.extend(reports)
 
 
 class _Watched(Coroutine[Any, Any, Any]):

@@ -45,7 +45,7 @@ class RealReactor:
         started = threading.Event()
         self.reactor.callWhenRunning(started.set)
         self._thread = threading.Thread(
-            target=self.reactor.run, kwargs={"installSignalHandlers": False}, daemon=True
+            target=lambda: self.reactor.run(installSignalHandlers=False), daemon=True
         )
         self._thread.start()
         assert started.wait(PATIENCE)

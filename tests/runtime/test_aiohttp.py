@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:old-style middleware:Deprecation
 @pytest.fixture(params=["asyncio", "uvloop"])
 def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
     made = asyncio.new_event_loop() if request.param == "asyncio" else uvloop.new_event_loop()
-    made.set_task_factory(context.task_factory)  # type: ignore[arg-type]
+    made.set_task_factory(context.task_factory)
     yield made
     made.run_until_complete(made.shutdown_asyncgens())
     made.close()

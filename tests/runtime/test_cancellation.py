@@ -68,14 +68,15 @@ def nothing_unhandled(caplog: pytest.LogCaptureFixture) -> Any:
 
     gc.collect()  # what earlier tests left
     events: list[Any] = []
-    globalLogPublisher.addObserver(events.append)
+    publisher: Any = globalLogPublisher
+    publisher.addObserver(events.append)
 
     def check() -> None:
         gc.collect()
         assert [event for event in events if "log_failure" in event] == []
 
     yield check
-    globalLogPublisher.removeObserver(events.append)
+    publisher.removeObserver(events.append)
 
 
 # --- 18: stop_cancellation
@@ -200,10 +201,10 @@ def test_delayed_waiter_is_cancelled_whatever_came(
 
 
 def test_delayed_waiter_gets_the_result_or_failure(outcomes: Outcomes) -> None:
-    for fire in (lambda d: d.callback(1), lambda d: d.errback(KeyError())):
+    for outcome in (1, Failure(KeyError())):  # type: ignore[no-untyped-call]
         original: Deferred[int] = Deferred()
         outcomes.watch(delay_cancellation(original))
-        fire(original)
+        original.callback(outcome)
     assert outcomes == [1, KeyError]
 
 
@@ -347,8 +348,12 @@ def test_observers_all_get_the_result_in_order(outcomes: Outcomes) -> None:
     original: Deferred[int] = Deferred()
     observable = ObservableDeferred(original)
     told: list[int] = []
+
+    def tell(result: int, number: int) -> None:
+        told.append(number)
+
     for number in range(3):
-        observable.observe().addCallback(lambda result, number=number: told.append(number))
+        observable.observe().addCallback(tell, number)
     original.callback(5)
     assert told == [0, 1, 2]
     outcomes.watch(original)
@@ -688,17 +693,20 @@ def test_timeout_does_not_wait_for_an_original_that_ignores_it(
 
 
 def test_timeout_survives_a_canceller_that_raises(clock: Clock, outcomes: Outcomes) -> None:
-    original: Deferred[int] = Deferred(lambda _: 1 / 0)
+    def canceller(_: object) -> None:
+        raise ZeroDivisionError
+
+    original: Deferred[int] = Deferred(canceller)
     outcomes.watch(timeout_deferred(original, 2, clock))
     clock.advance(2)
     assert outcomes == [defer.TimeoutError]
 
 
 def test_in_time_there_is_no_timeout(clock: Clock, outcomes: Outcomes) -> None:
-    for fire in (lambda d: d.callback(1), lambda d: d.errback(KeyError())):
+    for outcome in (1, Failure(KeyError())):  # type: ignore[no-untyped-call]
         original: Deferred[int] = Deferred()
         outcomes.watch(timeout_deferred(original, 2, clock))
-        fire(original)
+        original.callback(outcome)
     assert outcomes == [1, KeyError]
     assert clock.getDelayedCalls() == []
 

@@ -195,7 +195,7 @@ def test_factories_can_be_mixed(loop: asyncio.AbstractEventLoop) -> None:
     async def main() -> None:
         tasks.set("inherited", "value")
         for factory in FACTORIES[1:]:
-            loop.set_task_factory(factory)  # type: ignore[arg-type]
+            loop.set_task_factory(factory)
             assert await asyncio.ensure_future(set_and_get()) == "value"
             assert tasks.get("own") is None
 
@@ -208,7 +208,7 @@ def test_own_context_factory(loop: asyncio.AbstractEventLoop) -> None:
         return tasks.get("made by")
 
     factory = partial(tasks.task_factory, context_factory=lambda parent: {"made by": "us"})
-    loop.set_task_factory(factory)  # type: ignore[arg-type]
+    loop.set_task_factory(factory)
     assert loop.run_until_complete(main()) == "us"
 
 
@@ -444,7 +444,7 @@ def test_background_takes_values_futures_and_awaitables(loop: asyncio.AbstractEv
         assert running is future
         future.set_result(2)
         assert await running == 2
-        assert await tasks.run_in_background(lambda: Ready()) == 3  # type: ignore[comparison-overlap]
+        assert await tasks.run_in_background(lambda: Ready()) == 3
 
     run_on(loop, main)
 
