@@ -20,6 +20,7 @@ from logctx_lint.project.traits import Traits, TraitsDetector
 from logctx_lint.rules import RULES
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.context import RuleContext
+from logctx_lint.rules.nodes import all_code
 from logctx_lint.screen import File, Unit, units
 from logctx_lint.settings import Settings, Storage
 from logctx_lint.source import Source, Unreadable
@@ -92,7 +93,7 @@ def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
             return []
         context = _parse(unit)
         visitors = [rule.visitor(context) for rule in wanted]
-        context.module.visit(_Walker(visitors))
+        _visit(context.module, visitors)
         return context.findings
     except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
         reason = str(getattr(error, "message", error)).splitlines()[0]
@@ -110,26 +111,17 @@ def _parse(unit: Unit) -> RuleContext:
     return RuleContext(unit, module, positions, unit.first_line - 1 - indented)
 
 
-class _Walker(cst.CSTVisitor):
+def _visit(module: cst.Module, visitors: list[RuleVisitor]) -> None:
     """One walk over a unit for the visitors of all rules."""
-
-    def __init__(self, visitors: list[RuleVisitor]) -> None:
-        super().__init__()
-        self._visitors = visitors
-        self._handlers: dict[type[cst.CSTNode], list[Callable[[cst.CSTNode], object]]] = {}
-
-    def on_visit(self, node: cst.CSTNode) -> bool:
-        handlers = self._handlers.get(type(node))
-        if handlers is None:
+    handlers: dict[type[cst.CSTNode], list[Callable[[cst.CSTNode], object]]] = {}
+    for node in all_code(module):
+        wanted = handlers.get(type(node))
+        if wanted is None:
             name = f"visit_{type(node).__name__}"
-            handlers = [getattr(v, name) for v in self._visitors if name in _own_methods(type(v))]
-            self._handlers[type(node)] = handlers
-        for handler in handlers:
+            wanted = [getattr(each, name) for each in visitors if name in _own_methods(type(each))]
+            handlers[type(node)] = wanted
+        for handler in wanted:
             handler(node)
-        return True
-
-    def on_leave(self, original_node: cst.CSTNode) -> None:
-        pass
 
 
 def _own_methods(visitor: type) -> set[str]:

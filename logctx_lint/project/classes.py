@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING
 
 from logctx_lint.project import annotations
@@ -62,8 +62,10 @@ class Classes:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._ancestors: dict[object, tuple[Ancestor, ...]] = {}
-        self._members: dict[object, Type | None] = {}
+        self._base_types: dict[Hashable, list[Type]] = {}
+        self._names: dict[Hashable, tuple[str, ...]] = {}
+        self._ancestors: dict[Hashable, tuple[Ancestor, ...]] = {}
+        self._members: dict[Hashable, Type | None] = {}
 
     def parameters(self, cls: Class) -> tuple[str, ...]:
         """The names of the class's type parameters, in order."""
@@ -82,6 +84,11 @@ class Classes:
         return dict(zip(self.parameters(cls), arguments, strict=False)) if arguments else {}
 
     def _bases(self, cls: Class) -> list[Type]:
+        return self._resolver.memo.get(
+            self._base_types, cls, lambda: self._evaluate_bases(cls), []
+        )
+
+    def _evaluate_bases(self, cls: Class) -> list[Type]:
         scope = class_scope(cls)
         bases = [
             annotations.evaluate(self._resolver, annotations.parse_expression(base), scope)
@@ -128,6 +135,9 @@ class Classes:
 
     def names(self, cls: Class) -> tuple[str, ...]:
         """The qualified names of a class and of all its ancestors."""
+        return self._resolver.memo.get(self._names, cls, lambda: self._all_names(cls), ())
+
+    def _all_names(self, cls: Class) -> tuple[str, ...]:
         known_names = [ancestor.qualified_name for ancestor, _ in self.ancestors(cls)]
         return (*known_names, *(name for name in self.unknown_bases(cls) if name))
 

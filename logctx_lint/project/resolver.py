@@ -6,6 +6,7 @@ Answers depend on the text of the project alone, never on what was asked before.
 from __future__ import annotations
 
 import ast
+from collections.abc import Hashable
 
 from logctx_lint.project import annotations, calls
 from logctx_lint.project.annotations import parse_expression, special_form
@@ -67,10 +68,10 @@ class Resolver:
         self.memo = Memo()
         self.definitions = Definitions(modules)
         self.classes = Classes(self)
-        self._decorated: dict[object, Type] = {}
-        self._results: dict[object, Type] = {}
-        self._variables: dict[object, Type] = {}
-        self._aliases: dict[object, Type] = {}
+        self._decorated: dict[Hashable, Type] = {}
+        self._results: dict[Hashable, Type] = {}
+        self._variables: dict[Hashable, Type] = {}
+        self._aliases: dict[Hashable, Type] = {}
         self._bodies: dict[Function, Scope] = {}
         self._builtins = modules.find("builtins", STUBS)
         self._typing = modules.find("typing", STUBS)

@@ -24,6 +24,7 @@ from logctx_lint.project.types import (
     Type,
     members_of,
 )
+from logctx_lint.rules.nodes import children
 from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
@@ -95,7 +96,7 @@ class RuleContext:
         stack: list[cst.CSTNode] = [self.module]
         while stack:
             node = stack.pop()
-            for child in node.children:
+            for child in children(node):
                 parents[child] = node
                 stack.append(child)
         return parents
@@ -324,12 +325,3 @@ class RuleContext:
     def _column(self, line: int, byte_column: int) -> int:
         text = self.file.source.lines[line - 1]
         return byte_column if text.isascii() else len(text.encode()[:byte_column].decode())
-
-
-def own_code(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """A node and all below it, in source order, but not what nested functions and classes hold."""
-    yield node
-    for child in node.children:
-        if not isinstance(child, cst.FunctionDef | cst.Lambda | cst.ClassDef):
-            yield from own_code(child)
-

@@ -103,8 +103,9 @@ import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project.facts import own_nodes
+from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import ClassObject, External
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.rules.context import own_code
 from logctx_lint.rules.edits import before, helper
 from logctx_lint.rules.handlers import (
     Cancellation,
@@ -114,6 +115,7 @@ from logctx_lint.rules.handlers import (
     caught_by,
     is_harmless,
 )
+from logctx_lint.rules.nodes import children, own_code
 from logctx_lint.screen import Unit
 from logctx_lint.settings import Framework
 from logctx_lint.vocabulary import Role
@@ -297,7 +299,7 @@ class SwallowedCancellation(RuleVisitor):
 def _leaving(body: cst.CSTNode, *, in_loop: bool = False) -> list[cst.CSTNode]:
     """The statements that leave a `finally` block and so drop what was being raised."""
     found: list[cst.CSTNode] = []
-    for child in body.children:
+    for child in children(body):
         if isinstance(child, cst.FunctionDef | cst.ClassDef | cst.Lambda):
             continue
         if isinstance(child, cst.Return) or (
@@ -317,12 +319,36 @@ def screen(unit: Unit) -> bool:
     if "try" not in text and "suppress" not in text:
         return False
     return any(
-        any(isinstance(inner, _SUSPENSIONS) for inner in own_nodes(statement.body))
-        for statement, _ in unit.statements
+        _may_swallow(unit, statement, scope)
+        and any(isinstance(inner, _SUSPENSIONS) for inner in own_nodes(statement.body))
+        for statement, scope in unit.statements
         if isinstance(statement, ast.Try | ast.With | ast.AsyncWith)
     )
 
 
+def _may_swallow(unit: Unit, statement: ast.Try | ast.With | ast.AsyncWith, scope: Scope) -> bool:
+    if not isinstance(statement, ast.Try):
+        return any("suppress" in ast.dump(item.context_expr) for item in statement.items)
+    if any(isinstance(inner, _LEAVING) for inner in own_nodes(statement.finalbody)):
+        return True
+    return any(
+        handler.type is None or _may_catch(unit, handler.type, scope)
+        for handler in statement.handlers
+    )
+
+
+def _may_catch(unit: Unit, clause: ast.expr, scope: Scope) -> bool:
+    """Anything but the name of a class that is neither broad nor a cancelled error."""
+    if isinstance(clause, ast.Tuple):
+        return any(_may_catch(unit, element, scope) for element in clause.elts)
+    definition, names = unit.file.resolver.define(clause, scope)
+    if not isinstance(definition, ClassObject | External):
+        return True
+    return not _BROAD.isdisjoint(names) or Role.CANCELLED_ERROR in unit.file.vocabulary.roles(names)
+
+
+_BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
+_LEAVING = (ast.Return, ast.Break, ast.Continue)
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.comprehension)
 
 RULE = Rule(

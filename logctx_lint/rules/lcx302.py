@@ -56,8 +56,8 @@ from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
-from logctx_lint.rules.context import own_code
 from logctx_lint.rules.edits import after, helper
+from logctx_lint.rules.nodes import own_code
 from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 

@@ -91,8 +91,8 @@ from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project.scopes import Binding, Scope
 from logctx_lint.project.types import Certainty, ClassObject, Kind
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.rules.context import own_code
 from logctx_lint.rules.edits import Helper, helper, wrapped
+from logctx_lint.rules.nodes import own_code
 from logctx_lint.screen import Unit
 from logctx_lint.vocabulary import Role
 
