@@ -193,14 +193,16 @@ def test_diff_writes_nothing_and_shows_what_fix_would_do(
     assert capsys.readouterr().out == ("--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-swallow()\n+kept()\n")
 
 
-def test_diff_shows_the_other_fixes_as_comments(capsys: pytest.CaptureFixture[str]) -> None:
+def test_diff_shows_fixes_that_are_not_applied_as_comments(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     file("x.py", "drop()\n")
     assert main(["check", "--diff", "--unsafe-fixes"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[3:] == [
         "-drop()",
         "+await drop()",
-        "# x.py:1:1: LCX101: or start it (unsafe)",
+        "# x.py:1:1: LCX101: not applied: start it (unsafe)",
         "# --- a/x.py",
         "# +++ b/x.py",
         "# @@ -1 +1 @@",

@@ -104,7 +104,9 @@ def in_terminal(shown: Page) -> str:
     """A page as plain text."""
     title = f"{shown.code} {shown.name}"
     lines = [title, "=" * len(title), "", shown.summary]
-    for heading, body in shown.sections.items():
+    for heading, text in shown.sections.items():
+        # Fences are all that keeps two examples apart.
+        body = text.replace("```\n\n```python\n", "```\n\nor\n\n```python\n")
         code = _CODE_BLOCK.sub(lambda block: textwrap.indent(block[1].rstrip(), "    "), body)
         lines += ["", heading.upper(), "", code]
     return "\n".join([*lines, "", url(shown.code), ""])
