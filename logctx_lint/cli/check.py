@@ -126,7 +126,8 @@ def _alternatives(before: Fixed, *, unsafe: bool) -> Iterator[str]:
             changed = fixes.diff(before.source, replace(before.source, text=text))
             if fix is not chosen and changed:
                 place = f"{finding.path}:{finding.span.line}:{finding.span.column + 1}"
-                yield f"# {place}: {finding.code}: not applied: {fix.title} ({fix.applicability.value})\n"
+                title = f"{fix.title} ({fix.applicability.value})"
+                yield f"# {place}: {finding.code}: not applied: {title}\n"
                 yield from (f"# {line}\n" for line in changed.splitlines())
 
 
