@@ -1,4 +1,3 @@
-from aiohttp import web as web
 from aiohttp.client import ClientSession as ClientSession
 from aiohttp.client import ClientTimeout as ClientTimeout
 from aiohttp.client import request as request
