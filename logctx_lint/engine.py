@@ -59,9 +59,7 @@ class Engine:
                 )
                 rules = [r for r in RULES if r.code in codes and _applies(r, file.traits)]
                 findings = [
-                    finding
-                    for unit in units(file, tree)
-                    for finding in _check_unit(unit, rules)
+                    finding for unit in units(file, tree) for finding in _check_unit(unit, rules)
                 ]
         except Unreadable as error:
             findings = [_not_analysed(source, str(error), error.line)]

@@ -45,6 +45,8 @@ class Role(str, Enum):
     """Starts an awaitable without caring for the log context: ensureDeferred and kin."""
     DROPPABLE = "droppable"
     """Returns an awaitable that is by custom dropped."""
+    FIRED = "fired"
+    """Returns an awaitable that is complete already."""
     CALLBACK_TAKER = "callback-taker"
     """Calls its argument later and throws the result away."""
     INLINE_CALLBACKS = "inline-callbacks"
@@ -147,9 +149,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.Deferred.{name}"
         for name in ("addCallback", "addErrback", "addBoth", "addCallbacks", "addTimeout")
     ),
+    Role.FIRED: (f"{_DEFER}.succeed", f"{_DEFER}.fail"),
     Role.DROPPABLE: (
-        f"{_DEFER}.succeed",
-        f"{_DEFER}.fail",
         f"{_DEFER}.Deferred.chainDeferred",
         "twisted.internet.task.LoopingCall.start",
         "twisted.internet.task.Cooperator.coiterate",

@@ -102,9 +102,7 @@ def _special(resolver: Resolver, node: ast.Call, scope: Scope) -> Type | None:
     elif last == "getattr" and "builtins.getattr" in resolver.names(node.func, scope):
         match node.args:
             case [receiver, ast.Constant(str(name)), *_]:
-                return union_of(
-                    [resolver.member(resolver.type_of(receiver, scope), name), UNKNOWN]
-                )
+                return union_of([resolver.member(resolver.type_of(receiver, scope), name), UNKNOWN])
     return None
 
 
@@ -269,7 +267,9 @@ def decorate(resolver: Resolver, function: Function) -> Type:
         # The first stage is the function itself, whose own decorators are being asked for.
         stage = current if current != FunctionType(function) else _undecorated(resolver, function)
         applied = call(
-            resolver, resolver.type_of(node, scope), Arguments((lambda stage=stage: stage,))  # type: ignore[misc]
+            resolver,
+            resolver.type_of(node, scope),
+            Arguments((lambda stage=stage: stage,)),  # type: ignore[misc]
         )
         current = FunctionType(function) if applied == stage else applied
     return current

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from logctx_lint.project.resolver import Resolver
 
 Ancestor = tuple[Class, tuple[Type, ...]]
-_PROPERTIES = ("builtins.property", "functools.cached_property", "abc.abstractproperty")
+PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "abc.abstractproperty"})
 
 
 def class_scope(cls: Class) -> Scope:
@@ -84,9 +84,7 @@ class Classes:
         return dict(zip(self.parameters(cls), arguments, strict=False)) if arguments else {}
 
     def _bases(self, cls: Class) -> list[Type]:
-        return self._resolver.memo.get(
-            self._base_types, cls, lambda: self._evaluate_bases(cls), []
-        )
+        return self._resolver.memo.get(self._base_types, cls, lambda: self._evaluate_bases(cls), [])
 
     def _evaluate_bases(self, cls: Class) -> list[Type]:
         scope = class_scope(cls)
@@ -171,7 +169,11 @@ class Classes:
 
     def _own_member(self, cls: Class, name: str) -> Type | None:
         facts = cls.facts
-        if name not in facts.functions and name not in facts.variables and name not in facts.classes:
+        if (
+            name not in facts.functions
+            and name not in facts.variables
+            and name not in facts.classes
+        ):
             return None
         return self._resolver.memo.get(
             self._members, (cls, name), lambda: self._look_up(cls, name), UNKNOWN
@@ -230,7 +232,7 @@ class Classes:
 
     def _is_property(self, function: Function) -> bool:
         return any(
-            name in _PROPERTIES
+            name in PROPERTIES
             for decorator in function.facts.decorators
             for name in self._resolver.names_of_text(decorator, enclosing_scope(function))
         )

@@ -93,7 +93,9 @@ class Class:
 
     def function(self, name: str) -> list[Function]:
         return [
-            Function(self.module, f"{self.qualified_name}.{name}", item.line, item, self, self.scope)
+            Function(
+                self.module, f"{self.qualified_name}.{name}", item.line, item, self, self.scope
+            )
             for item in self.facts.functions.get(name, ())
         ]
 

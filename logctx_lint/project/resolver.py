@@ -163,9 +163,9 @@ class Resolver:
         full_name = f"{owner.qualified_name}.{name}"
         inner = owner.facts.classes.get(name)
         if inner:
-            return ClassObject(
-                Class(owner.module, full_name, inner.line, inner, owner.scope)
-            ), (full_name,)
+            return ClassObject(Class(owner.module, full_name, inner.line, inner, owner.scope)), (
+                full_name,
+            )
         functions = owner.function(name)
         if functions:
             return function_type(functions), (full_name,)
@@ -180,8 +180,10 @@ class Resolver:
             return FunctionType(binding.function), (binding.function.qualified_name,)
         if binding.cls:
             return ClassObject(binding.cls), (binding.cls.qualified_name,)
-        if binding.kind == "value" and not binding.path and isinstance(
-            binding.value, ast.Name | ast.Attribute
+        if (
+            binding.kind == "value"
+            and not binding.path
+            and isinstance(binding.value, ast.Name | ast.Attribute)
         ):
             # `sleep = clock.sleep`: a local alias keeps its qualified names.
             return self._type_of_binding(binding, scope), self.names(binding.value, scope)
@@ -301,9 +303,7 @@ class Resolver:
         """The type of an attribute of `receiver`."""
         match receiver:
             case UnionType(members):
-                return union_of(
-                    self.member(member, name) for member in members if member != NONE
-                )
+                return union_of(self.member(member, name) for member in members if member != NONE)
             case Instance(cls) | ClassObject(cls):
                 found = self.classes.member(receiver, name)
                 if found is not None:
@@ -372,9 +372,7 @@ class Resolver:
 
     def alias(self, variable: Variable, arguments: tuple[Type, ...] = ()) -> Type:
         """What a module variable means in an annotation: an alias, TypeVar or NewType."""
-        found = self.memo.get(
-            self._aliases, variable, lambda: self._alias(variable), UNKNOWN
-        )
+        found = self.memo.get(self._aliases, variable, lambda: self._alias(variable), UNKNOWN)
         parameters = type_variables(found)
         return substitute(found, dict(zip(parameters, arguments, strict=False)))
 
@@ -519,9 +517,7 @@ class Resolver:
 
     def plain_result(self, function: Function) -> Type:
         """What a call of the undecorated function gives, type variables included."""
-        return self.memo.get(
-            self._results, function, lambda: self._plain_result(function), UNKNOWN
-        )
+        return self.memo.get(self._results, function, lambda: self._plain_result(function), UNKNOWN)
 
     def _plain_result(self, function: Function) -> Type:
         facts = function.facts
@@ -635,7 +631,9 @@ class Resolver:
                 arguments = self.classes.arguments_as(type_, name)
                 if arguments:
                     return arguments[0]
-                iterator = self.call_type(self.member(type_, "__aiter__" if is_async else "__iter__"))
+                iterator = self.call_type(
+                    self.member(type_, "__aiter__" if is_async else "__iter__")
+                )
                 if isinstance(iterator, Instance):
                     base = "typing.AsyncIterator" if is_async else "typing.Iterator"
                     arguments = self.classes.arguments_as(iterator, base)
@@ -708,4 +706,3 @@ def _says_nothing(node: ast.stmt) -> bool:
     return isinstance(node, ast.Pass) or (
         isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
     )
-

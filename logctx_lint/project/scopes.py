@@ -313,13 +313,15 @@ class _Collector:
             self._target(node.target, kind, node.iter, _end(node), block)
             self._block(node.orelse, block)
         elif isinstance(node, ast.With | ast.AsyncWith):
-            entered: BindingKind = (
-                "async entered" if isinstance(node, ast.AsyncWith) else "entered"
-            )
+            entered: BindingKind = "async entered" if isinstance(node, ast.AsyncWith) else "entered"
             for item in node.items:
                 if item.optional_vars:
                     self._target(
-                        item.optional_vars, entered, item.context_expr, _end(item.context_expr), block
+                        item.optional_vars,
+                        entered,
+                        item.context_expr,
+                        _end(item.context_expr),
+                        block,
                     )
             self._body(node.body, block)
         elif isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
@@ -340,9 +342,7 @@ class _Collector:
         for handler in node.handlers:
             inner = self._block(handler.body, block)
             if handler.name and inner:
-                self._bind(
-                    handler.name, Binding("except", _start(handler), inner, handler.type)
-                )
+                self._bind(handler.name, Binding("except", _start(handler), inner, handler.type))
         self._block(node.orelse, block)
         self._body(node.finalbody, block)
 

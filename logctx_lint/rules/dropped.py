@@ -9,6 +9,8 @@ from enum import Enum
 
 import libcst as cst
 
+from logctx_lint.project.facts import own_nodes
+from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import CallableType, Kind, members_of
 from logctx_lint.rules.context import RuleContext
@@ -17,7 +19,7 @@ from logctx_lint.vocabulary import Role
 
 _COMPREHENSIONS = (cst.ListComp, cst.SetComp)
 _DRIVEN_ELSEWHERE = frozenset(
-    {Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.DROPPABLE, Role.SAFE_DECORATOR}
+    {Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.DROPPABLE, Role.FIRED}
 )
 """Roles of callees whose awaitable may be left alone, or is another rule's business."""
 
@@ -91,7 +93,7 @@ def _dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
         # Callbacks added to a Deferred that is kept somewhere.
         return None
     roles = context.roles(root)
-    if roles & _DRIVEN_ELSEWHERE or _is_safe(context, root):
+    if roles & _DRIVEN_ELSEWHERE or _is_safe(context, root) or _is_kept(context, root):
         return None
     if how is How.CHAIN:
         if _is_constructor(context, root):
@@ -111,6 +113,39 @@ def _is_safe(context: RuleContext, call: cst.Call) -> bool:
     return any(
         Role.SAFE_DECORATOR in context.decorator_roles(function)
         for function in context.callees(call)
+    )
+
+
+def _is_kept(context: RuleContext, call: cst.Call) -> bool:
+    """Whether the callee gives nothing that could be lost: what it stores, or what has fired."""
+    functions = context.callees(call)
+    return bool(functions) and all(_keeps_what_it_gives(context, each) for each in functions)
+
+
+def _keeps_what_it_gives(context: RuleContext, function: Function) -> bool:
+    facts = function.facts
+    if facts.is_async or facts.is_generator or function.module.is_stub:
+        return False
+    node = function.tree()
+    if node is None:
+        return False
+    scope = Scope(
+        function.module, node, function.scope, function, function.owner, is_positioned=True
+    )
+    inside = list(own_nodes(node.body))
+    given = [inner.value for inner in inside if isinstance(inner, ast.Return) and inner.value]
+    stored = {
+        inner.value.id
+        for inner in inside
+        if isinstance(inner, ast.Assign)
+        and isinstance(inner.value, ast.Name)
+        and any(isinstance(target, ast.Attribute | ast.Subscript) for target in inner.targets)
+    }
+    return bool(given) and all(
+        isinstance(value, ast.Attribute | ast.Subscript | ast.Constant)
+        or (isinstance(value, ast.Name) and value.id in stored)
+        or (isinstance(value, ast.Call) and Role.FIRED in context.file.roles(value.func, scope))
+        for value in given
     )
 
 

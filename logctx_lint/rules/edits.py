@@ -83,7 +83,11 @@ def background_fix(context: RuleContext, call: cst.Call, helper: Helper | None) 
 def background_starter(context: RuleContext, kind: Kind) -> Helper | None:
     """The function that starts work of this kind in the background."""
     if context.file.traits.uses_twisted or kind is Kind.DEFERRED:
-        return helper(context, Role.BACKGROUND_STARTER, lambda name: name.endswith("run_in_background") and ".tasks." not in name)
+        return helper(
+            context,
+            Role.BACKGROUND_STARTER,
+            lambda name: name.endswith("run_in_background") and ".tasks." not in name,
+        )
     return helper(context, Role.BACKGROUND_STARTER, lambda name: ".tasks." in name)
 
 
@@ -137,9 +141,7 @@ def _plays(
     context: RuleContext, role: Role, names: tuple[str, ...], accepts: Callable[[str], bool]
 ) -> bool:
     """Whether names have a role that a glob gives them."""
-    return any(
-        accepts(name) and role in context.file.vocabulary.roles([name]) for name in names
-    )
+    return any(accepts(name) and role in context.file.vocabulary.roles([name]) for name in names)
 
 
 def _top_level_imports(tree: ast.Module) -> Iterator[tuple[str, ImportFacts]]:
@@ -160,7 +162,11 @@ def _import_edit(context: RuleContext, text: str) -> Edit:
     place: ast.stmt | None = None
     for index, statement in enumerate(body):
         if isinstance(statement, ast.Import | ast.ImportFrom):
-            if place is None or not _imports_from(place, package) or _imports_from(statement, package):
+            if (
+                place is None
+                or not _imports_from(place, package)
+                or _imports_from(statement, package)
+            ):
                 place = statement
         elif index == 0 and isinstance(statement, ast.Expr):
             place = statement  # The docstring.

@@ -67,9 +67,7 @@ def caught_by(context: RuleContext, clause: cst.BaseExpression | None) -> Caught
     return Caught(cancellation, by_name)
 
 
-def _exception_names(
-    context: RuleContext, clause: cst.BaseExpression
-) -> list[tuple[str, ...]]:
+def _exception_names(context: RuleContext, clause: cst.BaseExpression) -> list[tuple[str, ...]]:
     """The names of each exception class in a clause: of a tuple's and an alias's members."""
     if isinstance(clause, cst.Tuple):
         return [

@@ -1,4 +1,4 @@
-'''An awaitable is dropped in a function that could await it.
+"""An awaitable is dropped in a function that could await it.
 
 ## Why
 
@@ -63,7 +63,7 @@ its failure out; the background starter goes on at once.
 
 `await`, or `logctx_lint.runtime.run_in_background` (`logctx_lint.runtime.tasks.run_in_background`
 on asyncio).
-'''
+"""
 
 from __future__ import annotations
 
@@ -102,7 +102,9 @@ class UnawaitedAwaitable(RuleVisitor):
             "or start it in the background",
             (
                 await_fix(self.context, found.expression, by_yield=by_yield),
-                *background_fix(self.context, found.call, background_starter(self.context, found.kind)),
+                *background_fix(
+                    self.context, found.call, background_starter(self.context, found.kind)
+                ),
             ),
         )
 

@@ -1,4 +1,4 @@
-'''An awaitable is started and forgotten, where it cannot be awaited or by hand.
+"""An awaitable is started and forgotten, where it cannot be awaited or by hand.
 
 ## Why
 
@@ -67,7 +67,7 @@ Unsafe: it starts work that did not run before, or changes the context that it r
 
 `logctx_lint.runtime.run_in_background`, or `run_as_background_process` for work that outlives the
 request (`logctx_lint.runtime.tasks.run_in_background` on asyncio).
-'''
+"""
 
 from __future__ import annotations
 
@@ -106,11 +106,11 @@ class FireAndForget(RuleVisitor):
         starter = background_starter(self.context, found.kind)
         callee = self.context.callee(found.call)
         if found.how is How.BY_HAND:
-            what = f"{callee.label} starts work that nobody awaits, and its log context leaks"
+            what = f"{callee.label} starts work that nobody awaits and leaks its log context"
         elif found.how is How.CHAIN:
             what = (
                 f"callbacks are added to the {found.kind.value} of {callee.label} "
-                f"({callee.reason}), and then it is dropped: its log context leaks"
+                f"({callee.reason}), and then it is dropped, so that its log context leaks"
             )
         else:
             what = f"{callee.label} returns {_WHAT_HAPPENS[found.kind]} ({callee.reason})"

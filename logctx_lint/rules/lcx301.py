@@ -1,4 +1,4 @@
-'''A handler around an await catches the cancellation and does not let it out.
+"""A handler around an await catches the cancellation and does not let it out.
 
 ## Why
 
@@ -93,7 +93,7 @@ from the imports of the file and its package.
 ## Use instead
 
 `except CancelledError: raise`; `logctx_lint.runtime.delay_cancellation` for work that must finish.
-'''
+"""
 
 from __future__ import annotations
 
@@ -225,7 +225,10 @@ class SwallowedCancellation(RuleVisitor):
             return ()
         names = []
         edits = []
-        for flavour, package in ((Cancellation.TWISTED, "twisted."), (Cancellation.ASYNCIO, "asyncio.")):
+        for flavour, package in (
+            (Cancellation.TWISTED, "twisted."),
+            (Cancellation.ASYNCIO, "asyncio."),
+        ):
             if flavour in live:
                 error = helper(
                     self.context,
@@ -293,6 +296,8 @@ class SwallowedCancellation(RuleVisitor):
 
     def _shown(self, node: cst.CSTNode) -> str:
         text = " ".join(self.context.text(node).split())
+        if isinstance(node, cst.Tuple):
+            text = f"({text})"
         return text if len(text) <= 50 else text[:49] + "…"
 
 

@@ -1,4 +1,4 @@
-'''The first failure of gathered Deferreds comes out wrapped in `FirstError`.
+"""The first failure of gathered Deferreds comes out wrapped in `FirstError`.
 
 ## Why
 
@@ -42,7 +42,7 @@ Where it has none, the fix brings in the reference runtime's, and is unsafe.
 
 `logctx_lint.runtime.unwrapFirstError`, or the helpers that unwrap already:
 `logctx_lint.runtime.yieldable_gather_results`, `logctx_lint.runtime.gather_optional_coroutines`.
-'''
+"""
 
 from __future__ import annotations
 
@@ -128,8 +128,9 @@ class WrappedFirstError(RuleVisitor):
                 if isinstance(call, cst.Call) and context.roles(call) & _PASSERS:
                     return self._use(call, seen)
                 return None
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))]) | cst.AnnAssign(
-                target=cst.Name(value=name)
+            case (
+                cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))])
+                | cst.AnnAssign(target=cst.Name(value=name))
             ):
                 return self._use_of_name(parent, name, seen)
             case cst.NamedExpr(target=cst.Name(value=name)):

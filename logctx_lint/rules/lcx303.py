@@ -1,4 +1,4 @@
-'''A shared awaitable is waited for, so that cancelling one waiter cancels all.
+"""A shared awaitable is waited for, so that cancelling one waiter cancels all.
 
 ## Why
 
@@ -78,7 +78,7 @@ Unsafe: the work goes on when its waiter is cancelled, which may not be what you
 
 `logctx_lint.runtime.stop_cancellation`, `logctx_lint.runtime.delay_cancellation`,
 `logctx_lint.runtime.ObservableDeferred` for many waiters; on asyncio, `asyncio.shield`.
-'''
+"""
 
 from __future__ import annotations
 
@@ -88,8 +88,10 @@ from collections.abc import Iterator
 import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
+from logctx_lint.project.classes import PROPERTIES
+from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.scopes import Binding, Scope
-from logctx_lint.project.types import Certainty, ClassObject, Kind
+from logctx_lint.project.types import Certainty, ClassObject, Instance, Kind, members_of
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.edits import Helper, helper, wrapped
 from logctx_lint.rules.nodes import own_code
@@ -108,8 +110,17 @@ class SharedCancellable(RuleVisitor):
         self._check(node.expression, "awaited")
 
     def visit_Return(self, node: cst.Return) -> None:
-        if node.value is not None:
+        # What a property gives is looked at where it is waited for.
+        if node.value is not None and not self._in_property(node):
             self._check(node.value, "returned")
+
+    def _in_property(self, node: cst.Return) -> bool:
+        function = self.context.function_of(node)
+        return isinstance(function, cst.FunctionDef) and any(
+            name in PROPERTIES
+            for decorator in function.decorators
+            for name in self.context.names(decorator.decorator)
+        )
 
     def visit_Yield(self, node: cst.Yield) -> None:
         if isinstance(node.value, cst.BaseExpression) and self.context.awaits_by_yield(
@@ -182,6 +193,15 @@ class SharedCancellable(RuleVisitor):
             self.context.resolver.type_of(binding.value.func, scope), ClassObject
         )
 
+    def is_mapping(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether a look-up in `node` takes out something that stays in it."""
+        resolver = self.context.resolver
+        return any(
+            isinstance(member, Instance)
+            and resolver.classes.arguments_as(member, "typing.Mapping") is not None
+            for member in members_of(resolver.type_of(node, scope))
+        )
+
     def _is_cancelled_here(self, node: cst.BaseExpression) -> bool:
         """`task.cancel()` before: what is waited for is its end."""
         function = self.context.function_of(node)
@@ -229,7 +249,7 @@ def _shared_place(node: ast.expr, scope: Scope, rule: SharedCancellable) -> str 
         case ast.Subscript(value, _):
             return _container(value, scope, rule)
         case ast.Call(ast.Attribute(value, name)) if name in _LOOK_UPS:
-            return _container(value, scope, rule)
+            return _container(value, scope, rule) if rule.is_mapping(value, scope) else None
         case ast.Name(name):
             return _name(name, scope, rule)
         case ast.IfExp(_, body, orelse):
@@ -281,15 +301,19 @@ def _is_parameter(name: str, scope: Scope) -> bool:
 
 
 def _assigned_here(node: ast.Attribute, scope: Scope) -> bool:
-    """Whether the function itself put a new value into the attribute just before."""
+    """Whether the function itself has put a new value into the attribute, on every path here."""
     if not isinstance(scope.node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
+    place = (node.lineno, node.col_offset)
+    around = list(scope.block_at(place).chain())
     text = ast.unparse(node)
     return any(
-        isinstance(statement, ast.Assign)
-        and statement.lineno < node.lineno
-        and any(ast.unparse(target) == text for target in statement.targets)
-        for statement in scope.node.body
+        isinstance(inner, ast.Assign)
+        and (inner.lineno, inner.col_offset) < place
+        and scope.block_at((inner.lineno, inner.col_offset)) in around
+        and isinstance(inner.value, ast.Call)
+        and any(ast.unparse(target) == text for target in inner.targets)
+        for inner in own_nodes(scope.node.body)
     )
 
 
@@ -311,9 +335,7 @@ def _handed_on(statement: ast.stmt) -> Iterator[ast.expr]:
         node = stack.pop()
         if isinstance(node, ast.Await | ast.Yield) and node.value:
             yield node.value
-        stack.extend(
-            child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)
-        )
+        stack.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
 
 
 def _may_be_shared(unit: Unit, node: ast.expr, scope: Scope) -> bool:
