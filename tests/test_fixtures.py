@@ -25,6 +25,7 @@ from harness import (
 
 from logctx_lint import fixes, rules
 from logctx_lint.codes import CODES, NOT_ANALYSED
+from logctx_lint.findings import Finding
 from logctx_lint.rules.base import Rule
 from logctx_lint.source import Source
 
@@ -46,7 +47,7 @@ def test_a_fixture_has_the_findings_that_it_promises_and_no_others(path: Path) -
 def test_fixing_a_fixture_gives_its_golden_file(path: Path) -> None:
     source = Source.read(path.with_name(path.name.replace(".fixed.py", ".py")))
 
-    def check(text: Source) -> list[fixes.Finding]:
+    def check(text: Source) -> list[Finding]:
         return findings(text, rule_folder(path))
 
     fixed = fixes.fix(source, check, unsafe=True)
