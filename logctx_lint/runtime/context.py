@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import storage, usage
-from .storage import SENTINEL_CONTEXT, LoggingContextOrSentinel, Sentinel, Settings, configure
+from .storage import SENTINEL_CONTEXT, LoggingContextOrSentinel, Settings, configure
 from .usage import ContextResourceUsage, charge_cpu, get_thread_resource_usage
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def logcontext_error(msg: str) -> None:
 def current_context() -> LoggingContextOrSentinel:
     """The log context of the code that is running, ``SENTINEL_CONTEXT`` if there is none."""
     context = storage.load()[0]
-    if not storage.thread_local and storage.settings.accounting:
+    if storage.slotted:
         usage.point_slot(context)  # a coroutine may have resumed since the last look
     return context
 
@@ -83,26 +83,37 @@ def set_current_context(context: LoggingContextOrSentinel) -> LoggingContextOrSe
     return current
 
 
-def _switch(old: LoggingContextOrSentinel, new: LoggingContextOrSentinel) -> None:
-    accounting = storage.settings.accounting
-    reading = get_thread_resource_usage() if accounting and storage.thread_local else None
-    if not isinstance(new, Sentinel):
-        new.start(reading)  # may refuse, under strict: then nothing has changed
-    storage.store((new,))
-    if reading is not None:
-        if not isinstance(old, Sentinel):
+def _switch(old: Any, new: Any) -> storage.Cell:
+    """Replace one context by another one, and return the cell that holds it."""
+    reading = get_thread_resource_usage() if storage.charging else None
+    thread = _get_ident()
+    if new is not SENTINEL_CONTEXT:
+        # The ordinary case of `new.start(reading)`, spelled out for speed.
+        if new.finished or new.usage_start is not None or new.main_thread != thread:
+            new.start(reading)  # may refuse, under strict: then nothing has changed
+        else:
+            new.usage_start = reading
+    cell = (new,)
+    storage.store(cell)
+    if reading is not None and old is not SENTINEL_CONTEXT:
+        # Likewise `old.stop(reading)`.
+        if old.usage_start is None or old.main_thread != thread:
             old.stop(reading)
-    elif accounting and not storage.thread_local:
+        else:
+            charge_cpu(old, old.usage_start, reading)
+            old.usage_start = None
+    elif storage.slotted:
         usage.point_slot(new)
+    return cell
 
 
-def _restore(previous: LoggingContextOrSentinel) -> LoggingContextOrSentinel:
-    """Set a context on the way out of a block; return the one that was found there."""
+def _restore(found: LoggingContextOrSentinel, previous: LoggingContextOrSentinel) -> None:
+    """Set the previous context on the way out of a block."""
     try:
-        return set_current_context(previous)
+        _switch(found, previous)
     except LogContextError:
         # It cannot be restored; better no context than the one that this block is done with.
-        set_current_context(SENTINEL_CONTEXT)
+        _switch(found, SENTINEL_CONTEXT)
         raise
 
 
@@ -123,7 +134,9 @@ class LoggingContext:
         "__dict__",
         "__weakref__",
         "_cell",
+        "_stime",
         "_usage",
+        "_utime",
         "finished",
         "main_thread",
         "name",
@@ -142,7 +155,9 @@ class LoggingContext:
     finished: bool
     main_thread: int
     usage_start: Any
-    _usage: ContextResourceUsage
+    _utime: float
+    _stime: float
+    _usage: ContextResourceUsage | None  # all but the CPU time, once there is any
     _cell: storage.Cell | None
 
     if TYPE_CHECKING:  # any attribute can be set
@@ -171,8 +186,8 @@ class LoggingContext:
         self.finished = False
         self.main_thread = _get_ident()
         self.usage_start = None
-        self._usage = ContextResourceUsage()
-        self._cell = None
+        self._utime = self._stime = 0.0
+        self._usage = self._cell = None
 
     def __str__(self) -> str:
         return self.name
@@ -181,12 +196,19 @@ class LoggingContext:
         return f"<LoggingContext {self.name!r}{' finished' if self.finished else ''}>"
 
     def __enter__(self) -> Self:
-        if storage.load()[0] is self or self.previous_context is not None:
-            logcontext_error(f"Re-starting already active log context {self}")
-        previous = set_current_context(self)
-        if self.previous_context is None:  # entered twice, it goes back to where it came from
-            self.previous_context = SENTINEL_CONTEXT if previous is self else previous
-        self._cell = storage.load()
+        previous = storage.load()[0]
+        if previous is self or self.previous_context is not None:
+            return self._enter_again(previous)
+        self._cell = _switch(previous, self)
+        self.previous_context = previous
+        return self
+
+    def _enter_again(self, previous: LoggingContextOrSentinel) -> Self:
+        logcontext_error(f"Re-starting already active log context {self}")
+        if previous is not self:
+            self._cell = _switch(previous, self)
+        elif self.previous_context is None:  # set by hand; otherwise back to where it came from
+            self.previous_context = SENTINEL_CONTEXT
         return self
 
     def __exit__(
@@ -197,14 +219,17 @@ class LoggingContext:
     ) -> None:
         self.finished = True
         previous, self.previous_context = self.previous_context, None
-        if exc_type is GeneratorExit and storage.load() is not self._cell:
+        cell = storage.load()
+        found = cell[0]
+        if exc_type is GeneratorExit and cell is not self._cell:
             return  # collected with its coroutine: see PreserveLoggingContext.__exit__
         if previous is None:
-            if storage.load()[0] is self:
-                set_current_context(SENTINEL_CONTEXT)
+            if found is self:
+                _switch(self, SENTINEL_CONTEXT)
             logcontext_error(f"Leaving log context {self} that was not entered")
             return
-        found = _restore(previous)
+        if found is not previous:
+            _restore(found, previous)
         if found is not self:
             _report_unexpected(self, found)
 
@@ -243,7 +268,8 @@ class LoggingContext:
         Includes the CPU time of the stretch that is running now, on its own thread only:
         another thread's clock cannot be read.
         """
-        result = self._usage.copy()
+        result = ContextResourceUsage(copy_from=self._usage)
+        result.ru_utime, result.ru_stime = self._utime, self._stime
         if self.usage_start is not None and self.main_thread == _get_ident():
             since = self.usage_start
         elif usage.slot.context is self:
@@ -252,30 +278,33 @@ class LoggingContext:
             return result
         now = get_thread_resource_usage()
         if since is not None and now is not None:
-            result.ru_utime += max(0.0, now.ru_utime - since.ru_utime)
-            result.ru_stime += max(0.0, now.ru_stime - since.ru_stime)
+            result.ru_utime += max(0.0, now[0] - since[0])
+            result.ru_stime += max(0.0, now[1] - since[1])
         return result
 
     def add_database_transaction(self, duration_sec: float) -> None:
         """Charge one database transaction that took so many seconds."""
-        for context in self._lineage():
-            context._usage.db_txn_count += 1
-            context._usage.db_txn_duration_sec += max(0.0, duration_sec)
+        for used in self._charged():
+            used.db_txn_count += 1
+            used.db_txn_duration_sec += max(0.0, duration_sec)
 
     def add_database_scheduled(self, sched_sec: float) -> None:
         """Charge the seconds that a transaction waited for a database connection."""
-        for context in self._lineage():
-            context._usage.db_sched_duration_sec += max(0.0, sched_sec)
+        for used in self._charged():
+            used.db_sched_duration_sec += max(0.0, sched_sec)
 
     def record_event_fetch(self, event_count: int) -> None:
         """Charge so many events fetched from the database."""
-        for context in self._lineage():
-            context._usage.evt_db_fetch_count += max(0, event_count)
+        for used in self._charged():
+            used.evt_db_fetch_count += max(0, event_count)
 
-    def _lineage(self) -> Generator[LoggingContext, None, None]:
+    def _charged(self) -> Generator[ContextResourceUsage, None, None]:
+        """What this context and its parents have used."""
         context: LoggingContext | None = self
         while context is not None:
-            yield context
+            if context._usage is None:
+                context._usage = ContextResourceUsage()
+            yield context._usage
             context = context.parent_context
 
 
@@ -300,8 +329,12 @@ class PreserveLoggingContext:
         self._new_context = new_context
 
     def __enter__(self) -> None:
-        self._old_context = set_current_context(self._new_context)
-        self._cell = storage.load()
+        cell = storage.load()
+        old, new = cell[0], self._new_context
+        if new is None:
+            raise TypeError("the log context must not be None: use SENTINEL_CONTEXT")
+        self._cell = cell if new is old else _switch(old, new)
+        self._old_context = old
 
     def __exit__(
         self,
@@ -314,7 +347,9 @@ class PreserveLoggingContext:
             # runs now: restoring "our" previous context would leak it for good (seed, "A note on
             # garbage-collection of awaitable chains").
             return
-        found = _restore(self._old_context)
+        found, previous = storage.load()[0], self._old_context
+        if found is not previous:
+            _restore(found, previous)
         if found is not self._new_context:
             _report_unexpected(self._new_context, found)
 

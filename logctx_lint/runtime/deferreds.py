@@ -110,9 +110,9 @@ def make_deferred_yieldable(deferred: Any) -> Deferred[Any]:
 
     Seed ``log_contexts_thread_local``, "Where you create a new awaitable".
     """
-    context = current_context()  # now: driving a coroutine may clear it
-    result: Deferred[Any] = drive(deferred)
-    if storage.thread_local and not is_complete(result):
+    context = storage.load()[0]  # now: driving a coroutine may clear it
+    result: Deferred[Any] = deferred if isinstance(deferred, Deferred) else drive(deferred)
+    if storage.thread_local and (not result.called or result.paused):
         set_current_context(SENTINEL_CONTEXT)
         result.addBoth(_set_context, context)
     return result

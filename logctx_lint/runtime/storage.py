@@ -84,6 +84,9 @@ settings: Settings = Settings()
 load: Callable[[], Cell] = _LOAD["thread-local"]
 store: Callable[[Cell], object] = _STORE["thread-local"]
 thread_local: bool = True
+# Whether each switch charges CPU time (thread-local), or points the thread's slot (contextvar).
+charging: bool = True
+slotted: bool = False
 
 
 def configure(
@@ -102,7 +105,7 @@ def configure(
     Raises ``ValueError`` for an unknown storage, and ``RuntimeError`` when storage or accounting
     would change while a log context is current: it could never be stopped again.
     """
-    global settings, load, store, thread_local
+    global settings, load, store, thread_local, charging, slotted
     before = settings
     chosen = before.storage if storage is None else storage
     if chosen not in _LOAD:
@@ -114,4 +117,5 @@ def configure(
     settings = Settings(chosen, before.strict if strict is None else strict, accounting)
     load, store = _LOAD[chosen], _STORE[chosen]
     thread_local = chosen == "thread-local"
+    charging, slotted = accounting and thread_local, accounting and not thread_local
     return before

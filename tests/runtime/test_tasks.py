@@ -268,7 +268,10 @@ def test_eager_task_sees_its_context_in_its_first_step(
         assert own == ("child's" if factory is tasks.task_factory else None)
         assert task.context["own"] == "child's"  # type: ignore[attr-defined]
 
-    loop.set_task_factory(partial(factory, **eager))
+    def eager_factory(loop: Any, coro: Any, **kwargs: Any) -> Any:
+        return factory(loop, coro, **{**kwargs, **eager})  # uvloop passes eager_start=None
+
+    loop.set_task_factory(eager_factory)
     loop.run_until_complete(main())
 
 
