@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logctx_lint.project import annotations
-from logctx_lint.project.annotations import parse_expression, special_form
+from logctx_lint.project import hints, protocols
 from logctx_lint.project.classes import enclosing_scope, signature_scope
 from logctx_lint.project.facts import Parameter
+from logctx_lint.project.hints import parse_expression, special_form
 from logctx_lint.project.types import (
     NONE,
     UNKNOWN,
@@ -88,13 +88,13 @@ def _special(resolver: Resolver, node: ast.Call, scope: Scope) -> Type | None:
     """Calls that mean more than their signature says."""
     if not isinstance(node.func, ast.Name | ast.Attribute) or not node.args:
         if isinstance(node.func, ast.Name) and node.func.id == "super":
-            return resolver.self_type(scope)
+            return resolver.bindings.self_type(scope)
         return None
     last = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
     if last in ("cast", "assert_type"):
         if special_form(resolver.names(node.func, scope)) == last:
             target = node.args[0] if last == "cast" else node.args[1]
-            return annotations.evaluate(resolver, target, scope)
+            return hints.evaluate(resolver, target, scope)
     elif last == "type" and "builtins.type" in resolver.names(node.func, scope):
         instance = resolver.type_of(node.args[0], scope)
         if isinstance(instance, Instance):
@@ -134,9 +134,9 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
 
 def _call_function(resolver: Resolver, callee: FunctionType, arguments: Arguments) -> Type:
     function = callee.function
-    decorated = resolver.decorated(function)
+    decorated = resolver.functions.decorated(function)
     if isinstance(decorated, FunctionType) and decorated.function == function:
-        returned = resolver.plain_result(function)
+        returned = resolver.functions.plain_result(function)
     else:
         returned = call(resolver, decorated, arguments)
     bindings = dict(callee.bindings)
@@ -179,13 +179,13 @@ def _solve_call(
         parameters = parameters[1:]
         if own and own[0].annotation and callee.receiver:
             # `def method(self: Self[T])` and the like.
-            wanted = annotations.evaluate(resolver, parse_expression(own[0].annotation), scope)
+            wanted = hints.evaluate(resolver, parse_expression(own[0].annotation), scope)
             _match(resolver, wanted, callee.receiver, solved)
     for parameter, argument in _pair(parameters, arguments):
         if not parameter.annotation:
             continue
         node = parse_expression(parameter.annotation)
-        wanted = substitute(annotations.evaluate(resolver, node, scope), bindings)
+        wanted = substitute(hints.evaluate(resolver, node, scope), bindings)
         if type_variables(wanted):
             _match(resolver, wanted, argument(), solved)
     return solved
@@ -241,13 +241,12 @@ def _match_instance(
             for member in members:
                 _match_instance(resolver, name, parts, member, solved)
         case TupleType(elements):
-            given = resolver.builtin("tuple", union_of(elements))
-            if isinstance(given, Instance):
-                _match_instance(resolver, name, parts, given, solved)
+            as_instance = resolver.builtin("tuple", union_of(elements))
+            _match_instance(resolver, name, parts, as_instance, solved)
         case Instance():
             found = resolver.classes.arguments_as(given, name)
             if found is None and name == "typing.Awaitable":
-                found = (resolver.awaited(given),)
+                found = (protocols.awaited(resolver, given),)
             for part, argument in zip(parts, found or (), strict=False):
                 _match(resolver, part, argument, solved)
 
@@ -276,4 +275,4 @@ def decorate(resolver: Resolver, function: Function) -> Type:
 
 
 def _undecorated(resolver: Resolver, function: Function) -> Type:
-    return CallableType(resolver.plain_result(function))
+    return CallableType(resolver.functions.plain_result(function))

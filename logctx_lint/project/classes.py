@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING
 
-from logctx_lint.project import annotations
+from logctx_lint.project import hints
 from logctx_lint.project.facts import VariableFacts
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.scopes import Scope
@@ -89,7 +89,7 @@ class Classes:
     def _evaluate_bases(self, cls: Class) -> list[Type]:
         scope = class_scope(cls)
         bases = [
-            annotations.evaluate(self._resolver, annotations.parse_expression(base), scope)
+            hints.evaluate(self._resolver, hints.parse_expression(base), scope)
             for base in cls.facts.bases
         ]
         # `class Service(make_base()):`, `class Row(namedtuple(...))`: what the call returns.
@@ -182,7 +182,7 @@ class Classes:
     def _look_up(self, cls: Class, name: str) -> Type | None:
         functions = cls.function(name)
         if functions:
-            return self._resolver.value_of_functions(functions)
+            return self._resolver.functions.value_of_functions(functions)
         if name in cls.facts.classes:
             inner = cls.facts.classes[name]
             qualified_name = f"{cls.qualified_name}.{name}"
@@ -196,14 +196,14 @@ class Classes:
 
     def _declared(self, cls: Class, variable: VariableFacts) -> Type:
         scope = self._scope_of(cls, variable)
-        node = annotations.parse_expression(variable.annotation)
-        type_ = annotations.evaluate(self._resolver, node, scope)
+        node = hints.parse_expression(variable.annotation)
+        type_ = hints.evaluate(self._resolver, node, scope)
         if type_ == UNKNOWN and variable.annotation in ("Final", "ClassVar"):
             return self._assigned(cls, variable)
         return type_
 
     def _assigned(self, cls: Class, variable: VariableFacts) -> Type:
-        node = annotations.parse_expression(variable.value)
+        node = hints.parse_expression(variable.value)
         if node is None:
             return UNKNOWN
         return self._resolver.type_of(node, self._scope_of(cls, variable))
@@ -212,7 +212,7 @@ class Classes:
         methods = cls.function(variable.method) if variable.method else []
         for method in methods:
             if method.facts.line <= variable.line <= method.facts.end_line:
-                return self._resolver.body_scope(method)
+                return self._resolver.functions.body_scope(method)
         return class_scope(cls)
 
     def _bind(self, found: Type, receiver: Instance | ClassObject, bindings: Substitution) -> Type:

@@ -9,9 +9,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logctx_lint.project import facts
 from logctx_lint.project.cache import FactsCache
-from logctx_lint.project.facts import ClassFacts, FunctionFacts, ModuleFacts
+from logctx_lint.project.facts import (
+    ClassFacts,
+    FunctionFacts,
+    FunctionNode,
+    ModuleFacts,
+    extract,
+)
 from logctx_lint.source import Source, Unreadable
 
 if TYPE_CHECKING:
@@ -54,7 +59,7 @@ class Module:
         """The text; raises Unreadable if the file has vanished since its facts were read."""
         return self._source or Source.read(self.path)
 
-    def parse_function(self, function: FunctionFacts) -> facts.FunctionNode | None:
+    def parse_function(self, function: FunctionFacts) -> FunctionNode | None:
         """The tree of one function, with the module's line numbers."""
         try:
             lines = self.source.lines[function.first_line - 1 : function.end_line]
@@ -111,14 +116,14 @@ class Function:
     owner: Class | None = field(default=None, compare=False, repr=False)
     scope: Scope | None = field(default=None, compare=False, repr=False)
     """The function that it is defined in."""
-    node: facts.FunctionNode | None = field(default=None, compare=False, repr=False)
+    node: FunctionNode | None = field(default=None, compare=False, repr=False)
     """Its tree, for functions inside function bodies; others are parsed on demand."""
 
     @property
     def name(self) -> str:
         return self.facts.name
 
-    def tree(self) -> facts.FunctionNode | None:
+    def tree(self) -> FunctionNode | None:
         return self.node or self.module.parse_function(self.facts)
 
 
@@ -137,7 +142,7 @@ class Modules:
         root, name = module_name(path)
         module_facts = self._cache.load(source.text)
         if module_facts is None:
-            module_facts = facts.extract(tree or source.parse(), source.text)
+            module_facts = extract(tree or source.parse(), source.text)
             self._cache.store(source.text, module_facts)
         module = Module(name, path, root, module_facts, source)
         self._by_path[path] = module
@@ -172,7 +177,7 @@ class Modules:
                 source = Source.read(path)
                 module_facts = self._cache.load(source.text)
                 if module_facts is None:
-                    module_facts = facts.extract(source.parse(), source.text)
+                    module_facts = extract(source.parse(), source.text)
                     self._cache.store(source.text, module_facts)
             except Unreadable:
                 module_facts = _NOTHING

@@ -84,7 +84,7 @@ class ExternalInstance:
 class TypeVariable:
     name: str
     """Qualified by the module (and class or function) that declares it."""
-    bound: Type = field(default_factory=lambda: UNKNOWN, compare=False)
+    bound: Type = field(default=Unknown(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ def _name(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
     if form in ("Any", "NoReturn", "Never"):
         return UNKNOWN
     if form == "Self":
-        return resolver.self_type(scope) or UNKNOWN
+        return resolver.bindings.self_type(scope) or UNKNOWN
     if form == "Callable":
         return CallableType(UNKNOWN)
     if form in _PLAIN_BASES:

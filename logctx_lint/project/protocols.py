@@ -1,0 +1,140 @@
+"""What the language does with a value: awaiting, looping, entering, unpacking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from logctx_lint.project.types import (
+    NONE,
+    UNKNOWN,
+    Awaitability,
+    Certainty,
+    External,
+    ExternalInstance,
+    Instance,
+    Kind,
+    TupleType,
+    Type,
+    TypeVariable,
+    UnionType,
+    Unknown,
+    erase,
+    members_of,
+    union_of,
+)
+
+if TYPE_CHECKING:
+    from logctx_lint.project.resolver import Resolver
+
+_KINDS = (
+    (frozenset({"typing.Coroutine", "types.CoroutineType"}), Kind.COROUTINE),
+    (frozenset({"twisted.internet.defer.Deferred"}), Kind.DEFERRED),
+    (frozenset({"asyncio.tasks.Task"}), Kind.TASK),
+    (frozenset({"asyncio.futures.Future"}), Kind.FUTURE),
+)
+
+
+def awaited(resolver: Resolver, type_: Type) -> Type:
+    """What `await` gives back."""
+    match type_:
+        case UnionType(members):
+            return union_of(awaited(resolver, member) for member in members if member != NONE)
+        case Instance():
+            for name, index in (
+                ("typing.Coroutine", 2),
+                ("twisted.internet.defer.Deferred", 0),
+                ("asyncio.futures.Future", 0),
+                ("typing.Awaitable", 0),
+            ):
+                arguments = resolver.classes.arguments_as(type_, name)
+                if arguments is not None:
+                    return arguments[index] if index < len(arguments) else UNKNOWN
+            generator = resolver.call_type(resolver.member(type_, "__await__"))
+            if isinstance(generator, Instance) and len(generator.arguments) == 3:
+                return generator.arguments[2]
+        case TypeVariable(_, bound):
+            return awaited(resolver, bound) if bound != UNKNOWN else UNKNOWN
+    return UNKNOWN
+
+
+def iterated(resolver: Resolver, type_: Type, *, is_async: bool = False) -> Type:
+    """What a loop over the value gives."""
+    match type_:
+        case UnionType(members):
+            return union_of(
+                iterated(resolver, member, is_async=is_async)
+                for member in members
+                if member != NONE
+            )
+        case TupleType(elements):
+            return union_of(elements)
+        case Instance():
+            name = "typing.AsyncIterable" if is_async else "typing.Iterable"
+            arguments = resolver.classes.arguments_as(type_, name)
+            if arguments:
+                return arguments[0]
+            iterator = resolver.call_type(
+                resolver.member(type_, "__aiter__" if is_async else "__iter__")
+            )
+            if isinstance(iterator, Instance):
+                base = "typing.AsyncIterator" if is_async else "typing.Iterator"
+                arguments = resolver.classes.arguments_as(iterator, base)
+                if arguments:
+                    return arguments[0]
+    return UNKNOWN
+
+
+def entered(resolver: Resolver, type_: Type, *, is_async: bool = False) -> Type:
+    """What `with ... as` binds."""
+    if is_async:
+        return awaited(resolver, resolver.call_type(resolver.member(type_, "__aenter__")))
+    return resolver.call_type(resolver.member(type_, "__enter__"))
+
+
+def element(resolver: Resolver, type_: Type, index: int) -> Type:
+    """What unpacking gives at `index`."""
+    match type_:
+        case TupleType(elements):
+            return elements[index] if index < len(elements) else UNKNOWN
+        case UnionType(members):
+            return union_of(
+                element(resolver, member, index) for member in members if member != NONE
+            )
+    return iterated(resolver, type_)
+
+
+def awaitability(resolver: Resolver, type_: Type) -> Awaitability:
+    """Whether a value of this type is an awaitable, how surely, and of which kind."""
+    kinds: list[Kind] = []
+    others = unknowns = 0
+    for member in members_of(type_):
+        kind = _kind(resolver, member)
+        if isinstance(kind, Kind):
+            kinds.append(kind)
+        elif kind is None:
+            unknowns += 1
+        else:
+            others += 1
+    if kinds:
+        return Awaitability(Certainty.SOME if others else Certainty.YES, kinds[0])
+    return Awaitability(Certainty.UNKNOWN if unknowns else Certainty.NO)
+
+
+def _kind(resolver: Resolver, type_: Type) -> Kind | bool | None:
+    """The kind of awaitable, False for none, None for unknown."""
+    match type_:
+        case Unknown() | ExternalInstance() | External():
+            return None
+        case TypeVariable(_, bound):
+            return None if bound == UNKNOWN else _kind(resolver, erase(bound))
+        case UnionType():
+            answer = awaitability(resolver, type_)
+            return answer.kind if answer.is_certain else None
+        case Instance(cls):
+            for names, kind in _KINDS:
+                if resolver.classes.has_ancestor(cls, names):
+                    return kind
+            if resolver.classes.member(type_, "__await__") is not None:
+                return Kind.AWAITABLE
+            return None if any(True for _ in resolver.classes.unknown_bases(cls)) else False
+    return False
