@@ -19,6 +19,9 @@ import logctx_lint
 STUBS = Path(logctx_lint.__file__).parent / "stubs"
 FILES = sorted(STUBS.rglob("*.pyi"))
 
+# Some of Twisted deprecates other parts of it as it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -4,6 +4,9 @@ from typing import AsyncGenerator as AsyncGeneratorType
 from typing import Coroutine as CoroutineType
 from typing import Generator as GeneratorType
 
+# Exported though imported under another name.
+__all__ = ["AsyncGeneratorType", "CoroutineType", "GeneratorType"]
+
 K = TypeVar("K")
 V = TypeVar("V")
 F = TypeVar("F")

@@ -15,6 +15,18 @@ from re import Match as Match
 from re import Pattern as Pattern
 from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
+# Exported though imported under another name.
+__all__ = [
+    "AsyncContextManager",
+    "ContextManager",
+    "DefaultDict",
+    "Deque",
+    "Dict",
+    "FrozenSet",
+    "List",
+    "Set",
+]
+
 T = TypeVar("T")
 D = TypeVar("D")
 K = TypeVar("K")

@@ -1,9 +1,6 @@
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from anyio import abc as abc
-from anyio import from_thread as from_thread
-from anyio import to_thread as to_thread
 from anyio.abc import TaskGroup
 
 T = TypeVar("T")

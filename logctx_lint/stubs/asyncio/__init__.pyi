@@ -1,4 +1,3 @@
-from asyncio import subprocess as subprocess
 from asyncio.base_events import BaseEventLoop as BaseEventLoop
 from asyncio.base_events import Server as Server
 from asyncio.coroutines import iscoroutine as iscoroutine

@@ -1,9 +1,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from attr import exceptions as exceptions
-from attr import validators as validators
-
 T = TypeVar("T")
 
 NOTHING: Any

@@ -22,3 +22,6 @@ from typing import Reversible as Reversible
 from typing import Sequence as Sequence
 from typing import Sized as Sized
 from typing import ValuesView as ValuesView
+
+# Exported though imported under another name.
+__all__ = ["Set"]
