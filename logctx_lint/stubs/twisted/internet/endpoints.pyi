@@ -5,7 +5,6 @@ from twisted.internet.interfaces import (
     IListeningPort,
     IProtocol,
     IProtocolFactory,
-    IReactorTime,
     IStreamClientEndpoint,
     IStreamServerEndpoint,
 )
@@ -65,7 +64,5 @@ def clientFromString(reactor: Any, description: str) -> IStreamClientEndpoint: .
 def quoteStringArgument(argument: str) -> str: ...
 def connectProtocol(endpoint: IStreamClientEndpoint, protocol: T) -> Deferred[T]: ...
 def wrapClientTLS(
-    connectionCreator: Any,
-    wrappedEndpoint: IStreamClientEndpoint,
-    clock: IReactorTime | None = None,
+    connectionCreator: Any, wrappedEndpoint: IStreamClientEndpoint, *args: Any
 ) -> IStreamClientEndpoint: ...
