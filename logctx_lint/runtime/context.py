@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from . import storage, usage
 from .storage import SENTINEL_CONTEXT, LoggingContextOrSentinel, Settings, configure
-from .usage import ContextResourceUsage, charge_cpu, get_thread_resource_usage
+from .usage import (
+    ContextResourceUsage,
+    charge_cpu,
+    charged,
+    get_thread_resource_usage,
+    recent_reading,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -44,6 +50,7 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 _get_ident = threading.get_ident
+_here, _variable = storage.here, storage.variable
 
 
 class LogContextError(Exception):
@@ -62,7 +69,7 @@ def logcontext_error(msg: str) -> None:
 
 def current_context() -> LoggingContextOrSentinel:
     """The log context of the code that is running, ``SENTINEL_CONTEXT`` if there is none."""
-    context = storage.load()[0]
+    context = (_here.cell if storage.thread_local else _variable.get())[0]
     if storage.slotted:
         usage.point_slot(context)  # a coroutine may have resumed since the last look
     return context
@@ -77,44 +84,39 @@ def set_current_context(context: LoggingContextOrSentinel) -> LoggingContextOrSe
     """
     if context is None:
         raise TypeError("the log context must not be None: use SENTINEL_CONTEXT")
-    current = storage.load()[0]
+    current = (_here.cell if storage.thread_local else _variable.get())[0]
     if context is not current:
         _switch(current, context)
     return current
 
 
 def _switch(old: Any, new: Any) -> storage.Cell:
-    """Replace one context by another one, and return the cell that holds it."""
-    reading = get_thread_resource_usage() if storage.charging else None
-    thread = _get_ident()
+    """Replace one context by another one, and return the cell that holds it.
+
+    Does in one go what ``new.start()``, ``storage.store()``, ``old.stop()`` and ``charge_cpu()``
+    do one by one: calls would be most of its cost.
+    """
+    reading = recent_reading() if storage.charging else None
     if new is not SENTINEL_CONTEXT:
-        # The ordinary case of `new.start(reading)`, spelled out for speed.
-        if new.finished or new.usage_start is not None or new.main_thread != thread:
+        if new.finished or new.usage_start is not None or new.main_thread != _get_ident():
             new.start(reading)  # may refuse, under strict: then nothing has changed
         else:
             new.usage_start = reading
-    cell = (new,)
-    storage.store(cell)
+    cell: storage.Cell = (new,)
+    if storage.thread_local:
+        _here.cell = cell
+    else:
+        _variable.set(cell)
+        if storage.slotted:
+            usage.point_slot(new)
     if reading is not None and old is not SENTINEL_CONTEXT:
-        # Likewise `old.stop(reading)`.
-        if old.usage_start is None or old.main_thread != thread:
+        since = old.usage_start
+        if since is None or old.main_thread != _get_ident():
             old.stop(reading)
         else:
-            charge_cpu(old, old.usage_start, reading)
             old.usage_start = None
-    elif storage.slotted:
-        usage.point_slot(new)
+            charge_cpu(old, since, reading)
     return cell
-
-
-def _restore(found: LoggingContextOrSentinel, previous: LoggingContextOrSentinel) -> None:
-    """Set the previous context on the way out of a block."""
-    try:
-        _switch(found, previous)
-    except LogContextError:
-        # It cannot be restored; better no context than the one that this block is done with.
-        _switch(found, SENTINEL_CONTEXT)
-        raise
 
 
 class LoggingContext:
@@ -134,9 +136,7 @@ class LoggingContext:
         "__dict__",
         "__weakref__",
         "_cell",
-        "_stime",
-        "_usage",
-        "_utime",
+        "_used",
         "finished",
         "main_thread",
         "name",
@@ -155,10 +155,8 @@ class LoggingContext:
     finished: bool
     main_thread: int
     usage_start: Any
-    _utime: float
-    _stime: float
-    _usage: ContextResourceUsage | None  # all but the CPU time, once there is any
-    _cell: storage.Cell | None
+    _used: ContextResourceUsage | None
+    _cell: storage.Cell  # once entered
 
     if TYPE_CHECKING:  # any attribute can be set
 
@@ -169,25 +167,24 @@ class LoggingContext:
         self,
         name: str = "",
         *,
-        server_name: str | None = None,
+        server_name: str = "",
         parent_context: LoggingContext | None = None,
         request: Any = None,
     ) -> None:
         if parent_context is not None:
             if request is None:
                 request = parent_context.request
-            if server_name is None:
+            if not server_name:
                 server_name = parent_context.server_name
         self.name = name
-        self.server_name = server_name or ""
+        self.server_name = server_name
         self.parent_context = parent_context
         self.previous_context = None
         self.request = request
         self.finished = False
         self.main_thread = _get_ident()
         self.usage_start = None
-        self._utime = self._stime = 0.0
-        self._usage = self._cell = None
+        self._used = None
 
     def __str__(self) -> str:
         return self.name
@@ -196,7 +193,7 @@ class LoggingContext:
         return f"<LoggingContext {self.name!r}{' finished' if self.finished else ''}>"
 
     def __enter__(self) -> Self:
-        previous = storage.load()[0]
+        previous = (_here.cell if storage.thread_local else _variable.get())[0]
         if previous is self or self.previous_context is not None:
             return self._enter_again(previous)
         self._cell = _switch(previous, self)
@@ -208,7 +205,7 @@ class LoggingContext:
         if previous is not self:
             self._cell = _switch(previous, self)
         elif self.previous_context is None:  # set by hand; otherwise back to where it came from
-            self.previous_context = SENTINEL_CONTEXT
+            self.previous_context, self._cell = SENTINEL_CONTEXT, storage.load()
         return self
 
     def __exit__(
@@ -219,17 +216,21 @@ class LoggingContext:
     ) -> None:
         self.finished = True
         previous, self.previous_context = self.previous_context, None
-        cell = storage.load()
+        cell = _here.cell if storage.thread_local else _variable.get()
         found = cell[0]
-        if exc_type is GeneratorExit and cell is not self._cell:
-            return  # collected with its coroutine: see PreserveLoggingContext.__exit__
         if previous is None:
             if found is self:
                 _switch(self, SENTINEL_CONTEXT)
             logcontext_error(f"Leaving log context {self} that was not entered")
             return
+        if exc_type is GeneratorExit and cell is not self._cell:
+            return  # collected with its coroutine: see PreserveLoggingContext.__exit__
         if found is not previous:
-            _restore(found, previous)
+            try:
+                _switch(found, previous)
+            except LogContextError:
+                _switch(found, SENTINEL_CONTEXT)  # rather none than the one we are done with
+                raise
         if found is not self:
             _report_unexpected(self, found)
 
@@ -268,8 +269,7 @@ class LoggingContext:
         Includes the CPU time of the stretch that is running now, on its own thread only:
         another thread's clock cannot be read.
         """
-        result = ContextResourceUsage(copy_from=self._usage)
-        result.ru_utime, result.ru_stime = self._utime, self._stime
+        result = ContextResourceUsage(copy_from=self._used)
         if self.usage_start is not None and self.main_thread == _get_ident():
             since = self.usage_start
         elif usage.slot.context is self:
@@ -284,28 +284,19 @@ class LoggingContext:
 
     def add_database_transaction(self, duration_sec: float) -> None:
         """Charge one database transaction that took so many seconds."""
-        for used in self._charged():
+        for used in charged(self):
             used.db_txn_count += 1
             used.db_txn_duration_sec += max(0.0, duration_sec)
 
     def add_database_scheduled(self, sched_sec: float) -> None:
         """Charge the seconds that a transaction waited for a database connection."""
-        for used in self._charged():
+        for used in charged(self):
             used.db_sched_duration_sec += max(0.0, sched_sec)
 
     def record_event_fetch(self, event_count: int) -> None:
         """Charge so many events fetched from the database."""
-        for used in self._charged():
+        for used in charged(self):
             used.evt_db_fetch_count += max(0, event_count)
-
-    def _charged(self) -> Generator[ContextResourceUsage, None, None]:
-        """What this context and its parents have used."""
-        context: LoggingContext | None = self
-        while context is not None:
-            if context._usage is None:
-                context._usage = ContextResourceUsage()
-            yield context._usage
-            context = context.parent_context
 
 
 def _report_unexpected(expected: LoggingContextOrSentinel, found: LoggingContextOrSentinel) -> None:
@@ -326,15 +317,15 @@ class PreserveLoggingContext:
     __slots__ = ("_cell", "_new_context", "_old_context")
 
     def __init__(self, new_context: LoggingContextOrSentinel = SENTINEL_CONTEXT) -> None:
+        if new_context is None:
+            raise TypeError("the log context must not be None: use SENTINEL_CONTEXT")
         self._new_context = new_context
 
     def __enter__(self) -> None:
-        cell = storage.load()
+        cell = _here.cell if storage.thread_local else _variable.get()
         old, new = cell[0], self._new_context
-        if new is None:
-            raise TypeError("the log context must not be None: use SENTINEL_CONTEXT")
-        self._cell = cell if new is old else _switch(old, new)
         self._old_context = old
+        self._cell = cell if new is old else _switch(old, new)
 
     def __exit__(
         self,
@@ -347,9 +338,14 @@ class PreserveLoggingContext:
             # runs now: restoring "our" previous context would leak it for good (seed, "A note on
             # garbage-collection of awaitable chains").
             return
-        found, previous = storage.load()[0], self._old_context
+        found = (_here.cell if storage.thread_local else _variable.get())[0]
+        previous = self._old_context
         if found is not previous:
-            _restore(found, previous)
+            try:
+                _switch(found, previous)
+            except LogContextError:
+                _switch(found, SENTINEL_CONTEXT)  # rather none than the one we are done with
+                raise
         if found is not self._new_context:
             _report_unexpected(self._new_context, found)
 
@@ -391,7 +387,9 @@ class LoggingContextFilter(logging.Filter):
         self._default_request = request or str(SENTINEL_CONTEXT)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        context = current_context()
+        context = (_here.cell if storage.thread_local else _variable.get())[0]
+        if storage.slotted:
+            usage.point_slot(context)
         fields = record.__dict__
         if context is SENTINEL_CONTEXT:
             fields.setdefault("request", self._default_request)

@@ -4,23 +4,22 @@ Both storages hold a *cell*, a tuple of one log context. A new cell is stored at
 that "is the context that I set still the one in place?" has an exact answer (``load() is cell``)
 even when somebody else has meanwhile set the same log context again.
 
-Nothing here is chosen at import time: ``configure`` rebinds ``load`` and ``store``, and callers
-look them up on this module at each call.
+``configure`` chooses. Where every nanosecond counts, in ``context``, callers read the flags of this
+module and go to ``here`` or ``variable`` themselves.
 """
 
 from __future__ import annotations
 
 import contextvars
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, Union
+from typing import TYPE_CHECKING, Final, Literal, Union, get_args
 
 if TYPE_CHECKING:
     from .context import LoggingContext
 
 StorageName = Literal["thread-local", "contextvar"]
+STORAGES: Final = get_args(StorageName)
 
 
 class Sentinel:
@@ -55,20 +54,22 @@ class _ThreadLocal(threading.local):
     cell: Cell = SENTINEL_CELL  # a class attribute: what a new thread sees
 
 
-_thread_local = _ThreadLocal()
-_variable: contextvars.ContextVar[Cell] = contextvars.ContextVar(
+here = _ThreadLocal()
+variable: contextvars.ContextVar[Cell] = contextvars.ContextVar(
     "logctx_lint.cell", default=SENTINEL_CELL
 )
 
-# Partials of built-ins, not functions: every log line and every switch comes through here.
-_LOAD: Final[dict[StorageName, Callable[[], Cell]]] = {
-    "thread-local": partial(getattr, _thread_local, "cell"),
-    "contextvar": _variable.get,
-}
-_STORE: Final[dict[StorageName, Callable[[Cell], object]]] = {
-    "thread-local": partial(setattr, _thread_local, "cell"),
-    "contextvar": _variable.set,
-}
+
+def load() -> Cell:
+    """The cell in place."""
+    return here.cell if thread_local else variable.get()
+
+
+def store(cell: Cell) -> None:
+    if thread_local:
+        here.cell = cell
+    else:
+        variable.set(cell)
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,6 @@ class Settings:
 
 
 settings: Settings = Settings()
-load: Callable[[], Cell] = _LOAD["thread-local"]
-store: Callable[[Cell], object] = _STORE["thread-local"]
 thread_local: bool = True
 # Whether each switch charges CPU time (thread-local), or points the thread's slot (contextvar).
 charging: bool = True
@@ -105,17 +104,16 @@ def configure(
     Raises ``ValueError`` for an unknown storage, and ``RuntimeError`` when storage or accounting
     would change while a log context is current: it could never be stopped again.
     """
-    global settings, load, store, thread_local, charging, slotted
+    global settings, thread_local, charging, slotted
     before = settings
     chosen = before.storage if storage is None else storage
-    if chosen not in _LOAD:
-        raise ValueError(f"unknown storage {chosen!r}: choose one of {', '.join(_LOAD)}")
+    if chosen not in STORAGES:
+        raise ValueError(f"unknown storage {chosen!r}: choose one of {', '.join(STORAGES)}")
     if accounting is None:
         accounting = before.accounting if chosen == before.storage else chosen == "thread-local"
     if (chosen, accounting) != (before.storage, before.accounting) and load()[0]:
         raise RuntimeError(f"cannot reconfigure while the log context {load()[0]} is current")
     settings = Settings(chosen, before.strict if strict is None else strict, accounting)
-    load, store = _LOAD[chosen], _STORE[chosen]
     thread_local = chosen == "thread-local"
     charging, slotted = accounting and thread_local, accounting and not thread_local
     return before

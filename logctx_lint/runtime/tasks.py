@@ -12,6 +12,7 @@ import asyncio
 import builtins
 import copy
 import inspect
+from asyncio import Task, current_task
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
 from concurrent.futures import Executor
@@ -80,11 +81,10 @@ def _running_context(key: Any) -> TaskContext:
 
 def _context_of(task: asyncio.Task[Any]) -> TaskContext:
     try:
-        return cast(TaskContext, task.context)  # type: ignore[attr-defined]
+        return task.context  # type: ignore[attr-defined,no-any-return]
     except AttributeError:  # made before the factory was installed
-        context: TaskContext = {}
-        task.context = context  # type: ignore[attr-defined]
-        return context
+        task.context = {}  # type: ignore[attr-defined]
+        return task.context  # type: ignore[attr-defined,no-any-return]
 
 
 # --- Task factories
@@ -102,9 +102,12 @@ def dict_context_factory(
         return {}
     if not copy_context:
         return parent_context
-    if type(parent_context) is dict and _IMMUTABLE.issuperset(map(type, parent_context.values())):
-        return parent_context.copy()  # the same, in a tenth of the time
-    return copy.deepcopy(parent_context)
+    if type(parent_context) is not dict:
+        return copy.deepcopy(parent_context)
+    for value in parent_context.values():
+        if type(value) not in _IMMUTABLE:
+            return copy.deepcopy(parent_context)
+    return parent_context.copy()  # the same, in a tenth of the time
 
 
 def chainmap_context_factory(parent_context: TaskContext | None = None) -> TaskContext:
@@ -128,18 +131,24 @@ def task_factory(
     ``copy_context`` and ``context_factory`` choose another relation to the parent's. The context
     can be read as ``task.context``. Takes every keyword of ``asyncio.Task``.
     """
-    parent = asyncio.current_task(loop)
-    context: TaskContext | None = None if parent is None else _context_of(parent)
+    parent = current_task(loop)
+    try:
+        context = parent.context  # type: ignore[union-attr]
+    except AttributeError:  # no parent, or one made before the factory was installed
+        context = None if parent is None else _context_of(parent)
     if context_factory is not None:
         context = context_factory(context)
     elif copy_context or context is None:
         context = dict_context_factory(context, copy_context)
     if storage.slotted:
         coro = accounted(cast(Coroutine[Any, Any, R], coro))
-    # The context first: the initialiser of an eager task runs its first step.
-    task: asyncio.Task[R] = asyncio.Task.__new__(asyncio.Task)
+    if kwargs and kwargs.get("eager_start"):  # its first step is run by the initialiser
+        task: Task[R] = Task.__new__(Task)
+        task.context = context  # type: ignore[attr-defined]
+        task.__init__(coro, loop=loop, **kwargs)  # type: ignore[misc]
+        return task
+    task = Task(coro, loop=loop, **kwargs)
     task.context = context  # type: ignore[attr-defined]
-    task.__init__(coro, loop=loop, **kwargs)  # type: ignore[misc]
     return task
 
 

@@ -9,8 +9,9 @@ points it to the current context.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -96,14 +97,47 @@ def _no_usage() -> None:
 
 
 # The CPU time of the calling thread, or None where the platform does not tell (then contexts are
-# simply not charged with CPU time). A partial, not a function: it runs at every switch.
+# simply not charged with CPU time). A partial is faster than a function.
 get_thread_resource_usage: Callable[[], Any] = (
     _no_usage if _RUSAGE_THREAD is None else partial(resource.getrusage, _RUSAGE_THREAD)
 )
 
 
+# Seconds. A reading is a system call, and dearer than everything else that a switch does. Within
+# this time a thread's last reading is used again: no CPU time gets lost or is counted twice, but a
+# stretch as short as this may be charged to its neighbour.
+RESOLUTION = 10e-6
+
+
+class _Clock(threading.local):
+    taken = -1.0
+    reading: Any = None
+
+
+_clock = _Clock()
+
+
+def recent_reading() -> Any:
+    """The resource usage of the calling thread, at most ``RESOLUTION`` old."""
+    now = perf_counter()
+    if now - _clock.taken > RESOLUTION:
+        _clock.taken, _clock.reading = now, get_thread_resource_usage()
+    return _clock.reading
+
+
+def charged(context: LoggingContext | None) -> Iterator[ContextResourceUsage]:
+    """What a context and all its parents have used so far: whatever is charged rolls up."""
+    while context is not None:
+        if context._used is None:
+            context._used = ContextResourceUsage()
+        yield context._used
+        context = context.parent_context
+
+
 def charge_cpu(context: LoggingContext, since: Any, until: Any) -> None:
     """Charge the time between two readings to the context and to all its parents."""
+    if until is since:
+        return
     utime = until[0] - since[0]  # by index, which is faster: ru_utime, ru_stime
     stime = until[1] - since[1]
     # The kernel's split into user and system time is an estimate that may step back.
@@ -111,11 +145,9 @@ def charge_cpu(context: LoggingContext, since: Any, until: Any) -> None:
         utime = 0.0
     if stime < 0.0:
         stime = 0.0
-    charged: LoggingContext | None = context
-    while charged is not None:
-        charged._utime += utime
-        charged._stime += stime
-        charged = charged.parent_context
+    for used in charged(context):
+        used.ru_utime += utime
+        used.ru_stime += stime
 
 
 class _Slot(threading.local):
@@ -130,7 +162,7 @@ def point_slot(context: LoggingContextOrSentinel | None) -> None:
     """Charge this thread's CPU time so far to the slot's context, and the rest to this one."""
     if slot.context is context:
         return
-    now = get_thread_resource_usage()
+    now = recent_reading()
     if slot.context and slot.since is not None and now is not None:
         charge_cpu(slot.context, slot.since, now)
     slot.context, slot.since = context, now

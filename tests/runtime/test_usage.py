@@ -40,6 +40,7 @@ def cpu(monkeypatch: pytest.MonkeyPatch) -> CpuClock:
     clock = CpuClock()
     monkeypatch.setattr(usage, "get_thread_resource_usage", clock.read)
     monkeypatch.setattr("logctx_lint.runtime.context.get_thread_resource_usage", clock.read)
+    monkeypatch.setattr(usage, "RESOLUTION", -1.0)  # no reading is too recent
     return clock
 
 
@@ -177,6 +178,24 @@ def test_contextvar_accounting_is_off_by_default(contextvar_storage: None, cpu: 
     with LoggingContext("main") as main:
         cpu.user += 1.0
     assert spent(main) == (0.0, 0.0)
+
+
+def test_reading_is_used_again_within_the_resolution(
+    each_accounting: str, cpu: CpuClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is lost: what a short stretch used is charged to whoever runs at the next reading."""
+    now = [100.0]
+    monkeypatch.setattr(usage, "_clock", usage._Clock())
+    monkeypatch.setattr(usage, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(usage, "RESOLUTION", 1.0)
+    with LoggingContext("short") as short:
+        cpu.user += 0.5
+        now[0] += 0.5
+    with LoggingContext("long") as long:
+        cpu.user += 3.0
+        now[0] += 3.0
+    assert spent(short) == (0.0, 0.0)
+    assert spent(long) == (3.5, 0.0)
 
 
 # --- Database time and counts
