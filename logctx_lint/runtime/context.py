@@ -156,7 +156,7 @@ class LoggingContext:
     main_thread: int
     usage_start: Any
     _used: ContextResourceUsage | None
-    _cell: storage.Cell  # once entered
+    _cell: storage.Cell | None  # while entered
 
     if TYPE_CHECKING:  # any attribute can be set
 
@@ -223,7 +223,8 @@ class LoggingContext:
                 _switch(self, SENTINEL_CONTEXT)
             logcontext_error(f"Leaving log context {self} that was not entered")
             return
-        if exc_type is GeneratorExit and cell is not self._cell:
+        ours, self._cell = self._cell, None  # or it would refer to itself
+        if exc_type is GeneratorExit and cell is not ours:
             return  # collected with its coroutine: see PreserveLoggingContext.__exit__
         if found is not previous:
             try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -126,6 +128,18 @@ def test_created_in_one_place_entered_in_another(each_storage: str, reports: lis
             assert current_context() is wandering
         assert current_context() is elsewhere
     assert reports == []
+
+
+def test_finished_context_is_freed_at_once(each_storage: str) -> None:
+    """Without a reference cycle, which would leave a request's context to the collector."""
+    with LoggingContext("main") as main:
+        alive = weakref.ref(main)
+    gc.disable()
+    try:
+        del main
+        assert alive() is None
+    finally:
+        gc.enable()
 
 
 def test_previous_context_is_the_one_found_at_entry(each_storage: str) -> None:
