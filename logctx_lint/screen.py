@@ -120,7 +120,12 @@ class Unit:
 
     @cached_property
     def _extractor(self) -> Extractor:
-        return Extractor(self.file.source.text)
+        return Extractor(self.file.source)
+
+    @cached_property
+    def answers(self) -> dict[object, bool]:
+        """What screens that serve several rules have found out."""
+        return {}
 
 
 def units(file: File, tree: ast.Module) -> Iterator[Unit]:
@@ -141,7 +146,7 @@ def _outer_class_scope(file: File, node: ast.ClassDef, scope: Scope) -> Scope:
     outer = scope.owner.facts.classes if scope.owner else file.module.facts.classes
     known = outer.get(node.name)
     if known is None or known.line != node.lineno:
-        known = Extractor(file.source.text).class_(node)
+        known = Extractor(file.source).class_(node)
     name = f"{scope.qualified_name}.{node.name}"
     cls = Class(file.module, name, node.lineno, known, scope.parent)
     return Scope(file.module, None, scope.parent, None, cls)

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from logctx_lint.source import split_lines
+from logctx_lint.source import Source
 
 FORMAT = 1
 """Goes up with every change of what is extracted or how it is written down."""
@@ -83,9 +83,9 @@ class ModuleFacts(NamedTuple):
     classes: dict[str, ClassFacts]
 
 
-def extract(tree: ast.Module, text: str) -> ModuleFacts:
+def extract(source: Source, tree: ast.Module) -> ModuleFacts:
     """The facts of one module."""
-    return Extractor(text).module(tree)
+    return Extractor(source).module(tree)
 
 
 def imported_names(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, ImportFacts]]:
@@ -148,10 +148,10 @@ def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
 class Extractor:
     """Builds facts; also used for the functions and classes nested in function bodies."""
 
-    def __init__(self, text: str) -> None:
-        self._lines = split_lines(text)
-        self._ascii = text.isascii()
-        self._yields = "yield" in text
+    def __init__(self, source: Source) -> None:
+        self._lines = source.lines
+        self._ascii = source.text.isascii()
+        self._yields = "yield" in source.text
 
     def module(self, tree: ast.Module) -> ModuleFacts:
         facts = ModuleFacts({}, (), {}, {}, {})

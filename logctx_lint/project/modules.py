@@ -142,7 +142,7 @@ class Modules:
         root, name = module_name(path)
         module_facts = self._cache.load(source.text)
         if module_facts is None:
-            module_facts = extract(tree or source.parse(), source.text)
+            module_facts = extract(source, tree or source.parse())
             self._cache.store(source.text, module_facts)
         module = Module(name, path, root, module_facts, source)
         self._by_path[path] = module
@@ -177,7 +177,7 @@ class Modules:
                 source = Source.read(path)
                 module_facts = self._cache.load(source.text)
                 if module_facts is None:
-                    module_facts = extract(source.parse(), source.text)
+                    module_facts = extract(source, source.parse())
                     self._cache.store(source.text, module_facts)
             except Unreadable:
                 module_facts = _NOTHING

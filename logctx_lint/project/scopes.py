@@ -288,7 +288,7 @@ class _Collector:
 
     @property
     def _facts(self) -> Extractor:
-        self._extractor = self._extractor or Extractor(self.scope.module.source.text)
+        self._extractor = self._extractor or Extractor(self.scope.module.source)
         return self._extractor
 
     def _named_expressions(self, node: ast.stmt, block: Block) -> None:
