@@ -19,8 +19,10 @@ from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
     UNKNOWN,
     Awaitability,
+    CallableType,
     Certainty,
     FunctionType,
+    Kind,
     Type,
     members_of,
 )
@@ -137,15 +139,14 @@ class RuleContext:
         return function.asynchronous is not None or self.awaits_by_yield(function)
 
     def awaits_by_yield(self, function: cst.FunctionDef | cst.Lambda | None) -> bool:
-        """A generator under `@inlineCallbacks`."""
-        if not isinstance(function, cst.FunctionDef) or not function.decorators:
-            return False
-        scope = self.scope_of(function)
-        if scope is None or scope.function is None or not scope.function.facts.is_generator:
-            return False
-        return any(
-            Role.INLINE_CALLBACKS in self.roles(decorator.decorator)
-            for decorator in function.decorators
+        """Under `@inlineCallbacks`; also where no `yield` is left, as one must have been lost."""
+        return (
+            isinstance(function, cst.FunctionDef)
+            and function.asynchronous is None
+            and any(
+                Role.INLINE_CALLBACKS in self.roles(decorator.decorator)
+                for decorator in function.decorators
+            )
         )
 
     def in_sentinel_guard(self, node: cst.CSTNode) -> bool:
@@ -212,6 +213,11 @@ class RuleContext:
             if isinstance(member, FunctionType)
         ]
 
+    def is_callable(self, node: cst.BaseExpression) -> bool:
+        """Whether the value of an expression is known to be a function, and not an awaitable."""
+        kinds = (FunctionType, CallableType)
+        return all(isinstance(member, kinds) for member in members_of(self.type_of(node)))
+
     def callees(self, call: cst.Call) -> list[Function]:
         """The functions that a call may reach."""
         return self.functions(call.func)
@@ -227,29 +233,36 @@ class RuleContext:
 
     def callee(self, call: cst.Call) -> Callee:
         """Who is called and where that is defined, for a message."""
-        label = " ".join(self.text(call.func).split())
+        return self.called(call.func)
+
+    def called(self, func: cst.BaseExpression) -> Callee:
+        """As `callee`, of what is called."""
+        label = " ".join(self.text(func).split())
         if len(label) > _LONGEST_LABEL:
-            label = "…" + label[-_LONGEST_LABEL:].partition(".")[2]
-        reasons = [
-            self._reason(function) for function in self.callees(call) if self._awaitable(function)
-        ]
-        return Callee(f"`{label}()`", reasons[0] if reasons else "by its declared type")
+            end = label[-_LONGEST_LABEL:]
+            label = "…" + (end.partition(".")[2] or end)
+        functions = sorted(self.functions(func), key=self._awaitable, reverse=True)
+        reason = self._reason(functions[0]) if functions else "by its declared type"
+        return Callee(f"`{label}()`", reason)
+
+    def _result(self, function: Function) -> Awaitability:
+        return self.resolver.awaitability(self.resolver.call_type(FunctionType(function)))
 
     def _awaitable(self, function: Function) -> bool:
-        return self.resolver.awaitability(
-            self.resolver.call_type(FunctionType(function))
-        ).certainty in (Certainty.YES, Certainty.SOME)
+        return self._result(function).certainty in (Certainty.YES, Certainty.SOME)
 
     def _reason(self, function: Function) -> str:
         facts, module = function.facts, function.module
         if facts.is_async and not facts.is_generator:
             how = "async def"
+            if facts.decorators and self._result(function).kind is not Kind.COROUTINE:
+                how += f" under @{facts.decorators[0].partition('(')[0]}"
         elif any("inlineCallbacks" in decorator for decorator in facts.decorators):
             how = "@inlineCallbacks"
         elif facts.returns:
             how = f"annotated `-> {' '.join(facts.returns.split())}`"
         else:
-            how = "by what it returns"
+            how = "by what it returns" if self._awaitable(function) else "def"
         if module.is_stub:
             return f"{how}, {function.qualified_name}"
         return f"{how}, {module.path.relative_to(module.root).as_posix()}:{facts.line}"

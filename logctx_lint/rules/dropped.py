@@ -9,15 +9,14 @@ from enum import Enum
 
 import libcst as cst
 
-from logctx_lint.project.facts import own_nodes
-from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import CallableType, Kind, members_of
 from logctx_lint.rules.context import RuleContext
+from logctx_lint.rules.keeping import Keeper
 from logctx_lint.screen import Unit
+from logctx_lint.settings import Storage
 from logctx_lint.vocabulary import Role
 
-_COMPREHENSIONS = (cst.ListComp, cst.SetComp)
 _DRIVEN_ELSEWHERE = frozenset(
     {Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.DROPPABLE, Role.FIRED}
 )
@@ -44,15 +43,24 @@ class Dropped:
     """All of the dropped expression: of a chain, the whole chain."""
     kind: Kind
     how: How
+    sees_failure: bool = False
+    """A chain that has an errback."""
 
 
-def dropped_by(context: RuleContext, node: cst.Expr | cst.Assign) -> Iterator[Dropped]:
+def dropped_by(
+    context: RuleContext, node: cst.Expr | cst.Assign | cst.AnnAssign
+) -> Iterator[Dropped]:
     """The awaitables that a statement drops: `f()`, `_ = f()`, `a or f()`, `[f(x) for x in xs]`."""
+    if node.value is not None and all(
+        isinstance(target, cst.Name) and target.value == "_" for target in _targets(node)
+    ):
+        yield from dropped_in(context, node.value)
+
+
+def _targets(node: cst.Expr | cst.Assign | cst.AnnAssign) -> list[cst.BaseExpression]:
     if isinstance(node, cst.Assign):
-        targets = [target.target for target in node.targets]
-        if not all(isinstance(target, cst.Name) and target.value == "_" for target in targets):
-            return
-    yield from dropped_in(context, node.value)
+        return [target.target for target in node.targets]
+    return [node.target] if isinstance(node, cst.AnnAssign) else []
 
 
 def dropped_in(context: RuleContext, node: cst.BaseExpression) -> Iterator[Dropped]:
@@ -65,19 +73,40 @@ def dropped_in(context: RuleContext, node: cst.BaseExpression) -> Iterator[Dropp
 
 def discarded(node: cst.BaseExpression) -> Iterator[cst.Call]:
     """The calls whose results are thrown away when the value of `node` is."""
-    if isinstance(node, cst.Call):
-        yield node
-    elif isinstance(node, cst.BooleanOperation):
-        yield from discarded(node.left)
-        yield from discarded(node.right)
-    elif isinstance(node, cst.IfExp):
-        yield from discarded(node.body)
-        yield from discarded(node.orelse)
-    elif isinstance(node, _COMPREHENSIONS):
-        yield from discarded(node.elt)
-    elif isinstance(node, cst.Tuple):
-        for element in node.elements:
-            yield from discarded(element.value)
+    match node:
+        case cst.Call():
+            yield node
+        case cst.BooleanOperation():
+            yield from discarded(node.left)
+            yield from discarded(node.right)
+        case cst.IfExp():
+            yield from discarded(node.body)
+            yield from discarded(node.orelse)
+        case cst.ListComp() | cst.SetComp():
+            yield from discarded(node.elt)
+        case cst.DictComp():
+            yield from discarded(node.value)
+        case cst.Tuple() | cst.List() | cst.Set():
+            for element in node.elements:
+                yield from discarded(element.value)
+
+
+def fate(context: RuleContext, found: Dropped) -> str:
+    """What a dropped awaitable is, and what becomes of it."""
+    if found.kind.is_lazy:
+        return "a coroutine that never runs"
+    if found.kind is Kind.AWAITABLE:
+        return "an awaitable that nobody awaits, so it may never run and its failure goes unseen"
+    what = "goes on unawaited behind its callbacks" if found.how is How.CHAIN else "runs unawaited"
+    return f"a {found.kind.value} that {what}{losses(context, found)}"
+
+
+def losses(context: RuleContext, found: Dropped) -> str:
+    """What dropping eager work costs; only some code bases have log contexts that can leak."""
+    lost = [] if found.sees_failure else ["its failure goes unseen"]
+    if context.file.traits.storage is Storage.THREAD_LOCAL:
+        lost.append("its log context leaks")
+    return f", so {' and '.join(lost)}" if lost else ""
 
 
 def _dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
@@ -85,25 +114,44 @@ def _dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
     if not answer.is_certain:
         return None
     root: cst.BaseExpression = call
-    how = How.PLAIN
+    sees_failure = False
     while isinstance(root, cst.Call) and Role.CHAINER in context.roles(root):
-        how = How.CHAIN
-        root = root.func.value if isinstance(root.func, cst.Attribute) else root.func
-    if not isinstance(root, cst.Call):
-        # Callbacks added to a Deferred that is kept somewhere.
+        if not isinstance(root.func, cst.Attribute):
+            return None
+        sees_failure |= _takes_failures(root, root.func)
+        root = root.func.value
+    if not isinstance(root, cst.Call) or _is_looked_after(context, root):
+        # Or callbacks are added to a Deferred that is kept somewhere.
         return None
-    roles = context.roles(root)
-    if roles & _DRIVEN_ELSEWHERE or _is_safe(context, root) or _is_kept(context, root):
-        return None
-    if how is How.CHAIN:
+    how = How.PLAIN
+    if root is not call:
         if _is_constructor(context, root):
             return None
+        how = How.CHAIN
         answer = context.awaitability(root)
-    elif Role.HAND_STARTER in roles:
+    elif Role.HAND_STARTER in context.roles(root):
         how = How.BY_HAND
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
-    return Dropped(root, call, answer.kind, how)
+    return Dropped(root, call, answer.kind, how, sees_failure)
+
+
+def _takes_failures(call: cst.Call, method: cst.Attribute) -> bool:
+    """Whether a link of a chain has an errback."""
+    if method.attr.value == "addCallbacks":
+        return len(call.args) > 1
+    return method.attr.value in ("addErrback", "addBoth")
+
+
+def _is_looked_after(context: RuleContext, call: cst.Call) -> bool:
+    """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
+    roles = context.roles(call)
+    if roles & _DRIVEN_ELSEWHERE or _is_safe(context, call):
+        return True
+    if Role.HAND_STARTER in roles and call.args and isinstance(call.args[0].value, cst.Call):
+        return _is_looked_after(context, call.args[0].value)
+    functions = context.callees(call)
+    return bool(functions) and all(Keeper(context).keeps(each) for each in functions)
 
 
 def _is_safe(context: RuleContext, call: cst.Call) -> bool:
@@ -116,39 +164,6 @@ def _is_safe(context: RuleContext, call: cst.Call) -> bool:
     )
 
 
-def _is_kept(context: RuleContext, call: cst.Call) -> bool:
-    """Whether the callee gives nothing that could be lost: what it stores, or what has fired."""
-    functions = context.callees(call)
-    return bool(functions) and all(_keeps_what_it_gives(context, each) for each in functions)
-
-
-def _keeps_what_it_gives(context: RuleContext, function: Function) -> bool:
-    facts = function.facts
-    if facts.is_async or facts.is_generator or function.module.is_stub:
-        return False
-    node = function.tree()
-    if node is None:
-        return False
-    scope = Scope(
-        function.module, node, function.scope, function, function.owner, is_positioned=True
-    )
-    inside = list(own_nodes(node.body))
-    given = [inner.value for inner in inside if isinstance(inner, ast.Return) and inner.value]
-    stored = {
-        inner.value.id
-        for inner in inside
-        if isinstance(inner, ast.Assign)
-        and isinstance(inner.value, ast.Name)
-        and any(isinstance(target, ast.Attribute | ast.Subscript) for target in inner.targets)
-    }
-    return bool(given) and all(
-        isinstance(value, ast.Attribute | ast.Subscript | ast.Constant)
-        or (isinstance(value, ast.Name) and value.id in stored)
-        or (isinstance(value, ast.Call) and Role.FIRED in context.file.roles(value.func, scope))
-        for value in given
-    )
-
-
 def _is_constructor(context: RuleContext, call: cst.Call) -> bool:
     """`Deferred().addCallback(...)`: nothing has been started."""
     return any(name.endswith(".Deferred") for name in context.names(call))
@@ -156,18 +171,24 @@ def _is_constructor(context: RuleContext, call: cst.Call) -> bool:
 
 def screen(unit: Unit) -> bool:
     """Whether a statement of the unit drops the result of a call that gives an awaitable."""
-    return any(
-        _may_be_awaitable(unit, call, scope)
-        for statement, scope in unit.statements
-        if isinstance(statement, ast.Expr | ast.Assign)
-        for call in _discarded_calls(statement)
-    )
+    if screen not in unit.answers:
+        unit.answers[screen] = any(
+            _may_be_awaitable(unit, call, scope)
+            for statement, scope in unit.statements
+            if isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign)
+            for call in _discarded_calls(statement)
+        )
+    return unit.answers[screen]
 
 
-def _discarded_calls(statement: ast.Expr | ast.Assign) -> Iterator[ast.expr]:
-    if isinstance(statement, ast.Assign) and not all(
-        isinstance(target, ast.Name) and target.id == "_" for target in statement.targets
-    ):
+def _discarded_calls(statement: ast.Expr | ast.Assign | ast.AnnAssign) -> Iterator[ast.expr]:
+    """As `discarded`, on `ast`; a comprehension of calls is taken as a whole."""
+    targets: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, ast.AnnAssign):
+        targets = [statement.target]
+    if not all(isinstance(target, ast.Name) and target.id == "_" for target in targets):
         return
     stack = [statement.value]
     while stack:
@@ -176,14 +197,13 @@ def _discarded_calls(statement: ast.Expr | ast.Assign) -> Iterator[ast.expr]:
             case ast.Call():
                 yield node
             case ast.BoolOp(_, values):
-                stack.extend(values)
+                stack += values
             case ast.IfExp(_, body, orelse):
                 stack += [body, orelse]
-            case ast.ListComp(elt) | ast.SetComp(elt):
-                if isinstance(elt, ast.Call):
-                    yield node
-            case ast.Tuple(elements):
-                stack.extend(elements)
+            case ast.ListComp() | ast.SetComp() | ast.DictComp():
+                yield node
+            case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+                stack += elements
 
 
 def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:

@@ -12,9 +12,11 @@ from logctx_lint.findings import Applicability, Edit, Fix, Span
 from logctx_lint.project.facts import ImportFacts, imported_names
 from logctx_lint.project.types import External, Kind, ModuleType
 from logctx_lint.rules.context import RuleContext
-from logctx_lint.vocabulary import Role
+from logctx_lint.rules.imports import import_edit, insertion
+from logctx_lint.vocabulary import Role, Vocabulary
 
 _RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.tasks")
+_BUILT_IN = Vocabulary({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +34,6 @@ class Helper:
         return Applicability.UNSAFE if self.is_new else Applicability.SAFE
 
 
-def insertion(line: int, column: int, text: str) -> Edit:
-    return Edit(Span(line, column, line, column), text)
-
-
 def before(context: RuleContext, node: cst.CSTNode, text: str) -> Edit:
     span = context.span(node)
     return insertion(span.line, span.column, text)
@@ -51,44 +49,107 @@ def wrapped(context: RuleContext, node: cst.BaseExpression, function: str) -> tu
     return before(context, node, f"{function}("), after(context, node, ")")
 
 
-def passed_on(context: RuleContext, call: cst.Call, function: str) -> tuple[Edit, ...]:
-    """`f(x)` becomes `function(f, x)`; comments and line breaks stay."""
+def passed_on(context: RuleContext, call: cst.Call, function: str) -> tuple[Edit, ...] | None:
+    """`f(x)` becomes `function(f, x)`; comments and line breaks stay. None where it cannot."""
+    opening = _opening(context, call)
+    return (before(context, call, f"{function}("), opening) if opening else None
+
+
+def _opening(context: RuleContext, call: cst.Call) -> Edit | None:
+    """Put a comma for the parenthesis that opens a call's arguments."""
+    space = context.module.code_for_node(call.whitespace_after_func)
+    if call.func.lpar or space.strip(" \t") or _is_bare_generator(call):
+        return None
     func = context.span(call.func)
-    line, column = func.end_line, func.end_column
-    # Parentheses around the callee, then white space, then the one that opens the arguments.
-    column += len(call.func.rpar) + len(context.module.code_for_node(call.whitespace_after_func))
-    opening = Edit(Span(line, column, line, column + 1), ", " if call.args else "")
-    return before(context, call, f"{function}("), opening
+    span = Span(
+        func.end_line,
+        func.end_column,
+        func.end_line,
+        func.end_column + len(space) + 1,
+    )
+    rest = context.file.source.lines[span.line - 1][span.end_column :]
+    if not call.args:
+        return Edit(span, "")
+    return Edit(span, "," if rest[:1].isspace() else ", ")
 
 
-def await_fix(context: RuleContext, call: cst.BaseExpression, *, by_yield: bool) -> Fix:
+def _is_bare_generator(call: cst.Call) -> bool:
+    """`f(x for x in xs)`: beside another argument it would need parentheses."""
+    return any(
+        isinstance(each.value, cst.GeneratorExp) and not each.value.lpar for each in call.args
+    )
+
+
+def await_fix(context: RuleContext, call: cst.BaseExpression, *, by_yield: bool) -> tuple[Fix, ...]:
     """Await a call where it stands (`yield` it under `@inlineCallbacks`)."""
     if not by_yield:
-        return Fix("Await it", Applicability.UNSAFE, (before(context, call, "await "),))
-    if isinstance(context.parent(call), cst.Expr | cst.Assign):
+        return (Fix("Await it", Applicability.UNSAFE, (before(context, call, "await "),)),)
+    parent = context.parent(call)
+    if isinstance(parent, cst.BaseComp | cst.DictComp):
+        return ()  # No comprehension can yield.
+    if isinstance(parent, cst.Expr | cst.Assign | cst.AnnAssign):
         edits: tuple[Edit, ...] = (before(context, call, "yield "),)
     else:
         edits = before(context, call, "(yield "), after(context, call, ")")
-    return Fix("Yield it", Applicability.UNSAFE, edits)
+    return (Fix("Yield it", Applicability.UNSAFE, edits),)
 
 
 def background_fix(context: RuleContext, call: cst.Call, helper: Helper | None) -> tuple[Fix, ...]:
     """Start a call with the project's background starter."""
-    if helper is None or call.func.lpar:
+    edits = passed_on(context, call, helper.text) if helper else None
+    return _background_fix(helper, edits)
+
+
+def started_by_hand_fix(
+    context: RuleContext, call: cst.Call, helper: Helper | None
+) -> tuple[Fix, ...]:
+    """Do with the starter what `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does by hand."""
+    if helper is None or not call.args or call.func.lpar or call.args[0].star:
         return ()
-    edits = (*passed_on(context, call, helper.text), *helper.imports)
-    return (Fix(f"Start it with {helper.text}()", Applicability.UNSAFE, edits),)
+    swap = Edit(context.span(call.func), helper.text)
+    argument = call.args[0].value
+    if context.is_callable(argument):
+        return _background_fix(helper, (swap,))
+    if not isinstance(argument, cst.Call) or argument.lpar or len(call.args) > 1:
+        return ()
+    opening = _opening(context, argument)
+    if opening is None or (_ends_with_comma(call) and _ends_with_comma(argument)):
+        return ()
+    return _background_fix(helper, (swap, opening, _without_closing(context, argument)))
+
+
+def _background_fix(helper: Helper | None, edits: tuple[Edit, ...] | None) -> tuple[Fix, ...]:
+    if helper is None or edits is None:
+        return ()
+    title = f"Start it with {helper.text}()"
+    return (Fix(title, Applicability.UNSAFE, (*edits, *helper.imports)),)
+
+
+def _ends_with_comma(call: cst.Call) -> bool:
+    return bool(call.args) and isinstance(call.args[-1].comma, cst.Comma)
+
+
+def _without_closing(context: RuleContext, call: cst.Call) -> Edit:
+    """Take away the parenthesis that closes a call, with its line if it stands there alone."""
+    end = context.span(call)
+    lines = context.file.source.lines
+    line, column = end.end_line, end.end_column - 1
+    alone = not lines[line - 1][:column].strip() and not lines[line - 1][column + 1 :].strip()
+    if alone and column:
+        line, column = line - 1, len(lines[line - 2].rstrip("\r\n"))
+    return Edit(Span(line, column, end.end_line, end.end_column), "")
 
 
 def background_starter(context: RuleContext, kind: Kind) -> Helper | None:
     """The function that starts work of this kind in the background."""
-    if context.file.traits.uses_twisted or kind is Kind.DEFERRED:
-        return helper(
-            context,
-            Role.BACKGROUND_STARTER,
-            lambda name: name.endswith("run_in_background") and ".tasks." not in name,
-        )
-    return helper(context, Role.BACKGROUND_STARTER, lambda name: ".tasks." in name)
+    as_task = not context.file.traits.uses_twisted and kind is not Kind.DEFERRED
+
+    def accepts(name: str) -> bool:
+        if Role.BACKGROUND_STARTER not in _BUILT_IN.roles([name]):
+            return True  # The project's own.
+        return name.endswith(".run_in_background") and (".tasks." in name) is as_task
+
+    return helper(context, Role.BACKGROUND_STARTER, accepts)
 
 
 def helper(
@@ -96,23 +157,25 @@ def helper(
 ) -> Helper | None:
     """The function of a role as this file can call it.
 
-    The one that the file imports already; else the first that the project has; else the
-    reference runtime's. `accepts` chooses among the role's qualified names.
+    The one that the file imports or defines already; else the first that the project has; else
+    the reference runtime's. `accepts` chooses among the role's qualified names.
     """
-    found = _imported(context, role, accepts)
+    locals_ = {name for scope in context.unit.scopes.values() for name in scope.bindings}
+    found = _at_hand(context, role, accepts)
     if found:
-        return Helper(found)
+        return None if found.partition(".")[0] in locals_ else Helper(found)
     resolver, module = context.resolver, context.file.module
+    taken = locals_ | _module_names(context)
     for name in context.file.vocabulary.names_of(role):
         home, _, attribute = name.rpartition(".")
-        if not accepts(name) or attribute in _module_names(context):
+        if not accepts(name) or attribute in taken:
             continue
         is_new = home in _RUNTIME
         target = resolver.modules.find(home, module.root)
         is_there = target is not None and resolver.definitions.member(target, attribute)
         if is_new or (is_there and (not target.is_stub or _is_library(home))):  # type: ignore[union-attr]
-            text = f"from {home} import {attribute}"
-            return Helper(attribute, (_import_edit(context, text),), is_new)
+            edit = import_edit(context.file.source, context.file.tree, home, attribute)
+            return Helper(attribute, (edit,), is_new)
     return None
 
 
@@ -121,19 +184,23 @@ def _is_library(module: str) -> bool:
     return module.startswith(("twisted.", "asyncio"))
 
 
-def _imported(context: RuleContext, role: Role, accepts: Callable[[str], bool]) -> str | None:
-    """How a top-level import of this file names a function of the role."""
+def _at_hand(context: RuleContext, role: Role, accepts: Callable[[str], bool]) -> str | None:
+    """How this file names a function of the role that it imports, or that is its own."""
     definitions, module = context.resolver.definitions, context.file.module
-    wanted = {name for name in context.file.vocabulary.names_of(role) if accepts(name)}
+    wanted = [name for name in context.file.vocabulary.names_of(role) if accepts(name)]
     for local, imported in _top_level_imports(context.file.tree):
         definition, names = definitions.imported(module, imported)
-        if wanted & set(names) or _plays(context, role, names, accepts):
+        if not set(wanted).isdisjoint(names) or _plays(context, role, names, accepts):
             return local
         if isinstance(definition, ModuleType | External):
             for name in wanted:
                 home, _, attribute = name.rpartition(".")
                 if home in names:
                     return f"{local}.{attribute}"
+    for name in wanted:
+        home, _, attribute = name.rpartition(".")
+        if home == module.name and attribute in module.facts.functions:
+            return attribute
     return None
 
 
@@ -153,43 +220,3 @@ def _top_level_imports(tree: ast.Module) -> Iterator[tuple[str, ImportFacts]]:
 def _module_names(context: RuleContext) -> set[str]:
     facts = context.file.module.facts
     return {*facts.imports, *facts.functions, *facts.classes, *facts.variables}
-
-
-def _import_edit(context: RuleContext, text: str) -> Edit:
-    """Insert an import behind its like: the same top-level package, else the last import."""
-    source, body = context.file.source, context.file.tree.body
-    package = text.split()[1].partition(".")[0]
-    place: ast.stmt | None = None
-    for index, statement in enumerate(body):
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            if (
-                place is None
-                or not _imports_from(place, package)
-                or _imports_from(statement, package)
-            ):
-                place = statement
-        elif index == 0 and isinstance(statement, ast.Expr):
-            place = statement  # The docstring.
-        elif not _is_guarded_import(statement):
-            break
-    newline = "\r\n" if source.lines[0].endswith("\r\n") else "\n"
-    if place is None:
-        first = body[0].lineno if body else 1
-        return insertion(first, 0, text + newline)
-    end = place.end_lineno or place.lineno
-    last = source.lines[end - 1]
-    if not last.endswith(("\n", "\r")):
-        return insertion(end, len(last), newline + text)
-    return insertion(end + 1, 0, text + newline)
-
-
-def _imports_from(statement: ast.stmt, package: str) -> bool:
-    if isinstance(statement, ast.ImportFrom):
-        return (statement.module or "").partition(".")[0] == package and not statement.level
-    return isinstance(statement, ast.Import) and any(
-        alias.name.partition(".")[0] == package for alias in statement.names
-    )
-
-
-def _is_guarded_import(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.If | ast.Try)

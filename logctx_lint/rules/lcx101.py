@@ -69,7 +69,6 @@ from __future__ import annotations
 
 import libcst as cst
 
-from logctx_lint.project.types import Kind
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.dropped import Dropped, How
@@ -83,7 +82,10 @@ class UnawaitedAwaitable(RuleVisitor):
     def visit_Assign(self, node: cst.Assign) -> None:
         self._check(node)
 
-    def _check(self, node: cst.Expr | cst.Assign) -> None:
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        self._check(node)
+
+    def _check(self, node: cst.Expr | cst.Assign | cst.AnnAssign) -> None:
         function = self.context.function_of(node)
         if not self.context.is_asynchronous(function):
             return
@@ -94,28 +96,20 @@ class UnawaitedAwaitable(RuleVisitor):
 
     def _report(self, found: Dropped, *, by_yield: bool) -> None:
         callee = self.context.callee(found.call)
-        cure = "`yield` it" if by_yield else "`await` it"
+        starter = background_starter(self.context, found.kind)
+        cure = "yield it" if by_yield else "await it"
+        if starter:
+            cure += f", or start it with `{starter.text}`"
         self.context.report(
             RULE.code,
             found.expression,
-            f"{callee.label} returns {_WHAT_HAPPENS[found.kind]} ({callee.reason}): {cure}, "
-            "or start it in the background",
+            f"{callee.label} returns {dropped.fate(self.context, found)} ({callee.reason}): {cure}",
             (
-                await_fix(self.context, found.expression, by_yield=by_yield),
-                *background_fix(
-                    self.context, found.call, background_starter(self.context, found.kind)
-                ),
+                *await_fix(self.context, found.expression, by_yield=by_yield),
+                *background_fix(self.context, found.call, starter),
             ),
         )
 
-
-_WHAT_HAPPENS = {
-    Kind.COROUTINE: "a coroutine that never runs",
-    Kind.DEFERRED: "a Deferred that nobody awaits, so its failure and log context are lost",
-    Kind.TASK: "a Task that nobody awaits, so its failure is lost",
-    Kind.FUTURE: "a Future that nobody awaits, so its failure is lost",
-    Kind.AWAITABLE: "an awaitable that nobody awaits",
-}
 
 RULE = Rule(
     code="LCX101",

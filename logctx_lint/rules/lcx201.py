@@ -73,11 +73,11 @@ from __future__ import annotations
 
 import libcst as cst
 
-from logctx_lint.project.types import Kind
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.rules.context import Callee
 from logctx_lint.rules.dropped import Dropped, How
-from logctx_lint.rules.edits import background_fix, background_starter
+from logctx_lint.rules.edits import background_fix, background_starter, started_by_hand_fix
 from logctx_lint.screen import Unit
 from logctx_lint.vocabulary import Role
 
@@ -89,6 +89,9 @@ class FireAndForget(RuleVisitor):
     def visit_Assign(self, node: cst.Assign) -> None:
         self._check(node)
 
+    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
+        self._check(node)
+
     def visit_Lambda(self, node: cst.Lambda) -> None:
         argument = self.context.parent(node)
         call = self.context.parent(argument) if isinstance(argument, cst.Arg) else None
@@ -96,7 +99,7 @@ class FireAndForget(RuleVisitor):
             for found in dropped.dropped_in(self.context, node.body):
                 self._report(found)
 
-    def _check(self, node: cst.Expr | cst.Assign) -> None:
+    def _check(self, node: cst.Expr | cst.Assign | cst.AnnAssign) -> None:
         can_await = self.context.is_asynchronous(self.context.function_of(node))
         for found in dropped.dropped_by(self.context, node):
             if not can_await or found.how is not How.PLAIN:
@@ -104,30 +107,39 @@ class FireAndForget(RuleVisitor):
 
     def _report(self, found: Dropped) -> None:
         starter = background_starter(self.context, found.kind)
-        callee = self.context.callee(found.call)
         if found.how is How.BY_HAND:
-            what = f"{callee.label} starts work that nobody awaits and leaks its log context"
-        elif found.how is How.CHAIN:
-            what = (
-                f"callbacks are added to the {found.kind.value} of {callee.label} "
-                f"({callee.reason}), and then it is dropped, so that its log context leaks"
-            )
+            what, work = self._by_hand(found)
+            fixes = started_by_hand_fix(self.context, found.call, starter)
         else:
-            what = f"{callee.label} returns {_WHAT_HAPPENS[found.kind]} ({callee.reason})"
-        fixes = background_fix(self.context, found.call, starter) if found.how is How.PLAIN else ()
+            callee = self.context.callee(found.call)
+            fate = dropped.fate(self.context, found)
+            what = f"{callee.label} returns {fate} ({callee.reason})"
+            work = _passed(callee, has_arguments=bool(found.call.args))
+            fixes = background_fix(self.context, found.call, starter)
         name = starter.text if starter else "run_in_background"
-        self.context.report(
-            RULE.code, found.expression, f"{what}: start it with `{name}(f, ...)`", fixes
-        )
+        message = f"{what}: start it with `{name}{work}`"
+        self.context.report(RULE.code, found.expression, message, fixes)
+
+    def _by_hand(self, found: Dropped) -> tuple[str, str]:
+        """What `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does, and how to pass `f` on."""
+        by = self.context.callee(found.call).label
+        fate = f"runs unawaited{dropped.losses(self.context, found)}"
+        given = found.call.args[0].value if found.call.args else None
+        if isinstance(given, cst.Call):
+            func, has_arguments = given.func, bool(given.args)
+        elif given is not None and self.context.functions(given):
+            func, has_arguments = given, len(found.call.args) > 1
+        else:
+            return f"{by} starts work that {fate}", ""
+        callee = self.context.called(func)
+        what = f"{by} starts {callee.label}, which {fate} ({callee.reason})"
+        return what, _passed(callee, has_arguments=has_arguments)
 
 
-_WHAT_HAPPENS = {
-    Kind.COROUTINE: "a coroutine that never runs",
-    Kind.DEFERRED: "a Deferred that runs and leaks its log context",
-    Kind.TASK: "a Task that runs and is forgotten",
-    Kind.FUTURE: "a Future that is forgotten",
-    Kind.AWAITABLE: "an awaitable that is forgotten",
-}
+def _passed(callee: Callee, *, has_arguments: bool) -> str:
+    """The arguments that hand a function to the background starter."""
+    function = callee.label.strip("`").removesuffix("()")
+    return f"({function}, ...)" if has_arguments else f"({function})"
 
 
 def screen(unit: Unit) -> bool:

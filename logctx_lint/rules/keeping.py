@@ -1,0 +1,98 @@
+"""Functions whose awaitable can be dropped, because they keep it, or nothing of it can be lost."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from logctx_lint.project.facts import own_nodes
+from logctx_lint.project.modules import Function
+from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import FunctionType, members_of
+from logctx_lint.rules.context import RuleContext
+from logctx_lint.vocabulary import Role
+
+_NOTHING_TO_LOSE = frozenset({Role.FIRED, Role.BACKGROUND_STARTER})
+
+
+@dataclass
+class Keeper:
+    """Looks at what plain functions return, and at what those that they call return."""
+
+    context: RuleContext
+    seen: set[Function] = field(default_factory=set)
+
+    def keeps(self, function: Function) -> bool:
+        """Whether all that a function gives is stored by it, has fired, or runs by itself."""
+        facts = function.facts
+        if function in self.seen or facts.is_async or facts.is_generator or function.module.is_stub:
+            return False
+        node = function.tree()
+        if node is None or self.context.resolver.functions.decorated(function) != FunctionType(
+            function
+        ):
+            return False
+        self.seen.add(function)
+        scope = Scope(
+            function.module, node, function.scope, function, function.owner, is_positioned=True
+        )
+        inside = list(own_nodes(node.body))
+        stored = set(self._stored(inside, scope))
+        given = [inner.value for inner in inside if isinstance(inner, ast.Return) and inner.value]
+        return bool(given) and all(self._is_kept(value, scope, stored) for value in given)
+
+    def _is_kept(self, value: ast.expr, scope: Scope, stored: set[str]) -> bool:
+        match value:
+            case ast.Attribute() | ast.Subscript() | ast.Constant():
+                return True
+            case ast.Name(name):
+                bindings = scope.reaching(name, (value.lineno, value.col_offset))
+                return name in stored or (
+                    bool(bindings)
+                    and all(
+                        binding.kind == "value"
+                        and binding.value is not None
+                        and self._is_kept(binding.value, scope, stored)
+                        for binding in bindings
+                    )
+                )
+            case ast.Call():
+                return self._gives_nothing_to_lose(value, scope)
+            case ast.IfExp():
+                return all(self._is_kept(arm, scope, stored) for arm in (value.body, value.orelse))
+            case ast.BoolOp():
+                return all(self._is_kept(arm, scope, stored) for arm in value.values)
+        return False
+
+    def _gives_nothing_to_lose(self, call: ast.Call, scope: Scope) -> bool:
+        if self.context.file.roles(call.func, scope) & _NOTHING_TO_LOSE:
+            return True
+        callees = members_of(self.context.resolver.type_of(call.func, scope))
+        return all(
+            isinstance(callee, FunctionType) and self.keeps(callee.function) for callee in callees
+        )
+
+    def _stored(self, nodes: list[ast.AST], scope: Scope) -> Iterator[str]:
+        """Locals that are put where others find them: `self.x = d`, `self.waiters.append(d)`."""
+        for node in nodes:
+            match node:
+                case ast.Assign(targets, ast.Name(name)):
+                    if any(isinstance(target, ast.Attribute | ast.Subscript) for target in targets):
+                        yield name
+                case ast.Call(ast.Attribute() as method, arguments) if self._puts_away(
+                    method, scope
+                ):
+                    for argument in arguments:
+                        for inner in ast.walk(argument):
+                            if isinstance(inner, ast.Name):
+                                yield inner.id
+
+    def _puts_away(self, method: ast.Attribute, scope: Scope) -> bool:
+        """Whether a method is that of something that outlives the function, and is no logger."""
+        receiver = method.value
+        outlives = isinstance(receiver, ast.Attribute | ast.Subscript) or (
+            isinstance(receiver, ast.Name) and receiver.id not in scope.bindings
+        )
+        names = self.context.resolver.names(method, scope)
+        return outlives and not any(name.startswith("logging.") for name in names)
