@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -18,6 +18,7 @@ from . import storage, usage
 from .storage import SENTINEL_CONTEXT, LoggingContextOrSentinel, Settings, configure
 from .usage import (
     ContextResourceUsage,
+    accounted,
     charge_cpu,
     charged,
     get_thread_resource_usage,
@@ -229,7 +230,7 @@ class LoggingContext:
         if found is not previous:
             try:
                 _switch(found, previous)
-            except LogContextError:
+            except Exception:  # under strict, or from somebody's own logcontext_error
                 _switch(found, SENTINEL_CONTEXT)  # rather none than the one we are done with
                 raise
         if found is not self:
@@ -344,7 +345,7 @@ class PreserveLoggingContext:
         if found is not previous:
             try:
                 _switch(found, previous)
-            except LogContextError:
+            except Exception:
                 _switch(found, SENTINEL_CONTEXT)  # rather none than the one we are done with
                 raise
         if found is not self._new_context:
@@ -441,44 +442,6 @@ def in_child_context(function: Callable[..., R]) -> Callable[..., R]:
             return function(*args, **kwargs)
 
     return partial(variables.run, in_child)
-
-
-class _Accounted(Coroutine[Any, Any, R]):
-    def __init__(self, coroutine: Coroutine[Any, Any, R]) -> None:
-        self._coroutine = coroutine
-
-    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
-        before = usage.slot.context
-        usage.point_slot(storage.load()[0])
-        try:
-            return step(*args)
-        finally:
-            usage.point_slot(before)
-
-    def send(self, value: Any) -> Any:
-        return self._step(self._coroutine.send, value)
-
-    def throw(self, *args: Any) -> Any:
-        return self._step(self._coroutine.throw, *args)
-
-    def close(self) -> None:
-        self._coroutine.close()
-
-    def __await__(self) -> Generator[Any, Any, R]:
-        return (yield from self._coroutine.__await__())
-
-
-def accounted(coroutine: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R]:
-    """A coroutine that charges the right log context whenever it resumes.
-
-    In contextvar storage, the event loop resumes coroutines without a word to anybody; every
-    background starter and task factory of this runtime passes its coroutines through here. Where
-    accounting is off, or storage thread-local, the coroutine is returned as it is. Coroutines
-    driven by other means are charged from the moment something asks for the current context.
-    """
-    if storage.thread_local or not storage.settings.accounting:
-        return coroutine
-    return _Accounted(coroutine)
 
 
 # Synapse keeps these in the same module as the contexts; they live in `deferreds`, which needs

@@ -9,10 +9,10 @@ points it to the current context.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 try:
     import resource
@@ -21,9 +21,13 @@ try:
 except ImportError:  # Windows
     _RUSAGE_THREAD = None
 
+from . import storage
+
 if TYPE_CHECKING:
     from .context import LoggingContext
     from .storage import LoggingContextOrSentinel
+
+R = TypeVar("R")
 
 _FIELDS = (
     "ru_utime",
@@ -166,3 +170,41 @@ def point_slot(context: LoggingContextOrSentinel | None) -> None:
     if slot.context and slot.since is not None and now is not None:
         charge_cpu(slot.context, slot.since, now)
     slot.context, slot.since = context, now
+
+
+class _Accounted(Coroutine[Any, Any, R]):
+    def __init__(self, coroutine: Coroutine[Any, Any, R]) -> None:
+        self._coroutine = coroutine
+
+    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        before = slot.context
+        point_slot(storage.load()[0])
+        try:
+            return step(*args)
+        finally:
+            point_slot(before)
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *args: Any) -> Any:
+        return self._step(self._coroutine.throw, *args)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, R]:
+        return (yield from self._coroutine.__await__())
+
+
+def accounted(coroutine: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R]:
+    """A coroutine that charges the right log context whenever it resumes.
+
+    In contextvar storage, the event loop resumes coroutines without a word to anybody; every
+    background starter and task factory of this runtime passes its coroutines through here. Where
+    accounting is off, or storage thread-local, the coroutine is returned as it is. Coroutines
+    driven by other means are charged from the moment something asks for the current context.
+    """
+    if storage.thread_local or not storage.settings.accounting:
+        return coroutine
+    return _Accounted(coroutine)

@@ -191,6 +191,22 @@ def test_strict_never_leaves_a_block_s_own_context_behind(each_storage: str) -> 
     assert current_context() is SENTINEL_CONTEXT
 
 
+def test_logcontext_error_of_one_s_own_may_raise(
+    each_storage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(msg: str) -> None:
+        raise AssertionError(msg)
+
+    monkeypatch.setattr(context, "logcontext_error", fail)
+    outer = LoggingContext("outer")
+    for block in (LoggingContext("inner"), PreserveLoggingContext(LoggingContext("inner"))):
+        outer.finished = False
+        set_current_context(outer)
+        with pytest.raises(AssertionError, match="outer"), block:
+            outer.finished = True
+        assert current_context() is SENTINEL_CONTEXT
+
+
 def test_logcontext_error_is_looked_up_at_call_time(
     each_storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +242,22 @@ def test_start_on_another_thread_is_reported_and_not_charged(
     assert in_thread_result == "done"
     assert reports[0] == "Started log context ours on a different thread"
     assert ours.get_resource_usage().ru_utime == 0.0
+
+
+def test_another_thread_does_not_stop_the_owner_s_clock(reports: list[str]) -> None:
+    def elsewhere() -> str:
+        set_current_context(ours)
+        set_current_context(SENTINEL_CONTEXT)
+        return "done"
+
+    with LoggingContext("ours") as ours:
+        started = ours.usage_start
+        in_thread(elsewhere)
+        assert ours.usage_start is started
+    assert reports == [
+        "Started log context ours on a different thread",
+        "Stopped log context ours on a different thread",
+    ]
 
 
 def test_stop_on_another_thread_is_reported(reports: list[str]) -> None:
