@@ -55,6 +55,8 @@ class Role(str, Enum):
     """Takes an awaitable and gives one that ends, and is cancelled, with it."""
     FAILURE_TRAP = "failure-trap"
     """Re-raises every failure but those it is given."""
+    FAILURE_CHECK = "failure-check"
+    """Says whether a failure is one of those it is given."""
     CHAINER = "chainer"
     """Adds to a Deferred's callbacks and gives the same Deferred back."""
     SUPPRESSOR = "suppressor"
@@ -179,6 +181,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.python.failure.Failure.trap",
         "twisted.python.failure.Failure.raiseException",
     ),
+    Role.FAILURE_CHECK: ("twisted.python.failure.Failure.check",),
     Role.SUPPRESSOR: ("contextlib.suppress",),
     Role.PROCESS_EXIT: ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"),
 }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from bisect import bisect
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,12 @@ from logctx_lint.settings import Framework, Settings, Storage
 
 # Text, not facts: the answer needs every file of the package, and this costs a tenth.
 _IMPORTS = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(twisted|asyncio)\b", re.MULTILINE)
+_GATHERING = re.compile(rb"\b(?:gatherResults|DeferredList)\b")
+_DEF = re.compile(
+    rb"^(?P<inline>[ \t]*@[\w.]*inlineCallbacks[ \t]*\r?\n)?"
+    rb"(?P<indent>[ \t]*)(?P<async>async[ \t]+)?def[ \t]+(?P<name>\w+)",
+    re.MULTILINE,
+)
 _THREAD_LOCAL = re.compile(rb"\b(?:PreserveLoggingContext|make_deferred_yieldable)\b")
 
 
@@ -20,6 +29,8 @@ class Traits:
 
     framework: Framework
     storage: Storage
+    gathering: frozenset[str] = frozenset()
+    """The bare names of the package's plain functions that call a gatherer of Deferreds."""
 
     @property
     def uses_twisted(self) -> bool:
@@ -31,6 +42,15 @@ class _Evidence:
     twisted: bool
     asyncio: bool
     thread_local: bool
+    gathering: frozenset[str] = frozenset()
+
+    def __or__(self, other: _Evidence) -> _Evidence:
+        return _Evidence(
+            self.twisted or other.twisted,
+            self.asyncio or other.asyncio,
+            self.thread_local or other.thread_local,
+            self.gathering | other.gathering,
+        )
 
 
 class TraitsDetector:
@@ -47,10 +67,11 @@ class TraitsDetector:
         if storage is None:
             local = self._package(path).thread_local
             storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        return Traits(framework, storage)
+        gathering = self._package(path).gathering | _evidence(_encoded(text)).gathering
+        return Traits(framework, storage, gathering)
 
     def _framework(self, path: Path, text: str) -> Framework:
-        own = _evidence(text.encode("utf-8", "surrogatepass"))
+        own = _evidence(_encoded(text))
         if own.twisted:
             return Framework.BOTH if own.asyncio else Framework.TWISTED
         if own.asyncio:
@@ -67,23 +88,35 @@ class TraitsDetector:
         if key not in self._packages:
             found = _Evidence(False, False, False)
             for file in package_files(path.absolute()):
-                try:
-                    more = _evidence(file.read_bytes())
-                except OSError:
-                    continue
-                found = _Evidence(
-                    found.twisted or more.twisted,
-                    found.asyncio or more.asyncio,
-                    found.thread_local or more.thread_local,
-                )
-                if found.twisted and found.asyncio and found.thread_local:
-                    break
+                with contextlib.suppress(OSError):
+                    found |= _evidence(file.read_bytes())
             self._packages[key] = found
         return self._packages[key]
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _evidence(data: bytes) -> _Evidence:
     imported = set(_IMPORTS.findall(data))
     return _Evidence(
-        b"twisted" in imported, b"asyncio" in imported, bool(_THREAD_LOCAL.search(data))
+        b"twisted" in imported,
+        b"asyncio" in imported,
+        bool(_THREAD_LOCAL.search(data)),
+        frozenset(_gathering_functions(data)),
     )
+
+
+def _gathering_functions(data: bytes) -> Iterator[str]:
+    """The plain functions that mention a gatherer, found by indentation."""
+    defs: list[re.Match[bytes]] | None = None
+    for mention in _GATHERING.finditer(data):
+        if defs is None:
+            defs = list(_DEF.finditer(data))
+        line = data[data.rfind(b"\n", 0, mention.start()) + 1 : mention.start()]
+        indent = len(line) - len(line.lstrip())
+        before = defs[: bisect(defs, mention.start(), key=lambda each: each.start())]
+        around = next((each for each in reversed(before) if len(each["indent"]) < indent), None)
+        if around and not around["async"] and not around["inline"]:
+            yield around["name"].decode()

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import ast
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag
 
 import libcst as cst
 
-from logctx_lint.project.types import ClassObject, External, TupleType, Type, members_of
+from logctx_lint.project.classes import class_scope
+from logctx_lint.project.definitions import Variable
+from logctx_lint.project.hints import parse_expression
+from logctx_lint.project.resolver import Resolver
+from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import ClassObject, External, Instance, members_of
 from logctx_lint.rules.context import RuleContext
-from logctx_lint.vocabulary import Role
+from logctx_lint.vocabulary import Role, Vocabulary
 
 
 class Cancellation(Flag):
@@ -19,6 +25,9 @@ class Cancellation(Flag):
     NONE = 0
     TWISTED = 1
     ASYNCIO = 2
+
+
+Handler = cst.ExceptHandler | cst.ExceptStarHandler
 
 
 class Outcome(Enum):
@@ -34,6 +43,8 @@ class Outcome(Enum):
 
 
 _ASYNCIO_NAMES = frozenset({"asyncio.exceptions.CancelledError", "asyncio.CancelledError"})
+_LONGEST_ALIAS = 4
+"""How many names may stand for one another."""
 _HARMLESS = frozenset({Outcome.LETS_OUT, Outcome.EXITS})
 
 
@@ -45,6 +56,10 @@ class Caught:
     by_name: bool
 
 
+BARE = Caught(Cancellation.TWISTED | Cancellation.ASYNCIO, False)
+NOTHING = Caught(Cancellation.NONE, False)
+
+
 def is_harmless(outcomes: frozenset[Outcome]) -> bool:
     """Whether the cancellation gets out on every path."""
     return outcomes <= _HARMLESS
@@ -53,10 +68,16 @@ def is_harmless(outcomes: frozenset[Outcome]) -> bool:
 def caught_by(context: RuleContext, clause: cst.BaseExpression | None) -> Caught:
     """What an `except` clause (None: a bare one), or an argument of `suppress`, catches."""
     if clause is None:
-        return Caught(Cancellation.TWISTED | Cancellation.ASYNCIO, False)
+        return BARE
+    found = context.expression(clause)
+    return caught(context.resolver, context.file.vocabulary, *found) if found else NOTHING
+
+
+def caught(resolver: Resolver, vocabulary: Vocabulary, clause: ast.expr, scope: Scope) -> Caught:
+    """The same of the tree that the project knows the clause by."""
     cancellation, by_name = Cancellation.NONE, False
-    for names in _exception_names(context, clause):
-        if Role.CANCELLED_ERROR in context.file.vocabulary.roles(names):
+    for names in _exception_names(resolver, clause, scope, _LONGEST_ALIAS):
+        if Role.CANCELLED_ERROR in vocabulary.roles(names):
             by_name = True
             is_asyncio = bool(_ASYNCIO_NAMES & set(names))
             cancellation |= Cancellation.ASYNCIO if is_asyncio else Cancellation.TWISTED
@@ -67,35 +88,65 @@ def caught_by(context: RuleContext, clause: cst.BaseExpression | None) -> Caught
     return Caught(cancellation, by_name)
 
 
-def _exception_names(context: RuleContext, clause: cst.BaseExpression) -> list[tuple[str, ...]]:
-    """The names of each exception class in a clause: of a tuple's and an alias's members."""
-    if isinstance(clause, cst.Tuple):
-        return [
-            names for item in clause.elements for names in _exception_names(context, item.value)
-        ]
-    names = context.names(clause)
-    found: list[tuple[str, ...]] = []
-    for type_ in members_of(context.type_of(clause)):
-        found += _class_names(type_)
-    return [*([names] if names else []), *found]
+def _exception_names(
+    resolver: Resolver, node: ast.expr, scope: Scope, depth: int
+) -> Iterator[tuple[str, ...]]:
+    """The names of each exception class in a clause, those behind aliases included.
+
+    A variable that is only *declared* as `Type[Exception]` holds some class that is narrower.
+    """
+    match node:
+        case ast.Tuple(elements):
+            for element in elements:
+                yield from _exception_names(resolver, element, scope, depth)
+        case ast.Starred(value):
+            yield from _exception_names(resolver, value, scope, depth)
+        case ast.BinOp(left, ast.Add(), right):
+            yield from _exception_names(resolver, left, scope, depth)
+            yield from _exception_names(resolver, right, scope, depth)
+        case ast.Name() | ast.Attribute():
+            definition, names = resolver.define(node, scope)
+            is_class = (
+                isinstance(definition, ClassObject) and definition.cls.qualified_name in names
+            )
+            if is_class or isinstance(definition, External):
+                yield names
+            elif depth:
+                for value, where in _values(resolver, node, scope):
+                    yield from _exception_names(resolver, value, where, depth - 1)
 
 
-def _class_names(type_: Type) -> list[tuple[str, ...]]:
-    match type_:
-        case ClassObject(cls):
-            return [(cls.qualified_name,)]
-        case External(name):
-            return [(name,)]
-        case TupleType(elements):
-            return [names for element in elements for names in _class_names(element)]
-    return []
+def _values(
+    resolver: Resolver, node: ast.Name | ast.Attribute, scope: Scope
+) -> Iterator[tuple[ast.expr, Scope]]:
+    """What is assigned to a local name, a module variable or a class variable."""
+    definition = resolver.define(node, scope)[0]
+    if isinstance(definition, Variable):
+        for item in definition.facts:
+            value = parse_expression(item.value)
+            if value is not None:
+                yield value, Scope(definition.module)
+    elif isinstance(node, ast.Name):
+        for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
+            if binding.kind == "value" and binding.value is not None and not binding.path:
+                yield binding.value, scope
+    else:
+        for owner in members_of(resolver.type_of(node.value, scope)):
+            if not isinstance(owner, Instance | ClassObject):
+                continue
+            for ancestor, _ in resolver.classes.ancestors(owner.cls):
+                for item in ancestor.facts.variables.get(node.attr, ()):
+                    value = None if item.method else parse_expression(item.value)
+                    if value is not None:
+                        yield value, class_scope(ancestor)
 
 
 class HandlerPaths:
-    """Follows the statements of one handler. The caught exception is taken for a cancellation."""
+    """Follows the statements of one handler, to which one of the `live` cancellations came."""
 
-    def __init__(self, context: RuleContext, handler: cst.ExceptHandler) -> None:
+    def __init__(self, context: RuleContext, handler: Handler, live: Cancellation) -> None:
         self._context = context
+        self._live = live
         name = handler.name.name if handler.name else None
         self._name = name.value if isinstance(name, cst.Name) else None
         self.outcomes = self._block(handler.body)
@@ -129,15 +180,14 @@ class HandlerPaths:
                 return self._expression(node.value)
             case cst.If():
                 return self._if(node)
-            case cst.Try():
+            case cst.Try() | cst.TryStar():
                 return self._try(node)
             case cst.With():
                 return self._block(node.body)
             case cst.For() | cst.While():
                 return self._loop(node)
             case cst.Match():
-                cases = [self._block(case.body) for case in node.cases]
-                return frozenset({Outcome.FALLS_THROUGH}).union(*cases)
+                return self._match(node)
         return frozenset({Outcome.FALLS_THROUGH})
 
     def _raise(self, node: cst.Raise) -> Outcome:
@@ -162,7 +212,8 @@ class HandlerPaths:
             if Role.PROCESS_EXIT in roles or self._never_returns(node):
                 return frozenset({Outcome.EXITS})
             if Role.FAILURE_TRAP in roles and not any(
-                caught_by(self._context, argument.value).cancellation for argument in node.args
+                caught_by(self._context, argument.value).cancellation & self._live
+                for argument in node.args
             ):
                 return frozenset({Outcome.LETS_OUT})
         return frozenset({Outcome.FALLS_THROUGH})
@@ -198,11 +249,43 @@ class HandlerPaths:
                     return decisive
                 return None if None in sides else not decisive
             case cst.Call(func=cst.Name(value="isinstance"), args=[first, second]):
-                if self._is_caught(first.value):
-                    return bool(caught_by(self._context, second.value).cancellation)
+                return self._is_one_of([second]) if self._is_caught(first.value) else None
+            case cst.Call(args=classes) if Role.FAILURE_CHECK in self._context.roles(test):
+                return self._is_one_of(classes)
         return None
 
-    def _try(self, node: cst.Try) -> frozenset[Outcome]:
+    def _match(self, node: cst.Match) -> frozenset[Outcome]:
+        ways: frozenset[Outcome] = frozenset()
+        for case in node.cases:
+            truth = self._matches(node.subject, case)
+            if truth is not False:
+                ways |= self._block(case.body)
+            if truth is True:
+                return ways
+        return ways | {Outcome.FALLS_THROUGH}
+
+    def _matches(self, subject: cst.BaseExpression, case: cst.MatchCase) -> bool | None:
+        """Whether a case takes a cancellation; None if it does not say."""
+        if case.guard is not None:
+            return None
+        match case.pattern:
+            case cst.MatchAs(pattern=None):
+                return True
+            case cst.MatchClass(cls=name, patterns=[], kwds=[]) if self._is_caught(subject):
+                return self._is_one_of([cst.Arg(name)])
+        return None
+
+    def _is_one_of(self, classes: Sequence[cst.Arg]) -> bool | None:
+        """Whether a live cancellation is an instance; None if that holds for some of them."""
+        matched = Cancellation.NONE
+        for argument in classes:
+            matched |= caught_by(self._context, argument.value).cancellation
+        matched &= self._live
+        if matched == self._live:
+            return True
+        return None if matched else False
+
+    def _try(self, node: cst.Try | cst.TryStar) -> frozenset[Outcome]:
         ways = self._block(node.body)
         if node.orelse and Outcome.FALLS_THROUGH in ways:
             ways = (ways - {Outcome.FALLS_THROUGH}) | self._block(node.orelse.body)

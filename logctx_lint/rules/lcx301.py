@@ -7,8 +7,8 @@ let it pass; a handler that logs it and goes on makes the code run on for a clie
 and one that raises another exception turns the cancellation into an ordinary failure.
 
 Twisted's `CancelledError` is an `Exception`, so that every `except Exception` catches it. asyncio's
-is a `BaseException`: there, only `except BaseException`, a bare `except` and `except CancelledError`
-do. Which of them counts is taken from the framework that the code is written for.
+is a `BaseException`: only `except BaseException`, a bare `except` and `except CancelledError` catch
+that one. Which of them counts is taken from the framework that the code is written for.
 
 ## Bad
 
@@ -98,23 +98,28 @@ from the imports of the file and its package.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.types import ClassObject, External
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.rules.edits import before, helper
+from logctx_lint.rules.context import RuleContext
+from logctx_lint.rules.edits import Helper, helper
 from logctx_lint.rules.handlers import (
     Cancellation,
     Caught,
+    Handler,
     HandlerPaths,
     Outcome,
+    caught,
     caught_by,
     is_harmless,
 )
+from logctx_lint.rules.imports import insertion
 from logctx_lint.rules.nodes import children, own_code
 from logctx_lint.screen import Unit
 from logctx_lint.settings import Framework
@@ -125,37 +130,60 @@ _LIVE = {
     Framework.ASYNCIO: Cancellation.ASYNCIO,
     Framework.BOTH: Cancellation.TWISTED | Cancellation.ASYNCIO,
 }
+_ERRORS = {
+    Cancellation.TWISTED: "twisted.internet.defer.CancelledError",
+    Cancellation.ASYNCIO: "asyncio.CancelledError",
+}
 _EXIT = {
     Outcome.RETURNS: "returns",
     Outcome.BREAKS: "leaves the loop",
     Outcome.CONTINUES: "goes on with the loop",
     Outcome.FALLS_THROUGH: "goes on behind the `try`",
 }
+_LONGEST_TEXT = 50
+Try = cst.Try | cst.TryStar
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancel:
+    """`task.cancel()`, or the same for each of some tasks."""
+
+    line: int
+    text: str
+    """What is cancelled: a task, or a container of tasks."""
 
 
 class SwallowedCancellation(RuleVisitor):
-    def visit_Try(self, node: cst.Try) -> None:
+    def __init__(self, context: RuleContext) -> None:
+        super().__init__(context)
+        self._known_cancels: dict[cst.FunctionDef, list[_Cancel]] = {}
+
+    def visit_Try(self, node: Try) -> None:
         awaits = self._suspensions(node.body)
         if awaits:
             self._check_handlers(node, awaits)
-        if node.finalbody and (
-            awaits or any(self._suspensions(handler.body) for handler in node.handlers)
-        ):
-            self._check_finally(node.finalbody)
+        if node.finalbody:
+            self._check_finally(node, node.finalbody, awaits)
+
+    def visit_TryStar(self, node: cst.TryStar) -> None:
+        self.visit_Try(node)
 
     def visit_With(self, node: cst.With) -> None:
         for item in node.items:
             call = item.item
             if not isinstance(call, cst.Call) or Role.SUPPRESSOR not in self.context.roles(call):
                 continue
-            live = self._live(*(caught_by(self.context, arg.value) for arg in call.args))
-            awaits = self._suspensions(node.body)
-            if live and awaits and not self._was_cancelled(node, awaits):
+            arguments = [caught_by(self.context, argument.value) for argument in call.args]
+            live = self._live(*arguments)
+            awaits = self._suspensions(node.body) if live else []
+            if awaits and not self._was_cancelled(node, awaits):
+                by_name = any(argument.by_name for argument in arguments)
+                cure = "leave out CancelledError" if by_name else "name the errors that you expect"
                 self.context.report(
                     RULE.code,
                     call,
-                    f"`{self._shown(call)}` swallows the CancelledError of {self._what(awaits)}: "
-                    "the cancelled code goes on behind the `with`",
+                    f"`{self._shown(call)}` swallows the CancelledError of {self._what(awaits)} "
+                    f"and goes on behind the `with`: {cure}",
                 )
 
     def _suspensions(self, body: cst.BaseSuite) -> list[cst.CSTNode]:
@@ -169,122 +197,139 @@ class SwallowedCancellation(RuleVisitor):
             or (by_yield and isinstance(node, cst.Yield))
         ]
 
-    def _live(self, *caught: Caught) -> Cancellation:
+    def _live(self, *clauses: Caught) -> Cancellation:
         """The cancellations that can happen here and are caught; one that is named counts."""
         live = _LIVE[self.context.file.traits.framework]
         found = Cancellation.NONE
-        for each in caught:
-            found |= each.cancellation if each.by_name else each.cancellation & live
+        for clause in clauses:
+            found |= clause.cancellation if clause.by_name else clause.cancellation & live
         return found
 
-    def _check_handlers(self, node: cst.Try, awaits: list[cst.CSTNode]) -> None:
+    def _check_handlers(self, node: Try, awaits: list[cst.CSTNode]) -> None:
         settled = Cancellation.NONE
         for handler in node.handlers:
-            caught = caught_by(self.context, handler.type)
-            live = self._live(caught) & ~settled
-            settled |= caught.cancellation
+            clause = caught_by(self.context, handler.type)
+            live = self._live(clause) & ~settled
+            settled |= clause.cancellation
             if not live:
                 continue
-            outcomes = HandlerPaths(self.context, handler).outcomes
-            if is_harmless(outcomes) or (caught.by_name and Outcome.LETS_OUT in outcomes):
+            outcomes = HandlerPaths(self.context, handler, live).outcomes
+            if is_harmless(outcomes) or (clause.by_name and Outcome.LETS_OUT in outcomes):
                 continue
-            if self._was_cancelled(node, awaits):
-                continue
-            self._report(handler, caught, live, outcomes, awaits)
+            if not self._was_cancelled(node, awaits):
+                fixes = () if clause.by_name else self._fixes(node, handler, live)
+                self._report(handler, clause, outcomes, awaits, fixes)
 
     def _report(
         self,
-        handler: cst.ExceptHandler,
-        caught: Caught,
-        live: Cancellation,
+        handler: Handler,
+        clause: Caught,
         outcomes: frozenset[Outcome],
         awaits: list[cst.CSTNode],
+        fixes: tuple[Fix, ...],
     ) -> None:
-        clause = f"except {self._shown(handler.type)}" if handler.type else "except"
+        keyword = _keyword(handler)
+        shown = f"{keyword} {self._shown(handler.type)}" if handler.type else keyword
         what = self._what(awaits)
         exits = [text for outcome, text in _EXIT.items() if outcome in outcomes]
         if exits:
             does = f"swallows the CancelledError of {what} and {exits[0]}"
         else:
             does = f"turns the CancelledError of {what} into an ordinary failure"
-        cure = "re-raise it" if caught.by_name else "let it out by `except CancelledError: raise`"
-        fixes = () if caught.by_name else self._fixes(handler, live)
+        cure = "re-raise it" if clause.by_name else "put `except CancelledError: raise` before it"
         self.context.report(
-            RULE.code,
-            handler,
-            f"`{clause}` {does}: {cure}",
-            fixes,
-            until=handler.body,
+            RULE.code, handler, f"`{shown}` {does}: {cure}", fixes, until=handler.body
         )
 
-    def _fixes(self, handler: cst.ExceptHandler, live: Cancellation) -> tuple[Fix, ...]:
+    def _fixes(self, node: Try, handler: Handler, live: Cancellation) -> tuple[Fix, ...]:
+        """`except CancelledError: raise` before a handler and the comments that belong to it."""
+        lines = self.context.file.source.lines
         span = self.context.span(handler)
-        line = self.context.file.source.lines[span.line - 1]
-        indent = line[: span.column]
+        indent = lines[span.line - 1][: span.column]
         if indent.strip():
             return ()
-        names = []
-        edits = []
-        for flavour, package in (
-            (Cancellation.TWISTED, "twisted."),
-            (Cancellation.ASYNCIO, "asyncio."),
-        ):
-            if flavour in live:
-                error = helper(
-                    self.context,
-                    Role.CANCELLED_ERROR,
-                    lambda name, package=package: name.startswith(package),  # type: ignore[misc]
-                )
-                if error is None:
-                    return ()
-                names.append(error.text)
-                edits += error.imports
-        clause = names[0] if len(names) == 1 else f"({', '.join(names)})"
-        newline = line[len(line.rstrip("\r\n")) :]
-        step = "\t" if "\t" in indent else self._step(handler, indent)
-        text = f"except {clause}:{newline}{indent}{step}raise{newline}{indent}"
-        edits.insert(0, before(self.context, handler, text))
-        title = f"Let it out: `except {clause}: raise`"
-        return (Fix(title, Applicability.SAFE, tuple(edits)),)
+        errors = [self._error(flavour) for flavour in _ERRORS if flavour in live]
+        known = {error.text: error for error in errors if error}
+        if len(known) < len(errors):
+            return ()
+        names = next(iter(known)) if len(known) == 1 else f"({', '.join(known)})"
+        clause = f"{_keyword(handler)} {names}:"
+        first = span.line
+        while lines[first - 2].startswith(f"{indent}#"):
+            first -= 1
+        text = f"{indent}{clause}\n{indent}{self._step(node, indent)}raise\n"
+        imports = [edit for error in known.values() for edit in error.imports]
+        edits = (insertion(first, 0, text), *imports)
+        return (Fix(f"Let it out: `{clause} raise`", Applicability.SAFE, edits),)
 
-    def _step(self, handler: cst.ExceptHandler, indent: str) -> str:
+    def _error(self, flavour: Cancellation) -> Helper | None:
+        """How this file can name a framework's cancelled error."""
+        wanted = _ERRORS[flavour]
+        return helper(self.context, Role.CANCELLED_ERROR, lambda name: name == wanted)
+
+    def _step(self, node: Try, indent: str) -> str:
         """By how much this code indents."""
-        if isinstance(handler.body, cst.IndentedBlock) and handler.body.body:
-            column = self.context.span(handler.body.body[0]).column
-            return " " * max(column - len(indent), 1)
+        for block in (node.body, *(handler.body for handler in node.handlers)):
+            if isinstance(block, cst.IndentedBlock) and block.body:
+                span = self.context.span(block.body[0])
+                line = self.context.file.source.lines[span.line - 1]
+                if line.startswith(indent):
+                    return line[len(indent) : span.column]
         return "    "
 
-    def _check_finally(self, final: cst.Finally) -> None:
-        for node in _leaving(final.body):
+    def _check_finally(self, node: Try, final: cst.Finally, awaits: list[cst.CSTNode]) -> None:
+        blocks = [handler.body for handler in node.handlers]
+        if node.orelse:
+            blocks.append(node.orelse.body)
+        awaits = awaits + [each for block in blocks for each in self._suspensions(block)]
+        for leaving in _leaving(final.body) if awaits else ():
             self.context.report(
                 RULE.code,
-                node,
-                f"`{self._shown(node)}` in `finally` swallows a CancelledError on its way out: "
-                "move it behind the `try`",
+                leaving,
+                f"`{self._shown(leaving)}` in `finally` swallows the CancelledError of "
+                f"{self._what(awaits)}: move it behind the `try`",
             )
 
-    def _was_cancelled(self, node: cst.Try | cst.With, awaits: list[cst.CSTNode]) -> bool:
+    def _was_cancelled(self, node: Try | cst.With, awaits: list[cst.CSTNode]) -> bool:
         """`task.cancel()`, then waiting for that very task: the cancellation is its own."""
         function = self.context.function_of(node)
         if not isinstance(function, cst.FunctionDef):
             return False
-        cancelled: set[str] = set()
-        for inner in own_code(function.body):
-            match inner:
-                case cst.Call(func=cst.Attribute(value=receiver, attr=cst.Name(value="cancel"))):
-                    cancelled.add(self.context.text(receiver))
-                case cst.For(target=cst.Name(value=name)) if f"{name}.cancel()" in (
-                    self.context.text(inner.body)
-                ):
-                    cancelled.add(self.context.text(inner.iter))
-        return bool(cancelled) and all(
-            any(
-                isinstance(part, cst.Name | cst.Attribute | cst.Subscript)
-                and self.context.text(part) in cancelled
-                for part in own_code(suspension)
-            )
-            for suspension in awaits
+        cancels = self._cancels(function)
+        return bool(cancels) and all(self._awaits_one_of(cancels, each) for each in awaits)
+
+    def _awaits_one_of(self, cancels: list[_Cancel], suspension: cst.CSTNode) -> bool:
+        line = self.context.span(suspension).line
+        before = {cancel.text for cancel in cancels if cancel.line <= line}
+        return isinstance(suspension, cst.Await | cst.Yield) and any(
+            self.context.text(each) in before for each in _waited_for(suspension)
         )
+
+    def _cancels(self, function: cst.FunctionDef) -> list[_Cancel]:
+        """What a function cancels, in source order."""
+        if function not in self._known_cancels:
+            self._known_cancels[function] = [
+                _Cancel(self.context.span(node).line, self.context.text(each))
+                for node in own_code(function.body)
+                if isinstance(node, cst.Call)
+                and isinstance(node.func, cst.Attribute)
+                and node.func.attr.value == "cancel"
+                for each in self._cancelled(node.func.value)
+            ]
+        return self._known_cancels[function]
+
+    def _cancelled(self, receiver: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+        """What is cancelled with `receiver`: itself; of a loop's target, what is looped over."""
+        yield receiver
+        if not isinstance(receiver, cst.Name):
+            return
+        for outer in self.context.around(receiver):
+            if isinstance(outer, cst.FunctionDef):
+                return
+            loops = [outer] if isinstance(outer, cst.For) else _comprehension_loops(outer)
+            for loop in loops:
+                if isinstance(loop.target, cst.Name) and loop.target.value == receiver.value:
+                    yield from _containers(loop.iter)
 
     def _what(self, awaits: list[cst.CSTNode]) -> str:
         first = awaits[0]
@@ -298,7 +343,43 @@ class SwallowedCancellation(RuleVisitor):
         text = " ".join(self.context.text(node).split())
         if isinstance(node, cst.Tuple):
             text = f"({text})"
-        return text if len(text) <= 50 else text[:49] + "…"
+        return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+
+def _keyword(handler: Handler) -> str:
+    return "except*" if isinstance(handler, cst.ExceptStarHandler) else "except"
+
+
+def _waited_for(node: cst.CSTNode) -> Iterator[cst.BaseExpression]:
+    """What an await waits for: its operand, or what that wraps or gathers."""
+    match node:
+        case cst.Await(expression=inner) | cst.Yield(value=cst.BaseExpression() as inner):
+            yield from _waited_for(inner)
+        case cst.Call():
+            for argument in node.args:
+                yield from _waited_for(argument.value)
+        case cst.List() | cst.Tuple() | cst.Set():
+            for element in node.elements:
+                yield from _waited_for(element.value)
+        case cst.BaseExpression():
+            yield from _containers(node)
+
+
+def _containers(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    """A container, and what it merely copies or gives a view of: `list(self.tasks.values())`."""
+    yield node
+    if isinstance(node, cst.Call):
+        if isinstance(node.func, cst.Attribute) and not node.args:
+            yield from _containers(node.func.value)
+        for argument in node.args[:1]:
+            yield from _containers(argument.value)
+
+
+def _comprehension_loops(node: cst.CSTNode) -> Iterator[cst.CompFor]:
+    loop = node.for_in if isinstance(node, cst.BaseSimpleComp | cst.DictComp) else None
+    while loop:
+        yield loop
+        loop = loop.inner_for_in
 
 
 def _leaving(body: cst.CSTNode, *, in_loop: bool = False) -> list[cst.CSTNode]:
@@ -317,44 +398,52 @@ def _leaving(body: cst.CSTNode, *, in_loop: bool = False) -> list[cst.CSTNode]:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether an await stands in a `try` or a `suppress`."""
+    """Whether an await stands in a `try` or a `suppress` that may swallow its cancellation."""
     text = unit.text
     if "await" not in text and "yield" not in text and "async" not in text:
         return False
     if "try" not in text and "suppress" not in text:
         return False
     return any(
-        _may_swallow(unit, statement, scope)
-        and any(isinstance(inner, _SUSPENSIONS) for inner in own_nodes(statement.body))
+        _suspends(statement) and _may_swallow(unit, statement, scope)
         for statement, scope in unit.statements
-        if isinstance(statement, ast.Try | ast.With | ast.AsyncWith)
+        if isinstance(statement, ast.With | ast.AsyncWith) or _is_try(statement)
     )
 
 
-def _may_swallow(unit: Unit, statement: ast.Try | ast.With | ast.AsyncWith, scope: Scope) -> bool:
-    if not isinstance(statement, ast.Try):
-        return any("suppress" in ast.dump(item.context_expr) for item in statement.items)
-    if any(isinstance(inner, _LEAVING) for inner in own_nodes(statement.finalbody)):
-        return True
+def _is_try(statement: ast.stmt) -> bool:
+    # `ast.TryStar`, which 3.10 does not have, is no subclass of `ast.Try`.
+    return type(statement).__name__ in ("Try", "TryStar")
+
+
+def _suspends(statement: ast.stmt) -> bool:
     return any(
-        handler.type is None or _may_catch(unit, handler.type, scope)
-        for handler in statement.handlers
+        isinstance(inner, _SUSPENSIONS) or (isinstance(inner, ast.comprehension) and inner.is_async)
+        for inner in own_nodes([statement])
     )
 
 
-def _may_catch(unit: Unit, clause: ast.expr, scope: Scope) -> bool:
-    """Anything but the name of a class that is neither broad nor a cancelled error."""
-    if isinstance(clause, ast.Tuple):
-        return any(_may_catch(unit, element, scope) for element in clause.elts)
-    definition, names = unit.file.resolver.define(clause, scope)
-    if not isinstance(definition, ClassObject | External):
+def _may_swallow(unit: Unit, statement: ast.stmt, scope: Scope) -> bool:
+    if isinstance(statement, ast.With | ast.AsyncWith):
+        return any(
+            isinstance(item.context_expr, ast.Call)
+            and Role.SUPPRESSOR in unit.file.roles(item.context_expr.func, scope)
+            for item in statement.items
+        )
+    final: list[ast.stmt] = getattr(statement, "finalbody", [])
+    if any(isinstance(inner, _LEAVING) for inner in own_nodes(final)):
         return True
-    return not _BROAD.isdisjoint(names) or Role.CANCELLED_ERROR in unit.file.vocabulary.roles(names)
+    resolver, vocabulary = unit.file.resolver, unit.file.vocabulary
+    handlers: list[ast.ExceptHandler] = getattr(statement, "handlers", [])
+    clauses = [handler.type for handler in handlers]
+    return any(
+        clause is None or caught(resolver, vocabulary, clause, scope).cancellation
+        for clause in clauses
+    )
 
 
-_BROAD = frozenset({"builtins.Exception", "builtins.BaseException"})
 _LEAVING = (ast.Return, ast.Break, ast.Continue)
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield, ast.comprehension)
+_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
 
 RULE = Rule(
     code="LCX301",

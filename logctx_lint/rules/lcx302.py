@@ -2,10 +2,10 @@
 
 ## Why
 
-`gatherResults` passes `cancel()` on to every Deferred that it waits for, and wraps the first failure
-that it sees in a `FirstError`. So a cancellation comes out as `FirstError(CancelledError)`, which
-`except CancelledError: raise` does not recognise and the next `except Exception` swallows; and
-callers that look for their own exceptions do not find them.
+`gatherResults` passes `cancel()` on to every Deferred that it waits for, and wraps the first
+failure that it sees in a `FirstError`. So a cancellation comes out as `FirstError(CancelledError)`,
+which `except CancelledError: raise` does not recognise and the next `except Exception` swallows;
+and callers that look for their own exceptions do not find them.
 
 ## Bad
 
@@ -55,6 +55,7 @@ from logctx_lint.findings import Fix
 from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import FunctionType, members_of
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.edits import after, helper
 from logctx_lint.rules.nodes import own_code
@@ -63,21 +64,29 @@ from logctx_lint.vocabulary import Role
 
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.CANCELLATION_SHIELD, Role.DEFERRED_PASSER})
+_NAMES = frozenset({"gatherResults", "DeferredList"})
+_FIRST_ERRBACK = "fireOnOneErrback"
+_FIRST_ERRBACK_INDEX = 2
 _UNWRAPPING = ("subFailure", "FirstError")
 """Words that an errback which unwraps cannot do without."""
+_LONGEST_DETOUR = 4
+"""How many helpers may pass a gathered Deferred on."""
 
 
 class WrappedFirstError(RuleVisitor):
     def visit_Call(self, node: cst.Call) -> None:
-        if not self._gathers(node):
+        found = self.context.expression(node)
+        if not found or not isinstance(found[0], ast.Call):
+            return
+        if not _gathers(self.context.file, found[0], found[1], _LONGEST_DETOUR):
             return
         use = self._use(node)
-        if use is None or self._catches_first_error(node):
+        if use is None or self._knows_first_error(node):
             return
         unwrapper = helper(self.context, Role.FIRST_ERROR_UNWRAPPER)
         name = unwrapper.text if unwrapper else "unwrapFirstError"
         callee = " ".join(self.context.text(node.func).split())
-        fixes = ()
+        fixes: tuple[Fix, ...] = ()
         if unwrapper:
             edits = (after(self.context, node, f".addErrback({name})"), *unwrapper.imports)
             fixes = (Fix(f"Add .addErrback({name})", unwrapper.applicability, edits),)
@@ -87,21 +96,6 @@ class WrappedFirstError(RuleVisitor):
             f"the result of `{callee}()` is {use} with its first failure wrapped, so that a "
             f"cancellation comes out as FirstError: add `.addErrback({name})`",
             fixes,
-        )
-
-    def _gathers(self, call: cst.Call) -> bool:
-        roles = self.context.roles(call)
-        if Role.GATHERER in roles:
-            return True
-        if Role.DEFERRED_LIST in roles:
-            return any(
-                argument.keyword is not None
-                and argument.keyword.value == "fireOnOneErrback"
-                and self.context.text(argument.value) not in ("False", "0")
-                for argument in call.args
-            )
-        return any(
-            returns_gathered(self.context.file, function) for function in self.context.callees(call)
         )
 
     def _use(self, node: cst.CSTNode, seen: frozenset[str] = frozenset()) -> str | None:
@@ -123,11 +117,8 @@ class WrappedFirstError(RuleVisitor):
                 if any(self._unwraps(argument.value) for argument in call.args):
                     return None
                 return self._use(call, seen)
-            case cst.Arg():
-                call = context.parent(parent)
-                if isinstance(call, cst.Call) and context.roles(call) & _PASSERS:
-                    return self._use(call, seen)
-                return None
+            case cst.Arg() | cst.Lambda():
+                return self._use_of_argument(parent, seen)
             case (
                 cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))])
                 | cst.AnnAssign(target=cst.Name(value=name))
@@ -138,6 +129,17 @@ class WrappedFirstError(RuleVisitor):
             case cst.IfExp() | cst.BooleanOperation():
                 return self._use(parent, seen)
         return None
+
+    def _use_of_argument(self, node: cst.Arg | cst.Lambda, seen: frozenset[str]) -> str | None:
+        """Handed to a wrapper; or what a callback gives, which its Deferred then waits for."""
+        context = self.context
+        argument = context.parent(node) if isinstance(node, cst.Lambda) else node
+        call = context.parent(argument) if isinstance(argument, cst.Arg) else None
+        if not isinstance(call, cst.Call):
+            return None
+        roles = context.roles(call)
+        passes = Role.CHAINER in roles if isinstance(node, cst.Lambda) else roles & _PASSERS
+        return self._use(call, seen) if passes else None
 
     def _use_of_name(self, node: cst.CSTNode, name: str, seen: frozenset[str]) -> str | None:
         """The first use of a local name that lets the wrapped failure out, if none unwraps it."""
@@ -165,39 +167,44 @@ class WrappedFirstError(RuleVisitor):
         return False
 
     def _unwraps(self, errback: cst.BaseExpression) -> bool:
-        if Role.FIRST_ERROR_UNWRAPPER in self.context.roles(errback):
-            return True
-        if isinstance(errback, cst.Lambda):
-            return any(word in self.context.text(errback) for word in _UNWRAPPING)
-        return any(_mentions_unwrapping(f) for f in self.context.functions(errback))
+        found = self.context.expression(errback)
+        return found is not None and _unwraps(self.context.file, *found)
 
-    def _catches_first_error(self, node: cst.CSTNode) -> bool:
+    def _knows_first_error(self, node: cst.CSTNode) -> bool:
+        """`except FirstError` or `isinstance(e, FirstError)` in the same function."""
         function = self.context.function_of(node)
         return isinstance(function, cst.FunctionDef) and any(
-            isinstance(inner, cst.ExceptHandler)
-            and inner.type is not None
-            and any(
-                isinstance(part, cst.Name | cst.Attribute)
-                and Role.FIRST_ERROR in self.context.roles(part)
-                for part in own_code(inner.type)
-            )
+            isinstance(inner, cst.Name | cst.Attribute)
+            and Role.FIRST_ERROR in self.context.roles(inner)
             for inner in own_code(function.body)
         )
 
 
-def _mentions_unwrapping(function: Function) -> bool:
-    node = function.tree()
-    return node is not None and any(
-        (isinstance(inner, ast.Attribute) and inner.attr in _UNWRAPPING)
-        or (isinstance(inner, ast.Name) and inner.id in _UNWRAPPING)
-        for inner in ast.walk(node)
+def _gathers(file: File, call: ast.Call, scope: Scope, detour: int) -> bool:
+    """Whether a call gives a Deferred that wraps the first failure, itself or through a helper."""
+    roles = file.roles(call.func, scope)
+    if Role.GATHERER in roles:
+        return True
+    if Role.DEFERRED_LIST in roles:
+        return _fires_on_one_errback(call)
+    return detour > 0 and any(
+        isinstance(member, FunctionType) and _returns_gathered(file, member.function, detour - 1)
+        for member in members_of(file.resolver.type_of(call.func, scope))
     )
 
 
-def returns_gathered(file: File, function: Function) -> bool:
+def _fires_on_one_errback(call: ast.Call) -> bool:
+    flags = [keyword.value for keyword in call.keywords if keyword.arg == _FIRST_ERRBACK]
+    flags += call.args[_FIRST_ERRBACK_INDEX:][:1]
+    return any(not isinstance(flag, ast.Constant) or bool(flag.value) for flag in flags)
+
+
+def _returns_gathered(file: File, function: Function, detour: int) -> bool:
     """Whether a plain function of the project merely returns what a gatherer gives."""
     facts = function.facts
     if facts.is_async or facts.is_generator or function.module.is_stub:
+        return False
+    if function.name not in file.traits.gathering:
         return False
     node = function.tree()
     if node is None:
@@ -205,46 +212,88 @@ def returns_gathered(file: File, function: Function) -> bool:
     scope = Scope(
         function.module, node, function.scope, function, function.owner, is_positioned=True
     )
+    unwrapped = _unwrapped_names(file, node, scope)
     return any(
-        _is_gathered(file, value, scope)
+        _is_gathered(file, inner.value, scope, unwrapped, detour)
         for inner in own_nodes(node.body)
         if isinstance(inner, ast.Return) and inner.value
-        for value in _wrapped(file, inner.value, scope)
     )
 
 
-def _wrapped(file: File, node: ast.expr, scope: Scope) -> Iterator[ast.expr]:
-    """An expression, and what it wraps without unwrapping its failure."""
-    yield node
-    if isinstance(node, ast.Call) and node.args and file.roles(node.func, scope) & _PASSERS:
-        yield from _wrapped(file, node.args[-1], scope)
+def _unwrapped_names(file: File, node: ast.AST, scope: Scope) -> set[str]:
+    """The local names to which an unwrapper is added, as in `d.addErrback(unwrapFirstError)`."""
+    return {
+        inner.func.value.id
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Call)
+        and isinstance(inner.func, ast.Attribute)
+        and isinstance(inner.func.value, ast.Name)
+        and any(_unwraps(file, argument, scope) for argument in inner.args)
+    }
 
 
-def _is_gathered(file: File, node: ast.expr, scope: Scope) -> bool:
-    return isinstance(node, ast.Call) and Role.GATHERER in file.roles(node.func, scope)
+def _is_gathered(
+    file: File, node: ast.expr, scope: Scope, unwrapped: set[str], detour: int
+) -> bool:
+    """Whether an expression is a gathered Deferred that nothing has unwrapped."""
+    if isinstance(node, ast.Name):
+        return node.id not in unwrapped and any(
+            binding.kind == "value"
+            and isinstance(binding.value, ast.Call)
+            and _is_gathered(file, binding.value, scope, unwrapped, detour)
+            for binding in scope.reaching(node.id, (node.lineno, node.col_offset))
+        )
+    if not isinstance(node, ast.Call):
+        return False
+    roles = file.roles(node.func, scope)
+    if Role.CHAINER in roles and isinstance(node.func, ast.Attribute):
+        return not any(_unwraps(file, argument, scope) for argument in node.args) and (
+            _is_gathered(file, node.func.value, scope, unwrapped, detour)
+        )
+    if roles & _PASSERS:
+        return any(_is_gathered(file, each, scope, unwrapped, detour) for each in node.args)
+    return _gathers(file, node, scope, detour)
+
+
+def _unwraps(file: File, errback: ast.expr, scope: Scope) -> bool:
+    """Whether a callback takes the failure out of a FirstError."""
+    if isinstance(errback, ast.Lambda):
+        return _mentions_unwrapping(errback)
+    if Role.FIRST_ERROR_UNWRAPPER in file.roles(errback, scope):
+        return True
+    return any(
+        isinstance(member, FunctionType) and _mentions_unwrapping(member.function.tree())
+        for member in members_of(file.resolver.type_of(errback, scope))
+    )
+
+
+def _mentions_unwrapping(node: ast.AST | None) -> bool:
+    return node is not None and any(
+        (isinstance(inner, ast.Attribute) and inner.attr in _UNWRAPPING)
+        or (isinstance(inner, ast.Name) and inner.id in _UNWRAPPING)
+        for inner in ast.walk(node)
+    )
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit calls a gatherer."""
-    file = unit.file
-    if not any(word in file.source.text for word in ("gather", "DeferredList")) and not (
-        file.vocabulary.has_additions(Role.GATHERER)
-    ):
-        return False
+    """Whether the unit calls a gatherer, or a helper that may be one."""
     return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name | ast.Attribute)
-        and _may_gather(file, node.func, scope)
+        _may_gather(unit.file, node, scope)
         for statement, scope in unit.statements
         for node in _own_expressions(statement)
+        if isinstance(node, ast.Call)
     )
 
 
-def _may_gather(file: File, node: ast.expr, scope: Scope) -> bool:
-    if file.roles(node, scope) & _GATHERERS:
+def _may_gather(file: File, call: ast.Call, scope: Scope) -> bool:
+    func = call.func
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    imported = {item.name for item in file.module.facts.imports.get(name, ())}
+    if not _NAMES.isdisjoint({name, *imported}) or name in file.traits.gathering:
         return True
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-    return "gather" in name.lower()
+    return file.vocabulary.has_additions(Role.GATHERER) and (
+        not file.roles(func, scope).isdisjoint(_GATHERERS)
+    )
 
 
 def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
