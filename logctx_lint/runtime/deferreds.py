@@ -365,9 +365,6 @@ async def _gather(deferreds: Iterable[Deferred[R]]) -> list[R]:
     except FirstError as error:
         failure = error.subFailure
         assert failure.value is not None
-        # Twisted drops the traceback when a Deferred is done with a failure; what it keeps lets
-        # the next `Failure` show the frames of the first.
-        failure.value.__failure__ = failure  # type: ignore[attr-defined]
         raise failure.value from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import logging
 from collections.abc import Callable, Coroutine, Generator
@@ -723,7 +724,17 @@ def test_cancelling_before_the_timeout_cancels_the_original(
     assert clock.getDelayedCalls() == []
 
 
-def test_timer_runs_under_the_sentinel(each_storage: str, clock: Clock, reports: list[str]) -> None:
+class AsyncioReactorClock(Clock):
+    """Runs what is called later in the context variables of now, as Twisted's reactor on asyncio
+    does."""
+
+    def callLater(self, when: float, callable: Any, *args: Any, **kwargs: Any) -> Any:
+        variables = contextvars.copy_context()
+        return super().callLater(when, variables.run, callable, *args, **kwargs)
+
+
+def test_timer_runs_under_the_sentinel(each_storage: str, reports: list[str]) -> None:
+    clock = AsyncioReactorClock()
     seen: list[object] = []
     original: Deferred[int] = Deferred(lambda _: seen.append(current_context()))
     with LoggingContext("main"):

@@ -479,6 +479,22 @@ def test_collected_chain_leaves_the_context_of_running_code_alone(
     assert reports == []
 
 
+def test_collected_request_does_not_leak_its_context(each_storage: str, reports: list[str]) -> None:
+    """All of the chain at once, and nobody has switched contexts since it was suspended."""
+    listeners = Listeners()
+
+    async def request() -> None:
+        with LoggingContext("request"):
+            await listeners.wait_preserving()
+
+    ensureDeferred(request())
+    assert current_context() is SENTINEL_CONTEXT
+    listeners.queue.clear()
+    gc.collect()
+    assert current_context() is SENTINEL_CONTEXT
+    assert reports == []
+
+
 def test_collected_chain_leaves_its_own_context_to_others_who_use_it(
     each_storage: str, reports: list[str]
 ) -> None:
