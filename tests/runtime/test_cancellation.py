@@ -728,7 +728,9 @@ class AsyncioReactorClock(Clock):
     """Runs what is called later in the context variables of now, as Twisted's reactor on asyncio
     does."""
 
-    def callLater(self, when: float, callable: Any, *args: Any, **kwargs: Any) -> Any:
+    def callLater(  # type: ignore[override]
+        self, when: float, callable: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         variables = contextvars.copy_context()
         return super().callLater(when, variables.run, callable, *args, **kwargs)
 
