@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import ast
+import sys
+from enum import IntEnum
 
 from logctx_lint.findings import Edit, Span
 from logctx_lint.source import Source
+
+
+class Section(IntEnum):
+    """The paragraphs of imports, in their usual order."""
+
+    FUTURE = 0
+    STANDARD = 1
+    ABSOLUTE = 2
+    RELATIVE = 3
 
 
 def insertion(line: int, column: int, text: str) -> Edit:
@@ -13,12 +24,12 @@ def insertion(line: int, column: int, text: str) -> Edit:
 
 
 def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edit:
-    """Import a name behind the last import of the same top-level package, else the last one."""
+    """Import a name behind its like: the same package, else the same section, else those above."""
     text = f"from {module} import {name}\n"
-    place = _place(tree.body, module.partition(".")[0])
+    place = _place(tree.body, module)
     if place is None:
         return insertion(_first_line(tree), 0, text + _gap_before(tree.body))
-    if isinstance(place, ast.Expr) or _imports_from(place, "__future__"):
+    if not _is_import(place) or _section(place) is not _section_of(module):
         text = f"\n{text}"  # A paragraph of its own.
     end = place.end_lineno or place.lineno
     last = source.lines[end - 1]
@@ -27,18 +38,21 @@ def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edi
     return insertion(end + 1, 0, text)
 
 
-def _place(body: list[ast.stmt], package: str) -> ast.stmt | None:
+def _place(body: list[ast.stmt], module: str) -> ast.stmt | None:
     """The statement to stand behind: an import, or else the docstring."""
-    place: ast.stmt | None = None
-    for index, statement in enumerate(body):
-        if isinstance(statement, ast.Import | ast.ImportFrom):
-            if not (place and _imports_from(place, package)) or _imports_from(statement, package):
-                place = statement
-        elif index == 0 and _is_docstring(statement):
-            place = statement
+    docstring = body[0] if body and _is_docstring(body[0]) else None
+    imports: list[ast.stmt] = []
+    for statement in body[1:] if docstring else body:
+        if _is_import(statement):
+            imports.append(statement)
         elif not isinstance(statement, ast.If | ast.Try):
-            break  # Imports may stand behind guarded ones, but never inside.
-    return place
+            break  # An import may stand behind guarded ones, but never inside.
+    package, section = module.partition(".")[0], _section_of(module)
+    like = [each for each in imports if _imports_from(each, package)]
+    above = [each for each in imports if _section(each) <= section]
+    if like:
+        return like[-1]
+    return max(reversed(above), key=_section) if above else docstring
 
 
 def _is_docstring(statement: ast.stmt) -> bool:
@@ -47,6 +61,24 @@ def _is_docstring(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
+
+
+def _is_import(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Import | ast.ImportFrom)
+
+
+def _section(statement: ast.stmt) -> Section:
+    if isinstance(statement, ast.ImportFrom):
+        return Section.RELATIVE if statement.level else _section_of(statement.module or "")
+    assert isinstance(statement, ast.Import)
+    return _section_of(statement.names[0].name)
+
+
+def _section_of(module: str) -> Section:
+    package = module.partition(".")[0]
+    if package == "__future__":
+        return Section.FUTURE
+    return Section.STANDARD if package in sys.stdlib_module_names else Section.ABSOLUTE
 
 
 def _imports_from(statement: ast.stmt, package: str) -> bool:

@@ -107,7 +107,7 @@ class FireAndForget(RuleVisitor):
 
     def _report(self, found: Dropped) -> None:
         starter = background_starter(self.context, found.kind)
-        if found.how is How.BY_HAND:
+        if Role.HAND_STARTER in self.context.roles(found.call):
             what, work = self._by_hand(found)
             fixes = started_by_hand_fix(self.context, found.call, starter)
         else:
