@@ -35,6 +35,14 @@ class File:
         """The roles of what a (dotted) name names."""
         return self.vocabulary.roles(self.resolver.names(node, scope))
 
+    def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
+        """A cheap look at the last name alone: could it have one of these roles?"""
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        if self.vocabulary.has_bare_name(name, roles):
+            return True
+        imported = self.module.facts.imports.get(name, ())
+        return any(self.vocabulary.has_bare_name(item.name, roles) for item in imported)
+
 
 @dataclass(frozen=True, eq=False)
 class Unit:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from fnmatch import translate
+from fnmatch import fnmatchcase, translate
 
 
 class Role(str, Enum):
@@ -193,6 +193,7 @@ class Vocabulary:
     def __init__(self, additions: Mapping[Role, tuple[str, ...]]) -> None:
         self._additions = additions
         self._exact: dict[str, set[Role]] = {}
+        self._bare: dict[frozenset[Role], frozenset[str]] = {}
         globs: list[tuple[re.Pattern[str], Role]] = []
         for table in (BUILT_IN, additions):
             for role, patterns in table.items():
@@ -210,6 +211,15 @@ class Vocabulary:
 
     def has_additions(self, role: Role) -> bool:
         return bool(self._additions.get(role))
+
+    def has_bare_name(self, name: str, roles: frozenset[Role]) -> bool:
+        """Whether something of this last name has one of these roles."""
+        known = self._bare.get(roles)
+        if known is None:
+            tables = (self._additions, BUILT_IN)
+            names = [each for table in tables for role in roles for each in table.get(role, ())]
+            known = self._bare[roles] = frozenset(each.rpartition(".")[2] for each in names)
+        return name in known or any(_is_glob(each) and fnmatchcase(name, each) for each in known)
 
     def roles(self, names: Iterable[str]) -> frozenset[Role]:
         found: set[Role] = set()

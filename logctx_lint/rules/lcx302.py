@@ -64,7 +64,6 @@ from logctx_lint.vocabulary import Role
 
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.CANCELLATION_SHIELD, Role.DEFERRED_PASSER})
-_NAMES = frozenset({"gatherResults", "DeferredList"})
 _FIRST_ERRBACK = "fireOnOneErrback"
 _FIRST_ERRBACK_INDEX = 2
 _UNWRAPPING = ("subFailure", "FirstError")
@@ -288,11 +287,8 @@ def screen(unit: Unit) -> bool:
 def _may_gather(file: File, call: ast.Call, scope: Scope) -> bool:
     func = call.func
     name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    imported = {item.name for item in file.module.facts.imports.get(name, ())}
-    if not _NAMES.isdisjoint({name, *imported}) or name in file.traits.gathering:
-        return True
-    return file.vocabulary.has_additions(Role.GATHERER) and (
-        not file.roles(func, scope).isdisjoint(_GATHERERS)
+    return name in file.traits.gathering or (
+        file.may_play(func, _GATHERERS) and not file.roles(func, scope).isdisjoint(_GATHERERS)
     )
 
 
