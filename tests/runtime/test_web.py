@@ -577,7 +577,7 @@ def test_cancellation_is_started_in_the_sentinel(
         return current_context()
 
     running = serve(Watching())
-    running.connect()
+    client = running.connect()
     assert started.wait(PATIENCE)
     (request,) = running.site.requests
 
@@ -588,6 +588,7 @@ def test_cancellation_is_started_in_the_sentinel(
 
     running.reactor.call(lose)
     assert seen == [SENTINEL_CONTEXT]
+    client.close()
     assert reports == []
 
 
