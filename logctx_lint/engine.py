@@ -11,8 +11,7 @@ from pathlib import Path
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from logctx_lint.codes import NOT_ANALYSED
-from logctx_lint.findings import Finding, Span
+from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.modules import Modules
 from logctx_lint.project.resolver import Resolver
@@ -62,7 +61,7 @@ class Engine:
                     finding for unit in units(file, tree) for finding in _check_unit(unit, rules)
                 ]
         except Unreadable as error:
-            findings = [_not_analysed(source, str(error), error.line)]
+            findings = [not_analysed(source.path, str(error), error.line)]
         return sorted(findings, key=lambda found: (found.span, found.code))
 
 
@@ -80,10 +79,6 @@ def _applies(rule: Rule, traits: Traits) -> bool:
     }[rule.applies]
 
 
-def _not_analysed(source: Source, reason: str, line: int) -> Finding:
-    return Finding(NOT_ANALYSED, f"not analysed: {reason}", source.path, Span(line, 0, line, 0))
-
-
 def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
     try:
         wanted = [rule for rule in rules if rule.screen(unit)]
@@ -95,14 +90,14 @@ def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
         return context.findings
     except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
         reason = str(getattr(error, "message", error)).splitlines()[0]
-        return [_not_analysed(unit.file.source, f"libcst: {reason}", unit.first_line)]
+        return [not_analysed(unit.file.source.path, f"libcst: {reason}", unit.first_line)]
     except RecursionError:
-        return [_not_analysed(unit.file.source, "nested too deeply", unit.first_line)]
+        return [not_analysed(unit.file.source.path, "nested too deeply", unit.first_line)]
 
 
 def _parse(unit: Unit) -> RuleContext:
     """Parse one unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
-    indented = unit.text[:1] in (" ", "\t", "\f")
+    indented = unit.text.lstrip("\f")[:1] in (" ", "\t")
     module = cst.parse_module("if 1:\n" + unit.text if indented else unit.text)
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
     positions = wrapper.resolve(PositionProvider)

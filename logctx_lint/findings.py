@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from logctx_lint.codes import NOT_ANALYSED
+
 
 class Applicability(str, Enum):
     """Whether a fix may be applied without a person reading it."""
@@ -52,3 +54,8 @@ class Finding:
     function: str = ""
     """Qualified name inside the module, `Class.method`; empty at module level."""
     fixes: tuple[Fix, ...] = ()
+
+
+def not_analysed(path: Path, reason: str, line: int = 1) -> Finding:
+    """LCX000: says why a file, or a part of one, was left out."""
+    return Finding(NOT_ANALYSED, f"not analysed: {reason}", path, Span(line, 0, line, 0))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from logctx_lint.codes import NOT_ANALYSED
-from logctx_lint.findings import Finding, Span
+from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 from logctx_lint.suppress import Selection, without_noqa
@@ -57,8 +57,3 @@ def checked(
         _LOG.info("%s: the engine failed", source.path, exc_info=True)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         return [not_analysed(source.path, f"an error inside logctx-lint: {reason}")]
-
-
-def not_analysed(path: Path, reason: str, line: int = 1) -> Finding:
-    """LCX000: says why a file, or a part of one, was left out."""
-    return Finding(NOT_ANALYSED, f"not analysed: {reason}", path, Span(line, 0, line, 0))
