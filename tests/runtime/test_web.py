@@ -13,6 +13,7 @@ import functools
 import http.client
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any, cast
@@ -128,11 +129,17 @@ class Server:
         return client
 
     def settle(self) -> None:
-        """Wait until the reactor and its threads have done what was begun."""
-        from twisted.internet.threads import deferToThread
+        """Wait until the threads have done what was begun, and the reactor knows."""
+        team = self.reactor.reactor.getThreadPool()._team
 
-        for _ in range(3):
-            self.reactor.call(lambda: deferToThread(lambda: None))
+        def busy() -> bool:
+            statistics = team.statistics()
+            return bool(statistics.busyWorkerCount or statistics.backloggedWorkCount)
+
+        deadline = time.monotonic() + PATIENCE
+        while self.reactor.call(busy):
+            assert time.monotonic() < deadline, "a thread hangs"
+        self.reactor.call(lambda: None)  # their results came before this
 
     def close(self) -> None:
         self.reactor.call(self._port.stopListening)
