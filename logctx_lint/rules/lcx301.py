@@ -98,8 +98,6 @@ from the imports of the file and its package.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 import libcst as cst
 
@@ -107,6 +105,7 @@ from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.scopes import Scope
 from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.rules.cancels import Cancels
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.edits import Helper, helper
 from logctx_lint.rules.handlers import (
@@ -144,19 +143,10 @@ _LONGEST_TEXT = 50
 Try = cst.Try | cst.TryStar
 
 
-@dataclass(frozen=True, slots=True)
-class _Cancel:
-    """`task.cancel()`, or the same for each of some tasks."""
-
-    line: int
-    text: str
-    """What is cancelled: a task, or a container of tasks."""
-
-
 class SwallowedCancellation(RuleVisitor):
     def __init__(self, context: RuleContext) -> None:
         super().__init__(context)
-        self._known_cancels: dict[cst.FunctionDef, list[_Cancel]] = {}
+        self._cancels = Cancels(context)
 
     def visit_Try(self, node: Try) -> None:
         awaits = self._suspensions(node.body)
@@ -176,7 +166,7 @@ class SwallowedCancellation(RuleVisitor):
             arguments = [caught_by(self.context, argument.value) for argument in call.args]
             live = self._live(*arguments)
             awaits = self._suspensions(node.body) if live else []
-            if awaits and not self._was_cancelled(node, awaits):
+            if awaits and not self._cancels.are_waited_for(awaits):
                 by_name = any(argument.by_name for argument in arguments)
                 cure = "leave out CancelledError" if by_name else "name the errors that you expect"
                 self.context.report(
@@ -216,7 +206,7 @@ class SwallowedCancellation(RuleVisitor):
             outcomes = HandlerPaths(self.context, handler, live).outcomes
             if is_harmless(outcomes) or (clause.by_name and Outcome.LETS_OUT in outcomes):
                 continue
-            if not self._was_cancelled(node, awaits):
+            if not self._cancels.are_waited_for(awaits):
                 fixes = () if clause.by_name else self._fixes(node, handler, live)
                 self._report(handler, clause, outcomes, awaits, fixes)
 
@@ -290,47 +280,6 @@ class SwallowedCancellation(RuleVisitor):
                 f"{self._what(awaits)}: move it behind the `try`",
             )
 
-    def _was_cancelled(self, node: Try | cst.With, awaits: list[cst.CSTNode]) -> bool:
-        """`task.cancel()`, then waiting for that very task: the cancellation is its own."""
-        function = self.context.function_of(node)
-        if not isinstance(function, cst.FunctionDef):
-            return False
-        cancels = self._cancels(function)
-        return bool(cancels) and all(self._awaits_one_of(cancels, each) for each in awaits)
-
-    def _awaits_one_of(self, cancels: list[_Cancel], suspension: cst.CSTNode) -> bool:
-        line = self.context.span(suspension).line
-        before = {cancel.text for cancel in cancels if cancel.line <= line}
-        return isinstance(suspension, cst.Await | cst.Yield) and any(
-            self.context.text(each) in before for each in _waited_for(suspension)
-        )
-
-    def _cancels(self, function: cst.FunctionDef) -> list[_Cancel]:
-        """What a function cancels, in source order."""
-        if function not in self._known_cancels:
-            self._known_cancels[function] = [
-                _Cancel(self.context.span(node).line, self.context.text(each))
-                for node in own_code(function.body)
-                if isinstance(node, cst.Call)
-                and isinstance(node.func, cst.Attribute)
-                and node.func.attr.value == "cancel"
-                for each in self._cancelled(node.func.value)
-            ]
-        return self._known_cancels[function]
-
-    def _cancelled(self, receiver: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
-        """What is cancelled with `receiver`: itself; of a loop's target, what is looped over."""
-        yield receiver
-        if not isinstance(receiver, cst.Name):
-            return
-        for outer in self.context.around(receiver):
-            if isinstance(outer, cst.FunctionDef):
-                return
-            loops = [outer] if isinstance(outer, cst.For) else _comprehension_loops(outer)
-            for loop in loops:
-                if isinstance(loop.target, cst.Name) and loop.target.value == receiver.value:
-                    yield from _containers(loop.iter)
-
     def _what(self, awaits: list[cst.CSTNode]) -> str:
         first = awaits[0]
         line = self.context.span(first).line
@@ -348,38 +297,6 @@ class SwallowedCancellation(RuleVisitor):
 
 def _keyword(handler: Handler) -> str:
     return "except*" if isinstance(handler, cst.ExceptStarHandler) else "except"
-
-
-def _waited_for(node: cst.CSTNode) -> Iterator[cst.BaseExpression]:
-    """What an await waits for: its operand, or what that wraps or gathers."""
-    match node:
-        case cst.Await(expression=inner) | cst.Yield(value=cst.BaseExpression() as inner):
-            yield from _waited_for(inner)
-        case cst.Call():
-            for argument in node.args:
-                yield from _waited_for(argument.value)
-        case cst.List() | cst.Tuple() | cst.Set():
-            for element in node.elements:
-                yield from _waited_for(element.value)
-        case cst.BaseExpression():
-            yield from _containers(node)
-
-
-def _containers(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
-    """A container, and what it merely copies or gives a view of: `list(self.tasks.values())`."""
-    yield node
-    if isinstance(node, cst.Call):
-        if isinstance(node.func, cst.Attribute) and not node.args:
-            yield from _containers(node.func.value)
-        for argument in node.args[:1]:
-            yield from _containers(argument.value)
-
-
-def _comprehension_loops(node: cst.CSTNode) -> Iterator[cst.CompFor]:
-    loop = node.for_in if isinstance(node, cst.BaseSimpleComp | cst.DictComp) else None
-    while loop:
-        yield loop
-        loop = loop.inner_for_in
 
 
 def _leaving(body: cst.CSTNode, *, in_loop: bool = False) -> list[cst.CSTNode]:

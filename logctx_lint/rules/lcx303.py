@@ -88,10 +88,12 @@ from collections.abc import Iterator
 import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
+from logctx_lint.project import protocols
 from logctx_lint.project.classes import PROPERTIES
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Awaitability, Certainty, Kind, without_none
 from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.rules.cancels import Cancels, containers
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.edits import Helper, helper, wrapped
 from logctx_lint.rules.nodes import own_code
@@ -110,6 +112,7 @@ class SharedCancellable(RuleVisitor):
     def __init__(self, context: RuleContext) -> None:
         super().__init__(context)
         self._sharing = Sharing(context.resolver)
+        self._cancels = Cancels(context)
 
     def visit_Await(self, node: cst.Await) -> None:
         self._check(node.expression, "awaited")
@@ -134,13 +137,41 @@ class SharedCancellable(RuleVisitor):
             self._check(node.value, "awaited")
 
     def visit_Call(self, node: cst.Call) -> None:
-        if self.context.roles(node).isdisjoint(_GATHERERS):
+        if self.context.roles(node).isdisjoint(_GATHERERS) or self._is_shielded(node):
             return
         takes_many = any(name.endswith(".gather") for name in self.context.names(node))
         for argument in node.args if takes_many else node.args[:1]:
             if argument.keyword is None:
                 for element in _elements(argument.value):
                     self._check(element, "gathered")
+                self._check_container(argument.value)
+
+    def _is_shielded(self, node: cst.CSTNode) -> bool:
+        """Whether what a gatherer gives goes through a shield, itself or as a local name."""
+        context = self.context
+        parent = context.parent(node)
+        match parent:
+            case cst.Arg():
+                call = context.parent(parent)
+                if not isinstance(call, cst.Call):
+                    return False
+                roles = context.roles(call)
+                return Role.CANCELLATION_SHIELD in roles or (
+                    bool(roles & _TRANSPARENT) and self._is_shielded(call)
+                )
+            case cst.Attribute():
+                call = context.parent(parent)
+                return isinstance(call, cst.Call) and self._is_shielded(call)
+            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))]):
+                function = context.function_of(node)
+                return isinstance(function, cst.FunctionDef) and any(
+                    isinstance(inner, cst.Name)
+                    and inner.value == name
+                    and isinstance(context.parent(inner), cst.Arg | cst.Attribute)
+                    and self._is_shielded(inner)
+                    for inner in own_code(function.body)
+                )
+        return False
 
     def _check(self, node: cst.BaseExpression, use: str) -> None:
         taken = self._unwrapped(node)
@@ -152,7 +183,7 @@ class SharedCancellable(RuleVisitor):
         if answer is None or (use != "awaited" and not answer.is_certain):
             return
         place = self._sharing.place(*found)
-        if place is None or self._is_cancelled_before(taken):
+        if place is None or self._cancels.reach(taken, [taken]):
             return
         shield = self._shield(is_deferred=answer.kind is Kind.DEFERRED)
         name = shield.text if shield else "stop_cancellation"
@@ -169,6 +200,26 @@ class SharedCancellable(RuleVisitor):
             fixes,
         )
 
+    def _check_container(self, node: cst.BaseExpression) -> None:
+        """All that something shared holds, gathered at once."""
+        found = self.context.expression(node)
+        if not found or isinstance(node, cst.BaseComp):
+            return
+        resolver = self.context.resolver
+        answer = resolver.awaitability(protocols.iterated(resolver, resolver.type_of(*found)))
+        place = self._sharing.container(*found) if answer.kind in _EAGER else None
+        if place is None or not answer.is_certain or self._cancels.reach(node, containers(node)):
+            return
+        shield = self._shield(is_deferred=answer.kind is Kind.DEFERRED)
+        name = shield.text if shield else "stop_cancellation"
+        text = " ".join(self.context.text(node).split())
+        self.context.report(
+            RULE.code,
+            node,
+            f"what `{text}` holds is shared through {place} and gathered as it is, so that "
+            f"cancelling one waiter cancels all: protect each one, `{name}(...)`",
+        )
+
     def _unwrapped(self, node: cst.BaseExpression) -> cst.BaseExpression:
         """What is really waited for: wrappers that pass a cancellation on taken away."""
         while isinstance(node, cst.Call):
@@ -181,19 +232,6 @@ class SharedCancellable(RuleVisitor):
             else:
                 break
         return node
-
-    def _is_cancelled_before(self, node: cst.BaseExpression) -> bool:
-        """`task.cancel()` before: what is waited for is its end."""
-        function = self.context.function_of(node)
-        text, line = self.context.text(node), self.context.span(node).line
-        return isinstance(function, cst.FunctionDef) and any(
-            isinstance(inner, cst.Call)
-            and isinstance(inner.func, cst.Attribute)
-            and inner.func.attr.value == "cancel"
-            and self.context.text(inner.func.value) == text
-            and self.context.span(inner).line <= line
-            for inner in own_code(function.body)
-        )
 
     def _shield(self, *, is_deferred: bool) -> Helper | None:
         wanted = ".stop_cancellation" if is_deferred else "asyncio.shield"
