@@ -9,6 +9,7 @@ import libcst as cst
 
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.nodes import own_code
+from logctx_lint.rules.sharing import COPIES, VIEWS
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,11 @@ class Cancels:
             return False
         line = self._context.span(node).line
         before = {cancel.text for cancel in self._of(function) if cancel.line <= line}
-        return bool(before) and any(self._context.text(value) in before for value in values)
+        return bool(before) and any(
+            self._context.text(source) in before
+            for value in values
+            for source in self._sources(value)
+        )
 
     def _of(self, function: cst.FunctionDef) -> list[_Cancel]:
         if function not in self._known:
@@ -51,12 +56,12 @@ class Cancels:
                 if isinstance(node, cst.Call)
                 and isinstance(node.func, cst.Attribute)
                 and node.func.attr.value == "cancel"
-                for each in self._cancelled(node.func.value)
+                for each in self._sources(node.func.value)
             ]
         return self._known[function]
 
-    def _cancelled(self, receiver: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
-        """What is cancelled with `receiver`: itself; of a loop's target, what is looped over."""
+    def _sources(self, receiver: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+        """An expression itself; of the target of a loop, what is looped over."""
         yield receiver
         if not isinstance(receiver, cst.Name):
             return
@@ -75,11 +80,9 @@ def _waited_for(node: cst.CSTNode) -> Iterator[cst.BaseExpression]:
         case cst.Await(expression=inner) | cst.Yield(value=cst.BaseExpression() as inner):
             yield from _waited_for(inner)
         case cst.Call():
+            yield from containers(node)
             for argument in node.args:
                 yield from _waited_for(argument.value)
-        case cst.List() | cst.Tuple() | cst.Set():
-            for element in node.elements:
-                yield from _waited_for(element.value)
         case cst.BaseExpression():
             yield from containers(node)
 
@@ -87,11 +90,16 @@ def _waited_for(node: cst.CSTNode) -> Iterator[cst.BaseExpression]:
 def containers(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
     """A container, and what it merely copies or gives a view of: `list(self.tasks.values())`."""
     yield node
-    if isinstance(node, cst.Call):
-        if isinstance(node.func, cst.Attribute) and not node.args:
-            yield from containers(node.func.value)
-        for argument in node.args[:1]:
-            yield from containers(argument.value)
+    match node:
+        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=name))):
+            if name in VIEWS:
+                yield from containers(inner)
+        case cst.Call(func=cst.Name(value=name), args=[argument, *_]):
+            if name in COPIES:
+                yield from containers(argument.value)
+        case cst.List() | cst.Tuple() | cst.Set():
+            for element in node.elements:
+                yield from containers(element.value)
 
 
 def _comprehension_loops(node: cst.CSTNode) -> Iterator[cst.CompFor]:

@@ -16,8 +16,8 @@ from logctx_lint.project.types import ClassObject, Instance, members_of
 
 LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""
-_VIEWS = frozenset({"values", "items", "copy"})
-_COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate"})
+VIEWS = frozenset({"values", "items", "copy"})
+COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate"})
 _CACHED = frozenset({"functools.cached_property"})
 _DEFERRED = "twisted.internet.defer.Deferred"
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -64,9 +64,9 @@ class Sharing:
                 return next((place for place in places if place), None)
             case ast.Subscript(value, _):
                 return self.container(value, scope)
-            case ast.Call(ast.Attribute(value, name)) if name in LOOK_UPS | _VIEWS:
+            case ast.Call(ast.Attribute(value, name)) if name in LOOK_UPS | VIEWS:
                 return self.container(value, scope) if self._is_mapping(value, scope) else None
-            case ast.Call(ast.Name(name), [value, *_]) if name in _COPIES:
+            case ast.Call(ast.Name(name), [value, *_]) if name in COPIES:
                 return self.container(value, scope)
         return None
 
