@@ -58,16 +58,19 @@ class Keeper:
                     )
                 )
             case ast.Call():
-                return self._gives_nothing_to_lose(value, scope)
+                return self._gives_nothing_to_lose(value, scope, stored)
             case ast.IfExp():
                 return all(self._is_kept(arm, scope, stored) for arm in (value.body, value.orelse))
             case ast.BoolOp():
                 return all(self._is_kept(arm, scope, stored) for arm in value.values)
         return False
 
-    def _gives_nothing_to_lose(self, call: ast.Call, scope: Scope) -> bool:
-        if self.context.file.roles(call.func, scope) & _NOTHING_TO_LOSE:
+    def _gives_nothing_to_lose(self, call: ast.Call, scope: Scope, stored: set[str]) -> bool:
+        roles = self.context.file.roles(call.func, scope)
+        if roles & _NOTHING_TO_LOSE:
             return True
+        if Role.CANCELLATION_SHIELD in roles and call.args:
+            return self._is_kept(call.args[0], scope, stored)
         callees = members_of(self.context.resolver.type_of(call.func, scope))
         return all(
             isinstance(callee, FunctionType) and self.keeps(callee.function) for callee in callees
