@@ -90,6 +90,7 @@ import libcst as cst
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project import protocols
 from logctx_lint.project.classes import PROPERTIES
+from logctx_lint.project.definitions import NOT_FOUND
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Awaitability, Certainty, Kind, without_none
 from logctx_lint.rules.base import Rule, RuleVisitor
@@ -259,8 +260,9 @@ def _eager(file: File, node: ast.expr, scope: Scope) -> Awaitability | None:
 
 def screen(unit: Unit) -> bool:
     """Whether the unit waits for, or returns, something that is not simply a call."""
+    declares = "global " in unit.text or "nonlocal " in unit.text
     return any(
-        _may_be_shared(unit.file, node, scope)
+        _may_be_shared(unit.file, node, scope, declares=declares)
         for statement, scope in unit.statements
         for node in _handed_on(unit.file, statement)
     )
@@ -280,7 +282,7 @@ def _handed_on(file: File, statement: ast.stmt) -> Iterator[ast.expr]:
         stack.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
 
 
-def _may_be_shared(file: File, node: ast.expr, scope: Scope) -> bool:
+def _may_be_shared(file: File, node: ast.expr, scope: Scope, *, declares: bool) -> bool:
     match node:
         case ast.Call(func):
             if file.may_play(func, _SCREENED):
@@ -288,8 +290,11 @@ def _may_be_shared(file: File, node: ast.expr, scope: Scope) -> bool:
             if not isinstance(func, ast.Attribute) or func.attr not in LOOK_UPS:
                 return False
         case ast.Name(name):
-            if scope.node and name in scope.bindings and not _may_be_taken(name, scope):
+            is_local = scope.node is not None and name in scope.bindings
+            if is_local and not declares and not _may_be_taken(name, scope):
                 return False
+            if not is_local and file.resolver.define(node, scope) == NOT_FOUND:
+                return True  # The target of a comprehension, whose scope is not at hand.
         case ast.Attribute() | ast.Subscript() | ast.IfExp() | ast.BoolOp() | ast.NamedExpr():
             pass
         case _:
