@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from logctx_lint.rules.docs import in_terminal, markdown, page, parse
 from logctx_lint.source import Source
 
 _REPOSITORY = Path(__file__).parent.parent
+_RUNTIME_PAGE = _REPOSITORY / "docs" / "runtime.md"
 
 
 def examples(heading: str) -> list[object]:
@@ -55,6 +57,15 @@ def test_the_committed_page_is_up_to_date() -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_the_page_has_an_anchor_for_every_code(code: str) -> None:
     assert f'<a id="{code.lower()}"></a>' in markdown()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.code)
+def test_every_rule_links_to_where_the_runtime_cures_it(rule: Rule) -> None:
+    section = markdown().split(f"## {rule.code} ")[1].split("## LCX")[0]
+    anchors = re.findall(r"\]\(runtime\.md#([\w-]+)\)", section)
+    headings = re.findall(r"^#+ (.+)$", _RUNTIME_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert anchors
+    assert set(anchors) <= {heading.lower().replace(" ", "-") for heading in headings}
 
 
 def test_a_docstring_is_read_into_sections() -> None:

@@ -39,6 +39,21 @@ flake8 itself reports a syntax error, as E999, and calls no plugin: select E9 be
 None. Run the linter on a Python at least as new as the code, or exclude the file.
 """
 
+# Where docs/runtime.md teaches what a rule says to use instead.
+_TAUGHT_AT = {
+    "ObservableDeferred": "observabledeferred",
+    "delay_cancellation": "stop_cancellation-and-delay_cancellation",
+    "gather_optional_coroutines": "unwrapfirsterror-and-the-gatherers",
+    "run_as_background_process": "run_as_background_process",
+    "run_in_background": "run_in_background",
+    "stop_cancellation": "stop_cancellation-and-delay_cancellation",
+    "tasks.run_in_background": "task-contexts-on-asyncio",
+    "testing.cancel_at_each_await": "cancel_at_each_await",
+    "unwrapFirstError": "unwrapfirsterror-and-the-gatherers",
+    "yieldable_gather_results": "unwrapfirsterror-and-the-gatherers",
+}
+_RUNTIME_NAME = re.compile(r"`logctx_lint\.runtime\.([\w.]+)`")
+
 _CODE_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -140,8 +155,13 @@ def _markdown_lines() -> Iterator[str]:
             yield ""
             yield f"### {heading}"
             yield ""
-            yield body
+            yield _RUNTIME_NAME.sub(_link, body)
     yield ""
+
+
+def _link(name: re.Match[str]) -> str:
+    """A name of the reference runtime, with a link to where it is taught."""
+    return f"[{name[0]}](runtime.md#{_TAUGHT_AT[name[1]]})"
 
 
 if __name__ == "__main__":

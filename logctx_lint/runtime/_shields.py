@@ -35,7 +35,7 @@ def stop(awaitable: Awaitable[T]) -> Deferred[T]:
         waiter.callback(outcome)
         return _Consumed(outcome) if isinstance(outcome, Failure) else outcome
 
-    drive(awaitable).addBoth(done)
+    drive(awaitable).addBoth(done)  # noqa: LCX201 - `waiter` is what is left of it
     return waiter
 
 

@@ -262,7 +262,7 @@ def run_as_background_process(
             with LoggingContext(f"{desc}-{number}"):
                 try:
                     return await maybe_awaitable(func(*args, **kwargs))
-                except CancelledError:
+                except CancelledError:  # noqa: LCX301 - nobody waits for a background process
                     counts.cancelled += 1
                     logger.debug("Background process %s was cancelled", desc)
                 except Exception:

@@ -100,7 +100,7 @@ def _serve(request: Any, start: Callable[[], Awaitable[Any]], cancel: bool) -> i
                 exchange.answer(await start())
             except GeneratorExit:
                 raise
-            except BaseException:  # whatever it is, somebody waits for an answer
+            except BaseException:  # noqa: LCX301 - whatever it is, somebody waits for an answer
                 exchange.fail(Failure())  # type: ignore[no-untyped-call]
 
     # Under the sentinel, for its end must not restore a context that may be finished by then.
