@@ -123,6 +123,15 @@ class Function:
     def name(self) -> str:
         return self.facts.name
 
+    @property
+    def implementation(self) -> Function:
+        """The definition that runs: of an overload, the last one of its name."""
+        if self.scope or not any("overload" in text for text in self.facts.decorators):
+            return self
+        place = self.owner.facts if self.owner else self.module.facts
+        facts = place.functions.get(self.name, [self.facts])[-1]
+        return Function(self.module, self.qualified_name, facts.line, facts, self.owner)
+
     def tree(self) -> FunctionNode | None:
         return self.node or self.module.parse_function(self.facts)
 

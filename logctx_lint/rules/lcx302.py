@@ -187,7 +187,8 @@ def _gathers(file: File, call: ast.Call, scope: Scope, detour: int) -> bool:
     if Role.DEFERRED_LIST in roles:
         return _fires_on_one_errback(call)
     return detour > 0 and any(
-        isinstance(member, FunctionType) and _returns_gathered(file, member.function, detour - 1)
+        isinstance(member, FunctionType)
+        and _returns_gathered(file, member.function.implementation, detour - 1)
         for member in members_of(file.resolver.type_of(call.func, scope))
     )
 
