@@ -135,7 +135,6 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.tasks.create_task",
         "asyncio.tasks.ensure_future",
         "asyncio.events.AbstractEventLoop.create_task",
-        "asyncio.events.AbstractEventLoop.run_in_executor",
         "asyncio.taskgroups.TaskGroup.create_task",
         "anyio.abc.TaskGroup.start_soon",
         "trio.Nursery.start_soon",

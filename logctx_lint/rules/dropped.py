@@ -120,8 +120,8 @@ def _dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
             return None
         sees_failure |= _takes_failures(root, root.func)
         root = root.func.value
-    if not isinstance(root, cst.Call) or _is_looked_after(context, root):
-        # Or callbacks are added to a Deferred that is kept somewhere.
+    if not isinstance(root, cst.Call):
+        # Callbacks are added to a Deferred that is kept somewhere.
         return None
     how = How.PLAIN
     if root is not call:
@@ -131,6 +131,9 @@ def _dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
         answer = context.awaitability(root)
     elif Role.HAND_STARTER in context.roles(root):
         how = How.BY_HAND
+    can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
+    if _is_looked_after(context, root, can_await=can_await):
+        return None
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
     return Dropped(root, call, answer.kind, how, sees_failure)
@@ -143,15 +146,15 @@ def _takes_failures(call: cst.Call, method: cst.Attribute) -> bool:
     return method.attr.value in ("addErrback", "addBoth")
 
 
-def _is_looked_after(context: RuleContext, call: cst.Call) -> bool:
+def _is_looked_after(context: RuleContext, call: cst.Call, *, can_await: bool) -> bool:
     """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
     roles = context.roles(call)
     if roles & _DRIVEN_ELSEWHERE or _is_safe(context, call):
         return True
     if Role.HAND_STARTER in roles and call.args and isinstance(call.args[0].value, cst.Call):
-        return _is_looked_after(context, call.args[0].value)
+        return _is_looked_after(context, call.args[0].value, can_await=can_await)
     functions = context.callees(call)
-    return bool(functions) and all(Keeper(context).keeps(each) for each in functions)
+    return bool(functions) and all(Keeper(context, can_await).keeps(each) for each in functions)
 
 
 def _is_safe(context: RuleContext, call: cst.Call) -> bool:

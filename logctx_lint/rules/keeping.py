@@ -13,14 +13,14 @@ from logctx_lint.project.types import FunctionType, members_of
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.vocabulary import Role
 
-_NOTHING_TO_LOSE = frozenset({Role.FIRED, Role.BACKGROUND_STARTER})
-
 
 @dataclass
 class Keeper:
     """Looks at what plain functions return, and at what those that they call return."""
 
     context: RuleContext
+    can_await: bool
+    """Where the call could be awaited, a waiter made for it or a fired awaitable should be, too."""
     seen: set[Function] = field(default_factory=set)
 
     def keeps(self, function: Function) -> bool:
@@ -28,10 +28,8 @@ class Keeper:
         facts = function.facts
         if function in self.seen or facts.is_async or facts.is_generator or function.module.is_stub:
             return False
-        node = function.tree()
-        if node is None or self.context.resolver.functions.decorated(function) != FunctionType(
-            function
-        ):
+        node, decorated = function.tree(), self.context.resolver.functions.decorated(function)
+        if node is None or decorated != FunctionType(function):
             return False
         self.seen.add(function)
         scope = Scope(
@@ -67,8 +65,10 @@ class Keeper:
 
     def _gives_nothing_to_lose(self, call: ast.Call, scope: Scope, stored: set[str]) -> bool:
         roles = self.context.file.roles(call.func, scope)
-        if roles & _NOTHING_TO_LOSE:
+        if Role.BACKGROUND_STARTER in roles:
             return True
+        if Role.FIRED in roles:
+            return not self.can_await
         if Role.CANCELLATION_SHIELD in roles and call.args:
             return self._is_kept(call.args[0], scope, stored)
         callees = members_of(self.context.resolver.type_of(call.func, scope))
@@ -80,11 +80,12 @@ class Keeper:
         """Locals that are put where others find them: `self.x = d`, `self.waiters.append(d)`."""
         for node in nodes:
             match node:
-                case ast.Assign(targets, ast.Name(name)):
-                    if any(isinstance(target, ast.Attribute | ast.Subscript) for target in targets):
-                        yield name
-                case ast.Call(ast.Attribute() as method, arguments) if self._puts_away(
-                    method, scope
+                case ast.Assign(targets, value) if any(
+                    isinstance(target, ast.Attribute | ast.Subscript) for target in targets
+                ):
+                    yield from (each.id for each in [*targets, value] if isinstance(each, ast.Name))
+                case ast.Call(ast.Attribute() as method, arguments) if (
+                    not self.can_await and self._puts_away(method, scope)
                 ):
                     for argument in arguments:
                         for inner in ast.walk(argument):
