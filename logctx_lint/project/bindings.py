@@ -15,7 +15,6 @@ from logctx_lint.project.types import (
     Instance,
     TupleType,
     Type,
-    TypeVariable,
     union_of,
     without_none,
 )
@@ -110,14 +109,14 @@ class Bindings:
         owner, function = method.owner, method.function
         if owner is None or function is None:
             return None
-        own = tuple(TypeVariable(name) for name in self._resolver.classes.parameters(owner))
+        itself = self._resolver.classes.inside(owner)
         where = enclosing_scope(function)
         for decorator in function.facts.decorators:
             names = self._resolver.names_of_text(decorator, where)
             if "builtins.staticmethod" in names:
                 return None
             if "builtins.classmethod" in names:
-                return ClassObject(owner, own)
+                return ClassObject(owner, itself.arguments)
         if function.name in ("__new__", "__init_subclass__", "__class_getitem__"):
-            return ClassObject(owner, own)
-        return Instance(owner, own)
+            return ClassObject(owner, itself.arguments)
+        return itself

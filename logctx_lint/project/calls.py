@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logctx_lint.project import hints, protocols
+from logctx_lint.project import hints
 from logctx_lint.project.classes import enclosing_scope, signature_scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.hints import parse_expression, special_form
+from logctx_lint.project.matching import match
 from logctx_lint.project.types import (
     NONE,
     UNKNOWN,
@@ -18,7 +19,6 @@ from logctx_lint.project.types import (
     ClassObject,
     FunctionType,
     Instance,
-    TupleType,
     Type,
     TypeVariable,
     UnionType,
@@ -40,7 +40,9 @@ _TRANSPARENT = frozenset(
         "builtins.classmethod",
         "builtins.property",
         "builtins.staticmethod",
+        "functools.cache",
         "functools.cached_property",
+        "functools.lru_cache",
         "typing.final",
         "typing.overload",
         "typing.override",
@@ -113,13 +115,8 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
             return union_of(
                 call(resolver, member, arguments) for member in members if member != NONE
             )
-        case CallableType(returns, parameters):
-            solved: dict[str, Type] = {}
-            if parameters and type_variables(returns):
-                for wanted, argument in zip(parameters, arguments.positional, strict=False):
-                    _match(resolver, wanted, argument(), solved)
-                return erase(substitute(returns, solved))
-            return returns
+        case CallableType():
+            return _call_callable(resolver, callee, arguments)
         case FunctionType():
             return _call_function(resolver, callee, arguments)
         case ClassObject():
@@ -130,6 +127,17 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
         case TypeVariable(_, bound) if bound != UNKNOWN:
             return call(resolver, bound, arguments)
     return UNKNOWN
+
+
+def _call_callable(resolver: Resolver, callee: CallableType, arguments: Arguments) -> Type:
+    own = {name for parameter in callee.parameters for name in type_variables(parameter)}
+    if own.isdisjoint(type_variables(callee.returns)):
+        return callee.returns
+    # Its own variables are solved by this very call, others by whoever made the callable.
+    solved: dict[str, Type] = {}
+    for wanted, argument in zip(callee.parameters, arguments.positional, strict=False):
+        match(resolver, wanted, argument(), solved)
+    return substitute(callee.returns, {name: solved.get(name, UNKNOWN) for name in own})
 
 
 def _call_function(resolver: Resolver, callee: FunctionType, arguments: Arguments) -> Type:
@@ -180,14 +188,14 @@ def _solve_call(
         if own and own[0].annotation and callee.receiver:
             # `def method(self: Self[T])` and the like.
             wanted = hints.evaluate(resolver, parse_expression(own[0].annotation), scope)
-            _match(resolver, wanted, callee.receiver, solved)
+            match(resolver, wanted, callee.receiver, solved)
     for parameter, argument in _pair(parameters, arguments):
         if not parameter.annotation:
             continue
         node = parse_expression(parameter.annotation)
         wanted = substitute(hints.evaluate(resolver, node, scope), bindings)
         if type_variables(wanted):
-            _match(resolver, wanted, argument(), solved)
+            match(resolver, wanted, argument(), solved)
     return solved
 
 
@@ -208,49 +216,6 @@ def _pair(
     return pairs
 
 
-def _match(resolver: Resolver, wanted: Type, given: Type, solved: dict[str, Type]) -> None:
-    """Solve the type variables of `wanted` so that `given` fits."""
-    match wanted:
-        case TypeVariable(name):
-            solved[name] = union_of([solved[name], given]) if name in solved else given
-        case CallableType(returns):
-            if type_variables(returns) and given != UNKNOWN:
-                _match(resolver, returns, call(resolver, given, NO_ARGUMENTS), solved)
-        case UnionType(members):
-            # `Awaitable[T] | T`: what fits the structured member is not T itself.
-            structured = [m for m in members if not isinstance(m, TypeVariable)]
-            before = len(solved)
-            for member in structured:
-                _match(resolver, member, given, solved)
-            if len(solved) == before:
-                for member in members:
-                    if isinstance(member, TypeVariable):
-                        _match(resolver, member, given, solved)
-        case TupleType(elements) if isinstance(given, TupleType):
-            for left, right in zip(elements, given.elements, strict=False):
-                _match(resolver, left, right, solved)
-        case Instance(cls, parts):
-            _match_instance(resolver, cls.qualified_name, parts, given, solved)
-
-
-def _match_instance(
-    resolver: Resolver, name: str, parts: tuple[Type, ...], given: Type, solved: dict[str, Type]
-) -> None:
-    match given:
-        case UnionType(members):
-            for member in members:
-                _match_instance(resolver, name, parts, member, solved)
-        case TupleType(elements):
-            as_instance = resolver.builtin("tuple", union_of(elements))
-            _match_instance(resolver, name, parts, as_instance, solved)
-        case Instance():
-            found = resolver.classes.arguments_as(given, name)
-            if found is None and name == "typing.Awaitable":
-                found = (protocols.awaited(resolver, given),)
-            for part, argument in zip(parts, found or (), strict=False):
-                _match(resolver, part, argument, solved)
-
-
 def decorate(resolver: Resolver, function: Function) -> Type:
     """A function's type after its decorators, the innermost applied first."""
     current: Type = FunctionType(function)
@@ -261,7 +226,7 @@ def decorate(resolver: Resolver, function: Function) -> Type:
         node = parse_expression(text)
         if node is None:
             return UNKNOWN
-        if _TRANSPARENT & set(resolver.names(node, scope)):
+        if not _TRANSPARENT.isdisjoint(resolver.names_of_text(text, scope)):
             continue
         # The first stage is the function itself, whose own decorators are being asked for.
         stage = current if current != FunctionType(function) else _undecorated(resolver, function)

@@ -57,6 +57,11 @@ def signature_scope(function: Function) -> Scope:
     )
 
 
+def self_name(cls: Class) -> str:
+    """The name of the type variable that `Self` is in a class: whatever inherits it."""
+    return f"{cls.qualified_name}.Self"
+
+
 class Classes:
     """Answers questions about classes; part of the resolver."""
 
@@ -82,6 +87,14 @@ class Classes:
     def bindings(self, cls: Class, arguments: tuple[Type, ...]) -> Substitution:
         """What the class's type parameters stand for, given its arguments."""
         return dict(zip(self.parameters(cls), arguments, strict=False)) if arguments else {}
+
+    def inside(self, cls: Class) -> Instance:
+        """An instance seen from inside the class: its type parameters stand for themselves."""
+        return Instance(cls, tuple(TypeVariable(name) for name in self.parameters(cls)))
+
+    def self_variable(self, cls: Class) -> TypeVariable:
+        """`Self` as the annotations of a class mean it."""
+        return TypeVariable(self_name(cls), self.inside(cls))
 
     def _bases(self, cls: Class) -> list[Type]:
         return self._resolver.memo.get(self._base_types, cls, lambda: self._evaluate_bases(cls), [])
@@ -112,8 +125,7 @@ class Classes:
         )
 
     def _linearize(self, cls: Class) -> tuple[Ancestor, ...]:
-        own = tuple(TypeVariable(name) for name in self.parameters(cls))
-        found: dict[Class, tuple[Type, ...]] = {cls: own}
+        found: dict[Class, tuple[Type, ...]] = {cls: self.inside(cls).arguments}
         for base in self._bases(cls):
             if isinstance(base, Instance):
                 for ancestor, arguments in self.ancestors(base.cls, base.arguments):
@@ -159,7 +171,10 @@ class Classes:
             found = self._own_member(ancestor, name)
             if found is None:
                 continue
-            bindings = self.bindings(ancestor, arguments)
+            bindings = {
+                **self.bindings(ancestor, arguments),
+                self_name(ancestor): Instance(instance.cls, instance.arguments),
+            }
             bound = self._bind(found, instance, bindings)
             if known(bound):
                 return bound

@@ -57,6 +57,9 @@ class Definitions:
         full_name = f"{target_name}.{imported.name}"
         if target:
             found = self._member(target, imported.name, set() if seen is None else seen)
+            if found is None:
+                # `from . import sub` inside the package itself binds the submodule.
+                found = self._submodule(target, imported.name)
             if found:
                 return found[0], _prepend(full_name, found[1])
         return External(full_name), (full_name,)
@@ -87,11 +90,14 @@ class Definitions:
             starred = target and self._member(target, name, seen)
             if starred:
                 return starred[0], _prepend(full_name, starred[1])
-        if module.is_package and module.name:
-            submodule = self._modules.find(full_name, module.root)
-            if submodule:
-                return ModuleType(submodule), (full_name,)
-        return None
+        return self._submodule(module, name)
+
+    def _submodule(self, module: Module, name: str) -> Found | None:
+        if not module.is_package or not module.name:
+            return None
+        full_name = f"{module.name}.{name}"
+        submodule = self._modules.find(full_name, module.root)
+        return (ModuleType(submodule), (full_name,)) if submodule else None
 
 
 def function_type(functions: list[Function]) -> Type:

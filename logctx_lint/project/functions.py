@@ -111,7 +111,7 @@ class Functions:
         results: list[Type] = []
         for inner in own_nodes(node.body):
             if isinstance(inner, ast.Return):
-                results.append(self._resolver.type_of(inner.value, scope) if inner.value else NONE)
+                results.append(self._returned(inner.value, scope) if inner.value else NONE)
             elif isinstance(inner, ast.Call) and self._is_return_value(inner, scope):
                 results += [self._resolver.type_of(value, scope) for value in inner.args]
         if results:
@@ -119,6 +119,18 @@ class Functions:
         # A body that only raises or says nothing is there to be overridden.
         body = [item for item in node.body if not _says_nothing(item)]
         return UNKNOWN if not body or isinstance(body[-1], ast.Raise) else NONE
+
+    def _returned(self, value: ast.expr, scope: Scope) -> Type:
+        """What `return` gives; the object itself, or a new one of its class, is a `Self`."""
+        found = self._resolver.type_of(value, scope)
+        method = scope.function
+        if method is None or method.owner is None or not method.facts.parameters:
+            return found
+        first = value.func if isinstance(value, ast.Call) else value
+        if isinstance(first, ast.Name) and first.id == method.facts.parameters[0].name:
+            itself = self._resolver.classes.self_variable(method.owner)
+            return itself if found == itself.bound else found
+        return found
 
     def _is_return_value(self, call: ast.Call, scope: Scope) -> bool:
         """`defer.returnValue(x)`, the `return x` of old."""

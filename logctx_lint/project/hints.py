@@ -77,7 +77,8 @@ def _name(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
     if form in ("Any", "NoReturn", "Never"):
         return UNKNOWN
     if form == "Self":
-        return resolver.bindings.self_type(scope) or UNKNOWN
+        owner = scope.enclosing_class
+        return resolver.classes.self_variable(owner) if owner else UNKNOWN
     if form == "Callable":
         return CallableType(UNKNOWN)
     if form in _PLAIN_BASES:

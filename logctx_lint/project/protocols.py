@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from logctx_lint.project.types import (
@@ -73,15 +74,18 @@ def iterated(resolver: Resolver, type_: Type, *, is_async: bool = False) -> Type
             arguments = resolver.classes.arguments_as(type_, name)
             if arguments:
                 return arguments[0]
-            iterator = resolver.call_type(
-                resolver.member(type_, "__aiter__" if is_async else "__iter__")
-            )
-            if isinstance(iterator, Instance):
-                base = "typing.AsyncIterator" if is_async else "typing.Iterator"
-                arguments = resolver.classes.arguments_as(iterator, base)
-                if arguments:
-                    return arguments[0]
+            return _next(resolver, type_, is_async=is_async)
     return UNKNOWN
+
+
+def _next(resolver: Resolver, type_: Instance, *, is_async: bool) -> Type:
+    """What the iterator that a class makes gives, or the old way to be iterable."""
+    iterator = resolver.call_type(resolver.member(type_, "__aiter__" if is_async else "__iter__"))
+    if is_async:
+        return awaited(resolver, resolver.call_type(resolver.member(iterator, "__anext__")))
+    if iterator != UNKNOWN:
+        return resolver.call_type(resolver.member(iterator, "__next__"))
+    return resolver.call_type(resolver.member(type_, "__getitem__"))
 
 
 def entered(resolver: Resolver, type_: Type, *, is_async: bool = False) -> Type:
@@ -89,6 +93,29 @@ def entered(resolver: Resolver, type_: Type, *, is_async: bool = False) -> Type:
     if is_async:
         return awaited(resolver, resolver.call_type(resolver.member(type_, "__aenter__")))
     return resolver.call_type(resolver.member(type_, "__enter__"))
+
+
+_STRUCTURAL: dict[str, tuple[str, Callable[[Resolver, Type], Type]]] = {
+    "typing.Awaitable": ("__await__", awaited),
+    "typing.Iterable": ("__iter__", iterated),
+    "typing.AsyncIterable": ("__aiter__", lambda resolver, t: iterated(resolver, t, is_async=True)),
+    "contextlib.AbstractContextManager": ("__enter__", entered),
+    "contextlib.AbstractAsyncContextManager": (
+        "__aenter__",
+        lambda resolver, type_: entered(resolver, type_, is_async=True),
+    ),
+}
+"""Classes that one method makes an object an instance of, and what that gives."""
+
+
+def content_as(resolver: Resolver, instance: Instance, name: str) -> Type | None:
+    """What an instance holds, seen as the protocol called `name`; None if it is no such thing."""
+    if name not in _STRUCTURAL:
+        return None
+    method, content = _STRUCTURAL[name]
+    if resolver.classes.member(instance, method) is None:
+        return None
+    return content(resolver, instance)
 
 
 def element(resolver: Resolver, type_: Type, index: int) -> Type:

@@ -33,6 +33,7 @@ from logctx_lint.project.types import (
     Type,
     TypeVariable,
     UnionType,
+    members_of,
     substitute,
     type_variables,
     union_of,
@@ -76,9 +77,9 @@ class Resolver:
         """What the value of an expression can be."""
         match node:
             case ast.Name():
-                return self.value_of(self.define(node, scope)[0])
+                return self._narrow(self.value_of(self.define(node, scope)[0]), node, scope)
             case ast.Attribute(value, name):
-                return self._attribute(node, value, name, scope)
+                return self._narrow(self._attribute(node, value, name, scope), node, scope)
             case ast.Call():
                 return calls.result(self, node, scope)
             case ast.Await(value):
@@ -129,6 +130,24 @@ class Resolver:
                 left_type = self.type_of(left, scope)
                 return left_type if _is_plain(left_type) else UNKNOWN
         return UNKNOWN
+
+    def _narrow(self, found: Type, node: ast.Name | ast.Attribute, scope: Scope) -> Type:
+        """What is left of a type after `isinstance` tests around its use."""
+        tested = scope.narrowed(node)
+        if tested is None:
+            return found
+        types = self.type_of(tested, scope)
+        options = types.elements if isinstance(types, TupleType) else (types,)
+        classes = [option.cls for option in options if isinstance(option, ClassObject)]
+        if len(classes) < len(options):
+            return found
+        names = frozenset(cls.qualified_name for cls in classes)
+        kept = [
+            member
+            for member in members_of(found)
+            if isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
+        ]
+        return union_of(kept or [Instance(cls) for cls in classes])
 
     def _comprehension(self, node: Comprehension, scope: Scope) -> Type:
         inner = scope.child(node)
@@ -224,6 +243,9 @@ class Resolver:
     def alias(self, variable: Variable, arguments: tuple[Type, ...] = ()) -> Type:
         """What a module variable means in an annotation: an alias, TypeVar or NewType."""
         found = self.memo.get(self._aliases, variable, lambda: self._alias(variable), UNKNOWN)
+        if isinstance(found, Instance) and not found.arguments:
+            # `Dict = dict`: an alias of the class itself takes the class's parameters.
+            return Instance(found.cls, arguments)
         parameters = type_variables(found)
         return substitute(found, dict(zip(parameters, arguments, strict=False)))
 

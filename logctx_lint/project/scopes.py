@@ -22,12 +22,11 @@ from logctx_lint.project.facts import (
     parameters_of,
 )
 from logctx_lint.project.modules import Class, Function, Module
+from logctx_lint.project.narrowing import Narrowings, dotted
+from logctx_lint.project.narrowing import Position as Position
 
 if TYPE_CHECKING:
     from logctx_lint.project.types import Type
-
-Position = tuple[int, int]
-"""Line from 1, column in bytes, as in `ast`."""
 
 BindingKind = Literal[
     "value", "annotation", "parameter", "element", "async element", "entered", "async entered",
@@ -128,6 +127,14 @@ class Scope:
             scope = scope.parent
         return scope
 
+    @property
+    def enclosing_class(self) -> Class | None:
+        """The class that this is the body of, or in a method of."""
+        scope: Scope | None = self
+        while scope and not scope.owner:
+            scope = scope.parent
+        return scope.owner if scope else None
+
     def child(self, node: ast.Lambda | Comprehension) -> Scope:
         """The scope of a lambda or comprehension that is read in this one."""
         return Scope(self.module, node, self, is_positioned=self.is_positioned)
@@ -146,6 +153,33 @@ class Scope:
     def bindings(self) -> dict[str, list[Binding]]:
         """Every binding in this scope by name, in source order."""
         return self._blocks_and_bindings[1]
+
+    @cached_property
+    def _narrowings(self) -> Narrowings | None:
+        node = self.tree
+        if not isinstance(node, FunctionNode) or "isinstance(" not in self.module.source.text:
+            return None
+        narrowings = Narrowings()
+        narrowings.read(node.body)
+        return narrowings
+
+    def narrowed(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
+        """The classes that `isinstance` has tested the (dotted) name `node` for."""
+        scope = self
+        while isinstance(scope.node, Comprehension) and scope.parent:
+            scope = scope.parent
+        if not scope.is_positioned or not (narrowings := scope._narrowings):
+            return None
+        if not narrowings.regions or not (name := dotted(node)):
+            return None
+        position = _start(node)
+        region = narrowings.at(name, position)
+        if region is None:
+            return None
+        rebound = scope.bindings.get(name.partition(".")[0], ())
+        if any(region.start < binding.position <= position for binding in rebound):
+            return None
+        return region.classes
 
     def block_at(self, position: Position) -> Block:
         block = self._blocks_and_bindings[0]
