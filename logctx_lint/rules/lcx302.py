@@ -200,7 +200,7 @@ def _fires_on_one_errback(call: ast.Call) -> bool:
 
 
 def _returns_gathered(file: File, function: Function, detour: int) -> bool:
-    """Whether a plain function of the project merely returns what a gatherer gives."""
+    """Whether a plain function of the project merely returns what a gatherer gives, each time."""
     facts = function.facts
     if facts.is_async or facts.is_generator or function.module.is_stub:
         return False
@@ -213,10 +213,20 @@ def _returns_gathered(file: File, function: Function, detour: int) -> bool:
         function.module, node, function.scope, function, function.owner, is_positioned=True
     )
     unwrapped = _unwrapped_names(file, node, scope)
-    return any(
-        _is_gathered(file, inner.value, scope, unwrapped, detour)
+    given = [
+        inner.value
         for inner in own_nodes(node.body)
-        if isinstance(inner, ast.Return) and inner.value
+        if isinstance(inner, ast.Return) and inner.value and not _is_fired(file, inner.value, scope)
+    ]
+    return bool(given) and all(
+        _is_gathered(file, value, scope, unwrapped, detour) for value in given
+    )
+
+
+def _is_fired(file: File, node: ast.expr, scope: Scope) -> bool:
+    """`succeed(None)` and the like: nothing is waited for on this path."""
+    return isinstance(node, ast.Constant) or (
+        isinstance(node, ast.Call) and Role.FIRED in file.roles(node.func, scope)
     )
 
 

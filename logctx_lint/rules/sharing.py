@@ -11,7 +11,7 @@ from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.resolver import Resolver
-from logctx_lint.project.scopes import Binding, Comprehension, Position, Scope
+from logctx_lint.project.scopes import Binding, Comprehension, Scope
 from logctx_lint.project.types import ClassObject, Instance, members_of
 
 LOOK_UPS = frozenset({"get", "setdefault"})
@@ -21,6 +21,7 @@ COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "
 _CACHED = frozenset({"functools.cached_property"})
 _DEFERRED = "twisted.internet.defer.Deferred"
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_Position = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
     ][-1:]
 
 
-def _targets(function: _FunctionNode) -> Iterator[tuple[Position, ast.expr, ast.expr | None]]:
+def _targets(function: _FunctionNode) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
     """Everything that a function assigns to or deletes, with what it assigns."""
     for node in own_nodes(function.body):
         if isinstance(node, ast.Assign):
@@ -247,8 +248,8 @@ def _targets(function: _FunctionNode) -> Iterator[tuple[Position, ast.expr, ast.
 
 
 def _pairs(
-    position: Position, target: ast.expr, value: ast.expr
-) -> Iterator[tuple[Position, ast.expr, ast.expr | None]]:
+    position: _Position, target: ast.expr, value: ast.expr
+) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         for each, part in zip(target.elts, value.elts, strict=False):
             yield position, each, part
