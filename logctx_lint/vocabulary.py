@@ -107,7 +107,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.race",
         *_helpers(_ASYNC_HELPERS, "yieldable_gather_results", "gather_optional_coroutines"),
     ),
-    Role.FIRST_ERROR_UNWRAPPER: _helpers(_ASYNC_HELPERS, "unwrapFirstError"),
+    Role.FIRST_ERROR_UNWRAPPER: _helpers("synapse.util", "unwrapFirstError"),
     Role.FIRST_ERROR: (f"{_DEFER}.FirstError",),
     Role.CANCELLATION_SHIELD: (
         *_helpers(_ASYNC_HELPERS, "stop_cancellation", "delay_cancellation"),

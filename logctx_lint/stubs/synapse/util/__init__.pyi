@@ -1,0 +1,3 @@
+from twisted.python.failure import Failure
+
+def unwrapFirstError(failure: Failure) -> Failure: ...
