@@ -226,7 +226,8 @@ class SwallowedCancellation(RuleVisitor):
             does = f"swallows the CancelledError of {what} and {exits[0]}"
         else:
             does = f"turns the CancelledError of {what} into an ordinary failure"
-        cure = "re-raise it" if clause.by_name else "put `except CancelledError: raise` before it"
+        let_out = f"put `{keyword} CancelledError: raise` before it"
+        cure = "re-raise it" if clause.by_name else let_out
         self.context.report(
             RULE.code, handler, f"`{shown}` {does}: {cure}", fixes, until=handler.body
         )
