@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from logctx_lint.findings import Span
+
 # Python ends a line at these and at nothing else; str.splitlines() knows many more.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
@@ -64,6 +66,24 @@ class Source:
     @cached_property
     def lines(self) -> list[str]:
         return split_lines(self.text)
+
+    def mentions(self, word: str) -> bool:
+        """Whether `word` occurs anywhere: what does not is not worth looking for in the tree."""
+        if word not in self._mentioned:
+            self._mentioned[word] = word in self.text
+        return self._mentioned[word]
+
+    @cached_property
+    def _mentioned(self) -> dict[str, bool]:
+        return {}
+
+    def at(self, span: Span) -> str:
+        """The text of a span; what lies behind the end of a line or of the text is empty."""
+        lines = self.lines[span.line - 1 : span.end_line]
+        if span.end_line == span.line + len(lines) - 1:
+            lines[-1:] = [each[: span.end_column] for each in lines[-1:]]
+        lines[:1] = [each[span.column :] for each in lines[:1]]
+        return "".join(lines)
 
     def parse(self) -> ast.Module:
         """The syntax tree; raises Unreadable when this Python cannot parse the text."""

@@ -70,10 +70,17 @@ class Classes:
         self._base_types: dict[Hashable, list[Type]] = {}
         self._names: dict[Hashable, tuple[str, ...]] = {}
         self._ancestors: dict[Hashable, tuple[Ancestor, ...]] = {}
-        self._members: dict[Hashable, Type | None] = {}
+        self._parameters: dict[Hashable, tuple[str, ...]] = {}
+        self._holders: dict[Hashable, tuple[int, ...]] = {}
+        self._members: dict[Hashable, Type] = {}
 
     def parameters(self, cls: Class) -> tuple[str, ...]:
         """The names of the class's type parameters, in order."""
+        return self._resolver.memo.get(
+            self._parameters, cls, lambda: self._collect_parameters(cls), ()
+        )
+
+    def _collect_parameters(self, cls: Class) -> tuple[str, ...]:
         own = tuple(f"{cls.qualified_name}.{name}" for name in cls.facts.type_parameters)
         names: dict[str, None] = dict.fromkeys(own)
         for base in self._bases(cls):
@@ -166,11 +173,18 @@ class Classes:
 
         `skip` leaves out the nearest ancestors: 1 is what `super()` sees.
         """
+        holders = self._resolver.memo.get(
+            self._holders, (instance.cls, name), lambda: self._find_holders(instance.cls, name), ()
+        )
+        if not holders:
+            return None
         fallback: Type | None = None
-        for ancestor, arguments in self.ancestors(instance.cls, instance.arguments)[skip:]:
-            found = self._own_member(ancestor, name)
-            if found is None:
+        ancestors = self.ancestors(instance.cls, instance.arguments)
+        for index in holders:
+            if index < skip:
                 continue
+            ancestor, arguments = ancestors[index]
+            found = self._own_member(ancestor, name)
             bindings = {
                 **self.bindings(ancestor, arguments),
                 self_name(ancestor): Instance(instance.cls, instance.arguments),
@@ -182,19 +196,22 @@ class Classes:
             fallback = UNKNOWN
         return fallback
 
-    def _own_member(self, cls: Class, name: str) -> Type | None:
-        facts = cls.facts
-        if (
-            name not in facts.functions
-            and name not in facts.variables
-            and name not in facts.classes
-        ):
-            return None
+    def _find_holders(self, cls: Class, name: str) -> tuple[int, ...]:
+        """Which of the ancestors define a member themselves."""
+        return tuple(
+            index
+            for index, (ancestor, _) in enumerate(self.ancestors(cls))
+            if name in ancestor.facts.functions
+            or name in ancestor.facts.variables
+            or name in ancestor.facts.classes
+        )
+
+    def _own_member(self, cls: Class, name: str) -> Type:
         return self._resolver.memo.get(
             self._members, (cls, name), lambda: self._look_up(cls, name), UNKNOWN
         )
 
-    def _look_up(self, cls: Class, name: str) -> Type | None:
+    def _look_up(self, cls: Class, name: str) -> Type:
         functions = cls.function(name)
         if functions:
             return self._resolver.functions.value_of_functions(functions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from logctx_lint.project.definitions import Variable
@@ -31,6 +32,7 @@ _GENERIC_BASES = {"Generic", "Protocol"}
 _PLAIN_BASES = {"Generic", "Protocol", "NamedTuple", "TypedDict"}
 
 
+@lru_cache(maxsize=1024)
 def parse_expression(text: str) -> ast.expr | None:
     """The tree of an expression that facts keep as text; None if it is not one."""
     if not text or text == OPAQUE:

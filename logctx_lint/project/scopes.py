@@ -157,7 +157,7 @@ class Scope:
     @cached_property
     def _narrowings(self) -> Narrowings | None:
         node = self.tree
-        if not isinstance(node, FunctionNode) or "isinstance(" not in self.module.source.text:
+        if not isinstance(node, FunctionNode) or not self.module.source.mentions("isinstance("):
             return None
         narrowings = Narrowings()
         narrowings.read(node.body)
@@ -258,7 +258,7 @@ class _Collector:
             )
         if not isinstance(node, ast.Lambda):
             self._extractor: Extractor | None = None
-            self._walrus = ":=" in scope.module.source.text
+            self._walrus = scope.module.source.mentions(":=")
             self._body(node.body, self.root)
         for found in self.bindings.values():
             found.sort(key=lambda binding: binding.position)
