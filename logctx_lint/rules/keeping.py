@@ -20,7 +20,9 @@ class Keeper:
 
     context: RuleContext
     can_await: bool
-    """Where the call could be awaited, a waiter made for it or a fired awaitable should be, too."""
+    """Where the call could be awaited, only what it stores or starts itself may be left alone: a
+    waiter made for it, what is merely read, and what has fired should be awaited.
+    """
     seen: set[Function] = field(default_factory=set)
 
     def keeps(self, function: Function) -> bool:
@@ -42,8 +44,10 @@ class Keeper:
 
     def _is_kept(self, value: ast.expr, scope: Scope, stored: set[str]) -> bool:
         match value:
-            case ast.Attribute() | ast.Subscript() | ast.Constant():
+            case ast.Constant():
                 return True
+            case ast.Attribute() | ast.Subscript():
+                return not self.can_await or ast.unparse(value) in stored
             case ast.Name(name):
                 bindings = scope.reaching(name, (value.lineno, value.col_offset))
                 return name in stored or (
@@ -77,13 +81,13 @@ class Keeper:
         )
 
     def _stored(self, nodes: list[ast.AST], scope: Scope) -> Iterator[str]:
-        """Locals that are put where others find them: `self.x = d`, `self.waiters.append(d)`."""
+        """What is put where others find it: `self.x = d`, `self.waiters.append(d)`."""
         for node in nodes:
             match node:
                 case ast.Assign(targets, value) if any(
                     isinstance(target, ast.Attribute | ast.Subscript) for target in targets
                 ):
-                    yield from (each.id for each in [*targets, value] if isinstance(each, ast.Name))
+                    yield from map(ast.unparse, [*targets, value])
                 case ast.Call(ast.Attribute() as method, arguments) if (
                     not self.can_await and self._puts_away(method, scope)
                 ):
