@@ -27,6 +27,11 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16, key=_VERSION).hexdigest()
 
 
+def _checksum(entry: Path, body: bytes) -> bytes:
+    """Of what an entry says and of which text it says it."""
+    return _digest(entry.name.encode() + body).encode()
+
+
 class FactsCache:
     """Maps a text to its facts. Without a folder it remembers nothing."""
 
@@ -37,9 +42,10 @@ class FactsCache:
         if self._folder is None:
             return None
         try:
-            data = self._entry(self._folder, text).read_bytes()
+            entry = self._entry(self._folder, text)
+            data = entry.read_bytes()
             checksum, body = data[:32], data[33:]
-            if checksum != _digest(body).encode():
+            if checksum != _checksum(entry, body):
                 return None
             return facts.from_data(json.loads(body))
         except (OSError, ValueError, TypeError):
@@ -56,7 +62,7 @@ class FactsCache:
             handle, name = tempfile.mkstemp(dir=entry.parent)
             try:
                 with os.fdopen(handle, "wb") as file:
-                    file.write(_digest(body).encode() + b"\n" + body)
+                    file.write(_checksum(entry, body) + b"\n" + body)
                 os.replace(name, entry)
             except OSError:
                 os.unlink(name)

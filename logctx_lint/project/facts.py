@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from logctx_lint.source import Source
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change of what is extracted or how it is written down."""
 
 _LONGEST_VALUE = 2000
@@ -145,6 +145,20 @@ def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
             stack.extend(ast.iter_child_nodes(node))
 
 
+def _assignments(
+    body: list[ast.stmt], *, nested: bool = False
+) -> Iterator[tuple[ast.Assign | ast.AnnAssign, bool]]:
+    """The assignments in a function, in source order, and whether a nested function has them."""
+    for statement in body:
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            yield statement, nested
+        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _assignments(statement.body, nested=True)
+        else:
+            for block in child_blocks(statement):
+                yield from _assignments(block, nested=nested)
+
+
 class Extractor:
     """Builds facts; also used for the functions and classes nested in function bodies."""
 
@@ -259,24 +273,14 @@ class Extractor:
         if not arguments:
             return
         itself = arguments[0].arg
-        stack: list[tuple[ast.stmt, bool]] = [(statement, False) for statement in method.body]
-        while stack:
-            statement, nested = stack.pop()
-            if isinstance(statement, ast.Assign | ast.AnnAssign):
-                for target, variable in self._assigned(statement, method.name):
-                    if (
-                        isinstance(target, ast.Attribute)
-                        and isinstance(target.value, ast.Name)
-                        and target.value.id == itself
-                    ):
-                        if nested and not variable.annotation:
+        for statement, is_nested in _assignments(method.body):
+            for target, variable in self._assigned(statement, method.name):
+                match target:
+                    case ast.Attribute(ast.Name(name), attribute) if name == itself:
+                        if is_nested and not variable.annotation:
+                            # The value may speak of names that only the nested function knows.
                             variable = variable._replace(value=OPAQUE)
-                        facts.variables.setdefault(target.attr, []).append(variable)
-            elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                stack.extend((inner, True) for inner in statement.body)
-            else:
-                for block in child_blocks(statement):
-                    stack.extend((inner, nested) for inner in block)
+                        facts.variables.setdefault(attribute, []).append(variable)
 
     def _assigned(
         self, statement: ast.Assign | ast.AnnAssign, method: str

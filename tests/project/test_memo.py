@@ -1,0 +1,82 @@
+"""Remembered answers do not depend on who asked first."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from itertools import permutations
+
+import pytest
+
+from logctx_lint.project.memo import Memo
+
+Graph = dict[str, str]
+
+
+class Reachable:
+    """Which letters each letter leads to, by questions that ask each other."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.memo = Memo()
+        self.store: dict[Hashable, frozenset[str]] = {}
+        self.computed: list[str] = []
+
+    def ask(self, node: str) -> frozenset[str]:
+        return self.memo.get(self.store, node, lambda: self._compute(node), frozenset())
+
+    def _compute(self, node: str) -> frozenset[str]:
+        self.computed.append(node)
+        return frozenset(node).union(*(self.ask(other) for other in self.graph[node]))
+
+
+def test_a_question_is_computed_once() -> None:
+    questions = Reachable({"a": "bb", "b": ""})
+    questions.ask("a")
+    questions.ask("a")
+    assert questions.computed == ["a", "b"]
+
+
+def test_a_question_inside_itself_gets_the_default() -> None:
+    assert Reachable({"a": "a"}).ask("a") == {"a"}
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        {"a": "b", "b": "c", "c": "a"},
+        {"a": "bc", "b": "a", "c": "bd", "d": "d"},
+        {"a": "b", "b": "cb", "c": "ab", "d": "ac"},
+    ],
+)
+def test_answers_about_a_cycle_do_not_depend_on_the_order(graph: Graph) -> None:
+    alone = {node: Reachable(graph).ask(node) for node in graph}
+    for order in permutations(graph):
+        questions = Reachable(graph)
+        assert {node: questions.ask(node) for node in order} == alone
+
+
+def test_an_answer_that_was_cut_is_not_kept() -> None:
+    questions = Reachable({"a": "b", "b": "a"})
+    questions.ask("a")
+    assert "a" in questions.store
+    assert "b" not in questions.store
+
+
+def test_what_is_beside_a_cycle_is_kept() -> None:
+    questions = Reachable({"a": "ba", "b": "c", "c": ""})
+    questions.ask("a")
+    assert set(questions.store) == {"a", "b", "c"}
+
+
+def test_a_failure_leaves_no_question_open() -> None:
+    memo = Memo()
+    store: dict[Hashable, int] = {}
+    with pytest.raises(ZeroDivisionError):
+        memo.get(store, "q", lambda: 1 // 0, 0)
+    assert memo.get(store, "q", lambda: 1, 0) == 1
+
+
+def test_very_deep_questions_end() -> None:
+    chain = {chr(1000 + i): chr(1001 + i) for i in range(500)}
+    chain[chr(1500)] = ""
+    assert len(Reachable(chain).ask(chr(1000))) < 500
