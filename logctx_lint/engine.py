@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, PositionProvider
+from libcst.metadata import CodeRange, PositionProvider
 
 from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.project.cache import FactsCache
@@ -99,9 +100,16 @@ def _parse(unit: Unit) -> RuleContext:
     """Parse one unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
     indented = unit.text.lstrip("\f")[:1] in (" ", "\t")
     module = cst.parse_module("if 1:\n" + unit.text if indented else unit.text)
-    wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-    positions = wrapper.resolve(PositionProvider)
+    positions = _Positions().of(module)
     return RuleContext(unit, module, positions, unit.first_line - 1 - indented)
+
+
+class _Positions(PositionProvider):
+    """Positions without a MetadataWrapper, which would copy and visit the whole tree besides."""
+
+    def of(self, module: cst.Module) -> Mapping[cst.CSTNode, CodeRange]:
+        self._gen_impl(module)
+        return cast(Mapping[cst.CSTNode, CodeRange], self._computed)
 
 
 def _visit(module: cst.Module, visitors: list[RuleVisitor]) -> None:

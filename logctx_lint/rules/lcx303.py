@@ -284,9 +284,9 @@ def _handed_on(file: File, statement: ast.stmt) -> Iterator[ast.expr]:
 
 def _may_be_shared(file: File, node: ast.expr, scope: Scope, *, declares: bool) -> bool:
     match node:
-        case ast.Call(func):
+        case ast.Call(func=func):
             if file.may_play(func, _SCREENED):
-                return bool(file.roles(func, scope) & _SCREENED)
+                return _may_hand_on(file, node, scope, declares=declares)
             if not isinstance(func, ast.Attribute) or func.attr not in LOOK_UPS:
                 return False
         case ast.Name(name):
@@ -300,6 +300,17 @@ def _may_be_shared(file: File, node: ast.expr, scope: Scope, *, declares: bool) 
         case _:
             return False
     return _eager(file, node, scope) is not None
+
+
+def _may_hand_on(file: File, call: ast.Call, scope: Scope, *, declares: bool) -> bool:
+    """The same of a call that may be a gatherer or pass on what it is given."""
+    roles = file.roles(call.func, scope)
+    if roles & _GATHERERS:
+        return True
+    inner: list[ast.expr] = list(call.args) if roles & _TRANSPARENT else []
+    if Role.CHAINER in roles and isinstance(call.func, ast.Attribute):
+        inner.append(call.func.value)
+    return any(_may_be_shared(file, each, scope, declares=declares) for each in inner)
 
 
 def _may_be_taken(name: str, scope: Scope) -> bool:
