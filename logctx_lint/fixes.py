@@ -12,12 +12,13 @@ import os
 import re
 import shutil
 import tempfile
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from pathlib import Path
 
-from logctx_lint.findings import Applicability, Edit, Finding, Fix
+from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
 from logctx_lint.source import Source, Unreadable, split_lines
 
 # Each round applies at least one fix, so this only stops a rule whose fix does not cure.
@@ -93,6 +94,24 @@ def apply(text: str, fixes: Iterable[Fix]) -> tuple[str, list[Fix]]:
         chosen = kept
         result = _changed(text, [changes for _, changes in chosen])
     return result, [each for each, _ in chosen]
+
+
+def as_one_edit(source: Source, fix: Fix) -> Edit | None:
+    """The smallest single edit that does all that a fix does; None when it cannot be applied."""
+    after, done = apply(source.text, [fix])
+    if not done:
+        return None
+    [(_, changes)] = _compatible(source.text, [fix])
+    start = min(change.start for change in changes)
+    end = max(change.end for change in changes)
+    starts = list(accumulate(map(len, source.lines), initial=0))
+
+    def position(offset: int) -> tuple[int, int]:
+        line = bisect_right(starts, offset, hi=max(1, len(source.lines)))
+        return line, offset - starts[line - 1]
+
+    text = after[start : end + len(after) - len(source.text)]
+    return Edit(Span(*position(start), *position(end)), text)
 
 
 def write(before: Source, after: Source, root: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from fakes import FakeEngine
 
-from logctx_lint.cli import check, main
+from logctx_lint import running
+from logctx_lint.cli import main
 from logctx_lint.codes import CODES
 from logctx_lint.linting import Linter
 from logctx_lint.settings import Settings
@@ -23,7 +24,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def linter(settings: Settings, *, use_cache: bool) -> Linter:
         return Linter(FakeEngine(), settings, CODES)
 
-    monkeypatch.setattr(check, "_linter", linter)
+    monkeypatch.setattr(running, "linter", linter)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -130,11 +131,68 @@ def test_an_internal_error_is_one_line_and_2(
         raise ZeroDivisionError("oh")
 
     file("x.py", "")
-    monkeypatch.setattr(check, "_linter", fail)
+    monkeypatch.setattr(running, "linter", fail)
     message = "logctx-lint: internal error: ZeroDivisionError: oh"
     assert usage_error(capsys, "check") == message
     assert main(["check", "-v"]) == 2
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_findings_go_to_the_output_file_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    file("x.py", "drop()\n")
+    assert main(["check", "--output-format=json", "--output-file=out.json"]) == 1
+    assert capsys.readouterr() == ("", "")
+    assert json.loads(Path("out.json").read_text())[0]["code"] == "LCX101"
+
+
+def test_statistics_are_below_the_findings(capsys: pytest.CaptureFixture[str]) -> None:
+    file("x.py", "drop()\n")
+    main(["check", "-q", "--statistics"])
+    assert capsys.readouterr().out.splitlines()[1:] == ["    1  LCX101  unawaited-awaitable"]
+
+
+# A terminal
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def in_a_terminal(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[str, str]:
+    """What a person sees of a run on standard output and standard error."""
+    monkeypatch.setenv("TERM", "xterm")
+    out, error = Terminal(), Terminal()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", out)
+        patched.setattr(sys, "stderr", error)
+        main(arguments)
+    return out.getvalue(), error.getvalue()
+
+
+def test_a_terminal_sees_colour_and_a_bar_that_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    file("a.py", "drop()\n")
+    file("b.py", "")
+    out, error = in_a_terminal(monkeypatch, "check")
+    assert "\x1b[1;31mLCX101\x1b[0m" in out
+    assert "1/2 files\r[" in error
+    assert error.endswith("2/2 files\r\x1b[K")
+
+
+def test_who_wants_no_colour_sees_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    file("a.py", "drop()\n")
+    out, _ = in_a_terminal(monkeypatch, "check")
+    assert "LCX101" in out
+    assert "\x1b" not in out
+
+
+def test_an_output_file_is_not_coloured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    file("a.py", "drop()\n")
+    assert in_a_terminal(monkeypatch, "check", "-q", "--output-file=out") == ("", "")
+    assert Path("out").read_text() == "a.py:1:1: LCX101 `drop()` is bad\n"
 
 
 # Fixes
@@ -271,6 +329,23 @@ def test_fixing_a_stdin_that_is_not_text_is_an_error(
             " paths",
         ),
         (
+            ["check", "--statistics", "--output-format", "sarif"],
+            "logctx-lint: error: --statistics goes with the formats text and concise",
+        ),
+        (
+            ["check", "--diff", "--output-file", "x"],
+            "logctx-lint: error: --diff shows no findings that --output-file could take",
+        ),
+        (
+            ["check", "--output-file", "no/x", "x.py"],
+            "logctx-lint: error: no/x: cannot be written: No such file or directory",
+        ),
+        (
+            ["check", "--jobs", "0"],
+            'logctx-lint check: error: argument --jobs: expected a number from 1 or "auto", not "0"'
+            " (see logctx-lint check --help)",
+        ),
+        (
             ["check", "--select", "LCX3O1"],
             'logctx-lint: error: --select: no code begins with "LCX3O1"; did you mean "LCX301"?',
         ),
@@ -289,6 +364,7 @@ def test_a_mistake_is_told_in_one_line(
     capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     Path("empty").mkdir()
+    file("x.py", "")
     assert usage_error(capsys, *arguments) == message
 
 

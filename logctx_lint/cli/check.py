@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
+import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
-from logctx_lint import configuration, fixes
+from logctx_lint import configuration, running
+from logctx_lint.cli import terminal
 from logctx_lint.cli.parser import Commands, UsageError
 from logctx_lint.discovery import python_files
-from logctx_lint.findings import Finding
-from logctx_lint.fixes import Fixed
-from logctx_lint.linting import Linter
 from logctx_lint.report import Report, formats
+from logctx_lint.running import Mode, Outcome, Task
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source, Unreadable
 
 _STDIN = "-"
+_FOR_PEOPLE = ("text", "concise")
 
 
 def add(commands: Commands) -> None:
@@ -33,6 +35,9 @@ def add(commands: Commands) -> None:
     option("--diff", action="store_true", help="show what --fix would change, and write nothing")
     option("--exit-zero", action="store_true", help="exit with 0 in spite of findings")
     option("--output-format", choices=list(formats()), default="text", help="default: text")
+    option("--output-file", metavar="FILE", help="write the findings there, not to stdout")
+    option("--statistics", action="store_true", help="count the findings of each rule, too")
+    option("--jobs", type=_jobs, default=1, metavar="N", help="processes, or auto; default: 1")
     option("--no-cache", action="store_true", help="neither read nor write the cache")
     option("--stdin-filename", metavar="FILE", help="the name of the file that comes on stdin")
     option("-q", "--quiet", action="store_true", help="one line for each finding, no summary")
@@ -43,104 +48,30 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check what was named; 0 when nothing was found, else 1."""
     _log_to_stderr(args.verbose)
-    if args.unsafe_fixes and not (args.fix or args.diff):
-        raise UsageError("--unsafe-fixes needs --fix or --diff")
+    _refuse_what_contradicts(args)
     settings = configuration.load(Path.cwd(), args)
-    from_stdin = _STDIN in args.paths
-    files = [_stdin_name(args)] if from_stdin else _files(args.paths, settings)
-    linter = _linter(settings, use_cache=not args.no_cache)
-    process = _process(args, linter, settings)
-
-    findings: list[Finding] = []
-    sources: dict[Path, Source] = {}
-    fixed = 0
-    for path in files:
-        try:
-            source = _read_stdin(path) if from_stdin else Source.read(path)
-        except Unreadable as error:
-            if from_stdin and args.fix:
-                raise UsageError(f"standard input {error}") from error
-            findings += linter.unreadable(path, str(error), error.line)
-            continue
-        outcome = process(source)
-        findings += outcome.findings
-        fixed += len(outcome.applied)
-        if outcome.findings:
-            sources[path] = outcome.source
+    task = Task(settings, _mode(args), args.unsafe_fixes, not args.no_cache)
+    if _STDIN in args.paths:
+        outcomes = [_standard_input(args, task)]
+    else:
+        files = named_files(args.paths, settings)
+        outcomes = list(_shown_outcomes(args, task, files))
+    report = Report(
+        [finding for each in outcomes for finding in each.findings],
+        {each.path: each.source for each in outcomes if each.source and each.findings},
+        files=len(outcomes),
+        fixed=sum(each.fixed for each in outcomes),
+        brief=args.quiet,
+        statistics=args.statistics,
+        root=settings.root,
+    )
     if not args.diff:
-        report = Report(findings, sources, len(files), fixed, args.quiet)
-        # Text that was fixed on its way has standard output to itself.
-        out = sys.stderr if from_stdin and args.fix else sys.stdout
-        formats()[args.output_format](report, out)
-    return int(bool(findings) and not args.exit_zero)
+        _write(args, report)
+    return int(bool(report.findings) and not args.exit_zero)
 
 
-def _process(
-    args: argparse.Namespace, linter: Linter, settings: Settings
-) -> Callable[[Source], Fixed]:
-    """What the flags ask to be done with each file."""
-
-    def check(source: Source) -> Fixed:
-        return Fixed(source, linter.check(source), ())
-
-    def fix(source: Source) -> Fixed:
-        return fixes.fix(source, linter.check, unsafe=args.unsafe_fixes)
-
-    def show(source: Source) -> Fixed:
-        fixed = fix(source)
-        before = check(source)
-        sys.stdout.write(fixes.diff(source, fixed.source))
-        sys.stdout.writelines(_alternatives(before, unsafe=args.unsafe_fixes))
-        return before
-
-    def rewrite(source: Source) -> Fixed:
-        fixed = fix(source)
-        if not fixed.applied:
-            return fixed
-        try:
-            fixes.write(source, fixed.source, settings.root)
-        except fixes.NotWritten as error:
-            print(f"logctx-lint: {source.path}: left alone: {error}", file=sys.stderr)
-            return check(source)
-        return fixed
-
-    def pipe(source: Source) -> Fixed:
-        fixed = fix(source)
-        sys.stdout.flush()
-        sys.stdout.buffer.write(fixed.source.encode(fixed.source.text))
-        return fixed
-
-    if args.diff:
-        return show
-    if args.fix:
-        return pipe if _STDIN in args.paths else rewrite
-    return check
-
-
-def _alternatives(before: Fixed, *, unsafe: bool) -> Iterator[str]:
-    """The fixes that are not applied, as comments: `patch` must not take them."""
-    for finding in before.findings:
-        chosen = fixes.applicable(finding, unsafe=unsafe)
-        for fix in finding.fixes:
-            text, _ = fixes.apply(before.source.text, [fix])
-            changed = fixes.diff(before.source, replace(before.source, text=text))
-            if fix is not chosen and changed:
-                place = f"{finding.path}:{finding.span.line}:{finding.span.column + 1}"
-                title = f"{fix.title} ({fix.applicability.value})"
-                yield f"# {place}: {finding.code}: not applied: {title}\n"
-                yield from (f"# {line}\n" for line in changed.splitlines())
-
-
-def _linter(settings: Settings, *, use_cache: bool) -> Linter:
-    # libcst, which the engine imports, takes longer than every usage error there is.
-    from logctx_lint.engine import Engine
-    from logctx_lint.rules import active_codes
-
-    engine = Engine(settings, use_cache=use_cache)
-    return Linter(engine, settings, active_codes(settings))
-
-
-def _files(names: Sequence[str], settings: Settings) -> list[Path]:
+def named_files(names: Sequence[str], settings: Settings) -> list[Path]:
+    """The files that paths on the command line stand for; raises UsageError when there are none."""
     try:
         files = list(python_files([Path(name) for name in names], settings.exclude, settings.root))
     except FileNotFoundError as error:
@@ -150,14 +81,78 @@ def _files(names: Sequence[str], settings: Settings) -> list[Path]:
     return files
 
 
-def _stdin_name(args: argparse.Namespace) -> Path:
-    if args.paths != [_STDIN]:
+def _refuse_what_contradicts(args: argparse.Namespace) -> None:
+    if args.unsafe_fixes and not (args.fix or args.diff):
+        raise UsageError("--unsafe-fixes needs --fix or --diff")
+    if args.statistics and args.output_format not in _FOR_PEOPLE:
+        raise UsageError(f"--statistics goes with the formats {' and '.join(_FOR_PEOPLE)}")
+    if args.output_file and args.diff:
+        raise UsageError("--diff shows no findings that --output-file could take")
+    if _STDIN in args.paths and args.paths != [_STDIN]:
         raise UsageError("- stands for standard input and cannot be checked with other paths")
-    return Path(args.stdin_filename or "stdin")
 
 
-def _read_stdin(path: Path) -> Source:
-    return Source.decode(path, sys.stdin.buffer.read())
+def _mode(args: argparse.Namespace) -> Mode:
+    if args.diff:
+        return Mode.DIFF
+    return Mode.FIX if args.fix else Mode.CHECK
+
+
+def _shown_outcomes(
+    args: argparse.Namespace, task: Task, files: Sequence[Path]
+) -> Iterator[Outcome]:
+    """Run, and say at once what is not for the report."""
+    watched = terminal.is_terminal(sys.stderr) and not (args.diff or args.quiet or args.verbose)
+    outcomes = running.run(task, files, args.jobs)
+    for outcome in terminal.progress(outcomes, len(files), shown=watched):
+        sys.stdout.write(outcome.patch)
+        if outcome.left_alone:
+            message = f"{outcome.path}: left alone: {outcome.left_alone}"
+            print(f"logctx-lint: {message}", file=sys.stderr)
+        yield outcome
+
+
+def _standard_input(args: argparse.Namespace, task: Task) -> Outcome:
+    path = Path(args.stdin_filename or "stdin")
+    runner = running.Runner(task)
+    try:
+        source = Source.decode(path, sys.stdin.buffer.read())
+    except Unreadable as error:
+        if task.mode is Mode.FIX:
+            raise UsageError(f"standard input {error}") from error
+        return runner.unreadable(path, error)
+    outcome, after = runner.text(source)
+    sys.stdout.write(outcome.patch)
+    if task.mode is Mode.FIX:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(after.encode(after.text))
+    return outcome
+
+
+def _write(args: argparse.Namespace, report: Report) -> None:
+    with _output(args) as out:
+        formats()[args.output_format](report.coloured(terminal.colourful(out)), out)
+
+
+@contextlib.contextmanager
+def _output(args: argparse.Namespace) -> Iterator[TextIO]:
+    if args.output_file:
+        try:
+            with open(args.output_file, "w", encoding="utf-8", errors="backslashreplace") as file:
+                yield file
+        except OSError as error:
+            raise UsageError(f"{args.output_file}: cannot be written: {error.strerror}") from error
+    else:
+        # Text that was fixed on its way has standard output to itself.
+        yield sys.stderr if args.fix and _STDIN in args.paths else sys.stdout
+
+
+def _jobs(text: str) -> int:
+    if text == "auto":
+        return os.cpu_count() or 1
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'expected a number from 1 or "auto", not "{text}"')
+    return int(text)
 
 
 def _log_to_stderr(verbose: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -25,6 +25,16 @@ class Report:
     """How many fixes were applied."""
     brief: bool = False
     """One line for each finding and nothing else, in the formats that know the difference."""
+    colour: bool = False
+    """May what people read be coloured?"""
+    statistics: bool = False
+    """Say below how often each rule was broken, in the formats that people read."""
+    root: Path = field(default_factory=Path.cwd)
+    """The project's folder, which programs want names of files relative to."""
+
+    def coloured(self, colour: bool) -> Report:
+        """The same report for an output that takes colour, or does not."""
+        return replace(self, colour=colour)
 
 
 Format = Callable[[Report, TextIO], None]
@@ -32,6 +42,16 @@ Format = Callable[[Report, TextIO], None]
 
 def formats() -> Mapping[str, Format]:
     """Every output format by the name that `--output-format` takes."""
-    from logctx_lint.report import json, text
+    from logctx_lint.report import concise, github, gitlab, json, junit, rdjson, sarif, text
 
-    return {"text": text.write, "json": json.write}
+    return {
+        "text": text.write,
+        "concise": concise.write,
+        "json": json.write,
+        "jsonl": json.write_lines,
+        "sarif": sarif.write,
+        "github": github.write,
+        "gitlab": gitlab.write,
+        "junit": junit.write,
+        "rdjson": rdjson.write,
+    }

@@ -1,4 +1,4 @@
-"""For programs: a list of objects, lines and columns from 1, columns in characters."""
+"""For programs: objects in a list or one on each line; lines and columns (characters) from 1."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ from logctx_lint.report import Report
 def write(report: Report, out: TextIO) -> None:
     json.dump([as_object(each) for each in report.findings], out, indent=2)
     out.write("\n")
+
+
+def write_lines(report: Report, out: TextIO) -> None:
+    out.writelines(f"{json.dumps(as_object(each))}\n" for each in report.findings)
 
 
 def as_object(finding: Finding) -> dict[str, Any]:

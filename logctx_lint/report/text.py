@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from typing import TextIO
 
+from logctx_lint.codes import CODES
 from logctx_lint.findings import Applicability, Finding
 from logctx_lint.report import Report
 from logctx_lint.source import Source
 
+_BOLD, _RED, _CYAN = "1", "1;31", "36"
+
 
 def write(report: Report, out: TextIO) -> None:
     for finding in report.findings:
-        span = finding.span
-        place = f"{finding.path}:{span.line}:{span.column + 1}"
-        out.write(f"{place}: {finding.code} {finding.message}\n")
+        out.write(f"{one_line(finding, colour=report.colour)}\n")
         if not report.brief:
             source = report.sources.get(finding.path)
-            out.writelines(f"{line}\n" for line in _details(finding, source))
+            out.writelines(f"{line}\n" for line in _details(finding, source, report.colour))
             out.write("\n")
+    if report.statistics:
+        out.writelines(f"{line}\n" for line in statistics(report))
     if not report.brief:
         out.write(f"{_summary(report)}\n")
 
 
-def _details(finding: Finding, source: Source | None) -> Iterator[str]:
+def one_line(finding: Finding, *, colour: bool) -> str:
+    """Where, which rule, what."""
+    place = f"{finding.path}:{finding.span.line}:{finding.span.column + 1}"
+    where, code = _painted(place, _BOLD, colour), _painted(finding.code, _RED, colour)
+    return f"{where}: {code} {finding.message}"
+
+
+def statistics(report: Report) -> Iterator[str]:
+    """How often each rule was broken, the worst first."""
+    counts = Counter(finding.code for finding in report.findings)
+    for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        yield f"{count:>5}  {code}  {CODES[code]}"
+
+
+def _details(finding: Finding, source: Source | None, colour: bool) -> Iterator[str]:
     span = finding.span
     margin = " " * len(str(span.line))
     if source is not None and span.line <= len(source.lines):
@@ -33,11 +51,12 @@ def _details(finding: Finding, source: Source | None) -> Iterator[str]:
         marked = line[span.column : end].rstrip()
         yield f"{margin} |"
         yield f"{span.line} | {_visible(line)}"
-        yield f"{margin} | {_blank(line[: span.column])}{'^' * max(1, _width(marked))}"
+        carets = _painted("^" * max(1, _width(marked)), _RED, colour)
+        yield f"{margin} | {_blank(line[: span.column])}{carets}"
     for fix in finding.fixes:
         flag = "--fix" if fix.applicability is Applicability.SAFE else "--fix --unsafe-fixes"
         how = f" ({flag})" if fix is finding.fixes[0] else ""
-        yield f"{margin} = fix: {fix.title}{how}"
+        yield f"{margin} = {_painted('fix', _CYAN, colour)}: {fix.title}{how}"
 
 
 def _summary(report: Report) -> str:
@@ -53,6 +72,10 @@ def _summary(report: Report) -> str:
         if count := first.count(applicability):
             parts.append(f"{count} fixable with {flags}")
     return ", ".join(parts)
+
+
+def _painted(text: str, style: str, colour: bool) -> str:
+    return f"\x1b[{style}m{text}\x1b[0m" if colour else text
 
 
 def _counted(number: int, what: str, plural: str = "") -> str:

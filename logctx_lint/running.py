@@ -1,0 +1,147 @@
+"""A run over many files: check them, fix them or show what fixing would change."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from logctx_lint import fixes
+from logctx_lint.findings import Finding
+from logctx_lint.fixes import Fixed
+from logctx_lint.linting import Linter
+from logctx_lint.settings import Settings
+from logctx_lint.source import Source, Unreadable
+
+# Files that a worker is handed at a time: neighbours, which know the same other files.
+_CHUNK = 16
+
+
+class Mode(Enum):
+    """What is done with each file."""
+
+    CHECK = "check"
+    FIX = "fix"
+    DIFF = "diff"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What every file of a run is put through."""
+
+    settings: Settings
+    mode: Mode = Mode.CHECK
+    unsafe: bool = False
+    """Are unsafe fixes wanted?"""
+    use_cache: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file."""
+
+    path: Path
+    findings: Sequence[Finding]
+    """What is to be reported: after fixing, what is left."""
+    source: Source | None = None
+    """The text that the findings are about; None when the file could not be read."""
+    fixed: int = 0
+    """How many fixes were applied."""
+    patch: str = ""
+    """What fixing would change, for Mode.DIFF."""
+    left_alone: str = ""
+    """Why the fixed text was not written."""
+
+
+class Runner:
+    """Puts files through a task, one by one."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._linter = linter(task.settings, use_cache=task.use_cache)
+
+    def file(self, path: Path) -> Outcome:
+        """Put a file on disk through the task; with Mode.FIX it is rewritten."""
+        try:
+            source = Source.read(path)
+        except Unreadable as error:
+            return self.unreadable(path, error)
+        outcome, after = self.text(source)
+        if outcome.fixed:
+            try:
+                fixes.write(source, after, self._task.settings.root)
+            except fixes.NotWritten as error:
+                return replace(_outcome(self._checked(source)), left_alone=str(error))
+        return outcome
+
+    def text(self, source: Source) -> tuple[Outcome, Source]:
+        """Put a text through the task, writing nothing; also gives what became of the text."""
+        if self._task.mode is Mode.CHECK:
+            return _outcome(self._checked(source)), source
+        fixed = fixes.fix(source, self._linter.check, unsafe=self._task.unsafe)
+        if self._task.mode is Mode.FIX:
+            return _outcome(fixed), fixed.source
+        before = self._checked(source)
+        patch = fixes.diff(source, fixed.source)
+        patch += "".join(_alternatives(before, unsafe=self._task.unsafe))
+        return replace(_outcome(before), patch=patch), source
+
+    def unreadable(self, path: Path, error: Unreadable) -> Outcome:
+        """The outcome of a file that could not be read or decoded."""
+        return Outcome(path, self._linter.unreadable(path, str(error), error.line))
+
+    def _checked(self, source: Source) -> Fixed:
+        return Fixed(source, self._linter.check(source), ())
+
+
+def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
+    """Put files through a task in `jobs` processes; the outcomes come in the order of `paths`."""
+    jobs = min(jobs, -(-len(paths) // _CHUNK))
+    if jobs <= 1:
+        runner = Runner(task)
+        yield from map(runner.file, paths)
+        return
+    with multiprocessing.Pool(jobs, _start_worker, (task,)) as pool:
+        yield from pool.imap(_in_worker, paths, _CHUNK)
+
+
+def linter(settings: Settings, *, use_cache: bool) -> Linter:
+    """The engine, ready for a run with these settings."""
+    # libcst, which the engine imports, takes longer than every usage error there is.
+    from logctx_lint.engine import Engine
+    from logctx_lint.rules import active_codes
+
+    return Linter(Engine(settings, use_cache=use_cache), settings, active_codes(settings))
+
+
+_runner: Runner
+"""A worker's own."""
+
+
+def _start_worker(task: Task) -> None:
+    global _runner
+    _runner = Runner(task)
+
+
+def _in_worker(path: Path) -> Outcome:
+    return _runner.file(path)
+
+
+def _outcome(fixed: Fixed) -> Outcome:
+    return Outcome(fixed.source.path, fixed.findings, fixed.source, len(fixed.applied))
+
+
+def _alternatives(before: Fixed, *, unsafe: bool) -> Iterable[str]:
+    """The fixes that are not applied, as comments: `patch` must not take them."""
+    for finding in before.findings:
+        chosen = fixes.applicable(finding, unsafe=unsafe)
+        for fix in finding.fixes:
+            text, _ = fixes.apply(before.source.text, [fix])
+            changed = fixes.diff(before.source, replace(before.source, text=text))
+            if fix is not chosen and changed:
+                place = f"{finding.path}:{finding.span.line}:{finding.span.column + 1}"
+                title = f"{fix.title} ({fix.applicability.value})"
+                yield f"# {place}: {finding.code}: not applied: {title}\n"
+                yield from (f"# {line}\n" for line in changed.splitlines())
