@@ -192,6 +192,7 @@ class Vocabulary:
     def __init__(self, additions: Mapping[Role, tuple[str, ...]]) -> None:
         self._additions = additions
         self._exact: dict[str, set[Role]] = {}
+        self._known: dict[str, frozenset[Role]] = {}
         self._bare: dict[frozenset[Role], frozenset[str]] = {}
         globs: list[tuple[re.Pattern[str], Role]] = []
         for table in (BUILT_IN, additions):
@@ -221,11 +222,14 @@ class Vocabulary:
         return name in known or any(_is_glob(each) and fnmatchcase(name, each) for each in known)
 
     def roles(self, names: Iterable[str]) -> frozenset[Role]:
-        found: set[Role] = set()
-        for name in names:
-            found |= self._exact.get(name, set())
-            found.update(role for pattern, role in self._globs if pattern.match(name))
-        return frozenset(found)
+        return frozenset(role for name in names for role in self._roles_of(name))
+
+    def _roles_of(self, name: str) -> frozenset[Role]:
+        known = self._known.get(name)
+        if known is None:
+            by_glob = {role for pattern, role in self._globs if pattern.match(name)}
+            known = self._known[name] = frozenset(self._exact.get(name, set()) | by_glob)
+        return known
 
 
 def _is_glob(pattern: str) -> bool:

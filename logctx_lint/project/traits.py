@@ -20,7 +20,7 @@ _DEF = re.compile(
     rb"(?P<indent>[ \t]*)(?P<async>async[ \t]+)?def[ \t]+(?P<name>\w+)",
     re.MULTILINE,
 )
-_THREAD_LOCAL = re.compile(rb"\b(?:PreserveLoggingContext|make_deferred_yieldable)\b")
+_THREAD_LOCAL = re.compile(rb"PreserveLoggingContext|make_deferred_yieldable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +61,16 @@ class TraitsDetector:
         self._packages: dict[tuple[Path, str], _Evidence] = {}
 
     def of_file(self, path: Path, text: str) -> Traits:
+        own = _evidence(text.encode("utf-8", "surrogatepass"))
         framework, storage = self._settings.framework, self._settings.storage
         if framework is None:
-            framework = self._framework(path, text)
+            framework = self._framework(path, own)
         if storage is None:
             local = self._package(path).thread_local
             storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        gathering = self._package(path).gathering | _evidence(_encoded(text)).gathering
-        return Traits(framework, storage, gathering)
+        return Traits(framework, storage, self._package(path).gathering | own.gathering)
 
-    def _framework(self, path: Path, text: str) -> Framework:
-        own = _evidence(_encoded(text))
+    def _framework(self, path: Path, own: _Evidence) -> Framework:
         if own.twisted:
             return Framework.BOTH if own.asyncio else Framework.TWISTED
         if own.asyncio:
@@ -94,17 +93,16 @@ class TraitsDetector:
         return self._packages[key]
 
 
-def _encoded(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
 def _evidence(data: bytes) -> _Evidence:
-    imported = set(_IMPORTS.findall(data))
+    # Most files mention none of these, which is quickly seen.
+    mentions = b"twisted" in data or b"asyncio" in data
+    imported = set(_IMPORTS.findall(data)) if mentions else set()
+    gathers = b"gatherResults" in data or b"DeferredList" in data
     return _Evidence(
         b"twisted" in imported,
         b"asyncio" in imported,
         bool(_THREAD_LOCAL.search(data)),
-        frozenset(_gathering_functions(data)),
+        frozenset(_gathering_functions(data)) if gathers else frozenset(),
     )
 
 

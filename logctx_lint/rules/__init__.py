@@ -17,4 +17,6 @@ RULES: tuple[Rule, ...] = (
 
 def active_codes(settings: Settings) -> frozenset[str]:
     """The rules that are on: all but the opt-in ones, and those that `enable` names."""
-    return frozenset(rule.code for rule in RULES if not rule.opt_in or rule.code.startswith(settings.enable))
+    return frozenset(
+        rule.code for rule in RULES if not rule.opt_in or rule.code.startswith(settings.enable)
+    )

@@ -10,7 +10,7 @@ from enum import Enum
 import libcst as cst
 
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.types import CallableType, Kind, members_of
+from logctx_lint.project.types import Kind
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.keeping import Keeper
 from logctx_lint.screen import Unit
@@ -213,7 +213,7 @@ def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:
     if not isinstance(node, ast.Call):
         return True
     resolver = unit.file.resolver
-    callee = resolver.type_of(node.func, scope)
-    if all(isinstance(member, CallableType) for member in members_of(callee)):
-        return True
-    return resolver.awaitability(resolver.type_of(node, scope)).is_certain
+    return (
+        resolver.awaitability(resolver.type_of(node, scope)).is_certain
+        and not unit.file.roles(node.func, scope) & _DRIVEN_ELSEWHERE
+    )

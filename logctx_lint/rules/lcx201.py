@@ -71,6 +71,8 @@ request (`logctx_lint.runtime.tasks.run_in_background` on asyncio).
 
 from __future__ import annotations
 
+import ast
+
 import libcst as cst
 
 from logctx_lint.rules import dropped
@@ -143,7 +145,16 @@ def _passed(callee: Callee, *, has_arguments: bool) -> str:
 
 
 def screen(unit: Unit) -> bool:
-    return dropped.screen(unit) or "lambda" in unit.text
+    """Whether the unit drops an awaitable, or hands a lambda to what may drop its result."""
+    return dropped.screen(unit) or (
+        "lambda" in unit.text
+        and any(
+            isinstance(node, ast.Call)
+            and any(isinstance(argument, ast.Lambda) for argument in node.args)
+            and unit.file.may_play(node.func, frozenset({Role.CALLBACK_TAKER}))
+            for node in ast.walk(unit.node)
+        )
+    )
 
 
 RULE = Rule(
