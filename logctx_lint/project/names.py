@@ -44,7 +44,8 @@ class Names:
                     return found
             if isinstance(value, ModuleType | External):
                 full = tuple(f"{name}.{node.attr}" for name in names)
-                return External(full[0] if full else node.attr), full
+                outer = value.name if isinstance(value, External) else value.module.name
+                return External(f"{outer}.{node.attr}"), full
             if isinstance(value, ClassObject):
                 member = self._resolver.classes.member(value, node.attr)
                 full = tuple(
