@@ -14,12 +14,15 @@ _JUNK = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packag
 _BUILT = frozenset({"build", "dist"})
 
 
-def python_files(paths: Sequence[Path], exclude: Sequence[str], root: Path) -> Iterator[Path]:
+def python_files(
+    paths: Sequence[Path], exclude: Sequence[str], root: Path, *, force_exclude: bool = False
+) -> Iterator[Path]:
     """The files named by `paths`, and the `*.py` files in the folders among them, sorted.
 
     Hidden folders, virtual environments, build folders and what the globs `exclude` (relative to
-    `root`) match are left out of folders; what is named outright is always in. Every file comes
-    once. Raises FileNotFoundError for a path that is not there.
+    `root`) match are left out of folders; what is named outright is in, unless it is excluded and
+    `force_exclude` is set. Every file comes once. Raises FileNotFoundError for a path that is not
+    there.
     """
     patterns = [normalize_path(glob, str(root)) for glob in exclude]
     seen: set[Path] = set()
@@ -27,7 +30,7 @@ def python_files(paths: Sequence[Path], exclude: Sequence[str], root: Path) -> I
         if not path.exists():
             raise FileNotFoundError(path)
         for found in _walk(path, patterns) if path.is_dir() else [path]:
-            if found not in seen:
+            if found not in seen and not (force_exclude and _is_below(found, patterns)):
                 seen.add(found)
                 yield found
 
@@ -55,6 +58,12 @@ def _is_junk(folder: Path) -> bool:
         # Packages have these names, too.
         or (folder.name in _BUILT and not (folder / "__init__.py").exists())
     )
+
+
+def _is_below(path: Path, patterns: Sequence[str]) -> bool:
+    """Is `path`, or a folder that it lies in, excluded?"""
+    full = Path(os.path.abspath(path))
+    return any(_excluded(each, patterns) for each in (full, *full.parents))
 
 
 def _excluded(path: Path, patterns: Sequence[str]) -> bool:

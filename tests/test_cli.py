@@ -381,3 +381,11 @@ def test_bad_settings_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -
     file("pyproject.toml", "[tool.logctx-lint\n")
     file("x.py", "")
     assert usage_error(capsys, "check").startswith("logctx-lint: error: pyproject.toml: not valid")
+
+
+def test_a_list_of_files_that_are_all_excluded_is_no_mistake(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file("old/x.py", "drop()\n")
+    assert main(["check", "-q", "--force-exclude", "--exclude=old", "old/x.py"]) == 0
+    assert capsys.readouterr() == ("", "")

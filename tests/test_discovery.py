@@ -84,3 +84,13 @@ def test_names_with_spaces_newlines_and_other_alphabets_are_found(tree: Path) ->
 def test_a_path_that_is_not_there_is_an_error(tree: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere"):
         files("nowhere")
+
+
+@pytest.mark.parametrize("pattern", ["old", "old/*", "x.py", "old/x.py"])
+def test_what_is_named_is_excluded_only_by_force(tmp_path: Path, pattern: str) -> None:
+    path = tmp_path / "old" / "x.py"
+    path.parent.mkdir()
+    path.touch()
+    assert list(python_files([path], [pattern], tmp_path)) == [path]
+    assert list(python_files([path], [pattern], tmp_path, force_exclude=True)) == []
+    assert list(python_files([path], ["other"], tmp_path, force_exclude=True)) == [path]

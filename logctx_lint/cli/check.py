@@ -33,6 +33,7 @@ def add(commands: Commands) -> None:
     option("--fix", action="store_true", help="apply safe fixes")
     option("--unsafe-fixes", action="store_true", help="with --fix or --diff: unsafe fixes too")
     option("--diff", action="store_true", help="show what --fix would change, and write nothing")
+    option("--force-exclude", action="store_true", help="exclude even what is named outright")
     option("--exit-zero", action="store_true", help="exit with 0 in spite of findings")
     option("--output-format", choices=list(formats()), default="text", help="default: text")
     option("--output-file", metavar="FILE", help="write the findings there, not to stdout")
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if _STDIN in args.paths:
         outcomes = [_standard_input(args, task)]
     else:
-        files = named_files(args.paths, settings)
+        files = named_files(args.paths, settings, force_exclude=args.force_exclude)
         outcomes = list(_shown_outcomes(args, task, files))
     report = Report(
         [finding for each in outcomes for finding in each.findings],
@@ -70,13 +71,19 @@ def run(args: argparse.Namespace) -> int:
     return int(bool(report.findings) and not args.exit_zero)
 
 
-def named_files(names: Sequence[str], settings: Settings) -> list[Path]:
+def named_files(
+    names: Sequence[str], settings: Settings, *, force_exclude: bool = False
+) -> list[Path]:
     """The files that paths on the command line stand for; raises UsageError when there are none."""
+    paths = [Path(name) for name in names]
     try:
-        files = list(python_files([Path(name) for name in names], settings.exclude, settings.root))
+        files = list(
+            python_files(paths, settings.exclude, settings.root, force_exclude=force_exclude)
+        )
     except FileNotFoundError as error:
         raise UsageError(f"{error}: no such file or folder") from error
-    if not files:
+    # Whoever hands over a list of files, as pre-commit does, may see all of them excluded.
+    if not files and not force_exclude:
         raise UsageError(f"no Python files in {', '.join(names)}")
     return files
 
