@@ -12,6 +12,7 @@ from logctx_lint import fixes
 from logctx_lint.findings import Finding
 from logctx_lint.fixes import Fixed
 from logctx_lint.linting import Linter
+from logctx_lint.report import Report
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source, Unreadable
 
@@ -105,6 +106,17 @@ def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
         return
     with multiprocessing.Pool(jobs, _start_worker, (task,)) as pool:
         yield from pool.imap(_in_worker, paths, _CHUNK)
+
+
+def report_of(outcomes: Sequence[Outcome], settings: Settings) -> Report:
+    """What a run found, for a format or a baseline."""
+    return Report(
+        [finding for each in outcomes for finding in each.findings],
+        {each.path: each.source for each in outcomes if each.source and each.findings},
+        files=len(outcomes),
+        fixed=sum(each.fixed for each in outcomes),
+        root=settings.root,
+    )
 
 
 def linter(settings: Settings, *, use_cache: bool) -> Linter:

@@ -49,6 +49,13 @@ def _code_prefixes(value: object) -> tuple[str, ...]:
     return prefixes
 
 
+def _string(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"expected a string, not {value!r}")
+    return value
+
+
+FILE = Kind("FILE", _string, str.strip)
 STRINGS = Kind("A,B", _strings, split)
 CODES = Kind("CODES", _code_prefixes, split)
 

@@ -136,6 +136,16 @@ class Settings:
             in_flake8=False,
         ),
     )
+    baseline: str | None = field(
+        default=None,
+        metadata=_about(
+            "The file, relative to the settings file, of the findings that are known and not"
+            " reported; `logctx-lint baseline write` makes it.",
+            setting_kinds.FILE,
+            '"logctx-baseline.json"',
+            in_flake8=False,
+        ),
+    )
 
 
 def described() -> dict[str, Description]:

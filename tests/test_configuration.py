@@ -57,6 +57,7 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         ignore=("LCX303",),
         per_file_ignores={"tests/*": ("LCX201",)},
         exclude=("migrations", "vendor/*"),
+        baseline="logctx-baseline.json",
     )
 
 

@@ -8,10 +8,12 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from logctx_lint import configuration, running
+from logctx_lint import baseline, configuration, running
+from logctx_lint.baseline import Entry
 from logctx_lint.cli import terminal
 from logctx_lint.cli.parser import Commands, UsageError
 from logctx_lint.discovery import python_files
@@ -38,7 +40,7 @@ def add(commands: Commands) -> None:
     option("--output-format", choices=list(formats()), default="text", help="default: text")
     option("--output-file", metavar="FILE", help="write the findings there, not to stdout")
     option("--statistics", action="store_true", help="count the findings of each rule, too")
-    option("--jobs", type=_jobs, default=1, metavar="N", help="processes, or auto; default: 1")
+    option("--jobs", type=jobs, default=1, metavar="N", help="processes, or auto; default: 1")
     option("--no-cache", action="store_true", help="neither read nor write the cache")
     option("--stdin-filename", metavar="FILE", help="the name of the file that comes on stdin")
     option("-q", "--quiet", action="store_true", help="one line for each finding, no summary")
@@ -57,18 +59,20 @@ def run(args: argparse.Namespace) -> int:
     else:
         files = named_files(args.paths, settings, force_exclude=args.force_exclude)
         outcomes = list(_shown_outcomes(args, task, files))
-    report = Report(
-        [finding for each in outcomes for finding in each.findings],
-        {each.path: each.source for each in outcomes if each.source and each.findings},
-        files=len(outcomes),
-        fixed=sum(each.fixed for each in outcomes),
-        brief=args.quiet,
-        statistics=args.statistics,
-        root=settings.root,
+    report = replace(
+        running.report_of(outcomes, settings), brief=args.quiet, statistics=args.statistics
     )
+    stale: Sequence[Entry] = ()
+    if settings.baseline:
+        path = baseline.path_of(settings)
+        judged = baseline.judged_by(settings, report, [each.path for each in outcomes])
+        compared = baseline.compare(baseline.read(path), report, judged)
+        report = replace(report, findings=compared.new)
+        stale = compared.stale
+        tell_stale(path, stale)
     if not args.diff:
         _write(args, report)
-    return int(bool(report.findings) and not args.exit_zero)
+    return int(bool(report.findings or stale) and not args.exit_zero)
 
 
 def named_files(
@@ -86,6 +90,19 @@ def named_files(
     if not files and not force_exclude:
         raise UsageError(f"no Python files in {', '.join(names)}")
     return files
+
+
+def tell_stale(path: Path, stale: Sequence[Entry]) -> None:
+    """Say on standard error which entries of a baseline are to be removed, and how."""
+    for entry in stale:
+        print(f"logctx-lint: {shown(path)}: stale: {entry}", file=sys.stderr)
+    if stale:
+        print('logctx-lint: "logctx-lint baseline write" removes what is stale', file=sys.stderr)
+
+
+def shown(path: Path) -> Path:
+    """A path as a person in the working directory would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _refuse_what_contradicts(args: argparse.Namespace) -> None:
@@ -154,7 +171,8 @@ def _output(args: argparse.Namespace) -> Iterator[TextIO]:
         yield sys.stderr if args.fix and _STDIN in args.paths else sys.stdout
 
 
-def _jobs(text: str) -> int:
+def jobs(text: str) -> int:
+    """How many processes a flag asks for."""
     if text == "auto":
         return os.cpu_count() or 1
     if not text.isdecimal() or int(text) < 1:

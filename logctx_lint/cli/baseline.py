@@ -1,0 +1,80 @@
+"""`logctx-lint baseline write|check`: known findings, which `check` does not report again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from logctx_lint import baseline, configuration, running
+from logctx_lint.baseline import Comparison
+from logctx_lint.cli import check, terminal
+from logctx_lint.cli.parser import Commands
+from logctx_lint.report import Report
+from logctx_lint.running import Task
+from logctx_lint.settings import Settings
+
+
+def add(commands: Commands) -> None:
+    """Register the command."""
+    parser = commands.add_parser(
+        "baseline", help="keep a list of known findings, which can only shrink", description=__doc__
+    )
+    actions: Commands = parser.add_subparsers(metavar="ACTION", required=True)
+    for name, run, text in (
+        ("write", write, "make the list, or remove from it what is no longer found"),
+        ("check", verify, "fail when the list has entries that are no longer found"),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        action.set_defaults(run=run)
+        action.add_argument("paths", nargs="*", default=["."], metavar="PATH")
+        action.add_argument("--jobs", type=check.jobs, default=1, metavar="N")
+        configuration.add_flags(action.add_argument_group("settings").add_argument)
+
+
+def write(args: argparse.Namespace) -> int:
+    """Write the list; 1 when there are findings that are not in it and stay out."""
+    settings = configuration.load(Path.cwd(), args)
+    path = baseline.path_of(settings)
+    if not path.exists():
+        report, _ = _checked(args, settings)
+        baseline.write(path, baseline.entries_of(report))
+        print(f"{check.shown(path)}: written, known findings: {len(report.findings)}")
+        return 0
+    compared = _compared(args, settings, path)
+    if compared.stale:
+        baseline.write(path, compared.known)
+    print(f"{check.shown(path)}: removed {len(compared.stale)}, left {len(compared.known)}")
+    if compared.new:
+        print(
+            f"logctx-lint: {len(compared.new)} new and left out, because a baseline can only"
+            ' shrink: see "logctx-lint check"',
+            file=sys.stderr,
+        )
+    return int(bool(compared.new))
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Say which entries are no longer found; 1 when there are any."""
+    settings = configuration.load(Path.cwd(), args)
+    path = baseline.path_of(settings)
+    compared = _compared(args, settings, path)
+    check.tell_stale(path, compared.stale)
+    print(f"{check.shown(path)}: stale {len(compared.stale)}, left {len(compared.known)}")
+    return int(bool(compared.stale))
+
+
+def _compared(args: argparse.Namespace, settings: Settings, path: Path) -> Comparison:
+    entries = baseline.read(path)
+    report, files = _checked(args, settings)
+    return baseline.compare(entries, report, baseline.judged_by(settings, report, files))
+
+
+def _checked(args: argparse.Namespace, settings: Settings) -> tuple[Report, list[Path]]:
+    files = check.named_files(args.paths, settings)
+    outcomes = running.run(Task(settings), files, args.jobs)
+    watched = terminal.is_terminal(sys.stderr)
+    report = running.report_of(
+        list(terminal.progress(outcomes, len(files), shown=watched)), settings
+    )
+    return report, files
