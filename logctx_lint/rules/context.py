@@ -113,6 +113,12 @@ class RuleContext:
             yield outer
             outer = self._parents.get(outer)
 
+    def behind(self, statement: cst.CSTNode) -> list[cst.CSTNode]:
+        """The statements that follow a statement in the same block."""
+        body = list(getattr(self.parent(statement), "body", ()))
+        index = next((i for i, each in enumerate(body) if each is statement), len(body))
+        return body[index + 1 :]
+
     def function_of(self, node: cst.CSTNode) -> cst.FunctionDef | cst.Lambda | None:
         """The innermost function whose body a node is in; None at module or class level."""
         inner = node

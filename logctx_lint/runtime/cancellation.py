@@ -133,7 +133,7 @@ async def _delay_future(awaitable: Awaitable[T]) -> T:
         while not future.done():
             try:
                 await asyncio.wait([future])
-            except asyncio.CancelledError as error:  # noqa: LCX301 - raised below, when it is done
+            except asyncio.CancelledError as error:
                 cancelled = cancelled or error
     if cancelled is None:
         return future.result()
