@@ -221,8 +221,6 @@ def decorate(resolver: Resolver, function: Function) -> Type:
     current: Type = FunctionType(function)
     scope = enclosing_scope(function)
     for text in reversed(function.facts.decorators):
-        if text.endswith((".setter", ".deleter", ".getter")):
-            continue
         node = parse_expression(text)
         if node is None:
             return UNKNOWN

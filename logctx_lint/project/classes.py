@@ -20,6 +20,7 @@ from logctx_lint.project.types import (
     TupleType,
     Type,
     TypeVariable,
+    UnionType,
     known,
     substitute,
     type_variables,
@@ -248,6 +249,8 @@ class Classes:
         return class_scope(cls)
 
     def _bind(self, found: Type, receiver: Instance | ClassObject, bindings: Substitution) -> Type:
+        if isinstance(found, UnionType):
+            return union_of(self._bind(member, receiver, bindings) for member in found.members)
         if isinstance(found, FunctionType):
             if found.receiver is not None:
                 return found

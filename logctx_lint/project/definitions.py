@@ -102,8 +102,14 @@ class Definitions:
 
 def function_type(functions: list[Function]) -> Type:
     """The type of a name that these functions define: of its overloads, if it has some."""
-    overloads = [f for f in functions if any("overload" in d for d in f.facts.decorators)]
-    return union_of(FunctionType(function) for function in overloads or functions)
+    readable = [f for f in functions if not any(map(is_setter, f.facts.decorators))]
+    overloads = [f for f in readable if any("overload" in d for d in f.facts.decorators)]
+    return union_of(FunctionType(function) for function in overloads or readable)
+
+
+def is_setter(decorator: str) -> bool:
+    """Whether a decorator makes a function a property's way to be written, not read."""
+    return decorator.endswith((".setter", ".deleter"))
 
 
 def _prepend(name: str, names: tuple[str, ...]) -> tuple[str, ...]:

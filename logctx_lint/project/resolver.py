@@ -201,11 +201,11 @@ class Resolver:
                     self._subscript(member, index, scope) for member in members if member != NONE
                 )
             case TupleType(elements):
-                match index:
-                    case ast.Constant(int(position)) if -len(elements) <= position < len(elements):
-                        return elements[position]
-                    case ast.Slice():
-                        return self.builtin("tuple", union_of(elements))
+                if isinstance(index, ast.Slice):
+                    return self.builtin("tuple", union_of(elements))
+                position = _constant_index(index)
+                if position is not None and -len(elements) <= position < len(elements):
+                    return elements[position]
                 return union_of(elements)
             case Instance():
                 if isinstance(index, ast.Slice):
@@ -297,6 +297,15 @@ class Resolver:
         if found and isinstance(found[0], ClassObject):
             return Instance(found[0].cls, arguments)
         return UNKNOWN
+
+
+def _constant_index(node: ast.expr) -> int | None:
+    match node:
+        case ast.Constant(int(position)):
+            return position
+        case ast.UnaryOp(ast.USub(), ast.Constant(int(position))):
+            return -position
+    return None
 
 
 def _is_plain(type_: Type) -> bool:
