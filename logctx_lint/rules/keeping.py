@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.types import FunctionType, members_of
+from logctx_lint.project.types import ClassObject, FunctionType, members_of
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.vocabulary import Role
 
@@ -82,19 +82,31 @@ class Keeper:
 
     def _stored(self, nodes: list[ast.AST], scope: Scope) -> Iterator[str]:
         """What is put where others find it: `self.x = d`, `self.waiters.append(d)`."""
+        waiters = self._waiters(nodes, scope) if self.can_await else set()
         for node in nodes:
             match node:
                 case ast.Assign(targets, value) if any(
                     isinstance(target, ast.Attribute | ast.Subscript) for target in targets
                 ):
                     yield from map(ast.unparse, [*targets, value])
-                case ast.Call(ast.Attribute() as method, arguments) if (
-                    not self.can_await and self._puts_away(method, scope)
+                case ast.Call(ast.Attribute() as method, arguments) if self._puts_away(
+                    method, scope
                 ):
                     for argument in arguments:
                         for inner in ast.walk(argument):
-                            if isinstance(inner, ast.Name):
+                            if isinstance(inner, ast.Name) and inner.id not in waiters:
                                 yield inner.id
+
+    def _waiters(self, nodes: list[ast.AST], scope: Scope) -> set[str]:
+        """The names of Deferreds made here, for whoever calls to wait for."""
+        return {
+            target.id
+            for node in nodes
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call)
+            if isinstance(self.context.resolver.type_of(node.value.func, scope), ClassObject)
+            for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+            if isinstance(target, ast.Name)
+        }
 
     def _puts_away(self, method: ast.Attribute, scope: Scope) -> bool:
         """Whether a method is that of something that outlives the function, and is no logger."""
