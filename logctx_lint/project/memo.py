@@ -14,8 +14,8 @@ _DEEPEST = 40
 class Memo:
     """Answers a question once. A question inside itself is cut: it gets the default.
 
-    An answer in which an outer question was cut is not kept: asked on its own, the inner
-    question would be answered in full.
+    Answers of questions that lead back to themselves are not kept: whether another one on the
+    same circle was answered in full or cut would depend on which of them was asked first.
     """
 
     def __init__(self) -> None:
@@ -44,6 +44,6 @@ class Memo:
             del self._active[question]
             inner = self._lowest_cut
             self._lowest_cut = min(outer, inner) if inner < depth else outer
-        if inner >= depth:
+        if inner > depth:
             store[key] = value
         return value
