@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 NOT_ANALYSED = "LCX000"
+UNUSED_NOQA = "LCX001"
 
 CODES: Mapping[str, str] = {
     NOT_ANALYSED: "not-analysed",
+    UNUSED_NOQA: "unused-noqa",
     "LCX101": "unawaited-awaitable",
     "LCX201": "fire-and-forget",
     "LCX301": "swallowed-cancellation",

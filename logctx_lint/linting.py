@@ -8,11 +8,11 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.codes import NOT_ANALYSED, UNUSED_NOQA
 from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
-from logctx_lint.suppress import Selection, without_noqa
+from logctx_lint.suppress import Selection, with_noqa
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,13 +32,13 @@ class Linter:
         """`codes` are those that the run may report; settings may leave out some of them."""
         self._engine = engine
         self._selection = Selection(settings)
-        self._codes = frozenset(codes) | {NOT_ANALYSED}
+        self._codes = frozenset(codes) | {NOT_ANALYSED, UNUSED_NOQA}
 
     def check(self, source: Source) -> list[Finding]:
         """The findings to report in one file, sorted by position."""
         codes = self._selection.codes(source.path, self._codes)
         findings = checked(self._engine, source, codes)
-        return without_noqa(source, [each for each in findings if each.code in codes])
+        return with_noqa(source, [each for each in findings if each.code in codes], codes)
 
     def unreadable(self, path: Path, reason: str, line: int = 1) -> list[Finding]:
         """What to report for a file that could not even be decoded."""

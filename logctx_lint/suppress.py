@@ -17,10 +17,11 @@ from flake8.style_guide import Decision, DecisionEngine, StyleGuideManager
 from flake8.utils import normalize_path
 from flake8.violation import Violation
 
-from logctx_lint.codes import CODES, NOT_ANALYSED
+from logctx_lint.codes import CODES, NOT_ANALYSED, UNUSED_NOQA
 from logctx_lint.findings import Finding
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
+from logctx_lint.unused import unused_noqa
 
 # What flake8's classes want to find in the options of a run.
 _OPTIONS = {
@@ -75,15 +76,26 @@ class Selection:
         return frozenset(code for code in among if report(code) is Decision.Selected)
 
 
-def without_noqa(source: Source, findings: Collection[Finding]) -> list[Finding]:
-    """The findings that no comment in their file suppresses."""
-    if not findings or "noqa" not in source.text.lower():
+def with_noqa(
+    source: Source, findings: Collection[Finding], codes: Collection[str]
+) -> list[Finding]:
+    """The findings that no comment in their file suppresses, and comments that suppress nothing.
+
+    `codes` are those that were looked for. LCX001 is reported when it is among them.
+    """
+    if "noqa" not in source.text.lower():
         return list(findings)
     lines = list(io.StringIO(source.text, newline=None))
     processor = FileProcessor(str(source.path), argparse.Namespace(**_OPTIONS), lines)
     if processor.should_ignore_file():
         return []
-    return [each for each in findings if not _is_ignored(each, processor)]
+    kept = [each for each in findings if not _is_ignored(each, processor)]
+    not_analysed = any(each.code == NOT_ANALYSED for each in findings)
+    if UNUSED_NOQA in codes and not not_analysed:
+        suppressed = [each for each in findings if each not in kept]
+        kept += unused_noqa(source, processor, suppressed, codes)
+        kept.sort(key=lambda found: (found.span, found.code))
+    return kept
 
 
 def _is_ignored(finding: Finding, processor: FileProcessor) -> bool:

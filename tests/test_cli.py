@@ -389,3 +389,39 @@ def test_a_list_of_files_that_are_all_excluded_is_no_mistake(
     file("old/x.py", "drop()\n")
     assert main(["check", "-q", "--force-exclude", "--exclude=old", "old/x.py"]) == 0
     assert capsys.readouterr() == ("", "")
+
+
+# What stands around a run
+
+
+def test_clearing_removes_the_cache(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
+    file(".logctx_cache/x", "")
+    assert main(["cache", "clear"]) == 0
+    assert not Path(".logctx_cache").exists()
+    assert main(["cache", "clear"]) == 0
+    cache = folder.resolve() / ".logctx_cache"
+    assert capsys.readouterr().out == f"removed {cache}\nnothing to remove in {cache.parent}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "advised"),
+    [
+        ("pyproject.toml", "[tool.ruff]\nline-length = 100\n", True),
+        ("pyproject.toml", "[tool.ruff.lint]\nexternal = ['ABC']\n", True),
+        ("pyproject.toml", "[tool.ruff.lint]\nexternal = ['LCX']\n", False),
+        ("pyproject.toml", "[tool.ruff]\nexternal = ['LC']\n", False),
+        ("pyproject.toml", "[tool.other]\n", False),
+        ("ruff.toml", "", True),
+        ("ruff.toml", "[lint]\nexternal = ['LCX']\n", False),
+        (".ruff.toml", "[lint\n", False),
+    ],
+)
+def test_who_runs_ruff_is_told_to_make_it_know_these_codes(
+    capsys: pytest.CaptureFixture[str], name: str, text: str, advised: bool
+) -> None:
+    file("x.py", "drop()\n")
+    file(name, text)
+    main(["check"])
+    assert ('external = ["LCX"]' in capsys.readouterr().err) == advised
+    main(["check", "-q"])
+    assert capsys.readouterr().err == ""

@@ -8,6 +8,7 @@ import pytest
 from fakes import FakeEngine
 
 from logctx_lint.codes import CODES
+from logctx_lint.fixes import fix
 from logctx_lint.linting import Linter
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
@@ -63,7 +64,8 @@ def test_a_noqa_comment_suppresses(comment: str) -> None:
 
 @pytest.mark.parametrize("comment", ["# noqa: LCX301", "# noqa: E501", "# no qa", "#noqa"])
 def test_another_comment_does_not_suppress(comment: str) -> None:
-    assert found(f"drop()  {comment}\n") == ["LCX101:1"]
+    settings = Settings(ignore=("LCX001",))
+    assert found(f"drop()  {comment}\n", settings) == ["LCX101:1"]
 
 
 def test_a_noqa_comment_counts_for_its_line_only() -> None:
@@ -111,3 +113,69 @@ def test_a_file_that_cannot_be_read_is_reported_like_others(tmp_path: Path) -> N
     [finding] = linter.unreadable(tmp_path / "x.py", "cannot be decoded", 3)
     assert (finding.code, finding.span.line) == ("LCX000", 3)
     assert linter.unreadable(tmp_path / "old" / "x.py", "cannot be decoded") == []
+
+
+# Comments that silence nothing: LCX001
+
+
+def unused(text: str, settings: Settings | None = None) -> str:
+    """The text after its unused comments were removed."""
+    linter = Linter(FakeEngine(), settings or Settings(select=("LCX",)), CODES)
+    fixed = fix(Source(Path("x.py"), text), linter.check)
+    assert [each.code for each in fixed.findings if each.code == "LCX001"] == []
+    return fixed.source.text
+
+
+@pytest.mark.parametrize(
+    ("text", "cured"),
+    [
+        ("x = 1  # noqa: LCX101\n", "x = 1\n"),
+        ("x = 1  # noqa: LCX101, LCX301\r\n", "x = 1\r\n"),
+        ("x = 1  # noqa:LCX3  because\n", "x = 1  # because\n"),
+        ("x = 1  # noqa: LCX101  # type: ignore\n", "x = 1  # type: ignore\n"),
+        ("x = 1  # why # noqa: LCX101\n", "x = 1  # why\n"),
+        ("x = 1  # noqa: E501,LCX101\n", "x = 1  # noqa: E501\n"),
+        ("x = 1  # noqa: LCX101,E501 so\n", "x = 1  # noqa: E501 so\n"),
+        ("drop()  # noqa: LCX101, LCX301\n", "drop()  # noqa: LCX101\n"),
+        ("x = 1\n# noqa: LCX101\ny = 2\n", "x = 1\ny = 2\n"),
+        ("x = 1\n# noqa: LCX101", "x = 1\n"),
+        ("x = 1  # noqa: LCX999\n", "x = 1\n"),
+        ("x = '''\n'''  # noqa: LCX101\n", "x = '''\n'''\n"),
+    ],
+)
+def test_an_unused_noqa_is_reported_and_removed(text: str, cured: str) -> None:
+    assert found(text)[-1].startswith("LCX001:")
+    assert unused(text) == cured
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "drop()  # noqa: LCX101\n",
+        "drop()  # noqa: LCX1\n",
+        "drop() + '''\n'''  # noqa: LCX101\n",
+        "drop() + \\\n  1  # noqa: LCX101\n",
+        "x = 1  # noqa\n",
+        "x = 1  # noqa: E501\n",
+        "x = '# noqa: LCX101'\n",
+        "x = 1  # noqa: LCX101, LCX001\n",
+        "# flake8: noqa\nx = 1  # noqa: LCX101\n",
+        "x = 1  # noqa: LCX101\ny = '''\n",
+        "x = 1  # noqa: LCX101\nboom()\n",
+    ],
+)
+def test_a_noqa_that_is_used_or_cannot_be_judged_stays(text: str) -> None:
+    assert "LCX001" not in "".join(found(text))
+    assert unused(text) == text
+
+
+def test_what_the_run_leaves_out_is_not_judged() -> None:
+    text = "x = 1  # noqa: LCX301\n"
+    assert found(text, Settings(ignore=("LCX301",))) == []
+    assert found(text, Settings(select=("LCX1", "LCX001"))) == []
+    assert found("x = 1  # noqa: LCX3\n", Settings(ignore=("LCX302",))) == []
+    assert found(text, Settings(ignore=("LCX001",))) == []
+
+
+def test_the_same_line_again_is_another_line() -> None:
+    assert found("if 1:\n    drop()  # noqa: LCX101\n    x = 1  # noqa: LCX101\n") == ["LCX001:3"]

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 
 from logctx_lint.baseline import BaselineError
+from logctx_lint.changes import GitError
 from logctx_lint.cli.parser import UsageError, build
 from logctx_lint.settings import SettingsError
 
@@ -27,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = args.run(args)
         return code
-    except (UsageError, SettingsError, BaselineError) as error:
+    except (UsageError, SettingsError, BaselineError, GitError) as error:
         print(f"logctx-lint: error: {error}", file=sys.stderr)
     except BrokenPipeError:
         # The reader has gone, as `| head` does; what is still buffered goes nowhere, or else the

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
-from logctx_lint import baseline, configuration, running
+from logctx_lint import baseline, configuration, ruff, running
+from logctx_lint import changes as changed
 from logctx_lint.baseline import Entry
 from logctx_lint.cli import terminal
 from logctx_lint.cli.parser import Commands, UsageError
@@ -40,6 +41,7 @@ def add(commands: Commands) -> None:
     option("--output-format", choices=list(formats()), default="text", help="default: text")
     option("--output-file", metavar="FILE", help="write the findings there, not to stdout")
     option("--statistics", action="store_true", help="count the findings of each rule, too")
+    option("--changed-since", metavar="REV", help="report only what is on lines changed since")
     option("--jobs", type=jobs, default=1, metavar="N", help="processes, or auto; default: 1")
     option("--no-cache", action="store_true", help="neither read nor write the cache")
     option("--stdin-filename", metavar="FILE", help="the name of the file that comes on stdin")
@@ -54,10 +56,13 @@ def run(args: argparse.Namespace) -> int:
     _refuse_what_contradicts(args)
     settings = configuration.load(Path.cwd(), args)
     task = Task(settings, _mode(args), args.unsafe_fixes, not args.no_cache)
+    changes = changed.since(args.changed_since, Path.cwd()) if args.changed_since else None
     if _STDIN in args.paths:
         outcomes = [_standard_input(args, task)]
     else:
         files = named_files(args.paths, settings, force_exclude=args.force_exclude)
+        if changes:
+            files = [path for path in files if changes.touch(path)]
         outcomes = list(_shown_outcomes(args, task, files))
     report = replace(
         running.report_of(outcomes, settings), brief=args.quiet, statistics=args.statistics
@@ -70,8 +75,11 @@ def run(args: argparse.Namespace) -> int:
         report = replace(report, findings=compared.new)
         stale = compared.stale
         tell_stale(path, stale)
+    if changes:
+        report = replace(report, findings=[each for each in report.findings if changes.hold(each)])
     if not args.diff:
         _write(args, report)
+        _advise(args, report)
     return int(bool(report.findings or stale) and not args.exit_zero)
 
 
@@ -112,6 +120,8 @@ def _refuse_what_contradicts(args: argparse.Namespace) -> None:
         raise UsageError(f"--statistics goes with the formats {' and '.join(_FOR_PEOPLE)}")
     if args.output_file and args.diff:
         raise UsageError("--diff shows no findings that --output-file could take")
+    if args.changed_since and (args.fix or args.diff):
+        raise UsageError("--changed-since chooses what is reported, not what is fixed")
     if _STDIN in args.paths and args.paths != [_STDIN]:
         raise UsageError("- stands for standard input and cannot be checked with other paths")
 
@@ -156,6 +166,13 @@ def _standard_input(args: argparse.Namespace, task: Task) -> Outcome:
 def _write(args: argparse.Namespace, report: Report) -> None:
     with _output(args) as out:
         formats()[args.output_format](report.coloured(terminal.colourful(out)), out)
+
+
+def _advise(args: argparse.Namespace, report: Report) -> None:
+    """Whoever reads findings may be about to write a `# noqa`."""
+    wanted = report.findings and args.output_format == "text" and not args.quiet
+    if wanted and (advice := ruff.advice(report.root)):
+        print(f"logctx-lint: note: {advice}", file=sys.stderr)
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from logctx_lint.codes import CODES, NOT_ANALYSED, url
+from logctx_lint.codes import CODES, NOT_ANALYSED, UNUSED_NOQA, url
 from logctx_lint.rules import RULES
 from logctx_lint.rules.base import Rule
 
@@ -54,6 +54,27 @@ _TAUGHT_AT = {
 }
 _RUNTIME_NAME = re.compile(r"`logctx_lint\.runtime\.([\w.]+)`")
 
+_UNUSED_NOQA_PAGE = """A comment `# noqa: LCX...` silences nothing.
+
+## Why
+
+What it silenced was cured, or moved away. Left where it is, it would silence the next mistake on
+its line, too.
+
+Only `logctx-lint check` says so: flake8 does not tell a plugin what it silenced. Comments without
+codes, codes of other tools and rules that the run leaves out are not judged.
+
+ruff takes these comments for unused on its own account, and removes them, unless its settings say
+`external = ["LCX"]` below `[tool.ruff.lint]`.
+
+## Fix
+
+Removes the codes that are unused, or the whole comment. Safe.
+"""
+
+# Of the codes that are no rule.
+_OTHER_PAGES = {NOT_ANALYSED: _NOT_ANALYSED_PAGE, UNUSED_NOQA: _UNUSED_NOQA_PAGE}
+
 _CODE_BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -74,8 +95,8 @@ class Page:
 
 def page(code: str) -> Page:
     """The documentation of one code; KeyError when there is no such rule."""
-    if code == NOT_ANALYSED:
-        return parse(code, _NOT_ANALYSED_PAGE, required=("Why", "Fix"))
+    if code in _OTHER_PAGES:
+        return parse(code, _OTHER_PAGES[code], required=("Why", "Fix"))
     module = {rule.code: rule.module for rule in RULES}[code]
     return parse(code, inspect.getdoc(importlib.import_module(module)) or "")
 
@@ -94,8 +115,11 @@ def parse(code: str, docstring: str, required: tuple[str, ...] = REQUIRED) -> Pa
 
 
 def table() -> list[dict[str, str]]:
-    """One row for each code, LCX000 first."""
-    rows = [_row(NOT_ANALYSED, "always", "none")]
+    """One row for each code, those that are no rule first."""
+    rows = [
+        _row(NOT_ANALYSED, "always", "none"),
+        _row(UNUSED_NOQA, "command line", "remove it (safe)"),
+    ]
     return rows + [_row(rule.code, _on(rule), rule.fixes) for rule in RULES]
 
 
