@@ -263,10 +263,9 @@ class Resolver:
     def _type_from_call(self, variable: Variable, node: ast.Call, scope: Scope) -> Type:
         form = special_form(self.names(node.func, scope))
         if form in ("TypeVar", "ParamSpec", "TypeVarTuple"):
-            bound: Type = UNKNOWN
-            for keyword in node.keywords:
-                if keyword.arg == "bound":
-                    bound = hints.evaluate(self, keyword.value, scope)
+            bounds = [keyword.value for keyword in node.keywords if keyword.arg == "bound"]
+            # One of several classes is all that constraints leave.
+            bound = union_of(hints.evaluate(self, item, scope) for item in bounds or node.args[1:])
             return TypeVariable(f"{variable.module.name}.{variable.name}", bound)
         if form == "NewType" and len(node.args) == 2:
             return hints.evaluate(self, node.args[1], scope)

@@ -152,7 +152,9 @@ def substitute(type_: Type, bindings: Substitution) -> Type:
         return type_
     match type_:
         case TypeVariable(name):
-            return bindings.get(name, type_)
+            found = bindings.get(name, type_)
+            # One that stands for itself stays as it was declared, with its bound.
+            return type_ if found == type_ else found
         case Instance(cls, arguments) if arguments:
             return Instance(cls, tuple(substitute(item, bindings) for item in arguments))
         case ClassObject(cls, arguments) if arguments:

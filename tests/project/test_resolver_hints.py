@@ -135,6 +135,28 @@ def test_a_bounded_type_variable_has_its_bound_s_members(tmp_path: Path) -> None
     assert types(tmp_path, text) == ["Coroutine[?, ?, int]"] * 2
 
 
+def test_an_attribute_of_a_class_s_own_parameter_has_its_bound(tmp_path: Path) -> None:
+    text = """
+        from typing import Generic, TypeVar
+        class A:
+            async def f(self) -> int: ...
+        class B:
+            async def f(self) -> str: ...
+        Bound = TypeVar("Bound", bound=A)
+        OneOf = TypeVar("OneOf", A, B)
+        class C(Generic[Bound, OneOf]):
+            bound: Bound
+            one: OneOf
+            def g(self):
+                reveal(self.bound.f())
+                reveal(self.one.f())
+    """
+    assert types(tmp_path, text) == [
+        "Coroutine[?, ?, int]",
+        "Coroutine[?, ?, int] | Coroutine[?, ?, str]",
+    ]
+
+
 def test_casts_are_believed(tmp_path: Path) -> None:
     text = """
         import typing
