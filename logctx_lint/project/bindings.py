@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from logctx_lint.project import hints, protocols
 from logctx_lint.project.classes import enclosing_scope, signature_scope
@@ -21,6 +21,8 @@ from logctx_lint.project.types import (
 
 if TYPE_CHECKING:
     from logctx_lint.project.resolver import Resolver
+
+_INTERFACE = frozenset({"zope.interface.Interface"})
 
 
 class Bindings:
@@ -109,14 +111,27 @@ class Bindings:
         owner, function = method.owner, method.function
         if owner is None or function is None:
             return None
+        kind = self.first_parameter(function)
+        if not kind:
+            return None
         itself = self._resolver.classes.inside(owner)
+        return itself if kind == "self" else ClassObject(owner, itself.arguments)
+
+    def first_parameter(self, function: Function) -> Literal["", "self", "cls"]:
+        """What the first parameter of a function gets without an argument for it."""
+        if function.owner is None:
+            return ""
         where = enclosing_scope(function)
         for decorator in function.facts.decorators:
             names = self._resolver.names_of_text(decorator, where)
             if "builtins.staticmethod" in names:
-                return None
+                return ""
             if "builtins.classmethod" in names:
-                return ClassObject(owner, itself.arguments)
+                return "cls"
         if function.name in ("__new__", "__init_subclass__", "__class_getitem__"):
-            return ClassObject(owner, itself.arguments)
-        return itself
+            return "cls"
+        # The methods of an interface are written as they are called.
+        is_named = any(parameter.name == "self" for parameter in function.facts.parameters[:1])
+        if not is_named and self._resolver.classes.has_ancestor(function.owner, _INTERFACE):
+            return ""
+        return "self"

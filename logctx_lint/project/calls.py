@@ -147,6 +147,8 @@ def _call_function(resolver: Resolver, callee: FunctionType, arguments: Argument
         returned = resolver.functions.plain_result(function)
     else:
         returned = call(resolver, decorated, arguments)
+    if not type_variables(returned):
+        return returned
     bindings = dict(callee.bindings)
     returned = substitute(returned, bindings)
     wanted = type_variables(returned)
@@ -182,7 +184,9 @@ def _solve_call(
     scope = signature_scope(function)
     solved: dict[str, Type] = {}
     parameters = list(function.facts.parameters)
-    if function.owner and (callee.receiver or function.name == "__init__"):
+    first = resolver.bindings.first_parameter(function)
+    # `C.method(c)` names its object itself.
+    if first == "cls" or (first == "self" and isinstance(callee.receiver, Instance)):
         own = parameters[:1]
         parameters = parameters[1:]
         if own and own[0].annotation and callee.receiver:

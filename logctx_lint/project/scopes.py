@@ -157,7 +157,10 @@ class Scope:
     @cached_property
     def _narrowings(self) -> Narrowings | None:
         node = self.tree
-        if not isinstance(node, FunctionNode) or not self.module.source.mentions("isinstance("):
+        if not isinstance(node, FunctionNode):
+            return None
+        lines = self.module.source.lines[node.lineno - 1 : node.end_lineno]
+        if not any("isinstance(" in line for line in lines):
             return None
         narrowings = Narrowings()
         narrowings.read(node.body)

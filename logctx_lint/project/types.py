@@ -198,7 +198,7 @@ def free_variables(type_: Type) -> list[str]:
 
 
 def erase(type_: Type, kept: Iterable[str] = ()) -> Type:
-    """`type_` with its unsolved type variables replaced by their bounds."""
+    """`type_` with the type variables that no later call solves made UNKNOWN, but for `kept`."""
     names = [name for name in free_variables(type_) if name not in set(kept)]
     return substitute(type_, dict.fromkeys(names, UNKNOWN)) if names else type_
 

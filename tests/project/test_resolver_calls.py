@@ -201,6 +201,33 @@ def test_constructors_solve_a_class_s_parameters(tmp_path: Path) -> None:
     assert types(tmp_path, text) == ["Box[int]", "int", "str", "bytes"]
 
 
+def test_arguments_meet_their_parameters_whatever_the_first_is(tmp_path: Path) -> None:
+    text = """
+        from typing import TypeVar
+        from zope.interface import Interface
+        T = TypeVar("T")
+        class C:
+            def method(self, x: T) -> T: ...
+            @classmethod
+            def make(cls, x: T) -> T: ...
+            @staticmethod
+            def plain(x: T) -> T: ...
+        class IThing(Interface):
+            def thing(x: T) -> T: ...
+            def other(self, x: T) -> T: ...
+        def f(thing: IThing):
+            reveal(C().method(1))
+            reveal(C.method(C(), 1))
+            reveal(C.make(1))
+            reveal(C().make(1))
+            reveal(C.plain(1))
+            reveal(C().plain(1))
+            reveal(thing.thing(1))
+            reveal(thing.other(1))
+    """
+    assert types(tmp_path, text) == ["int"] * 8
+
+
 def test_overloads_are_one_of_their_results(tmp_path: Path) -> None:
     text = """
         from typing import Generic, TypeVar, overload
