@@ -35,6 +35,11 @@ def python_files(
                 yield found
 
 
+def is_excluded(path: Path, exclude: Sequence[str], root: Path) -> bool:
+    """Do the globs `exclude` (relative to `root`) match a file, or a folder that it lies in?"""
+    return _is_below(path, [normalize_path(glob, str(root)) for glob in exclude])
+
+
 def _walk(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         here = Path(parent)

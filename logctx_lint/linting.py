@@ -40,6 +40,11 @@ class Linter:
         findings = checked(self._engine, source, codes)
         return with_noqa(source, [each for each in findings if each.code in codes], codes)
 
+    def learn(self, source: Source) -> None:
+        """Take a text for what its file says, for the files that ask about it."""
+        # Without a rule to check the engine does no more than that.
+        checked(self._engine, source, frozenset())
+
     def unreadable(self, path: Path, reason: str, line: int = 1) -> list[Finding]:
         """What to report for a file that could not even be decoded."""
         if not self._selection.codes(path, {NOT_ANALYSED}):
