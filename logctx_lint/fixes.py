@@ -105,9 +105,11 @@ def as_one_edit(source: Source, fix: Fix) -> Edit | None:
     start = min(change.start for change in changes)
     end = max(change.end for change in changes)
     starts = list(accumulate(map(len, source.lines), initial=0))
+    # Behind the end of the last line another begins.
+    last = len(source.lines) + source.text.endswith(("\r", "\n"))
 
     def position(offset: int) -> tuple[int, int]:
-        line = bisect_right(starts, offset, hi=max(1, len(source.lines)))
+        line = bisect_right(starts, offset, hi=last)
         return line, offset - starts[line - 1]
 
     text = after[start : end + len(after) - len(source.text)]

@@ -97,6 +97,18 @@ def test_writing_again_adds_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path(_NAME).read_text() == before
 
 
+def test_whoever_has_no_setting_is_told_how_to_use_the_file(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path(_NAME).unlink()
+    written = f"{_NAME}: written, known findings: 3"
+    assert run(capsys, "baseline", "write") == (0, [written], [])
+    Path(_NAME).unlink()
+    Path("pyproject.toml").unlink()
+    how = f'to use it, say baseline = "{_NAME}" below [tool.logctx-lint]'
+    assert run(capsys, "baseline", "write") == (0, [written, how], [])
+
+
 def test_entries_of_a_file_that_is_gone_are_stale(capsys: pytest.CaptureFixture[str]) -> None:
     Path("b.py").unlink()
     assert check(capsys, "a.py") == (

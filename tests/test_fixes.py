@@ -211,6 +211,24 @@ def test_one_round_does_not_depend_on_the_order_of_the_fixes(
 
 
 @given(_texts_and_fixes())
+def test_the_edits_of_a_fix_joined_do_the_same(drawn: tuple[str, list[Fix]]) -> None:
+    text, some = drawn
+    lines = [*split_lines(text), ""]
+
+    def offset(line: int, column: int) -> int:
+        return sum(map(len, lines[: line - 1])) + column
+
+    for each in some:
+        after, done = fixes.apply(text, [each])
+        edit = fixes.as_one_edit(Source(Path("x.py"), text), each)
+        assert (edit is not None) == bool(done)
+        if edit:
+            span = edit.span
+            start, end = offset(span.line, span.column), offset(span.end_line, span.end_column)
+            assert text[:start] + edit.text + text[end:] == after
+
+
+@given(_texts_and_fixes())
 def test_what_was_applied_parses(drawn: tuple[str, list[Fix]]) -> None:
     text, some = drawn
     result, done = fixes.apply(text, some)

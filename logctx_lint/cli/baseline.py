@@ -40,6 +40,8 @@ def write(args: argparse.Namespace) -> int:
         report, _ = _checked(args, settings)
         baseline.write(path, baseline.entries_of(report))
         print(f"{check.shown(path)}: written, known findings: {len(report.findings)}")
+        if settings.baseline is None:
+            print(f'to use it, say baseline = "{path.name}" below [tool.logctx-lint]')
         return 0
     compared = _compared(args, settings, path)
     if compared.stale:
