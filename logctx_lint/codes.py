@@ -15,6 +15,7 @@ CODES: Mapping[str, str] = {
     NOT_ANALYSED: "not-analysed",
     UNUSED_NOQA: "unused-noqa",
     "LCX101": "unawaited-awaitable",
+    "LCX103": "awaitable-as-value",
     "LCX201": "fire-and-forget",
     "LCX301": "swallowed-cancellation",
     "LCX302": "wrapped-first-error",

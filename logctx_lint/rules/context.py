@@ -189,6 +189,11 @@ class RuleContext:
             found = self._index.get((line, column - 1, end_line, end_column + 1))
         return found
 
+    def remember(self, node: cst.CSTNode, tree: ast.expr, scope: Scope) -> None:
+        """Say which tree a node stands for, where its place does not."""
+        span = self.span(node)
+        self._index[span.line, span.column, span.end_line, span.end_column] = tree, scope
+
     def type_of(self, node: cst.BaseExpression) -> Type:
         found = self.expression(node)
         return self.resolver.type_of(*found) if found else UNKNOWN

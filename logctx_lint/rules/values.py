@@ -1,0 +1,313 @@
+"""Where code asks for the value of an expression and not for an awaitable of it, on `ast` alone."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from logctx_lint.project.scopes import Binding, Comprehension, Scope
+from logctx_lint.screen import Unit
+
+_SCOPED = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_USING: frozenset[type[ast.AST]] = frozenset(
+    {ast.Attribute, ast.Call, ast.If, ast.While, ast.Assert, ast.IfExp, ast.UnaryOp, ast.BoolOp,
+     ast.comprehension, ast.For, ast.AsyncFor, ast.Compare, ast.BinOp, ast.AugAssign,
+     ast.FormattedValue, ast.Subscript, ast.Starred, ast.Assign,
+     ast.match_case}
+)  # fmt: skip
+"""Nodes that use the value of a part of theirs."""
+_INNER: tuple[type[ast.AST], ...] = (
+    *_SCOPED, *_USING - {ast.If, ast.While, ast.Assert, ast.For, ast.AsyncFor, ast.AugAssign,
+    ast.Assign}, ast.JoinedStr, ast.Await, ast.Yield, ast.YieldFrom, ast.Tuple, ast.List, ast.Dict,
+    ast.Set, ast.NamedExpr, ast.Slice, ast.keyword, ast.withitem, ast.arguments,
+    ast.ExceptHandler,
+)  # fmt: skip
+"""Nodes inside a statement that may hold such nodes, other than statements."""
+
+
+class How(Enum):
+    """The ways to use a value; each says what comes of it when an awaitable is used so."""
+
+    TRUTH = "tested for truth, which it always is"
+    IDENTITY = "compared by identity, which never tells what it would give"
+    EQUALITY = "compared, which never tells what it would give"
+    ORDER = "compared, which fails"
+    MEMBER = "looked for, which never finds what it would give"
+    CONTAINER = "searched, which fails"
+    ARITHMETIC = "calculated with, which fails"
+    TEXT = "turned into text, which shows the awaitable and not what it would give"
+    NUMBER = "turned into a number, which fails"
+    LENGTH = "measured, which fails"
+    ITERATION = "iterated over, which fails"
+    ASYNC_ITERATION = "iterated over by `async for`, which fails"
+    MAPPING = "unpacked as a mapping, which fails"
+    ITEM = "indexed, which fails"
+    ATTRIBUTE = "asked for an attribute that it does not have"
+    CALL = "called, which fails"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A call or a local name whose value is used."""
+
+    node: ast.Call | ast.Name
+    scope: Scope
+    how: How
+    other: ast.expr | None = None
+    """What it is compared with or looked for in."""
+    attribute: str = ""
+
+
+_PLAIN_VALUES = (
+    ast.Constant, ast.Await, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp,
+    ast.DictComp, ast.GeneratorExp, ast.Compare, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.Yield,
+)  # fmt: skip
+_ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+_AWAITABLE_CLASSES = frozenset({"Deferred", "DeferredList", "Future", "Task"})
+_TEXT_METHODS = frozenset(
+    {"split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "encode", "decode",
+     "startswith", "endswith", "splitlines", "partition", "rpartition", "isdigit", "items"}
+)  # fmt: skip
+"""Names that nobody gives to what has to be awaited, so that looking closer would not pay."""
+# These hand through what they are given.
+_BUILTINS = frozenset(dir(builtins)) - {"next", "max", "min", "getattr", "super"}
+_CALLS = {
+    **dict.fromkeys(("print", "str", "repr", "format", "ascii"), How.TEXT),
+    **dict.fromkeys(("int", "float", "abs", "round"), How.NUMBER),
+    **dict.fromkeys(
+        ("list", "tuple", "set", "frozenset", "sorted", "sum", "any", "all", "dict", "enumerate",
+         "reversed", "iter", "zip", "min", "max"),
+        How.ITERATION,
+    ),
+    "len": How.LENGTH,
+    "bool": How.TRUTH,
+}  # fmt: skip
+"""What built-in functions do with their arguments."""
+_MANY_OR_ONE = frozenset({"min", "max"})
+"""Those of them that compare several arguments with one another."""
+_LOG_METHODS = frozenset(
+    {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
+)
+_LOGGERS = ("logging.", "twisted.python.log.", "twisted.logger.")
+
+
+def uses(unit: Unit) -> Iterator[Use]:
+    """Every place in a unit where a call or a local name is used for its value."""
+    looks = _Looks(unit)
+    for statement, scope in unit.statements:
+        for node, inner in _nodes(statement, scope):
+            if type(node) not in _USING or _is_dropped(node, statement):
+                continue
+            for used, how, other, attribute in _used(node, inner, unit):
+                for end in _ends(used):
+                    if looks.may_be_awaitable(end, inner):
+                        yield Use(end, inner, how, other, attribute)
+
+
+def _is_dropped(node: ast.AST, statement: ast.stmt) -> bool:
+    """`a or f()` as a statement: all of it is dropped, which other rules speak of."""
+    return (
+        isinstance(node, ast.BoolOp) and isinstance(statement, ast.Expr) and statement.value is node
+    )
+
+
+_Used = tuple[ast.expr, How, ast.expr | None, str]
+
+
+def _nodes(statement: ast.stmt, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
+    """A statement and its expressions, without the statements inside, each with its scope."""
+    stack: list[tuple[ast.AST, Scope]] = [(statement, scope)]
+    while stack:
+        node, scope = stack.pop()
+        yield node, scope
+        if isinstance(node, _SCOPED):
+            scope = scope.child(node)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                stack += [(item, scope) for item in value if isinstance(item, _INNER)]
+            elif isinstance(value, _INNER):
+                stack.append((value, scope))
+
+
+def _ends(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
+    """The calls and names whose value may be that of `node`."""
+    match node:
+        case ast.Call() | ast.Name():
+            yield node
+        case ast.NamedExpr(_, value):
+            yield from _ends(value)
+        case ast.IfExp(_, body, orelse):
+            yield from _ends(body)
+            yield from _ends(orelse)
+        case ast.BoolOp(_, values):
+            yield from _ends(values[-1])
+
+
+def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
+    """The parts of one node whose values it uses."""
+    match node:
+        case ast.Attribute(value, name, ast.Load()):
+            yield value, How.ATTRIBUTE, None, name
+        case ast.Call():
+            yield from _used_by_call(node, scope, unit)
+        case ast.If(test) | ast.While(test) | ast.Assert(test) | ast.IfExp(test):
+            yield test, How.TRUTH, None, ""
+        case ast.match_case(_, ast.expr() as guard):
+            yield guard, How.TRUTH, None, ""
+        case ast.UnaryOp(ast.Not(), operand):
+            yield operand, How.TRUTH, None, ""
+        case ast.UnaryOp(_, operand):
+            yield operand, How.ARITHMETIC, None, ""
+        case ast.BoolOp(_, values):
+            for each in values[:-1]:
+                yield each, How.TRUTH, None, ""
+        case ast.comprehension(_, source, conditions, is_async):
+            yield source, How.ASYNC_ITERATION if is_async else How.ITERATION, None, ""
+            for each in conditions:
+                yield each, How.TRUTH, None, ""
+        case ast.For(_, source):
+            yield source, How.ITERATION, None, ""
+        case ast.AsyncFor(_, source):
+            yield source, How.ASYNC_ITERATION, None, ""
+        case ast.Compare(left, operators, others):
+            for operator, right in zip(operators, others, strict=True):
+                yield from _compared(left, operator, right)
+                left = right
+        case ast.BinOp(ast.Constant(str()), ast.Mod(), right):
+            for each in _formatted(right):
+                yield each, How.TEXT, None, ""
+        case ast.BinOp(left, _, right):
+            yield left, How.ARITHMETIC, None, ""
+            yield right, How.ARITHMETIC, None, ""
+        case ast.AugAssign(_, _, value):
+            yield value, How.ARITHMETIC, None, ""
+        case ast.FormattedValue(value):
+            yield value, How.TEXT, None, ""
+        case ast.Subscript(value, _, ast.Load()):
+            yield value, How.ITEM, None, ""
+        case ast.Starred(value, ast.Load()):
+            yield value, How.ITERATION, None, ""
+        case ast.Assign([ast.Tuple() | ast.List(), *_], value):
+            yield value, How.ITERATION, None, ""
+
+
+def _compared(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Iterator[_Used]:
+    if isinstance(operator, ast.In | ast.NotIn):
+        yield left, How.MEMBER, right, ""
+        yield right, How.CONTAINER, left, ""
+        return
+    how = How.ORDER if isinstance(operator, _ORDER) else How.EQUALITY
+    if isinstance(operator, ast.Is | ast.IsNot):
+        how = How.IDENTITY
+    yield left, how, right, ""
+    yield right, how, left, ""
+
+
+def _formatted(node: ast.expr) -> list[ast.expr]:
+    """What `%` puts into a text."""
+    match node:
+        case ast.Tuple(elements):
+            return elements
+        case ast.Dict(_, values):
+            return values
+    return [node]
+
+
+def _used_by_call(call: ast.Call, scope: Scope, unit: Unit) -> Iterator[_Used]:
+    func = call.func
+    if isinstance(func, ast.Call):
+        yield func, How.CALL, None, ""
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            yield keyword.value, How.MAPPING, None, ""
+    how = _done_with_arguments(call, scope, unit)
+    if how is None:
+        return
+    name = func.id if isinstance(func, ast.Name) else ""
+    if name in _MANY_OR_ONE and len(call.args) > 1:
+        how = How.ORDER
+    several = how in (How.TEXT, How.ORDER) or name == "zip"
+    for argument in call.args if several else call.args[:1]:
+        yield argument, how, None, ""
+    if how is How.TEXT and not name:
+        for keyword in call.keywords:
+            yield keyword.value, how, None, ""
+
+
+def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> How | None:
+    """What a built-in function, a text or a logger does with what it is given."""
+    if not call.args and not call.keywords:
+        return None
+    match call.func:
+        case ast.Name(name) if name in _CALLS:
+            names = unit.file.resolver.names(call.func, scope)
+            return _CALLS[name] if f"builtins.{name}" in names else None
+        case ast.Attribute(ast.Constant(str()), "format"):
+            return How.TEXT
+        case ast.Attribute(ast.Constant(str() | bytes()), "join"):
+            return How.ITERATION
+        case ast.Attribute(_, name) if name in _LOG_METHODS:
+            if any(isinstance(each, ast.Call | ast.Name) for each in call.args):
+                names = unit.file.resolver.names(call.func, scope)
+                return How.TEXT if any(each.startswith(_LOGGERS) for each in names) else None
+    return None
+
+
+class _Looks:
+    """Cheap looks at what a call or name may give; remembers what it found of names."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._names: dict[tuple[Scope, str], bool] = {}
+
+    def may_be_awaitable(self, node: ast.Call | ast.Name, scope: Scope) -> bool:
+        if isinstance(node, ast.Call):
+            return not self._is_plain(node)
+        while isinstance(scope.node, Comprehension) and scope.parent:
+            if node.id in scope.bindings:
+                return False
+            scope = scope.parent
+        if scope.node is None and scope.function is None:
+            return False
+        key = scope, node.id
+        if key not in self._names:
+            bindings = scope.bindings.get(node.id, ())
+            self._names[key] = bool(bindings) and all(
+                self._may_hold(each, scope) for each in bindings
+            )
+        return self._names[key]
+
+    def _may_hold(self, binding: Binding, scope: Scope) -> bool:
+        """Whether a binding may give an awaitable; one that does not settles it for the name."""
+        value = binding.value
+        if binding.kind == "parameter":
+            if binding.annotation is None or isinstance(value, ast.Constant):
+                return False
+        # What unpacking or looping over an awaitable gives is not another mistake.
+        elif binding.kind not in ("value", "annotation") or isinstance(value, _PLAIN_VALUES):
+            return False
+        if binding.path and not isinstance(value, ast.Tuple):
+            return False
+        if isinstance(value, ast.Call) and self._is_plain(value):
+            return False
+        resolver = self._unit.file.resolver
+        return resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
+
+    def _is_plain(self, node: ast.Call) -> bool:
+        """What is so named makes an object or a text, or is a built-in function."""
+        func = node.func
+        name: str = getattr(func, "attr", "") or getattr(func, "id", "")
+        if name[:1].isupper():
+            return name not in _AWAITABLE_CLASSES
+        if isinstance(func, ast.Attribute):
+            return name in _TEXT_METHODS or isinstance(func.value, ast.Constant | ast.JoinedStr)
+        if not isinstance(func, ast.Name) or name not in _BUILTINS:
+            return False
+        facts = self._unit.file.module.facts
+        return not (
+            func.id in facts.functions or func.id in facts.imports or func.id in facts.classes
+        )
