@@ -38,6 +38,7 @@ class Engine:
         self._resolver = Resolver(self._modules)
         self._vocabulary = Vocabulary(settings.vocabulary)
         self._traits = TraitsDetector(settings)
+        self._set_aside = 32
 
     def check(
         self, source: Source, codes: Collection[str], tree: ast.Module | None = None
@@ -63,7 +64,18 @@ class Engine:
                 ]
         except Unreadable as error:
             findings = [not_analysed(source.path, str(error), error.line)]
+        self._set_facts_aside()
         return sorted(findings, key=lambda found: (found.span, found.code))
+
+    def _set_facts_aside(self) -> None:
+        """Keep facts out of garbage collections, each of which would look at all of them.
+
+        flake8 runs many while it works on a file. Done again whenever the facts have doubled.
+        """
+        if self._modules.loaded > 2 * self._set_aside and gc.isenabled():
+            self._set_aside = self._modules.loaded
+            gc.collect()
+            gc.freeze()
 
 
 def _source_roots(settings: Settings) -> tuple[Path, ...]:

@@ -145,6 +145,11 @@ class Modules:
         self._by_path: dict[Path, Module] = {}
         self._found: dict[tuple[Path, str], Module | None] = {}
 
+    @property
+    def loaded(self) -> int:
+        """How many modules are in memory."""
+        return len(self._by_path)
+
     def of_source(self, source: Source, tree: ast.Module | None = None) -> Module:
         """The module of a file that is being linted; raises Unreadable."""
         path = source.path.absolute()
