@@ -81,6 +81,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 from types import CoroutineType
 
 import libcst as cst
@@ -262,6 +263,8 @@ def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
     classes = unit.file.resolver.classes
     if use.attribute and (use.attribute.startswith("_") or use.attribute in _OWN_ATTRIBUTES[kind]):
         return True
+    if use.attribute and kind is not Kind.COROUTINE and _gives_attribute(use.attribute, unit):
+        return True
     names = (*_NEEDED.get(use.how, ()), *([use.attribute] if use.attribute else ()))
     for member in members_of(type_):
         if not isinstance(member, Instance):
@@ -281,6 +284,11 @@ def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
             looped = use.how is How.ITERATION and classes.member(member, "__iter__") is not None
             return shown or looped
     return False
+
+
+def _gives_attribute(name: str, unit: Unit) -> bool:
+    """Whether this file sets such an attribute: a task or Deferred takes any."""
+    return re.search(rf"\.{name}\b[^=\n]*=(?!=)", unit.file.source.text) is not None
 
 
 def _is_ordinary(use: Use, unit: Unit) -> bool:
