@@ -108,9 +108,7 @@ class Unit:
                 outer,
                 node,
             )
-            self._known_scopes[node] = Scope(
-                self.file.module, node, outer, function, owner, is_positioned=True
-            )
+            self._known_scopes[node] = Scope.of_body(function, node)
         return self._known_scopes[node]
 
     def class_scope(self, node: ast.ClassDef, scope: Scope) -> Scope:

@@ -209,9 +209,6 @@ class Vocabulary:
         for table in (self._additions, BUILT_IN):
             yield from (name for name in table.get(role, ()) if not _is_glob(name))
 
-    def has_additions(self, role: Role) -> bool:
-        return bool(self._additions.get(role))
-
     def has_bare_name(self, name: str, roles: frozenset[Role]) -> bool:
         """Whether something of this last name has one of these roles."""
         known = self._bare.get(roles)

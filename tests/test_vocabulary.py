@@ -56,13 +56,6 @@ def test_the_project_s_own_names_come_first_and_globs_are_no_names() -> None:
     assert set(names[1:]) <= set(BUILT_IN[Role.BACKGROUND_STARTER])
 
 
-def test_additions_are_known_as_such() -> None:
-    vocabulary = Vocabulary({Role.GATHERER: ("mine.collect",), Role.FIRED: ()})
-    assert vocabulary.has_additions(Role.GATHERER)
-    assert not vocabulary.has_additions(Role.FIRED)
-    assert not vocabulary.has_additions(Role.TASK_STARTER)
-
-
 @pytest.mark.parametrize("role", Role)
 def test_every_built_in_name_is_qualified_and_has_its_role(role: Role) -> None:
     vocabulary = Vocabulary({})

@@ -105,9 +105,7 @@ class Functions:
         node = self.body_scope(function).tree
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return UNKNOWN
-        scope = Scope(
-            function.module, node, function.scope, function, function.owner, is_positioned=True
-        )
+        scope = Scope.of_body(function, node)
         results: list[Type] = []
         for inner in own_nodes(node.body):
             if isinstance(inner, ast.Return):

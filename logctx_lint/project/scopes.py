@@ -107,6 +107,13 @@ class Scope:
     types: dict[Hashable, Type] = field(default_factory=dict, repr=False)
     """Answers about the bindings here, which live no longer than the tree."""
 
+    @classmethod
+    def of_body(cls, function: Function, node: FunctionNode) -> Scope:
+        """The scope of the body of `function`, whose tree is `node`."""
+        return cls(
+            function.module, node, function.scope, function, function.owner, is_positioned=True
+        )
+
     @property
     def qualified_name(self) -> str:
         if self.function:

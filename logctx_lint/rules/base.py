@@ -45,5 +45,3 @@ class Rule:
     module: str
     applies: Applies = Applies.ALWAYS
     opt_in: bool = False
-    role_to_use: str = ""
-    """The runtime function that does it right."""

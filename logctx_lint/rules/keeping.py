@@ -34,9 +34,7 @@ class Keeper:
         if node is None or decorated != FunctionType(function):
             return False
         self.seen.add(function)
-        scope = Scope(
-            function.module, node, function.scope, function, function.owner, is_positioned=True
-        )
+        scope = Scope.of_body(function, node)
         inside = list(own_nodes(node.body))
         stored = set(self._stored(inside, scope))
         given = [inner.value for inner in inside if isinstance(inner, ast.Return) and inner.value]

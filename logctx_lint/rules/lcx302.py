@@ -209,9 +209,7 @@ def _returns_gathered(file: File, function: Function, detour: int) -> bool:
     node = function.tree()
     if node is None:
         return False
-    scope = Scope(
-        function.module, node, function.scope, function, function.owner, is_positioned=True
-    )
+    scope = Scope.of_body(function, node)
     unwrapped = _unwrapped_names(file, node, scope)
     given = [
         inner.value

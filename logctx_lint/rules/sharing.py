@@ -106,9 +106,7 @@ class Sharing:
         node = function.tree() if names & PROPERTIES and not function.module.is_stub else None
         if node is None:
             return None
-        scope = Scope(
-            function.module, node, function.scope, function, function.owner, is_positioned=True
-        )
+        scope = Scope.of_body(function, node)
         given = (inner.value for inner in own_nodes(node.body) if isinstance(inner, ast.Return))
         places = (self.place(value, scope) for value in given if value)
         return next((place for place in places if place), None)
