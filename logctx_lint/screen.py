@@ -7,9 +7,11 @@ units by these cheap looks; only those that may hold a finding are parsed by lib
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar, cast
 
 from logctx_lint.project.facts import Extractor, FunctionNode, child_blocks
 from logctx_lint.project.modules import Class, Function, Module
@@ -18,6 +20,25 @@ from logctx_lint.project.scopes import Scope
 from logctx_lint.project.traits import Traits
 from logctx_lint.source import Source
 from logctx_lint.vocabulary import Role, Vocabulary
+
+_Node = TypeVar("_Node", bound=ast.AST)
+_SCOPED = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+
+def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
+    """Where expressions are found in each type of node; annotations are left out."""
+    holders = (ast.expr, ast.comprehension, ast.keyword, ast.withitem, ast.arguments,
+               ast.ExceptHandler, ast.match_case)  # fmt: skip
+    statements = {"body", "orelse", "finalbody", "annotation", "returns"}
+    fields: dict[type[ast.AST], tuple[str, ...]] = {}
+    for kind in vars(ast).values():
+        if isinstance(kind, type) and issubclass(kind, (ast.stmt, *holders)):
+            skip = set() if issubclass(kind, ast.expr) else statements
+            fields[kind] = tuple(name for name in kind._fields if name not in skip)
+    return fields
+
+
+_FIELDS = _fields()
 
 
 @dataclass(frozen=True)
@@ -70,6 +91,31 @@ class Unit:
     def statements(self) -> list[tuple[ast.stmt, Scope]]:
         """Every statement in the unit, nested functions included, each with its scope."""
         return list(self._walk([self.node], self.scope))
+
+    def nodes(self, kind: type[_Node]) -> list[tuple[_Node, Scope]]:
+        """Every node of one type in the unit, each with its scope.
+
+        All screens share the one walk that finds them. Annotations are left out.
+        """
+        return cast("list[tuple[_Node, Scope]]", self._nodes.get(kind, []))
+
+    @cached_property
+    def _nodes(self) -> dict[type[ast.AST], list[tuple[ast.AST, Scope]]]:
+        found = defaultdict(list)
+        for statement, outer in self.statements:
+            stack: list[tuple[ast.AST, Scope]] = [(statement, outer)]
+            while stack:
+                node, scope = stack.pop()
+                found[type(node)].append((node, scope))
+                if isinstance(node, _SCOPED):
+                    scope = scope.child(node)
+                for name in _FIELDS[type(node)]:
+                    value = getattr(node, name, None)
+                    if isinstance(value, list):
+                        stack += [(item, scope) for item in value if type(item) in _FIELDS]
+                    elif type(value) in _FIELDS:
+                        stack.append((cast(ast.AST, value), scope))
+        return found
 
     @cached_property
     def scopes(self) -> dict[ast.AST, Scope]:

@@ -11,7 +11,6 @@ from enum import Enum
 from logctx_lint.project.scopes import Binding, Comprehension, Scope
 from logctx_lint.screen import Unit
 
-_SCOPED = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _USING: frozenset[type[ast.AST]] = frozenset(
     {ast.Attribute, ast.Call, ast.If, ast.While, ast.Assert, ast.IfExp, ast.UnaryOp, ast.BoolOp,
      ast.comprehension, ast.For, ast.AsyncFor, ast.Compare, ast.BinOp, ast.AugAssign,
@@ -19,13 +18,6 @@ _USING: frozenset[type[ast.AST]] = frozenset(
      ast.match_case}
 )  # fmt: skip
 """Nodes that use the value of a part of theirs."""
-_INNER: tuple[type[ast.AST], ...] = (
-    *_SCOPED, *_USING - {ast.If, ast.While, ast.Assert, ast.For, ast.AsyncFor, ast.AugAssign,
-    ast.Assign}, ast.JoinedStr, ast.Await, ast.Yield, ast.YieldFrom, ast.Tuple, ast.List, ast.Dict,
-    ast.Set, ast.NamedExpr, ast.Slice, ast.keyword, ast.withitem, ast.arguments,
-    ast.ExceptHandler,
-)  # fmt: skip
-"""Nodes inside a statement that may hold such nodes, other than statements."""
 
 
 class How(Enum):
@@ -97,40 +89,19 @@ _LOGGERS = ("logging.", "twisted.python.log.", "twisted.logger.")
 def uses(unit: Unit) -> Iterator[Use]:
     """Every place in a unit where a call or a local name is used for its value."""
     looks = _Looks(unit)
-    for statement, scope in unit.statements:
-        for node, inner in _nodes(statement, scope):
-            if type(node) not in _USING or _is_dropped(node, statement):
+    # `a or f()` as a statement: all of it is dropped, which other rules speak of.
+    dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
+    for kind in _USING:
+        for node, scope in unit.nodes(kind):
+            if kind is ast.BoolOp and node in dropped:
                 continue
-            for used, how, other, attribute in _used(node, inner, unit):
+            for used, how, other, attribute in _used(node, scope, unit):
                 for end in _ends(used):
-                    if looks.may_be_awaitable(end, inner):
-                        yield Use(end, inner, how, other, attribute)
-
-
-def _is_dropped(node: ast.AST, statement: ast.stmt) -> bool:
-    """`a or f()` as a statement: all of it is dropped, which other rules speak of."""
-    return (
-        isinstance(node, ast.BoolOp) and isinstance(statement, ast.Expr) and statement.value is node
-    )
+                    if looks.may_be_awaitable(end, scope):
+                        yield Use(end, scope, how, other, attribute)
 
 
 _Used = tuple[ast.expr, How, ast.expr | None, str]
-
-
-def _nodes(statement: ast.stmt, scope: Scope) -> Iterator[tuple[ast.AST, Scope]]:
-    """A statement and its expressions, without the statements inside, each with its scope."""
-    stack: list[tuple[ast.AST, Scope]] = [(statement, scope)]
-    while stack:
-        node, scope = stack.pop()
-        yield node, scope
-        if isinstance(node, _SCOPED):
-            scope = scope.child(node)
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, list):
-                stack += [(item, scope) for item in value if isinstance(item, _INNER)]
-            elif isinstance(value, _INNER):
-                stack.append((value, scope))
 
 
 def _ends(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
