@@ -152,7 +152,10 @@ def _is_looked_after(context: RuleContext, call: cst.Call, *, can_await: bool) -
     if roles & _DRIVEN_ELSEWHERE or _is_safe(context, call):
         return True
     if Role.HAND_STARTER in roles and call.args and isinstance(call.args[0].value, cst.Call):
-        return _is_looked_after(context, call.args[0].value, can_await=can_await)
+        started = call.args[0].value
+        # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
+        is_safe = Role.SAFE_DECORATOR in context.roles(started)
+        return is_safe or _is_looked_after(context, started, can_await=can_await)
     functions = context.callees(call)
     return bool(functions) and all(Keeper(context, can_await).keeps(each) for each in functions)
 
