@@ -22,12 +22,13 @@ CODES: Mapping[str, str] = {
     "LCX303": "shared-cancellable",
 }
 
-_DOCUMENTATION = "https://logctx-lint.readthedocs.io/en/latest/rules.html"
+HOME = "https://logctx-lint.readthedocs.io/en/latest/"
+"""Where the documentation is published."""
 
 
 def url(code: str) -> str:
     """The address of a code's section in the published documentation."""
-    return f"{_DOCUMENTATION}#{code.lower()}"
+    return f"{HOME}rules.html#{code.lower()}"
 
 
 def is_prefix(text: str) -> bool:

@@ -33,6 +33,7 @@ _MESSAGE = strict({"text": TEXT})
 _REGION = strict(
     {"startLine": FROM_1, "startColumn": FROM_1, "endLine": FROM_1, "endColumn": FROM_1}
 )
+_FOUND = strict(_REGION["properties"], {"snippet": strict({"text": {"type": "string"}})})
 _ARTIFACT = strict(
     {"uri": {"type": "string", "format": "uri-reference", "pattern": r"^[^\s\\]+$"}},
     {"uriBaseId": {"const": "%SRCROOT%"}},
@@ -42,7 +43,7 @@ _REPLACEMENT = strict(
 )
 _CHANGE = strict({"artifactLocation": _ARTIFACT, "replacements": listed(_REPLACEMENT, minItems=1)})
 _LOCATION = strict(
-    {"physicalLocation": strict({"artifactLocation": _ARTIFACT, "region": _REGION})},
+    {"physicalLocation": strict({"artifactLocation": _ARTIFACT, "region": _FOUND})},
     {"logicalLocations": listed(strict({"fullyQualifiedName": TEXT, "kind": TEXT}))},
 )
 _LEVEL: Schema = {"enum": ["none", "note", "warning", "error"]}
@@ -72,7 +73,14 @@ _RESULT = strict(
         ),
     },
 )
-_DRIVER = strict({"name": TEXT, "version": TEXT, "rules": listed(_RULE, uniqueItems=True)})
+_DRIVER = strict(
+    {
+        "name": TEXT,
+        "version": TEXT,
+        "informationUri": {"type": "string", "format": "uri", "pattern": "^https://"},
+        "rules": listed(_RULE, uniqueItems=True),
+    }
+)
 _BASES: Schema = {
     "type": "object",
     "additionalProperties": strict({"uri": {"type": "string", "pattern": "^file:///(.*/)?$"}}),

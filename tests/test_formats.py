@@ -13,6 +13,7 @@ import junitparser
 import pytest
 import schemas
 from fakes import FakeEngine
+from sarif_pydantic import Sarif
 
 from logctx_lint.codes import CODES, url
 from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
@@ -124,8 +125,23 @@ def test_sarif_places_findings_below_the_root() -> None:
     [place] = run["results"][1]["locations"]
     assert place["physicalLocation"] == {
         "artifactLocation": {"uri": "a%20b/%C3%BC.py", "uriBaseId": "%SRCROOT%"},
-        "region": {"startLine": 3, "startColumn": 5, "endLine": 3, "endColumn": 14},
+        "region": {
+            "startLine": 3,
+            "startColumn": 5,
+            "endLine": 3,
+            "endColumn": 14,
+            "snippet": {"text": "swallow()"},
+        },
     }
+
+
+def test_sarif_is_read_by_a_model_of_the_whole_standard() -> None:
+    log = Sarif.model_validate_json(written("sarif", report(_FINDINGS)))
+    assert [result.rule_id for result in log.runs[0].results or ()] == [
+        "LCX101",
+        "LCX301",
+        "LCX101",
+    ]
 
 
 def test_sarif_places_findings_elsewhere_by_their_full_path() -> None:

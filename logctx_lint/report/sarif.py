@@ -10,10 +10,11 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from logctx_lint import __version__
-from logctx_lint.codes import CODES, url
+from logctx_lint.codes import CODES, HOME, url
 from logctx_lint.findings import Finding, Fix, Span
 from logctx_lint.fingerprints import fingerprints
 from logctx_lint.report import Report
+from logctx_lint.source import Source
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _ROOT = "%SRCROOT%"
@@ -28,13 +29,14 @@ def write(report: Report, out: TextIO) -> None:
             "driver": {
                 "name": "logctx-lint",
                 "version": __version__,
+                "informationUri": HOME,
                 "rules": [_rule(code) for code in codes],
             }
         },
         "originalUriBaseIds": {_ROOT: {"uri": root.as_uri().rstrip("/") + "/"}},
         "columnKind": "unicodeCodePoints",
         "results": [
-            _result(finding, codes, root)
+            _result(finding, codes, root, report.sources.get(finding.path))
             # Without the text GitHub has the better fingerprint, and adds it itself.
             | (_fingerprint(fingerprint) if finding.path in report.sources else {})
             for finding, fingerprint in zip(report.findings, named, strict=True)
@@ -61,10 +63,15 @@ def _rule(code: str) -> dict[str, Any]:
     }
 
 
-def _result(finding: Finding, codes: list[str], root: Path) -> dict[str, Any]:
+def _result(
+    finding: Finding, codes: list[str], root: Path, source: Source | None
+) -> dict[str, Any]:
     artifact = _artifact(finding.path, root)
+    region: dict[str, Any] = {**_region(finding.span)}
+    if source:
+        region["snippet"] = {"text": source.at(finding.span)}
     location: dict[str, Any] = {
-        "physicalLocation": {"artifactLocation": artifact, "region": _region(finding.span)}
+        "physicalLocation": {"artifactLocation": artifact, "region": region}
     }
     if finding.function:
         location["logicalLocations"] = [
