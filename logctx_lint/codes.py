@@ -17,6 +17,7 @@ CODES: Mapping[str, str] = {
     "LCX101": "unawaited-awaitable",
     "LCX103": "awaitable-as-value",
     "LCX201": "fire-and-forget",
+    "LCX202": "called-not-passed",
     "LCX301": "swallowed-cancellation",
     "LCX302": "wrapped-first-error",
     "LCX303": "shared-cancellable",

@@ -18,6 +18,8 @@ class Role(str, Enum):
 
     BACKGROUND_STARTER = "background-starter"
     """Starts an awaitable that nobody awaits, and resets the log context when it ends."""
+    BACKGROUND_PROCESS = "background-process"
+    """A background starter, or a decorator, that gives the work a log context of its own."""
     YIELDABLE_WRAPPER = "yieldable-wrapper"
     """Makes a foreign awaitable follow the log-context rules."""
     SENTINEL_GUARD = "sentinel-guard"
@@ -40,7 +42,9 @@ class Role(str, Enum):
     SAFE_DECORATOR = "safe-decorator"
     """Makes a call of the decorated function safe to leave un-awaited."""
     TASK_STARTER = "task-starter"
-    """Turns a coroutine into a task that runs by itself."""
+    """Turns a coroutine into a task that runs by itself, and that somebody has to keep."""
+    NURSERY_STARTER = "nursery-starter"
+    """Starts a task that it keeps itself, as a task group does."""
     HAND_STARTER = "hand-starter"
     """Starts an awaitable without caring for the log context: ensureDeferred and kin."""
     DROPPABLE = "droppable"
@@ -49,6 +53,14 @@ class Role(str, Enum):
     """Returns an awaitable that is complete already."""
     CALLBACK_TAKER = "callback-taker"
     """Calls its argument later and throws the result away."""
+    RESULT_TAKER = "result-taker"
+    """Calls its argument and takes what that gives: waits for a Deferred, but for no coroutine."""
+    THREAD_STARTER = "thread-starter"
+    """Calls its argument in a thread, where no awaitable is waited for."""
+    DRIVER = "driver"
+    """Calls its argument and waits for the awaitable that it gives."""
+    TIMER = "timer"
+    """Has its argument called from the reactor, in no log context."""
     INLINE_CALLBACKS = "inline-callbacks"
     """A decorator under which `yield` awaits."""
     DEFERRED_PASSER = "deferred-passer"
@@ -78,18 +90,32 @@ def _helpers(synapse_module: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{module}.{name}" for name in names for module in modules)
 
 
+def _clock(*names: str) -> tuple[str, ...]:
+    """Methods of Synapse's clock, which has moved."""
+    modules = ("synapse.util", "synapse.util.clock")
+    return tuple(f"{module}.Clock.{name}" for name in names for module in modules)
+
+
+_CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
+_BACKGROUND_PROCESSES = (
+    *_helpers("synapse.metrics.background_process_metrics", "run_as_background_process"),
+    "synapse.server.HomeServer.run_as_background_process",
+    "synapse.module_api.run_as_background_process",
+    "synapse.module_api.ModuleApi.run_as_background_process",
+)
 _CONTEXT = "synapse.logging.context"
 _ASYNC_HELPERS = "synapse.util.async_helpers"
 
 BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.BACKGROUND_STARTER: (
         *_helpers(_CONTEXT, "run_in_background", "run_coroutine_in_background"),
-        *_helpers("synapse.metrics.background_process_metrics", "run_as_background_process"),
-        "synapse.server.HomeServer.run_as_background_process",
-        "synapse.module_api.run_as_background_process",
-        "synapse.module_api.ModuleApi.run_as_background_process",
+        *_BACKGROUND_PROCESSES,
         "synapse.module_api.run_in_background",
         "logctx_lint.runtime.tasks.run_in_background",
+    ),
+    Role.BACKGROUND_PROCESS: (
+        *_BACKGROUND_PROCESSES,
+        *_helpers("synapse.metrics.background_process_metrics", "wrap_as_background_process"),
     ),
     Role.YIELDABLE_WRAPPER: (
         *_helpers(_CONTEXT, "make_deferred_yieldable"),
@@ -135,6 +161,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.tasks.create_task",
         "asyncio.tasks.ensure_future",
         "asyncio.events.AbstractEventLoop.create_task",
+    ),
+    Role.NURSERY_STARTER: (
         "asyncio.taskgroups.TaskGroup.create_task",
         "anyio.abc.TaskGroup.start_soon",
         "trio.Nursery.start_soon",
@@ -146,10 +174,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.Deferred.fromFuture",
     ),
     Role.INLINE_CALLBACKS: (f"{_DEFER}.inlineCallbacks",),
-    Role.CHAINER: tuple(
-        f"{_DEFER}.Deferred.{name}"
-        for name in ("addCallback", "addErrback", "addBoth", "addCallbacks", "addTimeout")
-    ),
+    Role.CHAINER: tuple(f"{_DEFER}.Deferred.{name}" for name in (*_CALLBACK_ADDERS, "addTimeout")),
     Role.FIRED: (f"{_DEFER}.succeed", f"{_DEFER}.fail"),
     Role.DROPPABLE: (
         f"{_DEFER}.Deferred.chainDeferred",
@@ -172,9 +197,46 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.internet.interfaces.IReactorCore.addSystemEventTrigger",
         "twisted.internet.interfaces.IReactorFromThreads.callFromThread",
         "twisted.internet.interfaces.IReactorInThreads.callInThread",
+        *_clock("call_later", "call_when_running"),
         "asyncio.events.AbstractEventLoop.call_*",
+        "asyncio.events.AbstractEventLoop.add_*",
         "asyncio.futures.Future.add_done_callback",
+        "concurrent.futures._base.Future.add_done_callback",
         "signal.signal",
+        "threading.Thread",
+        "threading.Timer",
+    ),
+    Role.RESULT_TAKER: (
+        *(f"{_DEFER}.Deferred.{name}" for name in _CALLBACK_ADDERS),
+        f"{_DEFER}.execute",
+        "twisted.internet.task.deferLater",
+        "twisted.internet.interfaces.IReactorCore.addSystemEventTrigger",
+        *_clock("add_system_event_trigger"),
+    ),
+    Role.THREAD_STARTER: (
+        "twisted.internet.threads.deferToThread",
+        "twisted.internet.threads.deferToThreadPool",
+        *_helpers(_CONTEXT, "defer_to_thread", "defer_to_threadpool"),
+        "synapse.module_api.ModuleApi.defer_to_thread",
+        "asyncio.threads.to_thread",
+        "asyncio.to_thread",
+        "asyncio.events.AbstractEventLoop.run_in_executor",
+        "concurrent.futures._base.Executor.submit",
+    ),
+    Role.DRIVER: (
+        "twisted.internet.task.LoopingCall",
+        "twisted.internet.task.react",
+        "twisted.internet.threads.blockingCallFromThread",
+        f"{_DEFER}._ConcurrencyPrimitive.run",
+        *_clock("looping_call", "looping_call_now"),
+    ),
+    Role.TIMER: (
+        "twisted.internet.task.LoopingCall",
+        "twisted.internet.interfaces.IReactorTime.callLater",
+        "twisted.internet.interfaces.IReactorCore.callWhenRunning",
+        "twisted.internet.interfaces.IReactorCore.addSystemEventTrigger",
+        *_clock("looping_call", "looping_call_now", "call_later"),
+        *_clock("call_when_running", "add_system_event_trigger"),
     ),
     Role.FAILURE_TRAP: (
         "twisted.python.failure.Failure.trap",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 STUBS = Path(__file__).parent.parent / "stubs"
 """Our own short stubs of Twisted, asyncio and the rest: nothing needs to be installed."""
+_RUNTIME = ("logctx_lint", "runtime")
+"""The reference runtime is where we are ourselves, wherever it is used."""
 _NOTHING = ModuleFacts({}, (), {}, {}, {})
 
 
@@ -174,7 +176,8 @@ class Modules:
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts):
             return None
-        for start in dict.fromkeys((root, *self._roots, STUBS)):
+        own = (STUBS.parents[1],) if tuple(parts[:2]) == _RUNTIME else ()
+        for start in dict.fromkeys((root, *self._roots, *own, STUBS)):
             suffixes = (".pyi",) if start is STUBS or root == STUBS else (".py",)
             for suffix in suffixes:
                 folder = start.joinpath(*parts)

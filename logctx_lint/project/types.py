@@ -217,6 +217,10 @@ class Kind(str, Enum):
         """Nothing runs until somebody drives it."""
         return self is Kind.COROUTINE
 
+    @property
+    def with_article(self) -> str:
+        return f"{'an' if self is Kind.AWAITABLE else 'a'} {self.value}"
+
 
 class Certainty(Enum):
     """How sure the answer is that something is an awaitable."""

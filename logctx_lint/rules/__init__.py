@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logctx_lint.rules import lcx101, lcx103, lcx201, lcx301, lcx302, lcx303
+from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx301, lcx302, lcx303
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 
@@ -10,6 +10,7 @@ RULES: tuple[Rule, ...] = (
     lcx101.RULE,
     lcx103.RULE,
     lcx201.RULE,
+    lcx202.RULE,
     lcx301.RULE,
     lcx302.RULE,
     lcx303.RULE,

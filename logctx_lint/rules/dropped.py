@@ -18,7 +18,13 @@ from logctx_lint.settings import Storage
 from logctx_lint.vocabulary import Role
 
 _DRIVEN_ELSEWHERE = frozenset(
-    {Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.DROPPABLE, Role.FIRED}
+    {
+        Role.BACKGROUND_STARTER,
+        Role.TASK_STARTER,
+        Role.NURSERY_STARTER,
+        Role.DROPPABLE,
+        Role.FIRED,
+    }
 )
 """Roles of callees whose awaitable may be left alone, or is another rule's business."""
 

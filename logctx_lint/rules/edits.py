@@ -55,6 +55,17 @@ def passed_on(context: RuleContext, call: cst.Call, function: str) -> tuple[Edit
     return (before(context, call, f"{function}("), opening) if opening else None
 
 
+def as_arguments(context: RuleContext, call: cst.Call) -> tuple[Edit, ...] | None:
+    """`f(x)`, the last of a call's own arguments, becomes `f, x`; comments stay."""
+    opening = None if call.lpar else _opening(context, call)
+    outer = context.parent(context.parent(call) or call)
+    if opening is None or not isinstance(outer, cst.Call):
+        return None
+    if _ends_with_comma(outer) and _ends_with_comma(call):
+        return None
+    return opening, _without_closing(context, call)
+
+
 def _opening(context: RuleContext, call: cst.Call) -> Edit | None:
     """Put a comma for the parenthesis that opens a call's arguments."""
     space = context.module.code_for_node(call.whitespace_after_func)
@@ -110,12 +121,10 @@ def started_by_hand_fix(
     argument = call.args[0].value
     if context.is_callable(argument):
         return _background_fix(helper, (swap,))
-    if not isinstance(argument, cst.Call) or argument.lpar or len(call.args) > 1:
+    if not isinstance(argument, cst.Call) or len(call.args) > 1:
         return ()
-    opening = _opening(context, argument)
-    if opening is None or (_ends_with_comma(call) and _ends_with_comma(argument)):
-        return ()
-    return _background_fix(helper, (swap, opening, _without_closing(context, argument)))
+    passed = as_arguments(context, argument)
+    return _background_fix(helper, (swap, *passed) if passed else None)
 
 
 def _background_fix(helper: Helper | None, edits: tuple[Edit, ...] | None) -> tuple[Fix, ...]:

@@ -166,7 +166,7 @@ class AwaitableAsValue(RuleVisitor):
         return found
 
     def _report(self, node: cst.Call | cst.Name, use: Use, kind: Kind) -> None:
-        what = "an awaitable" if kind is Kind.AWAITABLE else f"a {kind.value}"
+        what = kind.with_article
         fate = use.how.value
         if use.attribute:
             fate = f"asked for `{use.attribute}`, which it does not have"

@@ -1,0 +1,147 @@
+"""Calls that are handed a function to call, and what becomes of the awaitable that it gives."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from logctx_lint.project import hints
+from logctx_lint.project.classes import signature_scope
+from logctx_lint.project.facts import Parameter
+from logctx_lint.project.hints import parse_expression
+from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import (
+    CallableType,
+    Certainty,
+    ClassObject,
+    FunctionType,
+    Instance,
+    Type,
+    members_of,
+)
+from logctx_lint.screen import File
+
+_PARTIAL = "functools.partial"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An argument that the callee will call."""
+
+    node: ast.expr
+    declared: tuple[CallableType, ...] = ()
+    """As what the callee's signatures declare it."""
+    passes_arguments: bool = False
+    """What follows it in the call is handed on to it, and more could be added at the end."""
+    passes_keywords: frozenset[str] | None = None
+    """The keywords that are the callee's own, if it hands on all others."""
+
+
+def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
+    """The functions that a call hands over, as the callee's signatures say; else by what they are.
+
+    An argument is listed whatever its value, if its parameter is meant for a function.
+    """
+    found: dict[ast.expr, Taken] = {}
+    signatures = list(_signatures(file, call, scope))
+    for callee, parameters in signatures:
+        for each in _declared(file, call, callee, parameters):
+            known = found.get(each.node, each)
+            found[each.node] = replace(each, declared=(*known.declared, *each.declared))
+    if found:
+        return list(found.values())
+    function = next((each for each in _arguments(call) if is_function(file, each, scope)), None)
+    for callee, parameters in signatures:
+        for parameter, argument in _pairs(call, parameters):
+            # `start(f, *args)`, without annotations.
+            is_bare = not parameter.annotation and _is_before_rest(parameter, parameters)
+            if argument is function or (function is None and is_bare):
+                return [_taken(call, callee, parameters, parameter, argument)]
+    return [Taken(function)] if function else []
+
+
+def is_function(file: File, node: ast.expr, scope: Scope) -> bool:
+    """Whether the value of an expression is known to be there to be called."""
+    members = members_of(file.resolver.type_of(node, scope))
+    return all(
+        isinstance(member, FunctionType | CallableType)
+        or (isinstance(member, Instance) and member.cls.qualified_name == _PARTIAL)
+        for member in members
+    )
+
+
+def target(file: File, node: ast.expr, scope: Scope) -> tuple[ast.expr, Scope]:
+    """What is called in the end: `f` of `f`, of `lambda: f(x)` and of `partial(f, x)`."""
+    match node:
+        case ast.Lambda(_, ast.Call(func)):
+            return func, scope.child(node)
+        case ast.Call(func, [first, *_]) if _PARTIAL in file.resolver.names(func, scope):
+            return target(file, first, scope)
+    return node, scope
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def _signatures(
+    file: File, call: ast.Call, scope: Scope
+) -> Iterator[tuple[FunctionType, list[Parameter]]]:
+    """Each function that the call may reach, with the parameters that its arguments fill."""
+    resolver = file.resolver
+    for member in members_of(resolver.type_of(call.func, scope)):
+        callee: Type | None = member
+        if isinstance(member, ClassObject):
+            callee = resolver.classes.member(Instance(member.cls), "__init__")
+        for each in members_of(callee) if callee else ():
+            if isinstance(each, FunctionType):
+                parameters = list(each.function.facts.parameters)
+                first = resolver.bindings.first_parameter(each.function)
+                is_bound = isinstance(each.receiver, Instance) or first == "cls"
+                yield each, parameters[1:] if first and is_bound else parameters
+
+
+def _declared(
+    file: File, call: ast.Call, callee: FunctionType, parameters: list[Parameter]
+) -> Iterator[Taken]:
+    for parameter, argument in _pairs(call, parameters):
+        declared = hints.evaluate(
+            file.resolver, parse_expression(parameter.annotation), signature_scope(callee.function)
+        )
+        callables = [each for each in members_of(declared) if isinstance(each, CallableType)]
+        takes_awaitables = file.resolver.awaitability(declared).certainty is not Certainty.NO
+        if callables and not takes_awaitables:
+            yield _taken(call, callee, parameters, parameter, argument, tuple(callables))
+
+
+def _pairs(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
+    """The parameters that have an argument of their own, with it."""
+    positional = [parameter for parameter in parameters if not parameter.kind]
+    for parameter, argument in zip(positional, call.args, strict=False):
+        if isinstance(argument, ast.Starred):
+            break
+        yield parameter, argument
+    named = {parameter.name: parameter for parameter in parameters if parameter.kind in ("", "k")}
+    for keyword in call.keywords:
+        if keyword.arg in named:
+            yield named[keyword.arg], keyword.value
+
+
+def _is_before_rest(parameter: Parameter, parameters: list[Parameter]) -> bool:
+    following = parameters[parameters.index(parameter) + 1 :][:1]
+    return any(each.kind == "*" for each in following)
+
+
+def _taken(
+    call: ast.Call,
+    callee: FunctionType,
+    parameters: list[Parameter],
+    parameter: Parameter,
+    argument: ast.expr,
+    declared: tuple[CallableType, ...] = (),
+) -> Taken:
+    passes = argument in call.args and _is_before_rest(parameter, parameters)
+    keywords = any(each.kind == "**" for each in parameters)
+    own = frozenset(each.name for each in callee.function.facts.parameters)
+    return Taken(argument, declared, passes, own if passes and keywords else None)

@@ -1,0 +1,61 @@
+"""What the rules about handed-over functions say: who takes, what is given, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logctx_lint import configuration
+from logctx_lint.engine import Engine
+from logctx_lint.source import Source
+
+SOURCE = """\
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from logctx_lint.runtime import run_in_background
+
+async def work(name=""): ...
+
+def fetch() -> "Deferred[str]":
+    return Deferred()
+
+def report(result) -> None: ...
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (
+            "run_in_background(work('a'))",
+            "LCX202 `run_in_background()` calls the function that it is given, but gets what "
+            "`work()` returns, a coroutine that never runs (async def, app.py:5): pass the "
+            "function: `work, ...`",
+        ),
+        (
+            "reactor.callLater(1, fetch())",
+            "LCX202 `reactor.callLater()` calls the function that it is given, but gets what "
+            '`fetch()` returns, a Deferred (annotated `-> "Deferred[str]"`, app.py:7): pass the '
+            "function: `fetch`",
+        ),
+        (
+            "reactor.callLater(1, report(1))",
+            "LCX202 `reactor.callLater()` calls the function that it is given, but gets what "
+            "`report()` returns, None (annotated `-> None`, app.py:10): pass the function: "
+            "`report, ...`",
+        ),
+        (
+            "coroutine = work()\nrun_in_background(coroutine)",
+            "LCX202 `run_in_background()` calls the function that it is given, but gets "
+            "`coroutine`, a coroutine that never runs: pass the function and its arguments",
+        ),
+    ],
+)
+def test_messages(tmp_path: Path, code: str, message: str) -> None:
+    text = SOURCE + "def run():\n" + "".join(f"    {line}\n" for line in code.splitlines())
+    settings = configuration.from_text({"framework": "twisted"}, tmp_path)
+    engine = Engine(settings, use_cache=False)
+    [found] = engine.check(Source(tmp_path / "app.py", text), [message[:6]])
+    assert f"{found.code} {found.message}" == message
