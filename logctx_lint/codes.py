@@ -18,6 +18,7 @@ CODES: Mapping[str, str] = {
     "LCX103": "awaitable-as-value",
     "LCX201": "fire-and-forget",
     "LCX202": "called-not-passed",
+    "LCX204": "dropped-task",
     "LCX301": "swallowed-cancellation",
     "LCX302": "wrapped-first-error",
     "LCX303": "shared-cancellable",

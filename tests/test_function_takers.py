@@ -11,6 +11,7 @@ from logctx_lint.engine import Engine
 from logctx_lint.source import Source
 
 SOURCE = """\
+import asyncio
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from logctx_lint.runtime import run_in_background
@@ -31,25 +32,36 @@ def report(result) -> None: ...
         (
             "run_in_background(work('a'))",
             "LCX202 `run_in_background()` calls the function that it is given, but gets what "
-            "`work()` returns, a coroutine that never runs (async def, app.py:5): pass the "
+            "`work()` returns, a coroutine that never runs (async def, app.py:6): pass the "
             "function: `work, ...`",
         ),
         (
             "reactor.callLater(1, fetch())",
             "LCX202 `reactor.callLater()` calls the function that it is given, but gets what "
-            '`fetch()` returns, a Deferred (annotated `-> "Deferred[str]"`, app.py:7): pass the '
+            '`fetch()` returns, a Deferred (annotated `-> "Deferred[str]"`, app.py:8): pass the '
             "function: `fetch`",
         ),
         (
             "reactor.callLater(1, report(1))",
             "LCX202 `reactor.callLater()` calls the function that it is given, but gets what "
-            "`report()` returns, None (annotated `-> None`, app.py:10): pass the function: "
+            "`report()` returns, None (annotated `-> None`, app.py:11): pass the function: "
             "`report, ...`",
         ),
         (
             "coroutine = work()\nrun_in_background(coroutine)",
             "LCX202 `run_in_background()` calls the function that it is given, but gets "
             "`coroutine`, a coroutine that never runs: pass the function and its arguments",
+        ),
+        (
+            "asyncio.create_task(work())",
+            "LCX204 `asyncio.create_task()` starts a task for `work()`, and nobody keeps it: it can "
+            "be collected while it runs; keep it until it is done",
+        ),
+        (
+            "task = asyncio.ensure_future(work())",
+            "LCX204 `asyncio.ensure_future()` starts a task for `work()`, and it is kept only in "
+            "`task`, which is never used: it can be collected while it runs; keep it until it is "
+            "done",
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx301, lcx302, lcx303
+from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx204, lcx301, lcx302, lcx303
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 
@@ -11,6 +11,7 @@ RULES: tuple[Rule, ...] = (
     lcx103.RULE,
     lcx201.RULE,
     lcx202.RULE,
+    lcx204.RULE,
     lcx301.RULE,
     lcx302.RULE,
     lcx303.RULE,

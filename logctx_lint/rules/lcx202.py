@@ -66,16 +66,14 @@ arguments, or calls the function with some of its own.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
-from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import NONE, Awaitability
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.edits import as_arguments
-from logctx_lint.rules.takers import Taken, taken
+from logctx_lint.rules.takers import Taken, handed_over, taken
 from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
@@ -94,18 +92,13 @@ _TAKERS = frozenset(
 
 class CalledNotPassed(RuleVisitor):
     def visit_Call(self, node: cst.Call) -> None:
-        found = self.context.expression(node)
-        if not found or not isinstance(found[0], ast.Call):
+        if self.context.roles(node).isdisjoint(_TAKERS):
             return
-        mistaken = {each.node: each for each in _mistaken(self.context.file, found[0], found[1])}
-        for argument in node.args if mistaken else ():
-            value = self.context.expression(argument.value)
-            if value and value[0] in mistaken:
-                self._report(node, argument.value, found[0], mistaken[value[0]])
+        for each, value in handed_over(self.context, node):
+            if _is_mistaken(self.context.file, each):
+                self._report(node, value, each)
 
-    def _report(
-        self, taker: cst.Call, value: cst.BaseExpression, call: ast.Call, mistake: Taken
-    ) -> None:
+    def _report(self, taker: cst.Call, value: cst.BaseExpression, mistake: Taken) -> None:
         by = self.context.callee(taker).label
         what = _described(self.context.awaitability(value))
         if isinstance(value, cst.Call):
@@ -121,17 +114,15 @@ class CalledNotPassed(RuleVisitor):
             RULE.code,
             value,
             f"{by} calls the function that it is given, but gets {what}: {cure}",
-            self._fixes(taker, value, call, mistake),
+            self._fixes(taker, value, mistake),
         )
 
-    def _fixes(
-        self, taker: cst.Call, value: cst.BaseExpression, call: ast.Call, mistake: Taken
-    ) -> tuple[Fix, ...]:
+    def _fixes(self, taker: cst.Call, value: cst.BaseExpression, mistake: Taken) -> tuple[Fix, ...]:
         if not isinstance(value, cst.Call) or not isinstance(mistake.node, ast.Call):
             return ()
         if Role.CHAINER in self.context.roles(taker):
             return ()  # It puts the result in front of the arguments.
-        if not _fits(call, mistake, mistake.node):
+        if not _fits(mistake, mistake.node):
             return ()
         edits = as_arguments(self.context, value)
         return (Fix("Pass the function", Applicability.SAFE, edits),) if edits else ()
@@ -143,40 +134,39 @@ def _described(answer: Awaitability) -> str:
     return answer.kind.with_article + (" that never runs" if answer.kind.is_lazy else "")
 
 
-def _fits(call: ast.Call, mistake: Taken, inner: ast.Call) -> bool:
+def _fits(mistake: Taken, inner: ast.Call) -> bool:
     """Whether the callee hands on all arguments of the inner call, and none of its own."""
     if any(each.parameters for each in mistake.declared):
         return False
     has_arguments = bool(inner.args or inner.keywords)
-    if has_arguments and not (mistake.passes_arguments and call.args[-1] is inner):
+    if has_arguments and not (mistake.passes_arguments and mistake.call.args[-1] is inner):
         return False
     own = mistake.passes_keywords
-    used = {each.arg for each in call.keywords}
+    used = {each.arg for each in mistake.call.keywords}
     return all(
         own is not None and each.arg is not None and each.arg not in own | used
         for each in inner.keywords
     )
 
 
-def _mistaken(file: File, call: ast.Call, scope: Scope) -> Iterator[Taken]:
-    """The arguments of a call that should be functions, and are what one has given."""
-    if not file.may_play(call.func, _TAKERS) or file.roles(call.func, scope).isdisjoint(_TAKERS):
-        return
-    resolver = file.resolver
-    for each in taken(file, call, scope):
-        if isinstance(each.node, ast.Call | ast.Name | ast.Attribute):
-            type_ = resolver.type_of(each.node, scope)
-            is_call = isinstance(each.node, ast.Call)
-            if resolver.awaitability(type_).is_certain or (is_call and type_ == NONE):
-                yield each
+def _is_mistaken(file: File, argument: Taken) -> bool:
+    """Whether an argument, which should be a function, is what one has given."""
+    if not isinstance(argument.node, ast.Call | ast.Name | ast.Attribute):
+        return False
+    type_ = file.resolver.type_of(argument.node, argument.scope)
+    is_call = isinstance(argument.node, ast.Call)
+    return file.resolver.awaitability(type_).is_certain or (is_call and type_ == NONE)
 
 
 def screen(unit: Unit) -> bool:
     """Whether the unit hands what a call gives to something that takes a function."""
+    file = unit.file
     return any(
-        any(_mistaken(unit.file, call, scope))
+        _is_mistaken(file, each)
         for call, scope in unit.nodes(ast.Call)
-        if call.args or call.keywords
+        if (call.args or call.keywords) and file.may_play(call.func, _TAKERS)
+        if not file.roles(call.func, scope).isdisjoint(_TAKERS)
+        for each in taken(file, call, scope)
     )
 
 

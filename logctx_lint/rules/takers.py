@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+import libcst as cst
+
 from logctx_lint.project import hints
 from logctx_lint.project.classes import signature_scope
 from logctx_lint.project.facts import Parameter
@@ -20,6 +22,7 @@ from logctx_lint.project.types import (
     Type,
     members_of,
 )
+from logctx_lint.rules.context import RuleContext
 from logctx_lint.screen import File
 
 _PARTIAL = "functools.partial"
@@ -30,6 +33,8 @@ class Taken:
     """An argument that the callee will call."""
 
     node: ast.expr
+    call: ast.Call
+    scope: Scope
     declared: tuple[CallableType, ...] = ()
     """As what the callee's signatures declare it."""
     passes_arguments: bool = False
@@ -46,7 +51,7 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
     found: dict[ast.expr, Taken] = {}
     signatures = list(_signatures(file, call, scope))
     for callee, parameters in signatures:
-        for each in _declared(file, call, callee, parameters):
+        for each in _declared(file, call, scope, callee, parameters):
             known = found.get(each.node, each)
             found[each.node] = replace(each, declared=(*known.declared, *each.declared))
     if found:
@@ -57,8 +62,20 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
             # `start(f, *args)`, without annotations.
             is_bare = not parameter.annotation and _is_before_rest(parameter, parameters)
             if argument is function or (function is None and is_bare):
-                return [_taken(call, callee, parameters, parameter, argument)]
-    return [Taken(function)] if function else []
+                return [_taken(call, scope, callee, parameters, parameter, argument)]
+    return [Taken(function, call, scope)] if function else []
+
+
+def handed_over(context: RuleContext, node: cst.Call) -> Iterator[tuple[Taken, cst.BaseExpression]]:
+    """As `taken`, each with the argument as it stands in the text."""
+    found = context.expression(node)
+    if not found or not isinstance(found[0], ast.Call):
+        return
+    arguments = {each.node: each for each in taken(context.file, found[0], found[1])}
+    for argument in node.args if arguments else ():
+        value = context.expression(argument.value)
+        if value and value[0] in arguments:
+            yield arguments[value[0]], argument.value
 
 
 def is_function(file: File, node: ast.expr, scope: Scope) -> bool:
@@ -103,7 +120,11 @@ def _signatures(
 
 
 def _declared(
-    file: File, call: ast.Call, callee: FunctionType, parameters: list[Parameter]
+    file: File,
+    call: ast.Call,
+    scope: Scope,
+    callee: FunctionType,
+    parameters: list[Parameter],
 ) -> Iterator[Taken]:
     for parameter, argument in _pairs(call, parameters):
         declared = hints.evaluate(
@@ -112,7 +133,7 @@ def _declared(
         callables = [each for each in members_of(declared) if isinstance(each, CallableType)]
         takes_awaitables = file.resolver.awaitability(declared).certainty is not Certainty.NO
         if callables and not takes_awaitables:
-            yield _taken(call, callee, parameters, parameter, argument, tuple(callables))
+            yield _taken(call, scope, callee, parameters, parameter, argument, tuple(callables))
 
 
 def _pairs(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
@@ -135,6 +156,7 @@ def _is_before_rest(parameter: Parameter, parameters: list[Parameter]) -> bool:
 
 def _taken(
     call: ast.Call,
+    scope: Scope,
     callee: FunctionType,
     parameters: list[Parameter],
     parameter: Parameter,
@@ -144,4 +166,4 @@ def _taken(
     passes = argument in call.args and _is_before_rest(parameter, parameters)
     keywords = any(each.kind == "**" for each in parameters)
     own = frozenset(each.name for each in callee.function.facts.parameters)
-    return Taken(argument, declared, passes, own if passes and keywords else None)
+    return Taken(argument, call, scope, declared, passes, own if passes and keywords else None)
