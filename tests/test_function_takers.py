@@ -54,8 +54,8 @@ def report(result) -> None: ...
         ),
         (
             "asyncio.create_task(work())",
-            "LCX204 `asyncio.create_task()` starts a task for `work()`, and nobody keeps it: it can "
-            "be collected while it runs; keep it until it is done",
+            "LCX204 `asyncio.create_task()` starts a task for `work()`, and nobody keeps it: it "
+            "can be collected while it runs; keep it until it is done",
         ),
         (
             "task = asyncio.ensure_future(work())",
