@@ -19,6 +19,7 @@ CODES: Mapping[str, str] = {
     "LCX201": "fire-and-forget",
     "LCX202": "called-not-passed",
     "LCX204": "dropped-task",
+    "LCX205": "outlived-context",
     "LCX301": "swallowed-cancellation",
     "LCX302": "wrapped-first-error",
     "LCX303": "shared-cancellable",

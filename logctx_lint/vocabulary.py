@@ -37,6 +37,10 @@ class Role(str, Enum):
     """The exception that a gatherer wraps the first failure in."""
     CANCELLATION_SHIELD = "cancellation-shield"
     """Keeps a waiter's cancellation from reaching what it waits for."""
+    CANCELLATION_DELAYER = "cancellation-delayer"
+    """A shield that lets a cancellation out when what is waited for has ended, not before."""
+    OBSERVER = "observer"
+    """Gives a Deferred of one's own for shared work: cancelling it leaves the work alone."""
     CANCELLED_ERROR = "cancelled-error"
     CANCELLABLE_MARKER = "cancellable-marker"
     SAFE_DECORATOR = "safe-decorator"
@@ -139,6 +143,10 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *_helpers(_ASYNC_HELPERS, "stop_cancellation", "delay_cancellation"),
         "asyncio.tasks.shield",
         "asyncio.shield",
+    ),
+    Role.CANCELLATION_DELAYER: _helpers(_ASYNC_HELPERS, "delay_cancellation"),
+    Role.OBSERVER: _helpers(
+        _ASYNC_HELPERS, "ObservableDeferred.observe", "AbstractObservableDeferred.observe"
     ),
     Role.DEFERRED_PASSER: (
         *_helpers(_ASYNC_HELPERS, "timeout_deferred"),

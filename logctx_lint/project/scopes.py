@@ -201,6 +201,10 @@ class Scope:
             else:
                 return block
 
+    def may_follow(self, first: Position, then: Position) -> bool:
+        """Whether control can pass from one place in this scope on to a later one."""
+        return first <= then and _may_reach(self.block_at(first), list(self.block_at(then).chain()))
+
     def reaching(self, name: str, position: Position) -> list[Binding]:
         """The bindings of `name` that a use at `position` in this scope may see."""
         bindings = self.bindings.get(name)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx204, lcx301, lcx302, lcx303
+from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx301, lcx302, lcx303
+from logctx_lint.rules import lcx101, lcx103, lcx201, lcx205, lcx301, lcx302, lcx303
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 
@@ -12,6 +14,7 @@ RULES: tuple[Rule, ...] = (
     lcx201.RULE,
     lcx202.RULE,
     lcx204.RULE,
+    lcx205.RULE,
     lcx301.RULE,
     lcx302.RULE,
     lcx303.RULE,

@@ -307,7 +307,9 @@ def _may_hand_on(file: File, call: ast.Call, scope: Scope, *, declares: bool) ->
     roles = file.roles(call.func, scope)
     if roles & _GATHERERS:
         return True
-    inner: list[ast.expr] = list(call.args) if roles & _TRANSPARENT else []
+    inner: list[ast.expr] = []
+    if roles & _TRANSPARENT:
+        inner += [*call.args, *(keyword.value for keyword in call.keywords)]
     if Role.CHAINER in roles and isinstance(call.func, ast.Attribute):
         inner.append(call.func.value)
     return any(_may_be_shared(file, each, scope, declares=declares) for each in inner)

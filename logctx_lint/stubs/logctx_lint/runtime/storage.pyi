@@ -1,0 +1,6 @@
+from typing import Any
+
+class Sentinel:
+    request: Any
+
+SENTINEL_CONTEXT: Sentinel
