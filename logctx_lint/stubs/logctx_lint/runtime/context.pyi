@@ -2,7 +2,8 @@
 import logging
 from typing import Any, Self
 
-from logctx_lint.runtime.storage import SENTINEL_CONTEXT, Sentinel
+from logctx_lint.runtime.storage import SENTINEL_CONTEXT as SENTINEL_CONTEXT
+from logctx_lint.runtime.storage import Sentinel
 
 class LoggingContext:
     name: str
