@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx204, lcx301, lcx302, lcx303
-from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx301, lcx302, lcx303
-from logctx_lint.rules import lcx101, lcx103, lcx201, lcx205, lcx301, lcx302, lcx303
-from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx205, lcx301, lcx302, lcx303
+from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx204, lcx205, lcx301, lcx302, lcx303
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 
