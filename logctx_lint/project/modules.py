@@ -172,6 +172,11 @@ class Modules:
             self._found[key] = self._search(name, root)
         return self._found[key]
 
+    def at(self, path: Path) -> Module | None:
+        """The module whose file is at `path`."""
+        root, name = module_name(path.absolute())
+        return self.find(name, root)
+
     def _search(self, name: str, root: Path) -> Module | None:
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts):
