@@ -23,6 +23,7 @@ CODES: Mapping[str, str] = {
     "LCX301": "swallowed-cancellation",
     "LCX302": "wrapped-first-error",
     "LCX303": "shared-cancellable",
+    "LCX305": "cancellable-write",
 }
 
 HOME = "https://logctx-lint.readthedocs.io/en/latest/"

@@ -33,6 +33,7 @@ class Engine:
     """Checks files one by one; keeps the project, which they share, between them."""
 
     def __init__(self, settings: Settings, *, use_cache: bool = True) -> None:
+        self._settings = settings
         cache = FactsCache(settings.root / CACHE_FOLDER if use_cache else None)
         self._modules = Modules(_source_roots(settings), cache)
         self._resolver = Resolver(self._modules)
@@ -57,6 +58,7 @@ class Engine:
                     self._resolver,
                     self._vocabulary,
                     self._traits.of_file(source.path, source.text),
+                    self._settings,
                 )
                 rules = [r for r in RULES if r.code in codes and _applies(r, file.traits)]
                 findings = [

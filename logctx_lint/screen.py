@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
 
@@ -18,6 +18,7 @@ from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.resolver import Resolver
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.traits import Traits
+from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 from logctx_lint.vocabulary import Role, Vocabulary
 
@@ -51,6 +52,7 @@ class File:
     resolver: Resolver
     vocabulary: Vocabulary
     traits: Traits
+    settings: Settings = field(default_factory=Settings)
 
     def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""

@@ -94,6 +94,15 @@ class Settings:
             '{ background-starter = ["myproject.background.start"] }',
         ),
     )
+    read_methods: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Methods that only read, whatever they are called, so that they may be marked as"
+            " cancellable; names or qualified names, globs allowed.",
+            setting_kinds.STRINGS,
+            '["on_HEAD", "myproject.search.SearchServlet.on_POST"]',
+        ),
+    )
     enable: tuple[str, ...] = field(
         default=(),
         metadata=_about("Opt-in rules to switch on.", setting_kinds.CODES, '["LCX206"]'),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from logctx_lint.rules import lcx101, lcx103, lcx201, lcx202, lcx204, lcx205, lcx301, lcx302, lcx303
+from logctx_lint.rules import (
+    lcx101,
+    lcx103,
+    lcx201,
+    lcx202,
+    lcx204,
+    lcx205,
+    lcx301,
+    lcx302,
+    lcx303,
+    lcx305,
+)
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 
@@ -16,6 +27,7 @@ RULES: tuple[Rule, ...] = (
     lcx301.RULE,
     lcx302.RULE,
     lcx303.RULE,
+    lcx305.RULE,
 )
 
 

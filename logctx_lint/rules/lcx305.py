@@ -1,0 +1,126 @@
+"""An endpoint that writes is marked as cancellable.
+
+## Why
+
+Whoever handles a request cancels a marked endpoint as soon as its client goes away. Between two
+writes that leaves the first one behind: the event is stored, its notification never sent. An
+`on_GET` only reads, so that nothing is left behind; for anything else every way through every
+function below it would have to be thought of.
+
+A method is judged by its name: `on_POST`, `render_PUT` and `delete` write, `on_GET` and
+`render_HEAD` read. What else is marked in a class of such endpoints is taken for one, too. The mark
+on a function elsewhere only says that endpoints may call it.
+
+## Bad
+
+```python
+from logctx_lint.runtime import cancellable
+
+
+class ProfileServlet:
+    @cancellable
+    async def on_PUT(self, request: object) -> "tuple[int, dict[str, str]]":
+        return 200, {}
+```
+
+## Good
+
+```python
+from logctx_lint.runtime import cancellable
+
+
+class ProfileServlet:
+    @cancellable
+    async def on_GET(self, request: object) -> "tuple[int, dict[str, str]]":
+        return 200, {}
+
+    async def on_PUT(self, request: object) -> "tuple[int, dict[str, str]]":
+        return 200, {}
+```
+
+## Fix
+
+None: whether the mark or the name is wrong only a person knows.
+
+## Settings
+
+`read-methods` names the methods that only read, whatever they are called: a search that takes its
+query in the body of a POST, say.
+
+## Use instead
+
+`logctx_lint.runtime.delay_cancellation` around writes that belong together, in an endpoint that
+must be cancellable.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from fnmatch import fnmatchcase
+
+import libcst as cst
+
+from logctx_lint.project.modules import Class
+from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.screen import Unit
+from logctx_lint.vocabulary import Role
+
+_MARKER = frozenset({Role.CANCELLABLE_MARKER})
+_ENDPOINT = re.compile(r"(?:^|_)(GET|HEAD|OPTIONS|POST|PUT|PATCH|DELETE)(?:_|$)")
+"""`on_POST`, `_async_render_PUT`, `on_GET_no_state_key`."""
+_READING = ("GET", "HEAD", "OPTIONS")
+_WRITING = ("post", "put", "patch", "delete")
+"""The names of such methods where frameworks write them small."""
+
+
+class CancellableWrite(RuleVisitor):
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        scope = self.context.scope_of(node)
+        if scope is None or scope.owner is None or not _may_write(node.name.value, scope.owner):
+            return
+        if self._is_said_to_read(node.name.value, scope.qualified_name):
+            return
+        for decorator in node.decorators:
+            if Role.CANCELLABLE_MARKER in self.context.roles(decorator.decorator):
+                self.context.report(
+                    RULE.code,
+                    decorator,
+                    f"`{node.name.value}` may write, but is marked as cancellable: a client that "
+                    "goes away stops it halfway. Remove the mark or, if it only reads, name it in "
+                    "the setting `read-methods`",
+                )
+
+    def _is_said_to_read(self, name: str, qualified_name: str) -> bool:
+        return any(
+            fnmatchcase(each, pattern)
+            for pattern in self.context.file.settings.read_methods
+            for each in (name, qualified_name)
+        )
+
+
+def _may_write(name: str, owner: Class) -> bool:
+    """Whether a method of a class is, by its name, an endpoint that does more than read."""
+    if method := _ENDPOINT.search(name):
+        return method[1] not in _READING
+    return name in _WRITING or any(_ENDPOINT.search(each) for each in owner.facts.functions)
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit is a method that is marked as cancellable."""
+    return any(
+        unit.file.may_play(decorator, _MARKER)
+        for statement, _ in unit.statements
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
+        for decorator in statement.decorator_list
+    )
+
+
+RULE = Rule(
+    code="LCX305",
+    name="cancellable-write",
+    fixes="none",
+    visitor=CancellableWrite,
+    screen=screen,
+    module=__name__,
+)
