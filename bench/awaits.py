@@ -73,7 +73,7 @@ def measure(folder: Path) -> Tally:
     vocabulary = Vocabulary({})
     for source in sources:
         tree = source.parse()
-        module = modules.of_source(source, tree)
+        module = modules.of_source(source)
         file = File(source, tree, module, resolver, vocabulary, _ANY_TRAITS)
         for call, scope in awaited_calls(file):
             started = time.process_time()

@@ -17,6 +17,7 @@ from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.modules import Modules
 from logctx_lint.project.resolver import Resolver
 from logctx_lint.project.traits import Traits, TraitsDetector
+from logctx_lint.results import ResultsCache
 from logctx_lint.rules import RULES
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.context import RuleContext
@@ -34,8 +35,9 @@ class Engine:
 
     def __init__(self, settings: Settings, *, use_cache: bool = True) -> None:
         self._settings = settings
-        cache = FactsCache(settings.root / CACHE_FOLDER if use_cache else None)
-        self._modules = Modules(_source_roots(settings), cache)
+        folder = settings.root / CACHE_FOLDER if use_cache else None
+        self._modules = Modules(_source_roots(settings), FactsCache(folder), settings.root)
+        self._results = ResultsCache(folder, settings, self._modules.places)
         self._resolver = Resolver(self._modules)
         self._vocabulary = Vocabulary(settings.vocabulary)
         self._traits = TraitsDetector(settings)
@@ -48,26 +50,38 @@ class Engine:
 
         What could not be analysed gives LCX000. Suppression is not applied.
         """
+        module = self._modules.of_source(source)
+        traits = self._traits.of_file(source.path, source.text)
+        key = self._results.key(module, source, codes, traits)
+        known = self._results.load(key, source.path)
+        if known is not None:
+            return known
+        trace = self._modules.trace
+        trace.used = []
         try:
             with _garbage_collection_off():
                 tree = tree or source.parse()
+                module.file.learn(tree)
                 file = File(
                     source,
                     tree,
-                    self._modules.of_source(source, tree),
+                    module,
                     self._resolver,
                     self._vocabulary,
-                    self._traits.of_file(source.path, source.text),
+                    traits,
                     self._settings,
                 )
-                rules = [r for r in RULES if r.code in codes and _applies(r, file.traits)]
-                findings = [
+                rules = [r for r in RULES if r.code in codes and _applies(r, traits)]
+                found = [
                     finding for unit in units(file, tree) for finding in _check_unit(unit, rules)
                 ]
         except Unreadable as error:
-            findings = [not_analysed(source.path, str(error), error.line)]
+            found = [not_analysed(source.path, str(error), error.line)]
+        findings = sorted(found, key=lambda each: (each.span, each.code))
+        parts = [part for part in trace.parts() if part.place is not module.file]
+        self._results.store(key, findings, parts)
         self._set_facts_aside()
-        return sorted(findings, key=lambda found: (found.span, found.code))
+        return findings
 
     def _set_facts_aside(self) -> None:
         """Keep facts out of garbage collections, each of which would look at all of them.

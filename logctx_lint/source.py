@@ -9,6 +9,7 @@ import re
 import tokenize
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 
 from logctx_lint.findings import Span
@@ -23,6 +24,11 @@ class Unreadable(Exception):
     def __init__(self, reason: str, line: int = 1) -> None:
         super().__init__(reason)
         self.line = line
+
+
+def digest_of(data: bytes) -> str:
+    """A short name for some content."""
+    return blake2b(data, digest_size=12).hexdigest()
 
 
 def split_lines(text: str) -> list[str]:
@@ -66,6 +72,11 @@ class Source:
     @cached_property
     def lines(self) -> list[str]:
         return split_lines(self.text)
+
+    @cached_property
+    def digest(self) -> str:
+        """Stands for the text."""
+        return digest_of(self.text.encode("utf-8", "surrogatepass"))
 
     def mentions(self, word: str) -> bool:
         """Whether `word` occurs anywhere: what does not is not worth looking for in the tree."""

@@ -1,9 +1,11 @@
-"""Facts kept between runs: plain data, one small file for each content.
+"""What is kept between runs: plain data, one small file for each content.
 
-The name of an entry is the hash of the text it describes, so that nothing ever needs to be
-invalidated, the same content gives the same bytes on every machine, and two runs at once
-at worst write the same file twice. An entry that cannot be used (cut short by a kill,
-tampered with, of another version) is rebuilt.
+The name of an entry is the hash of the content it belongs to, so that the same content gives the
+same bytes on every machine, and two runs at once at worst write the same file twice. An entry
+that cannot be used (cut short by a kill, tampered with, of another version) is rebuilt.
+
+Facts are a pure function of one text, so they never need to be invalidated. What depends on more
+is in `logctx_lint.results`.
 """
 
 from __future__ import annotations
@@ -27,39 +29,37 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16, key=_VERSION).hexdigest()
 
 
-def _checksum(entry: Path, body: bytes) -> bytes:
-    """Of what an entry says and of which text it says it."""
-    return _digest(entry.name.encode() + body).encode()
+class Entries:
+    """One sort of entries: what is kept, by the content that it belongs to.
 
+    Without a folder nothing is remembered.
+    """
 
-class FactsCache:
-    """Maps a text to its facts. Without a folder it remembers nothing."""
+    def __init__(self, folder: Path | None, sort: str) -> None:
+        self._folder = None if folder is None else os.path.join(folder, sort)
 
-    def __init__(self, folder: Path | None) -> None:
-        self._folder = folder
-
-    def load(self, text: str) -> ModuleFacts | None:
+    def load(self, content: bytes) -> bytes | None:
+        """What was stored for some content, unless it is damaged."""
         if self._folder is None:
             return None
+        entry = self._entry(self._folder, content)
         try:
-            entry = self._entry(self._folder, text)
-            data = entry.read_bytes()
-            checksum, body = data[:32], data[33:]
-            if checksum != _checksum(entry, body):
-                return None
-            return facts.from_data(json.loads(body))
-        except (OSError, ValueError, TypeError):
+            with open(entry, "rb") as file:
+                data = file.read()
+        except OSError:
             return None
+        checksum, body = data[:32], data[33:]
+        return body if checksum == _checksum(entry, body) else None
 
-    def store(self, text: str, module_facts: ModuleFacts) -> None:
+    def store(self, content: bytes, body: bytes) -> None:
         """Best effort: a cache that cannot be written is no reason to stop."""
         if self._folder is None:
             return
-        body = json.dumps(module_facts, separators=(",", ":")).encode()
-        entry = self._entry(self._folder, text)
+        entry = self._entry(self._folder, content)
+        folder = os.path.dirname(entry)
         with contextlib.suppress(OSError):
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=entry.parent)
+            os.makedirs(folder, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=folder)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(_checksum(entry, body) + b"\n" + body)
@@ -69,6 +69,31 @@ class FactsCache:
                 raise
 
     @staticmethod
-    def _entry(folder: Path, text: str) -> Path:
-        name = _digest(text.encode("utf-8", "surrogatepass"))
-        return folder / "facts" / name[:2] / f"{name[2:]}.json"
+    def _entry(folder: str, content: bytes) -> str:
+        name = _digest(content)
+        return os.path.join(folder, name[:2], f"{name[2:]}.json")
+
+
+def _checksum(entry: str, body: bytes) -> bytes:
+    """Of what an entry says and of which content it says it."""
+    return _digest(os.path.basename(entry).encode() + body).encode()
+
+
+class FactsCache:
+    """Maps a text to its facts."""
+
+    def __init__(self, folder: Path | None) -> None:
+        self._entries = Entries(folder, "facts")
+
+    def load(self, text: str) -> ModuleFacts | None:
+        body = self._entries.load(text.encode("utf-8", "surrogatepass"))
+        if body is None:
+            return None
+        try:
+            return facts.from_data(json.loads(body))
+        except (ValueError, TypeError):
+            return None
+
+    def store(self, text: str, module_facts: ModuleFacts) -> None:
+        body = json.dumps(module_facts, separators=(",", ":")).encode()
+        self._entries.store(text.encode("utf-8", "surrogatepass"), body)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logctx_lint.project import hints
 from logctx_lint.project.facts import VariableFacts
+from logctx_lint.project.memo import Store
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
@@ -68,12 +69,12 @@ class Classes:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._base_types: dict[Hashable, list[Type]] = {}
-        self._names: dict[Hashable, tuple[str, ...]] = {}
-        self._ancestors: dict[Hashable, tuple[Ancestor, ...]] = {}
-        self._parameters: dict[Hashable, tuple[str, ...]] = {}
-        self._holders: dict[Hashable, tuple[int, ...]] = {}
-        self._members: dict[Hashable, Type] = {}
+        self._base_types: Store[list[Type]] = {}
+        self._names: Store[tuple[str, ...]] = {}
+        self._ancestors: Store[tuple[Ancestor, ...]] = {}
+        self._parameters: Store[tuple[str, ...]] = {}
+        self._holders: Store[tuple[int, ...]] = {}
+        self._members: Store[Type] = {}
 
     def parameters(self, cls: Class) -> tuple[str, ...]:
         """The names of the class's type parameters, in order."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from logctx_lint.project.facts import ImportFacts, VariableFacts
 from logctx_lint.project.modules import Class, Function, Module, Modules
+from logctx_lint.project.trace import Answer
 from logctx_lint.project.types import (
     UNKNOWN,
     ClassObject,
@@ -37,14 +38,20 @@ class Definitions:
 
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
-        self._found: dict[tuple[Module, str], Found | None] = {}
+        self._found: dict[tuple[Module, str], Answer[Found | None]] = {}
 
     def member(self, module: Module, name: str) -> Found | None:
         """What `name` means in `module`; None if nothing there binds it."""
         key = (module, name)
-        if key not in self._found:
-            self._found[key] = self._member(module, name, set())
-        return self._found[key]
+        found = self._found.get(key)
+        if found is None:
+            trace = self._modules.trace
+            outer, trace.used = trace.used, []
+            value = self._member(module, name, set())
+            found = self._found[key] = Answer(value, trace.used)
+            trace.used = outer
+        self._modules.trace.used.append(found)
+        return found.value
 
     def imported(
         self, module: Module, imported: ImportFacts, seen: set[tuple[Module, str]] | None = None
@@ -69,7 +76,7 @@ class Definitions:
             return None
         seen.add((module, name))
         full_name = f"{module.name}.{name}"
-        facts = module.facts
+        facts = module.facts_about(name)
         if name in facts.classes:
             cls = facts.classes[name]
             return ClassObject(Class(module, full_name, cls.line, cls)), (full_name,)
@@ -85,7 +92,7 @@ class Definitions:
             return best[0], _prepend(full_name, best[1])
         if name in facts.variables:
             return Variable(module, name, tuple(facts.variables[name])), (full_name,)
-        for star in facts.stars:
+        for star in module.stars:
             target = self._modules.find(module.absolute(star), module.root)
             starred = target and self._member(target, name, seen)
             if starred:

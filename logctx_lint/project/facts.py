@@ -307,6 +307,56 @@ def _type_parameters(node: FunctionNode | ast.ClassDef) -> tuple[str, ...]:
     return tuple(parameter.name for parameter in getattr(node, "type_params", ()))
 
 
+def interface_of(facts: ModuleFacts, name: str) -> str:
+    """What a module says of one name; where in the file it says so is left out."""
+    cls = facts.classes.get(name)
+    return repr(
+        (
+            facts.imports.get(name),
+            [_without_lines(function) for function in facts.functions.get(name, ())],
+            [variable[:3] for variable in facts.variables.get(name, ())],
+            cls and _class_interface(cls),
+        )
+    )
+
+
+def _without_lines(function: FunctionFacts) -> tuple[object, ...]:
+    return function.name, *function[4:]
+
+
+def _class_interface(cls: ClassFacts) -> list[object]:
+    return [
+        cls.name,
+        cls[2:5],
+        [(name, [*map(_without_lines, found)]) for name, found in cls.functions.items()],
+        [
+            (name, [(*found[:3], _definition(cls, found)) for found in variables])
+            for name, variables in cls.variables.items()
+        ],
+        [(name, _class_interface(inner)) for name, inner in cls.classes.items()],
+    ]
+
+
+def _definition(cls: ClassFacts, variable: VariableFacts) -> int:
+    """In which of several methods of its name an attribute is assigned."""
+    methods = cls.functions.get(variable.method, ())
+    if len(methods) < 2:
+        return 0
+    return sum(method.end_line < variable.line for method in methods)
+
+
+def functions_called(facts: ModuleFacts, name: str) -> list[FunctionFacts]:
+    """The functions or methods of a qualified name, as the module itself would have it."""
+    *outer, last = name.split(".")
+    place: ModuleFacts | ClassFacts = facts
+    for each in outer:
+        inner = place.classes.get(each)
+        if inner is None:
+            return []
+        place = inner
+    return place.functions.get(last, [])
+
+
 def from_data(data: list[object]) -> ModuleFacts:
     """Facts from what JSON made of them (named tuples are lists there).
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from logctx_lint.project import calls, hints
@@ -11,6 +10,7 @@ from logctx_lint.project.classes import enclosing_scope, signature_scope
 from logctx_lint.project.definitions import function_type
 from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.hints import parse_expression
+from logctx_lint.project.memo import Store
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
@@ -38,8 +38,8 @@ class Functions:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._decorated: dict[Hashable, Type] = {}
-        self._results: dict[Hashable, Type] = {}
+        self._decorated: Store[Type] = {}
+        self._results: Store[Type] = {}
         self._bodies: dict[Function, Scope] = {}
 
     def value_of_functions(self, functions: list[Function]) -> Type:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
+from logctx_lint.project.trace import Answer, Trace, Used
+
 T = TypeVar("T")
+Store = dict[Hashable, Answer[T]]
+"""Where the answers to one sort of question are kept."""
 _NO_CUT = 10**9
 _DEEPEST = 40
 """Questions inside questions; deeper ones are answered by the default."""
@@ -18,15 +22,17 @@ class Memo:
     same circle was answered in full or cut would depend on which of them was asked first.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trace: Trace | None = None) -> None:
+        self._trace = trace or Trace()
         self._active: dict[Hashable, int] = {}
         self._lowest_cut = _NO_CUT
 
-    def get(
-        self, store: dict[Hashable, T], key: Hashable, compute: Callable[[], T], default: T
-    ) -> T:
-        if key in store:
-            return store[key]
+    def get(self, store: Store[T], key: Hashable, compute: Callable[[], T], default: T) -> T:
+        trace = self._trace
+        known = store.get(key)
+        if known is not None:
+            trace.used.append(known)
+            return known.value
         question = (id(store), key)
         depth = self._active.get(question)
         if depth is not None:
@@ -37,13 +43,23 @@ class Memo:
             self._lowest_cut = -1
             return default
         outer, self._lowest_cut = self._lowest_cut, _NO_CUT
+        outer_used = trace.used
+        used: list[Used] = []
+        trace.used = used
         self._active[question] = depth
         try:
             value = compute()
+        except BaseException:
+            outer_used += used
+            raise
         finally:
+            trace.used = outer_used
             del self._active[question]
             inner = self._lowest_cut
             self._lowest_cut = min(outer, inner) if inner < depth else outer
         if inner > depth:
-            store[key] = value
+            known = store[key] = Answer(value, used)
+            outer_used.append(known)
+        else:
+            outer_used += used
         return value

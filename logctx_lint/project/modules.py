@@ -3,49 +3,47 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.project.cache import FactsCache
-from logctx_lint.project.facts import (
-    ClassFacts,
-    FunctionFacts,
-    FunctionNode,
-    ModuleFacts,
-    extract,
+from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
+from logctx_lint.project.places import (
+    ANY_PYTHON,
+    EVERYTHING,
+    PROGRAM,
+    STUBS,
+    Folder,
+    ModuleFile,
+    Places,
 )
+from logctx_lint.project.trace import Answer, Trace
 from logctx_lint.source import Source, Unreadable
 
 if TYPE_CHECKING:
     from logctx_lint.project.scopes import Scope
 
-STUBS = Path(__file__).parent.parent / "stubs"
-"""Our own short stubs of Twisted, asyncio and the rest: nothing needs to be installed."""
 _RUNTIME = ("logctx_lint", "runtime")
 """The reference runtime is where we are ourselves, wherever it is used."""
-_NOTHING = ModuleFacts({}, (), {}, {}, {})
 
 
-@dataclass(frozen=True, eq=False)
 class Module:
     """One module. `name` is its dotted name below `root`, the folder imports start from."""
 
-    name: str
-    path: Path
-    root: Path
-    facts: ModuleFacts
-    _source: Source | None = field(default=None, repr=False)
+    def __init__(self, name: str, path: Path, root: Path, file: ModuleFile, trace: Trace) -> None:
+        self.name = name
+        self.path = path
+        self.root = root
+        self.file = file
+        self._trace = trace
+        self.is_package = path.stem == "__init__"
+        self.is_stub = path.suffix == ".pyi"
 
-    @property
-    def is_package(self) -> bool:
-        return self.path.stem == "__init__"
-
-    @property
-    def is_stub(self) -> bool:
-        return self.path.suffix == ".pyi"
+    def __repr__(self) -> str:
+        return f"Module({self.name!r})"
 
     def absolute(self, module: str) -> str:
         """The absolute name of an imported module, whose leading dots are relative to this."""
@@ -56,10 +54,42 @@ class Module:
         parts = parts[: len(parts) - level + self.is_package]
         return ".".join([*parts, module[level:]] if module[level:] else parts)
 
-    @cached_property
+    # What is asked for is taken down (see `trace`): the less, the seldomer files that came by it
+    # have to be checked again.
+
+    @property
+    def facts(self) -> ModuleFacts:
+        """All that is known of the module, lines included."""
+        self._trace.used.append(self.file.part(EVERYTHING))
+        return self.file.facts
+
+    def facts_about(self, name: str) -> ModuleFacts:
+        """Facts of which only what stands under `name` may be used, and no line numbers."""
+        self._trace.used.append(self.file.part(f"item {name}"))
+        return self.file.facts
+
+    @property
+    def stars(self) -> tuple[str, ...]:
+        """What the module imports everything from."""
+        self._trace.used.append(self.file.part("stars"))
+        return self.file.facts.stars
+
+    def place_of(self, function: Function) -> str:
+        """Where a function stands, for a message: `package/module.py:12`."""
+        self._trace.used.append(self.file.part(f"line {self._below(function)}"))
+        return f"{self.path.relative_to(self.root).as_posix()}:{function.line}"
+
+    def note_body(self, function: Function) -> None:
+        """Take down that the body of one function is used."""
+        self._trace.used.append(self.file.part(f"body {self._below(function)}"))
+
+    def _below(self, function: Function) -> str:
+        return function.qualified_name[len(self.name) + 1 :]
+
+    @property
     def source(self) -> Source:
-        """The text; raises Unreadable if the file has vanished since its facts were read."""
-        return self._source or Source.read(self.path)
+        """The text, for what has been taken down; raises Unreadable if the file has vanished."""
+        return self.file.source
 
     def parse_function(self, function: FunctionFacts) -> FunctionNode | None:
         """The tree of one function, with the module's line numbers."""
@@ -130,47 +160,65 @@ class Function:
         """The definition that runs: of an overload, the last one of its name."""
         if self.scope or not any("overload" in text for text in self.facts.decorators):
             return self
-        place = self.owner.facts if self.owner else self.module.facts
+        place = self.owner.facts if self.owner else self.module.facts_about(self.name)
         facts = place.functions.get(self.name, [self.facts])[-1]
         return Function(self.module, self.qualified_name, facts.line, facts, self.owner)
 
+    def note_body(self) -> None:
+        """Take down that the body is used, unless it came with that of another function."""
+        if self.node is None:
+            self.module.note_body(self)
+
     def tree(self) -> FunctionNode | None:
+        self.note_body()
         return self.node or self.module.parse_function(self.facts)
 
 
 class Modules:
     """Finds and loads modules. First-party source wins over a bundled stub."""
 
-    def __init__(self, roots: tuple[Path, ...], cache: FactsCache) -> None:
+    def __init__(
+        self, roots: tuple[Path, ...], cache: FactsCache, base: Path | None = None
+    ) -> None:
+        """`base` is the folder that what is kept between runs is relative to."""
         self._roots = roots
-        self._cache = cache
-        self._by_path: dict[Path, Module] = {}
-        self._found: dict[tuple[Path, str], Module | None] = {}
+        self.places = Places(base or Path.cwd(), cache)
+        self.trace = Trace()
+        self._modules: dict[str, Module] = {}
+        self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
 
     @property
     def loaded(self) -> int:
         """How many modules are in memory."""
-        return len(self._by_path)
+        return len(self._modules)
 
-    def of_source(self, source: Source, tree: ast.Module | None = None) -> Module:
-        """The module of a file that is being linted; raises Unreadable."""
+    def of_source(self, source: Source) -> Module:
+        """The module of a file that is being linted, whose text this is."""
         path = source.path.absolute()
+        known = self._modules.get(str(path))
+        if known is not None and known.file.digest == source.digest:
+            known.file.take(source)
+            return known
         root, name = module_name(path)
-        module_facts = self._cache.load(source.text)
-        if module_facts is None:
-            module_facts = extract(source, tree or source.parse())
-            self._cache.store(source.text, module_facts)
-        module = Module(name, path, root, module_facts, source)
-        self._by_path[path] = module
-        self._found[root, name] = module
+        file = self.places.new_file(str(path), source)
+        module = self._modules[str(path)] = Module(name, path, root, file, self.trace)
+        self._found.pop((root, name), None)
+        if self.find(name, root) is not module:
+            # Not on disk, or not yet.
+            self._found[root, name] = Answer(module, [file.part(EVERYTHING)])
         return module
 
     def find(self, name: str, root: Path) -> Module | None:
         """The module called `name` as seen from code below `root`."""
         key = (root, name)
-        if key not in self._found:
-            self._found[key] = self._search(name, root)
-        return self._found[key]
+        found = self._found.get(key)
+        if found is None:
+            outer, self.trace.used = self.trace.used, []
+            module = self._search(name, root)
+            found = self._found[key] = Answer(module, self.trace.used)
+            self.trace.used = outer
+        self.trace.used.append(found)
+        return found.value
 
     def at(self, path: Path) -> Module | None:
         """The module whose file is at `path`."""
@@ -181,30 +229,43 @@ class Modules:
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts):
             return None
-        own = (STUBS.parents[1],) if tuple(parts[:2]) == _RUNTIME else ()
+        own = (PROGRAM.parent,) if tuple(parts[:2]) == _RUNTIME else ()
         for start in dict.fromkeys((root, *self._roots, *own, STUBS)):
-            suffixes = (".pyi",) if start is STUBS or root == STUBS else (".py",)
-            for suffix in suffixes:
-                folder = start.joinpath(*parts)
-                for path in (folder / f"__init__{suffix}", folder.with_suffix(suffix)):
-                    if path.is_file():
-                        return self._load(name, path, start)
-            if folder.is_dir() and start is not STUBS and any(folder.glob("*.py")):
-                return Module(name, folder / "__init__.py", start, _NOTHING)
+            suffix = ".pyi" if start is STUBS or root == STUBS else ".py"
+            if start in own:
+                outer = self._folder(str(PROGRAM), parts[1:-1])
+            else:
+                outer = self._folder(str(start), parts[:-1])
+            if outer is None:
+                continue
+            inner = self._folder(outer.path, parts[-1:])
+            for folder, file in ((inner, f"__init__{suffix}"), (outer, parts[-1] + suffix)):
+                if folder and self._in(folder, file).has_file(file):
+                    return self._module(name, os.path.join(folder.path, file), start)
+            if inner and start is not STUBS and self._in(inner, ANY_PYTHON).has_python():
+                return self._module(name, os.path.join(inner.path, "__init__.py"), start)
         return None
 
-    def _load(self, name: str, path: Path, root: Path) -> Module | None:
-        if path not in self._by_path:
-            try:
-                source = Source.read(path)
-                module_facts = self._cache.load(source.text)
-                if module_facts is None:
-                    module_facts = extract(source, source.parse())
-                    self._cache.store(source.text, module_facts)
-            except Unreadable:
-                module_facts = _NOTHING
-            self._by_path[path] = Module(name, path, root, module_facts)
-        return self._by_path[path]
+    def _folder(self, start: str, parts: list[str]) -> Folder | None:
+        """The folder of a package, if there is one."""
+        folder = self.places.folder(start)
+        for part in parts:
+            if not self._in(folder, part).has_folder(part):
+                return None
+            folder = self.places.folder(os.path.join(folder.path, part))
+        return folder
+
+    def _in(self, folder: Folder, name: str) -> Folder:
+        """A folder that is asked about a name."""
+        self.trace.used.append(folder.part(name))
+        return folder
+
+    def _module(self, name: str, path: str, root: Path) -> Module:
+        module = self._modules.get(path)
+        if module is None:
+            file = self.places.file(path)
+            module = self._modules[path] = Module(name, Path(path), root, file, self.trace)
+        return module
 
 
 def module_name(path: Path) -> tuple[Path, str]:

@@ -6,7 +6,6 @@ Answers depend on the text of the project alone, never on what was asked before.
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable
 
 from logctx_lint.project import calls, hints, protocols
 from logctx_lint.project.bindings import Bindings
@@ -14,9 +13,10 @@ from logctx_lint.project.classes import Classes
 from logctx_lint.project.definitions import Definition, Definitions, Found, Variable
 from logctx_lint.project.functions import Functions
 from logctx_lint.project.hints import parse_expression, special_form
-from logctx_lint.project.memo import Memo
-from logctx_lint.project.modules import STUBS, Module, Modules
+from logctx_lint.project.memo import Memo, Store
+from logctx_lint.project.modules import Module, Modules
 from logctx_lint.project.names import Names
+from logctx_lint.project.places import STUBS
 from logctx_lint.project.scopes import Comprehension, Scope
 from logctx_lint.project.types import (
     NONE,
@@ -46,14 +46,14 @@ class Resolver:
 
     def __init__(self, modules: Modules) -> None:
         self.modules = modules
-        self.memo = Memo()
+        self.memo = Memo(modules.trace)
         self.definitions = Definitions(modules)
         self.classes = Classes(self)
         self.lookup = Names(self)
         self.bindings = Bindings(self)
         self.functions = Functions(self)
-        self._variables: dict[Hashable, Type] = {}
-        self._aliases: dict[Hashable, Type] = {}
+        self._variables: Store[Type] = {}
+        self._aliases: Store[Type] = {}
         self.builtins = modules.find("builtins", STUBS)
         self._typing = modules.find("typing", STUBS)
 

@@ -8,7 +8,7 @@ or raises, and goes round a loop.
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -21,6 +21,7 @@ from logctx_lint.project.facts import (
     imported_names,
     parameters_of,
 )
+from logctx_lint.project.memo import Store
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.narrowing import Narrowings, dotted
 from logctx_lint.project.narrowing import Position as Position
@@ -104,7 +105,7 @@ class Scope:
     is_positioned: bool = False
     is_signature: bool = False
     """Reads the function's annotations: its parameters are not bound here."""
-    types: dict[Hashable, Type] = field(default_factory=dict, repr=False)
+    types: Store[Type] = field(default_factory=dict, repr=False)
     """Answers about the bindings here, which live no longer than the tree."""
 
     @classmethod
@@ -146,10 +147,17 @@ class Scope:
         """The scope of a lambda or comprehension that is read in this one."""
         return Scope(self.module, node, self, is_positioned=self.is_positioned)
 
-    @cached_property
+    @property
     def tree(self) -> FunctionScopeNode | Comprehension | None:
         """The tree, parsed on demand."""
-        return self.node or (self.function.tree() if self.function else None)
+        if self.node or not self.function:
+            return self.node
+        self.function.note_body()
+        return self._parsed
+
+    @cached_property
+    def _parsed(self) -> FunctionNode | None:
+        return self.function.tree() if self.function else None
 
     @cached_property
     def _blocks_and_bindings(self) -> tuple[Block, dict[str, list[Binding]]]:
@@ -157,9 +165,15 @@ class Scope:
         return collector.root, collector.bindings
 
     @property
+    def _layout(self) -> tuple[Block, dict[str, list[Binding]]]:
+        if self.function and not self.node:
+            self.function.note_body()
+        return self._blocks_and_bindings
+
+    @property
     def bindings(self) -> dict[str, list[Binding]]:
         """Every binding in this scope by name, in source order."""
-        return self._blocks_and_bindings[1]
+        return self._layout[1]
 
     @cached_property
     def _narrowings(self) -> Narrowings | None:
@@ -192,7 +206,7 @@ class Scope:
         return region.classes
 
     def block_at(self, position: Position) -> Block:
-        block = self._blocks_and_bindings[0]
+        block = self._layout[0]
         while True:
             for child in block.children:
                 if child.start <= position < child.end:

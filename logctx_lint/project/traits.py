@@ -20,7 +20,7 @@ _DEF = re.compile(
     rb"(?P<indent>[ \t]*)(?P<async>async[ \t]+)?def[ \t]+(?P<name>\w+)",
     re.MULTILINE,
 )
-_THREAD_LOCAL = re.compile(rb"PreserveLoggingContext|make_deferred_yieldable")
+_THREAD_LOCAL = (b"PreserveLoggingContext", b"make_deferred_yieldable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def _evidence(data: bytes) -> _Evidence:
     return _Evidence(
         b"twisted" in imported,
         b"asyncio" in imported,
-        bool(_THREAD_LOCAL.search(data)),
+        any(name in data for name in _THREAD_LOCAL),
         frozenset(_gathering_functions(data)) if gathers else frozenset(),
     )
 

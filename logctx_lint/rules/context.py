@@ -276,7 +276,7 @@ class RuleContext:
             how = "by what it returns" if self._awaitable(function) else "def"
         if module.is_stub:
             return f"{how}, {function.qualified_name}"
-        return f"{how}, {module.path.relative_to(module.root).as_posix()}:{facts.line}"
+        return f"{how}, {module.place_of(function)}"
 
     # Reports
 

@@ -81,7 +81,7 @@ class Project:
         file = File(
             source,
             tree,
-            self.modules.of_source(source, tree),
+            self.modules.of_source(source),
             self.resolver,
             Vocabulary({}),
             Traits(Framework.BOTH, Storage.CONTEXTVAR),

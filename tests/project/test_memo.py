@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from itertools import permutations
 
 import pytest
 
-from logctx_lint.project.memo import Memo
+from logctx_lint.project.memo import Memo, Store
 
 Graph = dict[str, str]
 
@@ -18,7 +17,7 @@ class Reachable:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.memo = Memo()
-        self.store: dict[Hashable, frozenset[str]] = {}
+        self.store: Store[frozenset[str]] = {}
         self.computed: list[str] = []
 
     def ask(self, node: str) -> frozenset[str]:
@@ -77,7 +76,7 @@ def test_what_leads_to_a_circle_or_away_from_it_is_kept() -> None:
 
 def test_a_failure_leaves_no_question_open() -> None:
     memo = Memo()
-    store: dict[Hashable, int] = {}
+    store: Store[int] = {}
     with pytest.raises(ZeroDivisionError):
         memo.get(store, "q", lambda: 1 // 0, 0)
     assert memo.get(store, "q", lambda: 1, 0) == 1

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from logctx_lint.project.cache import FactsCache
-from logctx_lint.project.modules import STUBS, Modules, module_name, package_files
+from logctx_lint.project.modules import Modules, module_name, package_files
+from logctx_lint.project.places import STUBS
 from logctx_lint.source import Source, Unreadable
 
 from .helpers import Project, write
@@ -112,7 +113,7 @@ def test_a_module_that_cannot_be_parsed_says_nothing(tmp_path: Path) -> None:
 def test_a_linted_file_that_cannot_be_parsed_says_why(tmp_path: Path) -> None:
     source = Source(tmp_path / "broken.py", "x = (\n")
     with pytest.raises(Unreadable, match="cannot be parsed"):
-        Modules((), FactsCache(None)).of_source(source)
+        Modules((), FactsCache(None)).of_source(source).file.learn()
 
 
 def test_the_text_being_linted_wins_over_the_file(tmp_path: Path) -> None:
@@ -144,8 +145,9 @@ def test_a_function_whose_file_has_vanished_has_no_tree(tmp_path: Path) -> None:
     project = Project(tmp_path, {"a.py": "def f(): pass\n"})
     module = project.find("a")
     assert module
+    function = module.facts.functions["f"][0]
     (tmp_path / "a.py").unlink()
-    assert module.parse_function(module.facts.functions["f"][0]) is None
+    assert module.parse_function(function) is None
 
 
 def test_the_files_of_a_package_are_those_of_the_outermost(tmp_path: Path) -> None:

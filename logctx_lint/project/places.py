@@ -1,0 +1,191 @@
+"""The files and folders that a project's facts come from, read once for each run."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+
+from logctx_lint.project.cache import FactsCache
+from logctx_lint.project.facts import (
+    FunctionFacts,
+    ModuleFacts,
+    extract,
+    functions_called,
+    interface_of,
+)
+from logctx_lint.project.trace import Place
+from logctx_lint.source import Source, Unreadable, digest_of
+
+PROGRAM = Path(__file__).parent.parent
+STUBS = PROGRAM / "stubs"
+"""Our own short stubs of Twisted, asyncio and the rest: nothing needs to be installed."""
+
+_PROGRAM = os.path.join(PROGRAM, "")
+EVERYTHING = "everything"
+ANY_PYTHON = "*.py"
+"""The part of a folder that says whether there is any Python file in it."""
+
+_NOTHING = ModuleFacts({}, (), {}, {}, {})
+
+
+class Folder(Place):
+    """What is called how in a folder; a part is one name."""
+
+    def __init__(self, name: str, path: str, is_constant: bool) -> None:
+        super().__init__(name, is_constant)
+        self.path = path
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if entry.name.endswith((".py", ".pyi")) and entry.is_file():
+                        self._files.add(entry.name)
+                    elif "." not in entry.name and entry.is_dir():
+                        self._folders.add(entry.name)
+        except OSError:
+            pass
+
+    @property
+    def digest(self) -> str:
+        names = "\0".join([*sorted(self._files), *sorted(self._folders)])
+        return digest_of(names.encode("utf-8", "surrogatepass"))
+
+    def has_file(self, name: str) -> bool:
+        return name in self._files
+
+    def has_folder(self, name: str) -> bool:
+        return name in self._folders
+
+    def has_python(self) -> bool:
+        return any(name.endswith(".py") for name in self._files)
+
+    def says(self, part: str) -> str:
+        if part == ANY_PYTHON:
+            return str(self.has_python())
+        return f"{part in self._files} {part in self._folders}"
+
+
+class ModuleFile(Place):
+    """The file of a module; a part is what it says of one name.
+
+    The text is only read when somebody asks, and so are the facts.
+    """
+
+    def __init__(self, name: str, path: str, is_constant: bool, cache: FactsCache) -> None:
+        super().__init__(name, is_constant)
+        self._path = Path(path)
+        self._cache = cache
+        self._digest: str | None = None
+        self._source: Source | None = None
+        self._facts: ModuleFacts | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of the text; empty where there is no such file."""
+        if self._digest is None:
+            try:
+                self._digest = digest_of(self._path.read_bytes())
+            except OSError:
+                self._digest = ""
+        return self._digest
+
+    @property
+    def source(self) -> Source:
+        """The text; raises Unreadable."""
+        if self._source is None:
+            self.take(Source.read(self._path))
+            assert self._source is not None
+        return self._source
+
+    def take(self, source: Source) -> None:
+        """Take this for the text of the file, whatever is on disk."""
+        self._source = source
+        self._digest = source.digest
+
+    @property
+    def facts(self) -> ModuleFacts:
+        """What the text says; nothing where it cannot be read or parsed."""
+        if self._facts is None:
+            try:
+                self.learn()
+            except Unreadable:
+                self._facts = _NOTHING
+        assert self._facts is not None
+        return self._facts
+
+    def learn(self, tree: ast.Module | None = None) -> None:
+        """Get the facts, from `tree` if that is known; raises Unreadable."""
+        source = self._source or Source.read(self._path)
+        self._digest = source.digest
+        self._facts = self._cache.load(source.text)
+        if self._facts is None:
+            self._facts = extract(source, tree or source.parse())
+            self._cache.store(source.text, self._facts)
+
+    def says(self, part: str) -> str:
+        if part == EVERYTHING:
+            return self.digest
+        kind, _, name = part.partition(" ")
+        if kind == "item":
+            return interface_of(self.facts, name)
+        if kind == "stars":
+            return repr(self.facts.stars)
+        functions = functions_called(self.facts, name)
+        if not functions:
+            # A method of a class inside a function, say.
+            return self.digest
+        if kind == "line":
+            return repr([function.line for function in functions])
+        return repr([self._body(function) for function in functions])
+
+    def _body(self, function: FunctionFacts) -> list[str]:
+        try:
+            return self.source.lines[function.first_line - 1 : function.end_line]
+        except Unreadable:
+            return []
+
+
+class Places:
+    """Every file and folder that was looked at, by name."""
+
+    def __init__(self, base: Path, cache: FactsCache) -> None:
+        """`base` is the folder that the names are relative to."""
+        self._base = str(base)
+        self._cache = cache
+        self._known: dict[str, ModuleFile | Folder] = {}
+        """By path; those of folders end in a separator."""
+
+    def file(self, path: str) -> ModuleFile:
+        found = self._known.get(path)
+        if not isinstance(found, ModuleFile):
+            found = ModuleFile(self._name(path), path, _is_ours(path), self._cache)
+            self._known[path] = found
+        return found
+
+    def new_file(self, path: str, source: Source) -> ModuleFile:
+        """A file with another text than it had before."""
+        found = ModuleFile(self._name(path), path, _is_ours(path), self._cache)
+        found.take(source)
+        self._known[path] = found
+        return found
+
+    def folder(self, path: str) -> Folder:
+        key = os.path.join(path, "")
+        found = self._known.get(key)
+        if not isinstance(found, Folder):
+            found = self._known[key] = Folder(self._name(path) + "/", path, _is_ours(key))
+        return found
+
+    def named(self, name: str) -> Place:
+        """The place that once had this name, as it is now."""
+        path = os.path.normpath(os.path.join(self._base, name))
+        return self.folder(path) if name.endswith("/") else self.file(path)
+
+    def _name(self, path: str) -> str:
+        return os.path.relpath(path, self._base).replace(os.sep, "/")
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(_PROGRAM)
