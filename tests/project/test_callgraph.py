@@ -391,5 +391,5 @@ def test_only_what_is_reached_is_read(tmp_path: Path) -> None:
     """
     graph = Graph(tmp_path, main=text, used=used, unused="async def other(): ...")
     graph.graph.reached([graph.function("root")])
-    names = {path.stem for path in graph.project.modules._by_path if path.suffix == ".py"}
+    names = {Path(path).stem for path in graph.project.modules._modules if path.endswith(".py")}
     assert names == {"main", "used"}
