@@ -16,6 +16,7 @@ CODES: Mapping[str, str] = {
     UNUSED_NOQA: "unused-noqa",
     "LCX101": "unawaited-awaitable",
     "LCX103": "awaitable-as-value",
+    "LCX105": "raw-await",
     "LCX201": "fire-and-forget",
     "LCX202": "called-not-passed",
     "LCX204": "dropped-task",

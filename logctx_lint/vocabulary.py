@@ -22,6 +22,8 @@ class Role(str, Enum):
     """A background starter, or a decorator, that gives the work a log context of its own."""
     YIELDABLE_WRAPPER = "yieldable-wrapper"
     """Makes a foreign awaitable follow the log-context rules."""
+    RAW_AWAITABLE = "raw-awaitable"
+    """Returns an awaitable that does not follow the log-context rules."""
     SENTINEL_GUARD = "sentinel-guard"
     """A context manager that, without arguments, clears the log context meanwhile."""
     CONTEXT_MANAGER = "context-manager"
@@ -124,6 +126,17 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.YIELDABLE_WRAPPER: (
         *_helpers(_CONTEXT, "make_deferred_yieldable"),
         "synapse.module_api.make_deferred_yieldable",
+    ),
+    # Nothing that comes from outside knows of log contexts.
+    Role.RAW_AWAITABLE: (
+        "twisted.*",
+        "treq.*",
+        "txredisapi.*",
+        *_helpers(_ASYNC_HELPERS, "ObservableDeferred.observe"),
+        f"{_ASYNC_HELPERS}.stop_cancellation",
+        f"{_ASYNC_HELPERS}.AbstractObservableDeferred.observe",
+        f"{_ASYNC_HELPERS}.gather_results",
+        "synapse.http.client.read_body_with_max_size",
     ),
     Role.SENTINEL_GUARD: _helpers(_CONTEXT, "PreserveLoggingContext"),
     Role.CONTEXT_MANAGER: _helpers(_CONTEXT, "LoggingContext", "nested_logging_context"),

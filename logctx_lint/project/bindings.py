@@ -54,7 +54,7 @@ class Bindings:
                     scope.function, binding.annotation, value, binding.parameter, scope
                 )
             case "annotation":
-                return hints.evaluate(self._resolver, value, scope)
+                return hints.evaluate(self._resolver, binding.annotation, scope)
             case "value" if value is not None:
                 return self._resolver.type_of(value, scope)
             case "element" | "async element" if value is not None:

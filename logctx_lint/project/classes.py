@@ -229,7 +229,7 @@ class Classes:
         return UNKNOWN if values == NONE else values
 
     def _declared(self, cls: Class, variable: VariableFacts) -> Type:
-        scope = self._scope_of(cls, variable)
+        scope = self.scope_of(cls, variable)
         node = hints.parse_expression(variable.annotation)
         type_ = hints.evaluate(self._resolver, node, scope)
         if type_ == UNKNOWN and variable.annotation in ("Final", "ClassVar"):
@@ -240,9 +240,10 @@ class Classes:
         node = hints.parse_expression(variable.value)
         if node is None:
             return UNKNOWN
-        return self._resolver.type_of(node, self._scope_of(cls, variable))
+        return self._resolver.type_of(node, self.scope_of(cls, variable))
 
-    def _scope_of(self, cls: Class, variable: VariableFacts) -> Scope:
+    def scope_of(self, cls: Class, variable: VariableFacts) -> Scope:
+        """The scope that the value of an attribute is read in."""
         methods = cls.function(variable.method) if variable.method else []
         for method in methods:
             if method.facts.line <= variable.line <= method.facts.end_line:

@@ -74,7 +74,7 @@ class Binding:
     function: Function | None = None
     cls: Class | None = None
     annotation: ast.expr | None = None
-    """Of a parameter; its `value` is the default."""
+    """Of a parameter, whose `value` is the default; of `x: T = value`, which may have none."""
     parameter: str = ""
     """`Parameter.kind` of a parameter, or `self` for a method's first one."""
 
@@ -324,7 +324,11 @@ class _Collector:
                 for target in node.targets:
                     self._target(target, "value", node.value, end, block)
             case ast.AnnAssign():
-                self._target(node.target, "annotation", node.annotation, end, block)
+                if isinstance(node.target, ast.Name):
+                    declared = Binding(
+                        "annotation", end, block, node.value, annotation=node.annotation
+                    )
+                    self._bind(node.target.id, declared)
             case ast.AugAssign():
                 self._target(node.target, "opaque", None, end, block)
             case ast.Import() | ast.ImportFrom():

@@ -14,12 +14,14 @@ from logctx_lint.rules import (
     lcx303,
     lcx305,
 )
+from logctx_lint.rules import lcx101, lcx103, lcx105, lcx201, lcx301, lcx302, lcx303
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 
 RULES: tuple[Rule, ...] = (
     lcx101.RULE,
     lcx103.RULE,
+    lcx105.RULE,
     lcx201.RULE,
     lcx202.RULE,
     lcx204.RULE,
