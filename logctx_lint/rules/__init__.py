@@ -5,6 +5,7 @@ from __future__ import annotations
 from logctx_lint.rules import (
     lcx101,
     lcx103,
+    lcx105,
     lcx201,
     lcx202,
     lcx204,
@@ -14,7 +15,6 @@ from logctx_lint.rules import (
     lcx303,
     lcx305,
 )
-from logctx_lint.rules import lcx101, lcx103, lcx105, lcx201, lcx301, lcx302, lcx303
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 
