@@ -103,7 +103,7 @@ class Origins:
         if Role.YIELDABLE_WRAPPER in roles:
             return FOLLOWS
         if Role.BACKGROUND_STARTER in roles or self._is_preserved(func, scope):
-            return _raw_call(func)
+            return _raw_call(func) if self._may_be_deferred(call, scope) else None
         if Role.RAW_AWAITABLE not in roles and roles & _PASSERS:
             arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
             return _any_of(self.of(each, scope) for each in arguments)
