@@ -6,9 +6,12 @@ import pytest
 
 from logctx_lint.vocabulary import BUILT_IN, Role, Vocabulary
 
+# All that comes from Twisted is raw.
+_GATHERS = {Role.GATHERER, Role.RAW_AWAITABLE}
+
 
 def test_a_built_in_name_has_its_role() -> None:
-    assert Vocabulary({}).roles(["twisted.internet.defer.gatherResults"]) == {Role.GATHERER}
+    assert Vocabulary({}).roles(["twisted.internet.defer.gatherResults"]) == _GATHERS
 
 
 def test_a_bare_name_has_no_role() -> None:
@@ -17,13 +20,13 @@ def test_a_bare_name_has_no_role() -> None:
 
 def test_any_of_a_callee_s_names_counts() -> None:
     names = ["main.gather", "twisted.internet.defer.gatherResults"]
-    assert Vocabulary({}).roles(names) == {Role.GATHERER}
+    assert Vocabulary({}).roles(names) == _GATHERS
 
 
 def test_a_project_adds_names() -> None:
     vocabulary = Vocabulary({Role.GATHERER: ("mine.collect",)})
     assert vocabulary.roles(["mine.collect"]) == {Role.GATHERER}
-    assert vocabulary.roles(["twisted.internet.defer.gatherResults"]) == {Role.GATHERER}
+    assert vocabulary.roles(["twisted.internet.defer.gatherResults"]) == _GATHERS
 
 
 @pytest.mark.parametrize(
