@@ -25,6 +25,9 @@ CODES: Mapping[str, str] = {
     "LCX302": "wrapped-first-error",
     "LCX303": "shared-cancellable",
     "LCX305": "cancellable-write",
+    "LCX401": "finished-context-reused",
+    "LCX402": "context-not-restored",
+    "LCX404": "manual-context",
 }
 
 HOME = "https://logctx-lint.readthedocs.io/en/latest/"

@@ -28,6 +28,12 @@ class Role(str, Enum):
     """A context manager that, without arguments, clears the log context meanwhile."""
     CONTEXT_MANAGER = "context-manager"
     """A context manager that is, or opens, a log context."""
+    CONTEXT_SETTER = "context-setter"
+    """Makes a log context the current one and gives back the one before."""
+    CONTEXT_GETTER = "context-getter"
+    """Gives the current log context."""
+    TRACING_SPAN = "tracing-span"
+    """A context manager that is, or opens, a tracing span."""
     GATHERER = "gatherer"
     """Waits for several awaitables, passes cancel() on to each, wraps the first failure."""
     DEFERRED_LIST = "deferred-list"
@@ -140,6 +146,21 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.SENTINEL_GUARD: _helpers(_CONTEXT, "PreserveLoggingContext"),
     Role.CONTEXT_MANAGER: _helpers(_CONTEXT, "LoggingContext", "nested_logging_context"),
+    Role.CONTEXT_SETTER: _helpers(_CONTEXT, "set_current_context"),
+    Role.CONTEXT_GETTER: _helpers(_CONTEXT, "current_context"),
+    Role.TRACING_SPAN: (
+        "synapse.logging.opentracing.start_active_span*",
+        "opentracing.Scope",
+        "opentracing.scope.Scope",
+        "opentracing.Span",
+        "opentracing.span.Span",
+        "opentracing.*.start_active_span",
+        "opentracing.*.start_span",
+        "opentelemetry.trace.Span",
+        "opentelemetry.trace.span.Span",
+        "opentelemetry.trace.*.start_as_current_span",
+        "opentelemetry.trace.use_span",
+    ),
     Role.GATHERER: (f"{_DEFER}.gatherResults",),
     Role.DEFERRED_LIST: (f"{_DEFER}.DeferredList",),
     Role.FORWARDING_GATHERER: (

@@ -14,6 +14,9 @@ from logctx_lint.rules import (
     lcx302,
     lcx303,
     lcx305,
+    lcx401,
+    lcx402,
+    lcx404,
 )
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
@@ -30,6 +33,9 @@ RULES: tuple[Rule, ...] = (
     lcx302.RULE,
     lcx303.RULE,
     lcx305.RULE,
+    lcx401.RULE,
+    lcx402.RULE,
+    lcx404.RULE,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -26,7 +26,7 @@ from logctx_lint.project.types import (
     Type,
     members_of,
 )
-from logctx_lint.rules.nodes import children
+from logctx_lint.rules.nodes import all_code, children
 from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
@@ -187,6 +187,15 @@ class RuleContext:
             # `ast` counts their parentheses in.
             line, column, end_line, end_column = key
             found = self._index.get((line, column - 1, end_line, end_column + 1))
+        return found
+
+    def nodes_of(self, trees: Collection[ast.expr]) -> dict[ast.expr, cst.BaseExpression]:
+        """The nodes that stand for some expressions, in source order."""
+        found: dict[ast.expr, cst.BaseExpression] = {}
+        for node in all_code(self.module) if trees else ():
+            known = self.expression(node) if isinstance(node, cst.BaseExpression) else None
+            if known and known[0] in trees:
+                found.setdefault(known[0], node)  # type: ignore[arg-type]
         return found
 
     def remember(self, node: cst.CSTNode, tree: ast.expr, scope: Scope) -> None:

@@ -41,7 +41,11 @@ None. Run the linter on a Python at least as new as the code, or exclude the fil
 
 # Where docs/runtime.md teaches what a rule says to use instead.
 _TAUGHT_AT = {
+    "LoggingContext": "what-a-log-context-is",
     "ObservableDeferred": "observabledeferred",
+    "PreserveLoggingContext": "what-a-log-context-is",
+    "async_render": "web-requests",
+    "blocking_render": "web-requests",
     "delay_cancellation": "stop_cancellation-and-delay_cancellation",
     "gather_optional_coroutines": "unwrapfirsterror-and-the-gatherers",
     "make_deferred_yieldable": "make_deferred_yieldable",

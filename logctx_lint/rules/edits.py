@@ -175,6 +175,7 @@ def helper(
         return None if found.partition(".")[0] in locals_ else Helper(found)
     resolver, module = context.resolver, context.file.module
     taken = locals_ | _module_names(context)
+    imported = {item.module for items in module.facts.imports.values() for item in items}
     for name in context.file.vocabulary.names_of(role):
         home, _, attribute = name.rpartition(".")
         if not accepts(name) or attribute in taken:
@@ -182,7 +183,8 @@ def helper(
         is_new = home in _RUNTIME
         target = resolver.modules.find(home, module.root)
         is_there = target is not None and resolver.definitions.member(target, attribute)
-        if is_new or (is_there and (not target.is_stub or _is_library(home))):  # type: ignore[union-attr]
+        is_real = _is_library(home) or home in imported or (target and not target.is_stub)
+        if is_new or (is_there and is_real):
             edit = import_edit(context.file.source, context.file.tree, home, attribute)
             return Helper(attribute, (edit,), is_new)
     return None

@@ -114,7 +114,6 @@ import libcst as cst
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.edits import helper, wrapped
-from logctx_lint.rules.nodes import all_code
 from logctx_lint.rules.outliving import Body, Outliving
 from logctx_lint.screen import Unit
 from logctx_lint.vocabulary import Role
@@ -127,15 +126,11 @@ class OutlivedContext(RuleVisitor):
         bodies = _bodies(self.context.unit)
         outliving = {each.wait: each for body in bodies for each in body.outliving()}
         abandoned = {start for body in bodies for start in body.abandoned()}
-        for inner in all_code(node):
-            if not isinstance(inner, cst.BaseExpression):
-                continue
-            found = self.context.expression(inner)
-            if found and found[0] in outliving:
-                self._report_wait(inner, outliving.pop(found[0]))
-            elif found and found[0] in abandoned and isinstance(inner, cst.Call):
-                abandoned.remove(found[0])
-                self._report_abandoned(inner)
+        for tree, found in self.context.nodes_of({*outliving, *abandoned}).items():
+            if tree in outliving:
+                self._report_wait(found, outliving[tree])
+            elif isinstance(found, cst.Call):
+                self._report_abandoned(found)
 
     def _report_wait(self, node: cst.BaseExpression, found: Outliving) -> None:
         context = self.context
