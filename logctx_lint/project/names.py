@@ -82,7 +82,17 @@ class Names:
         bindings = (
             scope.reaching(name, position) if position else list(scope.bindings.get(name, ()))
         )
-        return self._define_bindings(bindings, scope) if bindings else None
+        if not bindings:
+            return None
+        found = self._define_bindings(bindings, scope)
+        return self._declared(name, scope) or found if found[0] == UNKNOWN else found
+
+    def _declared(self, name: str, scope: Scope) -> Found | None:
+        """What the annotation of a local name says, where what it is bound to does not."""
+        for binding in scope.bindings[name]:
+            if binding.kind == "annotation":
+                return self._resolver.bindings.type_of(binding, scope), ()
+        return None
 
     def _define_bindings(self, bindings: list[Binding], scope: Scope) -> Found:
         if len(bindings) == 1:

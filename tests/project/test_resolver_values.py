@@ -145,3 +145,18 @@ def test_a_local_alias_keeps_its_qualified_name(tmp_path: Path) -> None:
     """
     names = Project(tmp_path, {"main.py": text}).names("main.py")
     assert "twisted.internet.defer.gatherResults" in names[0]
+
+
+def test_what_a_name_is_declared_as_counts_where_its_value_says_nothing(tmp_path: Path) -> None:
+    text = """
+        from typing import Awaitable, Callable, Optional
+        def run(owner, name):
+            method: Optional[Callable[[], Awaitable[int]]]
+            method = getattr(owner, name, None)
+            reveal(method())
+            method = None
+            reveal(method)
+            method = int
+            reveal(method)
+    """
+    assert types(tmp_path, text) == ["Awaitable[int]", "None", "type[int]"]
