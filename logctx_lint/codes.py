@@ -17,6 +17,7 @@ CODES: Mapping[str, str] = {
     "LCX101": "unawaited-awaitable",
     "LCX103": "awaitable-as-value",
     "LCX105": "raw-await",
+    "LCX106": "async-callback",
     "LCX201": "fire-and-forget",
     "LCX202": "called-not-passed",
     "LCX204": "dropped-task",

@@ -236,7 +236,6 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.CALLBACK_TAKER: (
         "twisted.internet.interfaces.IReactorTime.callLater",
         "twisted.internet.interfaces.IReactorCore.callWhenRunning",
-        "twisted.internet.interfaces.IReactorCore.addSystemEventTrigger",
         "twisted.internet.interfaces.IReactorFromThreads.callFromThread",
         "twisted.internet.interfaces.IReactorInThreads.callInThread",
         *_clock("call_later", "call_when_running"),

@@ -14,6 +14,7 @@ SOURCE = """\
 import asyncio
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 from logctx_lint.runtime import run_in_background
 
 async def work(name=""): ...
@@ -32,25 +33,46 @@ def report(result) -> None: ...
         (
             "run_in_background(work('a'))",
             "LCX202 `run_in_background()` calls the function that it is given, but gets what "
-            "`work()` returns, a coroutine that never runs (async def, app.py:6): pass the "
+            "`work()` returns, a coroutine that never runs (async def, app.py:7): pass the "
             "function: `work, ...`",
         ),
         (
             "reactor.callLater(1, fetch())",
             "LCX202 `reactor.callLater()` calls the function that it is given, but gets what "
-            '`fetch()` returns, a Deferred (annotated `-> "Deferred[str]"`, app.py:8): pass the '
+            '`fetch()` returns, a Deferred (annotated `-> "Deferred[str]"`, app.py:9): pass the '
             "function: `fetch`",
         ),
         (
             "reactor.callLater(1, report(1))",
             "LCX202 `reactor.callLater()` calls the function that it is given, but gets what "
-            "`report()` returns, None (annotated `-> None`, app.py:11): pass the function: "
+            "`report()` returns, None (annotated `-> None`, app.py:12): pass the function: "
             "`report, ...`",
         ),
         (
             "coroutine = work()\nrun_in_background(coroutine)",
             "LCX202 `run_in_background()` calls the function that it is given, but gets "
             "`coroutine`, a coroutine that never runs: pass the function and its arguments",
+        ),
+        (
+            "reactor.callFromThread(work)",
+            "LCX106 `reactor.callFromThread()` ignores what `work()` returns, a coroutine that never "
+            "runs (async def, app.py:7): start it with `run_in_background`",
+        ),
+        (
+            "reactor.callFromThread(lambda: fetch())",
+            "LCX106 `reactor.callFromThread()` ignores what `fetch()` returns, a Deferred that runs "
+            'unawaited, so its failure goes unseen (annotated `-> "Deferred[str]"`, app.py:9): start '
+            "it with `run_in_background`",
+        ),
+        (
+            "fetch().addCallback(work)",
+            "LCX106 `fetch().addCallback()` does not wait for what `work()` returns, a coroutine "
+            "that never runs (async def, app.py:7): start it with `run_in_background`",
+        ),
+        (
+            "deferToThread(work)",
+            "LCX106 `deferToThread()` does not wait for what `work()` returns, a coroutine that "
+            "never runs (async def, app.py:7): call it in the event loop, not in a thread",
         ),
         (
             "asyncio.create_task(work())",

@@ -14,6 +14,8 @@ from logctx_lint.settings import Framework, Settings, Storage
 
 # Text, not facts: the answer needs every file of the package, and this costs a tenth.
 _IMPORTS = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(twisted|asyncio)\b", re.MULTILINE)
+_ASYNC = re.compile(rb"async def (\w+)")
+_INLINE = re.compile(rb"inlineCallbacks\s+def (\w+)")
 _GATHERING = re.compile(rb"\b(?:gatherResults|DeferredList)\b")
 _DEF = re.compile(
     rb"^(?P<inline>[ \t]*@[\w.]*inlineCallbacks[ \t]*\r?\n)?"
@@ -31,6 +33,8 @@ class Traits:
     storage: Storage
     gathering: frozenset[str] = frozenset()
     """The bare names of the package's plain functions that call a gatherer of Deferreds."""
+    asynchronous: frozenset[str] = frozenset()
+    """The bare names of the package's asynchronous functions."""
 
     @property
     def uses_twisted(self) -> bool:
@@ -43,6 +47,7 @@ class _Evidence:
     asyncio: bool
     thread_local: bool
     gathering: frozenset[str] = frozenset()
+    asynchronous: frozenset[str] = frozenset()
 
     def __or__(self, other: _Evidence) -> _Evidence:
         return _Evidence(
@@ -50,6 +55,7 @@ class _Evidence:
             self.asyncio or other.asyncio,
             self.thread_local or other.thread_local,
             self.gathering | other.gathering,
+            self.asynchronous | other.asynchronous,
         )
 
 
@@ -68,7 +74,11 @@ class TraitsDetector:
         if storage is None:
             local = self._package(path).thread_local
             storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        return Traits(framework, storage, self._package(path).gathering | own.gathering)
+        package = self._package(path)
+        names = package.asynchronous
+        if not own.asynchronous <= names:
+            names |= own.asynchronous  # The file is not on disk yet, or says more than there.
+        return Traits(framework, storage, package.gathering | own.gathering, names)
 
     def _framework(self, path: Path, own: _Evidence) -> Framework:
         if own.twisted:
@@ -103,6 +113,7 @@ def _evidence(data: bytes) -> _Evidence:
         b"asyncio" in imported,
         any(name in data for name in _THREAD_LOCAL),
         frozenset(_gathering_functions(data)) if gathers else frozenset(),
+        frozenset(name.decode() for name in (*_ASYNC.findall(data), *_INLINE.findall(data))),
     )
 
 

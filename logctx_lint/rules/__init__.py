@@ -18,6 +18,7 @@ from logctx_lint.rules import (
     lcx402,
     lcx404,
 )
+from logctx_lint.rules import lcx101, lcx103, lcx106, lcx201, lcx202, lcx204, lcx301, lcx302, lcx303
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     lcx101.RULE,
     lcx103.RULE,
     lcx105.RULE,
+    lcx106.RULE,
     lcx201.RULE,
     lcx202.RULE,
     lcx204.RULE,

@@ -99,17 +99,25 @@ def discarded(node: cst.BaseExpression) -> Iterator[cst.Call]:
 
 def fate(context: RuleContext, found: Dropped) -> str:
     """What a dropped awaitable is, and what becomes of it."""
-    if found.kind.is_lazy:
+    if found.how is How.CHAIN and not found.kind.is_lazy:
+        return f"a {found.kind.value} that goes on unawaited behind its callbacks" + losses(
+            context, sees_failure=found.sees_failure
+        )
+    return fate_of(context, found.kind)
+
+
+def fate_of(context: RuleContext, kind: Kind) -> str:
+    """As `fate`, of what a call gives that nothing is done with."""
+    if kind.is_lazy:
         return "a coroutine that never runs"
-    if found.kind is Kind.AWAITABLE:
+    if kind is Kind.AWAITABLE:
         return "an awaitable that nobody awaits, so it may never run and its failure goes unseen"
-    what = "goes on unawaited behind its callbacks" if found.how is How.CHAIN else "runs unawaited"
-    return f"a {found.kind.value} that {what}{losses(context, found)}"
+    return f"a {kind.value} that runs unawaited{losses(context)}"
 
 
-def losses(context: RuleContext, found: Dropped) -> str:
+def losses(context: RuleContext, *, sees_failure: bool = False) -> str:
     """What dropping eager work costs; only some code bases have log contexts that can leak."""
-    lost = [] if found.sees_failure else ["its failure goes unseen"]
+    lost = [] if sees_failure else ["its failure goes unseen"]
     if context.file.traits.storage is Storage.THREAD_LOCAL:
         lost.append("its log context leaks")
     return f", so {' and '.join(lost)}" if lost else ""
@@ -154,26 +162,32 @@ def _takes_failures(call: cst.Call, method: cst.Attribute) -> bool:
 
 def _is_looked_after(context: RuleContext, call: cst.Call, *, can_await: bool) -> bool:
     """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
-    roles = context.roles(call)
-    if roles & _DRIVEN_ELSEWHERE or _is_safe(context, call):
-        return True
-    if Role.HAND_STARTER in roles and call.args and isinstance(call.args[0].value, cst.Call):
+    if Role.HAND_STARTER in context.roles(call) and call.args:
         started = call.args[0].value
         # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
-        is_safe = Role.SAFE_DECORATOR in context.roles(started)
-        return is_safe or _is_looked_after(context, started, can_await=can_await)
-    functions = context.callees(call)
+        if isinstance(started, cst.Call) and (
+            _is_made_safe(context, started)
+            or _is_looked_after(context, started, can_await=can_await)
+        ):
+            return True
+    return looks_after(context, call.func, can_await=can_await)
+
+
+def looks_after(context: RuleContext, func: cst.BaseExpression, *, can_await: bool = False) -> bool:
+    """Whether what a function gives may be left alone, by its role or by what it does."""
+    if isinstance(func, cst.Call):
+        return _is_made_safe(context, func)
+    functions = context.functions(func)
+    if context.roles(func) & _DRIVEN_ELSEWHERE or any(
+        Role.SAFE_DECORATOR in context.decorator_roles(function) for function in functions
+    ):
+        return True
     return bool(functions) and all(Keeper(context, can_await).keeps(each) for each in functions)
 
 
-def _is_safe(context: RuleContext, call: cst.Call) -> bool:
-    """Whether the callee went through a safe decorator: `@wrap(...)`, or `preserve_fn(f)(x)`."""
-    if isinstance(call.func, cst.Call) and Role.SAFE_DECORATOR in context.roles(call.func):
-        return True
-    return any(
-        Role.SAFE_DECORATOR in context.decorator_roles(function)
-        for function in context.callees(call)
-    )
+def _is_made_safe(context: RuleContext, func: cst.Call) -> bool:
+    """`preserve_fn(f)`."""
+    return Role.SAFE_DECORATOR in context.roles(func)
 
 
 def _is_constructor(context: RuleContext, call: cst.Call) -> bool:

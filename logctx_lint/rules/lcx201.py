@@ -99,7 +99,9 @@ class FireAndForget(RuleVisitor):
         call = self.context.parent(argument) if isinstance(argument, cst.Arg) else None
         if isinstance(call, cst.Call) and Role.CALLBACK_TAKER in self.context.roles(call):
             for found in dropped.dropped_in(self.context, node.body):
-                self._report(found)
+                # `lambda: f(x)` is itself an asynchronous function: LCX106.
+                if found.how is not How.PLAIN or found.call is not node.body:
+                    self._report(found)
 
     def _check(self, node: cst.Expr | cst.Assign | cst.AnnAssign) -> None:
         can_await = self.context.is_asynchronous(self.context.function_of(node))
@@ -125,7 +127,7 @@ class FireAndForget(RuleVisitor):
     def _by_hand(self, found: Dropped) -> tuple[str, str]:
         """What `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does, and how to pass `f` on."""
         by = self.context.callee(found.call).label
-        fate = f"runs unawaited{dropped.losses(self.context, found)}"
+        fate = f"runs unawaited{dropped.losses(self.context, sees_failure=found.sees_failure)}"
         given = found.call.args[0].value if found.call.args else None
         if isinstance(given, cst.Call):
             func, has_arguments = given.func, bool(given.args)

@@ -91,11 +91,10 @@ class DroppedTask(RuleVisitor):
         """`loop.call_soon(lambda: create_task(f()))`, `loop.call_soon(create_task, f())`."""
         if Role.CALLBACK_TAKER not in self.context.roles(node):
             return
-        file = self.context.file
-        for each, function in handed_over(self.context, node):
+        for _, function in handed_over(self.context, node):
             if isinstance(function, cst.Lambda):
                 self._check(function.body, "nobody keeps it")
-            elif Role.TASK_STARTER in file.roles(*target(file, each.node, each.scope)):
+            elif Role.TASK_STARTER in self.context.roles(target(self.context, function)):
                 by = self.context.callee(node).label
                 self._report(function, f"{by} starts a task, and nobody keeps it", ())
 

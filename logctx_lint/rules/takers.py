@@ -12,6 +12,7 @@ from logctx_lint.project import hints
 from logctx_lint.project.classes import signature_scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.hints import parse_expression
+from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
     CallableType,
@@ -24,8 +25,11 @@ from logctx_lint.project.types import (
 )
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.screen import File
+from logctx_lint.vocabulary import Role
 
 _PARTIAL = "functools.partial"
+_LONGEST_DETOUR = 1
+"""How many helpers may hand a function on."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
             found[each.node] = replace(each, declared=(*known.declared, *each.declared))
     if found:
         return list(found.values())
-    function = next((each for each in _arguments(call) if is_function(file, each, scope)), None)
+    function = next((each for each in arguments(call) if is_function(file, each, scope)), None)
     for callee, parameters in signatures:
         for parameter, argument in _pairs(call, parameters):
             # `start(f, *args)`, without annotations.
@@ -88,17 +92,45 @@ def is_function(file: File, node: ast.expr, scope: Scope) -> bool:
     )
 
 
-def target(file: File, node: ast.expr, scope: Scope) -> tuple[ast.expr, Scope]:
+def target(context: RuleContext, function: cst.BaseExpression) -> cst.BaseExpression:
     """What is called in the end: `f` of `f`, of `lambda: f(x)` and of `partial(f, x)`."""
-    match node:
-        case ast.Lambda(_, ast.Call(func)):
-            return func, scope.child(node)
-        case ast.Call(func, [first, *_]) if _PARTIAL in file.resolver.names(func, scope):
-            return target(file, first, scope)
-    return node, scope
+    match function:
+        case cst.Lambda(body=cst.Call(func=func)):
+            return func
+        case cst.Call(args=[first, *_]) if is_partial(context, function):
+            return target(context, first.value)
+    return function
 
 
-def _arguments(call: ast.Call) -> list[ast.expr]:
+def is_partial(context: RuleContext, function: cst.BaseExpression) -> bool:
+    return isinstance(function, cst.Call) and _PARTIAL in context.names(function)
+
+
+def roles_inside(file: File, argument: Taken) -> frozenset[Role]:
+    """The roles of all that the callee calls, and a helper that it hands its arguments to."""
+    return frozenset(
+        role
+        for callee, _ in _signatures(file, argument.call, argument.scope)
+        for role in _roles_inside(file, callee.function.implementation, _LONGEST_DETOUR)
+    )
+
+
+def _roles_inside(file: File, function: Function, detour: int) -> Iterator[Role]:
+    node = None if function.module.is_stub else function.tree()
+    if node is None:
+        return
+    scope = Scope.of_body(function, node)
+    own = {parameter.name for parameter in function.facts.parameters}
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call):
+            yield from file.roles(call.func, scope)
+            if detour and any(isinstance(each, ast.Name) and each.id in own for each in call.args):
+                for member in members_of(file.resolver.type_of(call.func, scope)):
+                    if isinstance(member, FunctionType):
+                        yield from _roles_inside(file, member.function.implementation, detour - 1)
+
+
+def arguments(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *(keyword.value for keyword in call.keywords)]
 
 

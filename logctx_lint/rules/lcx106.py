@@ -1,0 +1,240 @@
+"""An asynchronous function is a callback of something that throws its result away.
+
+## Why
+
+The reactor, the event loop, a thread or a signal calls a function and does not look at what it
+gives. A coroutine then never runs at all. A Deferred runs, but its failure goes unseen and its log
+context leaks. `addCallback` and system event triggers do wait for a Deferred, but for no coroutine:
+that becomes the result, and never runs.
+
+## Bad
+
+```python
+from twisted.internet import reactor
+
+
+async def poll() -> None: ...
+
+
+def schedule() -> None:
+    reactor.callLater(1, poll)
+```
+
+```python
+from twisted.internet.defer import Deferred
+
+
+async def record(name: str) -> None: ...
+
+
+def watch(joined: "Deferred[str]") -> None:
+    joined.addCallback(lambda name: record(name))
+```
+
+```python
+from typing import Callable
+
+
+async def on_change(name: str) -> None: ...
+
+
+def subscribe(callback: Callable[[str], None]) -> None: ...
+
+
+def start() -> None:
+    subscribe(on_change)
+```
+
+## Good
+
+```python
+from twisted.internet import reactor
+
+from logctx_lint.runtime import run_in_background
+
+
+async def poll() -> None: ...
+
+
+def schedule() -> None:
+    reactor.callLater(1, run_in_background, poll)
+```
+
+## Fix
+
+Unsafe: it starts work that did not run before, or changes the context that it runs in. None for a
+thread, where no background starter can be called.
+
+## Settings
+
+`vocabulary` adds the project's own names: hooks and timers that throw the result away are
+`callback-taker`, those that wait for a Deferred `result-taker`, those that wait for any awaitable
+`driver`. A parameter annotated as a callable that returns None needs no name.
+
+A lambda that is more than the one call, such as `lambda: log() or poll()`, is LCX201's business.
+
+## Use instead
+
+`logctx_lint.runtime.run_in_background`, or `run_as_background_process` where there is no log
+context to go on with (`logctx_lint.runtime.tasks.run_in_background` on asyncio).
+"""
+
+from __future__ import annotations
+
+import ast
+
+import libcst as cst
+
+from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import NONE, Kind
+from logctx_lint.rules import dropped
+from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.rules.dropped import How
+from logctx_lint.rules.edits import (
+    Helper,
+    after,
+    background_fix,
+    background_starter,
+    before,
+)
+from logctx_lint.rules.takers import (
+    Taken,
+    arguments,
+    handed_over,
+    is_partial,
+    roles_inside,
+    taken,
+    target,
+)
+from logctx_lint.screen import File, Unit
+from logctx_lint.vocabulary import Role
+
+_TAKERS = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
+_WAITING = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.DRIVER})
+
+
+class AsyncCallback(RuleVisitor):
+    def visit_Call(self, node: cst.Call) -> None:
+        roles = self.context.roles(node)
+        for each, function in handed_over(self.context, node):
+            kind = _ignored_kind(self.context.file, each, roles)
+            if kind and self._is_lost(function):
+                self._report(node, each, function, kind)
+
+    def _is_lost(self, function: cst.BaseExpression) -> bool:
+        """Whether nothing else looks after what a function gives."""
+        if isinstance(function, cst.Lambda):
+            found = list(dropped.dropped_in(self.context, function.body))
+            return [each.call for each in found if each.how is How.PLAIN] == [function.body]
+        return not dropped.looks_after(self.context, target(self.context, function))
+
+    def _report(
+        self, taker: cst.Call, taken: Taken, function: cst.BaseExpression, kind: Kind
+    ) -> None:
+        roles = self.context.roles(taker)
+        by = self.context.callee(taker).label
+        callee = self.context.called(target(self.context, function))
+        fate = dropped.fate_of(self.context, kind)
+        does = (
+            "does not wait for" if roles & {Role.RESULT_TAKER, Role.THREAD_STARTER} else "ignores"
+        )
+        starter = None
+        cure = "call it in the event loop, not in a thread"
+        fixes: tuple[Fix, ...] = ()
+        if Role.THREAD_STARTER not in roles:
+            starter = background_starter(self.context, kind)
+            cure = f"start it with `{starter.text if starter else 'run_in_background'}`"
+        if starter:
+            keeps_order = taken.passes_arguments and Role.CHAINER not in roles
+            fixes = self._fixes(function, starter, keeps_order=keeps_order)
+        self.context.report(
+            RULE.code,
+            function,
+            f"{by} {does} what {callee.label} returns, {fate} ({callee.reason}): {cure}",
+            fixes,
+        )
+
+    def _fixes(
+        self, function: cst.BaseExpression, starter: Helper, *, keeps_order: bool
+    ) -> tuple[Fix, ...]:
+        """Have the starter called in place of the function."""
+        if isinstance(function, cst.Lambda) and isinstance(function.body, cst.Call):
+            return background_fix(self.context, function.body, starter)
+        edits: tuple[Edit, ...]
+        if isinstance(function, cst.Call) and is_partial(self.context, function):
+            edits = (before(self.context, function.args[0], f"{starter.text}, "),)
+        elif keeps_order:
+            edits = (before(self.context, function, f"{starter.text}, "),)
+        elif _is_dotted(function):
+            edits = (
+                before(self.context, function, f"lambda *args: {starter.text}("),
+                after(self.context, function, ", *args)"),
+            )
+        else:
+            return ()
+        title = f"Start it with {starter.text}()"
+        return (Fix(title, Applicability.UNSAFE, (*edits, *starter.imports)),)
+
+
+def _is_dotted(node: cst.BaseExpression) -> bool:
+    """A name, which means the same when the callback runs."""
+    while isinstance(node, cst.Attribute):
+        node = node.value
+    return isinstance(node, cst.Name)
+
+
+def _ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | None:
+    """The kind of awaitable that a function gives and its caller does nothing with."""
+    if roles & _WAITING:
+        return None
+    ignores = Role.CALLBACK_TAKER in roles or (
+        bool(argument.declared) and all(each.returns == NONE for each in argument.declared)
+    )
+    if not ignores and roles.isdisjoint(_TAKERS):
+        return None
+    resolver = file.resolver
+    function = resolver.type_of(argument.node, argument.scope)
+    answer = resolver.awaitability(resolver.call_type(function))
+    if not answer.is_certain or not (ignores or answer.kind.is_lazy):
+        return None
+    # A clock of the project may itself start what it calls.
+    return None if Role.BACKGROUND_STARTER in roles_inside(file, argument) else answer.kind
+
+
+def _may_be_asynchronous(file: File, node: ast.expr) -> bool:
+    """A cheap look: is there an asynchronous function of this name in the package?"""
+    match node:
+        case ast.Name(name) | ast.Attribute(_, name):
+            return name in file.traits.asynchronous
+        case ast.Lambda(_, ast.Call(func)):
+            return _may_be_asynchronous(file, func)
+        case ast.Call(_, [function, *_]):
+            return _may_be_asynchronous(file, function)
+    return False
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit hands an asynchronous function to something that ignores what it gives."""
+    return any(_hands_over(unit.file, call, scope) for call, scope in unit.nodes(ast.Call))
+
+
+def _hands_over(file: File, call: ast.Call, scope: Scope) -> bool:
+    may_take = file.may_play(call.func, _TAKERS)
+    if not may_take and (
+        file.may_play(call.func, _WAITING)
+        or not any(_may_be_asynchronous(file, each) for each in arguments(call))
+    ):
+        return False
+    roles = file.roles(call.func, scope)
+    return any(_ignored_kind(file, each, roles) for each in taken(file, call, scope))
+
+
+RULE = Rule(
+    code="LCX106",
+    name="async-callback",
+    fixes="wrap in the background starter (unsafe)",
+    visitor=AsyncCallback,
+    screen=screen,
+    module=__name__,
+)
