@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from fnmatch import fnmatchcase, translate
+from fnmatch import translate
 
 
 class Role(str, Enum):
@@ -108,6 +108,10 @@ def _clock(*names: str) -> tuple[str, ...]:
     return tuple(f"{module}.Clock.{name}" for name in names for module in modules)
 
 
+_LOOP_CALLBACKS = (
+    "call_soon", "call_soon_threadsafe", "call_later", "call_at",
+    "add_reader", "add_writer", "add_signal_handler",
+)  # fmt: skip
 _CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
 _BACKGROUND_PROCESSES = (
     *_helpers("synapse.metrics.background_process_metrics", "run_as_background_process"),
@@ -239,8 +243,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.internet.interfaces.IReactorFromThreads.callFromThread",
         "twisted.internet.interfaces.IReactorInThreads.callInThread",
         *_clock("call_later", "call_when_running"),
-        "asyncio.events.AbstractEventLoop.call_*",
-        "asyncio.events.AbstractEventLoop.add_*",
+        *(f"asyncio.events.AbstractEventLoop.{name}" for name in _LOOP_CALLBACKS),
         "asyncio.futures.Future.add_done_callback",
         "concurrent.futures._base.Future.add_done_callback",
         "signal.signal",
@@ -249,7 +252,6 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.RESULT_TAKER: (
         *(f"{_DEFER}.Deferred.{name}" for name in _CALLBACK_ADDERS),
-        f"{_DEFER}.execute",
         "twisted.internet.task.deferLater",
         "twisted.internet.interfaces.IReactorCore.addSystemEventTrigger",
         *_clock("add_system_event_trigger"),
@@ -296,7 +298,7 @@ class Vocabulary:
         self._additions = additions
         self._exact: dict[str, set[Role]] = {}
         self._known: dict[str, frozenset[Role]] = {}
-        self._bare: dict[frozenset[Role], frozenset[str]] = {}
+        self._bare: dict[frozenset[Role], tuple[frozenset[str], re.Pattern[str]]] = {}
         globs: list[tuple[re.Pattern[str], Role]] = []
         for table in (BUILT_IN, additions):
             for role, patterns in table.items():
@@ -317,9 +319,11 @@ class Vocabulary:
         known = self._bare.get(roles)
         if known is None:
             tables = (self._additions, BUILT_IN)
-            names = [each for table in tables for role in roles for each in table.get(role, ())]
-            known = self._bare[roles] = frozenset(each.rpartition(".")[2] for each in names)
-        return name in known or any(_is_glob(each) and fnmatchcase(name, each) for each in known)
+            qualified = [each for table in tables for role in roles for each in table.get(role, ())]
+            names = frozenset(each.rpartition(".")[2] for each in qualified)
+            globs = re.compile("|".join(map(translate, filter(_is_glob, sorted(names)))) or r"(?!)")
+            known = self._bare[roles] = names, globs
+        return name in known[0] or known[1].match(name) is not None
 
     def roles(self, names: Iterable[str]) -> frozenset[Role]:
         return frozenset(role for name in names for role in self._roles_of(name))

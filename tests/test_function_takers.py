@@ -55,14 +55,14 @@ def report(result) -> None: ...
         ),
         (
             "reactor.callFromThread(work)",
-            "LCX106 `reactor.callFromThread()` ignores what `work()` returns, a coroutine that never "
-            "runs (async def, app.py:7): start it with `run_in_background`",
+            "LCX106 `reactor.callFromThread()` ignores what `work()` returns, a coroutine that "
+            "never runs (async def, app.py:7): start it with `run_in_background`",
         ),
         (
             "reactor.callFromThread(lambda: fetch())",
-            "LCX106 `reactor.callFromThread()` ignores what `fetch()` returns, a Deferred that runs "
-            'unawaited, so its failure goes unseen (annotated `-> "Deferred[str]"`, app.py:9): start '
-            "it with `run_in_background`",
+            "LCX106 `reactor.callFromThread()` ignores what `fetch()` returns, a Deferred that "
+            'runs unawaited, so its failure goes unseen (annotated `-> "Deferred[str]"`, app.py:9): '
+            "start it with `run_in_background`",
         ),
         (
             "fetch().addCallback(work)",

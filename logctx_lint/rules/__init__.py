@@ -6,6 +6,7 @@ from logctx_lint.rules import (
     lcx101,
     lcx103,
     lcx105,
+    lcx106,
     lcx201,
     lcx202,
     lcx204,
@@ -18,7 +19,6 @@ from logctx_lint.rules import (
     lcx402,
     lcx404,
 )
-from logctx_lint.rules import lcx101, lcx103, lcx106, lcx201, lcx202, lcx204, lcx301, lcx302, lcx303
 from logctx_lint.rules.base import Rule
 from logctx_lint.settings import Settings
 

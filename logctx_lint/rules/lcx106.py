@@ -101,9 +101,9 @@ from logctx_lint.rules.edits import (
 from logctx_lint.rules.takers import (
     Taken,
     arguments,
+    calls_inside,
     handed_over,
     is_partial,
-    roles_inside,
     taken,
     target,
 )
@@ -111,6 +111,7 @@ from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
 _TAKERS = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
+_STARTERS = frozenset({Role.BACKGROUND_STARTER})
 _WAITING = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.DRIVER})
 
 
@@ -199,35 +200,42 @@ def _ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind |
     if not answer.is_certain or not (ignores or answer.kind.is_lazy):
         return None
     # A clock of the project may itself start what it calls.
-    return None if Role.BACKGROUND_STARTER in roles_inside(file, argument) else answer.kind
-
-
-def _may_be_asynchronous(file: File, node: ast.expr) -> bool:
-    """A cheap look: is there an asynchronous function of this name in the package?"""
-    match node:
-        case ast.Name(name) | ast.Attribute(_, name):
-            return name in file.traits.asynchronous
-        case ast.Lambda(_, ast.Call(func)):
-            return _may_be_asynchronous(file, func)
-        case ast.Call(_, [function, *_]):
-            return _may_be_asynchronous(file, function)
-    return False
+    return None if calls_inside(file, argument, _STARTERS) else answer.kind
 
 
 def screen(unit: Unit) -> bool:
     """Whether the unit hands an asynchronous function to something that ignores what it gives."""
-    return any(_hands_over(unit.file, call, scope) for call, scope in unit.nodes(ast.Call))
+    return any(_hands_over(unit, call, scope) for call, scope in unit.nodes(ast.Call))
 
 
-def _hands_over(file: File, call: ast.Call, scope: Scope) -> bool:
-    may_take = file.may_play(call.func, _TAKERS)
-    if not may_take and (
-        file.may_play(call.func, _WAITING)
-        or not any(_may_be_asynchronous(file, each) for each in arguments(call))
+def _hands_over(unit: Unit, call: ast.Call, scope: Scope) -> bool:
+    file = unit.file
+    if not file.may_play(call.func, _TAKERS) and (
+        not any(_may_be_asynchronous(unit, each) for each in arguments(call))
+        or file.may_play(call.func, _WAITING)
     ):
         return False
     roles = file.roles(call.func, scope)
     return any(_ignored_kind(file, each, roles) for each in taken(file, call, scope))
+
+
+def _may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:
+    """A cheap look: has the package an asynchronous function of this name, which may be meant?"""
+    match node:
+        case ast.Name(name):
+            facts = unit.file.module.facts
+            return name in unit.file.traits.asynchronous and (
+                name in facts.functions
+                or name in facts.imports
+                or any(getattr(inner, "name", "") == name for inner, _ in unit.statements)
+            )
+        case ast.Attribute(_, name):
+            return name in unit.file.traits.asynchronous
+        case ast.Lambda(_, ast.Call(func)):
+            return _may_be_asynchronous(unit, func)
+        case ast.Call(_, [function, *_]):
+            return _may_be_asynchronous(unit, function)
+    return False
 
 
 RULE = Rule(

@@ -163,11 +163,11 @@ def _is_kept_already(context: RuleContext, call: cst.Call) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit names a function that starts tasks."""
+    """Whether the unit calls a function that starts tasks, or hands one over."""
     return any(
-        unit.file.may_play(node, _STARTERS)
-        for kind in (ast.Name, ast.Attribute)
-        for node, _ in unit.nodes(kind)
+        unit.file.may_play(each, _STARTERS)
+        for call, _ in unit.nodes(ast.Call)
+        for each in (call.func, *call.args)
     )
 
 

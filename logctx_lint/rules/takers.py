@@ -106,28 +106,31 @@ def is_partial(context: RuleContext, function: cst.BaseExpression) -> bool:
     return isinstance(function, cst.Call) and _PARTIAL in context.names(function)
 
 
-def roles_inside(file: File, argument: Taken) -> frozenset[Role]:
-    """The roles of all that the callee calls, and a helper that it hands its arguments to."""
-    return frozenset(
-        role
+def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
+    """Whether the callee, or a helper that it hands its arguments to, calls something of a role."""
+    return any(
+        _calls_inside(file, callee.function.implementation, wanted, _LONGEST_DETOUR)
         for callee, _ in _signatures(file, argument.call, argument.scope)
-        for role in _roles_inside(file, callee.function.implementation, _LONGEST_DETOUR)
     )
 
 
-def _roles_inside(file: File, function: Function, detour: int) -> Iterator[Role]:
+def _calls_inside(file: File, function: Function, wanted: frozenset[Role], detour: int) -> bool:
     node = None if function.module.is_stub else function.tree()
     if node is None:
-        return
+        return False
     scope = Scope.of_body(function, node)
+    calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
     own = {parameter.name for parameter in function.facts.parameters}
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call):
-            yield from file.roles(call.func, scope)
-            if detour and any(isinstance(each, ast.Name) and each.id in own for each in call.args):
-                for member in members_of(file.resolver.type_of(call.func, scope)):
-                    if isinstance(member, FunctionType):
-                        yield from _roles_inside(file, member.function.implementation, detour - 1)
+    return any(
+        file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)
+        for call in calls
+    ) or any(
+        _calls_inside(file, member.function.implementation, wanted, detour - 1)
+        for call in calls
+        if detour and any(isinstance(each, ast.Name) and each.id in own for each in call.args)
+        for member in members_of(file.resolver.type_of(call.func, scope))
+        if isinstance(member, FunctionType)
+    )
 
 
 def arguments(call: ast.Call) -> list[ast.expr]:
