@@ -15,6 +15,7 @@ CODES: Mapping[str, str] = {
     NOT_ANALYSED: "not-analysed",
     UNUSED_NOQA: "unused-noqa",
     "LCX101": "unawaited-awaitable",
+    "LCX102": "awaitable-never-used",
     "LCX103": "awaitable-as-value",
     "LCX105": "raw-await",
     "LCX106": "async-callback",

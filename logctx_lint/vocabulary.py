@@ -226,6 +226,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.Deferred.chainDeferred",
         "twisted.internet.task.LoopingCall.start",
         "twisted.internet.task.Cooperator.coiterate",
+        "asyncio.events.AbstractEventLoop.create_future",
         "*.stopListening",
         "*.loseConnection",
         "*.unregisterProducer",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logctx_lint.rules import (
     lcx101,
+    lcx102,
     lcx103,
     lcx105,
     lcx106,
@@ -24,6 +25,7 @@ from logctx_lint.settings import Settings
 
 RULES: tuple[Rule, ...] = (
     lcx101.RULE,
+    lcx102.RULE,
     lcx103.RULE,
     lcx105.RULE,
     lcx106.RULE,

@@ -72,7 +72,7 @@ def _targets(node: cst.Expr | cst.Assign | cst.AnnAssign) -> list[cst.BaseExpres
 def dropped_in(context: RuleContext, node: cst.BaseExpression) -> Iterator[Dropped]:
     """The awaitables among the values of an expression whose own value is thrown away."""
     for call in discarded(node):
-        found = _dropped(context, call)
+        found = as_dropped(context, call)
         if found:
             yield found
 
@@ -123,7 +123,8 @@ def losses(context: RuleContext, *, sees_failure: bool = False) -> str:
     return f", so {' and '.join(lost)}" if lost else ""
 
 
-def _dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
+def as_dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
+    """What is dropped with the result of a call; None if it may be, or is no awaitable."""
     answer = context.awaitability(call)
     if not answer.is_certain:
         return None

@@ -142,7 +142,9 @@ class Paths(Generic[Item]):
         for item in (items or frozenset()) & closed:
             self.branches.setdefault(item, branch)
 
-    def _loop(self, node: ast.For | ast.AsyncFor | ast.While, items: frozenset[Item]) -> _Ends[Item]:
+    def _loop(
+        self, node: ast.For | ast.AsyncFor | ast.While, items: frozenset[Item]
+    ) -> _Ends[Item]:
         test = node.test if isinstance(node, ast.While) else None
         start = items if isinstance(node, ast.While) else self._after(node.iter, items)
 
@@ -155,8 +157,10 @@ class Paths(Generic[Item]):
         first, closed = self._closed_by(lambda: turn(start))
         # A second turn begins with what the first leaves open; a third finds nothing new.
         turns = turn(_joined(start, first.falls, first.continues))
-        untouched = None if start is None else start - closed
-        done = _joined(untouched, turns.falls, turns.continues)
+        done = _joined(start, turns.falls, turns.continues)
+        if done is not None and start is not None:
+            # What the body may close is not held against a loop that ends without doing so.
+            done -= start & closed
         if isinstance(test, ast.Constant) and test.value:
             done = None
         elif test is not None and done is not None:
@@ -217,5 +221,7 @@ def _joined(*ways: frozenset[Item] | None) -> frozenset[Item] | None:
 
 def _takes_all(case: ast.match_case) -> bool:
     return (
-        case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
+        case.guard is None
+        and isinstance(case.pattern, ast.MatchAs)
+        and case.pattern.pattern is None
     )

@@ -261,9 +261,7 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
 def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
     """Whether a class of one's own, which is awaitable besides, can be used in this way."""
     classes = unit.file.resolver.classes
-    if use.attribute and (use.attribute.startswith("_") or use.attribute in _OWN_ATTRIBUTES[kind]):
-        return True
-    if use.attribute and kind is not Kind.COROUTINE and _gives_attribute(use.attribute, unit):
+    if use.attribute and has_attribute(unit, kind, use.attribute):
         return True
     names = (*_NEEDED.get(use.how, ()), *([use.attribute] if use.attribute else ()))
     for member in members_of(type_):
@@ -284,6 +282,13 @@ def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
             looped = use.how is How.ITERATION and classes.member(member, "__iter__") is not None
             return shown or looped
     return False
+
+
+def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
+    """Whether an awaitable of this kind has an attribute, or may have been given it."""
+    if name.startswith("_") or name in _OWN_ATTRIBUTES[kind]:
+        return True
+    return kind is not Kind.COROUTINE and _gives_attribute(name, unit)
 
 
 def _gives_attribute(name: str, unit: Unit) -> bool:

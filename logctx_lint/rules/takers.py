@@ -53,16 +53,16 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
     An argument is listed whatever its value, if its parameter is meant for a function.
     """
     found: dict[ast.expr, Taken] = {}
-    signatures = list(_signatures(file, call, scope))
-    for callee, parameters in signatures:
+    callees = list(signatures(file, call, scope))
+    for callee, parameters in callees:
         for each in _declared(file, call, scope, callee, parameters):
             known = found.get(each.node, each)
             found[each.node] = replace(each, declared=(*known.declared, *each.declared))
     if found:
         return list(found.values())
     function = next((each for each in arguments(call) if is_function(file, each, scope)), None)
-    for callee, parameters in signatures:
-        for parameter, argument in _pairs(call, parameters):
+    for callee, parameters in callees:
+        for parameter, argument in pairs(call, parameters):
             # `start(f, *args)`, without annotations.
             is_bare = not parameter.annotation and _is_before_rest(parameter, parameters)
             if argument is function or (function is None and is_bare):
@@ -110,7 +110,7 @@ def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
     """Whether the callee, or a helper that it hands its arguments to, calls something of a role."""
     return any(
         _calls_inside(file, callee.function.implementation, wanted, _LONGEST_DETOUR)
-        for callee, _ in _signatures(file, argument.call, argument.scope)
+        for callee, _ in signatures(file, argument.call, argument.scope)
     )
 
 
@@ -137,7 +137,7 @@ def arguments(call: ast.Call) -> list[ast.expr]:
     return [*call.args, *(keyword.value for keyword in call.keywords)]
 
 
-def _signatures(
+def signatures(
     file: File, call: ast.Call, scope: Scope
 ) -> Iterator[tuple[FunctionType, list[Parameter]]]:
     """Each function that the call may reach, with the parameters that its arguments fill."""
@@ -161,7 +161,7 @@ def _declared(
     callee: FunctionType,
     parameters: list[Parameter],
 ) -> Iterator[Taken]:
-    for parameter, argument in _pairs(call, parameters):
+    for parameter, argument in pairs(call, parameters):
         declared = hints.evaluate(
             file.resolver, parse_expression(parameter.annotation), signature_scope(callee.function)
         )
@@ -171,7 +171,7 @@ def _declared(
             yield _taken(call, scope, callee, parameters, parameter, argument, tuple(callables))
 
 
-def _pairs(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
+def pairs(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
     """The parameters that have an argument of their own, with it."""
     positional = [parameter for parameter in parameters if not parameter.kind]
     for parameter, argument in zip(positional, call.args, strict=False):

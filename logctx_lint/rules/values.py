@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -87,8 +87,16 @@ _LOGGERS = ("logging.", "twisted.python.log.", "twisted.logger.")
 
 
 def uses(unit: Unit) -> Iterator[Use]:
-    """Every place in a unit where a call or a local name is used for its value."""
-    looks = _Looks(unit)
+    """Every place in a unit where a call or a local name that may be awaitable is used so."""
+    return _uses(unit, _Looks(unit).may_be_awaitable)
+
+
+def uses_of(unit: Unit, names: Collection[str]) -> Iterator[Use]:
+    """Every place where one of some local names is used for its value, whatever that is."""
+    return _uses(unit, lambda node, scope: isinstance(node, ast.Name) and node.id in names)
+
+
+def _uses(unit: Unit, accepts: Callable[[ast.Call | ast.Name, Scope], bool]) -> Iterator[Use]:
     # `a or f()` as a statement: all of it is dropped, which other rules speak of.
     dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
     for kind in _USING:
@@ -97,7 +105,7 @@ def uses(unit: Unit) -> Iterator[Use]:
                 continue
             for used, how, other, attribute in _used(node, scope, unit):
                 for end in _ends(used):
-                    if looks.may_be_awaitable(end, scope):
+                    if accepts(end, scope):
                         yield Use(end, scope, how, other, attribute)
 
 
@@ -237,7 +245,7 @@ class _Looks:
 
     def may_be_awaitable(self, node: ast.Call | ast.Name, scope: Scope) -> bool:
         if isinstance(node, ast.Call):
-            return not self._is_plain(node)
+            return not gives_plain_value(self._unit, node)
         while isinstance(scope.node, Comprehension) and scope.parent:
             if node.id in scope.bindings:
                 return False
@@ -263,22 +271,21 @@ class _Looks:
             return False
         if binding.path and not isinstance(value, ast.Tuple):
             return False
-        if isinstance(value, ast.Call) and self._is_plain(value):
+        if isinstance(value, ast.Call) and gives_plain_value(self._unit, value):
             return False
         resolver = self._unit.file.resolver
         return resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
 
-    def _is_plain(self, node: ast.Call) -> bool:
-        """What is so named makes an object or a text, or is a built-in function."""
-        func = node.func
-        name: str = getattr(func, "attr", "") or getattr(func, "id", "")
-        if name[:1].isupper():
-            return name not in _AWAITABLE_CLASSES
-        if isinstance(func, ast.Attribute):
-            return name in _TEXT_METHODS or isinstance(func.value, ast.Constant | ast.JoinedStr)
-        if not isinstance(func, ast.Name) or name not in _BUILTINS:
-            return False
-        facts = self._unit.file.module.facts
-        return not (
-            func.id in facts.functions or func.id in facts.imports or func.id in facts.classes
-        )
+
+def gives_plain_value(unit: Unit, node: ast.Call) -> bool:
+    """What is so named makes an object or a text, or is a built-in function."""
+    func = node.func
+    name: str = getattr(func, "attr", "") or getattr(func, "id", "")
+    if name[:1].isupper():
+        return name not in _AWAITABLE_CLASSES
+    if isinstance(func, ast.Attribute):
+        return name in _TEXT_METHODS or isinstance(func.value, ast.Constant | ast.JoinedStr)
+    if not isinstance(func, ast.Name) or name not in _BUILTINS:
+        return False
+    facts = unit.file.module.facts
+    return not (func.id in facts.functions or func.id in facts.imports or func.id in facts.classes)

@@ -1,0 +1,149 @@
+"""What code declares about the values that it hands on: where an awaitable cannot be meant."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.project import hints, protocols
+from logctx_lint.project.classes import signature_scope
+from logctx_lint.project.facts import Parameter
+from logctx_lint.project.hints import parse_expression
+from logctx_lint.project.scopes import Comprehension, Scope
+from logctx_lint.project.types import (
+    UNKNOWN,
+    Certainty,
+    Instance,
+    TupleType,
+    Type,
+    members_of,
+)
+from logctx_lint.rules.takers import arguments, pairs, signatures
+from logctx_lint.screen import Unit
+
+_TAKE_ANYTHING = frozenset({"builtins.object", "typing.Hashable"})
+_RETURN_OF_GENERATOR = 2
+"""The type argument of `Generator` that says what it returns."""
+
+Place = tuple[ast.expr, Type]
+"""An expression, and the type that its value is declared to have."""
+
+
+def refused_names(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
+    """The uses of names in a function where what is declared leaves no room for an awaitable."""
+    places: list[Place] = []
+    for statement, where in unit.statements:
+        if where is scope:
+            places += _stated(unit, statement, scope)
+    for call, where in unit.nodes(ast.Call):
+        if function_scope(where) is scope and _mentions(call, names):
+            places += _given(unit, call, where)
+    for value, declared in places:
+        for name, type_ in _named(unit, value, declared):
+            if name.id in names and refuses(unit, type_):
+                yield name
+
+
+def refuses(unit: Unit, declared: Type) -> bool:
+    """Whether a declared type leaves no room for an awaitable."""
+    if unit.file.resolver.awaitability(declared).certainty is not Certainty.NO:
+        return False
+    return not any(
+        isinstance(member, Instance) and member.cls.qualified_name in _TAKE_ANYTHING
+        for member in members_of(declared)
+    )
+
+
+def declared_result(unit: Unit, scope: Scope) -> Type:
+    """The type that a function is declared to return; UNKNOWN if it is not."""
+    function = scope.function
+    if function is None or not function.facts.returns:
+        return UNKNOWN
+    returns = parse_expression(function.facts.returns)
+    declared = hints.evaluate(unit.file.resolver, returns, signature_scope(function))
+    if not function.facts.is_generator:
+        return declared
+    parts = declared.arguments if isinstance(declared, Instance) else ()
+    return parts[_RETURN_OF_GENERATOR] if len(parts) > _RETURN_OF_GENERATOR else UNKNOWN
+
+
+def function_scope(scope: Scope) -> Scope:
+    """The scope of the function that a comprehension runs in."""
+    while isinstance(scope.node, Comprehension) and scope.parent:
+        scope = scope.parent
+    return scope
+
+
+def _stated(unit: Unit, statement: ast.stmt, scope: Scope) -> Iterator[Place]:
+    match statement:
+        case ast.Return(ast.expr() as value):
+            yield value, declared_result(unit, scope)
+        case ast.AnnAssign(_, annotation, ast.expr() as value):
+            yield value, hints.evaluate(unit.file.resolver, annotation, scope)
+
+
+def _mentions(call: ast.Call, names: set[str]) -> bool:
+    """Whether an argument is one of the names, or a display that holds one."""
+    given = arguments(call)
+    while given:
+        match given.pop():
+            case ast.Name(name) if name in names:
+                return True
+            case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+                given += elements
+            case ast.Dict(_, values):
+                given += values
+            case ast.IfExp(_, body, orelse):
+                given += [body, orelse]
+    return False
+
+
+def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
+    """The arguments of a call, if it is known where they go, with what they are declared to be."""
+    resolver = unit.file.resolver
+    callees = list(signatures(unit.file, call, scope))
+    reached = members_of(resolver.type_of(call.func, scope))
+    if len(callees) == 1 and len(reached) == 1:
+        ((callee, parameters),) = callees
+        where = signature_scope(callee.function)
+        for parameter, argument in (*pairs(call, parameters), *_rest(call, parameters)):
+            annotation = parse_expression(parameter.annotation)
+            yield argument, hints.evaluate(resolver, annotation, where)
+
+
+def _rest(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
+    """The arguments that `*rest` takes."""
+    positional = [parameter for parameter in parameters if not parameter.kind]
+    for rest in (parameter for parameter in parameters if parameter.kind == "*"):
+        for argument in call.args[len(positional) :]:
+            if not isinstance(argument, ast.Starred):
+                yield rest, argument
+
+
+def _named(unit: Unit, value: ast.expr, declared: Type) -> Iterator[tuple[ast.Name, Type]]:
+    """The names that a value is made of, each with the type that it is declared to have."""
+    resolver = unit.file.resolver
+    match value:
+        case ast.Name():
+            yield value, declared
+        case ast.Tuple(elements) if isinstance(declared, TupleType):
+            for element, type_ in zip(elements, declared.elements, strict=False):
+                yield from _named(unit, element, type_)
+        case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+            type_ = protocols.iterated(resolver, declared)
+            for element in elements:
+                yield from _named(unit, element, type_)
+        case ast.Dict(_, values):
+            for element in values:
+                yield from _named(unit, element, _value_type(unit, declared))
+        case ast.IfExp(_, body, orelse):
+            yield from _named(unit, body, declared)
+            yield from _named(unit, orelse, declared)
+
+
+def _value_type(unit: Unit, declared: Type) -> Type:
+    """The type of the values of a mapping."""
+    if not isinstance(declared, Instance):
+        return UNKNOWN
+    parts = unit.file.resolver.classes.arguments_as(declared, "typing.Mapping") or ()
+    return parts[1] if len(parts) > 1 else UNKNOWN

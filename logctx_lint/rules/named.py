@@ -1,0 +1,184 @@
+"""Local names that hold the awaitable which a call gave, and what is done with it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.project.facts import FunctionNode, child_blocks, own_nodes
+from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import ClassObject, Instance, Kind, members_of
+from logctx_lint.rules.expected import function_scope, refused_names
+from logctx_lint.rules.lcx103 import has_attribute, wrongly_used
+from logctx_lint.rules.values import How, gives_plain_value, uses, uses_of
+from logctx_lint.screen import Unit
+
+_HARMLESS = frozenset({How.TRUTH, How.IDENTITY, How.EQUALITY, How.MEMBER, How.TEXT})
+"""What can be done with an awaitable that may also be None, or is only shown."""
+_SEE_ALL_LOCALS = frozenset({"locals", "vars", "eval", "exec"})
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """A local name that is bound to what a call gives, which is an awaitable."""
+
+    name: str
+    call: ast.Call
+    statement: ast.stmt
+    scope: Scope
+    kind: Kind
+    conditions: frozenset[tuple[str, bool]]
+    """What holds where it is bound: conditions around it, as text, and whether they are true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """The uses of names that do not consume the awaitable which they hold."""
+
+    idle: frozenset[ast.Name]
+    """It is shown, compared or tested, or nothing at all is done with it."""
+    wrong: frozenset[ast.Name]
+    """It is taken for the value that it would give."""
+
+
+def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
+    """The names in each function of a unit that are bound to awaitables and seen nowhere else."""
+    found: dict[Scope, list[Named]] = {}
+    for node, scope in unit.scopes.items():
+        bound = list(_bound(unit, scope, node.body, frozenset()))  # type: ignore[attr-defined]
+        hidden = _seen_elsewhere(node) if bound else set()
+        named = [each for each in bound if each.name not in hidden]
+        if named:
+            found[scope] = named
+    return found
+
+
+def _bound(
+    unit: Unit, scope: Scope, body: list[ast.stmt], conditions: frozenset[tuple[str, bool]]
+) -> Iterator[Named]:
+    for statement in body:
+        for name, value in _assigned(statement):
+            if name == "_":
+                continue  # Dropped, says LCX101.
+            for call, inner in _calls(value, conditions):
+                kind = _kind(unit, name, call, scope)
+                if kind:
+                    yield Named(name, call, statement, scope, kind, inner)
+        if isinstance(statement, ast.If):
+            yield from _bound(unit, scope, statement.body, conditions | facts_of(statement.test))
+            otherwise = conditions | facts_of(statement.test, False)
+            yield from _bound(unit, scope, statement.orelse, otherwise)
+        elif not isinstance(statement, FunctionNode | ast.ClassDef):
+            for block in child_blocks(statement):
+                yield from _bound(unit, scope, block, conditions)
+
+
+def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a statement binds, with what each is bound to."""
+    match statement:
+        case ast.Assign([ast.Name(name)], value):
+            yield name, value
+        case ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
+            yield name, value
+        case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
+            if not any(isinstance(each, ast.Starred) for each in (*targets, *values)):
+                for target, value in zip(targets, values, strict=True):
+                    if isinstance(target, ast.Name):
+                        yield target.id, value
+
+
+def _calls(
+    value: ast.expr, conditions: frozenset[tuple[str, bool]]
+) -> Iterator[tuple[ast.Call, frozenset[tuple[str, bool]]]]:
+    """The calls that a value may come from, and what holds where it does."""
+    match value:
+        case ast.Call():
+            yield value, conditions
+        case ast.IfExp(test, body, orelse):
+            yield from _calls(body, conditions | facts_of(test))
+            yield from _calls(orelse, conditions | facts_of(test, False))
+
+
+def facts_of(test: ast.expr, truth: bool = True) -> frozenset[tuple[str, bool]]:
+    """What is known, piece by piece, where a condition is true (or false)."""
+    match test:
+        case ast.UnaryOp(ast.Not(), operand):
+            return facts_of(operand, not truth)
+        case ast.BoolOp(operator, values) if isinstance(operator, ast.And) is truth:
+            return frozenset().union(*(facts_of(value, truth) for value in values))
+        case ast.Compare(left, [ast.IsNot() | ast.NotEq()], [right]):
+            return frozenset({(_comparison(left, right), not truth)})
+        case ast.Compare(left, [ast.Is() | ast.Eq()], [right]):
+            return frozenset({(_comparison(left, right), truth)})
+    return frozenset({(ast.unparse(test), truth)})
+
+
+def _comparison(left: ast.expr, right: ast.expr) -> str:
+    return f"{ast.unparse(left)} == {ast.unparse(right)}"
+
+
+def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
+    """The kind of awaitable that a call gives; None also where it only makes an object."""
+    if gives_plain_value(unit, call):
+        return None
+    resolver = unit.file.resolver
+    # The type of a binding is remembered; other rules ask for it, too.
+    binding = next((each for each in scope.bindings.get(name, ()) if each.value is call), None)
+    type_ = resolver.bindings.type_of(binding, scope) if binding else resolver.type_of(call, scope)
+    answer = resolver.awaitability(type_)
+    if not answer.is_certain:
+        return None
+    if isinstance(resolver.type_of(call.func, scope), ClassObject):
+        return None
+    # What a class of one's own, awaitable besides, allows is another matter.
+    is_own = any(
+        isinstance(each, Instance) and not each.cls.module.is_stub for each in members_of(type_)
+    )
+    return None if is_own else answer.kind
+
+
+def _seen_elsewhere(function: ast.AST) -> set[str]:
+    """Names that nested functions use, and those that are not, or not only, the function's own."""
+    found: set[str] = set()
+    for node in own_nodes(function.body):  # type: ignore[attr-defined]
+        match node:
+            case ast.Global(names) | ast.Nonlocal(names):
+                found.update(names)
+            case ast.Call(ast.Name(name)) if name in _SEE_ALL_LOCALS:
+                found |= {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef():
+                found |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return found
+
+
+def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
+    """What is done with names in a function that does nothing about the awaitable they may hold."""
+    kinds = {each.name: each.kind for each in named}
+    wrong = set(refused_names(unit, scope, set(kinds)))
+    idle: set[ast.Name] = set()
+    for use in uses_of(unit, set(kinds)):
+        name = use.node
+        if not isinstance(name, ast.Name) or function_scope(use.scope) is not scope:
+            continue
+        if use.how is How.ATTRIBUTE and has_attribute(unit, kinds[name.id], use.attribute):
+            continue  # Whoever asks for it knows what it is.
+        (idle if use.how in _HARMLESS else wrong).add(name)
+    for statement, where in unit.statements:
+        match statement:
+            case ast.Expr(ast.Name() as value) if where is scope:
+                idle.add(value)
+            case ast.Assign([ast.Name("_")], ast.Name() as value) if where is scope:
+                idle.add(value)
+    return Uses(frozenset(idle), frozenset(wrong))
+
+
+def is_used_as_value(unit: Unit, named: Named) -> bool:
+    """Whether LCX103 flags a use of the name, which says all that there is to say."""
+    return any(
+        isinstance(use.node, ast.Name)
+        and use.node.id == named.name
+        and function_scope(use.scope) is named.scope
+        and wrongly_used(use, unit) is not None
+        for use in uses(unit)
+    )
