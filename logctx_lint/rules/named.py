@@ -124,7 +124,8 @@ def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
         return None
     resolver = unit.file.resolver
     # The type of a binding is remembered; other rules ask for it, too.
-    binding = next((each for each in scope.bindings.get(name, ()) if each.value is call), None)
+    values = (each for each in scope.bindings.get(name, ()) if each.kind == "value")
+    binding = next((each for each in values if each.value is call), None)
     type_ = resolver.bindings.type_of(binding, scope) if binding else resolver.type_of(call, scope)
     answer = resolver.awaitability(type_)
     if not answer.is_certain:
@@ -157,9 +158,12 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
     kinds = {each.name: each.kind for each in named}
     wrong = set(refused_names(unit, scope, set(kinds)))
     idle: set[ast.Name] = set()
+    handed_on = set(_handed_on(unit))
     for use in uses_of(unit, set(kinds)):
         name = use.node
         if not isinstance(name, ast.Name) or function_scope(use.scope) is not scope:
+            continue
+        if name in handed_on:
             continue
         if use.how is How.ATTRIBUTE and has_attribute(unit, kinds[name.id], use.attribute):
             continue  # Whoever asks for it knows what it is.
@@ -171,6 +175,17 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
             case ast.Assign([ast.Name("_")], ast.Name() as value) if where is scope:
                 idle.add(value)
     return Uses(frozenset(idle), frozenset(wrong))
+
+
+def _handed_on(unit: Unit) -> Iterator[ast.expr]:
+    """What `a or b` not only tests but gives: it is no condition itself."""
+    conditions: list[ast.expr] = []
+    for kind in (ast.If, ast.While, ast.IfExp, ast.Assert):
+        conditions += [node.test for node, _ in unit.nodes(kind)]  # type: ignore[attr-defined]
+    tested = {inner for test in conditions for inner in ast.walk(test)}
+    for node, _ in unit.nodes(ast.BoolOp):
+        if isinstance(node.op, ast.Or) and node not in tested:
+            yield from node.values
 
 
 def is_used_as_value(unit: Unit, named: Named) -> bool:
