@@ -43,7 +43,7 @@ def since(revision: str, folder: Path) -> Changes:
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
     start = _fork_point(folder, commit.strip())
     diff = _git(
-        top, "diff", "--no-ext-diff", "--no-color", "--unified=0", "--no-renames",
+        top, "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--unified=0", "--no-renames",
         "--no-prefix", "--diff-filter=d", start, "--", "*.py",
     )  # fmt: skip
     listed = _git(top, "ls-files", "-z", "--others", "--exclude-standard", "--", "*.py")
@@ -75,8 +75,8 @@ def _changed_lines(diff: str, top: Path) -> dict[Path, frozenset[int]]:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    # Names as they are, not in quotes.
-    command = ["git", "-c", "core.quotePath=false", *arguments]
+    # Names as they are, not in quotes; and nothing run that a repository's own settings name.
+    command = ["git", "-c", "core.quotePath=false", "-c", "core.fsmonitor=false", *arguments]
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
     except OSError as error:

@@ -25,9 +25,12 @@ from logctx_lint.rules.nodes import all_code
 from logctx_lint.screen import File, Unit, units
 from logctx_lint.settings import Settings, Storage
 from logctx_lint.source import Source, Unreadable
+from logctx_lint.time_limit import TooSlow
 from logctx_lint.vocabulary import Vocabulary
 
 CACHE_FOLDER = ".logctx_cache"
+_MOST_OPERANDS = 3000
+"""libcst nests each `or` in the next, and ends the process when they are some ten thousand."""
 
 
 class Engine:
@@ -77,6 +80,10 @@ class Engine:
                 ]
         except Unreadable as error:
             found = [not_analysed(source.path, str(error), error.line)]
+        except TooSlow:
+            # Stopped in the middle of a question, whose answer is half made.
+            self._resolver = Resolver(self._modules)
+            raise
         findings = sorted(found, key=lambda each: (each.span, each.code))
         parts = [part for part in trace.parts() if part.place is not module.file]
         self._results.store(key, findings, parts)
@@ -113,6 +120,8 @@ def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
         wanted = [rule for rule in rules if rule.screen(unit)]
         if not wanted:
             return []
+        if sum(len(node.values) for node, _ in unit.nodes(ast.BoolOp)) > _MOST_OPERANDS:
+            raise RecursionError
         context = _parse(unit)
         visitors = [rule.visitor(context) for rule in wanted]
         _visit(context.module, visitors)

@@ -13,6 +13,7 @@ from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 from logctx_lint.suppress import Selection, with_noqa
+from logctx_lint.time_limit import TooSlow, time_limit
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,13 +32,14 @@ class Linter:
     def __init__(self, engine: Checker, settings: Settings, codes: Collection[str]) -> None:
         """`codes` are those that the run may report; settings may leave out some of them."""
         self._engine = engine
+        self._limit = settings.time_limit
         self._selection = Selection(settings)
         self._codes = frozenset(codes) | {NOT_ANALYSED, UNUSED_NOQA}
 
     def check(self, source: Source) -> list[Finding]:
         """The findings to report in one file, sorted by position."""
         codes = self._selection.codes(source.path, self._codes)
-        findings = checked(self._engine, source, codes)
+        findings = checked(self._engine, source, codes, limit=self._limit)
         return with_noqa(source, [each for each in findings if each.code in codes], codes)
 
     def learn(self, source: Source) -> None:
@@ -53,11 +55,23 @@ class Linter:
 
 
 def checked(
-    engine: Checker, source: Source, codes: Collection[str], tree: ast.Module | None = None
+    engine: Checker,
+    source: Source,
+    codes: Collection[str],
+    tree: ast.Module | None = None,
+    *,
+    limit: float = 0,
 ) -> list[Finding]:
-    """All findings in one file. An exception becomes LCX000, so that a run always goes on."""
+    """All findings in one file. An exception becomes LCX000, so that a run always goes on.
+
+    So does a file that takes more than `limit` seconds of CPU time, if there is a limit.
+    """
     try:
-        return engine.check(source, codes, tree)
+        with time_limit(limit):
+            return engine.check(source, codes, tree)
+    except TooSlow:
+        reason = f"it takes more than {limit} seconds (setting time-limit)"
+        return [not_analysed(source.path, reason)]
     except Exception as error:
         _LOG.info("%s: the engine failed", source.path, exc_info=True)
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -50,7 +50,8 @@ class Run:
         return (active_codes(self._settings) | {NOT_ANALYSED}).intersection(self._selected)
 
     def findings(self, source: Source, tree: ast.Module) -> list[Finding]:
-        return checked(self, source, self._selection.codes(source.path, self._selected), tree)
+        codes = self._selection.codes(source.path, self._selected)
+        return checked(self, source, codes, tree, limit=self._settings.time_limit)
 
     def check(
         self, source: Source, codes: Collection[str], tree: ast.Module | None = None

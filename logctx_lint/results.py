@@ -25,7 +25,9 @@ from logctx_lint.project.traits import Traits
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 
-_NOT_FOR_FINDINGS = {"root", "select", "ignore", "per_file_ignores", "exclude", "baseline"}
+_NOT_FOR_FINDINGS = {
+    "root", "select", "ignore", "per_file_ignores", "exclude", "baseline", "time_limit",
+}  # fmt: skip
 """Settings that choose among findings."""
 
 

@@ -55,6 +55,18 @@ def _string(value: object) -> str:
     return value
 
 
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError(f"expected a whole number from 0, not {value!r}")
+    return value
+
+
+def _read_number(text: str) -> object:
+    text = text.strip()
+    return int(text) if text.isdecimal() else text
+
+
+COUNT = Kind("N", _count, _read_number)
 FILE = Kind("FILE", _string, str.strip)
 STRINGS = Kind("A,B", _strings, split)
 CODES = Kind("CODES", _code_prefixes, split)

@@ -155,6 +155,14 @@ class Settings:
             in_flake8=False,
         ),
     )
+    time_limit: int = field(
+        default=60,
+        metadata=_about(
+            "Seconds of CPU time after which a file is given up (LCX000); 0 for no limit.",
+            setting_kinds.COUNT,
+            "60",
+        ),
+    )
 
 
 def described() -> dict[str, Description]:

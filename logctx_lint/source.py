@@ -6,6 +6,7 @@ import ast
 import codecs
 import io
 import re
+import stat
 import tokenize
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from logctx_lint.findings import Span
 
+LARGEST = 20_000_000
+"""Bytes. A tree takes a hundred times the memory of its text."""
 # Python ends a line at these and at nothing else; str.splitlines() knows many more.
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 
@@ -61,6 +64,11 @@ class Source:
     def read(cls, path: Path) -> Source:
         """Read and decode a file; raises Unreadable."""
         try:
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise Unreadable("not a regular file")
+            if found.st_size > LARGEST:
+                raise Unreadable(f"larger than {LARGEST // 10**6} MB")
             return cls.decode(path, path.read_bytes())
         except OSError as error:
             raise Unreadable(f"cannot be read: {error.strerror}") from error

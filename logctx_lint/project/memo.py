@@ -13,6 +13,8 @@ Store = dict[Hashable, Answer[T]]
 _NO_CUT = 10**9
 _DEEPEST = 40
 """Questions inside questions; deeper ones are answered by the default."""
+_MOST = 2_000
+"""Questions that one question may lead to: around circles they multiply. Real code needs 200."""
 
 
 class Memo:
@@ -26,6 +28,7 @@ class Memo:
         self._trace = trace or Trace()
         self._active: dict[Hashable, int] = {}
         self._lowest_cut = _NO_CUT
+        self._left = 0
 
     def get(self, store: Store[T], key: Hashable, compute: Callable[[], T], default: T) -> T:
         trace = self._trace
@@ -39,7 +42,10 @@ class Memo:
             self._lowest_cut = min(self._lowest_cut, depth)
             return default
         depth = len(self._active)
-        if depth >= _DEEPEST:
+        if depth == 0:
+            self._left = _MOST
+        self._left -= 1
+        if depth >= _DEEPEST or self._left < 0:
             self._lowest_cut = -1
             return default
         outer, self._lowest_cut = self._lowest_cut, _NO_CUT

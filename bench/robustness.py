@@ -1,0 +1,139 @@
+"""Lint what other people wrote: the standard library, and wheels of well-known packages.
+
+No file may crash a rule or change, and none may take long; what Python or libcst cannot parse gives
+LCX000. Usage: ``python bench/robustness.py [FOLDER...] [--stdlib] [--wheels]``; exits with 1 when a
+file made a rule fail or was changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import subprocess
+import sys
+import sysconfig
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.linting import Linter
+from logctx_lint.rules import RULES
+from logctx_lint.running import linter
+from logctx_lint.settings import Settings
+from logctx_lint.source import Source, Unreadable
+
+CACHE = Path(__file__).parent.parent / ".cache" / "robustness"
+WELL_KNOWN = (
+    "aiohttp", "attrs", "autobahn", "black", "boto3", "botocore", "celery", "coverage", "django",
+    "docutils", "fastapi", "flask", "homeassistant", "hypothesis", "ipython", "jinja2", "kombu",
+    "matplotlib", "mypy", "networkx", "numpy", "pandas", "pip", "pygments", "pytest", "requests",
+    "rich", "scipy", "scrapy", "setuptools", "sqlalchemy", "starlette", "sympy", "tornado", "trio",
+    "twisted", "urllib3",
+)  # fmt: skip
+
+
+@dataclass
+class Tally:
+    files: int = 0
+    lines: int = 0
+    findings: Counter[str] = field(default_factory=Counter)
+    not_analysed: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """Where a rule failed or a file changed."""
+    slowest: list[tuple[float, int, Path]] = field(default_factory=list)
+    """CPU seconds, lines, file."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--stdlib", action="store_true", help="this Python's standard library")
+    parser.add_argument("--wheels", action="store_true", help=f"{len(WELL_KNOWN)} packages")
+    options = parser.parse_args()
+    folders = list(options.folders)
+    if options.stdlib:
+        folders.append(Path(sysconfig.get_path("stdlib")))
+    if options.wheels:
+        folders += map(unpacked, WELL_KNOWN)
+    total = Tally()
+    for folder in folders:
+        examine(folder, total)
+    _print(total)
+    sys.exit(bool(total.failures))
+
+
+def examine(folder: Path, tally: Tally) -> None:
+    opt_in = tuple(rule.code for rule in RULES if rule.opt_in)
+    check = linter(Settings(root=folder, enable=opt_in), use_cache=False)
+    for path in sorted(folder.rglob("*.py")):
+        if path.is_file() and "site-packages" not in path.parts:
+            _examine_file(path, check, tally)
+
+
+def _examine_file(path: Path, linter: Linter, tally: Tally) -> None:
+    before = _digest(path)
+    started = time.process_time()
+    try:
+        source = Source.read(path)
+        findings, lines = linter.check(source), len(source.lines)
+    except Unreadable as error:
+        findings, lines = linter.unreadable(path, str(error), error.line), 0
+    tally.slowest = sorted(
+        [*tally.slowest, (time.process_time() - started, lines, path)], reverse=True
+    )[:8]
+    tally.files += 1
+    tally.lines += lines
+    for finding in findings:
+        tally.findings[finding.code] += 1
+        if finding.code == NOT_ANALYSED:
+            inside = "inside logctx-lint" in finding.message
+            (tally.failures if inside else tally.not_analysed).append(f"{path}: {finding.message}")
+    if _digest(path) != before:
+        tally.failures.append(f"{path}: has changed")
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()
+
+
+def unpacked(package: str) -> Path:
+    """The folder of a package's newest wheel; downloaded when it is not there."""
+    folder = CACHE / package
+    if not folder.is_dir():
+        wheels = CACHE / "downloaded" / package
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(wheels)]
+        subprocess.run([*pip, "--only-binary", ":all:", package], check=True)
+        (wheel,) = wheels.glob("*.whl")
+        partly = folder.with_suffix(".partly")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(partly)
+        partly.rename(folder)
+    return folder
+
+
+def _print(tally: Tally) -> None:
+    for line in _lines(tally):
+        print(line)
+
+
+def _lines(tally: Tally) -> Iterable[str]:
+    yield f"{tally.files} files, {tally.lines} lines, {len(tally.failures)} failures"
+    yield ", ".join(f"{code}: {count}" for code, count in sorted(tally.findings.items()))
+    yield from _listed("failures", tally.failures)
+    yield from _listed("not analysed", tally.not_analysed)
+    slowest = [f"{seconds:.1f} s, {lines} lines: {path}" for seconds, lines, path in tally.slowest]
+    yield from _listed("slowest, CPU", slowest)
+
+
+def _listed(title: str, items: list[str]) -> Iterator[str]:
+    if items:
+        yield f"\n{title}:"
+        yield from (f"  {item}" for item in items)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Whatever a file holds, a run gives findings or LCX000, and goes on."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+import harness
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from logctx_lint import time_limit
+from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.engine import Engine
+from logctx_lint.findings import Finding
+from logctx_lint.linting import Linter, checked
+from logctx_lint.rules import RULES
+from logctx_lint.running import linter
+from logctx_lint.settings import Settings
+from logctx_lint.source import LARGEST, Source, Unreadable
+
+_BEGIN = "async def g(*a): ...\n\n\nasync def f(a):\n"
+_CODES = tuple(rule.code for rule in RULES)
+_FIXTURES = [path.read_text("utf-8") for path in harness.fixture_files()]
+
+
+def _checked(text: str, tmp_path: Path) -> list[Finding]:
+    return _linter(tmp_path).check(Source(tmp_path / "x.py", text))
+
+
+def _linter(folder: Path) -> Linter:
+    opt_in = tuple(rule.code for rule in RULES if rule.opt_in)
+    return linter(Settings(root=folder, enable=opt_in), use_cache=False)
+
+
+def _is_failure(finding: Finding) -> bool:
+    return finding.code == NOT_ANALYSED and "inside logctx-lint" in finding.message
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        " or ".join(["g()"] * 20_000),
+        "g() + " * 20_000 + "1",
+        "x = " + " ".join(["'a'", 'f"{g()}"'] * 10_000),
+        "(" * 1_000 + "g()" + ")" * 1_000,
+        "g(" * 90 + ")" * 90,
+        "a" + ".b" * 5_000,
+        "a" + ".addCallback(g)" * 1_500,
+        "lambda: " * 900 + "g()",
+        "not " * 3_000 + "g()",
+        "x = " + "9" * 5_000,
+        "x = 1 << 10**9, 'a' * 10**10, g",
+        "g()\0",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_an_odd_statement_gives_findings_or_says_why_not(statement: str, tmp_path: Path) -> None:
+    found = _checked(f"{_BEGIN}    {statement}\n", tmp_path)
+    assert not any(map(_is_failure, found))
+
+
+def test_deep_blocks_are_analysed(tmp_path: Path) -> None:
+    blocks = "".join(f"{'    ' * depth}if a:\n" for depth in range(1, 95))
+    [found] = _checked(f"{_BEGIN}{blocks}{'    ' * 95}g()\n", tmp_path)
+    assert found.code == "LCX101"
+
+
+def test_classes_that_inherit_each_other_many_times_over_end(tmp_path: Path) -> None:
+    """Each of 40 generations has two parents, so that there are 2**40 ways up."""
+    classes = "class C0: ...\nclass D0: ...\n" + "".join(
+        f"class C{i}(C{i - 1}, D{i - 1}): ...\nclass D{i}(C{i - 1}, D{i - 1}): ...\n"
+        for i in range(1, 40)
+    )
+    found = _checked(f"{classes}async def f(c: 'C39'):\n    c.nobody_has_it()\n", tmp_path)
+    assert found == []
+
+
+class _Endless:
+    """An engine that never comes back."""
+
+    def check(
+        self, source: Source, codes: Collection[str], tree: ast.Module | None = None
+    ) -> list[Finding]:
+        while True:
+            pass
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no timer of CPU time")
+def test_a_file_that_takes_too_long_is_given_up() -> None:
+    [found] = checked(_Endless(), Source(Path("x.py"), ""), _CODES, limit=0.01)
+    assert found.message == "not analysed: it takes more than 0.01 seconds (setting time-limit)"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no timer of CPU time")
+def test_a_run_goes_on_behind_a_file_that_took_too_long(tmp_path: Path) -> None:
+    source = Source(tmp_path / "x.py", f"{_BEGIN}    g()\n" * 300)
+    engine, fresh = (Engine(Settings(root=tmp_path), use_cache=False) for _ in range(2))
+
+    def check_for_ever() -> None:
+        while True:
+            engine.check(source, _CODES)
+
+    with pytest.raises(time_limit.TooSlow), time_limit.time_limit(0.01):
+        check_for_ever()
+    assert engine.check(source, _CODES) == fresh.check(source, _CODES)
+
+
+def test_what_is_no_regular_file_is_not_read() -> None:
+    """Reading a pipe would wait for ever."""
+    with pytest.raises(Unreadable, match="not a regular file"):
+        Source.read(Path(os.devnull))
+
+
+def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    with path.open("wb") as file:
+        file.truncate(LARGEST + 1)
+    with pytest.raises(Unreadable, match="larger than 20 MB"):
+        Source.read(path)
+
+
+@st.composite
+def _mutated(draw: st.DrawFn) -> str:
+    """A fixture with pieces of it, or of another one, left out, doubled or moved."""
+    text = draw(st.sampled_from(_FIXTURES))
+    for _ in range(draw(st.integers(1, 4))):
+        other = draw(st.sampled_from([text, draw(st.sampled_from(_FIXTURES))]))
+        start = draw(st.integers(0, len(other)))
+        piece = other[start : start + draw(st.integers(0, 80))]
+        place = draw(st.integers(0, len(text)))
+        text = text[:place] + piece + text[place + draw(st.integers(0, 40)) :]
+    return text
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(text=_mutated())
+def test_no_mutation_of_a_fixture_makes_a_rule_fail(text: str, tmp_path: Path) -> None:
+    found = _checked(text, tmp_path)
+    assert not any(map(_is_failure, found)), found
+
+
+_LINES = [line for text in _FIXTURES for line in text.splitlines(keepends=True)]
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(lines=st.lists(st.sampled_from(_LINES), max_size=30), start=st.sampled_from(_FIXTURES))
+def test_no_mixture_of_lines_makes_a_rule_fail(
+    lines: list[str], start: str, tmp_path: Path
+) -> None:
+    """Lines from anywhere, in blocks that keep their indentation where that can be parsed."""
+    kept = start
+    for line in lines:
+        try:
+            ast.parse(kept + line)
+        except (SyntaxError, ValueError):
+            line = line.lstrip()
+        try:
+            ast.parse(kept + line)
+        except (SyntaxError, ValueError):
+            continue
+        kept += line
+    found = _checked(kept, tmp_path)
+    assert not any(map(_is_failure, found)), found
