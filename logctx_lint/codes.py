@@ -21,6 +21,7 @@ CODES: Mapping[str, str] = {
     "LCX106": "async-callback",
     "LCX201": "fire-and-forget",
     "LCX202": "called-not-passed",
+    "LCX203": "gathered-in-foreground",
     "LCX204": "dropped-task",
     "LCX205": "outlived-context",
     "LCX301": "swallowed-cancellation",

@@ -42,6 +42,11 @@ class Callee:
     label: str
     reason: str
 
+    def handed_on(self, *, has_arguments: bool) -> str:
+        """The arguments that hand it to the background starter."""
+        function = self.label.strip("`").removesuffix("()")
+        return f"({function}, ...)" if has_arguments else f"({function})"
+
 
 @dataclass
 class RuleContext:

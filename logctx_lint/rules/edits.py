@@ -105,10 +105,15 @@ def await_fix(context: RuleContext, call: cst.BaseExpression, *, by_yield: bool)
     return (Fix("Yield it", Applicability.UNSAFE, edits),)
 
 
-def background_fix(context: RuleContext, call: cst.Call, helper: Helper | None) -> tuple[Fix, ...]:
+def background_fix(
+    context: RuleContext,
+    call: cst.Call,
+    helper: Helper | None,
+    applicability: Applicability = Applicability.UNSAFE,
+) -> tuple[Fix, ...]:
     """Start a call with the project's background starter."""
     edits = passed_on(context, call, helper.text) if helper else None
-    return _background_fix(helper, edits)
+    return _background_fix(helper, edits, applicability)
 
 
 def started_by_hand_fix(
@@ -127,11 +132,15 @@ def started_by_hand_fix(
     return _background_fix(helper, (swap, *passed) if passed else None)
 
 
-def _background_fix(helper: Helper | None, edits: tuple[Edit, ...] | None) -> tuple[Fix, ...]:
+def _background_fix(
+    helper: Helper | None,
+    edits: tuple[Edit, ...] | None,
+    applicability: Applicability = Applicability.UNSAFE,
+) -> tuple[Fix, ...]:
     if helper is None or edits is None:
         return ()
     title = f"Start it with {helper.text}()"
-    return (Fix(title, Applicability.UNSAFE, (*edits, *helper.imports)),)
+    return (Fix(title, applicability, (*edits, *helper.imports)),)
 
 
 def _ends_with_comma(call: cst.Call) -> bool:

@@ -77,7 +77,6 @@ import libcst as cst
 
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.rules.context import Callee
 from logctx_lint.rules.dropped import Dropped, How
 from logctx_lint.rules.edits import background_fix, background_starter, started_by_hand_fix
 from logctx_lint.screen import Unit
@@ -118,7 +117,7 @@ class FireAndForget(RuleVisitor):
             callee = self.context.callee(found.call)
             fate = dropped.fate(self.context, found)
             what = f"{callee.label} returns {fate} ({callee.reason})"
-            work = _passed(callee, has_arguments=bool(found.call.args))
+            work = callee.handed_on(has_arguments=bool(found.call.args))
             fixes = background_fix(self.context, found.call, starter)
         name = starter.text if starter else "run_in_background"
         message = f"{what}: start it with `{name}{work}`"
@@ -137,13 +136,7 @@ class FireAndForget(RuleVisitor):
             return f"{by} starts work that {fate}", ""
         callee = self.context.called(func)
         what = f"{by} starts {callee.label}, which {fate} ({callee.reason})"
-        return what, _passed(callee, has_arguments=has_arguments)
-
-
-def _passed(callee: Callee, *, has_arguments: bool) -> str:
-    """The arguments that hand a function to the background starter."""
-    function = callee.label.strip("`").removesuffix("()")
-    return f"({function}, ...)" if has_arguments else f"({function})"
+        return what, callee.handed_on(has_arguments=has_arguments)
 
 
 def screen(unit: Unit) -> bool:

@@ -47,7 +47,6 @@ Where it has none, the fix brings in the reference runtime's, and is unsafe.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 import libcst as cst
 
@@ -58,11 +57,11 @@ from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.edits import after, helper
+from logctx_lint.rules.gathering import OF_DEFERREDS, may_gather
 from logctx_lint.rules.nodes import own_code
 from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
-_GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.CANCELLATION_SHIELD, Role.DEFERRED_PASSER})
 _FIRST_ERRBACK = "fireOnOneErrback"
 _FIRST_ERRBACK_INDEX = 2
@@ -286,30 +285,8 @@ def _mentions_unwrapping(node: ast.AST | None) -> bool:
 def screen(unit: Unit) -> bool:
     """Whether the unit calls a gatherer, or a helper that may be one."""
     return any(
-        _may_gather(unit.file, node, scope)
-        for statement, scope in unit.statements
-        for node in _own_expressions(statement)
-        if isinstance(node, ast.Call)
+        may_gather(unit.file, call, scope, OF_DEFERREDS) for call, scope in unit.nodes(ast.Call)
     )
-
-
-def _may_gather(file: File, call: ast.Call, scope: Scope) -> bool:
-    func = call.func
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    return name in file.traits.gathering or (
-        file.may_play(func, _GATHERERS) and not file.roles(func, scope).isdisjoint(_GATHERERS)
-    )
-
-
-def _own_expressions(statement: ast.stmt) -> Iterator[ast.AST]:
-    """The expressions of one statement, not those of the statements inside it."""
-    stack: list[ast.AST] = [
-        child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)
-    ]
-    while stack:
-        node = stack.pop()
-        yield node
-        stack.extend(ast.iter_child_nodes(node))
 
 
 RULE = Rule(
