@@ -231,7 +231,8 @@ class Modules:
             return None
         own = (PROGRAM.parent,) if tuple(parts[:2]) == _RUNTIME else ()
         for start in dict.fromkeys((root, *self._roots, *own, STUBS)):
-            suffix = ".pyi" if start is STUBS or root == STUBS else ".py"
+            # A module that is not written in Python may have a stub of its own beside it.
+            suffixes = (".pyi",) if start is STUBS or root == STUBS else (".py", ".pyi")
             if start in own:
                 outer = self._folder(str(PROGRAM), parts[1:-1])
             else:
@@ -239,9 +240,10 @@ class Modules:
             if outer is None:
                 continue
             inner = self._folder(outer.path, parts[-1:])
-            for folder, file in ((inner, f"__init__{suffix}"), (outer, parts[-1] + suffix)):
-                if folder and self._in(folder, file).has_file(file):
-                    return self._module(name, os.path.join(folder.path, file), start)
+            for suffix in suffixes:
+                for folder, file in ((inner, f"__init__{suffix}"), (outer, parts[-1] + suffix)):
+                    if folder and self._in(folder, file).has_file(file):
+                        return self._module(name, os.path.join(folder.path, file), start)
             if inner and start is not STUBS and self._in(inner, ANY_PYTHON).has_python():
                 return self._module(name, os.path.join(inner.path, "__init__.py"), start)
         return None

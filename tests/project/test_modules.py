@@ -90,6 +90,13 @@ def test_a_package_wins_over_a_module_beside_it(tmp_path: Path) -> None:
     assert found.is_package
 
 
+def test_a_module_that_is_not_written_in_python_is_known_by_its_stub(tmp_path: Path) -> None:
+    paths = ["pkg/native/__init__.pyi", "pkg/native/http.pyi", "pkg/both.py"]
+    project = Project(tmp_path, dict.fromkeys([*paths, "pkg/__init__.py", "pkg/both.pyi"], ""))
+    found = map(project.find, ("pkg.native", "pkg.native.http", "pkg.both"))
+    assert [each and each.path.relative_to(tmp_path).as_posix() for each in found] == paths
+
+
 def test_a_folder_without_init_is_a_package_of_its_modules(tmp_path: Path) -> None:
     project = Project(tmp_path, {"pkg/__init__.py": "", "pkg/plain/a.py": "x = 1\n"})
     folder, module = project.find("pkg.plain"), project.find("pkg.plain.a")
