@@ -74,8 +74,13 @@ def read(path: Path) -> list[Entry]:
         raise BaselineError(f"{path}: not a baseline of logctx-lint") from error
 
 
-def write(path: Path, entries: Iterable[Entry]) -> None:
-    """Write a file, one entry on each line, for diffs that can be read; raises BaselineError."""
+def write(path: Path, entries: Iterable[Entry], root: Path) -> None:
+    """Write a file, one entry on each line, for diffs that can be read; raises BaselineError.
+
+    Nothing is written outside the project, whatever its settings or links say.
+    """
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise BaselineError(f"{path}: lies outside the project {root}")
     lines = ",\n".join(f"    {json.dumps(asdict(each))}" for each in sorted(entries))
     listed = f"[\n{lines}\n  ]" if lines else "[]"
     try:

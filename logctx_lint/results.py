@@ -72,7 +72,7 @@ class ResultsCache:
                     if self._places.named(name).digest_of_parts(tuple(names)) != digest:
                         return None
             return [_finding(data, path) for data in findings]
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
     def store(self, key: bytes, findings: Collection[Finding], used: Iterable[Part]) -> None:

@@ -38,14 +38,14 @@ def write(args: argparse.Namespace) -> int:
     path = baseline.path_of(settings)
     if not path.exists():
         report, _ = _checked(args, settings)
-        baseline.write(path, baseline.entries_of(report))
+        baseline.write(path, baseline.entries_of(report), settings.root)
         print(f"{check.shown(path)}: written, known findings: {len(report.findings)}")
         if settings.baseline is None:
             print(f'to use it, say baseline = "{path.name}" below [tool.logctx-lint]')
         return 0
     compared = _compared(args, settings, path)
     if compared.stale:
-        baseline.write(path, compared.known)
+        baseline.write(path, compared.known, settings.root)
     print(f"{check.shown(path)}: removed {len(compared.stale)}, left {len(compared.known)}")
     if compared.new:
         print(

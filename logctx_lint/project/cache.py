@@ -36,7 +36,12 @@ class Entries:
     """
 
     def __init__(self, folder: Path | None, sort: str) -> None:
-        self._folder = None if folder is None else os.path.join(folder, sort)
+        # The project may stand behind a link; its cache may not.
+        self._folder = (
+            None
+            if folder is None
+            else os.path.join(os.path.realpath(folder.parent), folder.name, sort)
+        )
 
     def load(self, content: bytes) -> bytes | None:
         """What was stored for some content, unless it is damaged."""
@@ -57,6 +62,8 @@ class Entries:
             return
         entry = self._entry(self._folder, content)
         folder = os.path.dirname(entry)
+        if os.path.realpath(folder) != folder:
+            return  # A link, perhaps out of the project.
         with contextlib.suppress(OSError):
             os.makedirs(folder, exist_ok=True)
             handle, name = tempfile.mkstemp(dir=folder)
@@ -91,7 +98,7 @@ class FactsCache:
             return None
         try:
             return facts.from_data(json.loads(body))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             return None
 
     def store(self, text: str, module_facts: ModuleFacts) -> None:
