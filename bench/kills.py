@@ -1,7 +1,7 @@
 """Kill `check --fix` at random moments, many times, and look at what is left.
 
-After every kill each file must be what it was before or what it is after the fixes, and the next run,
-with the cache that the killed one left, must find the same as one without a cache. Usage:
+After every kill each file must be what it was before or what it is after the fixes, and the next
+run, with the cache that the killed one left, must find the same as one without a cache. Usage:
 ``python bench/kills.py [--times 200] [--seed 0]``; exits with 1 when a file was harmed.
 """
 
