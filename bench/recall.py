@@ -29,12 +29,12 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
+from logctx_lint.codes import active_codes
 from logctx_lint.engine import Engine
-from logctx_lint.rules import active_codes
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source, Unreadable
 
-CODES = frozenset(code for code in active_codes(Settings()) if code[3] in "123")
+CODES = frozenset(code for code in active_codes(()) if code[3] in "123")
 """Of the rules about awaiting and cancelling."""
 _STARTERS = frozenset({"run_in_background"})
 _YIELDABLE = frozenset({"make_deferred_yieldable"})

@@ -33,6 +33,9 @@ CODES: Mapping[str, str] = {
     "LCX404": "manual-context",
 }
 
+OPT_IN: frozenset[str] = frozenset()
+"""The codes of rules that are off unless the setting `enable` names them."""
+
 HOME = "https://logctx-lint.readthedocs.io/en/latest/"
 """Where the documentation is published."""
 
@@ -45,3 +48,9 @@ def url(code: str) -> str:
 def is_prefix(text: str) -> bool:
     """Does `text` select at least one code, as `LCX`, `LCX3` and `LCX301` do?"""
     return bool(text) and any(code.startswith(text) for code in CODES)
+
+
+def active_codes(enabled: tuple[str, ...]) -> frozenset[str]:
+    """The rules that are on: all but the opt-in ones, and those that `enabled` names."""
+    ours = CODES.keys() - {NOT_ANALYSED, UNUSED_NOQA}
+    return frozenset(code for code in ours if code not in OPT_IN or code.startswith(enabled))

@@ -18,7 +18,7 @@ from flake8.exceptions import ExecutionError
 from flake8.options.manager import OptionManager
 
 from logctx_lint import configuration, suppress
-from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.codes import NOT_ANALYSED, active_codes
 from logctx_lint.findings import Finding
 from logctx_lint.linting import checked
 from logctx_lint.settings import Settings, SettingsError
@@ -45,9 +45,7 @@ class Run:
 
     @cached_property
     def _codes(self) -> frozenset[str]:
-        from logctx_lint.rules import active_codes
-
-        return (active_codes(self._settings) | {NOT_ANALYSED}).intersection(self._selected)
+        return (active_codes(self._settings.enable) | {NOT_ANALYSED}).intersection(self._selected)
 
     def findings(self, source: Source, tree: ast.Module) -> list[Finding]:
         codes = self._selection.codes(source.path, self._selected)

@@ -49,7 +49,7 @@ class ResultsCache:
         """All that findings depend on, other files aside."""
         if not self._is_on:
             return b""
-        how = [traits.framework.value, traits.storage.value, sorted(traits.gathering)]
+        how = [traits.framework.value, traits.storage.value]
         where = [module.file.name, module.name]
         key = [_this_program(), self._run, how, where, sorted(codes), source.digest]
         return json.dumps(key).encode()

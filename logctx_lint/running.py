@@ -9,6 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from logctx_lint import fixes
+from logctx_lint.codes import active_codes
 from logctx_lint.findings import Finding
 from logctx_lint.fixes import Fixed
 from logctx_lint.linting import Linter
@@ -121,11 +122,10 @@ def report_of(outcomes: Sequence[Outcome], settings: Settings) -> Report:
 
 def linter(settings: Settings, *, use_cache: bool) -> Linter:
     """The engine, ready for a run with these settings."""
-    # libcst, which the engine imports, takes longer than every usage error there is.
+    # Not needed for usage errors.
     from logctx_lint.engine import Engine
-    from logctx_lint.rules import active_codes
 
-    return Linter(Engine(settings, use_cache=use_cache), settings, active_codes(settings))
+    return Linter(Engine(settings, use_cache=use_cache), settings, active_codes(settings.enable))
 
 
 _runner: Runner

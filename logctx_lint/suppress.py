@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -42,6 +43,12 @@ _OPTIONS = {
     "color": "never",
     "tee": False,
 }
+
+
+_OURS = re.compile(r"noqa.*LCX", re.IGNORECASE)
+"""Some comment may name codes of this linter."""
+_JOINED_TEXT = re.compile(r"""f[rR]?(?:\"{3}|'{3})|[rR]f(?:\"{3}|'{3})""", re.IGNORECASE)
+"""A finding may be inside a string of several lines."""
 
 
 def selected(options: argparse.Namespace) -> frozenset[str]:
@@ -83,24 +90,28 @@ def with_noqa(
 
     `codes` are those that were looked for. LCX001 is reported when it is among them.
     """
-    if "noqa" not in source.text.lower():
+    if (not findings and not _OURS.search(source.text)) or "noqa" not in source.text.lower():
         return list(findings)
     lines = list(io.StringIO(source.text, newline=None))
     processor = FileProcessor(str(source.path), argparse.Namespace(**_OPTIONS), lines)
-    if processor.should_ignore_file():
+    if "flake8" in source.text.lower() and processor.should_ignore_file():
         return []
-    kept = [each for each in findings if not _is_ignored(each, processor)]
+    joined = _JOINED_TEXT.search(source.text) is not None
+    kept = [each for each in findings if not _is_ignored(each, processor, joined=joined)]
     not_analysed = any(each.code == NOT_ANALYSED for each in findings)
-    if UNUSED_NOQA in codes and not not_analysed:
+    if UNUSED_NOQA in codes and not not_analysed and _OURS.search(source.text):
         suppressed = [each for each in findings if each not in kept]
         kept += unused_noqa(source, processor, suppressed, codes)
         kept.sort(key=lambda found: (found.span, found.code))
     return kept
 
 
-def _is_ignored(finding: Finding, processor: FileProcessor) -> bool:
+def _is_ignored(finding: Finding, processor: FileProcessor, *, joined: bool) -> bool:
     line = finding.span.line
-    commented = processor.noqa_line_for(line)
+    commented = None
+    if joined or finding.code == NOT_ANALYSED or _may_be_joined(processor.lines, line):
+        # Makes flake8 tokenize the file, which takes longer than all the rest.
+        commented = processor.noqa_line_for(line)
     if commented is None and line <= len(processor.lines):
         # A file that cannot be tokenized: flake8 looks at the line itself.
         commented = processor.lines[line - 1]
@@ -113,3 +124,11 @@ def _is_ignored(finding: Finding, processor: FileProcessor) -> bool:
         commented or "",
     )
     return violation.is_inline_ignored(disable_noqa=False)
+
+
+def _may_be_joined(lines: list[str], line: int) -> bool:
+    """Whether flake8 may take a line of code together with one beside it."""
+    around = lines[max(line - 2, 0) : line]
+    return any(each.rstrip("\r\n").endswith("\\") for each in around) or any(
+        quotes in each for quotes in ('"""', "'''") for each in around[-1:]
+    )

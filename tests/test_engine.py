@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from logctx_lint.codes import active_codes
 from logctx_lint.engine import CACHE_FOLDER, Engine
 from logctx_lint.findings import Finding
-from logctx_lint.rules import active_codes
 from logctx_lint.settings import Framework, Settings
 from logctx_lint.source import Source
 
@@ -31,7 +31,7 @@ def engine(folder: Path, *, use_cache: bool = False) -> Engine:
 def check(folder: Path, text: str) -> list[Finding]:
     path = folder / "module.py"
     source = Source(path, text)
-    return engine(folder).check(source, active_codes(Settings()) | {"LCX000"})
+    return engine(folder).check(source, active_codes(()) | {"LCX000"})
 
 
 def places(findings: list[Finding]) -> list[tuple[str, int, int]]:
@@ -111,7 +111,7 @@ def check_all(
     folder: Path, order: list[str], *, use_cache: bool = False
 ) -> dict[str, list[object]]:
     shared = engine(folder, use_cache=use_cache)
-    codes = active_codes(Settings())
+    codes = active_codes(())
     return {name: [*map(str, shared.check(Source.read(folder / name), codes))] for name in order}
 
 

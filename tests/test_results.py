@@ -10,10 +10,10 @@ from textwrap import dedent
 
 import pytest
 
-from logctx_lint import engine, results, screen
+from logctx_lint import results, screen, visiting
+from logctx_lint.codes import active_codes
 from logctx_lint.engine import CACHE_FOLDER, Engine
 from logctx_lint.findings import Finding
-from logctx_lint.rules import active_codes
 from logctx_lint.settings import Framework, Settings
 from logctx_lint.source import Source
 from logctx_lint.vocabulary import Role
@@ -70,7 +70,7 @@ class Project:
         self, settings: Settings | None = None, *, use_cache: bool = True
     ) -> dict[str, list[Finding]]:
         checker = Engine(settings or self.settings(), use_cache=use_cache)
-        codes = active_codes(Settings()) | {"LCX000"}
+        codes = active_codes(()) | {"LCX000"}
         return {
             path.relative_to(self.folder).as_posix(): checker.check(Source.read(path), codes)
             for path in sorted(self.folder.rglob("*.py"))
@@ -93,7 +93,7 @@ class Project:
             return real(file, tree)  # type: ignore[arg-type]
 
         with monkeypatch.context() as patch:
-            patch.setattr(engine, "units", watched)
+            patch.setattr(visiting, "units", watched)
             assert self.run(settings) == expected
         return seen
 

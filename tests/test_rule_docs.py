@@ -10,7 +10,7 @@ import pytest
 from harness import findings
 
 from logctx_lint.cli import main
-from logctx_lint.codes import CODES
+from logctx_lint.codes import CODES, OPT_IN
 from logctx_lint.rules import RULES
 from logctx_lint.rules.base import Rule
 from logctx_lint.rules.docs import in_terminal, markdown, page, parse
@@ -123,3 +123,7 @@ def test_rules_as_json_has_the_documentation_of_each(capsys: pytest.CaptureFixtu
     rows = json.loads(capsys.readouterr().out)
     assert [row["code"] for row in rows] == list(CODES)
     assert {"name", "on", "fixes", "summary", "url"} <= rows[1].keys()
+
+
+def test_the_opt_in_rules_are_known_without_importing_them() -> None:
+    assert {rule.code for rule in RULES if rule.opt_in} == OPT_IN

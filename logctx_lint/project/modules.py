@@ -30,6 +30,10 @@ _RUNTIME = ("logctx_lint", "runtime")
 """The reference runtime is where we are ourselves, wherever it is used."""
 
 
+Home = tuple[Path, list[str]]
+"""The folder that imports start from, and the package below it."""
+
+
 class Module:
     """One module. `name` is its dotted name below `root`, the folder imports start from."""
 
@@ -185,6 +189,7 @@ class Modules:
         self.places = Places(base or Path.cwd(), cache)
         self.trace = Trace()
         self._modules: dict[str, Module] = {}
+        self._homes: dict[str, Home] = {}
         self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
 
     @property
@@ -199,7 +204,7 @@ class Modules:
         if known is not None and known.file.digest == source.digest:
             known.file.take(source)
             return known
-        root, name = module_name(path)
+        root, name = self._name_of(path)
         file = self.places.new_file(str(path), source)
         module = self._modules[str(path)] = Module(name, path, root, file, self.trace)
         self._found.pop((root, name), None)
@@ -207,6 +212,12 @@ class Modules:
             # Not on disk, or not yet.
             self._found[root, name] = Answer(module, [file.part(EVERYTHING)])
         return module
+
+    def _name_of(self, path: Path) -> tuple[Path, str]:
+        folder, file = os.path.split(path)
+        if folder not in self._homes:
+            self._homes[folder] = home(path.parent)
+        return _below(self._homes[folder], folder, file)
 
     def find(self, name: str, root: Path) -> Module | None:
         """The module called `name` as seen from code below `root`."""
@@ -222,7 +233,7 @@ class Modules:
 
     def at(self, path: Path) -> Module | None:
         """The module whose file is at `path`."""
-        root, name = module_name(path.absolute())
+        root, name = self._name_of(path.absolute())
         return self.find(name, root)
 
     def _search(self, name: str, root: Path) -> Module | None:
@@ -272,12 +283,23 @@ class Modules:
 
 def module_name(path: Path) -> tuple[Path, str]:
     """The folder that imports start from, for the module at `path`, and its dotted name."""
-    parts = [] if path.stem == "__init__" else [path.stem]
-    folder = path.parent
+    return _below(home(path.parent), path.parent.name, path.name)
+
+
+def home(folder: Path) -> Home:
+    """The folder that imports start from, for the modules in a folder, and the package they are."""
+    parts: list[str] = []
     while _in_package(folder):
         parts.insert(0, folder.name)
         folder = folder.parent
-    return folder, ".".join(parts) or path.parent.name
+    return folder, parts
+
+
+def _below(home: Home, folder: str, file: str) -> tuple[Path, str]:
+    root, package = home
+    stem = file.rpartition(".")[0]
+    parts = package if stem == "__init__" else [*package, stem]
+    return root, ".".join(parts) or os.path.basename(folder)
 
 
 def _in_package(folder: Path) -> bool:

@@ -156,17 +156,19 @@ class Places:
         self._cache = cache
         self._known: dict[str, ModuleFile | Folder] = {}
         """By path; those of folders end in a separator."""
+        self._others: dict[str, Place] = {}
+        self._paths: dict[str, str] = {}
 
     def file(self, path: str) -> ModuleFile:
         found = self._known.get(path)
         if not isinstance(found, ModuleFile):
-            found = ModuleFile(self._name(path), path, _is_ours(path), self._cache)
+            found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
             self._known[path] = found
         return found
 
     def new_file(self, path: str, source: Source) -> ModuleFile:
         """A file with another text than it had before."""
-        found = ModuleFile(self._name(path), path, _is_ours(path), self._cache)
+        found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
         found.take(source)
         self._known[path] = found
         return found
@@ -175,15 +177,24 @@ class Places:
         key = os.path.join(path, "")
         found = self._known.get(key)
         if not isinstance(found, Folder):
-            found = self._known[key] = Folder(self._name(path) + "/", path, _is_ours(key))
+            found = self._known[key] = Folder(self.name_of(path) + "/", path, _is_ours(key))
         return found
+
+    def add(self, place: Place) -> None:
+        """Make a place known that is neither a file nor a folder."""
+        self._others[place.name] = place
 
     def named(self, name: str) -> Place:
         """The place that once had this name, as it is now."""
-        path = os.path.normpath(os.path.join(self._base, name))
+        if name in self._others:
+            return self._others[name]
+        path = self._paths.get(name)
+        if path is None:
+            path = self._paths[name] = os.path.normpath(os.path.join(self._base, name))
         return self.folder(path) if name.endswith("/") else self.file(path)
 
-    def _name(self, path: str) -> str:
+    def name_of(self, path: str) -> str:
+        """What a place is called, wherever the project lies."""
         return os.path.relpath(path, self._base).replace(os.sep, "/")
 
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from logctx_lint.project.modules import module_name, package_files
+from logctx_lint.project.cache import FactsCache
+from logctx_lint.project.modules import Modules, module_name, package_files
+from logctx_lint.project.trace import Place, Trace
 from logctx_lint.settings import Framework, Settings, Storage
+from logctx_lint.source import digest_of
 
 # Text, not facts: the answer needs every file of the package, and this costs a tenth.
-_IMPORTS = re.compile(rb"^[ \t]*(?:from|import)[ \t]+(twisted|asyncio)\b", re.MULTILINE)
+_IMPORTS = {
+    # Beginning with letters, they are found many times faster than line by line.
+    package: [re.compile(rb"%s[ \t]+%s\b" % (word, package)) for word in (b"import", b"from")]
+    for package in (b"twisted", b"asyncio")
+}
 _ASYNC = re.compile(rb"async def (\w+)")
 _INLINE = re.compile(rb"inlineCallbacks\s+def (\w+)")
 _GATHERING = re.compile(rb"\b(?:gatherResults|DeferredList)\b")
@@ -31,9 +39,9 @@ class Traits:
 
     framework: Framework
     storage: Storage
-    gathering: frozenset[str] = frozenset()
+    gathering: Container[str] = frozenset()
     """The bare names of the package's plain functions that call a gatherer of Deferreds."""
-    asynchronous: frozenset[str] = frozenset()
+    asynchronous: Container[str] = frozenset()
     """The bare names of the package's asynchronous functions."""
 
     @property
@@ -41,79 +49,147 @@ class Traits:
         return self.framework is not Framework.ASYNCIO
 
 
+class Names(Place):
+    """Bare names that a package gives to functions of one sort; a part is one name."""
+
+    def __init__(self, name: str, names: frozenset[str], trace: Trace) -> None:
+        super().__init__(name)
+        self._names = names
+        self._trace = trace
+        self._digest = digest_of(" ".join(sorted(names)).encode())
+
+    @property
+    def digest(self) -> str:
+        return self._digest
+
+    def __contains__(self, name: object) -> bool:
+        self._trace.used.append(self.part(str(name)))
+        return name in self._names
+
+    def says(self, part: str) -> str:
+        return str(part in self._names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Either:
+    """Names in a file itself, as its text is now, or in its package."""
+
+    own: frozenset[str]
+    package: Names
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.own or name in self.package
+
+
 @dataclass(frozen=True, slots=True)
 class _Evidence:
+    """What one file says, or all files of a package."""
+
     twisted: bool
     asyncio: bool
     thread_local: bool
-    gathering: frozenset[str] = frozenset()
-    asynchronous: frozenset[str] = frozenset()
+    gathering: frozenset[str]
+    asynchronous: frozenset[str]
 
-    def __or__(self, other: _Evidence) -> _Evidence:
-        return _Evidence(
-            self.twisted or other.twisted,
-            self.asyncio or other.asyncio,
-            self.thread_local or other.thread_local,
-            self.gathering | other.gathering,
-            self.asynchronous | other.asynchronous,
+    @classmethod
+    def of_all(cls, found: Sequence[_Evidence]) -> _Evidence:
+        return cls(
+            any(each.twisted for each in found),
+            any(each.asyncio for each in found),
+            any(each.thread_local for each in found),
+            frozenset().union(*(each.gathering for each in found)),
+            frozenset().union(*(each.asynchronous for each in found)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Package:
+    evidence: _Evidence
+    gathering: Names
+    asynchronous: Names
 
 
 class TraitsDetector:
     """Settings first; then the file's own imports; then its package's."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, modules: Modules | None = None) -> None:
         self._settings = settings
-        self._packages: dict[tuple[Path, str], _Evidence] = {}
+        self._modules = modules or Modules((), FactsCache(None))
+        self._packages: dict[tuple[Path, str], _Package] = {}
+        self._folders: dict[str, _Package] = {}
 
     def of_file(self, path: Path, text: str) -> Traits:
         own = _evidence(text.encode("utf-8", "surrogatepass"))
+        package = self._package(path)
         framework, storage = self._settings.framework, self._settings.storage
         if framework is None:
-            framework = self._framework(path, own)
+            framework = _framework(own, package.evidence)
         if storage is None:
-            local = self._package(path).thread_local
+            local = package.evidence.thread_local
             storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        package = self._package(path)
-        names = package.asynchronous
-        if not own.asynchronous <= names:
-            names |= own.asynchronous  # The file is not on disk yet, or says more than there.
-        return Traits(framework, storage, package.gathering | own.gathering, names)
+        return Traits(
+            framework,
+            storage,
+            _Either(own.gathering, package.gathering),
+            _Either(own.asynchronous, package.asynchronous),
+        )
 
-    def _framework(self, path: Path, own: _Evidence) -> Framework:
-        if own.twisted:
-            return Framework.BOTH if own.asyncio else Framework.TWISTED
-        if own.asyncio:
-            # A file that is all asyncio lives with asyncio's rules in any company.
-            return Framework.ASYNCIO
-        package = self._package(path)
-        if package.twisted:
-            return Framework.BOTH if package.asyncio else Framework.TWISTED
+    def _package(self, path: Path) -> _Package:
+        folder = os.path.dirname(path.absolute())
+        if folder not in self._folders:
+            root, name = module_name(path.absolute())
+            key = (root, name.partition(".")[0])
+            if key not in self._packages:
+                self._packages[key] = self._read(*key, package_files(path.absolute()))
+            self._folders[folder] = self._packages[key]
+        return self._folders[folder]
+
+    def _read(self, root: Path, name: str, files: Iterable[Path]) -> _Package:
+        each = []
+        for file in files:
+            with contextlib.suppress(OSError):
+                each.append(_evidence(file.read_bytes()))
+        found = _Evidence.of_all(each)
+        place = self._modules.places.name_of(os.path.join(root, name))
+        trace = self._modules.trace
+        package = _Package(
+            found,
+            Names(f"{place} gathering", found.gathering, trace),
+            Names(f"{place} asynchronous", found.asynchronous, trace),
+        )
+        self._modules.places.add(package.gathering)
+        self._modules.places.add(package.asynchronous)
+        return package
+
+
+def _framework(own: _Evidence, package: _Evidence) -> Framework:
+    if own.twisted:
+        return Framework.BOTH if own.asyncio else Framework.TWISTED
+    if own.asyncio:
+        # A file that is all asyncio lives with asyncio's rules in any company.
         return Framework.ASYNCIO
-
-    def _package(self, path: Path) -> _Evidence:
-        root, name = module_name(path.absolute())
-        key = (root, name.partition(".")[0])
-        if key not in self._packages:
-            found = _Evidence(False, False, False)
-            for file in package_files(path.absolute()):
-                with contextlib.suppress(OSError):
-                    found |= _evidence(file.read_bytes())
-            self._packages[key] = found
-        return self._packages[key]
+    if package.twisted:
+        return Framework.BOTH if package.asyncio else Framework.TWISTED
+    return Framework.ASYNCIO
 
 
 def _evidence(data: bytes) -> _Evidence:
     # Most files mention none of these, which is quickly seen.
-    mentions = b"twisted" in data or b"asyncio" in data
-    imported = set(_IMPORTS.findall(data)) if mentions else set()
     gathers = b"gatherResults" in data or b"DeferredList" in data
     return _Evidence(
-        b"twisted" in imported,
-        b"asyncio" in imported,
+        _imports(b"twisted", data),
+        _imports(b"asyncio", data),
         any(name in data for name in _THREAD_LOCAL),
         frozenset(_gathering_functions(data)) if gathers else frozenset(),
         frozenset(name.decode() for name in (*_ASYNC.findall(data), *_INLINE.findall(data))),
+    )
+
+
+def _imports(package: bytes, data: bytes) -> bool:
+    return package in data and any(
+        not data[data.rfind(b"\n", 0, found.start()) + 1 : found.start()].strip(b" \t")
+        for pattern in _IMPORTS[package]
+        for found in pattern.finditer(data)
     )
 
 

@@ -22,7 +22,6 @@ from logctx_lint.rules import (
     lcx404,
 )
 from logctx_lint.rules.base import Rule
-from logctx_lint.settings import Settings
 
 RULES: tuple[Rule, ...] = (
     lcx101.RULE,
@@ -43,10 +42,3 @@ RULES: tuple[Rule, ...] = (
     lcx402.RULE,
     lcx404.RULE,
 )
-
-
-def active_codes(settings: Settings) -> frozenset[str]:
-    """The rules that are on: all but the opt-in ones, and those that `enable` names."""
-    return frozenset(
-        rule.code for rule in RULES if not rule.opt_in or rule.code.startswith(settings.enable)
-    )

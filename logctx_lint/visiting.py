@@ -1,0 +1,94 @@
+"""Screen and libcst visitors: what the rules find in one file."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Mapping
+from typing import cast
+
+import libcst as cst
+from libcst.metadata import CodeRange, PositionProvider
+
+from logctx_lint.findings import Finding, not_analysed
+from logctx_lint.project.traits import Traits
+from logctx_lint.rules import RULES
+from logctx_lint.rules.base import Applies, Rule, RuleVisitor
+from logctx_lint.rules.context import RuleContext
+from logctx_lint.rules.nodes import all_code
+from logctx_lint.screen import File, Unit, units
+from logctx_lint.settings import Storage
+
+_MOST_OPERANDS = 3000
+"""libcst nests each `or` in the next, and ends the process when they are some ten thousand."""
+
+
+def check_file(file: File, codes: Collection[str]) -> list[Finding]:
+    """All findings of the rules `codes` in one file."""
+    rules = [rule for rule in RULES if rule.code in codes and _applies(rule, file.traits)]
+    return [finding for unit in units(file, file.tree) for finding in _check_unit(unit, rules)]
+
+
+def _applies(rule: Rule, traits: Traits) -> bool:
+    return {
+        Applies.ALWAYS: True,
+        Applies.THREAD_LOCAL: traits.storage is Storage.THREAD_LOCAL,
+        Applies.CONTEXTVAR: traits.storage is Storage.CONTEXTVAR,
+        Applies.TWISTED: traits.uses_twisted,
+    }[rule.applies]
+
+
+def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
+    try:
+        wanted = [rule for rule in rules if rule.screen(unit)]
+        if not wanted:
+            return []
+        if sum(len(node.values) for node, _ in unit.nodes(ast.BoolOp)) > _MOST_OPERANDS:
+            raise RecursionError
+        context = _parse(unit)
+        visitors = [rule.visitor(context) for rule in wanted]
+        _visit(context.module, visitors)
+        return context.findings
+    except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
+        reason = str(getattr(error, "message", error)).splitlines()[0]
+        return [not_analysed(unit.file.source.path, f"libcst: {reason}", unit.first_line)]
+    except RecursionError:
+        return [not_analysed(unit.file.source.path, "nested too deeply", unit.first_line)]
+
+
+def _parse(unit: Unit) -> RuleContext:
+    """Parse one unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
+    indented = unit.text.lstrip("\f")[:1] in (" ", "\t")
+    module = cst.parse_module("if 1:\n" + unit.text if indented else unit.text)
+    positions = _Positions().of(module)
+    return RuleContext(unit, module, positions, unit.first_line - 1 - indented)
+
+
+class _Positions(PositionProvider):
+    """Positions without a MetadataWrapper, which would copy and visit the whole tree besides."""
+
+    def of(self, module: cst.Module) -> Mapping[cst.CSTNode, CodeRange]:
+        self._gen_impl(module)
+        return cast(Mapping[cst.CSTNode, CodeRange], self._computed)
+
+
+def _visit(module: cst.Module, visitors: list[RuleVisitor]) -> None:
+    """One walk over a unit for the visitors of all rules."""
+    handlers: dict[type[cst.CSTNode], list[Callable[[cst.CSTNode], object]]] = {}
+    for node in all_code(module):
+        wanted = handlers.get(type(node))
+        if wanted is None:
+            name = f"visit_{type(node).__name__}"
+            wanted = [getattr(each, name) for each in visitors if name in _own_methods(type(each))]
+            handlers[type(node)] = wanted
+        for handler in wanted:
+            handler(node)
+
+
+def _own_methods(visitor: type) -> set[str]:
+    """What a visitor class defines itself: libcst's base has a no-op for every node type."""
+    return {
+        name
+        for cls in visitor.__mro__
+        if cls.__module__.startswith("logctx_lint")
+        for name in vars(cls)
+    }
