@@ -311,9 +311,5 @@ def _in_package(folder: Path) -> bool:
 
 def package_files(path: Path) -> Iterator[Path]:
     """The Python files of the outermost package that `path` is in, or those beside it."""
-    root, name = module_name(path)
-    package = root / name.partition(".")[0]
-    if package.is_dir():
-        yield from sorted(package.rglob("*.py"))
-    else:
-        yield from sorted(root.glob("*.py"))
+    root, package = home(path.parent)
+    yield from sorted((root / package[0]).rglob("*.py") if package else root.glob("*.py"))

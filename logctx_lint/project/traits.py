@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logctx_lint.project.cache import FactsCache
-from logctx_lint.project.modules import Modules, module_name, package_files
+from logctx_lint.project.modules import Modules, home, package_files
 from logctx_lint.project.trace import Place, Trace
 from logctx_lint.settings import Framework, Settings, Storage
 from logctx_lint.source import digest_of
@@ -115,7 +115,7 @@ class TraitsDetector:
     def __init__(self, settings: Settings, modules: Modules | None = None) -> None:
         self._settings = settings
         self._modules = modules or Modules((), FactsCache(None))
-        self._packages: dict[tuple[Path, str], _Package] = {}
+        self._packages: dict[str, _Package] = {}
         self._folders: dict[str, _Package] = {}
 
     def of_file(self, path: Path, text: str) -> Traits:
@@ -137,20 +137,20 @@ class TraitsDetector:
     def _package(self, path: Path) -> _Package:
         folder = os.path.dirname(path.absolute())
         if folder not in self._folders:
-            root, name = module_name(path.absolute())
-            key = (root, name.partition(".")[0])
+            root, package = home(path.absolute().parent)
+            key = os.path.join(root, *package[:1])
             if key not in self._packages:
-                self._packages[key] = self._read(*key, package_files(path.absolute()))
+                self._packages[key] = self._read(key, package_files(path.absolute()))
             self._folders[folder] = self._packages[key]
         return self._folders[folder]
 
-    def _read(self, root: Path, name: str, files: Iterable[Path]) -> _Package:
+    def _read(self, folder: str, files: Iterable[Path]) -> _Package:
         each = []
         for file in files:
             with contextlib.suppress(OSError):
                 each.append(_evidence(file.read_bytes()))
         found = _Evidence.of_all(each)
-        place = self._modules.places.name_of(os.path.join(root, name))
+        place = self._modules.places.name_of(folder)
         trace = self._modules.trace
         package = _Package(
             found,
