@@ -41,6 +41,7 @@ _YIELDABLE = frozenset({"make_deferred_yieldable"})
 _SHIELDS = frozenset({"stop_cancellation", "delay_cancellation"})
 _UNWRAPPERS = frozenset({"unwrapFirstError"})
 _BROAD = frozenset({"Exception", "BaseException", ""})
+_IMPORTED = re.compile(rb"from asyncio(\.exceptions)? import .*CancelledError")
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -119,10 +120,22 @@ def _await(node: ast.AST, code: Code, _: bool) -> Iterator[Change]:
 
 def _assigned(node: ast.AST, code: Code, _: bool) -> Iterator[Change]:
     match node:
-        case ast.Assign(_, ast.Await(ast.Call()) as value):
+        case ast.Assign([target], ast.Await(ast.Call()) as value) if _is_local(target):
             yield code.without_word(value)
-        case ast.AnnAssign(value=ast.Await(ast.Call()) as value):
+        case ast.AnnAssign(ast.Name(), _, ast.Await(ast.Call()) as value):
             yield code.without_word(value)
+
+
+def _stored(node: ast.AST, code: Code, _: bool) -> Iterator[Change]:
+    match node:
+        case ast.Assign([target], ast.Await(ast.Call()) as value) if not _is_local(target):
+            yield code.without_word(value)
+        case ast.AnnAssign(ast.Attribute(), _, ast.Await(ast.Call()) as value):
+            yield code.without_word(value)
+
+
+def _is_local(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name | ast.Tuple | ast.List)
 
 
 def _yield(node: ast.AST, code: Code, inlined: bool) -> Iterator[Change]:
@@ -169,7 +182,8 @@ def _handler(node: ast.AST, code: Code, _: bool) -> Iterator[Change]:
     if not isinstance(node, ast.Try):
         return
     for index, handler in enumerate(node.handlers):
-        if _lets_out(handler) and any(_is_broad(each) for each in node.handlers[index + 1 :]):
+        later = node.handlers[index + 1 :]
+        if _lets_out(handler) and any(_catches_it(each, handler, code) for each in later):
             lines = (handler.end_lineno or handler.lineno) - handler.lineno
             yield Change(handler, code.start(handler), code.end(handler), "\n" * lines)
 
@@ -209,14 +223,20 @@ def _lets_out(handler: ast.ExceptHandler) -> bool:
     return is_cancelled and isinstance(handler.body[-1], ast.Raise) and not handler.body[-1].exc
 
 
-def _is_broad(handler: ast.ExceptHandler) -> bool:
-    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(_name(each) in _BROAD for each in caught)
+def _catches_it(later: ast.ExceptHandler, handler: ast.ExceptHandler, code: Code) -> bool:
+    """Whether a later handler catches the cancellation, too; asyncio's is no `Exception`."""
+    caught = later.type.elts if isinstance(later.type, ast.Tuple) else [later.type]
+    names = {_name(each) for each in caught}
+    is_asyncio = (handler.type and "asyncio" in ast.unparse(handler.type)) or _IMPORTED.search(
+        code.data
+    )
+    return not names.isdisjoint({"BaseException", ""} if is_asyncio else _BROAD)
 
 
 EDITS: dict[str, tuple[str, Callable[[ast.AST, Code, bool], Iterator[Change]]]] = {
     "await": ("`await f()` loses `await`", _await),
     "assigned": ("`x = await f()` loses `await`", _assigned),
+    "stored": ("`o.x = await f()`, `o[x] = await f()`", _stored),
     "yield": ("`yield f()` loses `yield`", _yield),
     "yield-assigned": ("`x = yield f()` loses `yield`", _yield_assigned),
     "called": ("`run_in_background(f, x)` becomes `f(x)`", _called),
@@ -277,19 +297,22 @@ class _Stripper(ast.NodeTransformer):
 
 
 def copy(folder: Path, to: Path, *, strip_annotations: bool) -> list[Path]:
-    """Copy the Python files of a package; those that cannot be read are left out."""
+    """Copy a package, and list its Python files; those that cannot be read are left out."""
     copied = []
-    for path in sorted(folder.rglob("*.py")):
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.pyi")]):
         try:
             source = Source.read(path)
             tree = source.parse()
         except Unreadable:
             continue
-        text = ast.unparse(_Stripper().visit(tree)) if strip_annotations else source.text
+        is_stub = path.suffix == ".pyi"
+        strip = strip_annotations and not is_stub
+        text = ast.unparse(_Stripper().visit(tree)) if strip else source.text
         target = to / path.relative_to(folder)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8", newline="")
-        copied.append(target)
+        if not is_stub:
+            copied.append(target)
     return copied
 
 

@@ -58,7 +58,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def test_each_edit_is_tried_and_judged(package: Path) -> None:
-    _, awaited, assigned, yielded, *rest = run(package, "--missed", "5")
+    _, awaited, assigned, _, yielded, *rest = run(package, "--missed", "5")
     assert "66.7% of   3 tried in    3 places  LCX101 2" in awaited
     assert "100.0% of   1 tried" in assigned
     assert "100.0% of   1 tried" in yielded
