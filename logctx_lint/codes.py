@@ -18,6 +18,7 @@ CODES: Mapping[str, str] = {
     "LCX102": "awaitable-never-used",
     "LCX103": "awaitable-as-value",
     "LCX105": "raw-await",
+    "LCX108": "redundant-yieldable",
     "LCX106": "async-callback",
     "LCX201": "fire-and-forget",
     "LCX202": "called-not-passed",
