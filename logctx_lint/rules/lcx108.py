@@ -33,13 +33,13 @@ async def wait(ready: "Deferred[None]") -> None:
 ## Fix
 
 Safe: only what is in the parentheses is left. Where it is not known to be an awaitable, the fix is
-unsafe, and there is none where it would lose something. An import that nothing uses any more is left
-to the linter that finds those.
+unsafe. An import that nothing uses any more is left to the linter that finds those.
 
 ## Settings
 
 `storage` says where log contexts are kept; `vocabulary` adds the project's own `yieldable-wrapper`
-names. Code that mentions `make_deferred_yieldable` is taken for thread-local when `storage` is unset.
+names. While `storage` is unset, code that mentions `make_deferred_yieldable` is taken for
+thread-local.
 
 ## Use instead
 
