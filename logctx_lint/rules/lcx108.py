@@ -104,8 +104,9 @@ def _unwrapped(context: RuleContext, call: cst.Call, argument: cst.Arg) -> tuple
     if _stands_alone(context, argument.value) and not has_comment:
         return Edit(before, ""), Edit(after, "")
     name = Edit(func, "")
-    is_tuple = isinstance(argument.comma, cst.Comma)
-    return (name, Edit(context.span(argument.comma), "")) if is_tuple else (name,)
+    if isinstance(argument.comma, cst.Comma):
+        return name, Edit(context.span(argument.comma), "")
+    return (name,)
 
 
 def _stands_alone(context: RuleContext, node: cst.BaseExpression) -> bool:
