@@ -27,6 +27,8 @@ class Helper:
     imports: tuple[Edit, ...] = ()
     is_new: bool = False
     """The project does not have it yet: it comes from the reference runtime."""
+    name: str = ""
+    """Its qualified name."""
 
     @property
     def applicability(self) -> Applicability:
@@ -181,7 +183,8 @@ def helper(
     locals_ = {name for scope in context.unit.scopes.values() for name in scope.bindings}
     found = _at_hand(context, role, accepts)
     if found:
-        return None if found.partition(".")[0] in locals_ else Helper(found)
+        text, name = found
+        return None if text.partition(".")[0] in locals_ else Helper(text, name=name)
     resolver, module = context.resolver, context.file.module
     taken = locals_ | _module_names(context)
     imported = {item.module for items in module.facts.imports.values() for item in items}
@@ -195,7 +198,7 @@ def helper(
         is_real = _is_library(home) or home in imported or (target and not target.is_stub)
         if is_new or (is_there and is_real):
             edit = import_edit(context.file.source, context.file.tree, home, attribute)
-            return Helper(attribute, (edit,), is_new)
+            return Helper(attribute, (edit,), is_new, name)
     return None
 
 
@@ -204,23 +207,26 @@ def _is_library(module: str) -> bool:
     return module.startswith(("twisted.", "asyncio"))
 
 
-def _at_hand(context: RuleContext, role: Role, accepts: Callable[[str], bool]) -> str | None:
-    """How this file names a function of the role that it imports, or that is its own."""
+def _at_hand(
+    context: RuleContext, role: Role, accepts: Callable[[str], bool]
+) -> tuple[str, str] | None:
+    """How this file names a function of the role that it imports, or that is its own; its name."""
     definitions, module = context.resolver.definitions, context.file.module
     wanted = [name for name in context.file.vocabulary.names_of(role) if accepts(name)]
     for local, imported in _top_level_imports(context.file.tree):
         definition, names = definitions.imported(module, imported)
-        if not set(wanted).isdisjoint(names) or _plays(context, role, names, accepts):
-            return local
+        known = next((name for name in names if name in wanted), None)
+        if known or _plays(context, role, names, accepts):
+            return local, known or names[-1]
         if isinstance(definition, ModuleType | External):
             for name in wanted:
                 home, _, attribute = name.rpartition(".")
                 if home in names:
-                    return f"{local}.{attribute}"
+                    return f"{local}.{attribute}", name
     for name in wanted:
         home, _, attribute = name.rpartition(".")
         if home == module.name and attribute in module.facts.functions:
-            return attribute
+            return attribute, name
     return None
 
 
