@@ -25,6 +25,7 @@ CODES: Mapping[str, str] = {
     "LCX203": "gathered-in-foreground",
     "LCX204": "dropped-task",
     "LCX205": "outlived-context",
+    "LCX206": "background-in-request",
     "LCX301": "swallowed-cancellation",
     "LCX302": "wrapped-first-error",
     "LCX303": "shared-cancellable",

@@ -16,7 +16,6 @@ from logctx_lint.rules import RULES
 from logctx_lint.source import Source
 
 FIXTURES = Path(__file__).parent / "fixtures"
-ALL_CODES = frozenset(rule.code for rule in RULES) | {NOT_ANALYSED}
 
 _EXPECTED = re.compile(r"# (LCX\d{3}: \d+(?:, LCX\d{3}: \d+)*)$")
 _SETTINGS = re.compile(r"# settings: (.+)")
@@ -40,9 +39,14 @@ def rule_folder(path: Path) -> Path:
     return FIXTURES / path.relative_to(FIXTURES).parts[0]
 
 
-def findings(source: Source, root: Path) -> list[Finding]:
-    """What all rules, opt-in ones too, find; settings are those of the text's first line."""
-    return _engine(root, _settings_line(source.text)).check(source, ALL_CODES)
+def findings(source: Source, root: Path, enabled: str = "") -> list[Finding]:
+    """What all rules find that are on; settings are those of the text's first line.
+
+    An opt-in rule is on in the folder of its own fixtures, and where it is `enabled`.
+    """
+    codes = {rule.code for rule in RULES if not rule.opt_in}
+    on = codes | {NOT_ANALYSED, enabled or root.name.upper()}
+    return _engine(root, _settings_line(source.text)).check(source, on)
 
 
 def expected(source: Source) -> list[tuple[int, int, str]]:

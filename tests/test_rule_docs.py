@@ -28,18 +28,19 @@ def examples(heading: str) -> list[object]:
     ]
 
 
-def codes_found(text: str, folder: Path) -> list[str]:
-    return [each.code for each in findings(Source(folder / "example.py", text), folder)]
+def codes_found(rule: Rule, text: str, folder: Path) -> list[str]:
+    found = findings(Source(folder / "example.py", text), folder, enabled=rule.code)
+    return [each.code for each in found]
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("Bad"))
 def test_a_bad_example_is_flagged(rule: Rule, example: str, tmp_path: Path) -> None:
-    assert rule.code in codes_found(example, tmp_path)
+    assert rule.code in codes_found(rule, example, tmp_path)
 
 
 @pytest.mark.parametrize(("rule", "example"), examples("Good"))
 def test_a_good_example_is_not_flagged(rule: Rule, example: str, tmp_path: Path) -> None:
-    found = codes_found(example, tmp_path)
+    found = codes_found(rule, example, tmp_path)
     assert rule.code not in found
     assert "LCX000" not in found
 

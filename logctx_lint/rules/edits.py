@@ -51,10 +51,15 @@ def wrapped(context: RuleContext, node: cst.BaseExpression, function: str) -> tu
     return before(context, node, f"{function}("), after(context, node, ")")
 
 
-def passed_on(context: RuleContext, call: cst.Call, function: str) -> tuple[Edit, ...] | None:
-    """`f(x)` becomes `function(f, x)`; comments and line breaks stay. None where it cannot."""
+def passed_on(
+    context: RuleContext, call: cst.Call, function: str, first: str = ""
+) -> tuple[Edit, ...] | None:
+    """`f(x)` becomes `function(f, x)`; comments and line breaks stay. None where it cannot.
+
+    `first` are arguments before the function, each with its comma.
+    """
     opening = _opening(context, call)
-    return (before(context, call, f"{function}("), opening) if opening else None
+    return (before(context, call, f"{function}({first}"), opening) if opening else None
 
 
 def as_arguments(context: RuleContext, call: cst.Call) -> tuple[Edit, ...] | None:

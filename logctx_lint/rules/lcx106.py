@@ -85,25 +85,21 @@ import ast
 
 import libcst as cst
 
-from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import NONE, Kind
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.dropped import How
 from logctx_lint.rules.edits import (
-    Helper,
-    after,
-    background_fix,
     background_starter,
-    before,
 )
+from logctx_lint.rules.starting import started_instead
 from logctx_lint.rules.takers import (
     Taken,
     arguments,
     calls_inside,
     handed_over,
-    is_partial,
     taken,
     target,
 )
@@ -147,42 +143,15 @@ class AsyncCallback(RuleVisitor):
             starter = background_starter(self.context, kind)
             cure = f"start it with `{starter.text if starter else 'run_in_background'}`"
         if starter:
-            keeps_order = taken.passes_arguments and Role.CHAINER not in roles
-            fixes = self._fixes(function, starter, keeps_order=keeps_order)
+            edits = started_instead(self.context, taker, taken, function, starter.text)
+            title = f"Start it with {starter.text}()"
+            fixes = (Fix(title, Applicability.UNSAFE, (*edits, *starter.imports)),) if edits else ()
         self.context.report(
             RULE.code,
             function,
             f"{by} {does} what {callee.label} returns, {fate} ({callee.reason}): {cure}",
             fixes,
         )
-
-    def _fixes(
-        self, function: cst.BaseExpression, starter: Helper, *, keeps_order: bool
-    ) -> tuple[Fix, ...]:
-        """Have the starter called in place of the function."""
-        if isinstance(function, cst.Lambda) and isinstance(function.body, cst.Call):
-            return background_fix(self.context, function.body, starter)
-        edits: tuple[Edit, ...]
-        if isinstance(function, cst.Call) and is_partial(self.context, function):
-            edits = (before(self.context, function.args[0], f"{starter.text}, "),)
-        elif keeps_order:
-            edits = (before(self.context, function, f"{starter.text}, "),)
-        elif _is_dotted(function):
-            edits = (
-                before(self.context, function, f"lambda *args: {starter.text}("),
-                after(self.context, function, ", *args)"),
-            )
-        else:
-            return ()
-        title = f"Start it with {starter.text}()"
-        return (Fix(title, Applicability.UNSAFE, (*edits, *starter.imports)),)
-
-
-def _is_dotted(node: cst.BaseExpression) -> bool:
-    """A name, which means the same when the callback runs."""
-    while isinstance(node, cst.Attribute):
-        node = node.value
-    return isinstance(node, cst.Name)
 
 
 def _ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | None:

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from logctx_lint.project.facts import FunctionNode, own_nodes
 from logctx_lint.project.scopes import Position, Scope
-from logctx_lint.project.types import FunctionType, Kind, members_of
+from logctx_lint.project.types import Certainty, FunctionType, Kind, members_of, union_of
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
 
@@ -111,6 +111,28 @@ class Body:
                 start = self._unwrapped(node.value)
                 if start in starts and self._context_ends_behind(node):
                     yield start
+
+    def left_alone(self) -> Iterator[ast.Call]:
+        """The starts of awaitables that nothing waits for, in no log context of this function's."""
+        starts = set(self.starts)
+        for node in self._nodes:
+            if isinstance(node, ast.Expr):
+                value = node.value
+                while isinstance(value, ast.ListComp | ast.SetComp):
+                    value = value.elt
+                start = self._unwrapped(value)
+                if start in starts and not self._own_context(node) and self._is_awaitable(start):
+                    yield start
+
+    def _is_awaitable(self, start: ast.expr) -> bool:
+        """Whether what is started is known to go on for a while."""
+        started = self._started(start) if isinstance(start, ast.Call) else None
+        if started is None:
+            return False
+        resolver = self.file.resolver
+        type_ = resolver.type_of(started, self.scope)
+        given = resolver.awaitability(union_of([type_, resolver.call_type(type_)]))
+        return given.certainty in (Certainty.YES, Certainty.SOME)
 
     @cached_property
     def starts(self) -> list[ast.Call]:
