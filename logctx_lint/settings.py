@@ -105,7 +105,12 @@ class Settings:
     )
     enable: tuple[str, ...] = field(
         default=(),
-        metadata=_about("Opt-in rules to switch on.", setting_kinds.CODES, '["LCX206"]'),
+        metadata=_about(
+            "Opt-in rules to switch on, as codes or beginnings of codes. Selecting an opt-in rule"
+            " does not switch it on: flake8 selects all that it is not told to ignore.",
+            setting_kinds.CODES,
+            '["LCX206"]',
+        ),
     )
     select: tuple[str, ...] = field(
         default=(),

@@ -28,6 +28,8 @@ class Role(str, Enum):
     """A context manager that, without arguments, clears the log context meanwhile."""
     CONTEXT_MANAGER = "context-manager"
     """A context manager that is, or opens, a log context."""
+    NESTED_CONTEXT = "nested-context"
+    """A context manager whose log context is charged to the one that it is opened in."""
     CONTEXT_SETTER = "context-setter"
     """Makes a log context the current one and gives back the one before."""
     CONTEXT_GETTER = "context-getter"
@@ -150,6 +152,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.SENTINEL_GUARD: _helpers(_CONTEXT, "PreserveLoggingContext"),
     Role.CONTEXT_MANAGER: _helpers(_CONTEXT, "LoggingContext", "nested_logging_context"),
+    Role.NESTED_CONTEXT: _helpers(_CONTEXT, "nested_logging_context"),
     Role.CONTEXT_SETTER: _helpers(_CONTEXT, "set_current_context"),
     Role.CONTEXT_GETTER: _helpers(_CONTEXT, "current_context"),
     Role.TRACING_SPAN: (

@@ -43,8 +43,6 @@ def test_without_any_file_settings_are_the_defaults(folder: Path) -> None:
 
 def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
     examples = {name.replace("_", "-"): each.example for name, each in described().items()}
-    # No opt-in rule exists that an example could name and that stays true as rules are added.
-    examples["enable"] = '["LCX301"]'
     pyproject(folder, "\n".join(f"{key} = {value}" for key, value in examples.items()))
     assert configuration.load(folder) == Settings(
         root=folder,
@@ -52,7 +50,8 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         framework=Framework.ASYNCIO,
         source_roots=("services/api/src",),
         vocabulary={Role.BACKGROUND_STARTER: ("myproject.background.start",)},
-        enable=("LCX301",),
+        read_methods=("on_HEAD", "myproject.search.SearchServlet.on_POST"),
+        enable=("LCX206",),
         select=("LCX1", "LCX301"),
         ignore=("LCX303",),
         per_file_ignores={"tests/*": ("LCX201",)},

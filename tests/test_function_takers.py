@@ -75,6 +75,12 @@ def report(result) -> None: ...
             "never runs (async def, app.py:7): call it in the event loop, not in a thread",
         ),
         (
+            "run_in_background(work)",
+            "LCX206 `run_in_background()` starts `work()` (async def, app.py:7) in the log context "
+            "of its caller, and nobody waits for it: a request may end before; start it with "
+            "`run_as_background_process`, or await it",
+        ),
+        (
             "asyncio.create_task(work())",
             "LCX204 `asyncio.create_task()` starts a task for `work()`, and nobody keeps it: it "
             "can be collected while it runs; keep it until it is done",

@@ -269,6 +269,20 @@ def test_changed_settings_count_at_once(folder: Path) -> None:
     talk(folder, conversation)
 
 
+def test_an_enabled_rule_is_on(folder: Path) -> None:
+    text = (
+        "from logctx_lint.runtime import run_in_background\n\n"
+        "async def work() -> None: ...\n\ndef run() -> None:\n    run_in_background(work)\n"
+    )
+    (folder / "pyproject.toml").write_text("[tool.logctx-lint]\nenable = ['LCX206']\n")
+
+    async def conversation(editor: Editor) -> None:
+        editor.open("app/x.py", text)
+        assert await editor.found("app/x.py") == ["6:5 LCX206"]
+
+    talk(folder, conversation)
+
+
 def test_without_pygls_one_line_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

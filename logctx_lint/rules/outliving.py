@@ -113,22 +113,28 @@ class Body:
                     yield start
 
     def left_alone(self) -> Iterator[ast.Call]:
-        """The starts of awaitables that nothing waits for, in no log context of this function's."""
-        starts = set(self.starts)
+        """The starts of awaitables that nothing waits for, charged to the caller's log context."""
         for node in self._nodes:
             if isinstance(node, ast.Expr):
                 value = node.value
                 while isinstance(value, ast.ListComp | ast.SetComp):
                     value = value.elt
                 start = self._unwrapped(value)
-                if start in starts and not self._own_context(node) and self._is_awaitable(start):
+                if isinstance(start, ast.Call) and self._is_charged_to_caller(node, start):
                     yield start
 
-    def _is_awaitable(self, start: ast.expr) -> bool:
+    def _is_charged_to_caller(self, statement: ast.Expr, start: ast.Call) -> bool:
+        started = self._started(start)
+        return (
+            started is not None
+            and not self._is_guarded(start)
+            and not self._own_context(statement, nested=False)
+            and not self._opens_own_context(started, nested=False)
+            and self._is_awaitable(started)
+        )
+
+    def _is_awaitable(self, started: ast.expr) -> bool:
         """Whether what is started is known to go on for a while."""
-        started = self._started(start) if isinstance(start, ast.Call) else None
-        if started is None:
-            return False
         resolver = self.file.resolver
         type_ = resolver.type_of(started, self.scope)
         given = resolver.awaitability(union_of([type_, resolver.call_type(type_)]))
@@ -197,25 +203,29 @@ class Body:
             for item in node.items
         )
 
-    def _opens_own_context(self, started: ast.expr) -> bool:
+    def _opens_own_context(self, started: ast.expr, *, nested: bool = True) -> bool:
         """Whether what is started awaits nothing but in a log context of its own."""
         if isinstance(started, ast.Lambda) and isinstance(started.body, ast.Call):
             started = started.body.func
         bodies = list(self._bodies_of(started))
-        return bool(bodies) and all(body._is_all_in_own_context() for body in bodies)
+        return bool(bodies) and all(body._is_all_in_own_context(nested) for body in bodies)
 
-    def _is_all_in_own_context(self) -> bool:
+    def _is_all_in_own_context(self, nested: bool) -> bool:
         suspended = [node for node in self._nodes if isinstance(node, _SUSPENDS)]
-        return bool(suspended) and all(self._own_context(node) for node in suspended)
+        return bool(suspended) and all(self._own_context(node, nested=nested) for node in suspended)
 
-    def _own_context(self, node: ast.AST) -> ast.AST | None:
-        """The `with` around a node, in this function, whose log context ends with it."""
+    def _own_context(self, node: ast.AST, *, nested: bool = True) -> ast.AST | None:
+        """The `with` around a node, in this function, whose log context ends with it.
+
+        One that is nested is its own, but is charged to the one around it.
+        """
         return next(
             (
                 outer
                 for outer in self._around(node)
                 if isinstance(outer, ast.With | ast.AsyncWith)
                 and self._enters(outer, Role.CONTEXT_MANAGER)
+                and (nested or not self._enters(outer, Role.NESTED_CONTEXT))
             ),
             None,
         )
