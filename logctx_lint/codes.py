@@ -35,7 +35,7 @@ CODES: Mapping[str, str] = {
     "LCX404": "manual-context",
 }
 
-OPT_IN: frozenset[str] = frozenset()
+OPT_IN = frozenset({"LCX206"})
 """The codes of rules that are off unless the setting `enable` names them."""
 
 HOME = "https://logctx-lint.readthedocs.io/en/latest/"
