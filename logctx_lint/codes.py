@@ -20,6 +20,7 @@ CODES: Mapping[str, str] = {
     "LCX105": "raw-await",
     "LCX106": "async-callback",
     "LCX108": "redundant-yieldable",
+    "LCX109": "escaping-return",
     "LCX201": "fire-and-forget",
     "LCX202": "called-not-passed",
     "LCX203": "gathered-in-foreground",

@@ -36,6 +36,8 @@ class Role(str, Enum):
     """Gives the current log context."""
     TRACING_SPAN = "tracing-span"
     """A context manager that is, or opens, a tracing span."""
+    MEASUREMENT = "measurement"
+    """A context manager that measures what runs in it."""
     GATHERER = "gatherer"
     """Waits for several awaitables, passes cancel() on to each, wraps the first failure."""
     DEFERRED_LIST = "deferred-list"
@@ -167,6 +169,16 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "opentelemetry.trace.span.Span",
         "opentelemetry.trace.*.start_as_current_span",
         "opentelemetry.trace.use_span",
+        "sentry_sdk.start_span",
+        "sentry_sdk.start_transaction",
+        "sentry_sdk.api.start_span",
+        "sentry_sdk.api.start_transaction",
+    ),
+    Role.MEASUREMENT: (
+        "synapse.util.metrics.Measure",
+        "prometheus_client.*.time",
+        "prometheus_client.*.track_inprogress",
+        "prometheus_client.*.count_exceptions",
     ),
     Role.GATHERER: (f"{_DEFER}.gatherResults",),
     Role.DEFERRED_LIST: (f"{_DEFER}.DeferredList",),

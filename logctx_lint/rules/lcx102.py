@@ -84,7 +84,6 @@ from logctx_lint.project.facts import FunctionNode, own_nodes
 from logctx_lint.project.scopes import Scope
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.dropped import Dropped, How
 from logctx_lint.rules.edits import await_fix, background_fix, background_starter
 from logctx_lint.rules.flow import Branch, Exit, Paths
@@ -113,15 +112,10 @@ class Lost:
 
 
 class NeverUsed(RuleVisitor):
-    def __init__(self, context: RuleContext) -> None:
-        super().__init__(context)
-        self._lost = {each.named.call: each for each in lost_in(context.unit)}
-
-    def visit_Call(self, node: cst.Call) -> None:
-        found = self.context.expression(node) if self._lost else None
-        lost = self._lost.get(found[0]) if found and isinstance(found[0], ast.Call) else None
-        if lost:
-            self._report(node, lost)
+    def visit_Module(self, node: cst.Module) -> None:
+        lost = {each.named.call: each for each in lost_in(self.context.unit)}
+        for tree, call in self.context.nodes_of(lost).items():
+            self._report(call, lost[tree])  # type: ignore[arg-type, index]
 
     def _report(self, node: cst.Call, lost: Lost) -> None:
         found = dropped.as_dropped(self.context, node)

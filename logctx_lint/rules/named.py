@@ -120,7 +120,7 @@ def _comparison(left: ast.expr, right: ast.expr) -> str:
 
 def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     """The kind of awaitable that a call gives; None also where it only makes an object."""
-    if gives_plain_value(unit, call):
+    if gives_plain_value(unit.file, call):
         return None
     resolver = unit.file.resolver
     # The type of a binding is remembered; other rules ask for it, too.

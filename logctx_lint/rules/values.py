@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from logctx_lint.project.scopes import Binding, Comprehension, Scope
-from logctx_lint.screen import Unit
+from logctx_lint.screen import File, Unit
 
 _USING: frozenset[type[ast.AST]] = frozenset(
     {ast.Attribute, ast.Call, ast.If, ast.While, ast.Assert, ast.IfExp, ast.UnaryOp, ast.BoolOp,
@@ -245,7 +245,7 @@ class _Looks:
 
     def may_be_awaitable(self, node: ast.Call | ast.Name, scope: Scope) -> bool:
         if isinstance(node, ast.Call):
-            return not gives_plain_value(self._unit, node)
+            return not gives_plain_value(self._unit.file, node)
         while isinstance(scope.node, Comprehension) and scope.parent:
             if node.id in scope.bindings:
                 return False
@@ -271,13 +271,13 @@ class _Looks:
             return False
         if binding.path and not isinstance(value, ast.Tuple):
             return False
-        if isinstance(value, ast.Call) and gives_plain_value(self._unit, value):
+        if isinstance(value, ast.Call) and gives_plain_value(self._unit.file, value):
             return False
         resolver = self._unit.file.resolver
         return resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
 
 
-def gives_plain_value(unit: Unit, node: ast.Call) -> bool:
+def gives_plain_value(file: File, node: ast.Call) -> bool:
     """What is so named makes an object or a text, or is a built-in function."""
     func = node.func
     name: str = getattr(func, "attr", "") or getattr(func, "id", "")
@@ -287,5 +287,5 @@ def gives_plain_value(unit: Unit, node: ast.Call) -> bool:
         return name in _TEXT_METHODS or isinstance(func.value, ast.Constant | ast.JoinedStr)
     if not isinstance(func, ast.Name) or name not in _BUILTINS:
         return False
-    facts = unit.file.module.facts
+    facts = file.module.facts
     return not (func.id in facts.functions or func.id in facts.imports or func.id in facts.classes)
