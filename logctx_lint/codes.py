@@ -30,6 +30,7 @@ CODES: Mapping[str, str] = {
     "LCX301": "swallowed-cancellation",
     "LCX302": "wrapped-first-error",
     "LCX303": "shared-cancellable",
+    "LCX304": "unsafe-cancellable",
     "LCX305": "cancellable-write",
     "LCX401": "finished-context-reused",
     "LCX402": "context-not-restored",

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.project.cache import FactsCache
-from logctx_lint.project.modules import Modules
+from logctx_lint.project.modules import Function, Module, Modules
 from logctx_lint.project.traits import TraitsDetector
 from logctx_lint.results import ResultsCache
-from logctx_lint.settings import Settings
+from logctx_lint.settings import CancellationScope, Settings
 from logctx_lint.source import Source, Unreadable
 from logctx_lint.time_limit import TooSlow
 from logctx_lint.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    from logctx_lint.audit import Auditor
     from logctx_lint.project.resolver import Resolver
+    from logctx_lint.screen import File
 
 CACHE_FOLDER = ".logctx_cache"
 
@@ -36,6 +39,7 @@ class Engine:
         self._results = ResultsCache(folder, settings, self._modules.places)
         self._traits = TraitsDetector(settings, self._modules)
         self._set_aside = 32
+        self._auditors: dict[Hashable, Auditor] = {}
 
     def check(
         self, source: Source, codes: Collection[str], tree: ast.Module | None = None
@@ -44,7 +48,7 @@ class Engine:
 
         What could not be analysed gives LCX000. Suppression is not applied.
         """
-        module = self._modules.of_source(source)
+        module = self._learn(source)
         if not codes:
             return []
         traits = self._traits.of_file(source.path, source.text)
@@ -59,30 +63,73 @@ class Engine:
                 tree = tree or source.parse()
                 module.file.learn(tree)
                 # libcst takes longer to import than a run in which nothing has changed.
-                from logctx_lint.screen import File
                 from logctx_lint.visiting import check_file
 
-                file = File(
-                    source,
-                    tree,
-                    module,
-                    self._resolver,
-                    self._vocabulary,
-                    traits,
-                    self._settings,
-                )
-                found = check_file(file, codes)
+                found = check_file(self._file(module, tree, self._settings), codes)
         except Unreadable as error:
             found = [not_analysed(source.path, str(error), error.line)]
         except TooSlow:
             # Stopped in the middle of a question, whose answer is half made.
-            del self._resolver
+            self._forget()
             raise
         findings = sorted(found, key=lambda each: (each.span, each.code))
         parts = [part for part in trace.parts() if part.place is not module.file]
         self._results.store(key, findings, parts)
         self._set_facts_aside()
         return findings
+
+    def _learn(self, source: Source) -> Module:
+        """The module of a text; answers that came from an older text of it are forgotten."""
+        before = self._modules.known(source.path)
+        module = self._modules.of_source(source)
+        if before not in (None, module):
+            self._forget()
+        return module
+
+    def _forget(self) -> None:
+        self.__dict__.pop("_resolver", None)
+        self._auditors.clear()
+
+    def _file(self, module: Module, tree: ast.Module | None, settings: Settings) -> File:
+        from logctx_lint.screen import File
+
+        path = module.path
+        return File(
+            module.source,
+            tree,
+            module,
+            self._resolver,
+            self._vocabulary,
+            self._traits.of_file(path, module.source.text),
+            settings,
+            lambda: self.auditor(path),
+        )
+
+    def auditor(self, path: Path) -> Auditor:
+        """Who judges the functions of the package that a file is in."""
+        from logctx_lint.audit import Auditor
+        from logctx_lint.project.callgraph import CallGraph
+
+        folders = [self._settings.root / folder for folder in self._settings.source_roots]
+        mentions = self._modules.around(path, folders)
+        if mentions.key not in self._auditors:
+            graph = CallGraph(self._resolver, self._vocabulary, mentions)
+            self._auditors[mentions.key] = Auditor(graph, self._unsafe)
+        return self._auditors[mentions.key]
+
+    def _unsafe(self, function: Function) -> list[Finding]:
+        """What makes it unsafe to cancel the functions in one unit of code."""
+        from logctx_lint.audit import CODES
+        from logctx_lint.suppress import with_noqa
+        from logctx_lint.visiting import check_function
+
+        # The rules may look at any of it.
+        function.module.note_all()
+        settings = replace(self._settings, cancellation_scope=CancellationScope.ALL)
+        with _garbage_collection_off():
+            file = self._file(function.module, None, settings)
+            findings = check_function(file, function, CODES)
+        return with_noqa(file.source, findings, CODES) if findings else []
 
     @cached_property
     def _resolver(self) -> Resolver:

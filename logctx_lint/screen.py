@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeVar, cast
 
+from logctx_lint.audit import Auditor
 from logctx_lint.project.facts import Extractor, FunctionNode, child_blocks
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.resolver import Resolver
@@ -42,17 +43,29 @@ def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
 _FIELDS = _fields()
 
 
+def _nobody() -> Auditor:
+    raise RuntimeError("only an engine has auditors")
+
+
 @dataclass(frozen=True)
 class File:
     """One file that is being linted, with all that rules may ask about it."""
 
     source: Source
-    tree: ast.Module
+    parsed: ast.Module | None
+    """All of it, where that was parsed anyway."""
     module: Module
     resolver: Resolver
     vocabulary: Vocabulary
     traits: Traits
     settings: Settings = field(default_factory=Settings)
+    auditor: Callable[[], Auditor] = _nobody
+    """Of the file's package, made when first asked for."""
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """All of it, parsed."""
+        return self.parsed or self.source.parse()
 
     def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""

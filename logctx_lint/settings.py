@@ -32,6 +32,13 @@ class Framework(str, Enum):
     BOTH = "both"
 
 
+class CancellationScope(str, Enum):
+    """Whose swallowed cancellations are reported."""
+
+    ALL = "all"
+    CANCELLABLE = "cancellable"
+
+
 @dataclass(frozen=True, slots=True)
 class Description:
     """What a person is told of a setting, and how its value is written."""
@@ -92,6 +99,15 @@ class Settings:
             " built-in ones.",
             setting_kinds.table("ROLE:NAMES", setting_kinds.STRINGS, keys=Role),
             '{ background-starter = ["myproject.background.start"] }',
+        ),
+    )
+    cancellation_scope: CancellationScope = field(
+        default=CancellationScope.ALL,
+        metadata=_about(
+            'Where LCX301 speaks: everywhere, or with "cancellable" only in what is marked as'
+            " cancellable and all that it waits for.",
+            setting_kinds.choice(CancellationScope),
+            '"cancellable"',
         ),
     )
     read_methods: tuple[str, ...] = field(

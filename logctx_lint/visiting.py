@@ -10,6 +10,9 @@ import libcst as cst
 from libcst.metadata import CodeRange, PositionProvider
 
 from logctx_lint.findings import Finding, not_analysed
+from logctx_lint.project.classes import class_scope
+from logctx_lint.project.modules import Function
+from logctx_lint.project.scopes import Scope
 from logctx_lint.project.traits import Traits
 from logctx_lint.rules import RULES
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
@@ -24,8 +27,23 @@ _MOST_OPERANDS = 3000
 
 def check_file(file: File, codes: Collection[str]) -> list[Finding]:
     """All findings of the rules `codes` in one file."""
-    rules = [rule for rule in RULES if rule.code in codes and _applies(rule, file.traits)]
+    rules = _rules(file, codes)
     return [finding for unit in units(file, file.tree) for finding in _check_unit(unit, rules)]
+
+
+def check_function(file: File, function: Function, codes: Collection[str]) -> list[Finding]:
+    """What the rules `codes` find in a function, and in the others of the unit that it is in."""
+    while function.scope and function.scope.function:
+        function = function.scope.function
+    node = function.tree()
+    if node is None:
+        return []
+    scope = class_scope(function.owner) if function.owner else Scope(file.module)
+    return _check_unit(Unit(file, node, scope), _rules(file, codes))
+
+
+def _rules(file: File, codes: Collection[str]) -> list[Rule]:
+    return [rule for rule in RULES if rule.code in codes and _applies(rule, file.traits)]
 
 
 def _applies(rule: Rule, traits: Traits) -> bool:

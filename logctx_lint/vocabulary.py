@@ -334,12 +334,17 @@ class Vocabulary:
         """Whether something of this last name has one of these roles."""
         known = self._bare.get(roles)
         if known is None:
-            tables = (self._additions, BUILT_IN)
-            qualified = [each for table in tables for role in roles for each in table.get(role, ())]
-            names = frozenset(each.rpartition(".")[2] for each in qualified)
+            names = frozenset(name for role in roles for name in self.bare_names(role))
             globs = re.compile("|".join(map(translate, filter(_is_glob, sorted(names)))) or r"(?!)")
             known = self._bare[roles] = names, globs
         return name in known[0] or known[1].match(name) is not None
+
+    def bare_names(self, role: Role) -> frozenset[str]:
+        """The last names of what has a role, globs among them."""
+        tables = (self._additions, BUILT_IN)
+        return frozenset(
+            each.rpartition(".")[2] for table in tables for each in table.get(role, ())
+        )
 
     def roles(self, names: Iterable[str]) -> frozenset[Role]:
         return frozenset(role for name in names for role in self._roles_of(name))

@@ -5,15 +5,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
 
 from logctx_lint.project.callees import Callees, Reached, Reason
-from logctx_lint.project.callgraph import Call, CallGraph, Calls, How, Unresolved
 from logctx_lint.project.classes import enclosing_scope
 from logctx_lint.project.facts import child_blocks
 from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.vocabulary import Role
+
+if TYPE_CHECKING:
+    from logctx_lint.project.callgraph import CallGraph
 
 _STARTERS = frozenset(
     {Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.TASK_STARTER, Role.SAFE_DECORATOR}
@@ -34,6 +38,56 @@ _CHAINERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
 _SCOPED = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _WRAPPERS_DEPTH = 2
 """A decorator with arguments holds the decorator, which holds the wrapper."""
+
+
+class How(str, Enum):
+    """How one function makes another one run; the values are what a person reads."""
+
+    CALLS = "calls"
+    HANDS_ON = "hands on"
+    """Gives it to something that it calls, which may call it."""
+    IS_WRAPPED = "is wrapped by"
+    """One of its decorators makes the function that callers get."""
+    BACKGROUND = "starts in background"
+    PROTECTED = "protects from cancellation"
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether cancelling the caller cancels what it makes run."""
+        return self not in (How.BACKGROUND, How.PROTECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One place where a function makes another one run."""
+
+    line: int
+    function: Function
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """A call that may reach first-party code, nobody knows which."""
+
+    line: int
+    text: str
+    reason: Reason
+    is_awaited: bool
+
+    @property
+    def matters(self) -> bool:
+        """Whether the function waits for something here that is seen nowhere else."""
+        return self.is_awaited and self.reason is not Reason.PARAMETER
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What one function makes run."""
+
+    resolved: tuple[Call, ...]
+    """In source order, each function once for each way."""
+    unresolved: tuple[Unresolved, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +249,7 @@ class CallReader:
     def _protocol(self, node: ast.expr, names: tuple[str, ...], scope: Scope) -> None:
         """The methods that `async with` and `async for` call."""
         for name in names:
-            if self._graph.mentions.defines(name):
+            if self._graph.mentions.functions(name):
                 method = self._resolver.member(self._resolver.type_of(node, scope), name)
                 self._add_all(node.lineno, self._callees.of_type(method), How.CALLS)
 
@@ -212,7 +266,7 @@ class CallReader:
 
     def _is_defined(self, func: ast.expr) -> bool:
         """Whether the package defines any function of this name; most calls are settled by that."""
-        return self._graph.mentions.defines(_bare_name(func))
+        return bool(self._graph.mentions.functions(_bare_name(func)))
 
     def _roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
         vocabulary = self._graph.vocabulary

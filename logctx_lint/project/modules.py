@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
+from logctx_lint.project.mentions import Mentions
 from logctx_lint.project.places import (
     ANY_PYTHON,
     EVERYTHING,
@@ -64,7 +65,7 @@ class Module:
     @property
     def facts(self) -> ModuleFacts:
         """All that is known of the module, lines included."""
-        self._trace.used.append(self.file.part(EVERYTHING))
+        self.note_all()
         return self.file.facts
 
     def facts_about(self, name: str) -> ModuleFacts:
@@ -86,6 +87,10 @@ class Module:
     def note_body(self, function: Function) -> None:
         """Take down that the body of one function is used."""
         self._trace.used.append(self.file.part(f"body {self._below(function)}"))
+
+    def note_all(self) -> None:
+        """Take down that any of the text may be used."""
+        self._trace.used.append(self.file.part(EVERYTHING))
 
     def _below(self, function: Function) -> str:
         return function.qualified_name[len(self.name) + 1 :]
@@ -197,6 +202,10 @@ class Modules:
         """How many modules are in memory."""
         return len(self._modules)
 
+    def known(self, path: Path) -> Module | None:
+        """The module of a file, if anybody has asked for it."""
+        return self._modules.get(str(path.absolute()))
+
     def of_source(self, source: Source) -> Module:
         """The module of a file that is being linted, whose text this is."""
         path = source.path.absolute()
@@ -224,10 +233,7 @@ class Modules:
         key = (root, name)
         found = self._found.get(key)
         if found is None:
-            outer, self.trace.used = self.trace.used, []
-            module = self._search(name, root)
-            found = self._found[key] = Answer(module, self.trace.used)
-            self.trace.used = outer
+            found = self._found[key] = self.trace.answer(lambda: self._search(name, root))
         self.trace.used.append(found)
         return found.value
 
@@ -235,6 +241,14 @@ class Modules:
         """The module whose file is at `path`."""
         root, name = self._name_of(path.absolute())
         return self.find(name, root)
+
+    def around(self, path: Path, folders: Iterable[Path]) -> Mentions:
+        """What is mentioned in the package of a file, or beside it, and in some folders."""
+        root, name = module_name(path.absolute())
+        package = root / name.partition(".")[0]
+        own = self.places.tree(str(package if package.is_dir() else root), deep=package.is_dir())
+        trees = [own, *(self.places.tree(str(folder)) for folder in folders)]
+        return Mentions(list(dict.fromkeys(trees)), self.trace)
 
     def _search(self, name: str, root: Path) -> Module | None:
         parts = name.split(".")

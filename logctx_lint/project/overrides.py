@@ -11,6 +11,7 @@ from logctx_lint.project.facts import ClassFacts
 from logctx_lint.project.mentions import Mentions
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.resolver import Resolver
+from logctx_lint.project.trace import Answers
 
 _PROTOCOL = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 
@@ -21,13 +22,14 @@ class Overrides:
     def __init__(self, resolver: Resolver, mentions: Mentions) -> None:
         self._resolver = resolver
         self._mentions = mentions
-        self._classes: dict[Path, list[Class]] = {}
-        self._subclasses: dict[Class, tuple[Class, ...]] = {}
-        self._implementations: dict[Class, tuple[Class, ...]] = {}
+        trace = resolver.modules.trace
+        self._classes: Answers[Path, list[Class]] = Answers(trace)
+        self._subclasses: Answers[Class, list[Class]] = Answers(trace)
+        self._implementations: Answers[Class, list[Class]] = Answers(trace)
 
     def of(self, cls: Class, name: str) -> list[Function]:
         """The definitions of a method in the subclasses of a class, and what else may be one."""
-        if not self._mentions.defines(name):
+        if not self._mentions.functions(name):
             return []
         below = (*self.subclasses(cls), *self.implementations(cls))
         found = [found for each in below if (found := self.definition(each, name))]
@@ -42,29 +44,29 @@ class Overrides:
                 return None
         return None
 
-    def subclasses(self, cls: Class) -> tuple[Class, ...]:
+    def subclasses(self, cls: Class) -> list[Class]:
         """Every class that inherits `cls`, directly or through others."""
-        if cls not in self._subclasses:
-            found: dict[Class, None] = {}
-            queue = [cls]
-            for each in queue:
-                for candidate in self._in_files(self._mentions.bases.get(each.name, ())):
-                    if candidate not in found and self._inherits(candidate, cls):
-                        found[candidate] = None
-                        queue.append(candidate)
-            self._subclasses[cls] = tuple(found)
-        return self._subclasses[cls]
+        return self._subclasses.get(cls, lambda: list(self._find_subclasses(cls)))
+
+    def _find_subclasses(self, cls: Class) -> Iterable[Class]:
+        found: dict[Class, None] = {}
+        queue = [cls]
+        for each in queue:
+            for candidate in self._in_files(self._mentions.bases(each.name)):
+                if candidate not in found and self._inherits(candidate, cls):
+                    found[candidate] = None
+                    queue.append(candidate)
+        return found
 
     def _inherits(self, candidate: Class, cls: Class) -> bool:
         ancestors = self._resolver.classes.ancestors(candidate)
         return candidate != cls and any(ancestor == cls for ancestor, _ in ancestors)
 
-    def implementations(self, cls: Class) -> tuple[Class, ...]:
+    def implementations(self, cls: Class) -> list[Class]:
         """The classes that have all methods of a `Protocol`."""
-        if cls not in self._implementations:
-            found = self._find_implementations(cls)
-            self._implementations[cls] = tuple(dict.fromkeys(found))
-        return self._implementations[cls]
+        return self._implementations.get(
+            cls, lambda: list(dict.fromkeys(self._find_implementations(cls)))
+        )
 
     def _find_implementations(self, cls: Class) -> Iterator[Class]:
         if not self._is_protocol(cls):
@@ -77,8 +79,8 @@ class Overrides:
         }
         if not names:
             return
-        rarest = min(names, key=lambda name: len(self._mentions.functions.get(name, ())))
-        for candidate in self._in_files(self._mentions.functions.get(rarest, ())):
+        rarest = min(names, key=lambda name: len(self._mentions.functions(name)))
+        for candidate in self._in_files(self._mentions.functions(rarest)):
             if rarest in candidate.facts.functions and not self._is_protocol(candidate):
                 for each in (candidate, *self.subclasses(candidate)):
                     if all(self.definition(each, name) for name in names):
@@ -88,13 +90,14 @@ class Overrides:
         """Whether a method is there to be overridden."""
         if any("abstractmethod" in decorator for decorator in function.facts.decorators):
             return True
-        node = function.tree()
-        match [] if node is None else [each for each in node.body if not _says_nothing(each)]:
-            case []:
-                return function.owner is not None and self._is_protocol(function.owner)
-            case [ast.Raise(ast.Call(ast.Name(name)) | ast.Name(name))]:
-                return name == "NotImplementedError"
-        return False
+        facts, owner = function.facts, function.owner
+        function.note_body()
+        lines = function.module.source.lines[facts.line - 1 : facts.end_line]
+        if any("NotImplementedError" in line for line in lines):
+            match _statements(function):
+                case [ast.Raise(ast.Call(ast.Name(name)) | ast.Name(name))]:
+                    return name == "NotImplementedError"
+        return owner is not None and self._is_protocol(owner) and not _statements(function)
 
     def _is_protocol(self, cls: Class) -> bool:
         scope = class_scope(cls)
@@ -108,10 +111,17 @@ class Overrides:
 
     def _in_files(self, files: Iterable[Path]) -> Iterator[Class]:
         for file in dict.fromkeys(files):
-            if file not in self._classes:
-                module = self._resolver.modules.at(file)
-                self._classes[file] = list(classes(module)) if module else []
-            yield from self._classes[file]
+            yield from self._classes.get(file, lambda file=file: self._in_file(file))  # type: ignore[misc]
+
+    def _in_file(self, file: Path) -> list[Class]:
+        module = self._resolver.modules.at(file)
+        return list(classes(module)) if module else []
+
+
+def _statements(function: Function) -> list[ast.stmt]:
+    """What the body of a function does: not its docstring, not `pass` or `...`."""
+    node = function.tree()
+    return [] if node is None else [each for each in node.body if not _says_nothing(each)]
 
 
 def _says_nothing(node: ast.stmt) -> bool:

@@ -14,6 +14,7 @@ from logctx_lint.project.facts import (
     functions_called,
     interface_of,
 )
+from logctx_lint.project.mentions import Tree
 from logctx_lint.project.trace import Place
 from logctx_lint.source import Source, Unreadable, digest_of
 
@@ -75,7 +76,7 @@ class ModuleFile(Place):
 
     def __init__(self, name: str, path: str, is_constant: bool, cache: FactsCache) -> None:
         super().__init__(name, is_constant)
-        self._path = Path(path)
+        self.path = Path(path)
         self._cache = cache
         self._digest: str | None = None
         self._source: Source | None = None
@@ -86,7 +87,7 @@ class ModuleFile(Place):
         """Of the text; empty where there is no such file."""
         if self._digest is None:
             try:
-                self._digest = digest_of(self._path.read_bytes())
+                self._digest = digest_of(self.path.read_bytes())
             except OSError:
                 self._digest = ""
         return self._digest
@@ -95,9 +96,24 @@ class ModuleFile(Place):
     def source(self) -> Source:
         """The text; raises Unreadable."""
         if self._source is None:
-            self.take(Source.read(self._path))
+            self.take(Source.read(self.path))
             assert self._source is not None
         return self._source
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the text is known already, be the file on disk or not."""
+        return self._source is not None
+
+    @property
+    def text(self) -> str:
+        """The text as far as it can be decoded; empty where there is no such file."""
+        if self._source is not None:
+            return self._source.text
+        try:
+            return self.path.read_bytes().decode("utf-8", "replace")
+        except OSError:
+            return ""
 
     def take(self, source: Source) -> None:
         """Take this for the text of the file, whatever is on disk."""
@@ -117,7 +133,7 @@ class ModuleFile(Place):
 
     def learn(self, tree: ast.Module | None = None) -> None:
         """Get the facts, from `tree` if that is known; raises Unreadable."""
-        source = self._source or Source.read(self._path)
+        source = self._source or Source.read(self.path)
         self._digest = source.digest
         self._facts = self._cache.load(source.text)
         if self._facts is None:
@@ -158,6 +174,7 @@ class Places:
         """By path; those of folders end in a separator."""
         self._others: dict[str, Place] = {}
         self._paths: dict[str, str] = {}
+        self._trees: dict[str, Tree] = {}
 
     def file(self, path: str) -> ModuleFile:
         found = self._known.get(path)
@@ -168,6 +185,11 @@ class Places:
 
     def new_file(self, path: str, source: Source) -> ModuleFile:
         """A file with another text than it had before."""
+        for key, tree in list(self._trees.items()):
+            if path.startswith(key.partition("*")[0]) and not tree.agrees(
+                Path(path), source.digest
+            ):
+                del self._trees[key]
         found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
         found.take(source)
         self._known[path] = found
@@ -180,6 +202,26 @@ class Places:
             found = self._known[key] = Folder(self.name_of(path) + "/", path, _is_ours(key))
         return found
 
+    def tree(self, path: str, *, deep: bool = True) -> Tree:
+        """The text of the Python files in a folder, or in that and those below."""
+        pattern = "**/*.py" if deep else "*.py"
+        key = os.path.join(path, pattern)
+        found = self._trees.get(key)
+        if found is None:
+            files = [self.file(name) for name in self._python_files(path, pattern)]
+            found = self._trees[key] = Tree(f"{self.name_of(path)}/{pattern}", files)
+        return found
+
+    def _python_files(self, path: str, pattern: str) -> list[str]:
+        """The files in a folder, those included that are not on disk yet."""
+        below = os.path.join(path, "")
+        held = [
+            name
+            for name, place in self._known.items()
+            if name.startswith(below) and isinstance(place, ModuleFile) and place.is_held
+        ]
+        return sorted({*held, *map(str, Path(path).glob(pattern))})
+
     def add(self, place: Place) -> None:
         """Make a place known that is neither a file nor a folder."""
         self._others[place.name] = place
@@ -191,6 +233,10 @@ class Places:
         path = self._paths.get(name)
         if path is None:
             path = self._paths[name] = os.path.normpath(os.path.join(self._base, name))
+        if name.endswith("*.py"):
+            deep = name.endswith("**/*.py")
+            folder = os.path.dirname(path)
+            return self.tree(os.path.dirname(folder) if deep else folder, deep=deep)
         return self.folder(path) if name.endswith("/") else self.file(path)
 
     def name_of(self, path: str) -> str:

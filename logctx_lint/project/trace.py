@@ -8,11 +8,12 @@ are kept between runs are thus known to hold for as long as those parts say the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from logctx_lint.source import digest_of
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
@@ -79,6 +80,14 @@ class Trace:
     def __init__(self) -> None:
         self.used: list[Used] = []
 
+    def answer(self, compute: Callable[[], T]) -> Answer[T]:
+        """The answer to a question inside the one that is being answered."""
+        outer, self.used = self.used, []
+        try:
+            return Answer(compute(), self.used)
+        finally:
+            self.used = outer
+
     def parts(self) -> set[Part]:
         """The parts that everything in `used` came from in the end."""
         found: set[Part] = set()
@@ -95,3 +104,18 @@ class Trace:
                     seen.add(inner)
                     stack.append(inner)
         return found
+
+
+class Answers(Generic[K, T]):
+    """Answers to one sort of question, each found once."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._known: dict[K, Answer[T]] = {}
+
+    def get(self, key: K, compute: Callable[[], T]) -> T:
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._trace.answer(compute)
+        self._trace.used.append(known)
+        return known.value

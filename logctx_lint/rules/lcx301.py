@@ -87,6 +87,9 @@ names `CancelledError` itself was written on purpose and gets no fix.
 
 ## Settings
 
+`cancellation-scope = "cancellable"` limits the rule to functions that a marked (`@cancellable`) one
+waits for, directly or through others, in whatever file they stand.
+
 `framework` (`twisted`, `asyncio` or `both`) says whose cancellation counts; unset, it is detected
 from the imports of the file and its package.
 
@@ -121,7 +124,7 @@ from logctx_lint.rules.handlers import (
 from logctx_lint.rules.imports import insertion
 from logctx_lint.rules.nodes import children, own_code
 from logctx_lint.screen import Unit
-from logctx_lint.settings import Framework
+from logctx_lint.settings import CancellationScope, Framework
 from logctx_lint.vocabulary import Role
 
 _LIVE = {
@@ -149,6 +152,8 @@ class SwallowedCancellation(RuleVisitor):
         self._cancels = Cancels(context)
 
     def visit_Try(self, node: Try) -> None:
+        if not self._is_judged(node):
+            return
         awaits = self._suspensions(node.body)
         if awaits:
             self._check_handlers(node, awaits)
@@ -165,7 +170,7 @@ class SwallowedCancellation(RuleVisitor):
                 continue
             arguments = [caught_by(self.context, argument.value) for argument in call.args]
             live = self._live(*arguments)
-            awaits = self._suspensions(node.body) if live else []
+            awaits = self._suspensions(node.body) if live and self._is_judged(node) else []
             if awaits and not self._cancels.are_waited_for(awaits):
                 by_name = any(argument.by_name for argument in arguments)
                 cure = "leave out CancelledError" if by_name else "name the errors that you expect"
@@ -175,6 +180,14 @@ class SwallowedCancellation(RuleVisitor):
                     f"`{self._shown(call)}` swallows the CancelledError of {self._what(awaits)} "
                     f"and goes on behind the `with`: {cure}",
                 )
+
+    def _is_judged(self, node: Try | cst.With) -> bool:
+        """Whether the setting `cancellation-scope` takes the function in."""
+        if self.context.file.settings.cancellation_scope is CancellationScope.ALL:
+            return True
+        function = self.context.function_of(node)
+        scope = self.context.scope_of(function) if isinstance(function, cst.FunctionDef) else None
+        return scope is not None and scope.function in self.context.file.auditor().cancellable
 
     def _suspensions(self, body: cst.BaseSuite) -> list[cst.CSTNode]:
         """The suspension points of a block, those of nested functions left out."""

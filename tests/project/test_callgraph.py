@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.project.callgraph import CallGraph
-from logctx_lint.project.mentions import Mentions
-from logctx_lint.project.modules import Function, package_files
+from logctx_lint.project.callgraph import CallGraph, path
+from logctx_lint.project.modules import Function
 from logctx_lint.project.overrides import functions
 from logctx_lint.vocabulary import Role, Vocabulary
 
@@ -35,8 +34,13 @@ class Graph:
     def __init__(self, folder: Path, **files: str) -> None:
         self.project = Project(folder, {f"{n}.py": t for n, t in files.items()})
         vocabulary = Vocabulary({Role(role): names for role, names in VOCABULARY.items()})
-        mentions = Mentions.of(package_files(folder / "main.py"))
+        mentions = self.project.modules.around(folder / "main.py", ())
         self.graph = CallGraph(self.project.resolver, vocabulary, mentions)
+
+    def is_read(self, name: str) -> bool:
+        """Whether the facts of a module were asked for."""
+        path = str(self.project.folder / f"{name}.py")
+        return self.project.modules.places.file(path).is_held
 
     def function(self, name: str) -> Function:
         module = self.project.find("main")
@@ -372,11 +376,12 @@ def test_roots_and_the_shortest_way_to_what_they_reach(tmp_path: Path) -> None:
     roots = list(graph.roots())
     assert [root.qualified_name for root in roots] == ["main.Servlet.on_GET", "main.root2"]
     reached = graph.reached(roots[:1])
-    assert {f.name: call and call.line for f, call in reached.items()} == {
-        "on_GET": None,
-        "near": 12,
-        "far": 13,
-        "root2": 5,
+    ways = {f.name: [step.caller.name for step in path(reached, f)] for f in reached}
+    assert ways == {
+        "on_GET": [],
+        "near": ["on_GET"],
+        "far": ["on_GET"],
+        "root2": ["on_GET", "far"],
     }
 
 
