@@ -186,9 +186,8 @@ class Places:
     def new_file(self, path: str, source: Source) -> ModuleFile:
         """A file with another text than it had before."""
         for key, tree in list(self._trees.items()):
-            if path.startswith(key.partition("*")[0]) and not tree.agrees(
-                Path(path), source.digest
-            ):
+            inside = path.startswith(key.partition("*")[0])
+            if inside and not tree.agrees(Path(path), source.digest):
                 del self._trees[key]
         found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
         found.take(source)
