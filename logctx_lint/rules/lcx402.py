@@ -94,8 +94,10 @@ from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
 _SETTERS = frozenset({Role.CONTEXT_SETTER})
+_GETTERS = frozenset({Role.CONTEXT_GETTER})
 _KEEPERS = frozenset({Role.CONTEXT_SETTER, Role.CONTEXT_GETTER})
 _CONTEXTS = frozenset({Role.CONTEXT_MANAGER})
+_RESTORERS = _CONTEXTS | {Role.SENTINEL_GUARD}
 _PROTOCOL = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__"})
 _MAY_RAISE = (ast.Call, ast.Await, ast.Raise, ast.Return, ast.Yield, ast.YieldFrom, ast.Assert)
 _LOGGERS = ("logging.", "twisted.logger.", "twisted.python.log.")
@@ -151,7 +153,7 @@ class _Body:
             return  # What the one keeps, the other restores.
         for call in self._setters:
             if self._is_new(call.args[0]) and not self._is_guarded(call):
-                why = self._left(call)
+                why = None if self._is_correction(call) else self._left(call)
                 if why:
                     yield call, why
 
@@ -185,15 +187,27 @@ class _Body:
 
     def _is_guarded(self, call: ast.Call) -> bool:
         """Whether a `with` around the call restores the context anyway."""
-        outer = self._parents.get(call)
+        return any(
+            plays(self.file, item.context_expr, self.scope, _RESTORERS)
+            for outer in self._around(call)
+            if isinstance(outer, ast.With)
+            for item in outer.items
+        )
+
+    def _is_correction(self, call: ast.Call) -> bool:
+        """Whether a condition around the call has looked at what the current context is."""
+        return any(
+            self._calls(node, _GETTERS) or (isinstance(node, ast.Name) and self._is_kept(node))
+            for outer in self._around(call)
+            if isinstance(outer, ast.If)
+            for node in ast.walk(outer.test)
+        )
+
+    def _around(self, node: ast.AST) -> Iterator[ast.AST]:
+        outer = self._parents.get(node)
         while outer is not None and outer is not self.node:
-            if isinstance(outer, ast.With) and any(
-                self._calls(item.context_expr, _CONTEXTS | {Role.SENTINEL_GUARD})
-                for item in outer.items
-            ):
-                return True
+            yield outer
             outer = self._parents.get(outer)
-        return False
 
     def _left(self, call: ast.Call) -> str | None:
         """What becomes of the context before; None if it is restored, or somebody else's matter."""
@@ -227,7 +241,7 @@ class _Body:
             for binding in bindings
             if binding.kind == "value"
             and binding.position <= _start(call)
-            and self._calls(binding.value, frozenset({Role.CONTEXT_GETTER}))
+            and self._calls(binding.value, _GETTERS)
         }
 
     def _is_last(self, call: ast.Call) -> bool:

@@ -113,7 +113,7 @@ def make_deferred_yieldable(deferred: Any) -> Deferred[Any]:
     context = storage.load()[0]  # now: driving a coroutine may clear it
     result: Deferred[Any] = deferred if isinstance(deferred, Deferred) else drive(deferred)
     if storage.thread_local and (not result.called or result.paused):
-        set_current_context(SENTINEL_CONTEXT)
+        set_current_context(SENTINEL_CONTEXT)  # noqa: LCX402 - its callback restores it
         result.addBoth(_set_context, context)
     return result
 
