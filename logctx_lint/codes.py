@@ -35,6 +35,8 @@ CODES: Mapping[str, str] = {
     "LCX401": "finished-context-reused",
     "LCX402": "context-not-restored",
     "LCX404": "manual-context",
+    "LCX501": "hanging-request",
+    "LCX502": "dropped-failure",
 }
 
 OPT_IN = frozenset({"LCX206"})

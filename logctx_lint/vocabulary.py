@@ -87,6 +87,12 @@ class Role(str, Enum):
     """Says whether a failure is one of those it is given."""
     CHAINER = "chainer"
     """Adds to a Deferred's callbacks and gives the same Deferred back."""
+    NOT_DONE_YET = "not-done-yet"
+    """What a render method returns when the request is answered later."""
+    REQUEST = "request"
+    """A web request, which somebody has to finish."""
+    ROUTE = "route"
+    """A decorator that makes a function answer web requests."""
     SUPPRESSOR = "suppressor"
     """A context manager that swallows the exceptions it is given."""
     PROCESS_EXIT = "process-exit"
@@ -242,6 +248,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.internet.task.LoopingCall.start",
         "twisted.internet.task.Cooperator.coiterate",
         "asyncio.events.AbstractEventLoop.create_future",
+        "twisted.web.http.Request.notifyFinish",
+        "twisted.web.iweb.IRequest.notifyFinish",
         "*.stopListening",
         "*.loseConnection",
         "*.unregisterProducer",
@@ -302,6 +310,14 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.python.failure.Failure.raiseException",
     ),
     Role.FAILURE_CHECK: ("twisted.python.failure.Failure.check",),
+    Role.NOT_DONE_YET: ("twisted.web.server.NOT_DONE_YET",),
+    Role.REQUEST: (
+        "twisted.web.iweb.IRequest",
+        "twisted.web.http.Request",
+        "twisted.web.server.Request",
+        "klein.interfaces.IKleinRequest",
+    ),
+    Role.ROUTE: ("klein.Klein.route", "klein.route", "klein.app.*"),
     Role.SUPPRESSOR: ("contextlib.suppress",),
     Role.PROCESS_EXIT: ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"),
 }

@@ -24,6 +24,8 @@ from logctx_lint.rules import (
     lcx401,
     lcx402,
     lcx404,
+    lcx501,
+    lcx502,
 )
 from logctx_lint.rules.base import Rule
 
@@ -49,4 +51,6 @@ RULES: tuple[Rule, ...] = (
     lcx401.RULE,
     lcx402.RULE,
     lcx404.RULE,
+    lcx501.RULE,
+    lcx502.RULE,
 )
