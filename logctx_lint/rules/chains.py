@@ -9,7 +9,7 @@ from functools import cached_property
 
 from logctx_lint.project.facts import FunctionNode, own_nodes
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.types import Kind
+from logctx_lint.project.types import ClassObject, Kind
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
 
@@ -41,6 +41,8 @@ class Chain:
     links: list[Link] = field(default_factory=list)
     is_handed_on: bool = False
     """Returned, awaited, stored or passed on: somebody else may add to it."""
+    is_idle: bool = False
+    """Made here, and never fired."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,13 @@ class Chains:
     @cached_property
     def _anonymous(self) -> list[Chain]:
         return [
-            Chain(root, "", links, not isinstance(self._parents.get(whole), ast.Expr))
+            Chain(
+                root,
+                "",
+                links,
+                not isinstance(self._parents.get(whole), ast.Expr),
+                self._is_made_here(root),
+            )
             for whole in self._whole
             for root, links in [self._read(whole)]
             if isinstance(root, ast.Call) and not self._target(whole)
@@ -145,7 +153,20 @@ class Chains:
             kinds = {binding.kind for binding in bindings}
             chain.is_handed_on = not kinds <= {"value", "annotation"} or self._escapes(name)
             chain.links += sorted(self._links_of(name), key=_place)
+            chain.is_idle = self._is_made_here(chain.root) and not self._is_fired(name)
         return [chain for chain in roots.values() if chain.links]
+
+    def _is_made_here(self, root: ast.Call) -> bool:
+        return isinstance(self.file.resolver.type_of(root.func, self.scope), ClassObject)
+
+    def _is_fired(self, name: str) -> bool:
+        return any(
+            isinstance(node, ast.Attribute)
+            and node.attr in _FIRES
+            and isinstance(node.value, ast.Name)
+            and node.value.id == name
+            for node in ast.walk(self.node)
+        )
 
     def _is_deferred(self, node: ast.expr) -> bool:
         resolver = self.file.resolver

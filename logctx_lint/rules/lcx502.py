@@ -113,7 +113,7 @@ class DroppedFailure(RuleVisitor):
         functions = self.context.callees(root)
         return bool(functions) and all(
             Role.SAFE_DECORATOR in self.context.decorator_roles(each)
-            or Keeper(self.context, can_await=True).keeps(each)
+            or Keeper(self.context, can_await=False).keeps(each)
             for each in functions
         )
 
@@ -139,7 +139,7 @@ def _without_errback(unit: Unit) -> Iterator[Chain]:
             for chain in chains.found:
                 roles = unit.file.roles(chain.root.func, scope)
                 if (
-                    not chain.is_handed_on
+                    not (chain.is_handed_on or chain.is_idle)
                     and not roles & _SEEN_ELSEWHERE
                     and any(link.callback for link in chain.links)
                     and not any(link.errback for link in chain.links)
