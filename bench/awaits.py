@@ -1,7 +1,8 @@
 """How many awaited calls of a package the resolver recognises as awaitable, and how fast.
 
 Whoever wrote `await f()` says that `f()` is awaitable: a call that is not recognised is one whose
-forgotten `await` goes unnoticed. Usage: ``python bench/awaits.py FOLDER [--missed 20]``.
+forgotten `await` goes unnoticed. So it is with `yield f()` under `@inlineCallbacks`, though what is
+yielded there may be a plain value. Usage: ``python bench/awaits.py FOLDER [--missed 20]``.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import contextlib
 import gc
 import random
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +21,7 @@ from pathlib import Path
 from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.modules import Modules
 from logctx_lint.project.resolver import Resolver
-from logctx_lint.project.scopes import Comprehension, Scope
+from logctx_lint.project.scopes import Scope
 from logctx_lint.project.traits import Traits
 from logctx_lint.project.types import Certainty
 from logctx_lint.screen import File, units
@@ -27,22 +29,19 @@ from logctx_lint.settings import Framework, Storage
 from logctx_lint.source import Source, Unreadable
 from logctx_lint.vocabulary import Vocabulary
 
-_AWAITABLE = (Certainty.YES, Certainty.SOME)
+_AWAITABLE = (Certainty.YES, Certainty.LIKELY, Certainty.SOME)
 _ANY_TRAITS = Traits(Framework.BOTH, Storage.CONTEXTVAR)
 
 
 @dataclass
 class Tally:
-    awaited: int = 0
+    asked: Counter[str] = field(default_factory=Counter)
+    """How many calls stand behind which word."""
+    missed: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     facts: float = 0.0
     """CPU seconds to read every file and extract its facts."""
     inference: float = 0.0
     """CPU seconds spent on the questions alone."""
-    missed: list[str] = field(default_factory=list)
-
-    @property
-    def share(self) -> float:
-        return 1 - len(self.missed) / self.awaited if self.awaited else 1.0
 
 
 def main() -> None:
@@ -52,14 +51,18 @@ def main() -> None:
     options = parser.parse_args()
     gc.disable()
     tally = measure(options.folder)
+    shares = [
+        f"{1 - len(tally.missed[word]) / count:.2%} of {count} calls behind {word}"
+        for word, count in tally.asked.items()
+    ]
     print(
-        f"{options.folder.name}: {tally.share:.2%} of {tally.awaited} awaited calls recognised;"
+        f"{options.folder.name}: recognised {', '.join(shares)};"
         f" CPU seconds: {tally.facts:.2f} for facts, {tally.inference:.2f} for inference"
-        f" ({tally.inference / max(tally.awaited, 1) * 1e6:.0f} µs a call)"
+        f" ({tally.inference / max(tally.asked.total(), 1) * 1e6:.0f} µs a call)"
     )
-    shown = random.Random(0).sample(tally.missed, min(options.missed, len(tally.missed)))
-    for missed in sorted(shown):
-        print(missed)
+    for missed in tally.missed.values():
+        shown = random.Random(0).sample(missed, min(options.missed, len(missed)))
+        print("\n".join(sorted(shown)))
 
 
 def measure(folder: Path) -> Tally:
@@ -75,14 +78,15 @@ def measure(folder: Path) -> Tally:
         tree = source.parse()
         module = modules.of_source(source)
         file = File(source, tree, module, resolver, vocabulary, _ANY_TRAITS)
-        for call, scope in awaited_calls(file):
+        for word, call, scope in awaited_calls(file):
             started = time.process_time()
             certainty = resolver.awaitability(resolver.type_of(call, scope)).certainty
             tally.inference += time.process_time() - started
-            tally.awaited += 1
+            tally.asked[word] += 1
             if certainty not in _AWAITABLE:
                 place = f"{source.path.relative_to(folder)}:{call.lineno}"
-                tally.missed.append(f"{place}: {ast.unparse(call)[:90]} ({certainty.value})")
+                text = f"{place}: {word} {ast.unparse(call)[:90]} ({certainty.value})"
+                tally.missed[word].append(text)
     return tally
 
 
@@ -94,22 +98,20 @@ def _load(folder: Path, modules: Modules) -> Iterator[Source]:
             yield source
 
 
-def awaited_calls(file: File) -> Iterator[tuple[ast.Call, Scope]]:
-    """Every call that stands right behind an `await`, and the scope it is read in."""
+def awaited_calls(file: File) -> Iterator[tuple[str, ast.Call, Scope]]:
+    """Every call right behind an `await` or awaiting `yield`, and the scope it is read in."""
     for unit in units(file, file.tree):
-        for statement, scope in unit.statements:
-            for child in ast.iter_child_nodes(statement):
-                yield from _awaited(child, scope)
+        for awaiting, scope in unit.nodes(ast.Await):
+            if isinstance(awaiting.value, ast.Call):
+                yield "await", awaiting.value, scope
+        for yielding, scope in unit.nodes(ast.Yield):
+            if isinstance(yielding.value, ast.Call) and _awaits_by_yield(scope):
+                yield "yield", yielding.value, scope
 
 
-def _awaited(node: ast.AST, scope: Scope) -> Iterator[tuple[ast.Call, Scope]]:
-    if isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
-        return  # Statements come by themselves.
-    if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
-        yield node.value, scope
-    inner = scope.child(node) if isinstance(node, ast.Lambda | Comprehension) else scope
-    for child in ast.iter_child_nodes(node):
-        yield from _awaited(child, inner)
+def _awaits_by_yield(scope: Scope) -> bool:
+    decorators = scope.function.facts.decorators if scope.function else ()
+    return any("inlineCallbacks" in decorator for decorator in decorators)
 
 
 if __name__ == "__main__":

@@ -133,8 +133,8 @@ def _this_program() -> str:
     """Stands for this very program and what it runs on: its answers may differ from others'."""
     found = blake2b(digest_size=16)
     folder = Path(__file__).parent
-    for path in sorted(folder.rglob("*.py*")):
-        if path.suffix in (".py", ".pyi"):
+    for path in sorted(folder.rglob("*.*")):
+        if path.suffix in (".py", ".pyi", ".txt"):
             found.update(path.relative_to(folder).as_posix().encode())
             found.update(path.read_bytes())
     found.update(f"{version('libcst')} {sys.version_info[:3]}".encode())

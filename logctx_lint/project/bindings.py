@@ -51,7 +51,12 @@ class Bindings:
         match binding.kind:
             case "parameter":
                 return self.parameter_type(
-                    scope.function, binding.annotation, value, binding.parameter, scope
+                    scope.function,
+                    binding.annotation,
+                    value,
+                    binding.parameter,
+                    scope,
+                    binding.name,
                 )
             case "annotation":
                 return hints.evaluate(self._resolver, binding.annotation, scope)
@@ -85,6 +90,7 @@ class Bindings:
         default: ast.expr | None,
         kind: str,
         scope: Scope,
+        name: str,
     ) -> Type:
         if annotation is not None:
             where = signature_scope(function) if function else scope
@@ -96,12 +102,15 @@ class Bindings:
             return found
         if kind == "self":
             return self.self_type(scope) or UNKNOWN
+        passed: Type = UNKNOWN
+        if function and kind in ("", "k"):
+            passed = self._resolver.call_sites.parameter(function, name)
         if default is not None:
             where = enclosing_scope(function) if function else scope.parent or scope
             # A default of None says nothing; another one is one of several possibilities.
             given = without_none(self._resolver.type_of(default, where))
-            return union_of([given, UNKNOWN])
-        return UNKNOWN
+            return passed if given == UNKNOWN else union_of([given, passed])
+        return passed
 
     def self_type(self, scope: Scope) -> Type | None:
         """What the first parameter of the enclosing method is."""

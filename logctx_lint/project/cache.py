@@ -91,6 +91,8 @@ class FactsCache:
 
     def __init__(self, folder: Path | None) -> None:
         self._entries = Entries(folder, "facts")
+        self.indexes = Entries(folder, "index")
+        """Of what whole packages mention; see `index`."""
 
     def load(self, text: str) -> ModuleFacts | None:
         body = self._entries.load(text.encode("utf-8", "surrogatepass"))

@@ -70,6 +70,8 @@ def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
     if special is not None:
         return special
     callee = resolver.type_of(node.func, scope)
+    if callee == UNKNOWN:
+        return resolver.distinctive.result(node.func, scope)
     return call(resolver, callee, arguments_of(resolver, node, scope))
 
 
@@ -193,8 +195,9 @@ def _solve_call(
             # `def method(self: Self[T])` and the like.
             wanted = hints.evaluate(resolver, parse_expression(own[0].annotation), scope)
             match(resolver, wanted, callee.receiver, solved)
-    for parameter, argument in _pair(parameters, arguments):
+    for parameter, argument in pair(parameters, arguments):
         if not parameter.annotation:
+            solved[parameter_variable(function, parameter.name)] = argument()
             continue
         node = parse_expression(parameter.annotation)
         wanted = substitute(hints.evaluate(resolver, node, scope), bindings)
@@ -203,9 +206,15 @@ def _solve_call(
     return solved
 
 
-def _pair(
+def parameter_variable(function: Function, name: str) -> str:
+    """The type variable that a parameter without annotation is."""
+    return f"{function.qualified_name}({name})"
+
+
+def pair(
     parameters: list[Parameter], arguments: Arguments
 ) -> list[tuple[Parameter, Callable[[], Type]]]:
+    """Each argument with the parameter that it is passed for."""
     pairs = []
     positional = [parameter for parameter in parameters if parameter.kind == ""]
     rest = next((parameter for parameter in parameters if parameter.kind == "*"), None)
@@ -237,7 +246,7 @@ def decorate(resolver: Resolver, function: Function) -> Type:
             resolver.type_of(node, scope),
             Arguments((lambda stage=stage: stage,)),  # type: ignore[misc]
         )
-        current = FunctionType(function) if applied == stage else applied
+        current = current if applied == stage else applied
     return current
 
 

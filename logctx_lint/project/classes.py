@@ -179,7 +179,7 @@ class Classes:
             self._holders, (instance.cls, name), lambda: self._find_holders(instance.cls, name), ()
         )
         if not holders:
-            return None
+            return self._set_outside(instance, name)
         fallback: Type | None = None
         ancestors = self.ancestors(instance.cls, instance.arguments)
         for index in holders:
@@ -196,7 +196,14 @@ class Classes:
                 return bound
             # Declared here, but only as None: an ancestor may say more.
             fallback = UNKNOWN
-        return fallback
+        return self._set_outside(instance, name) or fallback
+
+    def _set_outside(self, instance: Instance | ClassObject, name: str) -> Type | None:
+        """What other code sets an attribute to; None if nobody is seen to set it."""
+        if not isinstance(instance, Instance):
+            return None
+        found = self._resolver.call_sites.attribute(instance.cls, name)
+        return found if known(found) else None
 
     def _find_holders(self, cls: Class, name: str) -> tuple[int, ...]:
         """Which of the ancestors define a member themselves."""

@@ -21,6 +21,7 @@ from logctx_lint.project.types import (
     FunctionType,
     Instance,
     Type,
+    TypeVariable,
     members_of,
     union_of,
 )
@@ -118,10 +119,21 @@ class Functions:
         body = [item for item in node.body if not _says_nothing(item)]
         return UNKNOWN if not body or isinstance(body[-1], ast.Raise) else NONE
 
+    def is_abstract(self, function: Function) -> bool:
+        """Whether a method is only there to be overridden."""
+        node = self.body_scope(function).tree
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return False
+        body = [item for item in node.body if not _says_nothing(item)]
+        return not body or isinstance(body[0], ast.Raise)
+
     def _returned(self, value: ast.expr, scope: Scope) -> Type:
         """What `return` gives; the object itself, or a new one of its class, is a `Self`."""
-        found = self._resolver.type_of(value, scope)
         method = scope.function
+        if method and isinstance(value, ast.Name) and self._is_parameter(value.id, scope):
+            # Whatever it is given is what it gives back, as decorators do that only set a mark.
+            return TypeVariable(calls.parameter_variable(method, value.id))
+        found = self._resolver.type_of(value, scope)
         if method is None or method.owner is None or not method.facts.parameters:
             return found
         first = value.func if isinstance(value, ast.Call) else value
@@ -129,6 +141,15 @@ class Functions:
             itself = self._resolver.classes.self_variable(method.owner)
             return itself if found == itself.bound else found
         return found
+
+    def _is_parameter(self, name: str, scope: Scope) -> bool:
+        """Whether a name is a parameter of which nothing is said, and never anything else."""
+        bindings = scope.bindings.get(name, ())
+        return len(bindings) == 1 and (
+            bindings[0].kind == "parameter"
+            and bindings[0].parameter in ("", "k")
+            and not bindings[0].annotation
+        )
 
     def _is_return_value(self, call: ast.Call, scope: Scope) -> bool:
         """`defer.returnValue(x)`, the `return x` of old."""

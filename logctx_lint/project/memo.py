@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from logctx_lint.project.trace import Answer, Trace, Used
@@ -13,8 +14,8 @@ Store = dict[Hashable, Answer[T]]
 _NO_CUT = 10**9
 _DEEPEST = 40
 """Questions inside questions; deeper ones are answered by the default."""
-_MOST = 2_000
-"""Questions that one question may lead to: around circles they multiply. Real code needs 200."""
+_MOST = 10_000
+"""Questions that one question may lead to: around circles they multiply. Real code needs 4,000."""
 
 
 class Memo:
@@ -29,8 +30,21 @@ class Memo:
         self._active: dict[Hashable, int] = {}
         self._lowest_cut = _NO_CUT
         self._left = 0
+        self.level = 0
+        """How many times over the answers rest on looking at uses; see `callsites`."""
+
+    @contextmanager
+    def lower(self) -> Iterator[None]:
+        """Questions asked inside are answered, and the answers kept, for one level down."""
+        self.level += 1
+        try:
+            yield
+        finally:
+            self.level -= 1
 
     def get(self, store: Store[T], key: Hashable, compute: Callable[[], T], default: T) -> T:
+        if self.level:
+            key = (self.level, key)
         trace = self._trace
         known = store.get(key)
         if known is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
+from logctx_lint.project.index import is_test
 from logctx_lint.project.mentions import Mentions
 from logctx_lint.project.places import (
     ANY_PYTHON,
@@ -61,6 +62,11 @@ class Module:
 
     # What is asked for is taken down (see `trace`): the less, the seldomer files that came by it
     # have to be checked again.
+
+    @property
+    def is_test(self) -> bool:
+        """Whether the module belongs to the tests of its package."""
+        return is_test(self.path.relative_to(self.root))
 
     @property
     def facts(self) -> ModuleFacts:
@@ -236,6 +242,35 @@ class Modules:
             found = self._found[key] = self.trace.answer(lambda: self._search(name, root))
         self.trace.used.append(found)
         return found.value
+
+    def package(self, module: Module) -> str:
+        """The folder of the outermost package, or the module's file where there is none."""
+        folder = self.places.folder(os.path.join(module.root, module.name.partition(".")[0]))
+        # Modules that lie side by side outside a package need not belong together.
+        is_package = self._in(folder, "__init__.py").has_file("__init__.py")
+        return folder.path if is_package else str(module.path)
+
+    def mentioning(self, table: str, name: str, near: Module) -> list[tuple[Module, list[str]]]:
+        """The modules of a package in which a name is, say, `called`, and where in them it is.
+
+        See `index.Mentions` for the tables and `ModuleFile.mentioning` for the places. The package
+        is the outermost one that `near` is in. What tests do counts for tests alone.
+        """
+        package = self.package(near)
+        index = self.places.index(package)
+        self.trace.used.append(index.part(f"{table} {name}"))
+        found = []
+        for path in index.files_with(table, name):
+            module = self._in_package(Path(package, path), near)
+            if module and (near.is_test or not module.is_test):
+                self.trace.used.append(module.file.part(f"{table} {name}"))
+                found.append((module, module.file.mentioning(table, name)))
+        return found
+
+    def _in_package(self, path: Path, near: Module) -> Module | None:
+        """The module of a file in the package of `near`."""
+        parts = path.relative_to(near.root).with_suffix("").parts
+        return self.find(".".join(parts[:-1] if parts[-1] == "__init__" else parts), near.root)
 
     def at(self, path: Path) -> Module | None:
         """The module whose file is at `path`."""

@@ -119,6 +119,7 @@ class Names:
                     parse_expression(parameter.default),
                     "self" if index == 0 and function.owner else parameter.kind,
                     scope,
+                    name,
                 )
                 return found, ()
         return None

@@ -14,6 +14,15 @@ from logctx_lint.project.facts import (
     functions_called,
     interface_of,
 )
+from logctx_lint.project.index import (
+    NO_MENTIONS,
+    Index,
+    Mentions,
+    build,
+    classes_with,
+    functions_with,
+    mentions,
+)
 from logctx_lint.project.mentions import Tree
 from logctx_lint.project.trace import Place
 from logctx_lint.source import Source, Unreadable, digest_of
@@ -27,6 +36,11 @@ EVERYTHING = "everything"
 ANY_PYTHON = "*.py"
 """The part of a folder that says whether there is any Python file in it."""
 
+_MENTIONS = frozenset(Mentions._fields)
+_IN_TEXT = {"called": "{}(", "set": ".{} ="}
+"""How mentions that are not among the facts look in a line."""
+_INDEX = "#index"
+"""Ends the name of an index, behind that of its folder or file."""
 _NOTHING = ModuleFacts({}, (), {}, {}, {})
 
 
@@ -78,6 +92,8 @@ class ModuleFile(Place):
         super().__init__(name, is_constant)
         self.path = Path(path)
         self._cache = cache
+        self.is_given = False
+        """Its text was handed in, and may be another than the one on disk."""
         self._digest: str | None = None
         self._source: Source | None = None
         self._facts: ModuleFacts | None = None
@@ -148,6 +164,8 @@ class ModuleFile(Place):
             return interface_of(self.facts, name)
         if kind == "stars":
             return repr(self.facts.stars)
+        if kind in _MENTIONS:
+            return repr(self.mentioning(kind, name))
         functions = functions_called(self.facts, name)
         if not functions:
             # A method of a class inside a function, say.
@@ -155,6 +173,26 @@ class ModuleFile(Place):
         if kind == "line":
             return repr([function.line for function in functions])
         return repr([self._body(function) for function in functions])
+
+    def mentioning(self, table: str, name: str) -> list[str]:
+        """The functions, or classes, that mention a name in one of the ways of `Mentions`.
+
+        A function is named once for each line that does.
+        """
+        if table not in _IN_TEXT:
+            return classes_with(self.facts, table, name)
+        try:
+            return functions_with(self.facts, self.source.lines, _IN_TEXT[table].format(name))
+        except Unreadable:
+            return []
+
+    @property
+    def mentions(self) -> Mentions:
+        """All that the file mentions."""
+        try:
+            return mentions(self.source.text, self.facts)
+        except Unreadable:
+            return NO_MENTIONS
 
     def _body(self, function: FunctionFacts) -> list[str]:
         try:
@@ -175,6 +213,7 @@ class Places:
         self._others: dict[str, Place] = {}
         self._paths: dict[str, str] = {}
         self._trees: dict[str, Tree] = {}
+        self._indexes: dict[str, Index] = {}
 
     def file(self, path: str) -> ModuleFile:
         found = self._known.get(path)
@@ -191,7 +230,10 @@ class Places:
                 del self._trees[key]
         found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
         found.take(source)
+        found.is_given = True
         self._known[path] = found
+        for package, index in self._indexes.items():
+            self._replace(index, package, path, found)
         return found
 
     def folder(self, path: str) -> Folder:
@@ -225,10 +267,35 @@ class Places:
         """Make a place known that is neither a file nor a folder."""
         self._others[place.name] = place
 
+    def index(self, path: str) -> Index:
+        """What is mentioned where in a package, or in one file."""
+        found = self._indexes.get(path)
+        if found is None:
+            name = self.name_of(path) + _INDEX
+            found = build(
+                name, Path(path), self._cache.indexes, lambda p: self.file(str(p)).mentions
+            )
+            self._indexes[path] = found
+            for each, file in self._known.items():
+                if isinstance(file, ModuleFile):
+                    self._replace(found, path, each, file)
+        return found
+
+    def _replace(self, index: Index, package: str, path: str, file: ModuleFile) -> None:
+        """Tell an index of a text that is another than on disk."""
+        is_inside = path == package or path.startswith(os.path.join(package, ""))
+        if not file.is_given or not is_inside:
+            return
+        on_disk = ModuleFile(file.name, path, False, self._cache)
+        if on_disk.digest != file.digest:
+            index.replace(path[len(package) + 1 :].replace(os.sep, "/"), file.mentions)
+
     def named(self, name: str) -> Place:
         """The place that once had this name, as it is now."""
         if name in self._others:
             return self._others[name]
+        if name.endswith(_INDEX):
+            return self.index(os.path.normpath(os.path.join(self._base, name[: -len(_INDEX)])))
         path = self._paths.get(name)
         if path is None:
             path = self._paths[name] = os.path.normpath(os.path.join(self._base, name))

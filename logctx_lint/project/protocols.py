@@ -14,6 +14,7 @@ from logctx_lint.project.types import (
     ExternalInstance,
     Instance,
     Kind,
+    Presumed,
     TupleType,
     Type,
     TypeVariable,
@@ -133,8 +134,12 @@ def element(resolver: Resolver, type_: Type, index: int) -> Type:
 def awaitability(resolver: Resolver, type_: Type) -> Awaitability:
     """Whether a value of this type is an awaitable, how surely, and of which kind."""
     kinds: list[Kind] = []
+    presumed: list[Kind] = []
     others = unknowns = 0
     for member in members_of(type_):
+        if isinstance(member, Presumed):
+            presumed.append(awaitability(resolver, member.type).kind)
+            continue
         kind = _kind(resolver, member)
         if isinstance(kind, Kind):
             kinds.append(kind)
@@ -144,6 +149,8 @@ def awaitability(resolver: Resolver, type_: Type) -> Awaitability:
             others += 1
     if kinds:
         return Awaitability(Certainty.SOME if others else Certainty.YES, kinds[0])
+    if presumed:
+        return Awaitability(Certainty.SOME if others else Certainty.LIKELY, presumed[0])
     return Awaitability(Certainty.UNKNOWN if unknowns else Certainty.NO)
 
 

@@ -9,8 +9,10 @@ import ast
 
 from logctx_lint.project import calls, hints, protocols
 from logctx_lint.project.bindings import Bindings
+from logctx_lint.project.callsites import CallSites
 from logctx_lint.project.classes import Classes
 from logctx_lint.project.definitions import Definition, Definitions, Found, Variable
+from logctx_lint.project.distinctive import Distinctive
 from logctx_lint.project.functions import Functions
 from logctx_lint.project.hints import parse_expression, special_form
 from logctx_lint.project.memo import Memo, Store
@@ -18,6 +20,7 @@ from logctx_lint.project.modules import Module, Modules
 from logctx_lint.project.names import Names
 from logctx_lint.project.places import STUBS
 from logctx_lint.project.scopes import Comprehension, Scope
+from logctx_lint.project.sites import Sites
 from logctx_lint.project.types import (
     NONE,
     UNKNOWN,
@@ -52,6 +55,9 @@ class Resolver:
         self.lookup = Names(self)
         self.bindings = Bindings(self)
         self.functions = Functions(self)
+        self.sites = Sites(modules)
+        self.call_sites = CallSites(self)
+        self.distinctive = Distinctive(self)
         self._variables: Store[Type] = {}
         self._aliases: Store[Type] = {}
         self.builtins = modules.find("builtins", STUBS)

@@ -77,6 +77,8 @@ class Binding:
     """Of a parameter, whose `value` is the default; of `x: T = value`, which may have none."""
     parameter: str = ""
     """`Parameter.kind` of a parameter, or `self` for a method's first one."""
+    name: str = ""
+    """Of a parameter."""
 
 
 def _start(node: ast.AST) -> Position:
@@ -282,6 +284,7 @@ class _Collector:
                     default,
                     annotation=argument.annotation,
                     parameter="self" if is_self else kind_,
+                    name=argument.arg,
                 ),
             )
         if not isinstance(node, ast.Lambda):

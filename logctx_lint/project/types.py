@@ -93,6 +93,14 @@ class TupleType:
 
 
 @dataclass(frozen=True, slots=True)
+class Presumed:
+    """What a method of this name gives, whatever object it was called on; see `distinctive`."""
+
+    type: Type
+    functions: tuple[Function, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class UnionType:
     """One of several; may have UNKNOWN among its members."""
 
@@ -111,6 +119,7 @@ Type = (
     | ExternalInstance
     | TypeVariable
     | TupleType
+    | Presumed
     | UnionType
 )
 
@@ -226,6 +235,8 @@ class Certainty(Enum):
     """How sure the answer is that something is an awaitable."""
 
     YES = "yes"
+    LIKELY = "likely"
+    """By the name of a method alone."""
     SOME = "some branch"
     UNKNOWN = "unknown"
     NO = "no"
@@ -241,3 +252,8 @@ class Awaitability:
     @property
     def is_certain(self) -> bool:
         return self.certainty is Certainty.YES
+
+    @property
+    def is_likely(self) -> bool:
+        """Sure enough to speak of, not to change code that may be right."""
+        return self.certainty in (Certainty.YES, Certainty.LIKELY)

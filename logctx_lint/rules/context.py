@@ -23,6 +23,7 @@ from logctx_lint.project.types import (
     Certainty,
     FunctionType,
     Kind,
+    Presumed,
     Type,
     members_of,
 )
@@ -245,7 +246,16 @@ class RuleContext:
 
     def callees(self, call: cst.Call) -> list[Function]:
         """The functions that a call may reach."""
-        return self.functions(call.func)
+        return self.functions(call.func) or self._presumed(call)
+
+    def _presumed(self, call: cst.Call) -> list[Function]:
+        """The functions that a call very likely reaches, going by the method's name."""
+        return [
+            function
+            for member in members_of(self.type_of(call))
+            if isinstance(member, Presumed)
+            for function in member.functions
+        ]
 
     def decorator_roles(self, function: Function) -> frozenset[Role]:
         """The roles of a function's decorators."""
@@ -258,17 +268,25 @@ class RuleContext:
 
     def callee(self, call: cst.Call) -> Callee:
         """Who is called and where that is defined, for a message."""
-        return self.called(call.func)
+        presumed = [] if self.functions(call.func) else self._presumed(call)
+        if not presumed:
+            return self.called(call.func)
+        how, _, place = self._reason(presumed[0]).rpartition(", ")
+        how = "to return one" if how.startswith("by ") else f"as {how}"
+        return Callee(self._label(call.func), f"only declared {how} in this project, at {place}")
 
     def called(self, func: cst.BaseExpression) -> Callee:
         """As `callee`, of what is called."""
+        functions = sorted(self.functions(func), key=self._awaitable, reverse=True)
+        reason = self._reason(functions[0]) if functions else "by its declared type"
+        return Callee(self._label(func), reason)
+
+    def _label(self, func: cst.BaseExpression) -> str:
         label = " ".join(self.text(func).split())
         if len(label) > _LONGEST_LABEL:
             end = label[-_LONGEST_LABEL:]
             label = "…" + (end.partition(".")[2] or end)
-        functions = sorted(self.functions(func), key=self._awaitable, reverse=True)
-        reason = self._reason(functions[0]) if functions else "by its declared type"
-        return Callee(f"`{label}()`", reason)
+        return f"`{label}()`"
 
     def _result(self, function: Function) -> Awaitability:
         return self.resolver.awaitability(self.resolver.call_type(FunctionType(function)))

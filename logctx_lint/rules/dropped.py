@@ -9,6 +9,7 @@ from enum import Enum
 
 import libcst as cst
 
+from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Kind
 from logctx_lint.rules.context import RuleContext
@@ -126,7 +127,7 @@ def losses(context: RuleContext, *, sees_failure: bool = False) -> str:
 def as_dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
     """What is dropped with the result of a call; None if it may be, or is no awaitable."""
     answer = context.awaitability(call)
-    if not answer.is_certain:
+    if not answer.is_likely:
         return None
     root: cst.BaseExpression = call
     sees_failure = False
@@ -171,7 +172,13 @@ def _is_looked_after(context: RuleContext, call: cst.Call, *, can_await: bool) -
             or _is_looked_after(context, started, can_await=can_await)
         ):
             return True
-    return looks_after(context, call.func, can_await=can_await)
+    if looks_after(context, call.func, can_await=can_await):
+        return True
+    # Of functions that are known by the method's name only, each must do.
+    presumed = [] if context.functions(call.func) else context.callees(call)
+    return any(_plays_a_part(context, each) for each in presumed) or _all_keep(
+        context, presumed, can_await=can_await
+    )
 
 
 def looks_after(context: RuleContext, func: cst.BaseExpression, *, can_await: bool = False) -> bool:
@@ -183,6 +190,16 @@ def looks_after(context: RuleContext, func: cst.BaseExpression, *, can_await: bo
         Role.SAFE_DECORATOR in context.decorator_roles(function) for function in functions
     ):
         return True
+    return _all_keep(context, functions, can_await=can_await)
+
+
+def _plays_a_part(context: RuleContext, function: Function) -> bool:
+    roles = context.file.vocabulary.roles([function.qualified_name])
+    is_safe = Role.SAFE_DECORATOR in context.decorator_roles(function)
+    return is_safe or bool(roles & _DRIVEN_ELSEWHERE)
+
+
+def _all_keep(context: RuleContext, functions: list[Function], *, can_await: bool) -> bool:
     return bool(functions) and all(Keeper(context, can_await).keeps(each) for each in functions)
 
 
@@ -238,6 +255,6 @@ def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:
         return True
     resolver = unit.file.resolver
     return (
-        resolver.awaitability(resolver.type_of(node, scope)).is_certain
+        resolver.awaitability(resolver.type_of(node, scope)).is_likely
         and not unit.file.roles(node.func, scope) & _DRIVEN_ELSEWHERE
     )

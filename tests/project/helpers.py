@@ -22,6 +22,7 @@ from logctx_lint.project.types import (
     Instance,
     ModuleType,
     NoneType,
+    Presumed,
     TupleType,
     Type,
     TypeVariable,
@@ -144,6 +145,8 @@ def show(type_: Type) -> str:
             return f"~{name.rpartition('.')[2]}"
         case TupleType(elements):
             return f"({', '.join(map(show, elements))})"
+        case Presumed(found):
+            return f"{show(found)}?"
         case UnionType(members):
             return " | ".join(map(show, members))
 
