@@ -32,6 +32,7 @@ CODES: Mapping[str, str] = {
     "LCX303": "shared-cancellable",
     "LCX304": "unsafe-cancellable",
     "LCX305": "cancellable-write",
+    "LCX306": "unconsumed-errors",
     "LCX401": "finished-context-reused",
     "LCX402": "context-not-restored",
     "LCX404": "manual-context",
@@ -39,7 +40,7 @@ CODES: Mapping[str, str] = {
     "LCX502": "dropped-failure",
 }
 
-OPT_IN = frozenset({"LCX206"})
+OPT_IN = frozenset({"LCX206", "LCX306"})
 """The codes of rules that are off unless the setting `enable` names them."""
 
 HOME = "https://logctx-lint.readthedocs.io/en/latest/"

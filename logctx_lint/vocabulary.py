@@ -51,6 +51,8 @@ class Role(str, Enum):
     """Keeps a waiter's cancellation from reaching what it waits for."""
     CANCELLATION_DELAYER = "cancellation-delayer"
     """A shield that lets a cancellation out when what is waited for has ended, not before."""
+    OBSERVABLE = "observable"
+    """Makes one Deferred out of which many can be had, each to be awaited by itself."""
     OBSERVER = "observer"
     """Gives a Deferred of one's own for shared work: cancelling it leaves the work alone."""
     CANCELLED_ERROR = "cancelled-error"
@@ -204,6 +206,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.shield",
     ),
     Role.CANCELLATION_DELAYER: _helpers(_ASYNC_HELPERS, "delay_cancellation"),
+    Role.OBSERVABLE: _helpers(_ASYNC_HELPERS, "ObservableDeferred"),
     Role.OBSERVER: _helpers(
         _ASYNC_HELPERS, "ObservableDeferred.observe", "AbstractObservableDeferred.observe"
     ),
