@@ -19,6 +19,7 @@ CODES: Mapping[str, str] = {
     "LCX103": "awaitable-as-value",
     "LCX105": "raw-await",
     "LCX106": "async-callback",
+    "LCX107": "sometimes-awaitable",
     "LCX108": "redundant-yieldable",
     "LCX109": "escaping-return",
     "LCX201": "fire-and-forget",
