@@ -36,6 +36,7 @@ CODES: Mapping[str, str] = {
     "LCX306": "unconsumed-errors",
     "LCX401": "finished-context-reused",
     "LCX402": "context-not-restored",
+    "LCX403": "callback-in-context",
     "LCX404": "manual-context",
     "LCX501": "hanging-request",
     "LCX502": "dropped-failure",
