@@ -6,22 +6,40 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.project import hints, protocols
-from logctx_lint.project.classes import signature_scope
+from logctx_lint.project.classes import class_scope, signature_scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.hints import parse_expression
+from logctx_lint.project.modules import Class
 from logctx_lint.project.scopes import Comprehension, Scope
 from logctx_lint.project.types import (
     UNKNOWN,
     Certainty,
+    ClassObject,
     Instance,
     TupleType,
     Type,
     members_of,
+    union_of,
 )
 from logctx_lint.rules.takers import arguments, pairs, signatures
 from logctx_lint.screen import Unit
 
 _TAKE_ANYTHING = frozenset({"builtins.object", "typing.Hashable"})
+_DATA_CLASSES = frozenset(
+    {
+        "attr._make.attrs",
+        "attr.attrs",
+        "attr.dataclass",
+        "attr.define",
+        "attr.frozen",
+        "attr.mutable",
+        "attr.s",
+        "attrs.define",
+        "attrs.frozen",
+        "attrs.mutable",
+        "dataclasses.dataclass",
+    }
+)
 _RETURN_OF_GENERATOR = 2
 """The type argument of `Generator` that says what it returns."""
 
@@ -80,6 +98,15 @@ def _stated(unit: Unit, statement: ast.stmt, scope: Scope) -> Iterator[Place]:
             yield value, declared_result(unit, scope)
         case ast.AnnAssign(_, annotation, ast.expr() as value):
             yield value, hints.evaluate(unit.file.resolver, annotation, scope)
+        case ast.Assign([ast.Name(name)], value):
+            yield value, declared_local(unit, name, scope)
+
+
+def declared_local(unit: Unit, name: str, scope: Scope) -> Type:
+    """The type that a local name is declared to have; UNKNOWN if it is not."""
+    declared = [each for each in scope.bindings.get(name, ()) if each.kind == "annotation"]
+    types = (unit.file.resolver.bindings.type_of(each, scope) for each in declared)
+    return union_of(types) if declared else UNKNOWN
 
 
 def _mentions(call: ast.Call, names: set[str]) -> bool:
@@ -101,14 +128,45 @@ def _mentions(call: ast.Call, names: set[str]) -> bool:
 def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
     """The arguments of a call, if it is known where they go, with what they are declared to be."""
     resolver = unit.file.resolver
-    callees = list(signatures(unit.file, call, scope))
     reached = members_of(resolver.type_of(call.func, scope))
-    if len(callees) == 1 and len(reached) == 1:
-        ((callee, parameters),) = callees
+    if len(reached) == 1 and isinstance(reached[0], ClassObject):
+        fields = _fields(unit, reached[0].cls)
+        if fields:
+            for keyword in call.keywords:
+                yield keyword.value, fields.get(keyword.arg or "", UNKNOWN)
+            return
+    callees = list(signatures(unit.file, call, scope))
+    if len(callees) != len(reached):
+        return
+    declared: dict[ast.expr, list[Type]] = {}
+    for callee, parameters in callees:
         where = signature_scope(callee.function)
         for parameter, argument in (*pairs(call, parameters), *_rest(call, parameters)):
             annotation = parse_expression(parameter.annotation)
-            yield argument, hints.evaluate(resolver, annotation, where)
+            type_ = hints.evaluate(resolver, annotation, where)
+            declared.setdefault(argument, []).append(type_)
+    # An overload that does not take as many arguments is not the one that is called.
+    yield from ((argument, union_of(types)) for argument, types in declared.items())
+
+
+def _fields(unit: Unit, cls: Class) -> dict[str, Type]:
+    """What the constructor that a decorator writes takes, by name: the fields of the class."""
+    classes = unit.file.resolver.classes
+    fields: dict[str, Type] = {}
+    for ancestor, _ in reversed(classes.ancestors(cls)):
+        if "__init__" in ancestor.facts.functions:
+            return {}
+        makers = (
+            name
+            for decorator in ancestor.facts.decorators
+            for name in unit.file.resolver.names_of_text(decorator, class_scope(ancestor))
+        )
+        if not _DATA_CLASSES.isdisjoint(makers):
+            for name, variables in ancestor.facts.variables.items():
+                if any(each.annotation and not each.method for each in variables):
+                    declared = classes.member(Instance(ancestor), name)
+                    fields[name] = UNKNOWN if declared is None else declared
+    return fields
 
 
 def _rest(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:

@@ -47,7 +47,7 @@ def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
     found: dict[Scope, list[Named]] = {}
     for node, scope in unit.scopes.items():
         bound = list(_bound(unit, scope, node.body, frozenset()))  # type: ignore[attr-defined]
-        hidden = _seen_elsewhere(node) if bound else set()
+        hidden = _seen_elsewhere(unit, node) if bound else set()
         named = [each for each in bound if each.name not in hidden]
         if named:
             found[scope] = named
@@ -139,7 +139,7 @@ def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     return None if is_own else answer.kind
 
 
-def _seen_elsewhere(function: ast.AST) -> set[str]:
+def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
     """Names that nested functions use, and those that are not, or not only, the function's own."""
     found: set[str] = set()
     for node in own_nodes(function.body):  # type: ignore[attr-defined]
@@ -147,10 +147,22 @@ def _seen_elsewhere(function: ast.AST) -> set[str]:
             case ast.Global(names) | ast.Nonlocal(names):
                 found.update(names)
             case ast.Call(ast.Name(name)) if name in _SEE_ALL_LOCALS:
-                found |= {each.id for each in ast.walk(function) if isinstance(each, ast.Name)}
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda() | ast.ClassDef():
-                found |= {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+                found |= _names_in(function)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                found |= _names_in(node) - _own_names(unit, node)
+            case ast.Lambda() | ast.ClassDef():
+                found |= _names_in(node)
     return found
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
+    """What a nested function binds itself."""
+    shared = (each for each in own_nodes(node.body) if isinstance(each, ast.Global | ast.Nonlocal))
+    return set(unit.scopes[node].bindings).difference(*(each.names for each in shared))
 
 
 def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
