@@ -19,6 +19,7 @@ from logctx_lint.project.types import (
     TupleType,
     Type,
     members_of,
+    substitute,
     union_of,
 )
 from logctx_lint.rules.takers import arguments, pairs, signatures
@@ -144,6 +145,7 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
         for parameter, argument in (*pairs(call, parameters), *_rest(call, parameters)):
             annotation = parse_expression(parameter.annotation)
             type_ = hints.evaluate(resolver, annotation, where)
+            type_ = substitute(type_, dict(callee.bindings))
             declared.setdefault(argument, []).append(type_)
     # An overload that does not take as many arguments is not the one that is called.
     yield from ((argument, union_of(types)) for argument, types in declared.items())

@@ -86,6 +86,7 @@ from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.dropped import Dropped, How
 from logctx_lint.rules.edits import await_fix, background_fix, background_starter
+from logctx_lint.rules.expected import declared_local, refuses
 from logctx_lint.rules.flow import Branch, Exit, Paths
 from logctx_lint.rules.named import (
     Named,
@@ -108,7 +109,7 @@ class Lost:
     where: str
     """On which path, in words; empty: on every path."""
     mistaken: ast.AST | None
-    """Where it is taken for the value that awaiting it would give."""
+    """Where it is taken for the value that awaiting it would give; or declared to be that."""
 
 
 class NeverUsed(RuleVisitor):
@@ -132,7 +133,9 @@ class NeverUsed(RuleVisitor):
             fate = f", as nothing awaits `{name}`"
             cure, fixes = self._cure(node, found, lost)
         if lost.mistaken:
-            fate = f", but `{name}` is taken for its value in line {lost.mistaken.lineno}"  # type: ignore[attr-defined]
+            fate = f", but `{name}` is declared to hold something else"
+            if isinstance(lost.mistaken, ast.Name):
+                fate = f", but `{name}` is taken for its value in line {lost.mistaken.lineno}"
             cure = "yield it" if self._by_yield(node) else "await it"
         message = f"{callee.label} returns {what}{fate}: {cure}"
         self.context.report(RULE.code, node, message, tuple(fixes))
@@ -230,6 +233,10 @@ class _Consumption:
         self.mistaken: dict[Named, ast.AST] = {}
         """What is taken for the value that awaiting it gives, and where."""
         self.used: set[str] = set()
+        for each in named:
+            is_declared = refuses(unit, declared_local(unit, each.name, scope))
+            if is_declared and each.name not in self._uses.awaited:
+                self.mistaken[each] = each.statement
 
     def after(self, node: ast.AST, items: frozenset[Named]) -> frozenset[Named] | None:
         events = self._events_of(node)

@@ -8,8 +8,16 @@ from dataclasses import dataclass
 
 from logctx_lint.project.facts import FunctionNode, child_blocks, own_nodes
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.types import ClassObject, Instance, Kind, members_of
-from logctx_lint.rules.expected import function_scope, refused_names
+from logctx_lint.project.types import (
+    UNKNOWN,
+    ClassObject,
+    Instance,
+    Kind,
+    TupleType,
+    members_of,
+    union_of,
+)
+from logctx_lint.rules.expected import function_scope, refused_names, refuses
 from logctx_lint.rules.lcx103 import has_attribute, wrongly_used
 from logctx_lint.rules.values import How, gives_plain_value, uses, uses_of
 from logctx_lint.screen import Unit
@@ -40,6 +48,8 @@ class Uses:
     """It is shown, compared or tested, or nothing at all is done with it."""
     wrong: frozenset[ast.Name]
     """It is taken for the value that it would give."""
+    awaited: frozenset[str]
+    """Names that something awaits."""
 
 
 def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
@@ -186,7 +196,28 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
                 idle.add(value)
             case ast.Assign([ast.Name("_")], ast.Name() as value) if where is scope:
                 idle.add(value)
-    return Uses(frozenset(idle), frozenset(wrong))
+    idle.update(_asked_for_class(unit, scope, set(kinds)))
+    waits = [node.value for node, _ in unit.nodes(ast.Await)]
+    waits += [node.value for node, _ in unit.nodes(ast.Yield) if node.value]
+    awaited = {node.id for node in waits if isinstance(node, ast.Name)}
+    return Uses(frozenset(idle), frozenset(wrong), frozenset(awaited))
+
+
+def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
+    """Names that `isinstance` asks whether they are something that no awaitable is."""
+    resolver = unit.file.resolver
+    for call, where in unit.nodes(ast.Call):
+        match call:
+            case ast.Call(ast.Name("isinstance"), [ast.Name(name) as asked, classes]):
+                if name in names and function_scope(where) is scope:
+                    found = resolver.type_of(classes, where)
+                    options = found.elements if isinstance(found, TupleType) else (found,)
+                    instances = (
+                        Instance(each.cls) if isinstance(each, ClassObject) else UNKNOWN
+                        for each in options
+                    )
+                    if refuses(unit, union_of(instances)):
+                        yield asked
 
 
 def _handed_on(unit: Unit) -> Iterator[ast.expr]:
