@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from logctx_lint.project.scopes import Scope
 
 _TYPING = ("typing.", "typing_extensions.", "collections.abc.")
-_WRAPPERS = {"ClassVar", "Final", "Annotated", "Required", "NotRequired", "ReadOnly", "Unpack"}
+_WRAPPERS = {"ClassVar", "Final", "Annotated", "Required", "NotRequired", "ReadOnly"}
 _GENERIC_BASES = {"Generic", "Protocol"}
 _PLAIN_BASES = {"Generic", "Protocol", "NamedTuple", "TypedDict"}
 
