@@ -13,6 +13,7 @@ from logctx_lint.project.modules import Class
 from logctx_lint.project.scopes import Comprehension, Scope
 from logctx_lint.project.types import (
     UNKNOWN,
+    CallableType,
     Certainty,
     ClassObject,
     Instance,
@@ -67,8 +68,10 @@ def refuses(unit: Unit, declared: Type) -> bool:
     """Whether a declared type leaves no room for an awaitable."""
     if unit.file.resolver.awaitability(declared).certainty is not Certainty.NO:
         return False
+    # Where a function is taken, it is another rule that tells functions from their results.
     return not any(
-        isinstance(member, Instance) and member.cls.qualified_name in _TAKE_ANYTHING
+        isinstance(member, CallableType)
+        or (isinstance(member, Instance) and member.cls.qualified_name in _TAKE_ANYTHING)
         for member in members_of(declared)
     )
 
