@@ -28,6 +28,7 @@ CODES: Mapping[str, str] = {
     "LCX204": "dropped-task",
     "LCX205": "outlived-context",
     "LCX206": "background-in-request",
+    "LCX207": "timer-without-context",
     "LCX301": "swallowed-cancellation",
     "LCX302": "wrapped-first-error",
     "LCX303": "shared-cancellable",
@@ -43,6 +44,7 @@ CODES: Mapping[str, str] = {
 }
 
 OPT_IN = frozenset({"LCX206", "LCX306"})
+OPT_IN = frozenset({"LCX206", "LCX207"})
 """The codes of rules that are off unless the setting `enable` names them."""
 
 HOME = "https://logctx-lint.readthedocs.io/en/latest/"

@@ -14,6 +14,7 @@ SOURCE = """\
 import asyncio
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
 from twisted.internet.threads import deferToThread
 from logctx_lint.runtime import run_in_background
 
@@ -33,19 +34,19 @@ def report(result) -> None: ...
         (
             "run_in_background(work('a'))",
             "LCX202 `run_in_background()` calls the function that it is given, but gets what "
-            "`work()` returns, a coroutine that never runs (async def, app.py:7): pass the "
+            "`work()` returns, a coroutine that never runs (async def, app.py:8): pass the "
             "function: `work, ...`",
         ),
         (
             "reactor.callLater(1, fetch())",
             "LCX202 `reactor.callLater()` calls the function that it is given, but gets what "
-            '`fetch()` returns, a Deferred (annotated `-> "Deferred[str]"`, app.py:9): pass the '
+            '`fetch()` returns, a Deferred (annotated `-> "Deferred[str]"`, app.py:10): pass the '
             "function: `fetch`",
         ),
         (
             "reactor.callLater(1, report(1))",
             "LCX202 `reactor.callLater()` calls the function that it is given, but gets what "
-            "`report()` returns, None (annotated `-> None`, app.py:12): pass the function: "
+            "`report()` returns, None (annotated `-> None`, app.py:13): pass the function: "
             "`report, ...`",
         ),
         (
@@ -56,29 +57,34 @@ def report(result) -> None: ...
         (
             "reactor.callFromThread(work)",
             "LCX106 `reactor.callFromThread()` ignores what `work()` returns, a coroutine that "
-            "never runs (async def, app.py:7): start it with `run_in_background`",
+            "never runs (async def, app.py:8): start it with `run_in_background`",
         ),
         (
             "reactor.callFromThread(lambda: fetch())",
             "LCX106 `reactor.callFromThread()` ignores what `fetch()` returns, a Deferred that "
-            'runs unawaited, so its failure goes unseen (annotated `-> "Deferred[str]"`, app.py:9)'
+            'runs unawaited, so its failure goes unseen (annotated `-> "Deferred[str]"`, app.py:10)'
             ": start it with `run_in_background`",
         ),
         (
             "fetch().addCallback(work)",
             "LCX106 `fetch().addCallback()` does not wait for what `work()` returns, a coroutine "
-            "that never runs (async def, app.py:7): start it with `run_in_background`",
+            "that never runs (async def, app.py:8): start it with `run_in_background`",
         ),
         (
             "deferToThread(work)",
             "LCX106 `deferToThread()` does not wait for what `work()` returns, a coroutine that "
-            "never runs (async def, app.py:7): call it in the event loop, not in a thread",
+            "never runs (async def, app.py:8): call it in the event loop, not in a thread",
         ),
         (
             "run_in_background(work)",
-            "LCX206 `run_in_background()` starts `work()` (async def, app.py:7) in the log context "
+            "LCX206 `run_in_background()` starts `work()` (async def, app.py:8) in the log context "
             "of its caller, and nobody waits for it: a request may end before; start it with "
             "`run_as_background_process`, or await it",
+        ),
+        (
+            "LoopingCall(lambda: work())",
+            "LCX207 `LoopingCall()` has `work()` run in no log context (async def, app.py:8), so that "
+            "what it logs and costs is nobody's: start it with `run_as_background_process`",
         ),
         (
             "asyncio.create_task(work())",

@@ -87,35 +87,31 @@ import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.types import NONE, Kind
+from logctx_lint.project.types import Kind
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.dropped import How
-from logctx_lint.rules.edits import (
-    background_starter,
-)
+from logctx_lint.rules.edits import background_starter
 from logctx_lint.rules.starting import started_instead
 from logctx_lint.rules.takers import (
+    IGNORING,
+    WAITING,
     Taken,
     arguments,
-    calls_inside,
     handed_over,
+    ignored_kind,
     taken,
     target,
 )
-from logctx_lint.screen import File, Unit
+from logctx_lint.screen import Unit
 from logctx_lint.vocabulary import Role
-
-_TAKERS = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
-_STARTERS = frozenset({Role.BACKGROUND_STARTER})
-_WAITING = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.DRIVER})
 
 
 class AsyncCallback(RuleVisitor):
     def visit_Call(self, node: cst.Call) -> None:
         roles = self.context.roles(node)
         for each, function in handed_over(self.context, node):
-            kind = _ignored_kind(self.context.file, each, roles)
+            kind = ignored_kind(self.context.file, each, roles)
             if kind and self._is_lost(function):
                 self._report(node, each, function, kind)
 
@@ -154,24 +150,6 @@ class AsyncCallback(RuleVisitor):
         )
 
 
-def _ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | None:
-    """The kind of awaitable that a function gives and its caller does nothing with."""
-    if roles & _WAITING:
-        return None
-    ignores = Role.CALLBACK_TAKER in roles or (
-        bool(argument.declared) and all(each.returns == NONE for each in argument.declared)
-    )
-    if not ignores and roles.isdisjoint(_TAKERS):
-        return None
-    resolver = file.resolver
-    function = resolver.type_of(argument.node, argument.scope)
-    answer = resolver.awaitability(resolver.call_type(function))
-    if not answer.is_certain or not (ignores or answer.kind.is_lazy):
-        return None
-    # A clock of the project may itself start what it calls.
-    return None if calls_inside(file, argument, _STARTERS) else answer.kind
-
-
 def screen(unit: Unit) -> bool:
     """Whether the unit hands an asynchronous function to something that ignores what it gives."""
     return any(_hands_over(unit, call, scope) for call, scope in unit.nodes(ast.Call))
@@ -179,13 +157,13 @@ def screen(unit: Unit) -> bool:
 
 def _hands_over(unit: Unit, call: ast.Call, scope: Scope) -> bool:
     file = unit.file
-    if not file.may_play(call.func, _TAKERS) and (
+    if not file.may_play(call.func, IGNORING) and (
         not any(_may_be_asynchronous(unit, each) for each in arguments(call))
-        or file.may_play(call.func, _WAITING)
+        or file.may_play(call.func, WAITING)
     ):
         return False
     roles = file.roles(call.func, scope)
-    return any(_ignored_kind(file, each, roles) for each in taken(file, call, scope))
+    return any(ignored_kind(file, each, roles) for each in taken(file, call, scope))
 
 
 def _may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:

@@ -15,11 +15,13 @@ from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
+    NONE,
     CallableType,
     Certainty,
     ClassObject,
     FunctionType,
     Instance,
+    Kind,
     Type,
     members_of,
 )
@@ -27,6 +29,11 @@ from logctx_lint.rules.context import RuleContext
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
 
+IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
+"""Call a function and do not look at a coroutine that it gives."""
+WAITING = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.DRIVER})
+"""Call a function and see to what it gives."""
+_STARTERS = frozenset({Role.BACKGROUND_STARTER})
 _PARTIAL = "functools.partial"
 _LONGEST_DETOUR = 1
 """How many helpers may hand a function on."""
@@ -106,15 +113,35 @@ def is_partial(context: RuleContext, function: cst.BaseExpression) -> bool:
     return isinstance(function, cst.Call) and _PARTIAL in context.names(function)
 
 
+def ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | None:
+    """The kind of awaitable that a function gives and its caller does nothing with."""
+    if roles & WAITING:
+        return None
+    ignores = Role.CALLBACK_TAKER in roles or (
+        bool(argument.declared) and all(each.returns == NONE for each in argument.declared)
+    )
+    if not ignores and roles.isdisjoint(IGNORING):
+        return None
+    resolver = file.resolver
+    function = resolver.type_of(argument.node, argument.scope)
+    answer = resolver.awaitability(resolver.call_type(function))
+    if not answer.is_certain or not (ignores or answer.kind.is_lazy):
+        return None
+    # A clock of the project may itself start what it calls.
+    return None if calls_inside(file, argument, _STARTERS) else answer.kind
+
+
 def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
     """Whether the callee, or a helper that it hands its arguments to, calls something of a role."""
     return any(
-        _calls_inside(file, callee.function.implementation, wanted, _LONGEST_DETOUR)
+        body_calls(file, callee.function, wanted, _LONGEST_DETOUR)
         for callee, _ in signatures(file, argument.call, argument.scope)
     )
 
 
-def _calls_inside(file: File, function: Function, wanted: frozenset[Role], detour: int) -> bool:
+def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: int = 0) -> bool:
+    """As `calls_inside`, of one function."""
+    function = function.implementation
     node = None if function.module.is_stub else function.tree()
     if node is None:
         return False
@@ -125,7 +152,7 @@ def _calls_inside(file: File, function: Function, wanted: frozenset[Role], detou
         file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)
         for call in calls
     ) or any(
-        _calls_inside(file, member.function.implementation, wanted, detour - 1)
+        body_calls(file, member.function, wanted, detour - 1)
         for call in calls
         if detour and any(isinstance(each, ast.Name) and each.id in own for each in call.args)
         for member in members_of(file.resolver.type_of(call.func, scope))
