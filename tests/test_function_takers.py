@@ -83,8 +83,8 @@ def report(result) -> None: ...
         ),
         (
             "LoopingCall(lambda: work())",
-            "LCX207 `LoopingCall()` has `work()` run in no log context (async def, app.py:8), so that "
-            "what it logs and costs is nobody's: start it with `run_as_background_process`",
+            "LCX207 `LoopingCall()` has `work()` run in no log context (async def, app.py:8), so "
+            "that what it logs and costs is nobody's: start it with `run_as_background_process`",
         ),
         (
             "asyncio.create_task(work())",
