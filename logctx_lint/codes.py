@@ -43,8 +43,7 @@ CODES: Mapping[str, str] = {
     "LCX502": "dropped-failure",
 }
 
-OPT_IN = frozenset({"LCX206", "LCX306"})
-OPT_IN = frozenset({"LCX206", "LCX207"})
+OPT_IN = frozenset({"LCX206", "LCX207", "LCX306"})
 """The codes of rules that are off unless the setting `enable` names them."""
 
 HOME = "https://logctx-lint.readthedocs.io/en/latest/"
