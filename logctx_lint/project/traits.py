@@ -24,6 +24,7 @@ _IMPORTS = {
 }
 _ASYNC = re.compile(rb"async def (\w+)")
 _INLINE = re.compile(rb"inlineCallbacks\s+def (\w+)")
+_AWAITED = re.compile(rb"await (\w+)\(\s*(\w+)\(")
 _GATHERING = re.compile(rb"\b(?:gatherResults|DeferredList)\b")
 _DEF = re.compile(
     rb"^(?P<inline>[ \t]*@[\w.]*inlineCallbacks[ \t]*\r?\n)?"
@@ -43,6 +44,9 @@ class Traits:
     """The bare names of the package's plain functions that call a gatherer of Deferreds."""
     asynchronous: Container[str] = frozenset()
     """The bare names of the package's asynchronous functions."""
+    wrapping: Container[str] = frozenset()
+    """The bare names of functions that the package puts around an awaited call of a loop's
+    variable: `await protect(callback(...))`."""
 
     @property
     def uses_twisted(self) -> bool:
@@ -90,6 +94,7 @@ class _Evidence:
     thread_local: bool
     gathering: frozenset[str]
     asynchronous: frozenset[str]
+    wrapping: frozenset[str]
 
     @classmethod
     def of_all(cls, found: Sequence[_Evidence]) -> _Evidence:
@@ -99,6 +104,7 @@ class _Evidence:
             any(each.thread_local for each in found),
             frozenset().union(*(each.gathering for each in found)),
             frozenset().union(*(each.asynchronous for each in found)),
+            frozenset().union(*(each.wrapping for each in found)),
         )
 
 
@@ -107,6 +113,7 @@ class _Package:
     evidence: _Evidence
     gathering: Names
     asynchronous: Names
+    wrapping: Names
 
 
 class TraitsDetector:
@@ -132,6 +139,7 @@ class TraitsDetector:
             storage,
             _Either(own.gathering, package.gathering),
             _Either(own.asynchronous, package.asynchronous),
+            _Either(own.wrapping, package.wrapping),
         )
 
     def _package(self, path: Path) -> _Package:
@@ -156,9 +164,11 @@ class TraitsDetector:
             found,
             Names(f"{place} gathering", found.gathering, trace),
             Names(f"{place} asynchronous", found.asynchronous, trace),
+            Names(f"{place} wrapping", found.wrapping, trace),
         )
         self._modules.places.add(package.gathering)
         self._modules.places.add(package.asynchronous)
+        self._modules.places.add(package.wrapping)
         return package
 
 
@@ -182,6 +192,11 @@ def _evidence(data: bytes) -> _Evidence:
         any(name in data for name in _THREAD_LOCAL),
         frozenset(_gathering_functions(data)) if gathers else frozenset(),
         frozenset(name.decode() for name in (*_ASYNC.findall(data), *_INLINE.findall(data))),
+        frozenset(
+            outer.decode()
+            for outer, inner in _AWAITED.findall(data)
+            if b"for %s in " % inner in data
+        ),
     )
 
 

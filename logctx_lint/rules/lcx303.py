@@ -6,6 +6,10 @@ Cancelling a request cancels the Deferred (or task, or future) that it waits for
 from an attribute, a cache, a module variable or a closure may have other waiters: all of them see a
 `CancelledError` because one client went away.
 
+So may what a registered callback gives (`for callback in self.callbacks: await callback(...)`), and
+it is other people's code, which need not be ready to be cancelled. That is flagged only where the
+package protects such calls elsewhere, and only where the answer is used.
+
 ## Bad
 
 ```python
@@ -98,6 +102,7 @@ from logctx_lint.rules.cancels import Cancels, containers
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.edits import Helper, helper, wrapped
 from logctx_lint.rules.nodes import own_code
+from logctx_lint.rules.registered import registered_at
 from logctx_lint.rules.sharing import LOOK_UPS, Sharing
 from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
@@ -117,6 +122,28 @@ class SharedCancellable(RuleVisitor):
 
     def visit_Await(self, node: cst.Await) -> None:
         self._check(node.expression, "awaited")
+        found = self.context.expression(node.expression)
+        if not isinstance(self.context.parent(node), cst.Expr) and found:
+            place = registered_at(self.context.file, *found)
+            if place:
+                self._report_registered(node.expression, place)
+
+    def _report_registered(self, node: cst.BaseExpression, place: str) -> None:
+        delayer = helper(self.context, Role.CANCELLATION_DELAYER)
+        name = delayer.text if delayer else "delay_cancellation"
+        text = " ".join(self.context.text(node).split())
+        fixes: tuple[Fix, ...] = ()
+        if delayer:
+            edits = (*wrapped(self.context, node, name), *delayer.imports)
+            fixes = (Fix(f"Protect it with {name}()", Applicability.UNSAFE, edits),)
+        self.context.report(
+            RULE.code,
+            node,
+            f"`{text}` calls what others have registered in {place} and is awaited as it is, so "
+            "that a cancellation reaches code that need not be ready for it; elsewhere this "
+            f"package protects such calls: `{name}({text})`",
+            fixes,
+        )
 
     def visit_Return(self, node: cst.Return) -> None:
         # What a property gives is looked at where it is waited for.
@@ -261,6 +288,8 @@ def _eager(file: File, node: ast.expr, scope: Scope) -> Awaitability | None:
 def screen(unit: Unit) -> bool:
     """Whether the unit waits for, or returns, something that is not simply a call."""
     declares = "global " in unit.text or "nonlocal " in unit.text
+    if any(registered_at(unit.file, node.value, scope) for node, scope in unit.nodes(ast.Await)):
+        return True
     return any(
         _may_be_shared(unit.file, node, scope, declares=declares)
         for statement, scope in unit.statements
