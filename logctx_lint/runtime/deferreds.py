@@ -456,7 +456,8 @@ def timeout_deferred(
     timed_out = False
 
     def cancel(_: Deferred[T]) -> None:
-        deferred.cancel()
+        with PreserveLoggingContext():
+            deferred.cancel()
 
     waiter: Deferred[T] = Deferred(canceller=cancel)
 
@@ -464,11 +465,13 @@ def timeout_deferred(
         nonlocal timed_out
         timed_out = True
         try:
-            deferred.cancel()
+            with PreserveLoggingContext():
+                deferred.cancel()
         except Exception:
             logger.exception("Cancelling after a time-out failed")
         if not waiter.called:  # the original has not reacted, or failed to
-            waiter.errback(defer.TimeoutError(f"Timed out after {timeout:g}s"))
+            with PreserveLoggingContext():
+                waiter.errback(defer.TimeoutError(f"Timed out after {timeout:g}s"))
 
     # The timer belongs to nobody: in the caller's log context it could outlive it.
     with PreserveLoggingContext():

@@ -745,3 +745,37 @@ def test_timer_runs_under_the_sentinel(each_storage: str, reports: list[str]) ->
     clock.advance(2)
     assert seen == [SENTINEL_CONTEXT]
     assert reports == []
+
+
+class ClockWithContexts(Clock):
+    """Runs what is called later in a log context of its own, and notes which one that leaves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left: list[str] = []
+
+    def callLater(  # type: ignore[override]
+        self, when: float, callable: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        def in_context() -> None:
+            with LoggingContext("timer"):
+                callable(*args, **kwargs)
+                self.left.append(str(current_context()))
+
+        return super().callLater(when, in_context)
+
+
+def test_timer_keeps_its_own_context(each_storage: str, reports: list[str]) -> None:
+    clock = ClockWithContexts()
+    original: Deferred[int] = Deferred()
+
+    async def wait() -> None:
+        with pytest.raises(defer.TimeoutError):
+            await make_deferred_yieldable(timeout_deferred(original, 2, clock))
+
+    with LoggingContext("main"):
+        waiting = run_in_background(wait)
+        clock.advance(2)
+    assert result_of(waiting) is None
+    assert clock.left == ["timer"]
+    assert reports == []
