@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from logctx_lint.project.resolver import Resolver
 
 Ancestor = tuple[Class, tuple[Type, ...]]
+_MOST_SUBCLASSES = 20
+"""What has more is no mixin of a few."""
 PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "abc.abstractproperty"})
 
 
@@ -75,6 +77,7 @@ class Classes:
         self._parameters: Store[tuple[str, ...]] = {}
         self._holders: Store[tuple[int, ...]] = {}
         self._members: Store[Type] = {}
+        self._mixed: Store[Type] = {}
 
     def parameters(self, cls: Class) -> tuple[str, ...]:
         """The names of the class's type parameters, in order."""
@@ -204,6 +207,35 @@ class Classes:
             return None
         found = self._resolver.call_sites.attribute(instance.cls, name)
         return found if known(found) else None
+
+    def mixed_with(self, instance: Instance | ClassObject, name: str) -> Type:
+        """An attribute that a class only has together with others, in what inherits from all."""
+        cls = instance.cls
+        if cls.module.is_stub:
+            return UNKNOWN
+        make = type(instance)
+        return self._resolver.memo.get(
+            self._mixed,
+            (cls, name, make),
+            lambda: union_of(self._in_subclasses(cls, name, make)),
+            UNKNOWN,
+        )
+
+    def _in_subclasses(
+        self, cls: Class, name: str, make: type[Instance] | type[ClassObject]
+    ) -> Iterator[Type]:
+        seen = {cls}
+        waiting = [cls]
+        while waiting and len(seen) < _MOST_SUBCLASSES:
+            for each in self._resolver.sites.subclasses(waiting.pop()):
+                if each in seen or not any(found == cls for found, _ in self.ancestors(each)):
+                    continue
+                seen.add(each)
+                found = self.member(make(each), name)
+                if found is None:
+                    waiting.append(each)
+                else:
+                    yield found
 
     def _find_holders(self, cls: Class, name: str) -> tuple[int, ...]:
         """Which of the ancestors define a member themselves."""

@@ -47,11 +47,12 @@ class Names:
                 outer = value.name if isinstance(value, External) else value.module.name
                 return External(f"{outer}.{node.attr}"), full
             if isinstance(value, ClassObject):
-                member = self._resolver.classes.member(value, node.attr)
-                full = tuple(
-                    f"{name}.{node.attr}" for name in self._resolver.classes.names(value.cls)
-                )
-                return (UNKNOWN if member is None else member), full
+                classes = self._resolver.classes
+                member = classes.member(value, node.attr)
+                if member is None:
+                    member = classes.mixed_with(value, node.attr)
+                full = tuple(f"{name}.{node.attr}" for name in classes.names(value.cls))
+                return member, full
         return NOT_FOUND
 
     def _define_name(self, name: str, scope: Scope, position: Position | None) -> Found:

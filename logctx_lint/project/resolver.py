@@ -188,7 +188,9 @@ class Resolver:
                 if found is not None:
                     return found
                 unknown = next((base for base in self.classes.unknown_bases(cls) if base), None)
-                return External(f"{unknown}.{name}") if unknown else UNKNOWN
+                if unknown:
+                    return External(f"{unknown}.{name}")
+                return self.classes.mixed_with(receiver, name)
             case ModuleType(module):
                 found_ = self.definitions.member(module, name)
                 return self.value_of(found_[0]) if found_ else External(f"{module.name}.{name}")

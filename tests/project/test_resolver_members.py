@@ -295,3 +295,45 @@ def test_nested_classes(tmp_path: Path) -> None:
 def test_getattr_with_a_literal_name_may_be_that_attribute(tmp_path: Path) -> None:
     text = "class C:\n    x: int\nreveal(getattr(C(), 'x'))\n"
     assert types(tmp_path, text) == ["int | ?"]
+
+
+def test_a_mixin_has_what_it_is_mixed_with(tmp_path: Path) -> None:
+    files = {
+        "pkg/__init__.py": "",
+        "pkg/mixin.py": """
+            class Mixin:
+                def run(self):
+                    reveal(self.load())
+                    reveal(self.nowhere())
+                    reveal(self.size)
+                @classmethod
+                def make(cls):
+                    reveal(cls.build())
+            class Other:
+                def run(self):
+                    reveal(self.load())
+        """,
+        "pkg/store.py": """
+            class Base:
+                size: int
+                async def load(self) -> str: ...
+                @classmethod
+                async def build(cls) -> bytes: ...
+            class Apart:
+                async def nowhere(self) -> str: ...
+        """,
+        "pkg/whole.py": """
+            from .mixin import Mixin
+            from .store import Base
+            class Part(Mixin): ...
+            class Whole(Part, Base): ...
+        """,
+    }
+    project = Project(tmp_path, files)
+    assert project.types("pkg/mixin.py") == [
+        "Coroutine[?, ?, str]",
+        "?",
+        "int",
+        "Coroutine[?, ?, bytes]",
+        "?",
+    ]
