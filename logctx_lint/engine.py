@@ -59,7 +59,7 @@ class Engine:
         trace = self._modules.trace
         trace.used = []
         try:
-            with _garbage_collection_off():
+            with garbage_collection_off():
                 tree = tree or source.parse()
                 module.file.learn(tree)
                 # libcst takes longer to import than a run in which nothing has changed.
@@ -117,6 +117,13 @@ class Engine:
             self._auditors[mentions.key] = Auditor(graph, self._unsafe)
         return self._auditors[mentions.key]
 
+    def functions(self, source: Source) -> dict[str, Function]:
+        """The functions and methods of a file, by their names in it."""
+        from logctx_lint.project.overrides import functions
+
+        module = self._learn(source)
+        return {each.qualified_name[len(module.name) + 1 :]: each for each in functions(module)}
+
     def _unsafe(self, function: Function) -> list[Finding]:
         """What makes it unsafe to cancel the functions in one unit of code."""
         from logctx_lint.audit import CODES
@@ -126,7 +133,7 @@ class Engine:
         # The rules may look at any of it.
         function.module.note_all()
         settings = replace(self._settings, cancellation_scope=CancellationScope.ALL)
-        with _garbage_collection_off():
+        with garbage_collection_off():
             file = self._file(function.module, None, settings)
             findings = check_function(file, function, CODES)
         return with_noqa(file.source, findings, CODES) if findings else []
@@ -158,7 +165,7 @@ def _source_roots(settings: Settings) -> tuple[Path, ...]:
 
 
 @contextmanager
-def _garbage_collection_off() -> Iterator[None]:
+def garbage_collection_off() -> Iterator[None]:
     """Trees are many objects that all live; looking for cycles among them costs twice the parse."""
     was_on = gc.isenabled()
     gc.disable()

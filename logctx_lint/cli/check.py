@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
 
 from logctx_lint import baseline, configuration, ruff, running
 from logctx_lint import changes as changed
 from logctx_lint.baseline import Entry
 from logctx_lint.cli import terminal
+from logctx_lint.cli.output import opened
 from logctx_lint.cli.parser import Commands, UsageError
 from logctx_lint.discovery import python_files
 from logctx_lint.report import Report, formats
@@ -164,7 +163,9 @@ def _standard_input(args: argparse.Namespace, task: Task) -> Outcome:
 
 
 def _write(args: argparse.Namespace, report: Report) -> None:
-    with _output(args) as out:
+    # Text that was fixed on its way has standard output to itself.
+    usual = sys.stderr if args.fix and _STDIN in args.paths else sys.stdout
+    with opened(args.output_file, usual) as out:
         formats()[args.output_format](report.coloured(terminal.colourful(out)), out)
 
 
@@ -173,19 +174,6 @@ def _advise(args: argparse.Namespace, report: Report) -> None:
     wanted = report.findings and args.output_format == "text" and not args.quiet
     if wanted and (advice := ruff.advice(report.root)):
         print(f"logctx-lint: note: {advice}", file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _output(args: argparse.Namespace) -> Iterator[TextIO]:
-    if args.output_file:
-        try:
-            with open(args.output_file, "w", encoding="utf-8", errors="backslashreplace") as file:
-                yield file
-        except OSError as error:
-            raise UsageError(f"{args.output_file}: cannot be written: {error.strerror}") from error
-    else:
-        # Text that was fixed on its way has standard output to itself.
-        yield sys.stderr if args.fix and _STDIN in args.paths else sys.stdout
 
 
 def jobs(text: str) -> int:

@@ -49,7 +49,7 @@ class Commands(Protocol):
 
 def build() -> Parser:
     """The parser of the whole command line; each command sets `run` in its namespace."""
-    from logctx_lint.cli import baseline, cache, check, explain, rules, server
+    from logctx_lint.cli import audit, baseline, cache, check, explain, rules, server
 
     parser = Parser(
         prog="logctx-lint",
@@ -57,6 +57,6 @@ def build() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (check, baseline, explain, rules, server, cache):
+    for command in (check, audit, baseline, explain, rules, server, cache):
         command.add(commands)
     return parser
