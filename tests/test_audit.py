@@ -57,14 +57,18 @@ STORE = """
 """
 
 
+def write_package(folder: Path, **files: str) -> Path:
+    """A package of a servlet, a handler and a store, some of its files others."""
+    texts = {"__init__": "", "servlets": SERVLETS, "handlers": HANDLERS, "store": STORE, **files}
+    (folder / "package").mkdir()
+    for name, text in texts.items():
+        (folder / "package" / f"{name}.py").write_text(dedent(text))
+    return folder / "package"
+
+
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    folder = tmp_path / "package"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    for name, text in (("servlets", SERVLETS), ("handlers", HANDLERS), ("store", STORE)):
-        (folder / f"{name}.py").write_text(dedent(text))
-    return folder
+    return write_package(tmp_path)
 
 
 def check(engine: Engine, path: Path, text: str | None = None) -> list[Finding]:
