@@ -14,7 +14,7 @@ import gc
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from logctx_lint.project.scopes import Scope
 from logctx_lint.project.traits import Traits
 from logctx_lint.project.types import Certainty
 from logctx_lint.screen import File, units
+from logctx_lint.setting_kinds import CLASSES
 from logctx_lint.settings import Framework, Storage
 from logctx_lint.source import Source, Unreadable
 from logctx_lint.vocabulary import Vocabulary
@@ -48,9 +49,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path, help="a package")
     parser.add_argument("--missed", type=int, default=0, help="show as many calls that were missed")
+    parser.add_argument("--hints", default={}, type=CLASSES.read, help="as the setting has them")
     options = parser.parse_args()
     gc.disable()
-    tally = measure(options.folder)
+    tally = measure(options.folder, options.hints)
     shares = [
         f"{1 - len(tally.missed[word]) / count:.2%} of {count} calls behind {word}"
         for word, count in tally.asked.items()
@@ -65,11 +67,11 @@ def main() -> None:
         print("\n".join(sorted(shown)))
 
 
-def measure(folder: Path) -> Tally:
+def measure(folder: Path, hints: Mapping[str, str]) -> Tally:
     """Ask about every awaited call in a folder, with one resolver for all of it."""
     tally = Tally()
     modules = Modules((), FactsCache(None))
-    resolver = Resolver(modules)
+    resolver = Resolver(modules, hints)
     started = time.process_time()
     sources = list(_load(folder, modules))
     tally.facts = time.process_time() - started
@@ -94,7 +96,7 @@ def _load(folder: Path, modules: Modules) -> Iterator[Source]:
     for path in sorted(folder.rglob("*.py")):
         with contextlib.suppress(Unreadable):
             source = Source.read(path)
-            modules.of_source(source)
+            modules.of_source(source).file.learn()
             yield source
 
 

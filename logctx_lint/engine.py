@@ -142,7 +142,7 @@ class Engine:
     def _resolver(self) -> Resolver:
         from logctx_lint.project.resolver import Resolver
 
-        return Resolver(self._modules)
+        return Resolver(self._modules, self._settings.hints)
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:

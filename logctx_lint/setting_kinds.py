@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -67,6 +68,33 @@ def _read_number(text: str) -> object:
 
 
 COUNT = Kind("N", _count, _read_number)
+
+
+def _classes(value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a table of class names, not {value!r}")
+    for name, cls in value.items():
+        if not name.isidentifier():
+            raise ValueError(f'"{name}" cannot be the name of an object')
+        parts = cls.split(".") if isinstance(cls, str) else []
+        if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+            raise ValueError(f'{name}: expected a class as "module.Class", not {cls!r}')
+    return value
+
+
+def _read_classes(text: str) -> dict[str, str]:
+    """One `NAME: CLASS` on each line, or between commas or semicolons."""
+    table = {}
+    for item in filter(None, map(str.strip, re.split("[,;\n]", text))):
+        name, colon, cls = item.partition(":")
+        if not colon:
+            raise ValueError(f'expected "NAME: CLASS", not "{item}"')
+        table[name.strip()] = cls.strip()
+    return table
+
+
+CLASSES = Kind("NAME:CLASS", _classes, _read_classes)
+"""Names of objects, each with the class that such objects are of."""
 FILE = Kind("FILE", _string, str.strip)
 STRINGS = Kind("A,B", _strings, split)
 CODES = Kind("CODES", _code_prefixes, split)

@@ -119,6 +119,16 @@ class Settings:
             '["on_HEAD", "myproject.search.SearchServlet.on_POST"]',
         ),
     )
+    hints: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata=_about(
+            "The classes of objects of which nothing else is known, by the name of the parameter,"
+            " variable or attribute that holds them. In code without annotations, one line for what"
+            " is handed around everywhere can tell much.",
+            setting_kinds.CLASSES,
+            '{ server = "myproject.server.Server" }',
+        ),
+    )
     enable: tuple[str, ...] = field(
         default=(),
         metadata=_about(

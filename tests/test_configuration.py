@@ -51,6 +51,7 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         source_roots=("services/api/src",),
         vocabulary={Role.BACKGROUND_STARTER: ("myproject.background.start",)},
         read_methods=("on_HEAD", "myproject.search.SearchServlet.on_POST"),
+        hints={"server": "myproject.server.Server"},
         enable=("LCX206",),
         select=("LCX1", "LCX301"),
         ignore=("LCX303",),
@@ -171,6 +172,33 @@ def test_a_bad_setting_in_an_ini_file_is_named(folder: Path) -> None:
 def test_an_ini_file_that_cannot_be_parsed_is_one_line(folder: Path) -> None:
     folder.joinpath("setup.cfg").write_text("[flake8]\na = 1\na = 2\n")
     assert "setup.cfg" in error_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hints = []", "expected a table of class names, not []"),
+        ("hints = { 'a.b' = 'c.D' }", '"a.b" cannot be the name of an object'),
+        ("hints = { a = 'D' }", "a: expected a class as \"module.Class\", not 'D'"),
+        ("hints = { a = 1 }", 'a: expected a class as "module.Class", not 1'),
+    ],
+)
+def test_a_bad_hint_is_named(folder: Path, text: str, message: str) -> None:
+    pyproject(folder, text)
+    assert error_of(folder) == f"pyproject.toml: [tool.logctx-lint] hints: {message}"
+
+
+@pytest.mark.parametrize(
+    "text", ["a: b.C, d: e.f.G", "a: b.C; d: e.f.G", "\n    a: b.C\n    d: e.f.G"]
+)
+def test_hints_in_an_ini_file(folder: Path, text: str) -> None:
+    folder.joinpath("setup.cfg").write_text(f"[flake8]\nlcx-hints = {text}\n")
+    assert configuration.load(folder).hints == {"a": "b.C", "d": "e.f.G"}
+
+
+def test_hints_in_pyproject(folder: Path) -> None:
+    pyproject(folder, "hints = { a = 'b.C' }")
+    assert configuration.load(folder).hints == {"a": "b.C"}
 
 
 def test_a_bad_flag_is_named(folder: Path) -> None:

@@ -6,6 +6,7 @@ Answers depend on the text of the project alone, never on what was asked before.
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping
 
 from logctx_lint.project import calls, hints, protocols
 from logctx_lint.project.bindings import Bindings
@@ -36,6 +37,7 @@ from logctx_lint.project.types import (
     Type,
     TypeVariable,
     UnionType,
+    known,
     members_of,
     substitute,
     type_variables,
@@ -47,7 +49,9 @@ from logctx_lint.project.types import (
 class Resolver:
     """Infers types. One for each project; it keeps answers about facts, never trees."""
 
-    def __init__(self, modules: Modules) -> None:
+    def __init__(self, modules: Modules, hints: Mapping[str, str] | None = None) -> None:
+        """`hints` says by their names what objects are of which nothing else is known."""
+        self._hints = hints or {}
         self.modules = modules
         self.memo = Memo(modules.trace)
         self.definitions = Definitions(modules)
@@ -137,8 +141,17 @@ class Resolver:
                 return left_type if _is_plain(left_type) else UNKNOWN
         return UNKNOWN
 
+    def _hinted(self, name: str, scope: Scope) -> Type:
+        """What the settings say of an object of this name."""
+        module_name, _, class_name = self._hints.get(name, "").rpartition(".")
+        module = self.modules.find(module_name, scope.module.root) if module_name else None
+        found = self.definitions.member(module, class_name) if module else None
+        return Instance(found[0].cls) if found and isinstance(found[0], ClassObject) else UNKNOWN
+
     def _narrow(self, found: Type, node: ast.Name | ast.Attribute, scope: Scope) -> Type:
-        """What is left of a type after `isinstance` tests around its use."""
+        """What is left of a type after `isinstance` tests around its use, or what it is by name."""
+        if self._hints and not known(found):
+            found = self._hinted(node.id if isinstance(node, ast.Name) else node.attr, scope)
         tested = scope.narrowed(node)
         if tested is None:
             return found

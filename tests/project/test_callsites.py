@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from logctx_lint.project.resolver import Resolver
+
 from .helpers import Project, types
 
 STORE = """
@@ -219,6 +221,36 @@ def test_files_outside_a_package_do_not_belong_together(tmp_path: Path) -> None:
     files = {name.removeprefix("pkg/"): text for name, text in PACKAGE.items()}
     del files["__init__.py"]
     assert Project(tmp_path, files).types("handler.py") == ["?"]
+
+
+def test_hints_say_what_objects_are_of_which_nothing_else_is_known(tmp_path: Path) -> None:
+    files = {
+        "pkg/__init__.py": "from pkg.stores import Store\n",
+        "pkg/stores.py": "class Store:\n    size: int\n",
+        "pkg/main.py": """
+            class Handler:
+                def __init__(self, store, other):
+                    self.store = store
+                    self.mine = other
+            def run(store, other, x: str, handler):
+                reveal(store)
+                reveal(other)
+                reveal(handler.store.size)
+                store = x
+                reveal(store)
+                reveal(Handler(1, 2).store)
+                reveal(Handler(1, 2).mine.store)
+        """,
+    }
+    project = Project(tmp_path, files)
+    project.resolver = Resolver(project.modules, {"store": "pkg.Store"})
+    assert project.types("pkg/main.py") == ["Store", "?", "int", "str", "int | ?", "Store"]
+
+
+def test_a_hint_that_leads_nowhere_says_nothing(tmp_path: Path) -> None:
+    project = Project(tmp_path, {"main.py": "def run(store):\n    reveal(store)\n"})
+    project.resolver = Resolver(project.modules, {"store": "pkg.Store"})
+    assert project.types("main.py") == ["?"]
 
 
 def test_circles_of_callers_come_to_an_end(tmp_path: Path) -> None:
