@@ -35,8 +35,9 @@ def _is_golden(path: Path) -> bool:
 
 
 def rule_folder(path: Path) -> Path:
-    """The `lcxNNN` folder that a fixture is in: the root of its project."""
-    return FIXTURES / path.relative_to(FIXTURES).parts[0]
+    """The folder that is the root of a fixture's project: `lcxNNN`, or `seeds/DOCUMENT`."""
+    parts = path.relative_to(FIXTURES).parts
+    return FIXTURES.joinpath(*parts[: 2 if parts[0] == "seeds" else 1])
 
 
 def findings(source: Source, root: Path, enabled: str = "") -> list[Finding]:

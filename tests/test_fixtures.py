@@ -4,7 +4,8 @@ A comment `# LCX101: 5` at the end of a line promises a finding there, with its 
 several are separated by a comma. Every other line must be silent, for all rules that are on (an
 opt-in rule is on in its own folder). A first line `# settings: framework=asyncio,
 storage=contextvar` sets settings. What fixing NAME.py gives, if that is to be tested, is in
-NAME.fixed.py. Each folder `lcxNNN` is a project of its own.
+NAME.fixed.py. Each folder `lcxNNN` is a project of its own. In `seeds/` are the programs of the
+documents that the rules come from: one folder for each document, one file for each section.
 """
 
 from __future__ import annotations
