@@ -17,6 +17,7 @@ CODES: Mapping[str, str] = {
     "LCX101": "unawaited-awaitable",
     "LCX102": "awaitable-never-used",
     "LCX103": "awaitable-as-value",
+    "LCX104": "late-await",
     "LCX105": "raw-await",
     "LCX106": "async-callback",
     "LCX107": "sometimes-awaitable",
