@@ -10,10 +10,8 @@ awaited, so that what looks like work at the same time is not.
 ## Bad
 
 ```python
-# thread-local log contexts
+# settings: framework=twisted, storage=thread-local
 import logging
-
-from logctx_lint.runtime import PreserveLoggingContext, make_deferred_yieldable
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +28,7 @@ async def show(name: str) -> str:
 ## Good
 
 ```python
-# thread-local log contexts
+# settings: framework=twisted, storage=thread-local
 import logging
 
 from logctx_lint.runtime import make_deferred_yieldable, run_in_background
