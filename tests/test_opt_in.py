@@ -91,6 +91,15 @@ def test_the_command_line_has_the_switch(folder: Path, capsys: pytest.CaptureFix
     assert on_command_line(capsys) == ["LCX206"]
 
 
+def test_who_selects_a_rule_that_is_off_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["check", "--select=LCX206"])
+    note = "logctx-lint: note: LCX206 is opt-in: --enable=LCX206 switches it on"
+    assert note in capsys.readouterr().err.splitlines()
+    for options in (["--select=LCX206", "--enable=LCX2"], ["--select=LCX2"], []):
+        main(["check", *options])
+        assert "opt-in" not in capsys.readouterr().err
+
+
 def test_a_comment_for_a_rule_that_is_off_is_not_unused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

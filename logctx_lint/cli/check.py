@@ -16,6 +16,7 @@ from logctx_lint.baseline import Entry
 from logctx_lint.cli import terminal
 from logctx_lint.cli.output import opened
 from logctx_lint.cli.parser import Commands, UsageError
+from logctx_lint.codes import OPT_IN
 from logctx_lint.discovery import python_files
 from logctx_lint.report import Report, formats
 from logctx_lint.running import Mode, Outcome, Task
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
         tell_stale(path, stale)
     if changes:
         report = replace(report, findings=[each for each in report.findings if changes.hold(each)])
+    _tell_what_is_off(settings)
     if not args.diff:
         _write(args, report)
         _advise(args, report)
@@ -167,6 +169,14 @@ def _write(args: argparse.Namespace, report: Report) -> None:
     usual = sys.stderr if args.fix and _STDIN in args.paths else sys.stdout
     with opened(args.output_file, usual) as out:
         formats()[args.output_format](report.coloured(terminal.colourful(out)), out)
+
+
+def _tell_what_is_off(settings: Settings) -> None:
+    """Whoever selects an opt-in rule by its code should not take silence for a clean project."""
+    for code in settings.select:
+        if code in OPT_IN and not code.startswith(settings.enable):
+            note = f"{code} is opt-in: --enable={code} switches it on"
+            print(f"logctx-lint: note: {note}", file=sys.stderr)
 
 
 def _advise(args: argparse.Namespace, report: Report) -> None:

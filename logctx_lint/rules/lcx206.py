@@ -41,8 +41,8 @@ Unsafe: the work gets a log context of its own, and its failures are logged.
 
 ## Settings
 
-`enable = ["LCX206"]` switches the rule on. `vocabulary` adds the project's own `background-starter`
-and `background-process` names.
+`enable = ["LCX206"]` (`--lcx-enable=LCX206` in flake8) switches the rule on. `vocabulary` adds the
+project's own `background-starter` and `background-process` names.
 
 ## Use instead
 

@@ -57,8 +57,8 @@ goes on after one.
 
 ## Settings
 
-`enable = ["LCX207"]` switches the rule on. `vocabulary` adds the project's own `timer`,
-`background-process` and `context-manager` names.
+`enable = ["LCX207"]` (`--lcx-enable=LCX207` in flake8) switches the rule on. `vocabulary` adds the
+project's own `timer`, `background-process` and `context-manager` names.
 
 ## Use instead
 
@@ -80,9 +80,11 @@ from logctx_lint.rules.takers import (
     Taken,
     body_calls,
     calls_inside,
+    given_by,
     handed_over,
     ignored_kind,
     is_partial,
+    taken,
     target,
 )
 from logctx_lint.screen import Unit
@@ -142,7 +144,7 @@ class TimerWithoutContext(RuleVisitor):
     def _report(
         self,
         taker: cst.Call,
-        taken: Taken,
+        argument: Taken,
         function: cst.BaseExpression,
         started: cst.BaseExpression | None,
     ) -> None:
@@ -157,7 +159,7 @@ class TimerWithoutContext(RuleVisitor):
                 edits = self._swapped(function, known.starter.text, known.first)
             else:
                 edits = started_instead(
-                    self.context, taker, taken, function, known.starter.text, known.first
+                    self.context, taker, argument, function, known.starter.text, known.first
                 )
         self.context.report(
             RULE.code,
@@ -184,10 +186,13 @@ class TimerWithoutContext(RuleVisitor):
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit hands something to a timer."""
+    """Whether the unit hands an asynchronous function to a timer."""
+    file = unit.file
     return any(
-        unit.file.may_play(call.func, _TIMERS) and Role.TIMER in unit.file.roles(call.func, scope)
+        given_by(file, each).is_certain
         for call, scope in unit.nodes(ast.Call)
+        if file.may_play(call.func, _TIMERS) and Role.TIMER in file.roles(call.func, scope)
+        for each in taken(file, call, scope)
     )
 
 

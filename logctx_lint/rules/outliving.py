@@ -120,8 +120,17 @@ class Body:
                 while isinstance(value, ast.ListComp | ast.SetComp):
                     value = value.elt
                 start = self._unwrapped(value)
-                if isinstance(start, ast.Call) and self._is_charged_to_caller(node, start):
+                if (
+                    isinstance(start, ast.Call)
+                    and self._is_charged_to_caller(node, start)
+                    and not self._is_waited_for(start)
+                ):
                     yield start
+
+    def _is_waited_for(self, start: ast.Call) -> bool:
+        """Whether this function waits for, or returns, something that the work fires at its end."""
+        work = self._work(start)
+        return any(work.is_in(wait) for wait in self._waits())
 
     def _is_charged_to_caller(self, statement: ast.Expr, start: ast.Call) -> bool:
         started = self._started(start)
@@ -358,10 +367,13 @@ class Body:
             for body in self._bodies_of(function) if function else ():
                 yield from body._fires()
 
-    def _fires(self) -> Iterator[str]:
-        """The places outside of this function whose Deferreds it fires."""
+    def _fires(self, detour: int = 1) -> Iterator[str]:
+        """The places outside whose Deferreds this function fires, or a method that it calls."""
         for node in self._nodes:
             match node:
+                case ast.Call(ast.Attribute(ast.Name("self"), _) as method) if detour:
+                    for body in self._bodies_of(method):
+                        yield from body._fires(detour - 1)
                 case ast.Call(ast.Attribute(target, "callback" | "errback")):
                     for place in self._places(target):
                         root = place

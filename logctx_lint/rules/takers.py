@@ -16,6 +16,7 @@ from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
     NONE,
+    Awaitability,
     CallableType,
     Certainty,
     ClassObject,
@@ -122,13 +123,17 @@ def ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | 
     )
     if not ignores and roles.isdisjoint(IGNORING):
         return None
-    resolver = file.resolver
-    function = resolver.type_of(argument.node, argument.scope)
-    answer = resolver.awaitability(resolver.call_type(function))
+    answer = given_by(file, argument)
     if not answer.is_certain or not (ignores or answer.kind.is_lazy):
         return None
     # A clock of the project may itself start what it calls.
     return None if calls_inside(file, argument, _STARTERS) else answer.kind
+
+
+def given_by(file: File, argument: Taken) -> Awaitability:
+    """Whether a function that is handed over gives an awaitable."""
+    function = file.resolver.type_of(argument.node, argument.scope)
+    return file.resolver.awaitability(file.resolver.call_type(function))
 
 
 def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
