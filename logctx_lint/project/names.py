@@ -66,7 +66,19 @@ class Names:
                 # A function sees what its surroundings bind at any time.
                 position = None
             inner = inner.parent
-        return self._global(name, scope) or self._late_local(name, scope) or NOT_FOUND
+        found = self._global(name, scope)
+        if found is None or self._is_own_submodule(found, name, scope):
+            found = self._late_local(name, scope) or found
+        return found or NOT_FOUND
+
+    def _is_own_submodule(self, found: Found, name: str, scope: Scope) -> bool:
+        """Whether a name is only bound in a package because it is that of a module in it."""
+        module = scope.module
+        return (
+            isinstance(found[0], ModuleType)
+            and found[1] == (f"{module.name}.{name}",)
+            and name not in module.facts_about(name).imports
+        )
 
     def _global(self, name: str, scope: Scope) -> Found | None:
         found = self._resolver.definitions.member(scope.module, name)

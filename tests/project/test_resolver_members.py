@@ -7,6 +7,21 @@ from pathlib import Path
 from .helpers import Project, types
 
 
+def test_a_local_variable_comes_before_a_submodule_of_its_name(tmp_path: Path) -> None:
+    files = {
+        "pkg/__init__.py": """
+            class Store: ...
+            class Stores:
+                def __init__(self):
+                    main = Store()
+                    self.main = main
+        """,
+        "pkg/main.py": "",
+        "app.py": "from pkg import Stores\nreveal(Stores().main)\n",
+    }
+    assert Project(tmp_path, files).types("app.py") == ["Store"]
+
+
 def test_own_and_inherited_methods(tmp_path: Path) -> None:
     text = """
         from base import Base
