@@ -86,6 +86,10 @@ class Source:
         """Stands for the text."""
         return digest_of(self.text.encode("utf-8", "surrogatepass"))
 
+    @cached_property
+    def is_ascii(self) -> bool:
+        return self.text.isascii()
+
     def mentions(self, word: str) -> bool:
         """Whether `word` occurs anywhere: what does not is not worth looking for in the tree."""
         if word not in self._mentioned:

@@ -343,6 +343,7 @@ class Vocabulary:
                     else:
                         self._exact.setdefault(pattern, set()).add(role)
         self._globs = tuple(globs)
+        self._any_glob = re.compile("|".join(pattern.pattern for pattern, _ in globs) or r"(?!)")
 
     def names_of(self, role: Role) -> Iterator[str]:
         """The names of a role that are written out, the project's own first."""
@@ -371,8 +372,10 @@ class Vocabulary:
     def _roles_of(self, name: str) -> frozenset[Role]:
         known = self._known.get(name)
         if known is None:
-            by_glob = {role for pattern, role in self._globs if pattern.match(name)}
-            known = self._known[name] = frozenset(self._exact.get(name, set()) | by_glob)
+            found = set(self._exact.get(name, ()))
+            if self._any_glob.match(name):
+                found.update(role for pattern, role in self._globs if pattern.match(name))
+            known = self._known[name] = frozenset(found)
         return known
 
 

@@ -74,6 +74,7 @@ class Classes:
         self._base_types: Store[list[Type]] = {}
         self._names: Store[tuple[str, ...]] = {}
         self._ancestors: Store[tuple[Ancestor, ...]] = {}
+        self._ancestor_names: Store[frozenset[str]] = {}
         self._parameters: Store[tuple[str, ...]] = {}
         self._holders: Store[tuple[int, ...]] = {}
         self._members: Store[Type] = {}
@@ -164,7 +165,13 @@ class Classes:
         return (*known_names, *(name for name in self.unknown_bases(cls) if name))
 
     def has_ancestor(self, cls: Class, names: frozenset[str]) -> bool:
-        return any(ancestor.qualified_name in names for ancestor, _ in self.ancestors(cls))
+        own = self._resolver.memo.get(
+            self._ancestor_names,
+            cls,
+            lambda: frozenset(ancestor.qualified_name for ancestor, _ in self.ancestors(cls)),
+            frozenset((cls.qualified_name,)),
+        )
+        return not own.isdisjoint(names)
 
     def arguments_as(self, instance: Instance, name: str) -> tuple[Type, ...] | None:
         """The type arguments that an instance has as one of its ancestors, called `name`."""

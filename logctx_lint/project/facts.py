@@ -164,8 +164,8 @@ class Extractor:
 
     def __init__(self, source: Source) -> None:
         self._lines = source.lines
-        self._ascii = source.text.isascii()
-        self._yields = "yield" in source.text
+        self._ascii = source.is_ascii
+        self._yields = source.mentions("yield")
 
     def module(self, tree: ast.Module) -> ModuleFacts:
         facts = ModuleFacts({}, (), {}, {}, {})

@@ -73,7 +73,9 @@ class Resolver:
 
     def names(self, node: ast.expr, scope: Scope) -> tuple[str, ...]:
         """Every qualified name under which the thing that `node` names is known."""
-        return self.lookup.names(node, scope)
+        if not scope.is_positioned:
+            return self.lookup.names(node, scope)
+        return self.memo.get(scope.names, node, lambda: self.lookup.names(node, scope), ())
 
     def names_of_text(self, text: str, scope: Scope) -> tuple[str, ...]:
         """The names of an expression in facts; of the callee, where it is a call."""
@@ -91,7 +93,12 @@ class Resolver:
             case ast.Attribute(value, name):
                 return self._narrow(self._attribute(node, value, name, scope), node, scope)
             case ast.Call():
-                return calls.result(self, node, scope)
+                if not scope.is_positioned:
+                    return calls.result(self, node, scope)
+                # Several rules ask about the same call.
+                return self.memo.get(
+                    scope.types, node, lambda: calls.result(self, node, scope), UNKNOWN
+                )
             case ast.Await(value):
                 return protocols.awaited(self, self.type_of(value, scope))
             case ast.Yield(value) if value is not None:

@@ -108,7 +108,8 @@ class Scope:
     is_signature: bool = False
     """Reads the function's annotations: its parameters are not bound here."""
     types: Store[Type] = field(default_factory=dict, repr=False)
-    """Answers about the bindings here, which live no longer than the tree."""
+    """Answers about the bindings and calls here, which live no longer than the tree."""
+    names: Store[tuple[str, ...]] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of_body(cls, function: Function, node: FunctionNode) -> Scope:
