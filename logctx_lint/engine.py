@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.findings import Finding, not_analysed
-from logctx_lint.project.cache import FactsCache
+from logctx_lint.project.cache import FactsCache, look_after
 from logctx_lint.project.modules import Function, Module, Modules
 from logctx_lint.project.traits import TraitsDetector
 from logctx_lint.results import ResultsCache
@@ -35,6 +35,8 @@ class Engine:
     def __init__(self, settings: Settings, *, use_cache: bool = True) -> None:
         self._settings = settings
         folder = settings.root / CACHE_FOLDER if use_cache else None
+        if folder is not None:
+            look_after(folder)
         self._modules = Modules(_source_roots(settings), FactsCache(folder), settings.root)
         self._results = ResultsCache(folder, settings, self._modules.places)
         self._traits = TraitsDetector(settings, self._modules)
@@ -51,7 +53,7 @@ class Engine:
         module = self._learn(source)
         if not codes:
             return []
-        traits = self._traits.of_file(source.path, source.text)
+        traits = self._traits.of_file(source)
         key = self._results.key(module, source, codes, traits)
         known = self._results.load(key, source.path)
         if known is not None:
@@ -60,12 +62,7 @@ class Engine:
         trace.used = []
         try:
             with garbage_collection_off():
-                tree = tree or source.parse()
-                module.file.learn(tree)
-                # libcst takes longer to import than a run in which nothing has changed.
-                from logctx_lint.visiting import check_file
-
-                found = check_file(self._file(module, tree, self._settings), codes)
+                found = self._found(module, tree, codes)
         except Unreadable as error:
             found = [not_analysed(source.path, str(error), error.line)]
         except TooSlow:
@@ -77,6 +74,17 @@ class Engine:
         self._results.store(key, findings, parts)
         self._set_facts_aside()
         return findings
+
+    def _found(
+        self, module: Module, tree: ast.Module | None, codes: Collection[str]
+    ) -> list[Finding]:
+        """By a function of its own, so that trees are gone when garbage is collected again."""
+        # libcst takes longer to import than a run in which nothing has changed.
+        from logctx_lint.visiting import check_file
+
+        tree = tree or module.source.parse()
+        module.file.learn(tree)
+        return check_file(self._file(module, tree, self._settings), codes)
 
     def _learn(self, source: Source) -> Module:
         """The module of a text; answers that came from an older text of it are forgotten."""
@@ -100,7 +108,7 @@ class Engine:
             module,
             self._resolver,
             self._vocabulary,
-            self._traits.of_file(path, module.source.text),
+            self._traits.of_file(module.source),
             settings,
             lambda: self.auditor(path),
         )

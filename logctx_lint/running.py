@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,6 +18,8 @@ from logctx_lint.report import Report
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source, Unreadable
 
+_SOON = 1.0
+"""Seconds of work that are not worth starting other processes for."""
 # Files that a worker is handed at a time: neighbours, which know the same other files.
 _CHUNK = 16
 
@@ -99,14 +102,19 @@ class Runner:
 
 
 def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
-    """Put files through a task in `jobs` processes; the outcomes come in the order of `paths`."""
-    jobs = min(jobs, -(-len(paths) // _CHUNK))
-    if jobs <= 1:
-        runner = Runner(task)
-        yield from map(runner.file, paths)
-        return
-    with multiprocessing.Pool(jobs, _start_worker, (task,)) as pool:
-        yield from pool.imap(_in_worker, paths, _CHUNK)
+    """Put files through a task; the outcomes come in the order of `paths`.
+
+    If it takes long, `jobs` processes share what is left.
+    """
+    runner = Runner(task)
+    started = time.monotonic()
+    for done, path in enumerate(paths):
+        workers = min(jobs, -(-(len(paths) - done) // _CHUNK))
+        if workers > 1 and time.monotonic() - started > _SOON:
+            with multiprocessing.Pool(workers, _start_worker, (task,)) as pool:
+                yield from pool.imap(_in_worker, paths[done:], _CHUNK)
+            return
+        yield runner.file(path)
 
 
 def report_of(outcomes: Sequence[Outcome], settings: Settings) -> Report:

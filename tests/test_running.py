@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from logctx_lint import running
 from logctx_lint.running import Mode, Outcome, Task, run
 from logctx_lint.settings import Settings
 
@@ -16,6 +17,7 @@ _EXAMPLES = Path(__file__).parent.parent / "examples"
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Enough copies of the sample for two workers, among them a file that is not text."""
+    monkeypatch.setattr(running, "_SOON", 0)
     monkeypatch.chdir(tmp_path)
     for number in range(10):
         shutil.copytree(_EXAMPLES / "mailer", tmp_path / f"p{number}" / "mailer")

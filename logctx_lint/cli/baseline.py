@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
         action = actions.add_parser(name, help=text, description=text)
         action.set_defaults(run=run)
         action.add_argument("paths", nargs="*", default=["."], metavar="PATH")
-        action.add_argument("--jobs", type=check.jobs, default=1, metavar="N")
+        action.add_argument("--jobs", type=check.jobs, default="auto", metavar="N")
         configuration.add_flags(action.add_argument_group("settings").add_argument)
 
 

@@ -42,7 +42,7 @@ def add(commands: Commands) -> None:
     option("--output-file", metavar="FILE", help="write the findings there, not to stdout")
     option("--statistics", action="store_true", help="count the findings of each rule, too")
     option("--changed-since", metavar="REV", help="report only what is on lines changed since")
-    option("--jobs", type=jobs, default=1, metavar="N", help="processes, or auto; default: 1")
+    option("--jobs", type=jobs, default="auto", metavar="N", help="processes; default: auto")
     option("--no-cache", action="store_true", help="neither read nor write the cache")
     option("--stdin-filename", metavar="FILE", help="the name of the file that comes on stdin")
     option("-q", "--quiet", action="store_true", help="one line for each finding, no summary")
@@ -189,7 +189,8 @@ def _advise(args: argparse.Namespace, report: Report) -> None:
 def jobs(text: str) -> int:
     """How many processes a flag asks for."""
     if text == "auto":
-        return os.cpu_count() or 1
+        available = getattr(os, "sched_getaffinity", None)
+        return len(available(0)) if available else os.cpu_count() or 1
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected a number from 1 or "auto", not "{text}"')
     return int(text)

@@ -15,14 +15,42 @@ import json
 import os
 import sys
 import tempfile
+import time
 from hashlib import blake2b
 from pathlib import Path
+from typing import BinaryIO
 
 from logctx_lint.project import facts
 from logctx_lint.project.facts import ModuleFacts
 
 # Another Python may parse the same text differently.
 _VERSION = f"{facts.FORMAT}-{sys.version_info[0]}.{sys.version_info[1]}".encode()
+
+
+_DAY = 24 * 60 * 60
+_UNUSED = 14 * _DAY
+"""Seconds after which an entry that no run has used is removed."""
+
+
+def look_after(folder: Path) -> None:
+    """Remove, once a day, the entries in a folder that no run has used for long."""
+    now = time.time()
+    stamp = folder / "looked-after"
+    with contextlib.suppress(OSError):
+        if not folder.is_dir() or (stamp.exists() and now - stamp.stat().st_mtime < _DAY):
+            return
+        stamp.touch()
+        for path in folder.glob("*/??/*"):
+            with contextlib.suppress(OSError):
+                if now - path.stat().st_mtime > _UNUSED:
+                    path.unlink()
+
+
+def _touch(file: BinaryIO) -> None:
+    """Note that an entry was used, to the day."""
+    with contextlib.suppress(OSError):
+        if time.time() - os.fstat(file.fileno()).st_mtime > _DAY:
+            os.utime(file.name)
 
 
 def _digest(data: bytes) -> str:
@@ -51,6 +79,7 @@ class Entries:
         try:
             with open(entry, "rb") as file:
                 data = file.read()
+                _touch(file)
         except OSError:
             return None
         checksum, body = data[:32], data[33:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+from functools import cached_property
 from pathlib import Path
 
 from logctx_lint.project.cache import FactsCache
@@ -62,7 +63,7 @@ class Folder(Place):
         except OSError:
             pass
 
-    @property
+    @cached_property
     def digest(self) -> str:
         names = "\0".join([*sorted(self._files), *sorted(self._folders)])
         return digest_of(names.encode("utf-8", "surrogatepass"))

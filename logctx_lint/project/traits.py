@@ -14,7 +14,7 @@ from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.modules import Modules, home, package_files
 from logctx_lint.project.trace import Place, Trace
 from logctx_lint.settings import Framework, Settings, Storage
-from logctx_lint.source import digest_of
+from logctx_lint.source import Source, digest_of
 
 # Text, not facts: the answer needs every file of the package, and this costs a tenth.
 _IMPORTS = {
@@ -124,10 +124,13 @@ class TraitsDetector:
         self._modules = modules or Modules((), FactsCache(None))
         self._packages: dict[str, _Package] = {}
         self._folders: dict[str, _Package] = {}
+        self._files: dict[str, _Evidence] = {}
 
-    def of_file(self, path: Path, text: str) -> Traits:
-        own = _evidence(text.encode("utf-8", "surrogatepass"))
-        package = self._package(path)
+    def of_file(self, source: Source) -> Traits:
+        package = self._package(source.path)
+        own = self._files.get(source.digest)
+        if own is None:
+            own = _evidence(source.text.encode("utf-8", "surrogatepass"))
         framework, storage = self._settings.framework, self._settings.storage
         if framework is None:
             framework = _framework(own, package.evidence)
@@ -156,7 +159,9 @@ class TraitsDetector:
         each = []
         for file in files:
             with contextlib.suppress(OSError):
-                each.append(_evidence(file.read_bytes()))
+                data = file.read_bytes()
+                each.append(_evidence(data))
+                self._files[digest_of(data)] = each[-1]
         found = _Evidence.of_all(each)
         place = self._modules.places.name_of(folder)
         trace = self._modules.trace

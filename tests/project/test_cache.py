@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
@@ -148,3 +150,36 @@ def test_a_text_that_utf_8_cannot_hold_is_stored_like_any_other(tmp_path: Path) 
     odd = FactsCache(tmp_path)
     odd.store(text, facts_of("x = 1\n"))
     assert odd.load(text) == facts_of("x = 1\n")
+
+
+def _age(path: Path, days: float) -> None:
+    then = time.time() - days * 24 * 60 * 60
+    os.utime(path, (then, then))
+
+
+def test_what_no_run_has_used_for_long_is_removed(stored: FactsCache, tmp_path: Path) -> None:
+    (entry,) = entries(tmp_path)
+    left_over = entry.parent / "tmp-of-a-run-that-was-killed"
+    left_over.touch()
+    _age(left_over, 15)
+    _age(entry, 15)
+    assert stored.load(TEXT) == facts_of(TEXT)
+    cache.look_after(tmp_path)
+    assert entry.exists()
+    assert not left_over.exists()
+
+
+def test_the_cache_is_looked_after_once_a_day(stored: FactsCache, tmp_path: Path) -> None:
+    (entry,) = entries(tmp_path)
+    cache.look_after(tmp_path)
+    _age(entry, 15)
+    cache.look_after(tmp_path)
+    assert entry.exists()
+    _age(tmp_path / "looked-after", 2)
+    cache.look_after(tmp_path)
+    assert not entry.exists()
+
+
+def test_no_cache_needs_no_looking_after(tmp_path: Path) -> None:
+    cache.look_after(tmp_path / "none")
+    assert not (tmp_path / "none").exists()

@@ -8,13 +8,14 @@ import pytest
 
 from logctx_lint.project.traits import Traits, TraitsDetector
 from logctx_lint.settings import Framework, Settings, Storage
+from logctx_lint.source import Source
 
 from .helpers import write
 
 
 def traits(folder: Path, name: str, settings: Settings | None = None) -> Traits:
     path = folder / name
-    return TraitsDetector(settings or Settings()).of_file(path, path.read_text())
+    return TraitsDetector(settings or Settings()).of_file(Source.read(path))
 
 
 @pytest.mark.parametrize(
