@@ -8,7 +8,9 @@ run, with the cache that the killed one left, must find the same as one without 
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -63,13 +65,18 @@ def kill(times: int, random: random.Random, tally: Counter[str]) -> Iterator[str
             folder = Path(name)
             _prepare(folder)
             process = subprocess.Popen(
-                _FIX, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                _FIX,
+                cwd=folder,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
             try:
                 process.wait(random.uniform(0.1, 1) * longest)
                 tally["runs that ended before"] += 1
             except subprocess.TimeoutExpired:
-                process.kill()
+                # Its workers, too: they would go on for a while.
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 tally["runs killed"] += 1
             found = _texts(folder)

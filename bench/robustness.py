@@ -61,7 +61,10 @@ def main() -> None:
         folders += map(unpacked, WELL_KNOWN)
     total = Tally()
     for folder in folders:
+        before, started = total.files, time.process_time()
         examine(folder, total)
+        seconds = time.process_time() - started
+        print(f"{folder.name}: {total.files - before} files, {seconds:.0f} CPU seconds", flush=True)
     _print(total)
     sys.exit(bool(total.failures))
 
