@@ -60,6 +60,10 @@ class Bindings:
                 )
             case "annotation":
                 return hints.evaluate(self._resolver, binding.annotation, scope)
+            case "global" | "nonlocal":
+                is_global = binding.kind == "global"
+                found = self._resolver.lookup.further_out(binding.name, scope, is_global=is_global)
+                return self._resolver.value_of(found[0])
             case "value" if value is not None:
                 return self._resolver.type_of(value, scope)
             case "element" | "async element" if value is not None:

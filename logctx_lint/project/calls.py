@@ -246,7 +246,8 @@ def decorate(resolver: Resolver, function: Function) -> Type:
             resolver.type_of(node, scope),
             Arguments((lambda stage=stage: stage,)),  # type: ignore[misc]
         )
-        current = current if applied == stage else applied
+        # What a decorator that gives back what it takes says of it has lost its type variables.
+        current = current if applied in (stage, erase(stage)) else applied
     return current
 
 

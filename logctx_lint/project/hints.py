@@ -61,7 +61,7 @@ def evaluate(resolver: Resolver, node: ast.expr | None, scope: Scope) -> Type:
         case ast.Constant(str(text)):
             return evaluate(resolver, parse_expression(text), scope)
         case ast.BinOp(left, ast.BitOr(), right):
-            return union_of(evaluate(resolver, side, scope) for side in (left, right))
+            return union_of(_alternative(resolver, side, scope) for side in (left, right))
         case ast.Subscript(value, index):
             return _subscript(resolver, value, index, scope)
         case ast.Name() | ast.Attribute():
@@ -95,6 +95,14 @@ def _name(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
     return UNKNOWN
 
 
+def _alternative(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
+    """One side of a union. `X | Any` says that it may be something else than X."""
+    is_name = isinstance(node, ast.Name | ast.Attribute)
+    if is_name and special_form(resolver.names(node, scope)) == "Any":
+        return resolver.builtin("object")
+    return evaluate(resolver, node, scope)
+
+
 def _own_type_parameter(name: str, scope: Scope) -> Type | None:
     """A type parameter in the new syntax: `def f[T](...)`, `class C[T]`."""
     inner: Scope | None = scope
@@ -114,7 +122,7 @@ def _subscript(resolver: Resolver, value: ast.expr, index: ast.expr, scope: Scop
     if form == "Optional":
         return union_of([evaluate(resolver, index, scope), NONE])
     if form == "Union":
-        return union_of(evaluate(resolver, item, scope) for item in items)
+        return union_of(_alternative(resolver, item, scope) for item in items)
     if form in _WRAPPERS:
         return evaluate(resolver, items[0], scope)
     if form == "Callable":

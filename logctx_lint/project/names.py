@@ -55,6 +55,12 @@ class Names:
                 return member, full
         return NOT_FOUND
 
+    def further_out(self, name: str, scope: Scope, *, is_global: bool) -> Found:
+        """What a name is outside of a function that says `global` or `nonlocal`."""
+        if is_global or scope.parent is None:
+            return self._global(name, scope) or NOT_FOUND
+        return self._define_name(name, scope.parent, None)
+
     def _define_name(self, name: str, scope: Scope, position: Position | None) -> Found:
         inner: Scope | None = scope
         while inner:

@@ -135,7 +135,7 @@ def awaitability(resolver: Resolver, type_: Type) -> Awaitability:
     """Whether a value of this type is an awaitable, how surely, and of which kind."""
     kinds: list[Kind] = []
     presumed: list[Kind] = []
-    others = unknowns = 0
+    others = unknowns = variables = 0
     for member in members_of(type_):
         if isinstance(member, Presumed):
             presumed.append(awaitability(resolver, member.type).kind)
@@ -143,15 +143,18 @@ def awaitability(resolver: Resolver, type_: Type) -> Awaitability:
         kind = _kind(resolver, member)
         if isinstance(kind, Kind):
             kinds.append(kind)
+        elif isinstance(member, TypeVariable):
+            variables += 1  # `Awaitable[T] | T`: whatever it may be.
         elif kind is None:
             unknowns += 1
         else:
             others += 1
     if kinds:
-        return Awaitability(Certainty.SOME if others else Certainty.YES, kinds[0])
+        return Awaitability(Certainty.SOME if others or variables else Certainty.YES, kinds[0])
     if presumed:
-        return Awaitability(Certainty.SOME if others else Certainty.LIKELY, presumed[0])
-    return Awaitability(Certainty.UNKNOWN if unknowns else Certainty.NO)
+        certainty = Certainty.SOME if others or variables else Certainty.LIKELY
+        return Awaitability(certainty, presumed[0])
+    return Awaitability(Certainty.UNKNOWN if unknowns or variables else Certainty.NO)
 
 
 def _kind(resolver: Resolver, type_: Type) -> Kind | bool | None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 BindingKind = Literal[
     "value", "annotation", "parameter", "element", "async element", "entered", "async entered",
-    "except", "import", "function", "class", "opaque",
+    "except", "import", "function", "class", "global", "nonlocal", "opaque",
 ]  # fmt: skip
 
 FunctionScopeNode = FunctionNode | ast.Lambda
@@ -78,7 +78,7 @@ class Binding:
     parameter: str = ""
     """`Parameter.kind` of a parameter, or `self` for a method's first one."""
     name: str = ""
-    """Of a parameter."""
+    """Of a parameter, or of what is bound further out."""
 
 
 def _start(node: ast.AST) -> Position:
@@ -351,8 +351,10 @@ class _Collector:
                     self.scope.module, name, node.lineno, self._facts.class_(node), self.scope
                 )
                 self._bind(node.name, Binding("class", end, block, cls=cls))
-            case ast.Global() | ast.Nonlocal():
-                pass
+            case ast.Global(names) | ast.Nonlocal(names):
+                kind: BindingKind = "global" if isinstance(node, ast.Global) else "nonlocal"
+                for name in names:
+                    self._bind(name, Binding(kind, end, block, name=name))
             case _:
                 self._compound(node, block)
 

@@ -189,3 +189,21 @@ def test_decorators_of_nested_functions_count(tmp_path: Path) -> None:
 
 def test_a_decorator_that_decorates_itself_ends(tmp_path: Path) -> None:
     assert types(tmp_path, "@f\ndef f(g): return g\nreveal(f(1))\n") == ["?"]
+
+
+def test_a_decorator_that_sets_a_mark_leaves_a_generic_function_as_it_is(tmp_path: Path) -> None:
+    """Its callers still learn from its body, and solve its type variables."""
+    text = """
+        from typing import Any, Awaitable, Callable, Coroutine, TypeVar
+        F = TypeVar("F", bound=Callable[..., Any])
+        R = TypeVar("R")
+        def mark(f: F) -> F:
+            f.marked = True
+            return f
+        @mark
+        def give(x: "Coroutine[Any, Any, R]") -> "Awaitable[R]": ...
+        async def co() -> int: ...
+        reveal(give)
+        reveal(give(co()))
+    """
+    assert types(tmp_path, text) == ["def give", "Awaitable[int]"]

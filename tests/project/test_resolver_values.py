@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import Project, types
+from logctx_lint.project.types import Certainty
+
+from .helpers import Project, awaitabilities, types
 
 EXPRESSIONS = {
     "await co()": "int",
@@ -160,3 +162,39 @@ def test_what_a_name_is_declared_as_counts_where_its_value_says_nothing(tmp_path
             reveal(method)
     """
     assert types(tmp_path, text) == ["Awaitable[int]", "None", "type[int]"]
+
+
+def test_a_name_that_is_bound_further_out_may_be_what_it_is_there(tmp_path: Path) -> None:
+    text = """
+        from typing import Optional
+        started: "Optional[str]" = None
+        def outer() -> None:
+            count: Optional[int] = None
+            def inner() -> None:
+                global started
+                nonlocal count
+                reveal(started)
+                reveal(count)
+                if not started:
+                    started = 1.5
+                    count = ""
+                reveal(count)
+    """
+    assert types(tmp_path, text) == ["str | None", "int | None", "int | None | str"]
+
+
+def test_one_of_several_things_that_may_be_anything_is_only_sometimes_awaitable(
+    tmp_path: Path,
+) -> None:
+    text = """
+        from typing import Any, Awaitable, Callable, Generic, TypeVar, Union
+        R = TypeVar("R")
+        class Job(Generic[R]):
+            def __init__(self, target: Callable[[], R]) -> None:
+                self.target = target
+        def run(job: "Job[Union[Awaitable[R], R]]", other: "Awaitable[int] | Any", third: Any):
+            reveal(job.target())
+            reveal(other)
+    """
+    answers = awaitabilities(tmp_path, text)
+    assert [each.certainty for each in answers] == [Certainty.SOME, Certainty.SOME]
