@@ -17,6 +17,7 @@ from logctx_lint.project.types import (
     ClassObject,
     FunctionType,
     Instance,
+    Presumed,
     Type,
     TypeVariable,
     Unknown,
@@ -67,7 +68,12 @@ class Callees:
         if isinstance(func.value, ast.Call) and ast.unparse(func.value.func) == "super":
             return self.of_type(self._resolver.type_of(func, scope))
         receiver = self._resolver.type_of(func.value, scope)
-        return _joined([self._member(each, func.attr) for each in members_of(receiver)])
+        reached = _joined([self._member(each, func.attr) for each in members_of(receiver)])
+        if reached.reason is not Reason.TYPE:
+            return reached
+        # The name alone may say something.
+        presumed = self._resolver.distinctive.result(func, scope)
+        return self.of_type(presumed) if isinstance(presumed, Presumed) else reached
 
     def _member(self, receiver: Type, name: str) -> Reached:
         """The method that an object has under a name, and what its subclasses make of it."""
@@ -85,11 +91,11 @@ class Callees:
             )
             return reached if reached.functions else Reached((), Reason.ABSTRACT)
         reached = self.of_type(self._resolver.member(receiver, name))
-        if reached.reason is Reason.TYPE and not receiver.cls.module.is_stub:
-            # A mixin counts on what it will be mixed with.
-            mixed = tuple(self._overrides.of(receiver.cls, name))
-            return Reached(mixed, None if mixed else Reason.TYPE)
-        return reached
+        if reached.reason is None or receiver.cls.module.is_stub:
+            return reached
+        # A mixin counts on what it will be mixed with.
+        mixed = tuple(self._overrides.of(receiver.cls, name))
+        return Reached(mixed) if mixed else reached
 
     def of_type(self, type_: Type) -> Reached:
         """What calling a value of a type reaches."""
@@ -106,6 +112,8 @@ class Callees:
                 return Reached((), Reason.CALLABLE)
             case TypeVariable(_, bound):
                 return self.of_type(bound)
+            case Presumed(functions=functions):
+                return Reached(tuple(each for each in functions if not each.module.is_stub))
             case Unknown():
                 return Reached((), Reason.TYPE)
         return Reached()

@@ -398,3 +398,14 @@ def test_only_what_is_reached_is_read(tmp_path: Path) -> None:
     graph.graph.reached([graph.function("root")])
     names = {Path(path).stem for path in graph.project.modules._modules if path.endswith(".py")}
     assert names == {"main", "used"}
+
+
+def test_a_name_that_only_one_sort_of_method_has_says_what_is_called(tmp_path: Path) -> None:
+    text = """
+        class Store:
+            async def load_everything_at_once(self): ...
+
+        async def root(thing):
+            await thing.load_everything_at_once()
+    """
+    assert calls(tmp_path, text) == ["CALLS main.Store.load_everything_at_once"]
