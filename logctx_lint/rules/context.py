@@ -121,7 +121,9 @@ class RuleContext:
 
     def behind(self, statement: cst.CSTNode) -> list[cst.CSTNode]:
         """The statements that follow a statement in the same block."""
-        body = list(getattr(self.parent(statement), "body", ()))
+        parent = self.parent(statement)
+        inside = parent.body if isinstance(parent, cst.BaseSuite | cst.Module) else ()
+        body: list[cst.CSTNode] = list(inside)
         index = next((i for i, each in enumerate(body) if each is statement), len(body))
         return body[index + 1 :]
 

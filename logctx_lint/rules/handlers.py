@@ -149,9 +149,9 @@ class HandlerPaths:
         self._live = live
         name = handler.name.name if handler.name else None
         self._name = name.value if isinstance(name, cst.Name) else None
-        self.outcomes = self._block(handler.body)
+        self.outcomes = self.of(handler.body)
 
-    def _block(self, block: cst.BaseSuite) -> frozenset[Outcome]:
+    def of(self, block: cst.BaseSuite) -> frozenset[Outcome]:
         return self._sequence(block.body)
 
     def _sequence(
@@ -183,7 +183,7 @@ class HandlerPaths:
             case cst.Try() | cst.TryStar():
                 return self._try(node)
             case cst.With():
-                return self._block(node.body)
+                return self.of(node.body)
             case cst.For() | cst.While():
                 return self._loop(node)
             case cst.Match():
@@ -226,14 +226,14 @@ class HandlerPaths:
 
     def _if(self, node: cst.If) -> frozenset[Outcome]:
         truth = self._truth(node.test)
-        body = self._block(node.body)
+        body = self.of(node.body)
         if truth is True:
             return body
         orelse: frozenset[Outcome] = frozenset({Outcome.FALLS_THROUGH})
         if isinstance(node.orelse, cst.If):
             orelse = self._if(node.orelse)
         elif node.orelse is not None:
-            orelse = self._block(node.orelse.body)
+            orelse = self.of(node.orelse.body)
         return orelse if truth is False else body | orelse
 
     def _truth(self, test: cst.BaseExpression) -> bool | None:
@@ -259,7 +259,7 @@ class HandlerPaths:
         for case in node.cases:
             truth = self._matches(node.subject, case)
             if truth is not False:
-                ways |= self._block(case.body)
+                ways |= self.of(case.body)
             if truth is True:
                 return ways
         return ways | {Outcome.FALLS_THROUGH}
@@ -286,22 +286,22 @@ class HandlerPaths:
         return None if matched else False
 
     def _try(self, node: cst.Try | cst.TryStar) -> frozenset[Outcome]:
-        ways = self._block(node.body)
+        ways = self.of(node.body)
         if node.orelse and Outcome.FALLS_THROUGH in ways:
-            ways = (ways - {Outcome.FALLS_THROUGH}) | self._block(node.orelse.body)
+            ways = (ways - {Outcome.FALLS_THROUGH}) | self.of(node.orelse.body)
         for handler in node.handlers:
             # A bare `raise` in there is about another exception.
-            inner = self._block(handler.body)
+            inner = self.of(handler.body)
             ways |= {Outcome.CONVERTS if way is Outcome.LETS_OUT else way for way in inner}
         if node.finalbody:
-            final = self._block(node.finalbody.body)
+            final = self.of(node.finalbody.body)
             if Outcome.FALLS_THROUGH not in final:
                 return final
             ways |= final - {Outcome.FALLS_THROUGH}
         return ways
 
     def _loop(self, node: cst.For | cst.While) -> frozenset[Outcome]:
-        body = self._block(node.body)
+        body = self.of(node.body)
         left = frozenset({Outcome.BREAKS, Outcome.CONTINUES})
         endless = isinstance(node, cst.While) and _is_true(node.test)
         if endless and Outcome.BREAKS not in body:

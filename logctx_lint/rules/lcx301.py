@@ -121,6 +121,7 @@ from logctx_lint.rules.handlers import (
     caught_by,
     is_harmless,
 )
+from logctx_lint.rules.held_back import Try, is_raised_later
 from logctx_lint.rules.imports import insertion
 from logctx_lint.rules.nodes import children, own_code
 from logctx_lint.screen import Unit
@@ -143,7 +144,6 @@ _EXIT = {
     Outcome.FALLS_THROUGH: "goes on behind the `try`",
 }
 _LONGEST_TEXT = 50
-Try = cst.Try | cst.TryStar
 
 
 class SwallowedCancellation(RuleVisitor):
@@ -216,49 +216,15 @@ class SwallowedCancellation(RuleVisitor):
             settled |= clause.cancellation
             if not live:
                 continue
-            outcomes = HandlerPaths(self.context, handler, live).outcomes
+            paths = HandlerPaths(self.context, handler, live)
+            outcomes = paths.outcomes
             if is_harmless(outcomes) or (clause.by_name and Outcome.LETS_OUT in outcomes):
                 continue
-            if self._is_raised_later(node, handler, clause, outcomes):
+            if is_raised_later(self.context, node, handler, paths):
                 continue
             if not self._cancels.are_waited_for(awaits):
                 fixes = () if clause.by_name else self._fixes(node, handler, live)
                 self._report(handler, clause, outcomes, awaits, fixes)
-
-    def _is_raised_later(
-        self, node: Try, handler: Handler, clause: Caught, outcomes: frozenset[Outcome]
-    ) -> bool:
-        """Whether the cancellation is only held back: raised behind the `try`, or kept
-        under a name (`failure = e`) that the function raises in the end."""
-        if Outcome.FALLS_THROUGH not in outcomes or not is_harmless(
-            outcomes - {Outcome.FALLS_THROUGH}
-        ):
-            return False
-        if any(self._raises_cancelled(each) for each in self.context.behind(node)):
-            return True
-        function = self.context.function_of(node)
-        if not clause.by_name and any(
-            isinstance(outer, cst.For | cst.While) for outer in self.context.around(node)
-        ):
-            # It is kept among other failures, and the loop tries the next.
-            return False
-        kept = _names_kept(handler)
-        return (
-            bool(kept)
-            and isinstance(function, cst.FunctionDef)
-            and any(
-                isinstance(inner, cst.Raise)
-                and isinstance(inner.exc, cst.Name)
-                and inner.exc.value in kept
-                for inner in own_code(function.body)
-            )
-        )
-
-    def _raises_cancelled(self, statement: cst.CSTNode) -> bool:
-        match statement:
-            case cst.SimpleStatementLine(body=[cst.Raise(exc=cst.BaseExpression() as raised), *_]):
-                return Role.CANCELLED_ERROR in self.context.roles(raised)
-        return False
 
     def _report(
         self,
@@ -344,24 +310,6 @@ class SwallowedCancellation(RuleVisitor):
         if isinstance(node, cst.Tuple):
             text = f"({text})"
         return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-
-
-def _names_kept(handler: Handler) -> set[str]:
-    """The names under which a handler keeps the exception: of `x = e` and `x = x or e`."""
-    caught = handler.name.name if handler.name else None
-    if not isinstance(caught, cst.Name):
-        return set()
-    return {
-        target.target.value
-        for inner in own_code(handler.body)
-        if isinstance(inner, cst.Assign)
-        and any(
-            isinstance(part, cst.Name) and part.value == caught.value
-            for part in own_code(inner.value)
-        )
-        for target in inner.targets
-        if isinstance(target.target, cst.Name)
-    }
 
 
 def _keyword(handler: Handler) -> str:
