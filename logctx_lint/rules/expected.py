@@ -19,6 +19,7 @@ from logctx_lint.project.types import (
     Instance,
     TupleType,
     Type,
+    UnionType,
     members_of,
     substitute,
     union_of,
@@ -26,6 +27,7 @@ from logctx_lint.project.types import (
 from logctx_lint.rules.takers import arguments, pairs, signatures
 from logctx_lint.screen import Unit
 
+_AWAITABLE = (Certainty.YES, Certainty.SOME)
 _TAKE_ANYTHING = frozenset({"builtins.object", "typing.Hashable"})
 _DATA_CLASSES = frozenset(
     {
@@ -62,6 +64,49 @@ def refused_names(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Nam
         for name, type_ in _named(unit, value, declared):
             if name.id in names and refuses(unit, type_):
                 yield name
+
+
+def answered_names(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
+    """The names in a dict that an `async def` returns, and declares as holding no awaitables.
+
+    Such a dict is an answer, of which nobody awaits the parts. `Any` is taken for no awaitable,
+    unless the name is declared itself.
+    """
+    if scope.function is None or not scope.function.facts.is_async or not names:
+        return
+    declared = declared_result(unit, scope)
+    if _speaks_of_awaitables(unit, declared):
+        return
+    for statement, where in unit.statements:
+        if where is scope and isinstance(statement, ast.Return) and statement.value:
+            for answer in _dicts(statement.value):
+                for value in answer.values:
+                    if isinstance(value, ast.Name) and value.id in names:
+                        bindings = scope.bindings[value.id]
+                        if not any(each.kind == "annotation" for each in bindings):
+                            yield value
+
+
+def _dicts(node: ast.expr) -> Iterator[ast.Dict]:
+    match node:
+        case ast.Dict(_, values):
+            yield node
+            for value in values:
+                yield from _dicts(value)
+        case ast.Tuple(elements) | ast.List(elements):
+            for element in elements:
+                yield from _dicts(element)
+
+
+def _speaks_of_awaitables(unit: Unit, declared: Type) -> bool:
+    """Whether an awaitable may be meant anywhere in a declared type; also if there is none."""
+    if declared == UNKNOWN or unit.file.resolver.awaitability(declared).certainty in _AWAITABLE:
+        return True
+    parts: tuple[Type, ...] = ()
+    match declared:
+        case UnionType(parts) | TupleType(parts) | Instance(_, parts):
+            pass
+    return any(part != UNKNOWN and _speaks_of_awaitables(unit, part) for part in parts)
 
 
 def refuses(unit: Unit, declared: Type) -> bool:

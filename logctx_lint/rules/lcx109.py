@@ -204,11 +204,11 @@ class _Returns:
         self, value: ast.Call | ast.Name, around: tuple[_Around, ...]
     ) -> Iterator[_Escape]:
         is_call = isinstance(value, ast.Call)
-        # Of names whose function declares a value, LCX102 speaks.
-        in_place = self._must_give_value if is_call else False
-        in_place |= self._by_yield and (is_call or not self._must_give_value)
+        in_place = self._by_yield or (is_call and self._must_give_value)
         if (not around and not in_place) or self._may_give_awaitable:
             return
+        if not is_call and self._must_give_value:
+            return  # LCX102 speaks of the name.
         call = value if isinstance(value, ast.Call) else self._made(value)
         if call is None or gives_plain_value(self._file, call):
             return

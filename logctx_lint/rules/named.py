@@ -17,7 +17,7 @@ from logctx_lint.project.types import (
     members_of,
     union_of,
 )
-from logctx_lint.rules.expected import function_scope, refused_names, refuses
+from logctx_lint.rules.expected import answered_names, function_scope, refused_names, refuses
 from logctx_lint.rules.lcx103 import has_attribute, wrongly_used
 from logctx_lint.rules.values import How, gives_plain_value, uses, uses_of
 from logctx_lint.screen import Unit
@@ -178,7 +178,10 @@ def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
 def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
     """What is done with names in a function that does nothing about the awaitable they may hold."""
     kinds = {each.name: each.kind for each in named}
-    wrong = set(refused_names(unit, scope, set(kinds)))
+    wrong = {
+        *refused_names(unit, scope, set(kinds)),
+        *answered_names(unit, scope, {name for name, kind in kinds.items() if kind.is_lazy}),
+    }
     idle: set[ast.Name] = set()
     handed_on = set(_handed_on(unit))
     for use in uses_of(unit, set(kinds)):
@@ -189,7 +192,8 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
             continue
         if use.how is How.ATTRIBUTE and has_attribute(unit, kinds[name.id], use.attribute):
             continue  # Whoever asks for it knows what it is.
-        (idle if use.how in _HARMLESS else wrong).add(name)
+        is_harmless = use.how in _HARMLESS and wrongly_used(use, unit) is None
+        (idle if is_harmless else wrong).add(name)
     for statement, where in unit.statements:
         match statement:
             case ast.Expr(ast.Name() as value) if where is scope:
