@@ -103,7 +103,9 @@ class Bindings:
                 return self._resolver.builtin("tuple", found)
             if kind == "**":
                 return self._resolver.builtin("dict", self._resolver.builtin("str"), found)
-            return found
+            if found != UNKNOWN or default is None:
+                return found
+            # `client: Any = twisted.names.client` says by its default what is usual.
         if kind == "self":
             return self.self_type(scope) or UNKNOWN
         passed: Type = UNKNOWN

@@ -49,8 +49,12 @@ async def sleep(seconds: float) -> None:
 
 ## Fix
 
-Safe where the project has a wrapper: `make_deferred_yieldable(...)` is put around what is awaited,
-with its import. Where it has none, the fix brings in the reference runtime's, and is unsafe.
+Where something raw is awaited, the fix is safe if the project has a wrapper:
+`make_deferred_yieldable(...)` is put around it, with its import. Where it has none, the fix brings
+in the reference runtime's, and is unsafe.
+
+A plain function that returns such an awaitable is flagged, too, if those who call it await what it
+gives as it is, and nobody wraps it. There the fix is left to you.
 
 ## Settings
 
@@ -69,11 +73,13 @@ from collections.abc import Iterator
 import libcst as cst
 
 from logctx_lint.findings import Fix
+from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.types import FunctionType, members_of
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.edits import helper, wrapped
 from logctx_lint.rules.origins import Origin, Origins
-from logctx_lint.screen import Unit
+from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
 
@@ -87,11 +93,33 @@ class RawAwait(RuleVisitor):
         ):
             self._check(node.value)
 
+    def visit_Return(self, node: cst.Return) -> None:
+        found = self.context.expression(node.value) if node.value else None
+        if node.value is None or not found or not _may_give_raw(found[1]):
+            return
+        origin = self._raw_origin(node.value)
+        caller = _relying_caller(self.context.file, found[1]) if origin else None
+        if origin is None or caller is None:
+            return
+        wrapper = helper(self.context, Role.YIELDABLE_WRAPPER)
+        name = wrapper.text if wrapper else "make_deferred_yieldable"
+        self.context.report(
+            RULE.code,
+            node.value,
+            f"{self._what(node.value, origin)}, which does not follow the log-context rules, and "
+            f"`{caller}` awaits it as it is: return `{name}(...)`, or wrap it there",
+        )
+
+    def _raw_origin(self, node: cst.BaseExpression) -> Origin | None:
+        found = self.context.expression(node)
+        origin = Origins(self.context.file).of(*found) if found else None
+        is_raw = origin is not None and origin.is_raw
+        return origin if is_raw and not self.context.in_sentinel_guard(node) else None
+
     def _check(self, node: cst.BaseExpression) -> None:
         context = self.context
-        found = context.expression(node)
-        origin = Origins(context.file).of(*found) if found else None
-        if origin is None or not origin.is_raw or context.in_sentinel_guard(node):
+        origin = self._raw_origin(node)
+        if origin is None:
             return
         wrapper = helper(context, Role.YIELDABLE_WRAPPER)
         name = wrapper.text if wrapper else "make_deferred_yieldable"
@@ -117,22 +145,69 @@ class RawAwait(RuleVisitor):
         return f"{callee.label} returns a Deferred ({callee.reason}{source})"
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit awaits something raw."""
-    origins = Origins(unit.file)
-    return any(
-        (origin := origins.of(value, scope)) is not None and origin.is_raw
-        for value, scope in _awaited(unit)
+def _may_give_raw(scope: Scope) -> bool:
+    """Whether code is in a plain function whose result may be a Deferred."""
+    function = scope.function
+    if function is None or function.facts.is_async or function.facts.is_generator:
+        return False
+    declared = function.facts.returns
+    return not declared or any(word in declared for word in ("Deferred", "Awaitable", "Any"))
+
+
+def _relying_caller(file: File, scope: Scope) -> str | None:
+    """Who awaits what a function gives as it is, if all who call it do that or hand it on."""
+    function = scope.function
+    if function is None:
+        return None
+    caller = None
+    for call, place in file.resolver.sites.calls(function.name, function.module):
+        callee = file.resolver.type_of(call.func, place)
+        if any(
+            isinstance(member, FunctionType) and member.function.implementation == function
+            for member in members_of(callee)
+        ):
+            use = _use(call, place)
+            if isinstance(use, ast.Await):
+                caller = caller or place.qualified_name
+            elif not isinstance(use, ast.Return):
+                return None
+    return caller
+
+
+def _use(call: ast.Call, scope: Scope) -> ast.AST | None:
+    """The `await` or `return` that a call is the whole operand of."""
+    if not isinstance(scope.node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return None
+    return next(
+        (
+            node
+            for node in own_nodes(scope.node.body)
+            if isinstance(node, ast.Await | ast.Return) and node.value is call
+        ),
+        None,
     )
 
 
-def _awaited(unit: Unit) -> Iterator[tuple[ast.expr, Scope]]:
+def screen(unit: Unit) -> bool:
+    """Whether the unit awaits something raw, or returns it."""
+    origins = Origins(unit.file)
+    return any(
+        (origin := origins.of(value, scope)) is not None and origin.is_raw
+        for value, scope in _handed_on(unit)
+    )
+
+
+def _handed_on(unit: Unit) -> Iterator[tuple[ast.expr, Scope]]:
+    """What the unit awaits, or returns from a plain function."""
     for awaited, scope in unit.nodes(ast.Await):
         yield awaited.value, scope
     if "inlineCallbacks" in unit.text:
         for yielded, scope in unit.nodes(ast.Yield):
             if yielded.value:
                 yield yielded.value, scope
+    for returned, scope in unit.nodes(ast.Return):
+        if returned.value and _may_give_raw(scope):
+            yield returned.value, scope
 
 
 RULE = Rule(

@@ -171,15 +171,27 @@ def test_casts_are_believed(tmp_path: Path) -> None:
 
 def test_parameters_of_each_kind(tmp_path: Path) -> None:
     text = """
-        def f(a: int, b=1, c=None, *d: str, e: "bytes", **g: int):
+        from typing import Any
+        def f(a: int, b=1, c=None, *d: str, e: "bytes", h: Any = "", i: Any = None, **g: int):
             reveal(a)
             reveal(b)
             reveal(c)
             reveal(d)
             reveal(e)
             reveal(g)
+            reveal(h)
+            reveal(i)
     """
-    assert types(tmp_path, text) == ["int", "int | ?", "?", "tuple[str]", "bytes", "dict[str, int]"]
+    assert types(tmp_path, text) == [
+        "int",
+        "int | ?",
+        "?",
+        "tuple[str]",
+        "bytes",
+        "dict[str, int]",
+        "str | ?",
+        "?",
+    ]
 
 
 def test_an_annotation_that_refers_to_itself_ends(tmp_path: Path) -> None:
