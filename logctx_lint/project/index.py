@@ -144,7 +144,7 @@ class Index(Place):
         self._written = tables
         self._replaced: dict[int, Mentions] = {}
 
-    @property
+    @cached_property
     def digest(self) -> str:
         said = json.dumps([self._files, sorted(self._replaced.items())])
         return digest_of(said.encode("utf-8", "surrogatepass") + self._written)
@@ -168,6 +168,7 @@ class Index(Place):
 
     def replace(self, path: str, said: Mentions) -> None:
         """Say that the text of a file is another than on disk."""
+        self.__dict__.pop("digest", None)
         if path not in self._files:
             self._files.append(path)
         self._replaced[self._files.index(path)] = said
