@@ -94,7 +94,6 @@ import libcst as cst
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project import protocols
 from logctx_lint.project.classes import PROPERTIES
-from logctx_lint.project.definitions import NOT_FOUND
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Awaitability, Certainty, Kind, without_none
 from logctx_lint.rules.base import Rule, RuleVisitor
@@ -292,23 +291,19 @@ def screen(unit: Unit) -> bool:
         return True
     return any(
         _may_be_shared(unit.file, node, scope, declares=declares)
-        for statement, scope in unit.statements
-        for node in _handed_on(unit.file, statement)
+        for node, scope in _handed_on(unit)
     )
 
 
-def _handed_on(file: File, statement: ast.stmt) -> Iterator[ast.expr]:
-    """The expressions of one statement that are awaited, returned or gathered."""
-    if isinstance(statement, ast.Return) and statement.value:
-        yield statement.value
-    stack = [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, ast.Await | ast.Yield) and node.value:
-            yield node.value
-        elif isinstance(node, ast.Call) and file.may_play(node.func, _GATHERERS):
-            yield node
-        stack.extend(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+def _handed_on(unit: Unit) -> Iterator[tuple[ast.expr, Scope]]:
+    """The expressions that are awaited, returned or gathered."""
+    waits = [*unit.nodes(ast.Await), *unit.nodes(ast.Yield), *unit.nodes(ast.Return)]
+    for node, scope in waits:
+        if node.value is not None:
+            yield node.value, scope
+    for call, scope in unit.nodes(ast.Call):
+        if unit.file.may_play(call.func, _GATHERERS):
+            yield call, scope
 
 
 def _may_be_shared(file: File, node: ast.expr, scope: Scope, *, declares: bool) -> bool:
@@ -322,8 +317,6 @@ def _may_be_shared(file: File, node: ast.expr, scope: Scope, *, declares: bool) 
             is_local = scope.node is not None and name in scope.bindings
             if is_local and not declares and not _may_be_taken(name, scope):
                 return False
-            if not is_local and file.resolver.define(node, scope) == NOT_FOUND:
-                return True  # The target of a comprehension, whose scope is not at hand.
         case ast.Attribute() | ast.Subscript() | ast.IfExp() | ast.BoolOp() | ast.NamedExpr():
             pass
         case _:
