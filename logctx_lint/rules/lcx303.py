@@ -297,7 +297,8 @@ def screen(unit: Unit) -> bool:
 
 def _handed_on(unit: Unit) -> Iterator[tuple[ast.expr, Scope]]:
     """The expressions that are awaited, returned or gathered."""
-    waits = [*unit.nodes(ast.Await), *unit.nodes(ast.Yield), *unit.nodes(ast.Return)]
+    waits: list[tuple[ast.Await | ast.Yield | ast.Return, Scope]] = []
+    waits += [*unit.nodes(ast.Await), *unit.nodes(ast.Yield), *unit.nodes(ast.Return)]
     for node, scope in waits:
         if node.value is not None:
             yield node.value, scope
