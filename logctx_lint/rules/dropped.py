@@ -11,7 +11,7 @@ import libcst as cst
 
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.types import Kind
+from logctx_lint.project.types import NONE, Certainty, Kind, members_of, type_variables
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.keeping import Keeper
 from logctx_lint.screen import Unit
@@ -28,6 +28,7 @@ _DRIVEN_ELSEWHERE = frozenset(
     }
 )
 """Roles of callees whose awaitable may be left alone, or is another rule's business."""
+_WORTH_A_LOOK = frozenset({Certainty.YES, Certainty.LIKELY, Certainty.SOME})
 
 
 class How(Enum):
@@ -52,6 +53,13 @@ class Dropped:
     how: How
     sees_failure: bool = False
     """A chain that has an errback."""
+    is_sure: bool = True
+    """False where the callee gives None on other paths."""
+
+    @property
+    def verb(self) -> str:
+        """What the callee does with it, for a message."""
+        return "returns" if self.is_sure else "may return"
 
 
 def dropped_by(
@@ -127,7 +135,8 @@ def losses(context: RuleContext, *, sees_failure: bool = False) -> str:
 def as_dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
     """What is dropped with the result of a call; None if it may be, or is no awaitable."""
     answer = context.awaitability(call)
-    if not answer.is_likely:
+    is_sure = answer.is_likely
+    if not is_sure and not _is_one_way_out(context, call):
         return None
     root: cst.BaseExpression = call
     sees_failure = False
@@ -152,7 +161,23 @@ def as_dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
         return None
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
-    return Dropped(root, call, answer.kind, how, sees_failure)
+    return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
+
+
+def _is_one_way_out(context: RuleContext, call: cst.Call) -> bool:
+    """Whether a function of the project gives an awaitable on some paths, and None on others."""
+    resolver = context.resolver
+    functions = context.functions(call.func)
+    # Of several functions, one may be what is called here and give none.
+    if len(functions) != 1 or functions[0].module.is_stub:
+        return False
+    found = [member for member in members_of(context.type_of(call)) if member != NONE]
+    return (
+        context.awaitability(call).certainty is Certainty.SOME
+        and all(resolver.awaitability(member).is_certain for member in found)
+        # Not what somebody else has made and passed in.
+        and not type_variables(resolver.functions.plain_result(functions[0]))
+    )
 
 
 def _takes_failures(call: cst.Call, method: cst.Attribute) -> bool:
@@ -255,6 +280,6 @@ def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:
         return True
     resolver = unit.file.resolver
     return (
-        resolver.awaitability(resolver.type_of(node, scope)).is_likely
+        resolver.awaitability(resolver.type_of(node, scope)).certainty in _WORTH_A_LOOK
         and not unit.file.roles(node.func, scope) & _DRIVEN_ELSEWHERE
     )

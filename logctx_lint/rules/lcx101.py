@@ -103,7 +103,8 @@ class UnawaitedAwaitable(RuleVisitor):
         self.context.report(
             RULE.code,
             found.expression,
-            f"{callee.label} returns {dropped.fate(self.context, found)} ({callee.reason}): {cure}",
+            f"{callee.label} {found.verb} {dropped.fate(self.context, found)} ({callee.reason}):"
+            f" {cure}",
             (
                 *await_fix(self.context, found.expression, by_yield=by_yield),
                 *background_fix(self.context, found.call, starter),

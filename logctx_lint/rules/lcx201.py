@@ -116,7 +116,7 @@ class FireAndForget(RuleVisitor):
         else:
             callee = self.context.callee(found.call)
             fate = dropped.fate(self.context, found)
-            what = f"{callee.label} returns {fate} ({callee.reason})"
+            what = f"{callee.label} {found.verb} {fate} ({callee.reason})"
             work = callee.handed_on(has_arguments=bool(found.call.args))
             fixes = background_fix(self.context, found.call, starter)
         name = starter.text if starter else "run_in_background"
