@@ -111,6 +111,8 @@ _NEEDED: dict[How, tuple[str, ...]] = {
     How.ITEM: ("__getitem__",),
     How.ATTRIBUTE: ("__getattr__", "__getattribute__"),
     How.CALL: ("__call__",),
+    How.ENTER: ("__enter__",),
+    How.ASYNC_ENTER: ("__aenter__",),
 }
 """Methods with which a class of one's own, awaitable besides, allows a use."""
 _OF_SOME_FUTURE = frozenset(dir(asyncio.Task))

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 from logctx_lint.project.scopes import Binding, Comprehension, Scope
+from logctx_lint.project.types import UNKNOWN, Certainty
 from logctx_lint.screen import File, Unit
 
 _USING: frozenset[type[ast.AST]] = frozenset(
     {ast.Attribute, ast.Call, ast.If, ast.While, ast.Assert, ast.IfExp, ast.UnaryOp, ast.BoolOp,
      ast.comprehension, ast.For, ast.AsyncFor, ast.Compare, ast.BinOp, ast.AugAssign,
-     ast.FormattedValue, ast.Subscript, ast.Starred, ast.Assign,
-     ast.match_case}
+     ast.FormattedValue, ast.Subscript, ast.Starred, ast.Assign, ast.Dict, ast.Raise, ast.With,
+     ast.AsyncWith, ast.Match, ast.match_case}
 )  # fmt: skip
 """Nodes that use the value of a part of theirs."""
 
@@ -39,6 +40,10 @@ class How(Enum):
     ITEM = "indexed, which fails"
     ATTRIBUTE = "asked for an attribute that it does not have"
     CALL = "called, which fails"
+    ENTER = "entered by `with`, which fails"
+    ASYNC_ENTER = "entered by `async with`, which fails"
+    RAISE = "raised, which fails"
+    MATCH = "matched, which never tells what it would give"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ _PLAIN_VALUES = (
     ast.Constant, ast.Await, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp,
     ast.DictComp, ast.GeneratorExp, ast.Compare, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.Yield,
 )  # fmt: skip
+_PARTS = ("value", "element", "async element", "entered", "async entered")
+"""Kinds of bindings that give a name a part of a value, or what comes of it."""
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _AWAITABLE_CLASSES = frozenset({"Deferred", "DeferredList", "Future", "Task"})
 _TEXT_METHODS = frozenset(
@@ -78,6 +85,13 @@ _CALLS = {
     "bool": How.TRUTH,
 }  # fmt: skip
 """What built-in functions do with their arguments."""
+_COMPARE_BY_KEY = frozenset({"sorted", "min", "max"})
+_OF_ELEMENTS = {
+    **dict.fromkeys(("any", "all", "filter"), How.TRUTH),
+    **dict.fromkeys(_COMPARE_BY_KEY, How.ORDER),
+    "sum": How.ARITHMETIC,
+}
+"""What they do with each element, or with what a function gives for it."""
 _MANY_OR_ONE = frozenset({"min", "max"})
 """Those of them that compare several arguments with one another."""
 _LOG_METHODS = frozenset(
@@ -107,6 +121,11 @@ def _uses(unit: Unit, accepts: Callable[[ast.Call | ast.Name, Scope], bool]) -> 
                 for end in _ends(used):
                     if accepts(end, scope):
                         yield Use(end, scope, how, other, attribute)
+    for call, scope in unit.nodes(ast.Call):
+        for used, inner, how in _used_one_by_one(call, scope, unit):
+            for end in _ends(used):
+                if accepts(end, inner):
+                    yield Use(end, inner, how)
 
 
 _Used = tuple[ast.expr, How, ast.expr | None, str]
@@ -129,7 +148,7 @@ def _ends(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
 def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
     """The parts of one node whose values it uses."""
     match node:
-        case ast.Attribute(value, name, ast.Load()):
+        case ast.Attribute(value, name):
             yield value, How.ATTRIBUTE, None, name
         case ast.Call():
             yield from _used_by_call(node, scope, unit)
@@ -166,12 +185,24 @@ def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
             yield value, How.ARITHMETIC, None, ""
         case ast.FormattedValue(value):
             yield value, How.TEXT, None, ""
-        case ast.Subscript(value, _, ast.Load()):
+        case ast.Subscript(value):
             yield value, How.ITEM, None, ""
         case ast.Starred(value, ast.Load()):
             yield value, How.ITERATION, None, ""
         case ast.Assign([ast.Tuple() | ast.List(), *_], value):
             yield value, How.ITERATION, None, ""
+        case ast.Dict(keys, values):
+            for key, value in zip(keys, values, strict=True):
+                if key is None:
+                    yield value, How.MAPPING, None, ""
+        case ast.With(items) | ast.AsyncWith(items):
+            is_async = isinstance(node, ast.AsyncWith)
+            for item in items:
+                yield item.context_expr, How.ASYNC_ENTER if is_async else How.ENTER, None, ""
+        case ast.Raise(ast.expr() as raised):
+            yield raised, How.RAISE, None, ""
+        case ast.Match(subject):
+            yield subject, How.MATCH, None, ""
 
 
 def _compared(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Iterator[_Used]:
@@ -217,6 +248,35 @@ def _used_by_call(call: ast.Call, scope: Scope, unit: Unit) -> Iterator[_Used]:
             yield keyword.value, how, None, ""
 
 
+def _used_one_by_one(
+    call: ast.Call, scope: Scope, unit: Unit
+) -> Iterator[tuple[ast.expr, Scope, How]]:
+    """What a built-in function does with each element that it is given, or with each result."""
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    how = _OF_ELEMENTS.get(name)
+    if how is None or not call.args:
+        return
+    used: list[ast.expr] = []
+    match call.args[0]:
+        case ast.GeneratorExp(element) | ast.ListComp(element) | ast.SetComp(element) as source:
+            inner = scope.child(source)
+            used = [element]
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            inner = scope
+            used = [each for each in elements if not isinstance(each, ast.Starred)]
+        case ast.Lambda(_, body) as function if name == "filter":
+            inner = scope.child(function)
+            used = [body]
+    by_key = [each.value for each in call.keywords if each.arg == "key"]
+    if by_key and name in _COMPARE_BY_KEY:
+        used = []
+        if isinstance(by_key[0], ast.Lambda):
+            inner = scope.child(by_key[0])
+            used = [by_key[0].body]
+    if used and f"builtins.{name}" in unit.file.resolver.names(call.func, scope):
+        yield from ((each, inner, how) for each in used)
+
+
 def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> How | None:
     """What a built-in function, a text or a logger does with what it is given."""
     if not call.args and not call.keywords:
@@ -246,34 +306,37 @@ class _Looks:
     def may_be_awaitable(self, node: ast.Call | ast.Name, scope: Scope) -> bool:
         if isinstance(node, ast.Call):
             return not gives_plain_value(self._unit.file, node)
-        while isinstance(scope.node, Comprehension) and scope.parent:
-            if node.id in scope.bindings:
+        # A nested function sees what those around it bind.
+        while node.id not in scope.bindings:
+            if scope.parent is None or scope.node is None:
                 return False
             scope = scope.parent
-        if scope.node is None and scope.function is None:
-            return False
         key = scope, node.id
         if key not in self._names:
-            bindings = scope.bindings.get(node.id, ())
-            self._names[key] = bool(bindings) and all(
-                self._may_hold(each, scope) for each in bindings
-            )
+            bindings = scope.bindings[node.id]
+            self._names[key] = all(self._may_hold(each, scope) for each in bindings)
         return self._names[key]
 
     def _may_hold(self, binding: Binding, scope: Scope) -> bool:
         """Whether a binding may give an awaitable; one that does not settles it for the name."""
         value = binding.value
+        resolver = self._unit.file.resolver
         if binding.kind == "parameter":
             if binding.annotation is None or isinstance(value, ast.Constant):
                 return False
-        # What unpacking or looping over an awaitable gives is not another mistake.
-        elif binding.kind not in ("value", "annotation") or isinstance(value, _PLAIN_VALUES):
+        elif binding.kind == "value" and not binding.path:
+            if isinstance(value, _PLAIN_VALUES):
+                return False
+            if isinstance(value, ast.Call) and gives_plain_value(self._unit.file, value):
+                return False
+        elif binding.kind in _PARTS:
+            # What unpacking or looping over an awaitable gives is not another mistake.
+            outer = scope.parent if isinstance(scope.node, Comprehension) else None
+            whole = resolver.type_of(value, outer or scope) if value else UNKNOWN
+            if resolver.awaitability(whole).certainty is not Certainty.NO:
+                return False
+        elif binding.kind != "annotation":
             return False
-        if binding.path and not isinstance(value, ast.Tuple):
-            return False
-        if isinstance(value, ast.Call) and gives_plain_value(self._unit.file, value):
-            return False
-        resolver = self._unit.file.resolver
         return resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
 
 
