@@ -76,8 +76,11 @@ class File:
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
         if self.vocabulary.has_bare_name(name, roles):
             return True
-        imported = self.module.facts.imports.get(name, ())
-        return any(self.vocabulary.has_bare_name(item.name, roles) for item in imported)
+        facts = self.module.facts
+        meant = [item.name for item in facts.imports.get(name, ())]
+        # `gather = defer.gatherResults`
+        meant += [item.value.rpartition(".")[2] for item in facts.variables.get(name, ())]
+        return any(self.vocabulary.has_bare_name(each, roles) for each in meant)
 
 
 @dataclass(frozen=True, eq=False)

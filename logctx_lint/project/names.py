@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from logctx_lint.project.definitions import NOT_FOUND, Found, function_type
+from logctx_lint.project.definitions import NOT_FOUND, Found, Variable, function_type
 from logctx_lint.project.hints import parse_expression
+from logctx_lint.project.memo import Store
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.scopes import Binding, Comprehension, Position, Scope
 from logctx_lint.project.types import (
@@ -31,6 +32,7 @@ class Names:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
+        self._aliases: Store[tuple[str, ...]] = {}
 
     def define(self, node: ast.expr, scope: Scope) -> Found:
         """What a (dotted) name was bound to, and its qualified names on the way there."""
@@ -179,10 +181,22 @@ class Names:
 
     def names(self, node: ast.expr, scope: Scope) -> tuple[str, ...]:
         """Every qualified name under which the thing that `node` names is known."""
-        names = self.define(node, scope)[1]
+        definition, names = self.define(node, scope)
+        if isinstance(definition, Variable):
+            return names + self._names_of_value(definition)
         if names or not isinstance(node, ast.Attribute):
             return names
         return self._member_names(self._resolver.type_of(node.value, scope), node.attr)
+
+    def _names_of_value(self, variable: Variable) -> tuple[str, ...]:
+        """Of `gather = defer.gatherResults` in a module: those of the value."""
+        values = [parse_expression(each.value) for each in variable.facts]
+        if len(values) != 1 or not isinstance(values[0], ast.Name | ast.Attribute):
+            return ()
+        value, scope = values[0], Scope(variable.module)
+        return self._resolver.memo.get(
+            self._aliases, variable, lambda: self.names(value, scope), ()
+        )
 
     def _member_names(self, receiver: Type, name: str) -> tuple[str, ...]:
         found: dict[str, None] = {}

@@ -12,7 +12,7 @@ from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.resolver import Resolver
 from logctx_lint.project.scopes import Binding, Comprehension, Scope
-from logctx_lint.project.types import ClassObject, Instance, members_of
+from logctx_lint.project.types import ClassObject, FunctionType, Instance, members_of
 
 LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""
@@ -153,10 +153,39 @@ class Sharing:
         elif isinstance(node, ast.Name):
             home = _home(node.id, scope)
             values += [binding.value for binding in _reaching(node, home)] if home else []
-        return bool(values) and all(
-            isinstance(value, ast.Call)
-            and isinstance(self.resolver.type_of(value.func, scope), ClassObject)
-            for value in values
+        return bool(values) and all(self._makes_new(value, scope) for value in values)
+
+    def _makes_new(self, value: ast.expr | None, scope: Scope, detour: int = 2) -> bool:
+        """Whether an expression calls a class, or a function that gives a new object."""
+        if not isinstance(value, ast.Call):
+            return False
+        called = members_of(self.resolver.type_of(value.func, scope))
+        return all(
+            isinstance(each, ClassObject)
+            or (
+                detour > 0
+                and isinstance(each, FunctionType)
+                and self._gives_new(each.function, detour - 1)
+            )
+            for each in called
+        )
+
+    def _gives_new(self, function: Function, detour: int) -> bool:
+        """Whether a plain function returns an object that it has made itself."""
+        facts = function.facts
+        if facts.is_async or facts.is_generator or facts.decorators or function.module.is_stub:
+            return False
+        node = function.tree()
+        if node is None:
+            return False
+        scope = Scope.of_body(function, node)
+        given = [
+            inner.value
+            for inner in own_nodes(node.body)
+            if isinstance(inner, ast.Return) and inner.value
+        ]
+        return bool(given) and all(
+            self._is_new(value, scope) or self._makes_new(value, scope, detour) for value in given
         )
 
     def _is_mapping(self, node: ast.expr, scope: Scope) -> bool:
