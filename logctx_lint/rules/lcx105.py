@@ -157,7 +157,8 @@ def _may_give_raw(scope: Scope) -> bool:
 def _relying_caller(file: File, scope: Scope) -> str | None:
     """Who awaits what a function gives as it is, if all who call it do that or hand it on."""
     function = scope.function
-    if function is None:
+    # What plays a role is judged by that, at each call.
+    if function is None or file.vocabulary.roles([function.qualified_name]):
         return None
     caller = None
     for call, place in file.resolver.sites.calls(function.name, function.module):
