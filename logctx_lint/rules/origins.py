@@ -99,6 +99,9 @@ class Origins:
 
     def _call(self, call: ast.Call, scope: Scope) -> Origin | None:
         func, file = call.func, self.file
+        callee = file.resolver.type_of(func, scope)
+        if _is_asynchronous(callee):
+            return FOLLOWS  # Most calls; it spares them the question for their names.
         roles = file.roles(func, scope)
         if Role.YIELDABLE_WRAPPER in roles:
             return FOLLOWS
@@ -113,7 +116,6 @@ class Origins:
             return self._started(call.args[0], scope) if call.args else None
         if Role.FIRED in roles:
             return None
-        callee = file.resolver.type_of(func, scope)
         own = self._called(callee)
         if Role.RAW_AWAITABLE in roles and own != FOLLOWS:
             is_raw = self._is_function(callee, func, scope) and self._may_be_deferred(call, scope)
@@ -364,6 +366,17 @@ def _any_of(origins: Iterable[Origin | None]) -> Origin | None:
     """Raw if one of them is; else what is known."""
     found = [origin for origin in origins if origin]
     return next((origin for origin in found if origin.is_raw), found[0] if found else None)
+
+
+def _is_asynchronous(callee: Type) -> bool:
+    """Whether what is called is an `async def` of the project, as it stands."""
+    return (
+        isinstance(callee, FunctionType)
+        and callee.function.facts.is_async
+        and not callee.function.facts.is_generator
+        and not callee.function.facts.decorators
+        and not callee.function.module.is_stub
+    )
 
 
 def _raw_call(func: ast.expr) -> Origin:
