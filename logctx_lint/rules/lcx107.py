@@ -80,6 +80,7 @@ An `async def`, and `await` in it; `logctx_lint.runtime.run_in_background` calls
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -193,9 +194,21 @@ def _is_by_contract(file: File, function: Function) -> bool:
     owner = function.owner
     if owner is None:
         return False
+    if _is_dispatched(file, owner, function.name):
+        return True
     return any(True for _ in resolver.classes.unknown_bases(owner)) or any(
         other != owner and other.function(function.name) for other in _declaring(file, owner)
     )
+
+
+def _is_dispatched(file: File, owner: Class, name: str) -> bool:
+    """Whether a class or its base looks methods up by how the name begins: `"cmd_" + word`."""
+    prefix, underscore, _ = name.partition("_")
+    if not prefix or not underscore:
+        return False
+    beginning = re.compile(rf"""["']{prefix}_["'%{{]""")
+    modules = {ancestor.module for ancestor, _ in file.resolver.classes.ancestors(owner)}
+    return any(beginning.search(module.source.text) for module in modules)
 
 
 def _is_property(file: File, function: Function) -> bool:
