@@ -24,6 +24,8 @@ from logctx_lint.project.types import (
     Instance,
     Kind,
     Type,
+    TypeVariable,
+    Unknown,
     members_of,
 )
 from logctx_lint.rules.context import RuleContext
@@ -132,8 +134,14 @@ def ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | 
 
 def given_by(file: File, argument: Taken) -> Awaitability:
     """Whether a function that is handed over gives an awaitable."""
-    function = file.resolver.type_of(argument.node, argument.scope)
-    return file.resolver.awaitability(file.resolver.call_type(function))
+    resolver = file.resolver
+    function = resolver.type_of(argument.node, argument.scope)
+    given = resolver.call_type(function)
+    is_value = any(not isinstance(each, FunctionType) for each in members_of(function))
+    if is_value and any(isinstance(each, Unknown | TypeVariable) for each in members_of(given)):
+        # Code that is handed a `Callable[..., Coroutine[Any, Any, R] | R]` may look which it is.
+        return Awaitability(Certainty.UNKNOWN)
+    return resolver.awaitability(given)
 
 
 def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
