@@ -90,7 +90,7 @@ def _runs(folder: Path) -> list[Measured]:
         Measured("flake8, installed", [_program("ours", "flake8"), "--ignore=LCX", *flake8]),
         Measured("flake8 with LCX, cold", [_program("ours", "flake8"), *flake8], _without_cache),
         Measured("flake8 with LCX, warm", [_program("ours", "flake8"), *flake8]),
-        Measured("flake8-async", [_program("async", "flake8"), "--enable-plugin=ASYNC", *flake8]),
+        Measured("flake8-async", [_program("async", "flake8"), *flake8]),
         Measured("check, cold, one process", [*check, "--jobs=1"], _without_cache),
         Measured("check, cold", check, _without_cache),
         Measured("check, unchanged", check),

@@ -19,7 +19,7 @@ from logctx_lint.settings import Settings
 from logctx_lint.source import Source, Unreadable
 
 _SOON = 1.0
-"""Seconds of work that are not worth starting other processes for."""
+"""CPU seconds of work that are not worth starting other processes for."""
 # Files that a worker is handed at a time: neighbours, which know the same other files.
 _CHUNK = 16
 
@@ -107,10 +107,10 @@ def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
     If it takes long, `jobs` processes share what is left.
     """
     runner = Runner(task)
-    started = time.monotonic()
+    started = time.process_time()
     for done, path in enumerate(paths):
         workers = min(jobs, -(-(len(paths) - done) // _CHUNK))
-        if workers > 1 and time.monotonic() - started > _SOON:
+        if workers > 1 and time.process_time() - started > _SOON:
             with multiprocessing.Pool(workers, _start_worker, (task,)) as pool:
                 yield from pool.imap(_in_worker, paths[done:], _CHUNK)
             return

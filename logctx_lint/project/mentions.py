@@ -30,6 +30,8 @@ class Text(Protocol):
     """A file, as far as this module reads it."""
 
     @property
+    def name(self) -> str: ...
+    @property
     def path(self) -> Path: ...
     @property
     def digest(self) -> str: ...
@@ -54,7 +56,8 @@ class Tree(Place):
 
     @cached_property
     def digest(self) -> str:
-        said = "\0".join(f"{path.as_posix()} {text}" for path, text in self._digests.items())
+        # By names, which are the same wherever the project lies.
+        said = "\0".join(f"{text.name} {self._digests[text.path]}" for text in self._texts)
         return digest_of(said.encode("utf-8", "surrogatepass"))
 
     def agrees(self, path: Path, digest: str) -> bool:
@@ -63,7 +66,8 @@ class Tree(Place):
 
     def says(self, part: str) -> str:
         role, _, name = part.partition(" ")
-        return repr([path.as_posix() for path in self.files(role, name)])
+        names = {text.path: text.name for text in self._texts}
+        return repr([names[path] for path in self.files(role, name)])
 
     def files(self, role: str, name: str) -> list[Path]:
         """The files that mention a name, or one that a glob stands for."""
