@@ -193,7 +193,8 @@ class Classes:
         fallback: Type | None = None
         ancestors = self.ancestors(instance.cls, instance.arguments)
         for index in holders:
-            if index < skip:
+            # Too deep inside other questions, the ancestors are cut short.
+            if index < skip or index >= len(ancestors):
                 continue
             ancestor, arguments = ancestors[index]
             found = self._own_member(ancestor, name)
