@@ -33,7 +33,8 @@ def both(first: "Deferred[int]", second: "Deferred[int]") -> "Deferred[list[int]
 
 ## Fix
 
-Safe: `consumeErrors=True` is added. The first failure comes out as before.
+`consumeErrors=True` is added. Safe on a gatherer: the first failure comes out as before. Unsafe on
+an `ObservableDeferred`: callbacks that are added to the Deferred inside it get None then.
 
 ## Settings
 
@@ -73,23 +74,24 @@ class UnconsumedErrors(RuleVisitor):
         flag = _flag(node, _POSITIONS[next(iter(roles))])
         if flag is not None and not _is_false(flag.value):
             return
-        if Role.OBSERVABLE in roles and not self._is_shared(node):
+        is_observable = Role.OBSERVABLE in roles
+        if is_observable and (flag or not self._is_shared(node) or self._has_errback(node)):
             return
         callee = " ".join(self.context.text(node.func).split())
         what = (
-            "a failure that nobody observes"
-            if Role.OBSERVABLE in roles
-            else "every failure after the first"
+            "a failure that nobody observes" if is_observable else "every failure after the first"
         )
         self.context.report(
             RULE.code,
             node,
             f"`{callee}()` leaves {what} to be logged as unhandled when it is collected: add "
             f"`{_FLAG}=True`",
-            self._fixes(node, flag),
+            self._fixes(node, flag, Applicability.UNSAFE if is_observable else Applicability.SAFE),
         )
 
-    def _fixes(self, node: cst.Call, flag: cst.Arg | None) -> tuple[Fix, ...]:
+    def _fixes(
+        self, node: cst.Call, flag: cst.Arg | None, applicability: Applicability
+    ) -> tuple[Fix, ...]:
         context = self.context
         if flag is not None:
             edit = Edit(context.span(flag.value), "True")
@@ -99,7 +101,23 @@ class UnconsumedErrors(RuleVisitor):
             edit = after(context, node.args[-1], f", {_FLAG}=True")
         else:
             return ()
-        return (Fix(f"Add {_FLAG}=True", Applicability.SAFE, (edit,)),)
+        return (Fix(f"Add {_FLAG}=True", applicability, (edit,)),)
+
+    def _has_errback(self, node: cst.Call) -> bool:
+        """Whether the function sees to the failures of what it makes observable."""
+        observed = node.args[0].value if node.args else None
+        function = self.context.function_of(node)
+        return (
+            isinstance(observed, cst.Name)
+            and isinstance(function, cst.FunctionDef)
+            and any(
+                isinstance(inner, cst.Attribute)
+                and inner.attr.value in ("addErrback", "addBoth", "addCallbacks")
+                and isinstance(inner.value, cst.Name)
+                and inner.value.value == observed.value
+                for inner in own_code(function.body)
+            )
+        )
 
     def _is_shared(self, node: cst.Call) -> bool:
         """Whether an observable is kept where it may be without an observer when it fails."""
@@ -163,7 +181,7 @@ def screen(unit: Unit) -> bool:
 RULE = Rule(
     code="LCX306",
     name="unconsumed-errors",
-    fixes="`consumeErrors=True` (safe)",
+    fixes="`consumeErrors=True` (safe; unsafe on an observable)",
     visitor=UnconsumedErrors,
     screen=screen,
     module=__name__,
