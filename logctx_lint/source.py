@@ -65,7 +65,7 @@ class Source:
         """Read and decode a file; raises Unreadable."""
         try:
             found = path.stat()
-            if not stat.S_ISREG(found.st_mode):
+            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
                 raise Unreadable("not a regular file")
             if found.st_size > LARGEST:
                 raise Unreadable(f"larger than {LARGEST // 10**6} MB")

@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from logctx_lint import configuration
-from logctx_lint.settings import Framework, Settings, SettingsError, Storage, described
+from logctx_lint.settings import (
+    CancellationScope,
+    Framework,
+    Settings,
+    SettingsError,
+    Storage,
+    described,
+)
 from logctx_lint.vocabulary import Role
 
 
@@ -50,6 +57,7 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         framework=Framework.ASYNCIO,
         source_roots=("services/api/src",),
         vocabulary={Role.BACKGROUND_STARTER: ("myproject.background.start",)},
+        cancellation_scope=CancellationScope.CANCELLABLE,
         read_methods=("on_HEAD", "myproject.search.SearchServlet.on_POST"),
         hints={"server": "myproject.server.Server"},
         enable=("LCX206",),

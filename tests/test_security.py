@@ -156,3 +156,19 @@ def test_no_glob_in_the_settings_takes_for_ever(hostile: Path, glob: str) -> Non
     )
     hostile.joinpath("a" * 200 + ".py").write_text(_BUG)
     assert main(["check", "."]) == 1
+
+
+def test_nothing_behind_a_link_is_removed_as_an_unused_entry(hostile: Path, tmp_path: Path) -> None:
+    precious = tmp_path / "home" / "notes" / "ab" / "old.json"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("{}")
+    os.utime(precious, (0, 0))
+    hostile.joinpath(CACHE_FOLDER).mkdir()
+    hostile.joinpath(CACHE_FOLDER, "facts").symlink_to(tmp_path / "home" / "notes")
+    assert main(["check", "."]) == 1
+    hostile.joinpath(CACHE_FOLDER, "facts").unlink()
+    hostile.joinpath(CACHE_FOLDER, "looked-after").unlink()
+    hostile.joinpath(CACHE_FOLDER, "facts").mkdir()
+    hostile.joinpath(CACHE_FOLDER, "facts", "ab").symlink_to(precious.parent)
+    assert main(["check", "."]) == 1
+    assert precious.exists()

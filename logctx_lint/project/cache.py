@@ -37,13 +37,22 @@ def look_after(folder: Path) -> None:
     now = time.time()
     stamp = folder / "looked-after"
     with contextlib.suppress(OSError):
-        if not folder.is_dir() or (stamp.exists() and now - stamp.stat().st_mtime < _DAY):
+        # What a link leads to is perhaps not in the project.
+        if not folder.is_dir() or folder.is_symlink():
+            return
+        if stamp.exists() and now - stamp.stat().st_mtime < _DAY:
             return
         stamp.touch()
-        for path in folder.glob("*/??/*"):
-            with contextlib.suppress(OSError):
-                if now - path.stat().st_mtime > _UNUSED:
-                    path.unlink()
+        for inner in folder.glob("*/??"):
+            if not (inner.parent.is_symlink() or inner.is_symlink()):
+                _remove_unused(inner, now)
+
+
+def _remove_unused(folder: Path, now: float) -> None:
+    for path in folder.glob("*.json"):
+        with contextlib.suppress(OSError):
+            if now - path.stat().st_mtime > _UNUSED:
+                path.unlink()
 
 
 def _touch(file: BinaryIO) -> None:
