@@ -49,7 +49,7 @@ def look_after(folder: Path) -> None:
 
 
 def _remove_unused(folder: Path, now: float) -> None:
-    for path in folder.glob("*.json"):
+    for path in folder.iterdir():
         with contextlib.suppress(OSError):
             if now - path.stat().st_mtime > _UNUSED:
                 path.unlink()
