@@ -17,6 +17,7 @@ from logctx_lint.codes import NOT_ANALYSED
 from logctx_lint.engine import Engine
 from logctx_lint.findings import Finding
 from logctx_lint.linting import Linter, checked
+from logctx_lint.project import memo
 from logctx_lint.rules import RULES
 from logctx_lint.running import linter
 from logctx_lint.settings import Settings
@@ -173,3 +174,15 @@ def test_no_mixture_of_lines_makes_a_rule_fail(
         kept += line
     found = _checked(kept, tmp_path)
     assert not any(map(_is_failure, found)), found
+
+
+@pytest.mark.parametrize("depth", [1, 3, 5, 8])
+def test_answers_that_are_cut_short_make_no_rule_fail(
+    depth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As deep inside other questions as the resolver goes, it is told next to nothing."""
+    monkeypatch.setattr(memo, "_DEEPEST", depth)
+    for folder in ("lcx101", "lcx103", "lcx303"):
+        check = _linter(harness.FIXTURES / folder).check
+        for path in sorted((harness.FIXTURES / folder).rglob("*.py")):
+            assert not any(map(_is_failure, check(Source.read(path))))

@@ -76,7 +76,7 @@ class Classes:
         self._ancestors: Store[tuple[Ancestor, ...]] = {}
         self._ancestor_names: Store[frozenset[str]] = {}
         self._parameters: Store[tuple[str, ...]] = {}
-        self._holders: Store[tuple[int, ...]] = {}
+        self._holders: Store[tuple[tuple[int, Class], ...]] = {}
         self._members: Store[Type] = {}
         self._mixed: Store[Type] = {}
 
@@ -192,11 +192,12 @@ class Classes:
             return self._set_outside(instance, name)
         fallback: Type | None = None
         ancestors = self.ancestors(instance.cls, instance.arguments)
-        for index in holders:
-            # Too deep inside other questions, the ancestors are cut short.
-            if index < skip or index >= len(ancestors):
+        for index, ancestor in holders:
+            if index < skip:
                 continue
-            ancestor, arguments = ancestors[index]
+            # Too deep inside other questions, the ancestors are cut short.
+            is_there = index < len(ancestors) and ancestors[index][0] == ancestor
+            arguments = ancestors[index][1] if is_there else ()
             found = self._own_member(ancestor, name)
             bindings = {
                 **self.bindings(ancestor, arguments),
@@ -245,10 +246,10 @@ class Classes:
                 else:
                     yield found
 
-    def _find_holders(self, cls: Class, name: str) -> tuple[int, ...]:
-        """Which of the ancestors define a member themselves."""
+    def _find_holders(self, cls: Class, name: str) -> tuple[tuple[int, Class], ...]:
+        """Which of the ancestors define a member themselves, and how far up each is."""
         return tuple(
-            index
+            (index, ancestor)
             for index, (ancestor, _) in enumerate(self.ancestors(cls))
             if name in ancestor.facts.functions
             or name in ancestor.facts.variables
