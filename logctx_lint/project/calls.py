@@ -13,10 +13,13 @@ from logctx_lint.project.facts import Parameter
 from logctx_lint.project.hints import parse_expression, special_form
 from logctx_lint.project.matching import match
 from logctx_lint.project.types import (
+    FOREIGN,
     NONE,
     UNKNOWN,
     CallableType,
     ClassObject,
+    External,
+    ExternalInstance,
     FunctionType,
     Instance,
     Type,
@@ -128,6 +131,8 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
             return UNKNOWN if method is None else call(resolver, method, arguments)
         case TypeVariable(_, bound) if bound != UNKNOWN:
             return call(resolver, bound, arguments)
+        case External() | ExternalInstance():
+            return FOREIGN
     return UNKNOWN
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from logctx_lint.project.types import (
+    FOREIGN,
     NONE,
     UNKNOWN,
     Awaitability,
@@ -41,6 +42,8 @@ def awaited(resolver: Resolver, type_: Type) -> Type:
     match type_:
         case UnionType(members):
             return union_of(awaited(resolver, member) for member in members if member != NONE)
+        case External() | ExternalInstance():
+            return FOREIGN
         case Instance():
             for name, index in (
                 ("typing.Coroutine", 2),
@@ -70,6 +73,8 @@ def iterated(resolver: Resolver, type_: Type, *, is_async: bool = False) -> Type
             )
         case TupleType(elements):
             return union_of(elements)
+        case External() | ExternalInstance():
+            return FOREIGN
         case Instance():
             name = "typing.AsyncIterable" if is_async else "typing.Iterable"
             arguments = resolver.classes.arguments_as(type_, name)

@@ -80,6 +80,10 @@ class ExternalInstance:
     name: str
 
 
+FOREIGN = ExternalInstance("<foreign>")
+"""What comes out of code that is not here, as far as one can tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class TypeVariable:
     name: str
