@@ -67,17 +67,14 @@ stands does not count.
 
 from __future__ import annotations
 
-import ast
-
 import libcst as cst
 
 from logctx_lint.project.callgraph import Step
 from logctx_lint.project.modules import Function
+from logctx_lint.rules import marked
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.screen import Unit
 from logctx_lint.vocabulary import Role
 
-_MARKER = frozenset({Role.CANCELLABLE_MARKER})
 _LONGEST_WAY = 6
 
 
@@ -128,21 +125,11 @@ def _name(function: Function) -> str:
     return function.qualified_name[len(function.module.name) + 1 :]
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit holds a function that is marked as cancellable."""
-    return any(
-        unit.file.may_play(decorator, _MARKER)
-        for statement, _ in unit.statements
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
-        for decorator in statement.decorator_list
-    )
-
-
 RULE = Rule(
     code="LCX304",
     name="unsafe-cancellable",
     fixes="none",
     visitor=UnsafeCancellable,
-    screen=screen,
+    screen=marked.screen,
     module=__name__,
 )

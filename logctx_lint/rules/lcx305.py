@@ -55,18 +55,16 @@ must be cancellable.
 
 from __future__ import annotations
 
-import ast
 import re
 from fnmatch import fnmatchcase
 
 import libcst as cst
 
 from logctx_lint.project.modules import Class
+from logctx_lint.rules import marked
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.screen import Unit
 from logctx_lint.vocabulary import Role
 
-_MARKER = frozenset({Role.CANCELLABLE_MARKER})
 _ENDPOINT = re.compile(r"(?:^|_)(GET|HEAD|OPTIONS|POST|PUT|PATCH|DELETE)(?:_|$)")
 """`on_POST`, `_async_render_PUT`, `on_GET_no_state_key`."""
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -106,21 +104,11 @@ def _may_write(name: str, owner: Class) -> bool:
     return name in _WRITING or any(_ENDPOINT.search(each) for each in owner.facts.functions)
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit is a method that is marked as cancellable."""
-    return any(
-        unit.file.may_play(decorator, _MARKER)
-        for statement, _ in unit.statements
-        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef)
-        for decorator in statement.decorator_list
-    )
-
-
 RULE = Rule(
     code="LCX305",
     name="cancellable-write",
     fixes="none",
     visitor=CancellableWrite,
-    screen=screen,
+    screen=marked.screen,
     module=__name__,
 )
