@@ -21,8 +21,8 @@ from logctx_lint.rules.nodes import all_code
 from logctx_lint.screen import File, Unit, units
 from logctx_lint.settings import Storage
 
-_MOST_OPERANDS = 3000
-"""libcst nests each `or` in the next, and ends the process when they are some ten thousand."""
+_DEEPEST = 1000
+"""Nodes inside nodes: with some thousands libcst takes minutes, or ends the process."""
 
 
 def check_file(file: File, codes: Collection[str]) -> list[Finding]:
@@ -60,7 +60,7 @@ def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
         wanted = [rule for rule in rules if rule.screen(unit)]
         if not wanted:
             return []
-        if sum(len(node.values) for node, _ in unit.nodes(ast.BoolOp)) > _MOST_OPERANDS:
+        if _is_too_deep(unit.node):
             raise RecursionError
         context = _parse(unit)
         visitors = [rule.visitor(context) for rule in wanted]
@@ -71,6 +71,18 @@ def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
         return [not_analysed(unit.file.source.path, f"libcst: {reason}", unit.first_line)]
     except RecursionError:
         return [not_analysed(unit.file.source.path, "nested too deeply", unit.first_line)]
+
+
+def _is_too_deep(tree: ast.AST) -> bool:
+    stack = [(tree, 0)]
+    while stack:
+        node, depth = stack.pop()
+        # libcst nests each `or` in the next.
+        depth += len(node.values) if isinstance(node, ast.BoolOp) else 1
+        if depth > _DEEPEST:
+            return True
+        stack += [(child, depth) for child in ast.iter_child_nodes(node)]
+    return False
 
 
 def _parse(unit: Unit) -> RuleContext:
