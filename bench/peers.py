@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.real_bugs import Bug, judge, read, unpacked
+from bench.real_bugs import Bug, judge, read
+from bench.wheels import unpacked
 
 _PLACE = re.compile(r"^(?P<file>[^:\n]+):(?P<line>\d+):(?:\d+:)? (?P<text>.*)$")
 _OF_AWAITING = re.compile(r"await|coroutine", re.IGNORECASE)

@@ -1,28 +1,23 @@
 """Bugs that Synapse really shipped: flagged in the release before, silent in the release after?
 
 Each row of the table names two releases, a function, and the codes that should speak of the bug.
-The releases are downloaded once, as wheels, into ``.cache/wheels``. Usage:
-``python bench/real_bugs.py TABLE.tsv [--package matrix-synapse]``.
+Usage: ``python -m bench.real_bugs TABLE.tsv [--package matrix-synapse]``.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-import subprocess
-import sys
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.wheels import unpacked
 from logctx_lint.engine import Engine
 from logctx_lint.findings import Finding
 from logctx_lint.rules import RULES
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
-
-CACHE = Path(__file__).parent.parent / ".cache" / "wheels"
 
 
 @dataclass(frozen=True)
@@ -84,21 +79,6 @@ def read(table: Path) -> list[Bug]:
             )
             for row in csv.DictReader(lines, delimiter="\t")
         ]
-
-
-def unpacked(package: str, version: str) -> Path:
-    """The folder of a release's source; downloaded when it is not there."""
-    folder = CACHE / f"{package}-{version}"
-    if not folder.is_dir():
-        wheels = CACHE / "downloaded" / f"{package}-{version}"
-        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(wheels)]
-        subprocess.run([*pip, "--only-binary", ":all:", f"{package}=={version}"], check=True)
-        (wheel,) = wheels.glob("*.whl")
-        partly = folder.with_suffix(".partly")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(partly)
-        partly.rename(folder)
-    return folder
 
 
 def _everything(root: Path) -> Settings:

@@ -1,7 +1,7 @@
 """Lint what other people wrote: the standard library, and wheels of well-known packages.
 
 No file may crash a rule or change, and none may take long; what Python or libcst cannot parse gives
-LCX000. Usage: ``python bench/robustness.py [FOLDER...] [--stdlib] [--wheels]``; exits with 1 when a
+LCX000. Usage: ``python -m bench.robustness [FOLDER...] [--stdlib] [--wheels]``; exits with 1 when a
 file made a rule fail or was changed.
 """
 
@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import subprocess
 import sys
 import sysconfig
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.wheels import unpacked
 from logctx_lint.codes import NOT_ANALYSED
 from logctx_lint.linting import Linter
 from logctx_lint.rules import RULES
@@ -26,7 +25,6 @@ from logctx_lint.running import linter
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source, Unreadable
 
-CACHE = Path(__file__).parent.parent / ".cache" / "robustness"
 WELL_KNOWN = (
     "aiohttp", "attrs", "autobahn", "black", "boto3", "botocore", "celery", "coverage", "django",
     "docutils", "fastapi", "flask", "homeassistant", "hypothesis", "ipython", "jinja2", "kombu",
@@ -101,21 +99,6 @@ def _examine_file(path: Path, linter: Linter, tally: Tally) -> None:
 
 def _digest(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()
-
-
-def unpacked(package: str) -> Path:
-    """The folder of a package's newest wheel; downloaded when it is not there."""
-    folder = CACHE / package
-    if not folder.is_dir():
-        wheels = CACHE / "downloaded" / package
-        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(wheels)]
-        subprocess.run([*pip, "--only-binary", ":all:", package], check=True)
-        (wheel,) = wheels.glob("*.whl")
-        partly = folder.with_suffix(".partly")
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(partly)
-        partly.rename(folder)
-    return folder
 
 
 def _print(tally: Tally) -> None:
