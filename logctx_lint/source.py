@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import codecs
 import io
+import os
 import re
 import stat
 import tokenize
@@ -32,6 +33,20 @@ class Unreadable(Exception):
 def digest_of(data: bytes) -> str:
     """A short name for some content."""
     return blake2b(data, digest_size=12).hexdigest()
+
+
+def read_bytes(path: Path | str) -> bytes:
+    """What stands in a file; raises Unreadable, also for what is none: a pipe never ends."""
+    try:
+        found = os.stat(path)
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            raise Unreadable("not a regular file")
+        if found.st_size > LARGEST:
+            raise Unreadable(f"larger than {LARGEST // 10**6} MB")
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror}") from error
 
 
 def split_lines(text: str) -> list[str]:
@@ -63,15 +78,7 @@ class Source:
     @classmethod
     def read(cls, path: Path) -> Source:
         """Read and decode a file; raises Unreadable."""
-        try:
-            found = path.stat()
-            if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-                raise Unreadable("not a regular file")
-            if found.st_size > LARGEST:
-                raise Unreadable(f"larger than {LARGEST // 10**6} MB")
-            return cls.decode(path, path.read_bytes())
-        except OSError as error:
-            raise Unreadable(f"cannot be read: {error.strerror}") from error
+        return cls.decode(path, read_bytes(path))
 
     def encode(self, text: str) -> bytes:
         """The bytes of `text` in this file's encoding, with its byte order mark."""

@@ -124,6 +124,60 @@ def test_a_huge_file_is_not_read(tmp_path: Path) -> None:
         Source.read(path)
 
 
+_UNTYPED = """
+class Handler:
+    def __init__(self, store):
+        self.store = store
+
+    async def run(self):
+        self.store.save()
+"""
+_MAKES_HANDLERS = """
+from pkg.handler import Handler
+from pkg.store import Store
+
+def make():
+    return Handler(Store())
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A package that must be looked through, because only other files say what a class holds."""
+    folder = tmp_path / "pkg"
+    folder.mkdir()
+    folder.joinpath("__init__.py").touch()
+    folder.joinpath("handler.py").write_text(_UNTYPED)
+    folder.joinpath("store.py").write_text("class Store:\n    async def save(self): ...\n")
+    folder.joinpath("use.py").write_text(_MAKES_HANDLERS)
+    return folder
+
+
+def _finds_its_bug(package: Path) -> bool:
+    found = _linter(package.parent).check(Source.read(package / "handler.py"))
+    return [each.code for each in found] == ["LCX101"]
+
+
+def test_links_in_a_circle_are_not_followed(package: Path) -> None:
+    """Two in one folder would double the ways with every step."""
+    for name in ("a", "b"):
+        package.joinpath(name).symlink_to(package)
+    assert _finds_its_bug(package)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes here")
+def test_a_pipe_beside_the_file_is_not_read(package: Path) -> None:
+    os.mkfifo(package / "pipe.py")
+    assert _finds_its_bug(package)
+
+
+def test_a_link_that_leads_nowhere_hides_no_other_file(package: Path) -> None:
+    """Editors lock a file with one."""
+    for name in "abcdefgh":
+        package.joinpath(f".#{name}.py").symlink_to("nobody@nowhere")
+    assert _finds_its_bug(package)
+
+
 @st.composite
 def _mutated(draw: st.DrawFn) -> str:
     """A fixture with pieces of it, or of another one, left out, doubled or moved."""

@@ -218,7 +218,10 @@ def _python_files(folder: str, outer: str) -> Iterator[Row]:
         for entry in entries:
             path = f"{outer}{entry.name}"
             if entry.name.endswith(".py"):
-                about = entry.stat()
-                yield path, about.st_mtime_ns, about.st_size
-            elif "." not in entry.name and entry.is_dir():
+                # A link may lead nowhere.
+                if entry.is_file():
+                    about = entry.stat()
+                    yield path, about.st_mtime_ns, about.st_size
+            # Links to folders may go in a circle.
+            elif "." not in entry.name and entry.is_dir(follow_symlinks=False):
                 yield from _python_files(entry.path, f"{path}/")

@@ -26,7 +26,7 @@ from logctx_lint.project.index import (
 )
 from logctx_lint.project.mentions import Tree
 from logctx_lint.project.trace import Place
-from logctx_lint.source import Source, Unreadable, digest_of
+from logctx_lint.source import Source, Unreadable, digest_of, read_bytes
 
 PROGRAM = Path(__file__).parent.parent
 STUBS = PROGRAM / "stubs"
@@ -104,8 +104,8 @@ class ModuleFile(Place):
         """Of the text; empty where there is no such file."""
         if self._digest is None:
             try:
-                self._digest = digest_of(self.path.read_bytes())
-            except OSError:
+                self._digest = digest_of(read_bytes(self.path))
+            except Unreadable:
                 self._digest = ""
         return self._digest
 
@@ -128,8 +128,8 @@ class ModuleFile(Place):
         if self._source is not None:
             return self._source.text
         try:
-            return self.path.read_bytes().decode("utf-8", "replace")
-        except OSError:
+            return read_bytes(self.path).decode("utf-8", "replace")
+        except Unreadable:
             return ""
 
     def take(self, source: Source) -> None:

@@ -14,7 +14,7 @@ from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.modules import Modules, home, package_files
 from logctx_lint.project.trace import Place, Trace
 from logctx_lint.settings import Framework, Settings, Storage
-from logctx_lint.source import Source, digest_of
+from logctx_lint.source import Source, Unreadable, digest_of, read_bytes
 
 # Text, not facts: the answer needs every file of the package, and this costs a tenth.
 _IMPORTS = {
@@ -158,8 +158,8 @@ class TraitsDetector:
     def _read(self, folder: str, files: Iterable[Path]) -> _Package:
         each = []
         for file in files:
-            with contextlib.suppress(OSError):
-                data = file.read_bytes()
+            with contextlib.suppress(Unreadable):
+                data = read_bytes(file)
                 each.append(_evidence(data))
                 self._files[digest_of(data)] = each[-1]
         found = _Evidence.of_all(each)
