@@ -14,21 +14,25 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from logctx_lint.audit import Auditor
-from logctx_lint.project.facts import Extractor, FunctionNode, child_blocks
+from logctx_lint.project.facts import Extractor, FunctionNode
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.resolver import Resolver
-from logctx_lint.project.scopes import Scope
+from logctx_lint.project.scopes import Comprehension, Scope
 from logctx_lint.project.traits import Traits
+from logctx_lint.project.walk import FIELDS, child_blocks, child_nodes
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 from logctx_lint.vocabulary import Role, Vocabulary
 
 _Node = TypeVar("_Node", bound=ast.AST)
-_SCOPED = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPED = frozenset((ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
 
 
 def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
-    """Where expressions are found in each type of node; annotations are left out."""
+    """Where expressions are found in each type of node; annotations are left out.
+
+    Names and constants, half of all nodes, hold none and are of interest to nobody.
+    """
     holders = (ast.expr, ast.comprehension, ast.keyword, ast.withitem, ast.arguments,
                ast.ExceptHandler, ast.match_case)  # fmt: skip
     statements = {"body", "orelse", "finalbody", "annotation", "returns"}
@@ -36,7 +40,9 @@ def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
     for kind in vars(ast).values():
         if isinstance(kind, type) and issubclass(kind, (ast.stmt, *holders)):
             skip = set() if issubclass(kind, ast.expr) else statements
-            fields[kind] = tuple(name for name in kind._fields if name not in skip)
+            fields[kind] = tuple(name for name in FIELDS[kind] if name not in skip)
+    for leaf in (ast.Name, ast.Constant):
+        del fields[leaf]
     return fields
 
 
@@ -74,6 +80,16 @@ class File:
     def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
         """A cheap look at the last name alone: could it have one of these roles?"""
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        known = self._may_play.get((name, roles))
+        if known is None:
+            known = self._may_play[name, roles] = self._may_name_play(name, roles)
+        return known
+
+    @cached_property
+    def _may_play(self) -> dict[tuple[str, frozenset[Role]], bool]:
+        return {}
+
+    def _may_name_play(self, name: str, roles: frozenset[Role]) -> bool:
         if self.vocabulary.has_bare_name(name, roles):
             return True
         facts = self.module.facts
@@ -113,26 +129,34 @@ class Unit:
     def nodes(self, kind: type[_Node]) -> list[tuple[_Node, Scope]]:
         """Every node of one type in the unit, each with its scope.
 
-        All screens share the one walk that finds them. Annotations are left out.
+        All screens share the one walk that finds them. Annotations, names and constants are left
+        out.
         """
         return cast("list[tuple[_Node, Scope]]", self._nodes.get(kind, []))
 
     @cached_property
     def _nodes(self) -> dict[type[ast.AST], list[tuple[ast.AST, Scope]]]:
         found = defaultdict(list)
-        for statement, outer in self.statements:
-            stack: list[tuple[ast.AST, Scope]] = [(statement, outer)]
+        waiting: list[tuple[ast.AST, Scope]] = list(self.statements)
+        for start, scope in waiting:
+            stack = [start]
             while stack:
-                node, scope = stack.pop()
-                found[type(node)].append((node, scope))
-                if isinstance(node, _SCOPED):
-                    scope = scope.child(node)
-                for name in _FIELDS[type(node)]:
-                    value = getattr(node, name, None)
-                    if isinstance(value, list):
-                        stack += [(item, scope) for item in value if type(item) in _FIELDS]
-                    elif type(value) in _FIELDS:
-                        stack.append((cast(ast.AST, value), scope))
+                node = stack.pop()
+                kind = type(node)
+                fields = _FIELDS.get(kind)
+                if fields is None:
+                    continue
+                found[kind].append((node, scope))
+                if kind in _SCOPED:
+                    inner = scope.child(cast("ast.Lambda | Comprehension", node))
+                    waiting += [(each, inner) for each in child_nodes(node)]
+                    continue
+                for name in fields:
+                    value = getattr(node, name)
+                    if type(value) is list:
+                        stack += value
+                    elif value is not None:
+                        stack.append(value)
         return found
 
     @cached_property

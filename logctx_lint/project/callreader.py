@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.project.callees import Callees, Reached, Reason
 from logctx_lint.project.classes import enclosing_scope
-from logctx_lint.project.facts import child_blocks
 from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.walk import child_blocks, child_nodes
 from logctx_lint.vocabulary import Role
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class CallReader:
                 self._expression(iterated, scope, _AWAITED)
                 self._protocol(iterated, ("__aiter__", "__anext__"), scope)
             case _:
-                for child in ast.iter_child_nodes(node):
+                for child in child_nodes(node):
                     if not isinstance(child, ast.stmt):
                         self._below(child, scope, _HERE)
 
@@ -162,7 +162,7 @@ class CallReader:
         if isinstance(node, ast.expr):
             self._expression(node, scope, place)
         elif not isinstance(node, ast.stmt):
-            for child in ast.iter_child_nodes(node):
+            for child in child_nodes(node):
                 self._below(child, scope, place)
 
     def _expression(self, node: ast.expr, scope: Scope, place: _Place) -> None:
@@ -188,7 +188,7 @@ class CallReader:
                 place = _Place(place.how)
                 if isinstance(node, ast.Lambda | ast.DictComp):
                     scope = scope.child(node)
-        for child in ast.iter_child_nodes(node):
+        for child in child_nodes(node):
             self._below(child, scope, place)
 
     def _call(self, node: ast.Call, scope: Scope, place: _Place) -> None:

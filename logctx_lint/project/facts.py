@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from logctx_lint.project.walk import child_blocks, own_nodes
 from logctx_lint.source import Source
 
 FORMAT = 2
@@ -115,34 +116,6 @@ def parameters_of(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr 
         yield argument, default, "k"
     if arguments.kwarg:
         yield arguments.kwarg, None, "**"
-
-
-def child_blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    """The statement lists directly inside a compound statement that is no def or class."""
-    if isinstance(statement, ast.If | ast.For | ast.AsyncFor | ast.While):
-        yield statement.body
-        yield statement.orelse
-    elif isinstance(statement, ast.With | ast.AsyncWith):
-        yield statement.body
-    elif isinstance(statement, ast.Try) or type(statement).__name__ == "TryStar":
-        yield statement.body  # type: ignore[attr-defined]
-        for handler in statement.handlers:  # type: ignore[attr-defined]
-            yield handler.body
-        yield statement.orelse  # type: ignore[attr-defined]
-        yield statement.finalbody  # type: ignore[attr-defined]
-    elif isinstance(statement, ast.Match):
-        for case in statement.cases:
-            yield case.body
-
-
-def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """All nodes below `body`, not those inside nested functions, lambdas and classes."""
-    stack = list(body)
-    while stack:
-        node = stack.pop()
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef):
-            stack.extend(ast.iter_child_nodes(node))
 
 
 def _assignments(

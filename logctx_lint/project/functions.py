@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from logctx_lint.project import calls, hints
 from logctx_lint.project.classes import enclosing_scope, signature_scope
 from logctx_lint.project.definitions import function_type
-from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.memo import Store
 from logctx_lint.project.modules import Function
@@ -25,6 +24,7 @@ from logctx_lint.project.types import (
     members_of,
     union_of,
 )
+from logctx_lint.project.walk import own_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.project.resolver import Resolver

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from logctx_lint.project.facts import child_blocks
+from logctx_lint.project.walk import child_blocks
 
 Position = tuple[int, int]
 """Line from 1, column in bytes, as in `ast`."""

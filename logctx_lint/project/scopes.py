@@ -17,7 +17,6 @@ from logctx_lint.project.facts import (
     Extractor,
     FunctionNode,
     ImportFacts,
-    child_blocks,
     imported_names,
     parameters_of,
 )
@@ -25,6 +24,7 @@ from logctx_lint.project.memo import Store
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.narrowing import Narrowings, dotted
 from logctx_lint.project.narrowing import Position as Position
+from logctx_lint.project.walk import all_nodes, child_blocks, child_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.project.types import Type
@@ -366,15 +366,13 @@ class _Collector:
     def _named_expressions(self, node: ast.stmt, block: Block) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             return
-        stack: list[ast.AST] = [
-            child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)
-        ]
+        stack: list[ast.AST] = [child for child in child_nodes(node) if isinstance(child, ast.expr)]
         while stack:
             inner = stack.pop()
             if isinstance(inner, ast.NamedExpr):
                 self._target(inner.target, "value", inner.value, _end(inner), block)
             if not isinstance(inner, ast.Lambda):
-                stack.extend(ast.iter_child_nodes(inner))
+                stack.extend(child_nodes(inner))
 
     def _compound(self, node: ast.stmt, block: Block) -> None:
         if isinstance(node, ast.For | ast.AsyncFor):
@@ -401,7 +399,7 @@ class _Collector:
         elif isinstance(node, ast.If | ast.Match):
             for body_ in child_blocks(node):
                 self._block(body_, block, branch_of=node)
-            for inner in ast.walk(node) if isinstance(node, ast.Match) else ():
+            for inner in all_nodes(node) if isinstance(node, ast.Match) else ():
                 name = getattr(inner, "name", None)
                 if isinstance(inner, ast.MatchAs | ast.MatchStar) and name:
                     self._bind(name, Binding("opaque", _start(inner), block))

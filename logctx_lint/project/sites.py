@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 from typing import TypeVar
 
-from logctx_lint.project.facts import ClassFacts, ModuleFacts, own_nodes
+from logctx_lint.project.facts import ClassFacts, ModuleFacts
 from logctx_lint.project.modules import Class, Function, Module, Modules
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.walk import own_nodes
 
 _BODIES_KEPT = 64
 """Function trees kept at a time: enough for neighbours, too few to cost memory."""

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Flag
 
-from logctx_lint.project.facts import FunctionNode, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
+from logctx_lint.project.walk import own_nodes
 from logctx_lint.screen import File
 
 ENDINGS = frozenset({"finish", "processingFailed", "loseConnection", "abortConnection"})

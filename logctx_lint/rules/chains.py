@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from logctx_lint.project.facts import FunctionNode, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import ClassObject, Kind
+from logctx_lint.project.walk import all_nodes, child_nodes, own_nodes
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
 
@@ -76,7 +77,7 @@ class Chains:
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in ast.walk(self.node) for child in ast.iter_child_nodes(node)}
+        return {child: node for node in all_nodes(self.node) for child in child_nodes(node)}
 
     @cached_property
     def _whole(self) -> list[ast.Call]:
@@ -165,7 +166,7 @@ class Chains:
             and node.attr in _FIRES
             and isinstance(node.value, ast.Name)
             and node.value.id == name
-            for node in ast.walk(self.node)
+            for node in all_nodes(self.node)
         )
 
     def _is_deferred(self, node: ast.expr) -> bool:
@@ -192,7 +193,7 @@ class Chains:
             and node.id == name
             and isinstance(node.ctx, ast.Load)
             and not self._is_mere_use(node)
-            for node in ast.walk(self.node)
+            for node in all_nodes(self.node)
         )
 
     def _is_mere_use(self, name: ast.Name) -> bool:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import libcst as cst
 
-from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
+from logctx_lint.project.walk import own_nodes
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.nodes import own_code
 from logctx_lint.rules.sharing import COPIES, VIEWS

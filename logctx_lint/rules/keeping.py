@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import ClassObject, FunctionType, members_of
+from logctx_lint.project.walk import all_nodes, own_nodes
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.vocabulary import Role
 
@@ -91,7 +91,7 @@ class Keeper:
                     method, scope
                 ):
                     for argument in arguments:
-                        for inner in ast.walk(argument):
+                        for inner in all_nodes(argument):
                             if isinstance(inner, ast.Name) and inner.id not in waiters:
                                 yield inner.id
 

@@ -80,8 +80,9 @@ from dataclasses import dataclass, field
 import libcst as cst
 
 from logctx_lint.findings import Fix
-from logctx_lint.project.facts import FunctionNode, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.walk import all_nodes, own_nodes
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.dropped import Dropped, How
@@ -267,7 +268,7 @@ class _Consumption:
                 name
                 for each in inside
                 if isinstance(each, ast.comprehension)
-                for name in ast.walk(each.target)
+                for name in all_nodes(each.target)
             }
             events = self._events[node] = _Events()
             for each in inside:

@@ -88,6 +88,7 @@ import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project.types import Certainty, Instance, Kind, Type, members_of
+from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.edits import after, before
@@ -227,7 +228,7 @@ class AwaitableAsValue(RuleVisitor):
         scope = use.scope.node
         loads = [
             each
-            for each in (ast.walk(scope) if scope else ())
+            for each in (all_nodes(scope) if scope else ())
             if isinstance(each, ast.Name)
             and each.id == node.value
             and isinstance(each.ctx, ast.Load)

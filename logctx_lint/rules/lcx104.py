@@ -76,8 +76,9 @@ from functools import cached_property
 import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
-from logctx_lint.project.facts import FunctionNode, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.walk import own_nodes
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.edits import background_fix, background_starter, helper, wrapped

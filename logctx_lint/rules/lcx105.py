@@ -73,9 +73,9 @@ from collections.abc import Iterator
 import libcst as cst
 
 from logctx_lint.findings import Fix
-from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
+from logctx_lint.project.walk import own_nodes
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.edits import helper, wrapped
 from logctx_lint.rules.origins import Origin, Origins

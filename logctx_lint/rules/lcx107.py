@@ -87,11 +87,12 @@ from dataclasses import dataclass
 import libcst as cst
 
 from logctx_lint.project.classes import enclosing_scope
-from logctx_lint.project.facts import FunctionNode, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Certainty, ClassObject, FunctionType, Kind
+from logctx_lint.project.walk import all_nodes, own_nodes
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.flow import Paths
 from logctx_lint.screen import File, Unit
@@ -234,8 +235,8 @@ def _declaring(file: File, owner: Class) -> Iterator[Class]:
 
 def _is_named_elsewhere(file: File, name: str) -> bool:
     """Whether the file hands the function on without calling it, or looks it up by its name."""
-    called = {node.func for node in ast.walk(file.tree) if isinstance(node, ast.Call)}
-    for node in ast.walk(file.tree):
+    called = {node.func for node in all_nodes(file.tree) if isinstance(node, ast.Call)}
+    for node in all_nodes(file.tree):
         match node:
             case ast.Name(found, ast.Load()) | ast.Attribute(_, found, ast.Load()):
                 if found == name and node not in called:

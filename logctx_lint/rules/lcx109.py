@@ -91,10 +91,11 @@ from dataclasses import dataclass
 import libcst as cst
 
 from logctx_lint.findings import Fix
-from logctx_lint.project.facts import FunctionNode, child_blocks
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Certainty, ClassObject, FunctionType, Kind, Type, members_of
+from logctx_lint.project.walk import all_nodes, child_blocks
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.contexts import plays
 from logctx_lint.rules.edits import await_fix
@@ -249,7 +250,7 @@ class _Returns:
         starts_nothing = all(
             isinstance(each, FunctionType) and each.function.facts.is_async for each in callees
         )
-        inside = (inner for statement in block.body for inner in ast.walk(statement))
+        inside = (inner for statement in block.body for inner in all_nodes(statement))
         return starts_nothing and not any(
             isinstance(inner, ast.Call | ast.Subscript | ast.Raise) and inner is not call
             for inner in inside

@@ -75,6 +75,7 @@ import ast
 
 import libcst as cst
 
+from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.dropped import Dropped, How
@@ -147,7 +148,7 @@ def screen(unit: Unit) -> bool:
             isinstance(node, ast.Call)
             and any(isinstance(argument, ast.Lambda) for argument in node.args)
             and unit.file.may_play(node.func, frozenset({Role.CALLBACK_TAKER}))
-            for node in ast.walk(unit.node)
+            for node in all_nodes(unit.node)
         )
     )
 

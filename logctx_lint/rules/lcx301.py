@@ -105,8 +105,8 @@ import ast
 import libcst as cst
 
 from logctx_lint.findings import Applicability, Fix
-from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.walk import own_nodes
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.cancels import Cancels
 from logctx_lint.rules.context import RuleContext

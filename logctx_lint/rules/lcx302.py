@@ -51,10 +51,10 @@ import ast
 import libcst as cst
 
 from logctx_lint.findings import Fix
-from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
+from logctx_lint.project.walk import all_nodes, own_nodes
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.edits import after, helper
 from logctx_lint.rules.gathering import OF_DEFERREDS, may_gather
@@ -231,7 +231,7 @@ def _unwrapped_names(file: File, node: ast.AST, scope: Scope) -> set[str]:
     """The local names to which an unwrapper is added, as in `d.addErrback(unwrapFirstError)`."""
     return {
         inner.func.value.id
-        for inner in ast.walk(node)
+        for inner in all_nodes(node)
         if isinstance(inner, ast.Call)
         and isinstance(inner.func, ast.Attribute)
         and isinstance(inner.func.value, ast.Name)
@@ -278,7 +278,7 @@ def _mentions_unwrapping(node: ast.AST | None) -> bool:
     return node is not None and any(
         (isinstance(inner, ast.Attribute) and inner.attr in _UNWRAPPING)
         or (isinstance(inner, ast.Name) and inner.id in _UNWRAPPING)
-        for inner in ast.walk(node)
+        for inner in all_nodes(node)
     )
 
 

@@ -82,9 +82,9 @@ from dataclasses import dataclass
 import libcst as cst
 
 from logctx_lint.findings import Applicability, Edit, Fix
-from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.scopes import Position, Scope
 from logctx_lint.project.types import ClassObject, Instance, members_of
+from logctx_lint.project.walk import all_nodes, own_nodes
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.contexts import plays
 from logctx_lint.rules.edits import helper, wrapped
@@ -229,7 +229,7 @@ def _assignments(entry: _Entry) -> list[Position]:
         return [binding.position for binding in scope.bindings.get(name, ())]
     return sorted(
         (node.lineno, node.col_offset)
-        for node in ast.walk(scope.node or ast.Pass())
+        for node in all_nodes(scope.node or ast.Pass())
         if isinstance(node, ast.Attribute)
         and isinstance(node.ctx, ast.Store)
         and ast.unparse(node) == name

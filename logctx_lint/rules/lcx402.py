@@ -86,8 +86,9 @@ from functools import cached_property
 
 import libcst as cst
 
-from logctx_lint.project.facts import FunctionNode, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.walk import all_nodes, child_nodes, own_nodes
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.contexts import made_so, plays
 from logctx_lint.screen import File, Unit
@@ -131,7 +132,7 @@ class _Body:
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in ast.walk(self.node) for child in ast.iter_child_nodes(node)}
+        return {child: node for node in all_nodes(self.node) for child in child_nodes(node)}
 
     @cached_property
     def _setters(self) -> list[ast.Call]:
@@ -200,7 +201,7 @@ class _Body:
             self._calls(node, _GETTERS) or (isinstance(node, ast.Name) and self._is_kept(node))
             for outer in self._around(call)
             if isinstance(outer, ast.If)
-            for node in ast.walk(outer.test)
+            for node in all_nodes(outer.test)
         )
 
     def _around(self, node: ast.AST) -> Iterator[ast.AST]:
@@ -255,7 +256,7 @@ class _Body:
     def _is_handed_on(self, kept: set[str]) -> bool:
         """Whether somebody else gets the context to restore: a callback, an attribute, a caller."""
         own = set(self._nodes)
-        for node in ast.walk(self.node):
+        for node in all_nodes(self.node):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id in kept:
                 if node not in own:
                     return True

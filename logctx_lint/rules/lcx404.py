@@ -73,6 +73,7 @@ from itertools import groupby
 import libcst as cst
 
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.contexts import plays
 from logctx_lint.screen import Unit
@@ -144,10 +145,10 @@ def _why(unit: Unit, scope: Scope, exits: list[_Call]) -> str | None:
 def _in_finally(unit: Unit, call: ast.Call) -> bool:
     return any(
         inner is call
-        for node in ast.walk(unit.node)
+        for node in all_nodes(unit.node)
         if isinstance(node, ast.Try)
         for statement in node.finalbody
-        for inner in ast.walk(statement)
+        for inner in all_nodes(statement)
     )
 
 

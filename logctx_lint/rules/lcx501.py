@@ -82,6 +82,7 @@ import libcst as cst
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Instance, members_of
+from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules.answering import Answering, Does
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.chains import Chain, Chains, Link
@@ -209,7 +210,7 @@ def _mentions(node: ast.AST, request: str, chains: Chains) -> bool:
     stack: list[ast.AST] = [node]
     while stack:
         part = stack.pop()
-        for inner in ast.walk(part):
+        for inner in all_nodes(part):
             if isinstance(inner, ast.Name):
                 if inner.id == request:
                     return True

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.project.facts import FunctionNode, child_blocks, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
     UNKNOWN,
@@ -17,6 +17,7 @@ from logctx_lint.project.types import (
     members_of,
     union_of,
 )
+from logctx_lint.project.walk import all_nodes, child_blocks, own_nodes
 from logctx_lint.rules.expected import answered_names, function_scope, refused_names, refuses
 from logctx_lint.rules.lcx103 import has_attribute, wrongly_used
 from logctx_lint.rules.values import How, gives_plain_value, uses, uses_of
@@ -166,7 +167,7 @@ def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
 
 
 def _names_in(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return {each.id for each in all_nodes(node) if isinstance(each, ast.Name)}
 
 
 def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
@@ -229,7 +230,7 @@ def _handed_on(unit: Unit) -> Iterator[ast.expr]:
     conditions: list[ast.expr] = []
     for kind in (ast.If, ast.While, ast.IfExp, ast.Assert):
         conditions += [node.test for node, _ in unit.nodes(kind)]  # type: ignore[attr-defined]
-    tested = {inner for test in conditions for inner in ast.walk(test)}
+    tested = {inner for test in conditions for inner in all_nodes(test)}
     for node, _ in unit.nodes(ast.BoolOp):
         if isinstance(node.op, ast.Or) and node not in tested:
             yield from node.values

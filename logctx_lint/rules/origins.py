@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from logctx_lint.project import protocols
 from logctx_lint.project.classes import PROPERTIES, enclosing_scope
 from logctx_lint.project.definitions import Variable
-from logctx_lint.project.facts import VariableFacts, own_nodes
+from logctx_lint.project.facts import VariableFacts
 from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.scopes import Binding, Comprehension, Scope
@@ -30,6 +30,7 @@ from logctx_lint.project.types import (
     members_of,
     without_none,
 )
+from logctx_lint.project.walk import own_nodes
 from logctx_lint.rules.sharing import COPIES, LOOK_UPS, VIEWS, Sharing
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from logctx_lint.project.facts import FunctionNode, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Position, Scope
 from logctx_lint.project.types import Certainty, FunctionType, Kind, members_of, union_of
+from logctx_lint.project.walk import all_nodes, child_nodes, own_nodes
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
 
@@ -63,7 +64,7 @@ class _Work:
                 case ast.Name() | ast.Attribute() | ast.Subscript():
                     if ast.unparse(inner) in self.carriers:
                         return True
-            stack += ast.iter_child_nodes(inner)
+            stack += child_nodes(inner)
         return False
 
 
@@ -161,7 +162,7 @@ class Body:
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in self._nodes for child in ast.iter_child_nodes(node)}
+        return {child: node for node in self._nodes for child in child_nodes(node)}
 
     # Starting
 
@@ -272,7 +273,7 @@ class Body:
 
     def _how(self, work: _Work, wait: ast.expr) -> _Wait:
         follows = self.scope.may_follow(_position(work.start), _position(wait))
-        if follows or any(node is work.start for node in ast.walk(wait)):
+        if follows or any(node is work.start for node in all_nodes(wait)):
             return self._of(wait, _LONGEST_DETOUR, work)
         return _Wait.OTHER
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.project.classes import PROPERTIES, enclosing_scope
-from logctx_lint.project.facts import own_nodes
 from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.resolver import Resolver
 from logctx_lint.project.scopes import Binding, Comprehension, Scope
 from logctx_lint.project.types import ClassObject, FunctionType, Instance, members_of
+from logctx_lint.project.walk import own_nodes
 
 LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""

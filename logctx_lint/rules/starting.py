@@ -14,6 +14,7 @@ from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import UNKNOWN, CallableType, FunctionType, Instance, members_of
+from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.edits import Helper, after, before, helper, passed_on
 from logctx_lint.rules.takers import Taken, is_partial, target
@@ -160,7 +161,7 @@ def _only_started(file: File, name: str) -> bool:
     """Whether every mention of a name in the file hands it to a background process."""
     mentions: set[ast.AST] = set()
     started: set[ast.AST] = set()
-    for node in ast.walk(file.tree):
+    for node in all_nodes(file.tree):
         match node:
             case ast.Name(found) | ast.Attribute(attr=found) if found == name:
                 mentions.add(node)

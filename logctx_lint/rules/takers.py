@@ -28,6 +28,7 @@ from logctx_lint.project.types import (
     Unknown,
     members_of,
 )
+from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
@@ -159,7 +160,7 @@ def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: 
     if node is None:
         return False
     scope = Scope.of_body(function, node)
-    calls = [inner for inner in ast.walk(node) if isinstance(inner, ast.Call)]
+    calls = [inner for inner in all_nodes(node) if isinstance(inner, ast.Call)]
     own = {parameter.name for parameter in function.facts.parameters}
     return any(
         file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)

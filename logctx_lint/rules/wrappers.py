@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.project.facts import FunctionNode, own_nodes
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
+from logctx_lint.project.walk import all_nodes, own_nodes
 from logctx_lint.rules.contexts import plays
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
@@ -52,7 +53,7 @@ def _left(
     file: File, scope: Scope, node: FunctionNode, outer: set[str], depth: int
 ) -> Iterator[str]:
     """The `with` statements in which a wrapper returns what a parameter of its decorator gives."""
-    given = {argument.arg for argument in ast.walk(node.args) if isinstance(argument, ast.arg)}
+    given = {argument.arg for argument in all_nodes(node.args) if isinstance(argument, ast.arg)}
     for inner in own_nodes(node.body):
         if isinstance(inner, ast.With):
             items = [item.context_expr for item in inner.items]

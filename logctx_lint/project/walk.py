@@ -1,0 +1,87 @@
+"""Walks over `ast` trees: what is inside a node, a function or a block.
+
+Names' contexts and operators are no nodes here. A table of the fields that hold nodes makes this
+several times as fast as the walks in `ast`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+_PLAIN_FIELDS = frozenset(
+    {
+        "arg", "asname", "attr", "conversion", "ctx", "id", "is_async", "kind", "kwd_attrs",
+        "level", "module", "name", "op", "ops", "rest", "simple", "tag", "type_comment",
+    }
+)  # fmt: skip
+"""Fields that hold text, numbers, operators and the like, whichever node has them."""
+_PLAIN_NODES = (ast.Constant, ast.Global, ast.MatchSingleton, ast.Nonlocal)
+_TRY = ("body", "handlers", "orelse", "finalbody")
+_BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
+    **dict.fromkeys((ast.If, ast.For, ast.AsyncFor, ast.While), ("body", "orelse")),
+    **dict.fromkeys((ast.With, ast.AsyncWith), ("body",)),
+    **dict.fromkeys((ast.Try, getattr(ast, "TryStar", ast.Try)), _TRY),
+    ast.Match: ("cases",),
+}
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+
+class _Fields(dict[type[ast.AST], tuple[str, ...]]):
+    """The fields of each type of node that hold nodes or lists of them."""
+
+    def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
+        named = {"name"} if kind.__name__ == "TypeAlias" else set()
+        fields = () if kind in _PLAIN_NODES else kind._fields
+        self[kind] = tuple(name for name in fields if name in named or name not in _PLAIN_FIELDS)
+        return self[kind]
+
+
+FIELDS = _Fields()
+_OWN_FIELDS = _Fields(dict.fromkeys(_SCOPES, ()))
+
+
+def child_nodes(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly inside a node, in the order of its fields."""
+    found: list[ast.AST] = []
+    for name in FIELDS[type(node)]:
+        value = getattr(node, name, None)
+        if type(value) is list:
+            found += filter(None, value)
+        elif value is not None:
+            found.append(value)
+    return found
+
+
+def all_nodes(node: ast.AST) -> Iterator[ast.AST]:
+    """A node and all those below it, in no particular order."""
+    return _walk([node], FIELDS)
+
+
+def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """All nodes below `body`, not those inside nested functions, lambdas and classes."""
+    return _walk(list(body), _OWN_FIELDS)
+
+
+def _walk(stack: list[ast.AST | None], fields: _Fields) -> Iterator[ast.AST]:
+    while stack:
+        node = stack.pop()
+        # A dict display has None for the key of `**x`, and so on.
+        if node is None:
+            continue
+        yield node
+        for name in fields[type(node)]:
+            value = getattr(node, name, None)
+            if type(value) is list:
+                stack += value
+            elif value is not None:
+                stack.append(value)
+
+
+def child_blocks(statement: ast.stmt) -> list[list[ast.stmt]]:
+    """The statement lists directly inside a compound statement that is no def or class."""
+    blocks: list[list[ast.stmt]] = []
+    for name in _BLOCKS.get(type(statement), ()):
+        inner = getattr(statement, name)
+        blocks += [each.body for each in inner] if name in ("handlers", "cases") else [inner]
+    return blocks
