@@ -26,7 +26,7 @@ _STAGES = (
     ("bodies of functions, parsed when asked for", "project/modules.py", "parse_function"),
     ("kinds of code base", "project/traits.py", ""),
     ("one walk over each unit", "screen.py", "_nodes"),
-    ("libcst: positions", "visiting.py", "of"),
+    ("libcst: positions", "positions.py", ""),
     ("libcst: parse and index", "visiting.py", "_parse"),
     ("visitors", "visiting.py", "_visit"),
     ("screens", "rules/", "screen"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Mapping
-from typing import cast
+from collections.abc import Callable, Collection
 
 import libcst as cst
-from libcst.metadata import CodeRange, PositionProvider
 
 from logctx_lint.findings import Finding, not_analysed
+from logctx_lint.positions import Positions
 from logctx_lint.project.classes import class_scope
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
@@ -89,16 +88,7 @@ def _parse(unit: Unit) -> RuleContext:
     """Parse one unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
     indented = unit.text.lstrip("\f")[:1] in (" ", "\t")
     module = cst.parse_module("if 1:\n" + unit.text if indented else unit.text)
-    positions = _Positions().of(module)
-    return RuleContext(unit, module, positions, unit.first_line - 1 - indented)
-
-
-class _Positions(PositionProvider):
-    """Positions without a MetadataWrapper, which would copy and visit the whole tree besides."""
-
-    def of(self, module: cst.Module) -> Mapping[cst.CSTNode, CodeRange]:
-        self._gen_impl(module)
-        return cast(Mapping[cst.CSTNode, CodeRange], self._computed)
+    return RuleContext(unit, module, Positions(module, unit.first_line - 1 - indented))
 
 
 def _visit(module: cst.Module, visitors: list[RuleVisitor]) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
-from libcst.metadata import CodeRange
 
 from logctx_lint.findings import Finding, Fix, Span
+from logctx_lint.positions import Positions
 from logctx_lint.project.classes import enclosing_scope
 from logctx_lint.project.modules import Function
 from logctx_lint.project.resolver import Resolver
@@ -56,9 +56,7 @@ class RuleContext:
     unit: Unit
     module: cst.Module
     """The unit alone, parsed."""
-    positions: Mapping[cst.CSTNode, CodeRange]
-    line_offset: int
-    """What to add to libcst's lines to get the file's."""
+    positions: Positions
     findings: list[Finding] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -78,13 +76,7 @@ class RuleContext:
 
     def span(self, node: cst.CSTNode) -> Span:
         """Where a node stands in the file."""
-        place = self.positions[node]
-        return Span(
-            place.start.line + self.line_offset,
-            place.start.column,
-            place.end.line + self.line_offset,
-            place.end.column,
-        )
+        return self.positions[node]
 
     def text(self, node: cst.CSTNode) -> str:
         """The source text of a node, as it stands in the file."""
