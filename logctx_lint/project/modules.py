@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +22,8 @@ from logctx_lint.project.places import (
     Places,
 )
 from logctx_lint.project.trace import Answer, Trace
-from logctx_lint.source import Source, Unreadable
+from logctx_lint.project.trees import FunctionTrees
+from logctx_lint.source import Source
 
 if TYPE_CHECKING:
     from logctx_lint.project.scopes import Scope
@@ -39,12 +39,21 @@ Home = tuple[Path, list[str]]
 class Module:
     """One module. `name` is its dotted name below `root`, the folder imports start from."""
 
-    def __init__(self, name: str, path: Path, root: Path, file: ModuleFile, trace: Trace) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        root: Path,
+        file: ModuleFile,
+        trace: Trace,
+        trees: FunctionTrees,
+    ) -> None:
         self.name = name
         self.path = path
         self.root = root
         self.file = file
         self._trace = trace
+        self._trees = trees
         self.is_package = path.stem == "__init__"
         self.is_stub = path.suffix == ".pyi"
 
@@ -108,23 +117,7 @@ class Module:
 
     def parse_function(self, function: FunctionFacts) -> FunctionNode | None:
         """The tree of one function, with the module's line numbers."""
-        try:
-            lines = self.source.lines[function.first_line - 1 : function.end_line]
-        except Unreadable:
-            return None
-        text = "".join(lines)
-        indented = text[:1] in (" ", "\t")
-        try:
-            tree: ast.Module = ast.parse("if 1:\n" + text if indented else text)
-        except (SyntaxError, ValueError, RecursionError):
-            return None
-        node = tree.body[0]
-        if isinstance(node, ast.If):
-            node = node.body[0]
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return None
-        ast.increment_lineno(node, function.first_line - 1 - indented)
-        return node
+        return self._trees.of(self.file, function)
 
 
 @dataclass(frozen=True)
@@ -199,6 +192,7 @@ class Modules:
         self._roots = roots
         self.places = Places(base or Path.cwd(), cache)
         self.trace = Trace()
+        self._trees = FunctionTrees()
         self._modules: dict[str, Module] = {}
         self._homes: dict[str, Home] = {}
         self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
@@ -221,7 +215,7 @@ class Modules:
             return known
         root, name = self._name_of(path)
         file = self.places.new_file(str(path), source)
-        module = self._modules[str(path)] = Module(name, path, root, file, self.trace)
+        module = self._modules[str(path)] = self._make(name, path, root, file)
         self._found.pop((root, name), None)
         if self.find(name, root) is not module:
             # Not on disk, or not yet.
@@ -326,8 +320,11 @@ class Modules:
         module = self._modules.get(path)
         if module is None:
             file = self.places.file(path)
-            module = self._modules[path] = Module(name, Path(path), root, file, self.trace)
+            module = self._modules[path] = self._make(name, Path(path), root, file)
         return module
+
+    def _make(self, name: str, path: Path, root: Path, file: ModuleFile) -> Module:
+        return Module(name, path, root, file, self.trace, self._trees)
 
 
 def module_name(path: Path) -> tuple[Path, str]:

@@ -6,6 +6,7 @@ import ast
 import os
 from functools import cached_property
 from pathlib import Path
+from weakref import ReferenceType, ref
 
 from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.facts import (
@@ -98,6 +99,7 @@ class ModuleFile(Place):
         self._digest: str | None = None
         self._source: Source | None = None
         self._facts: ModuleFacts | None = None
+        self._tree: ReferenceType[ast.Module] | None = None
 
     @property
     def digest(self) -> str:
@@ -148,8 +150,14 @@ class ModuleFile(Place):
         assert self._facts is not None
         return self._facts
 
+    @property
+    def tree(self) -> ast.Module | None:
+        """All of the file, while somebody else keeps it."""
+        return self._tree() if self._tree else None
+
     def learn(self, tree: ast.Module | None = None) -> None:
         """Get the facts, from `tree` if that is known; raises Unreadable."""
+        self._tree = ref(tree) if tree else None
         source = self._source or Source.read(self.path)
         self._digest = source.digest
         self._facts = self._cache.load(source.text)
