@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -16,6 +16,7 @@ from logctx_lint.project.cache import FactsCache, look_after
 from logctx_lint.project.modules import Function, Module, Modules
 from logctx_lint.project.traits import TraitsDetector
 from logctx_lint.results import ResultsCache
+from logctx_lint.runs import Checked, Reported, RunsCache
 from logctx_lint.settings import CancellationScope, Settings
 from logctx_lint.source import Source, Unreadable
 from logctx_lint.time_limit import TooSlow
@@ -39,6 +40,8 @@ class Engine:
             look_after(folder)
         self._modules = Modules(_source_roots(settings), FactsCache(folder), settings.root)
         self._results = ResultsCache(folder, settings, self._modules.places)
+        self._runs = RunsCache(folder, settings, self._modules, self._results)
+        self._keys: dict[Path, bytes] = {}
         self._traits = TraitsDetector(settings, self._modules)
         self._set_aside = 32
         self._auditors: dict[Hashable, Auditor] = {}
@@ -51,12 +54,13 @@ class Engine:
         What could not be analysed gives LCX000. Suppression is not applied.
         """
         module = self._learn(source)
+        self._keys.pop(source.path, None)
         if not codes:
             return []
-        traits = self._traits.of_file(source)
-        key = self._results.key(module, source, codes, traits)
+        key = self._results.key(module, source, codes)
         known = self._results.load(key, source.path)
         if known is not None:
+            self._keys[source.path] = key
             return known
         trace = self._modules.trace
         trace.used = []
@@ -72,8 +76,21 @@ class Engine:
         findings = sorted(found, key=lambda each: (each.span, each.code))
         parts = [part for part in trace.parts() if part.place is not module.file]
         self._results.store(key, findings, parts)
+        self._keys[source.path] = key
         self._set_facts_aside()
         return findings
+
+    def key(self, path: Path) -> bytes:
+        """The key that the findings of a file are kept by; empty where they are not."""
+        return self._keys.get(path, b"")
+
+    def recall(self, paths: Sequence[Path]) -> dict[Path, Reported]:
+        """What was reported for some files in an earlier run, where it still holds."""
+        return self._runs.recall(paths)
+
+    def keep(self, paths: Sequence[Path], checked: Iterable[Checked]) -> None:
+        """Keep what is reported for the files of a run, some of which had to be checked."""
+        self._runs.keep(paths, checked)
 
     def _found(
         self, module: Module, tree: ast.Module | None, codes: Collection[str]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from logctx_lint.codes import NOT_ANALYSED, UNUSED_NOQA
 from logctx_lint.findings import Finding, not_analysed
@@ -14,6 +14,9 @@ from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 from logctx_lint.suppress import Selection, with_noqa
 from logctx_lint.time_limit import TooSlow, time_limit
+
+if TYPE_CHECKING:
+    from logctx_lint.runs import Checked, Reported
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,12 +29,23 @@ class Checker(Protocol):
     ) -> list[Finding]: ...
 
 
+class Engine(Checker, Protocol):
+    """One that remembers whole runs, too; see `engine.Engine`."""
+
+    def recall(self, paths: Sequence[Path]) -> dict[Path, Reported]: ...
+    def keep(self, paths: Sequence[Path], checked: Iterable[Checked]) -> None: ...
+    def key(self, path: Path) -> bytes: ...
+
+
 class Linter:
     """The engine with a run's settings around it: selection, suppression, no exceptions."""
 
-    def __init__(self, engine: Checker, settings: Settings, codes: Collection[str]) -> None:
+    def __init__(self, engine: Engine, settings: Settings, codes: Collection[str]) -> None:
         """`codes` are those that the run may report; settings may leave out some of them."""
         self._engine = engine
+        self.recall = engine.recall
+        self.keep = engine.keep
+        self.key = engine.key
         self._limit = settings.time_limit
         self._selection = Selection(settings)
         self._codes = frozenset(codes) | {NOT_ANALYSED, UNUSED_NOQA}

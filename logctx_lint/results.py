@@ -8,20 +8,16 @@ said, which is quickly compared, and behind that, for when one has changed, the 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, fields
-from functools import lru_cache
-from hashlib import blake2b
-from importlib.metadata import version
 from pathlib import Path
 
 from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
+from logctx_lint.program import program
 from logctx_lint.project.cache import Entries
 from logctx_lint.project.modules import Module
 from logctx_lint.project.places import Places
 from logctx_lint.project.trace import Part
-from logctx_lint.project.traits import Traits
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 
@@ -30,13 +26,16 @@ _NOT_FOR_FINDINGS = {
 }  # fmt: skip
 """Settings that choose among findings."""
 
+Parts = tuple[list[str], str]
+"""Names of parts, and the digest of what they say."""
+
 
 class ResultsCache:
     """Maps a file to its findings, as long as these hold."""
 
     def __init__(self, folder: Path | None, settings: Settings, places: Places) -> None:
+        self._folder = folder
         self._entries = Entries(folder, "results")
-        self._is_on = folder is not None
         self._places = places
         chosen = {
             field.name: getattr(settings, field.name)
@@ -45,13 +44,12 @@ class ResultsCache:
         }
         self._run = f"{chosen!r}"
 
-    def key(self, module: Module, source: Source, codes: Collection[str], traits: Traits) -> bytes:
+    def key(self, module: Module, source: Source, codes: Collection[str]) -> bytes:
         """All that findings depend on, other files aside."""
-        if not self._is_on:
+        if self._folder is None:
             return b""
-        how = [traits.framework.value, traits.storage.value]
         where = [module.file.name, module.name]
-        key = [_this_program(), self._run, how, where, sorted(codes), source.digest]
+        key = [program(self._folder), self._run, where, sorted(codes), source.digest]
         return json.dumps(key).encode()
 
     def load(self, key: bytes, path: Path) -> list[Finding] | None:
@@ -71,30 +69,39 @@ class ResultsCache:
                     names, digest = parts[name]
                     if self._places.named(name).digest_of_parts(tuple(names)) != digest:
                         return None
-            return [_finding(data, path) for data in findings]
+            return [from_data(data, path) for data in findings]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+
+    def came_from(self, key: bytes) -> tuple[Mapping[str, str], Mapping[str, Parts]] | None:
+        """The digests of all places that findings came from, and the parts of each."""
+        first, _, second = (self._entries.load(key) or b"").partition(b"\n")
+        try:
+            return json.loads(first)[1], json.loads(second)
+        except (ValueError, TypeError, LookupError, RecursionError):
             return None
 
     def store(self, key: bytes, findings: Collection[Finding], used: Iterable[Part]) -> None:
         """Keep what was found, and the parts that were looked at for it."""
-        if not self._is_on:
+        if self._folder is None:
             return
         parts: dict[str, list[Part]] = {}
         for part in used:
             parts.setdefault(part.place.name, []).append(part)
         places = {}
-        details = {}
+        details: dict[str, Parts] = {}
         for name, group in sorted(parts.items()):
             place = group[0].place
-            names = tuple(sorted(part.name for part in group))
+            names = sorted(part.name for part in group)
             places[name] = place.digest
-            details[name] = [names, place.digest_of_parts(names)]
-        data = [[_data(finding) for finding in findings], places]
+            details[name] = names, place.digest_of_parts(tuple(names))
+        data = [[to_data(finding) for finding in findings], places]
         lines = [json.dumps(each, separators=(",", ":")) for each in (data, details)]
         self._entries.store(key, "\n".join(lines).encode())
 
 
-def _data(finding: Finding) -> list[object]:
+def to_data(finding: Finding) -> list[object]:
+    """A finding as plain data, without its path."""
     fixes = [
         [fix.title, fix.applicability.value, [[astuple(e.span), e.text] for e in fix.edits]]
         for fix in finding.fixes
@@ -102,7 +109,8 @@ def _data(finding: Finding) -> list[object]:
     return [finding.code, finding.message, astuple(finding.span), finding.function, fixes]
 
 
-def _finding(data: list[object], path: Path) -> Finding:
+def from_data(data: list[object], path: Path) -> Finding:
+    """The finding of some data, which may be anything; raises TypeError or ValueError."""
     code, message, span, function, fixes = data
     if not (isinstance(code, str) and isinstance(message, str) and isinstance(function, str)):
         raise TypeError("a text is no string")
@@ -126,16 +134,3 @@ def _span(data: object) -> Span:
     if not isinstance(data, list) or not all(isinstance(number, int) for number in data):
         raise TypeError("a span is something else")
     return Span(*data)
-
-
-@lru_cache
-def _this_program() -> str:
-    """Stands for this very program and what it runs on: its answers may differ from others'."""
-    found = blake2b(digest_size=16)
-    folder = Path(__file__).parent
-    for path in sorted(folder.rglob("*.*")):
-        if path.suffix in (".py", ".pyi", ".txt"):
-            found.update(path.relative_to(folder).as_posix().encode())
-            found.update(path.read_bytes())
-    found.update(f"{version('libcst')} {sys.version_info[:3]}".encode())
-    return found.hexdigest()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -58,6 +57,8 @@ class Outcome:
     """What fixing would change, for Mode.DIFF."""
     left_alone: str = ""
     """Why the fixed text was not written."""
+    key: bytes = field(default=b"", compare=False)
+    """What was found in the file is kept by this."""
 
 
 class Runner:
@@ -66,6 +67,19 @@ class Runner:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._linter = linter(task.settings, use_cache=task.use_cache)
+
+    def recall(self, paths: Sequence[Path]) -> dict[Path, Outcome]:
+        """The outcomes that are known from an earlier run."""
+        return {
+            path: Outcome(path, found.findings, found.source)
+            for path, found in self._linter.recall(paths).items()
+            if self._task.mode is Mode.CHECK or not found.findings
+        }
+
+    def keep(self, paths: Sequence[Path], outcomes: Iterable[Outcome]) -> None:
+        """Keep the outcomes of a run over `paths` for the next."""
+        if self._task.mode is Mode.CHECK:
+            self._linter.keep(paths, outcomes)
 
     def file(self, path: Path) -> Outcome:
         """Put a file on disk through the task; with Mode.FIX it is rewritten."""
@@ -84,7 +98,8 @@ class Runner:
     def text(self, source: Source) -> tuple[Outcome, Source]:
         """Put a text through the task, writing nothing; also gives what became of the text."""
         if self._task.mode is Mode.CHECK:
-            return _outcome(self._checked(source)), source
+            outcome = _outcome(self._checked(source))
+            return replace(outcome, key=self._linter.key(source.path)), source
         fixed = fixes.fix(source, self._linter.check, unsafe=self._task.unsafe)
         if self._task.mode is Mode.FIX:
             return _outcome(fixed), fixed.source
@@ -107,10 +122,26 @@ def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
     If it takes long, `jobs` processes share what is left.
     """
     runner = Runner(task)
+    known = runner.recall(paths)
+    outcomes = _checked(task, runner, [path for path in paths if path not in known], jobs)
+    checked = []
+    for path in paths:
+        outcome = known.get(path)
+        if outcome is None:
+            outcome = next(outcomes)
+            checked.append(outcome)
+        yield outcome
+    runner.keep(paths, checked)
+
+
+def _checked(task: Task, runner: Runner, paths: Sequence[Path], jobs: int) -> Iterator[Outcome]:
     started = time.process_time()
     for done, path in enumerate(paths):
         workers = min(jobs, -(-(len(paths) - done) // _CHUNK))
         if workers > 1 and time.process_time() - started > _SOON:
+            # Takes longer to import than most runs.
+            import multiprocessing
+
             with multiprocessing.Pool(workers, _start_worker, (task,)) as pool:
                 yield from pool.imap(_in_worker, paths[done:], _CHUNK)
             return

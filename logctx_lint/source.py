@@ -90,8 +90,11 @@ class Source:
 
     @cached_property
     def digest(self) -> str:
-        """Stands for the text."""
-        return digest_of(self.text.encode("utf-8", "surrogatepass"))
+        """Stands for the text: that of the file's bytes."""
+        try:
+            return digest_of(self.encode(self.text))
+        except UnicodeError:
+            return digest_of(self.text.encode("utf-8", "surrogatepass"))
 
     @cached_property
     def is_ascii(self) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 
 from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
+from logctx_lint.runs import Checked, Reported
 from logctx_lint.source import Source
 
 
@@ -24,6 +26,15 @@ class FakeEngine:
             if line.strip().startswith("swallow()"):
                 found.append(_finding(source, number, "LCX301", "swallow()", "kept()"))
         return [each for each in found if each.code in codes]
+
+    def recall(self, paths: Sequence[Path]) -> dict[Path, Reported]:
+        return {}
+
+    def keep(self, paths: Sequence[Path], checked: Iterable[Checked]) -> None:
+        """Remembers nothing."""
+
+    def key(self, path: Path) -> bytes:
+        return b""
 
 
 def _finding(source: Source, line: int, code: str, old: str, new: str) -> Finding:

@@ -206,7 +206,7 @@ def test_another_rule_is_another_run(project: Project) -> None:
 def test_a_change_of_the_program_is_noticed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "_this_program", lambda: "another")
+    monkeypatch.setattr(results, "program", lambda _: "another")
     assert "main.py" in project.checked(monkeypatch)
 
 

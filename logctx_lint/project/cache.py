@@ -131,6 +131,8 @@ class FactsCache:
         self._entries = Entries(folder, "facts")
         self.indexes = Entries(folder, "index")
         """Of what whole packages mention; see `index`."""
+        self.trees = Entries(folder, "trees")
+        """Of what the texts in folders mention; see `mentions`."""
 
     def load(self, text: str) -> ModuleFacts | None:
         body = self._entries.load(text.encode("utf-8", "surrogatepass"))

@@ -168,7 +168,7 @@ class Index(Place):
 
     def replace(self, path: str, said: Mentions) -> None:
         """Say that the text of a file is another than on disk."""
-        self.__dict__.pop("digest", None)
+        self.forget()
         if path not in self._files:
             self._files.append(path)
         self._replaced[self._files.index(path)] = said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
 from logctx_lint.project.index import is_test
-from logctx_lint.project.mentions import Mentions
+from logctx_lint.project.mentions import Mentions, Tree
 from logctx_lint.project.places import (
     ANY_PYTHON,
     EVERYTHING,
@@ -213,7 +213,7 @@ class Modules:
         if known is not None and known.file.digest == source.digest:
             known.file.take(source)
             return known
-        root, name = self._name_of(path)
+        root, name = self.name_of(str(path))
         file = self.places.new_file(str(path), source)
         module = self._modules[str(path)] = self._make(name, path, root, file)
         self._found.pop((root, name), None)
@@ -222,11 +222,15 @@ class Modules:
             self._found[root, name] = Answer(module, [file.part(EVERYTHING)])
         return module
 
-    def _name_of(self, path: Path) -> tuple[Path, str]:
+    def name_of(self, path: str) -> tuple[Path, str]:
+        """The folder that imports start from, for the file at `path`, and its dotted name."""
         folder, file = os.path.split(path)
+        return _below(self._home(folder), folder, file)
+
+    def _home(self, folder: str) -> Home:
         if folder not in self._homes:
-            self._homes[folder] = home(path.parent)
-        return _below(self._homes[folder], folder, file)
+            self._homes[folder] = home(Path(folder))
+        return self._homes[folder]
 
     def find(self, name: str, root: Path) -> Module | None:
         """The module called `name` as seen from code below `root`."""
@@ -268,16 +272,19 @@ class Modules:
 
     def at(self, path: Path) -> Module | None:
         """The module whose file is at `path`."""
-        root, name = self._name_of(path.absolute())
+        root, name = self.name_of(str(path.absolute()))
         return self.find(name, root)
 
     def around(self, path: Path, folders: Iterable[Path]) -> Mentions:
         """What is mentioned in the package of a file, or beside it, and in some folders."""
-        root, name = module_name(path.absolute())
-        package = root / name.partition(".")[0]
-        own = self.places.tree(str(package if package.is_dir() else root), deep=package.is_dir())
+        own = self.beside(path.absolute())
         trees = [own, *(self.places.tree(str(folder)) for folder in folders)]
         return Mentions(list(dict.fromkeys(trees)), self.trace)
+
+    def beside(self, path: Path) -> Tree:
+        """The text of the outermost package that a file is in, or of the files beside it."""
+        root, package = self._home(os.path.dirname(path))
+        return self.places.tree(os.path.join(root, *package[:1]), deep=bool(package))
 
     def _search(self, name: str, root: Path) -> Module | None:
         parts = name.split(".")
@@ -353,9 +360,3 @@ def _in_package(folder: Path) -> bool:
     if folder.parent == folder:
         return False
     return (folder / "__init__.py").is_file() or (folder.parent / "__init__.py").is_file()
-
-
-def package_files(path: Path) -> Iterator[Path]:
-    """The Python files of the outermost package that `path` is in, or those beside it."""
-    root, package = home(path.parent)
-    yield from sorted((root / package[0]).rglob("*.py") if package else root.glob("*.py"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from weakref import ReferenceType, ref
@@ -54,6 +55,7 @@ class Folder(Place):
         self.path = path
         self._files: set[str] = set()
         self._folders: set[str] = set()
+        self._links: set[str] = set()
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
@@ -61,6 +63,8 @@ class Folder(Place):
                         self._files.add(entry.name)
                     elif "." not in entry.name and entry.is_dir():
                         self._folders.add(entry.name)
+                        if entry.is_symlink():
+                            self._links.add(entry.name)
         except OSError:
             pass
 
@@ -78,6 +82,14 @@ class Folder(Place):
     def has_python(self) -> bool:
         return any(name.endswith(".py") for name in self._files)
 
+    def python_files(self) -> list[str]:
+        """The paths of its Python files."""
+        return [os.path.join(self.path, name) for name in self._files if name.endswith(".py")]
+
+    def own_folders(self) -> list[str]:
+        """The paths of the folders in it. Links to folders may go in a circle."""
+        return [os.path.join(self.path, name) for name in self._folders - self._links]
+
     def says(self, part: str) -> str:
         if part == ANY_PYTHON:
             return str(self.has_python())
@@ -92,7 +104,7 @@ class ModuleFile(Place):
 
     def __init__(self, name: str, path: str, is_constant: bool, cache: FactsCache) -> None:
         super().__init__(name, is_constant)
-        self.path = Path(path)
+        self.path = path
         self._cache = cache
         self.is_given = False
         """Its text was handed in, and may be another than the one on disk."""
@@ -115,7 +127,7 @@ class ModuleFile(Place):
     def source(self) -> Source:
         """The text; raises Unreadable."""
         if self._source is None:
-            self.take(Source.read(self.path))
+            self.take(Source.read(Path(self.path)))
             assert self._source is not None
         return self._source
 
@@ -124,15 +136,15 @@ class ModuleFile(Place):
         """Whether the text is known already, be the file on disk or not."""
         return self._source is not None
 
-    @property
-    def text(self) -> str:
-        """The text as far as it can be decoded; empty where there is no such file."""
+    def read(self) -> tuple[str, str]:
+        """The text as far as it can be decoded, empty where there is none, and its digest."""
         if self._source is not None:
-            return self._source.text
+            return self._source.text, self._source.digest
         try:
-            return read_bytes(self.path).decode("utf-8", "replace")
+            data = read_bytes(self.path)
         except Unreadable:
-            return ""
+            return "", ""
+        return data.decode("utf-8", "replace"), digest_of(data)
 
     def take(self, source: Source) -> None:
         """Take this for the text of the file, whatever is on disk."""
@@ -158,7 +170,7 @@ class ModuleFile(Place):
     def learn(self, tree: ast.Module | None = None) -> None:
         """Get the facts, from `tree` if that is known; raises Unreadable."""
         self._tree = ref(tree) if tree else None
-        source = self._source or Source.read(self.path)
+        source = self._source or Source.read(Path(self.path))
         self._digest = source.digest
         self._facts = self._cache.load(source.text)
         if self._facts is None:
@@ -219,7 +231,6 @@ class Places:
         self._cache = cache
         self._known: dict[str, ModuleFile | Folder] = {}
         """By path; those of folders end in a separator."""
-        self._others: dict[str, Place] = {}
         self._paths: dict[str, str] = {}
         self._trees: dict[str, Tree] = {}
         self._indexes: dict[str, Index] = {}
@@ -233,14 +244,13 @@ class Places:
 
     def new_file(self, path: str, source: Source) -> ModuleFile:
         """A file with another text than it had before."""
-        for key, tree in list(self._trees.items()):
-            inside = path.startswith(key.partition("*")[0])
-            if inside and not tree.agrees(Path(path), source.digest):
-                del self._trees[key]
         found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
         found.take(source)
         found.is_given = True
         self._known[path] = found
+        for folder, tree in self._trees.items():
+            if _is_inside(path, folder):
+                tree.replace(found)
         for package, index in self._indexes.items():
             self._replace(index, package, path, found)
         return found
@@ -254,27 +264,26 @@ class Places:
 
     def tree(self, path: str, *, deep: bool = True) -> Tree:
         """The text of the Python files in a folder, or in that and those below."""
-        pattern = "**/*.py" if deep else "*.py"
-        key = os.path.join(path, pattern)
+        key = os.path.join(path, "**" if deep else "*")
         found = self._trees.get(key)
         if found is None:
-            files = [self.file(name) for name in self._python_files(path, pattern)]
-            found = self._trees[key] = Tree(f"{self.name_of(path)}/{pattern}", files)
+            held = (
+                name
+                for name, place in self._known.items()
+                if _is_inside(name, key) and isinstance(place, ModuleFile) and place.is_held
+            )
+            files = sorted({*held, *self._python_files(path, deep=deep)})
+            name = self.name_of(key) + ".py"
+            found = Tree(name, map(self.file, files), self._cache.trees)
+            self._trees[key] = found
         return found
 
-    def _python_files(self, path: str, pattern: str) -> list[str]:
-        """The files in a folder, those included that are not on disk yet."""
-        below = os.path.join(path, "")
-        held = [
-            name
-            for name, place in self._known.items()
-            if name.startswith(below) and isinstance(place, ModuleFile) and place.is_held
-        ]
-        return sorted({*held, *map(str, Path(path).glob(pattern))})
-
-    def add(self, place: Place) -> None:
-        """Make a place known that is neither a file nor a folder."""
-        self._others[place.name] = place
+    def _python_files(self, path: str, *, deep: bool) -> Iterator[str]:
+        folders = [self.folder(path)]
+        for folder in folders:
+            yield from folder.python_files()
+            if deep:
+                folders += map(self.folder, folder.own_folders())
 
     def index(self, path: str) -> Index:
         """What is mentioned where in a package, or in one file."""
@@ -301,22 +310,29 @@ class Places:
 
     def named(self, name: str) -> Place:
         """The place that once had this name, as it is now."""
-        if name in self._others:
-            return self._others[name]
         if name.endswith(_INDEX):
-            return self.index(os.path.normpath(os.path.join(self._base, name[: -len(_INDEX)])))
+            return self.index(self.path_of(name[: -len(_INDEX)]))
+        path = self.path_of(name)
+        if name.endswith("*.py"):
+            return self.tree(os.path.dirname(path), deep=name.endswith("**.py"))
+        return self.folder(path) if name.endswith("/") else self.file(path)
+
+    def path_of(self, name: str) -> str:
+        """Where the file or folder of a name is."""
         path = self._paths.get(name)
         if path is None:
             path = self._paths[name] = os.path.normpath(os.path.join(self._base, name))
-        if name.endswith("*.py"):
-            deep = name.endswith("**/*.py")
-            folder = os.path.dirname(path)
-            return self.tree(os.path.dirname(folder) if deep else folder, deep=deep)
-        return self.folder(path) if name.endswith("/") else self.file(path)
+        return path
 
     def name_of(self, path: str) -> str:
         """What a place is called, wherever the project lies."""
         return os.path.relpath(path, self._base).replace(os.sep, "/")
+
+
+def _is_inside(path: str, tree: str) -> bool:
+    """Whether a file belongs to a tree, given by its key: `folder/*` or `folder/**`."""
+    below = tree.rstrip("*")
+    return path.startswith(below) and (tree.endswith("**") or os.sep not in path[len(below) :])
 
 
 def _is_ours(path: str) -> bool:

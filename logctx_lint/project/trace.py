@@ -26,7 +26,7 @@ class Place(ABC):
         self.is_constant = is_constant
         """Belongs to this program, and says the same as long as that is the same."""
         self._parts: dict[str, Part] = {}
-        self._said: dict[tuple[str, ...], str] = {}
+        self._digests: dict[tuple[str, ...], str] = {}
 
     def part(self, name: str) -> Part:
         found = self._parts.get(name)
@@ -43,11 +43,16 @@ class Place(ABC):
     def says(self, part: str) -> str:
         """What one part says, in any form that is the same exactly if that is the same."""
 
+    def forget(self) -> None:
+        """Another text has come in: what was said of the old one does not hold."""
+        self.__dict__.pop("digest", None)
+        self._digests.clear()
+
     def digest_of_parts(self, parts: tuple[str, ...]) -> str:
-        found = self._said.get(parts)
+        found = self._digests.get(parts)
         if found is None:
             text = "\0".join(self.says(part) for part in parts)
-            found = self._said[parts] = digest_of(text.encode("utf-8", "surrogatepass"))
+            found = self._digests[parts] = digest_of(text.encode("utf-8", "surrogatepass"))
         return found
 
 

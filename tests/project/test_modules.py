@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from logctx_lint.project.cache import FactsCache
-from logctx_lint.project.modules import Modules, module_name, package_files
+from logctx_lint.project.modules import Modules, module_name
 from logctx_lint.project.places import STUBS
 from logctx_lint.source import Source, Unreadable
 
@@ -157,16 +157,34 @@ def test_a_function_whose_file_has_vanished_has_no_tree(tmp_path: Path) -> None:
     assert module.parse_function(function) is None
 
 
+def beside(folder: Path, name: str) -> list[str]:
+    """The files that count when it is asked what kind of code base a file belongs to."""
+    tree = Modules((), FactsCache(None)).beside(folder / name)
+    files = {
+        each for word in ("one", "two", "three", "four") for each in tree.files("functions", word)
+    }
+    return sorted(Path(path).relative_to(folder).as_posix() for path in files)
+
+
 def test_the_files_of_a_package_are_those_of_the_outermost(tmp_path: Path) -> None:
-    write(
-        tmp_path, {"pkg/__init__.py": "", "pkg/sub/__init__.py": "", "pkg/sub/a.py": "", "b.py": ""}
-    )
-    found = [
-        path.relative_to(tmp_path).as_posix() for path in package_files(tmp_path / "pkg/sub/a.py")
+    files = {
+        "pkg/__init__.py": "def one(): ...",
+        "pkg/sub/__init__.py": "def two(): ...",
+        "pkg/sub/a.py": "def three(): ...",
+        "b.py": "def four(): ...",
+    }
+    write(tmp_path, files)
+    (tmp_path / "pkg/sub/circle").symlink_to(tmp_path / "pkg")
+    assert beside(tmp_path, "pkg/sub/a.py") == [
+        "pkg/__init__.py",
+        "pkg/sub/__init__.py",
+        "pkg/sub/a.py",
     ]
-    assert found == ["pkg/__init__.py", "pkg/sub/__init__.py", "pkg/sub/a.py"]
 
 
 def test_the_files_beside_a_lone_module_are_its_package(tmp_path: Path) -> None:
-    write(tmp_path, {"a.py": "", "b.py": "", "pkg/__init__.py": ""})
-    assert [path.name for path in package_files(tmp_path / "a.py")] == ["a.py", "b.py"]
+    write(
+        tmp_path,
+        {"a.py": "def one(): ...", "b.py": "def two(): ...", "pkg/__init__.py": "def three(): ..."},
+    )
+    assert beside(tmp_path, "a.py") == ["a.py", "b.py"]
