@@ -106,6 +106,20 @@ class Source:
             self._mentioned[word] = word in self.text
         return self._mentioned[word]
 
+    def lines_with(self, word: str) -> list[int]:
+        """The numbers of the lines that `word` stands on."""
+        if self.mentions("\r"):
+            return [number for number, line in enumerate(self.lines, 1) if word in line]
+        found: list[int] = []
+        number, end = 1, 0
+        at = self.text.find(word)
+        while at >= 0:
+            number += self.text.count("\n", end, at)
+            found.append(number)
+            end = self.text.find("\n", at)
+            at = self.text.find(word, end) if end >= 0 else -1
+        return found
+
     @cached_property
     def _mentioned(self) -> dict[str, bool]:
         return {}

@@ -101,3 +101,10 @@ def test_mentions_looks_at_the_whole_text() -> None:
     source = Source(PATH, "x = 1\nif (y := 2): ...\n")
     assert source.mentions(":=")
     assert not source.mentions("yield")
+
+
+@given(st.text("ab\n\r\f"))
+def test_lines_with_a_word_are_those_that_hold_it(text: str) -> None:
+    source = Source(PATH, text)
+    wanted = [number for number, line in enumerate(source.lines, 1) if "ab" in line]
+    assert source.lines_with("ab") == wanted

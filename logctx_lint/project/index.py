@@ -87,16 +87,13 @@ def is_asynchronous(function: FunctionFacts) -> bool:
     return function.is_async and not function.is_generator
 
 
-def functions_with(facts: ModuleFacts, lines: list[str], text: str) -> list[str]:
-    """The names of the outermost functions in which `text` stands, once for each line."""
-    numbers = [number for number, line in enumerate(lines, 1) if text in line]
-    if not numbers:
-        return []
+def functions_with(facts: ModuleFacts, lines: list[int]) -> list[str]:
+    """The names of the outermost functions that some lines stand in, once for each line."""
     return [
         name
-        for name, function in _functions(facts)
-        for number in numbers
-        if function.line <= number <= function.end_line
+        for name, function in (_functions(facts) if lines else ())
+        for line in lines
+        if function.line <= line <= function.end_line
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from logctx_lint.project.places import (
     ModuleFile,
     Places,
 )
-from logctx_lint.project.trace import Answer, Trace
+from logctx_lint.project.trace import Answer, Answers, Trace
 from logctx_lint.project.trees import FunctionTrees
 from logctx_lint.source import Source
 
@@ -72,7 +73,7 @@ class Module:
     # What is asked for is taken down (see `trace`): the less, the seldomer files that came by it
     # have to be checked again.
 
-    @property
+    @cached_property
     def is_test(self) -> bool:
         """Whether the module belongs to the tests of its package."""
         return is_test(self.path.relative_to(self.root))
@@ -196,6 +197,7 @@ class Modules:
         self._modules: dict[str, Module] = {}
         self._homes: dict[str, Home] = {}
         self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
+        self._packages: Answers[Module, str] = Answers(self.trace)
 
     @property
     def loaded(self) -> int:
@@ -243,6 +245,9 @@ class Modules:
 
     def package(self, module: Module) -> str:
         """The folder of the outermost package, or the module's file where there is none."""
+        return self._packages.get(module, lambda: self._package(module))
+
+    def _package(self, module: Module) -> str:
         folder = self.places.folder(os.path.join(module.root, module.name.partition(".")[0]))
         # Modules that lie side by side outside a package need not belong together.
         is_package = self._in(folder, "__init__.py").has_file("__init__.py")

@@ -203,7 +203,7 @@ class ModuleFile(Place):
         if table not in _IN_TEXT:
             return classes_with(self.facts, table, name)
         try:
-            return functions_with(self.facts, self.source.lines, _IN_TEXT[table].format(name))
+            return functions_with(self.facts, self.source.lines_with(_IN_TEXT[table].format(name)))
         except Unreadable:
             return []
 

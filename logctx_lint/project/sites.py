@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypeVar
 
 from logctx_lint.project.facts import ClassFacts, ModuleFacts
 from logctx_lint.project.modules import Class, Function, Module, Modules
 from logctx_lint.project.scopes import Scope
+from logctx_lint.project.trace import Answers
 from logctx_lint.project.walk import own_nodes
 
 _BODIES_KEPT = 64
@@ -18,6 +20,7 @@ _MOST_LINES = 60
 
 _Node = TypeVar("_Node", ast.Call, ast.Assign)
 Located = tuple[_Node, Scope]
+_Query = tuple[str, str, str, Path, bool]
 
 
 class Body:
@@ -59,6 +62,8 @@ class Sites:
     def __init__(self, modules: Modules) -> None:
         self._modules = modules
         self._bodies: dict[Function, Body] = {}
+        self._with_functions: Answers[_Query, list[Function]] = Answers(modules.trace)
+        self._with_classes: Answers[_Query, list[Class]] = Answers(modules.trace)
 
     def calls(self, name: str, near: Module) -> Iterator[Located[ast.Call]]:
         """The calls of something called `name` in functions of the package that `near` is in."""
@@ -72,6 +77,11 @@ class Sites:
 
     def _functions(self, table: str, name: str, near: Module) -> list[Function]:
         """The outermost functions that mention a name; none if that is everywhere."""
+        return self._with_functions.get(
+            self._query(table, name, near), lambda: self._find_functions(table, name, near)
+        )
+
+    def _find_functions(self, table: str, name: str, near: Module) -> list[Function]:
         found = self._modules.mentioning(table, name, near)
         if sum(len(lines) for _, lines in found) > _MOST_LINES:
             return []
@@ -82,6 +92,10 @@ class Sites:
             for function in _functions(module, below)
         ]
 
+    def _query(self, table: str, name: str, near: Module) -> _Query:
+        """All that the answer to a question depends on."""
+        return table, name, self._modules.package(near), near.root, near.is_test
+
     def body(self, function: Function) -> Body:
         """What a function holds."""
         function.note_body()
@@ -91,17 +105,20 @@ class Sites:
             self._bodies[function] = Body(function)
         return self._bodies[function]
 
-    def subclasses(self, cls: Class) -> Iterator[Class]:
+    def subclasses(self, cls: Class) -> list[Class]:
         """The classes in the package that name a class of this name among their bases."""
         return self.classes_with("inherited", cls.name, cls.module)
 
-    def classes_with(self, table: str, name: str, near: Module) -> Iterator[Class]:
+    def classes_with(self, table: str, name: str, near: Module) -> list[Class]:
         """The classes in the package that mention a name in one of the ways of `Mentions`."""
-        for module, found in self._modules.mentioning(table, name, near):
-            for below in found:
-                cls = _class(module, below)
-                if cls:
-                    yield cls
+        return self._with_classes.get(
+            self._query(table, name, near), lambda: self._find_classes(table, name, near)
+        )
+
+    def _find_classes(self, table: str, name: str, near: Module) -> list[Class]:
+        found = self._modules.mentioning(table, name, near)
+        classes = [_class(module, below) for module, each in found for below in each]
+        return [cls for cls in classes if cls]
 
 
 def _class(module: Module, below: str) -> Class | None:
