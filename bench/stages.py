@@ -27,8 +27,9 @@ _STAGES = (
     ("kinds of code base", "project/traits.py", ""),
     ("one walk over each unit", "screen.py", "_nodes"),
     ("libcst: positions", "positions.py", ""),
-    ("libcst: parse and index", "visiting.py", "_parse"),
+    ("libcst: parse and index", "rules/context.py", "__init__"),
     ("visitors", "visiting.py", "_visit"),
+    ("decisions on ast", "rules/", "check"),
     ("screens", "rules/", "screen"),
     ("parse", "source.py", "parse"),
     ("noqa comments", "suppress.py", "with_noqa"),
@@ -75,7 +76,11 @@ def _stage(frame: FrameType | None) -> tuple[str, str]:
             for stage, where, function in _STAGES:
                 if file.startswith(where) and function in ("", name):
                     by_whom = "the resolver" if asks else "the rules themselves"
-                    return stage, by_whom if stage in ("screens", "visitors") else ""
+                    return stage, by_whom if stage in (
+                        "screens",
+                        "visitors",
+                        "decisions on ast",
+                    ) else ""
             asks = asks or file.startswith("project/")
         frame = frame.f_back
     return "the rest", ""

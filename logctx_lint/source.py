@@ -132,6 +132,22 @@ class Source:
         lines[:1] = [each[span.column :] for each in lines[:1]]
         return "".join(lines)
 
+    def span(self, node: ast.AST) -> Span:
+        """Where a node of its tree stands: `ast` counts the bytes of a line."""
+        assert isinstance(node, ast.expr | ast.stmt | ast.ExceptHandler)
+        end_line, end = node.end_lineno or node.lineno, node.end_col_offset or 0
+        return Span(
+            node.lineno,
+            self._column(node.lineno, node.col_offset),
+            end_line,
+            self._column(end_line, end),
+        )
+
+    def _column(self, line: int, byte_column: int) -> int:
+        if self.is_ascii:
+            return byte_column
+        return len(self.lines[line - 1].encode()[:byte_column].decode())
+
     def parse(self) -> ast.Module:
         """The syntax tree; raises Unreadable when this Python cannot parse the text."""
         try:

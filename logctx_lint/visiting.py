@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection
 import libcst as cst
 
 from logctx_lint.findings import Finding, not_analysed
-from logctx_lint.positions import Positions
 from logctx_lint.project.classes import class_scope
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
@@ -17,6 +16,7 @@ from logctx_lint.rules import RULES
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.nodes import all_code
+from logctx_lint.rules.trees import TreeContext
 from logctx_lint.screen import File, Unit, units
 from logctx_lint.settings import Storage
 
@@ -55,21 +55,22 @@ def _applies(rule: Rule, traits: Traits) -> bool:
 
 
 def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
+    found: list[Finding] = []
     try:
         wanted = [rule for rule in rules if rule.screen(unit)]
-        if not wanted:
-            return []
-        if _is_too_deep(unit.node):
-            raise RecursionError
-        context = _parse(unit)
-        visitors = [rule.visitor(context) for rule in wanted]
-        _visit(context.module, visitors)
-        return context.findings
+        trees = TreeContext(unit, found)
+        for rule in wanted:
+            if rule.check:
+                rule.check(trees)
+        visitors = [rule.visitor for rule in wanted if rule.visitor]
+        if visitors:
+            _visit(trees, visitors)
     except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
         reason = str(getattr(error, "message", error)).splitlines()[0]
-        return [not_analysed(unit.file.source.path, f"libcst: {reason}", unit.first_line)]
+        found.append(not_analysed(unit.file.source.path, f"libcst: {reason}", unit.first_line))
     except RecursionError:
-        return [not_analysed(unit.file.source.path, "nested too deeply", unit.first_line)]
+        found.append(not_analysed(unit.file.source.path, "nested too deeply", unit.first_line))
+    return found
 
 
 def _is_too_deep(tree: ast.AST) -> bool:
@@ -84,21 +85,18 @@ def _is_too_deep(tree: ast.AST) -> bool:
     return False
 
 
-def _parse(unit: Unit) -> RuleContext:
-    """Parse one unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
-    indented = unit.text.lstrip("\f")[:1] in (" ", "\t")
-    module = cst.parse_module("if 1:\n" + unit.text if indented else unit.text)
-    return RuleContext(unit, module, Positions(module, unit.first_line - 1 - indented))
-
-
-def _visit(module: cst.Module, visitors: list[RuleVisitor]) -> None:
+def _visit(trees: TreeContext, visitors: list[type[RuleVisitor]]) -> None:
     """One walk over a unit for the visitors of all rules."""
+    if _is_too_deep(trees.unit.node):
+        raise RecursionError
+    context = RuleContext(trees)
+    started = [visitor(context) for visitor in visitors]
     handlers: dict[type[cst.CSTNode], list[Callable[[cst.CSTNode], object]]] = {}
-    for node in all_code(module):
+    for node in all_code(context.module):
         wanted = handlers.get(type(node))
         if wanted is None:
             name = f"visit_{type(node).__name__}"
-            wanted = [getattr(each, name) for each in visitors if name in _own_methods(type(each))]
+            wanted = [getattr(each, name) for each in started if name in _own_methods(type(each))]
             handlers[type(node)] = wanted
         for handler in wanted:
             handler(node)

@@ -1,4 +1,4 @@
-"""What every rule is: a documented module with metadata, a screen and a libcst visitor."""
+"""What every rule is: a documented module with metadata, a screen and what decides."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import libcst as cst
 
 if TYPE_CHECKING:
     from logctx_lint.rules.context import RuleContext
+    from logctx_lint.rules.trees import TreeContext
     from logctx_lint.screen import Unit
 
 
@@ -39,9 +40,12 @@ class Rule:
     name: str
     fixes: str
     """Fixes and their safety in a few words, for the table of rules."""
-    visitor: type[RuleVisitor]
     screen: Callable[[Unit], bool]
-    """Cheap and may over-approximate: could `visitor` find anything in this unit?"""
+    """Cheap and may over-approximate: could the rule find anything in this unit?"""
     module: str
+    check: Callable[[TreeContext], None] | None = None
+    """Decides on `ast` alone, and reports through its context."""
+    visitor: type[RuleVisitor] | None = None
+    """Decides on libcst's tree, which is only made if this is there."""
     applies: Applies = Applies.ALWAYS
     opt_in: bool = False

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
 from functools import cached_property
 
 import libcst as cst
 
-from logctx_lint.findings import Finding, Fix, Span
+from logctx_lint.findings import Span
 from logctx_lint.positions import Positions
-from logctx_lint.project.classes import enclosing_scope
 from logctx_lint.project.modules import Function
-from logctx_lint.project.resolver import Resolver
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
     UNKNOWN,
@@ -22,71 +18,38 @@ from logctx_lint.project.types import (
     CallableType,
     Certainty,
     FunctionType,
-    Kind,
-    Presumed,
     Type,
     members_of,
 )
 from logctx_lint.rules.nodes import all_code, children
-from logctx_lint.screen import File, Unit
+from logctx_lint.rules.reporting import Callee, Context, functions_of, presumed_by
+from logctx_lint.rules.trees import TreeContext
 from logctx_lint.vocabulary import Role
 
-# Before 3.12 the expressions inside an f-string have made-up positions.
-_FSTRINGS_HAVE_POSITIONS = sys.version_info >= (3, 12)
-_LONGEST_LABEL = 60
 
+class RuleContext(Context[cst.CSTNode]):
+    """The unit as libcst sees it, with what the project knows of its nodes."""
 
-@dataclass(frozen=True, slots=True)
-class Callee:
-    """Who is called, for a message: its text, and why its result is known."""
-
-    label: str
-    reason: str
-
-    def handed_on(self, *, has_arguments: bool) -> str:
-        """The arguments that hand it to the background starter."""
-        function = self.label.strip("`").removesuffix("()")
-        return f"({function}, ...)" if has_arguments else f"({function})"
-
-
-@dataclass
-class RuleContext:
-    """One unit of one file, as the visitors of all rules see it."""
-
-    unit: Unit
-    module: cst.Module
-    """The unit alone, parsed."""
-    positions: Positions
-    findings: list[Finding] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self._index: dict[tuple[int, int, int, int], tuple[ast.expr, Scope]] = {}
-        self._functions: dict[tuple[int, int], Scope] = {}
-        self._index_statement(self.unit.node, self.unit.scope)
-
-    # Places
-
-    @property
-    def file(self) -> File:
-        return self.unit.file
-
-    @property
-    def resolver(self) -> Resolver:
-        return self.unit.file.resolver
+    def __init__(self, trees: TreeContext) -> None:
+        """Parses the unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
+        super().__init__(trees.unit, trees.findings)
+        unit, source = self.unit, self.file.source
+        indented = unit.text.lstrip("\f")[:1] in (" ", "\t")
+        self.module = cst.parse_module("if 1:\n" + unit.text if indented else unit.text)
+        self._positions = Positions(self.module, unit.first_line - 1 - indented)
+        self._known: dict[Span, tuple[ast.expr, Scope]] = {
+            source.span(node): (node, scope)
+            for node, scope in trees.scopes.items()
+            if isinstance(node, ast.expr) and trees.is_placed(node)
+        }
+        self._functions = {
+            (span.line, span.column): scope
+            for node, scope in unit.scopes.items()
+            for span in [source.span(node)]
+        }
 
     def span(self, node: cst.CSTNode) -> Span:
-        """Where a node stands in the file."""
-        return self.positions[node]
-
-    def text(self, node: cst.CSTNode) -> str:
-        """The source text of a node, as it stands in the file."""
-        return self.text_of(self.span(node))
-
-    def text_of(self, span: Span) -> str:
-        lines = self.file.source.lines[span.line - 1 : span.end_line]
-        lines[-1] = lines[-1][: span.end_column]
-        lines[0] = lines[0][span.column :]
-        return "".join(lines)
+        return self._positions[node]
 
     # Surroundings
 
@@ -181,12 +144,11 @@ class RuleContext:
     def expression(self, node: cst.CSTNode) -> tuple[ast.expr, Scope] | None:
         """The tree that the project knows an expression by, and its scope."""
         span = self.span(node)
-        key = (span.line, span.column, span.end_line, span.end_column)
-        found = self._index.get(key)
+        found = self._known.get(span)
         if found is None and isinstance(node, cst.Tuple | cst.GeneratorExp):
             # `ast` counts their parentheses in.
-            line, column, end_line, end_column = key
-            found = self._index.get((line, column - 1, end_line, end_column + 1))
+            start, end = span.column - 1, span.end_column + 1
+            found = self._known.get(Span(span.line, start, span.end_line, end))
         return found
 
     def nodes_of(self, trees: Collection[ast.expr]) -> dict[ast.expr, cst.BaseExpression]:
@@ -200,8 +162,7 @@ class RuleContext:
 
     def remember(self, node: cst.CSTNode, tree: ast.expr, scope: Scope) -> None:
         """Say which tree a node stands for, where its place does not."""
-        span = self.span(node)
-        self._index[span.line, span.column, span.end_line, span.end_column] = tree, scope
+        self._known[self.span(node)] = tree, scope
 
     def type_of(self, node: cst.BaseExpression) -> Type:
         found = self.expression(node)
@@ -227,11 +188,7 @@ class RuleContext:
 
     def functions(self, node: cst.BaseExpression) -> list[Function]:
         """The functions that an expression may name, as far as they are known."""
-        return [
-            member.function
-            for member in members_of(self.type_of(node))
-            if isinstance(member, FunctionType)
-        ]
+        return functions_of(self.type_of(node))
 
     def is_callable(self, node: cst.BaseExpression) -> bool:
         """Whether the value of an expression is known to be a function, and not an awaitable."""
@@ -240,88 +197,15 @@ class RuleContext:
 
     def callees(self, call: cst.Call) -> list[Function]:
         """The functions that a call may reach."""
-        return self.functions(call.func) or self._presumed(call)
-
-    def _presumed(self, call: cst.Call) -> list[Function]:
-        """The functions that a call very likely reaches, going by the method's name."""
-        return [
-            function
-            for member in members_of(self.type_of(call))
-            if isinstance(member, Presumed)
-            for function in member.functions
-        ]
-
-    def decorator_roles(self, function: Function) -> frozenset[Role]:
-        """The roles of a function's decorators."""
-        scope = enclosing_scope(function)
-        return frozenset(
-            role
-            for text in function.facts.decorators
-            for role in self.file.vocabulary.roles(self.resolver.names_of_text(text, scope))
-        )
+        return self.functions(call.func) or presumed_by(self.type_of(call))
 
     def callee(self, call: cst.Call) -> Callee:
         """Who is called and where that is defined, for a message."""
-        presumed = [] if self.functions(call.func) else self._presumed(call)
-        if not presumed:
-            return self.called(call.func)
-        how, _, place = self._reason(presumed[0]).rpartition(", ")
-        how = "to return one" if how.startswith("by ") else f"as {how}"
-        return Callee(self._label(call.func), f"only declared {how} in this project, at {place}")
+        return self.callee_at(call.func, self.functions(call.func), presumed_by(self.type_of(call)))
 
     def called(self, func: cst.BaseExpression) -> Callee:
         """As `callee`, of what is called."""
-        functions = sorted(self.functions(func), key=self._awaitable, reverse=True)
-        reason = self._reason(functions[0]) if functions else "by its declared type"
-        return Callee(self._label(func), reason)
-
-    def _label(self, func: cst.BaseExpression) -> str:
-        label = " ".join(self.text(func).split())
-        if len(label) > _LONGEST_LABEL:
-            end = label[-_LONGEST_LABEL:]
-            label = "…" + (end.partition(".")[2] or end)
-        return f"`{label}()`"
-
-    def _result(self, function: Function) -> Awaitability:
-        return self.resolver.awaitability(self.resolver.call_type(FunctionType(function)))
-
-    def _awaitable(self, function: Function) -> bool:
-        return self._result(function).certainty in (Certainty.YES, Certainty.SOME)
-
-    def _reason(self, function: Function) -> str:
-        facts, module = function.facts, function.module
-        if facts.is_async and not facts.is_generator:
-            how = "async def"
-            if facts.decorators and self._result(function).kind is not Kind.COROUTINE:
-                how += f" under @{facts.decorators[0].partition('(')[0]}"
-        elif any("inlineCallbacks" in decorator for decorator in facts.decorators):
-            how = "@inlineCallbacks"
-        elif facts.returns:
-            how = f"annotated `-> {' '.join(facts.returns.split())}`"
-        else:
-            how = "by what it returns" if self._awaitable(function) else "def"
-        if module.is_stub:
-            return f"{how}, {function.qualified_name}"
-        return f"{how}, {module.place_of(function)}"
-
-    # Reports
-
-    def report(
-        self,
-        code: str,
-        node: cst.CSTNode,
-        message: str,
-        fixes: tuple[Fix, ...] = (),
-        *,
-        until: cst.CSTNode | None = None,
-    ) -> None:
-        """Report a finding at `node`, its span cut short before `until`."""
-        span = self.span(node)
-        if until is not None:
-            end = self.span(until)
-            span = Span(span.line, span.column, end.line, end.column)
-        path = self.file.source.path
-        self.findings.append(Finding(code, message, path, span, self._function_name(node), fixes))
+        return self.callee_at(func, self.functions(func), [])
 
     def _function_name(self, node: cst.CSTNode) -> str:
         scope: Scope | None = self.unit.scope
@@ -331,47 +215,3 @@ class RuleContext:
                 break
         name = scope.qualified_name if scope else ""
         return name[len(self.file.module.name) + 1 :]
-
-    # Index
-
-    def _index_statement(self, node: ast.AST, scope: Scope) -> None:
-        for child in ast.iter_child_nodes(node):
-            self._index_node(child, self._inner_scope(node, child, scope))
-
-    def _inner_scope(self, node: ast.AST, child: ast.AST, scope: Scope) -> Scope:
-        """The scope of a child: defaults, decorators and annotations stay outside."""
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            inner = self.unit.scopes[node]
-            span = (node.lineno, self._column(node.lineno, node.col_offset))
-            self._functions[span] = inner
-            return inner if isinstance(child, ast.stmt) else scope
-        if isinstance(node, ast.ClassDef) and isinstance(child, ast.stmt):
-            return self.unit.class_scope(node, scope)
-        return scope
-
-    def _index_node(self, node: ast.AST, scope: Scope) -> None:
-        if isinstance(node, ast.JoinedStr) and not _FSTRINGS_HAVE_POSITIONS:
-            return
-        if isinstance(node, ast.expr):
-            end_line, end_column = node.end_lineno or 0, node.end_col_offset or 0
-            key = (
-                node.lineno,
-                self._column(node.lineno, node.col_offset),
-                end_line,
-                self._column(end_line, end_column),
-            )
-            self._index[key] = (node, scope)
-        if isinstance(node, ast.Lambda):
-            self._index_statement(node.args, scope)
-            self._index_node(node.body, scope.child(node))
-        elif isinstance(node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            inner = scope.child(node)
-            for child in ast.iter_child_nodes(node):
-                self._index_node(child, inner)
-            self._index_node(node.generators[0].iter, scope)
-        else:
-            self._index_statement(node, scope)
-
-    def _column(self, line: int, byte_column: int) -> int:
-        text = self.file.source.lines[line - 1]
-        return byte_column if text.isascii() else len(text.encode()[:byte_column].decode())

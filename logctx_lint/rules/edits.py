@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import libcst as cst
 
@@ -13,6 +14,7 @@ from logctx_lint.project.facts import ImportFacts, imported_names
 from logctx_lint.project.types import External, Kind, ModuleType
 from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.imports import import_edit, insertion
+from logctx_lint.rules.reporting import Context, Node
 from logctx_lint.vocabulary import Role, Vocabulary
 
 _RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.tasks")
@@ -36,17 +38,17 @@ class Helper:
         return Applicability.UNSAFE if self.is_new else Applicability.SAFE
 
 
-def before(context: RuleContext, node: cst.CSTNode, text: str) -> Edit:
+def before(context: Context[Node], node: Node, text: str) -> Edit:
     span = context.span(node)
     return insertion(span.line, span.column, text)
 
 
-def after(context: RuleContext, node: cst.CSTNode, text: str) -> Edit:
+def after(context: Context[Node], node: Node, text: str) -> Edit:
     span = context.span(node)
     return insertion(span.end_line, span.end_column, text)
 
 
-def wrapped(context: RuleContext, node: cst.BaseExpression, function: str) -> tuple[Edit, ...]:
+def wrapped(context: Context[Node], node: Node, function: str) -> tuple[Edit, ...]:
     """`node` as the only argument of a call."""
     return before(context, node, f"{function}("), after(context, node, ")")
 
@@ -178,7 +180,7 @@ def background_starter(context: RuleContext, kind: Kind) -> Helper | None:
 
 
 def helper(
-    context: RuleContext, role: Role, accepts: Callable[[str], bool] = lambda name: True
+    context: Context[Any], role: Role, accepts: Callable[[str], bool] = lambda name: True
 ) -> Helper | None:
     """The function of a role as this file can call it.
 
@@ -213,7 +215,7 @@ def _is_library(module: str) -> bool:
 
 
 def _at_hand(
-    context: RuleContext, role: Role, accepts: Callable[[str], bool]
+    context: Context[Any], role: Role, accepts: Callable[[str], bool]
 ) -> tuple[str, str] | None:
     """How this file names a function of the role that it imports, or that is its own; its name."""
     definitions, module = context.resolver.definitions, context.file.module
@@ -236,7 +238,7 @@ def _at_hand(
 
 
 def _plays(
-    context: RuleContext, role: Role, names: tuple[str, ...], accepts: Callable[[str], bool]
+    context: Context[Any], role: Role, names: tuple[str, ...], accepts: Callable[[str], bool]
 ) -> bool:
     """Whether names have a role that a glob gives them."""
     return any(accepts(name) and role in context.file.vocabulary.roles([name]) for name in names)
@@ -248,6 +250,6 @@ def _top_level_imports(tree: ast.Module) -> Iterator[tuple[str, ImportFacts]]:
             yield from imported_names(statement)
 
 
-def _module_names(context: RuleContext) -> set[str]:
+def _module_names(context: Context[Any]) -> set[str]:
     facts = context.file.module.facts
     return {*facts.imports, *facts.functions, *facts.classes, *facts.variables}

@@ -100,7 +100,7 @@ def _unwrapped(context: RuleContext, call: cst.Call, argument: cst.Arg) -> tuple
     whole, func, inner = map(context.span, (call, call.func, argument.value))
     before = Span(whole.line, whole.column, inner.line, inner.column)
     after = Span(inner.end_line, inner.end_column, whole.end_line, whole.end_column)
-    has_comment = "#" in context.text_of(before) + context.text_of(after)
+    has_comment = "#" in context.file.source.at(before) + context.file.source.at(after)
     if _stands_alone(context, argument.value) and not has_comment:
         return Edit(before, ""), Edit(after, "")
     name = Edit(func, "")

@@ -58,9 +58,9 @@ import libcst as cst
 
 from logctx_lint.findings import Edit, Fix
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.rules.context import Callee
 from logctx_lint.rules.edits import before
 from logctx_lint.rules.outliving import Body
+from logctx_lint.rules.reporting import Callee
 from logctx_lint.rules.starting import Process, is_process, process, process_fix
 from logctx_lint.rules.takers import handed_over, target
 from logctx_lint.screen import Unit
