@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import libcst as cst
-
-from logctx_lint.rules.context import RuleContext
-from logctx_lint.rules.nodes import own_code
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.walk import own_nodes
 from logctx_lint.rules.sharing import COPIES, VIEWS
+from logctx_lint.rules.trees import TreeContext, arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,86 +24,84 @@ class _Cancel:
 class Cancels:
     """What the functions of one unit cancel before they wait for it."""
 
-    def __init__(self, context: RuleContext) -> None:
+    def __init__(self, context: TreeContext) -> None:
         self._context = context
-        self._known: dict[cst.FunctionDef, list[_Cancel]] = {}
+        self._known: dict[FunctionNode, list[_Cancel]] = {}
 
-    def are_waited_for(self, awaits: Sequence[cst.CSTNode]) -> bool:
+    def are_waited_for(self, awaits: Sequence[ast.AST]) -> bool:
         """Whether each of these suspension points, of one function, waits for its own end."""
         return all(
-            isinstance(each, cst.Await | cst.Yield) and self.reach(each, _waited_for(each))
+            isinstance(each, ast.Await | ast.Yield) and self.reach(each, _waited_for(each))
             for each in awaits
         )
 
-    def reach(self, node: cst.CSTNode, values: Iterable[cst.BaseExpression]) -> bool:
+    def reach(self, node: ast.expr, values: Iterable[ast.expr]) -> bool:
         """Whether one of some values has been cancelled when `node` runs."""
         function = self._context.function_of(node)
-        if not isinstance(function, cst.FunctionDef):
+        if not isinstance(function, FunctionNode):
             return False
-        line = self._context.span(node).line
-        before = {cancel.text for cancel in self._of(function) if cancel.line <= line}
+        before = {cancel.text for cancel in self._of(function) if cancel.line <= node.lineno}
         return bool(before) and any(
-            self._context.text(source) in before
-            for value in values
-            for source in self._sources(value)
+            ast.unparse(source) in before for value in values for source in self._sources(value)
         )
 
-    def _of(self, function: cst.FunctionDef) -> list[_Cancel]:
+    def _of(self, function: FunctionNode) -> list[_Cancel]:
         if function not in self._known:
             self._known[function] = [
-                _Cancel(self._context.span(node).line, self._context.text(each))
-                for node in own_code(function.body)
-                if isinstance(node, cst.Call)
-                and isinstance(node.func, cst.Attribute)
-                and node.func.attr.value == "cancel"
+                _Cancel(node.lineno, ast.unparse(each))
+                for node in own_nodes(function.body)
+                if isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "cancel"
                 for each in self._sources(node.func.value)
             ]
         return self._known[function]
 
-    def _sources(self, receiver: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+    def _sources(self, receiver: ast.expr) -> Iterator[ast.expr]:
         """An expression itself; of the target of a loop, what is looped over."""
         yield receiver
-        if not isinstance(receiver, cst.Name):
+        if not isinstance(receiver, ast.Name):
             return
         for outer in self._context.around(receiver):
-            if isinstance(outer, cst.FunctionDef):
+            if isinstance(outer, FunctionNode):
                 return
-            loops = [outer] if isinstance(outer, cst.For) else _comprehension_loops(outer)
-            for loop in loops:
-                if isinstance(loop.target, cst.Name) and loop.target.value == receiver.value:
+            for loop in _loops(outer):
+                if isinstance(loop.target, ast.Name) and loop.target.id == receiver.id:
                     yield from containers(loop.iter)
 
 
-def _waited_for(node: cst.CSTNode) -> Iterator[cst.BaseExpression]:
+def _waited_for(node: ast.expr) -> Iterator[ast.expr]:
     """What an await waits for: its operand, or what that wraps or gathers."""
     match node:
-        case cst.Await(expression=inner) | cst.Yield(value=cst.BaseExpression() as inner):
+        case ast.Await(inner) | ast.Yield(ast.expr() as inner):
             yield from _waited_for(inner)
-        case cst.Call():
+        case ast.Call():
             yield from containers(node)
-            for argument in node.args:
-                yield from _waited_for(argument.value)
-        case cst.BaseExpression():
+            for argument in arguments(node):
+                yield from _waited_for(argument)
+        case _:
             yield from containers(node)
 
 
-def containers(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+def containers(node: ast.expr) -> Iterator[ast.expr]:
     """A container, and what it merely copies or gives a view of: `list(self.tasks.values())`."""
     yield node
     match node:
-        case cst.Call(func=cst.Attribute(value=inner, attr=cst.Name(value=name))):
-            if name in VIEWS:
-                yield from containers(inner)
-        case cst.Call(func=cst.Name(value=name), args=[argument, *_]):
-            if name in COPIES:
-                yield from containers(argument.value)
-        case cst.List() | cst.Tuple() | cst.Set():
-            for element in node.elements:
-                yield from containers(element.value)
+        case ast.Starred(inner):
+            yield from containers(inner)
+        case ast.Call(ast.Attribute(inner, name)) if name in VIEWS:
+            yield from containers(inner)
+        case ast.Call(ast.Name(name), [argument, *_]) if name in COPIES:
+            yield from containers(argument)
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            for element in elements:
+                yield from containers(element)
 
 
-def _comprehension_loops(node: cst.CSTNode) -> Iterator[cst.CompFor]:
-    loop = node.for_in if isinstance(node, cst.BaseSimpleComp | cst.DictComp) else None
-    while loop:
-        yield loop
-        loop = loop.inner_for_in
+def _loops(node: ast.AST) -> Sequence[ast.For | ast.AsyncFor | ast.comprehension]:
+    match node:
+        case ast.For() | ast.AsyncFor():
+            return [node]
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            return node.generators
+    return []

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, Flag
-
-import libcst as cst
 
 from logctx_lint.project.classes import class_scope
 from logctx_lint.project.definitions import Variable
@@ -15,7 +13,7 @@ from logctx_lint.project.hints import parse_expression
 from logctx_lint.project.resolver import Resolver
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import ClassObject, External, Instance, members_of
-from logctx_lint.rules.context import RuleContext
+from logctx_lint.rules.trees import TreeContext, arguments, as_try
 from logctx_lint.vocabulary import Role, Vocabulary
 
 
@@ -25,9 +23,6 @@ class Cancellation(Flag):
     NONE = 0
     TWISTED = 1
     ASYNCIO = 2
-
-
-Handler = cst.ExceptHandler | cst.ExceptStarHandler
 
 
 class Outcome(Enum):
@@ -57,7 +52,6 @@ class Caught:
 
 
 BARE = Caught(Cancellation.TWISTED | Cancellation.ASYNCIO, False)
-NOTHING = Caught(Cancellation.NONE, False)
 
 
 def is_harmless(outcomes: frozenset[Outcome]) -> bool:
@@ -65,16 +59,15 @@ def is_harmless(outcomes: frozenset[Outcome]) -> bool:
     return outcomes <= _HARMLESS
 
 
-def caught_by(context: RuleContext, clause: cst.BaseExpression | None) -> Caught:
+def caught_by(context: TreeContext, clause: ast.expr | None) -> Caught:
     """What an `except` clause (None: a bare one), or an argument of `suppress`, catches."""
     if clause is None:
         return BARE
-    found = context.expression(clause)
-    return caught(context.resolver, context.file.vocabulary, *found) if found else NOTHING
+    return caught(context.resolver, context.file.vocabulary, clause, context.scopes[clause])
 
 
 def caught(resolver: Resolver, vocabulary: Vocabulary, clause: ast.expr, scope: Scope) -> Caught:
-    """The same of the tree that the project knows the clause by."""
+    """The same of a clause that is there."""
     cancellation, by_name = Cancellation.NONE, False
     for names in _exception_names(resolver, clause, scope, _LONGEST_ALIAS):
         if Role.CANCELLED_ERROR in vocabulary.roles(names):
@@ -144,55 +137,48 @@ def _values(
 class HandlerPaths:
     """Follows the statements of one handler, to which one of the `live` cancellations came."""
 
-    def __init__(self, context: RuleContext, handler: Handler, live: Cancellation) -> None:
+    def __init__(
+        self, context: TreeContext, handler: ast.ExceptHandler, live: Cancellation
+    ) -> None:
         self._context = context
         self._live = live
-        name = handler.name.name if handler.name else None
-        self._name = name.value if isinstance(name, cst.Name) else None
+        self._name = handler.name
         self.outcomes = self.of(handler.body)
 
-    def of(self, block: cst.BaseSuite) -> frozenset[Outcome]:
-        return self._sequence(block.body)
-
-    def _sequence(
-        self, statements: Sequence[cst.BaseStatement | cst.BaseSmallStatement]
-    ) -> frozenset[Outcome]:
+    def of(self, block: list[ast.stmt]) -> frozenset[Outcome]:
         ways: frozenset[Outcome] = frozenset({Outcome.FALLS_THROUGH})
-        for statement in statements:
+        for statement in block:
             ways = (ways - {Outcome.FALLS_THROUGH}) | self._statement(statement)
             if Outcome.FALLS_THROUGH not in ways:
                 break
         return ways
 
-    def _statement(self, node: cst.CSTNode) -> frozenset[Outcome]:
+    def _statement(self, node: ast.stmt) -> frozenset[Outcome]:
         match node:
-            case cst.SimpleStatementLine():
-                return self._sequence(node.body)
-            case cst.Raise():
+            case ast.Raise():
                 return frozenset({self._raise(node)})
-            case cst.Return():
+            case ast.Return():
                 return frozenset({Outcome.RETURNS})
-            case cst.Break():
+            case ast.Break():
                 return frozenset({Outcome.BREAKS})
-            case cst.Continue():
+            case ast.Continue():
                 return frozenset({Outcome.CONTINUES})
-            case cst.Expr() | cst.Assign() | cst.AnnAssign():
+            case ast.Expr() | ast.Assign() | ast.AnnAssign():
                 return self._expression(node.value)
-            case cst.If():
+            case ast.If():
                 return self._if(node)
-            case cst.Try() | cst.TryStar():
-                return self._try(node)
-            case cst.With():
+            case ast.With() | ast.AsyncWith():
                 return self.of(node.body)
-            case cst.For() | cst.While():
+            case ast.For() | ast.AsyncFor() | ast.While():
                 return self._loop(node)
-            case cst.Match():
+            case ast.Match():
                 return self._match(node)
-        return frozenset({Outcome.FALLS_THROUGH})
+        attempt = as_try(node)
+        return self._try(attempt) if attempt else frozenset({Outcome.FALLS_THROUGH})
 
-    def _raise(self, node: cst.Raise) -> Outcome:
+    def _raise(self, node: ast.Raise) -> Outcome:
         raised = node.exc
-        if isinstance(raised, cst.Call) and isinstance(raised.func, cst.Attribute):
+        if isinstance(raised, ast.Call) and isinstance(raised.func, ast.Attribute):
             # `raise e.with_traceback(...)`
             raised = raised.func.value if self._is_caught(raised.func.value) else raised
         if raised is None or self._is_caught(raised):
@@ -201,60 +187,55 @@ class HandlerPaths:
             return Outcome.LETS_OUT
         return Outcome.CONVERTS
 
-    def _is_caught(self, node: cst.BaseExpression) -> bool:
-        return isinstance(node, cst.Name) and node.value == self._name
+    def _is_caught(self, node: ast.expr) -> bool:
+        return isinstance(node, ast.Name) and node.id == self._name
 
-    def _expression(self, node: cst.BaseExpression | None) -> frozenset[Outcome]:
-        if isinstance(node, cst.Await):
-            node = node.expression
-        if isinstance(node, cst.Call):
+    def _expression(self, node: ast.expr | None) -> frozenset[Outcome]:
+        if isinstance(node, ast.Await):
+            node = node.value
+        if isinstance(node, ast.Call):
             roles = self._context.roles(node)
             if Role.PROCESS_EXIT in roles or self._never_returns(node):
                 return frozenset({Outcome.EXITS})
             if Role.FAILURE_TRAP in roles and not any(
-                caught_by(self._context, argument.value).cancellation & self._live
-                for argument in node.args
+                caught_by(self._context, argument).cancellation & self._live
+                for argument in arguments(node)
             ):
                 return frozenset({Outcome.LETS_OUT})
         return frozenset({Outcome.FALLS_THROUGH})
 
-    def _never_returns(self, call: cst.Call) -> bool:
+    def _never_returns(self, call: ast.Call) -> bool:
         return any(
             function.facts.returns.endswith(("NoReturn", "Never"))
             for function in self._context.callees(call)
         )
 
-    def _if(self, node: cst.If) -> frozenset[Outcome]:
+    def _if(self, node: ast.If) -> frozenset[Outcome]:
         truth = self._truth(node.test)
-        body = self.of(node.body)
         if truth is True:
-            return body
-        orelse: frozenset[Outcome] = frozenset({Outcome.FALLS_THROUGH})
-        if isinstance(node.orelse, cst.If):
-            orelse = self._if(node.orelse)
-        elif node.orelse is not None:
-            orelse = self.of(node.orelse.body)
-        return orelse if truth is False else body | orelse
+            return self.of(node.body)
+        orelse = self.of(node.orelse)
+        return orelse if truth is False else self.of(node.body) | orelse
 
-    def _truth(self, test: cst.BaseExpression) -> bool | None:
+    def _truth(self, test: ast.expr) -> bool | None:
         """Whether a condition holds for a cancellation; None if it does not say."""
         match test:
-            case cst.UnaryOperation(operator=cst.Not()):
-                inner = self._truth(test.expression)
+            case ast.UnaryOp(ast.Not(), operand):
+                inner = self._truth(operand)
                 return None if inner is None else not inner
-            case cst.BooleanOperation():
-                sides = (self._truth(test.left), self._truth(test.right))
-                decisive = isinstance(test.operator, cst.Or)
+            case ast.BoolOp(operator, values):
+                sides = [self._truth(value) for value in values]
+                decisive = isinstance(operator, ast.Or)
                 if decisive in sides:
                     return decisive
                 return None if None in sides else not decisive
-            case cst.Call(func=cst.Name(value="isinstance"), args=[first, second]):
-                return self._is_one_of([second]) if self._is_caught(first.value) else None
-            case cst.Call(args=classes) if Role.FAILURE_CHECK in self._context.roles(test):
-                return self._is_one_of(classes)
+            case ast.Call(ast.Name("isinstance"), [first, second]):
+                return self._is_one_of([second]) if self._is_caught(first) else None
+            case ast.Call() if Role.FAILURE_CHECK in self._context.roles(test):
+                return self._is_one_of(arguments(test))
         return None
 
-    def _match(self, node: cst.Match) -> frozenset[Outcome]:
+    def _match(self, node: ast.Match) -> frozenset[Outcome]:
         ways: frozenset[Outcome] = frozenset()
         for case in node.cases:
             truth = self._matches(node.subject, case)
@@ -264,50 +245,48 @@ class HandlerPaths:
                 return ways
         return ways | {Outcome.FALLS_THROUGH}
 
-    def _matches(self, subject: cst.BaseExpression, case: cst.MatchCase) -> bool | None:
+    def _matches(self, subject: ast.expr, case: ast.match_case) -> bool | None:
         """Whether a case takes a cancellation; None if it does not say."""
         if case.guard is not None:
             return None
         match case.pattern:
-            case cst.MatchAs(pattern=None):
+            case ast.MatchAs(None):
                 return True
-            case cst.MatchClass(cls=name, patterns=[], kwds=[]) if self._is_caught(subject):
-                return self._is_one_of([cst.Arg(name)])
+            case ast.MatchClass(cls, [], [], []) if self._is_caught(subject):
+                return self._is_one_of([cls])
         return None
 
-    def _is_one_of(self, classes: Sequence[cst.Arg]) -> bool | None:
+    def _is_one_of(self, classes: list[ast.expr]) -> bool | None:
         """Whether a live cancellation is an instance; None if that holds for some of them."""
         matched = Cancellation.NONE
-        for argument in classes:
-            matched |= caught_by(self._context, argument.value).cancellation
+        for each in classes:
+            matched |= caught_by(self._context, each).cancellation
         matched &= self._live
         if matched == self._live:
             return True
         return None if matched else False
 
-    def _try(self, node: cst.Try | cst.TryStar) -> frozenset[Outcome]:
+    def _try(self, node: ast.Try) -> frozenset[Outcome]:
         ways = self.of(node.body)
-        if node.orelse and Outcome.FALLS_THROUGH in ways:
-            ways = (ways - {Outcome.FALLS_THROUGH}) | self.of(node.orelse.body)
+        if Outcome.FALLS_THROUGH in ways:
+            ways = (ways - {Outcome.FALLS_THROUGH}) | self.of(node.orelse)
         for handler in node.handlers:
             # A bare `raise` in there is about another exception.
             inner = self.of(handler.body)
             ways |= {Outcome.CONVERTS if way is Outcome.LETS_OUT else way for way in inner}
-        if node.finalbody:
-            final = self.of(node.finalbody.body)
-            if Outcome.FALLS_THROUGH not in final:
-                return final
-            ways |= final - {Outcome.FALLS_THROUGH}
-        return ways
+        final = self.of(node.finalbody)
+        if Outcome.FALLS_THROUGH not in final:
+            return final
+        return ways | (final - {Outcome.FALLS_THROUGH})
 
-    def _loop(self, node: cst.For | cst.While) -> frozenset[Outcome]:
+    def _loop(self, node: ast.For | ast.AsyncFor | ast.While) -> frozenset[Outcome]:
         body = self.of(node.body)
         left = frozenset({Outcome.BREAKS, Outcome.CONTINUES})
-        endless = isinstance(node, cst.While) and _is_true(node.test)
+        endless = isinstance(node, ast.While) and _is_true(node.test)
         if endless and Outcome.BREAKS not in body:
             return body - left - {Outcome.FALLS_THROUGH}
         return (body - left) | {Outcome.FALLS_THROUGH}
 
 
-def _is_true(test: cst.BaseExpression) -> bool:
-    return isinstance(test, cst.Name) and test.value == "True"
+def _is_true(test: ast.expr) -> bool:
+    return isinstance(test, ast.Constant) and test.value is True

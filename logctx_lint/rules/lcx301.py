@@ -101,29 +101,27 @@ from the imports of the file and its package.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
-import libcst as cst
-
-from logctx_lint.findings import Applicability, Fix
+from logctx_lint.findings import Applicability, Fix, Span
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.walk import own_nodes
-from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.project.walk import child_blocks, own_nodes
+from logctx_lint.rules.base import Rule
 from logctx_lint.rules.cancels import Cancels
-from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.edits import Helper, helper
 from logctx_lint.rules.handlers import (
     Cancellation,
     Caught,
-    Handler,
     HandlerPaths,
     Outcome,
     caught,
     caught_by,
     is_harmless,
 )
-from logctx_lint.rules.held_back import Try, is_raised_later
+from logctx_lint.rules.held_back import is_raised_later
 from logctx_lint.rules.imports import insertion
-from logctx_lint.rules.nodes import children, own_code
+from logctx_lint.rules.trees import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.screen import Unit
 from logctx_lint.settings import CancellationScope, Framework
 from logctx_lint.vocabulary import Role
@@ -146,189 +144,207 @@ _EXIT = {
 _LONGEST_TEXT = 50
 
 
-class SwallowedCancellation(RuleVisitor):
-    def __init__(self, context: RuleContext) -> None:
-        super().__init__(context)
-        self._cancels = Cancels(context)
+def check(context: TreeContext) -> None:
+    cancels = Cancels(context)
+    for statement, _ in context.unit.statements:
+        attempt = as_try(statement)
+        if attempt and _is_judged(context, attempt):
+            _check_try(context, attempt, cancels)
+        elif isinstance(statement, ast.With | ast.AsyncWith):
+            _check_with(context, statement, cancels)
 
-    def visit_Try(self, node: Try) -> None:
-        if not self._is_judged(node):
-            return
-        awaits = self._suspensions(node.body)
-        if awaits:
-            self._check_handlers(node, awaits)
-        if node.finalbody:
-            self._check_finally(node, node.finalbody, awaits)
 
-    def visit_TryStar(self, node: cst.TryStar) -> None:
-        self.visit_Try(node)
+def _check_try(context: TreeContext, node: ast.Try, cancels: Cancels) -> None:
+    awaits = _suspensions(context, node.body)
+    if awaits:
+        _check_handlers(context, node, awaits, cancels)
+    if node.finalbody:
+        _check_finally(context, node, awaits)
 
-    def visit_With(self, node: cst.With) -> None:
-        for item in node.items:
-            call = item.item
-            if not isinstance(call, cst.Call) or Role.SUPPRESSOR not in self.context.roles(call):
-                continue
-            arguments = [caught_by(self.context, argument.value) for argument in call.args]
-            live = self._live(*arguments)
-            awaits = self._suspensions(node.body) if live and self._is_judged(node) else []
-            if awaits and not self._cancels.are_waited_for(awaits):
-                by_name = any(argument.by_name for argument in arguments)
-                cure = "leave out CancelledError" if by_name else "name the errors that you expect"
-                self.context.report(
-                    RULE.code,
-                    call,
-                    f"`{self._shown(call)}` swallows the CancelledError of {self._what(awaits)} "
-                    f"and goes on behind the `with`: {cure}",
-                )
 
-    def _is_judged(self, node: Try | cst.With) -> bool:
-        """Whether the setting `cancellation-scope` takes the function in."""
-        if self.context.file.settings.cancellation_scope is CancellationScope.ALL:
-            return True
-        function = self.context.function_of(node)
-        scope = self.context.scope_of(function) if isinstance(function, cst.FunctionDef) else None
-        return scope is not None and scope.function in self.context.file.auditor().cancellable
-
-    def _suspensions(self, body: cst.BaseSuite) -> list[cst.CSTNode]:
-        """The suspension points of a block, those of nested functions left out."""
-        by_yield = self.context.awaits_by_yield(self.context.function_of(body))
-        return [
-            node
-            for node in own_code(body)
-            if isinstance(node, cst.Await)
-            or (isinstance(node, cst.For | cst.With | cst.CompFor) and node.asynchronous)
-            or (by_yield and isinstance(node, cst.Yield))
-        ]
-
-    def _live(self, *clauses: Caught) -> Cancellation:
-        """The cancellations that can happen here and are caught; one that is named counts."""
-        live = _LIVE[self.context.file.traits.framework]
-        found = Cancellation.NONE
-        for clause in clauses:
-            found |= clause.cancellation if clause.by_name else clause.cancellation & live
-        return found
-
-    def _check_handlers(self, node: Try, awaits: list[cst.CSTNode]) -> None:
-        settled = Cancellation.NONE
-        for handler in node.handlers:
-            clause = caught_by(self.context, handler.type)
-            live = self._live(clause) & ~settled
-            settled |= clause.cancellation
-            if not live:
-                continue
-            paths = HandlerPaths(self.context, handler, live)
-            outcomes = paths.outcomes
-            if is_harmless(outcomes) or (clause.by_name and Outcome.LETS_OUT in outcomes):
-                continue
-            if is_raised_later(self.context, node, handler, paths):
-                continue
-            if not self._cancels.are_waited_for(awaits):
-                fixes = () if clause.by_name else self._fixes(node, handler, live)
-                self._report(handler, clause, outcomes, awaits, fixes)
-
-    def _report(
-        self,
-        handler: Handler,
-        clause: Caught,
-        outcomes: frozenset[Outcome],
-        awaits: list[cst.CSTNode],
-        fixes: tuple[Fix, ...],
-    ) -> None:
-        keyword = _keyword(handler)
-        shown = f"{keyword} {self._shown(handler.type)}" if handler.type else keyword
-        what = self._what(awaits)
-        exits = [text for outcome, text in _EXIT.items() if outcome in outcomes]
-        if exits:
-            does = f"swallows the CancelledError of {what} and {exits[0]}"
-        else:
-            does = f"turns the CancelledError of {what} into an ordinary failure"
-        let_out = f"put `{keyword} CancelledError: raise` before it"
-        cure = "re-raise it" if clause.by_name else let_out
-        self.context.report(
-            RULE.code, handler, f"`{shown}` {does}: {cure}", fixes, until=handler.body
-        )
-
-    def _fixes(self, node: Try, handler: Handler, live: Cancellation) -> tuple[Fix, ...]:
-        """`except CancelledError: raise` before a handler and the comments that belong to it."""
-        lines = self.context.file.source.lines
-        span = self.context.span(handler)
-        indent = lines[span.line - 1][: span.column]
-        if indent.strip():
-            return ()
-        errors = [self._error(flavour) for flavour in _ERRORS if flavour in live]
-        known = {error.text: error for error in errors if error}
-        if len(known) < len(errors):
-            return ()
-        names = next(iter(known)) if len(known) == 1 else f"({', '.join(known)})"
-        clause = f"{_keyword(handler)} {names}:"
-        first = span.line
-        while lines[first - 2].startswith(f"{indent}#"):
-            first -= 1
-        text = f"{indent}{clause}\n{indent}{self._step(node, indent)}raise\n"
-        imports = [edit for error in known.values() for edit in error.imports]
-        edits = (insertion(first, 0, text), *imports)
-        return (Fix(f"Let it out: `{clause} raise`", Applicability.SAFE, edits),)
-
-    def _error(self, flavour: Cancellation) -> Helper | None:
-        """How this file can name a framework's cancelled error."""
-        wanted = _ERRORS[flavour]
-        return helper(self.context, Role.CANCELLED_ERROR, lambda name: name == wanted)
-
-    def _step(self, node: Try, indent: str) -> str:
-        """By how much this code indents."""
-        for block in (node.body, *(handler.body for handler in node.handlers)):
-            if isinstance(block, cst.IndentedBlock) and block.body:
-                span = self.context.span(block.body[0])
-                line = self.context.file.source.lines[span.line - 1]
-                if line.startswith(indent):
-                    return line[len(indent) : span.column]
-        return "    "
-
-    def _check_finally(self, node: Try, final: cst.Finally, awaits: list[cst.CSTNode]) -> None:
-        blocks = [handler.body for handler in node.handlers]
-        if node.orelse:
-            blocks.append(node.orelse.body)
-        awaits = awaits + [each for block in blocks for each in self._suspensions(block)]
-        for leaving in _leaving(final.body) if awaits else ():
-            self.context.report(
+def _check_with(context: TreeContext, node: ast.With | ast.AsyncWith, cancels: Cancels) -> None:
+    for item in node.items:
+        call = item.context_expr
+        if not isinstance(call, ast.Call) or Role.SUPPRESSOR not in context.roles(call):
+            continue
+        clauses = [caught_by(context, argument) for argument in arguments(call)]
+        live = _live(context, *clauses)
+        awaits = _suspensions(context, node.body) if live and _is_judged(context, node) else []
+        if awaits and not cancels.are_waited_for(awaits):
+            by_name = any(clause.by_name for clause in clauses)
+            cure = "leave out CancelledError" if by_name else "name the errors that you expect"
+            context.report(
                 RULE.code,
-                leaving,
-                f"`{self._shown(leaving)}` in `finally` swallows the CancelledError of "
-                f"{self._what(awaits)}: move it behind the `try`",
+                call,
+                f"`{_shown(context, call)}` swallows the CancelledError of "
+                f"{_what(context, awaits)} and goes on behind the `with`: {cure}",
             )
 
-    def _what(self, awaits: list[cst.CSTNode]) -> str:
-        first = awaits[0]
-        line = self.context.span(first).line
-        if isinstance(first, cst.Await | cst.Yield):
-            return f"`{self._shown(first)}` (line {line})"
-        keyword = "with" if isinstance(first, cst.With) else "for"
-        return f"`async {keyword}` (line {line})"
 
-    def _shown(self, node: cst.CSTNode) -> str:
-        text = " ".join(self.context.text(node).split())
-        if isinstance(node, cst.Tuple):
-            text = f"({text})"
-        return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+def _is_judged(context: TreeContext, node: ast.stmt) -> bool:
+    """Whether the setting `cancellation-scope` takes the function in."""
+    if context.file.settings.cancellation_scope is CancellationScope.ALL:
+        return True
+    node_function = context.function_of(node)
+    if not isinstance(node_function, FunctionNode):
+        return False
+    function = context.unit.scopes[node_function].function
+    return function in context.file.auditor().cancellable
 
 
-def _keyword(handler: Handler) -> str:
-    return "except*" if isinstance(handler, cst.ExceptStarHandler) else "except"
+def _suspensions(context: TreeContext, body: list[ast.stmt]) -> list[ast.AST]:
+    """The suspension points of a block, those of nested functions left out."""
+    by_yield = context.awaits_by_yield(context.function_of(body[0])) if body else False
+    return in_source_order(
+        node.target if isinstance(node, ast.comprehension) else node
+        for node in own_nodes(body)
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
+        or (isinstance(node, ast.comprehension) and node.is_async)
+        or (by_yield and isinstance(node, ast.Yield))
+    )
 
 
-def _leaving(body: cst.CSTNode, *, in_loop: bool = False) -> list[cst.CSTNode]:
-    """The statements that leave a `finally` block and so drop what was being raised."""
-    found: list[cst.CSTNode] = []
-    for child in children(body):
-        if isinstance(child, cst.FunctionDef | cst.ClassDef | cst.Lambda):
-            continue
-        if isinstance(child, cst.Return) or (
-            isinstance(child, cst.Break | cst.Continue) and not in_loop
-        ):
-            found.append(child)
-        inner_loop = in_loop or isinstance(child, cst.For | cst.While)
-        found += _leaving(child, in_loop=inner_loop)
+def _live(context: TreeContext, *clauses: Caught) -> Cancellation:
+    """The cancellations that can happen here and are caught; one that is named counts."""
+    live = _LIVE[context.file.traits.framework]
+    found = Cancellation.NONE
+    for clause in clauses:
+        found |= clause.cancellation if clause.by_name else clause.cancellation & live
     return found
+
+
+def _check_handlers(
+    context: TreeContext, node: ast.Try, awaits: list[ast.AST], cancels: Cancels
+) -> None:
+    settled = Cancellation.NONE
+    for handler in node.handlers:
+        clause = caught_by(context, handler.type)
+        live = _live(context, clause) & ~settled
+        settled |= clause.cancellation
+        if not live:
+            continue
+        paths = HandlerPaths(context, handler, live)
+        outcomes = paths.outcomes
+        if is_harmless(outcomes) or (clause.by_name and Outcome.LETS_OUT in outcomes):
+            continue
+        if is_raised_later(context, node, handler, paths):
+            continue
+        if not cancels.are_waited_for(awaits):
+            keyword = "except" if isinstance(node, ast.Try) else "except*"
+            fixes = () if clause.by_name else _fixes(context, node, handler, keyword, live)
+            _report(context, handler, keyword, clause, outcomes, awaits, fixes)
+
+
+def _report(
+    context: TreeContext,
+    handler: ast.ExceptHandler,
+    keyword: str,
+    clause: Caught,
+    outcomes: frozenset[Outcome],
+    awaits: list[ast.AST],
+    fixes: tuple[Fix, ...],
+) -> None:
+    shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
+    what = _what(context, awaits)
+    exits = [text for outcome, text in _EXIT.items() if outcome in outcomes]
+    if exits:
+        does = f"swallows the CancelledError of {what} and {exits[0]}"
+    else:
+        does = f"turns the CancelledError of {what} into an ordinary failure"
+    let_out = f"put `{keyword} CancelledError: raise` before it"
+    cure = "re-raise it" if clause.by_name else let_out
+    start, body = context.span(handler), context.span(handler.body[0])
+    context.report(
+        RULE.code,
+        handler,
+        f"`{shown}` {does}: {cure}",
+        fixes,
+        span=Span(start.line, start.column, body.line, body.column),
+    )
+
+
+def _fixes(
+    context: TreeContext,
+    node: ast.Try,
+    handler: ast.ExceptHandler,
+    keyword: str,
+    live: Cancellation,
+) -> tuple[Fix, ...]:
+    """`except CancelledError: raise` before a handler and the comments that belong to it."""
+    lines = context.file.source.lines
+    span = context.span(handler)
+    indent = lines[span.line - 1][: span.column]
+    if indent.strip():
+        return ()
+    errors = [_error(context, flavour) for flavour in _ERRORS if flavour in live]
+    known = {error.text: error for error in errors if error}
+    if len(known) < len(errors):
+        return ()
+    names = next(iter(known)) if len(known) == 1 else f"({', '.join(known)})"
+    clause = f"{keyword} {names}:"
+    first = span.line
+    while lines[first - 2].startswith(f"{indent}#"):
+        first -= 1
+    text = f"{indent}{clause}\n{indent}{_step(context, node, indent)}raise\n"
+    imports = [edit for error in known.values() for edit in error.imports]
+    edits = (insertion(first, 0, text), *imports)
+    return (Fix(f"Let it out: `{clause} raise`", Applicability.SAFE, edits),)
+
+
+def _error(context: TreeContext, flavour: Cancellation) -> Helper | None:
+    """How this file can name a framework's cancelled error."""
+    wanted = _ERRORS[flavour]
+    return helper(context, Role.CANCELLED_ERROR, lambda name: name == wanted)
+
+
+def _step(context: TreeContext, node: ast.Try, indent: str) -> str:
+    """By how much this code indents."""
+    for block in (node.body, *(handler.body for handler in node.handlers)):
+        span = context.span(block[0])
+        before = context.file.source.lines[span.line - 1][: span.column]
+        if before.startswith(indent) and not before.strip():
+            return before.removeprefix(indent)
+    return "    "
+
+
+def _check_finally(context: TreeContext, node: ast.Try, awaits: list[ast.AST]) -> None:
+    blocks = [*(handler.body for handler in node.handlers), node.orelse]
+    awaits = awaits + [each for block in blocks for each in _suspensions(context, block)]
+    for leaving in in_source_order(_leaving(node.finalbody)) if awaits else ():
+        context.report(
+            RULE.code,
+            leaving,
+            f"`{_shown(context, leaving)}` in `finally` swallows the CancelledError of "
+            f"{_what(context, awaits)}: move it behind the `try`",
+        )
+
+
+def _what(context: TreeContext, awaits: list[ast.AST]) -> str:
+    first = awaits[0]
+    line = context.span(first).line
+    if isinstance(first, ast.Await | ast.Yield):
+        return f"`{_shown(context, first)}` (line {line})"
+    keyword = "with" if isinstance(first, ast.AsyncWith) else "for"
+    return f"`async {keyword}` (line {line})"
+
+
+def _shown(context: TreeContext, node: ast.AST) -> str:
+    text = context.line(node)
+    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+
+
+def _leaving(body: list[ast.stmt], *, in_loop: bool = False) -> Iterator[ast.stmt]:
+    """The statements that leave a `finally` block and so drop what was being raised."""
+    for statement in body:
+        match statement:
+            case ast.Return():
+                yield statement
+            case ast.Break() | ast.Continue() if not in_loop:
+                yield statement
+            case _:
+                is_loop = isinstance(statement, ast.For | ast.AsyncFor | ast.While)
+                for block in child_blocks(statement):
+                    yield from _leaving(block, in_loop=in_loop or is_loop)
 
 
 def screen(unit: Unit) -> bool:
@@ -341,13 +357,8 @@ def screen(unit: Unit) -> bool:
     return any(
         _suspends(statement) and _may_swallow(unit, statement, scope)
         for statement, scope in unit.statements
-        if isinstance(statement, ast.With | ast.AsyncWith) or _is_try(statement)
+        if isinstance(statement, ast.With | ast.AsyncWith) or as_try(statement)
     )
-
-
-def _is_try(statement: ast.stmt) -> bool:
-    # `ast.TryStar`, which 3.10 does not have, is no subclass of `ast.Try`.
-    return type(statement).__name__ in ("Try", "TryStar")
 
 
 def _suspends(statement: ast.stmt) -> bool:
@@ -383,7 +394,7 @@ RULE = Rule(
     code="LCX301",
     name="swallowed-cancellation",
     fixes="`except CancelledError: raise` + import (safe)",
-    visitor=SwallowedCancellation,
     screen=screen,
+    check=check,
     module=__name__,
 )

@@ -89,20 +89,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.project import protocols
 from logctx_lint.project.classes import PROPERTIES
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Awaitability, Certainty, Kind, without_none
-from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.project.walk import own_nodes
+from logctx_lint.rules.base import Rule
 from logctx_lint.rules.cancels import Cancels, containers
-from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.edits import Helper, helper, wrapped
-from logctx_lint.rules.nodes import own_code
 from logctx_lint.rules.registered import registered_at
 from logctx_lint.rules.sharing import LOOK_UPS, Sharing
+from logctx_lint.rules.trees import TreeContext, arguments
 from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
@@ -113,166 +112,164 @@ _SCREENED = _GATHERERS | _TRANSPARENT | {Role.CHAINER}
 _A = {Kind.DEFERRED: "a Deferred", Kind.FUTURE: "a Future", Kind.TASK: "a Task"}
 
 
-class SharedCancellable(RuleVisitor):
-    def __init__(self, context: RuleContext) -> None:
-        super().__init__(context)
-        self._sharing = Sharing(context.resolver)
-        self._cancels = Cancels(context)
-
-    def visit_Await(self, node: cst.Await) -> None:
-        self._check(node.expression, "awaited")
-        found = self.context.expression(node.expression)
-        if not isinstance(self.context.parent(node), cst.Expr) and found:
-            place = registered_at(self.context.file, *found)
-            if place:
-                self._report_registered(node.expression, place)
-
-    def _report_registered(self, node: cst.BaseExpression, place: str) -> None:
-        delayer = helper(self.context, Role.CANCELLATION_DELAYER)
-        name = delayer.text if delayer else "delay_cancellation"
-        text = " ".join(self.context.text(node).split())
-        fixes: tuple[Fix, ...] = ()
-        if delayer:
-            edits = (*wrapped(self.context, node, name), *delayer.imports)
-            fixes = (Fix(f"Protect it with {name}()", Applicability.UNSAFE, edits),)
-        self.context.report(
-            RULE.code,
-            node,
-            f"`{text}` calls what others have registered in {place} and is awaited as it is, so "
-            "that a cancellation reaches code that need not be ready for it; elsewhere this "
-            f"package protects such calls: `{name}({text})`",
-            fixes,
-        )
-
-    def visit_Return(self, node: cst.Return) -> None:
+def check(context: TreeContext) -> None:
+    unit, cancels = context.unit, Cancels(context)
+    for wait, _ in unit.nodes(ast.Await):
+        _check(context, wait.value, "awaited", cancels)
+        place = registered_at(context.file, wait.value, context.scopes[wait.value])
+        if place and not isinstance(context.parent(wait), ast.Expr):
+            _report_registered(context, wait.value, place)
+    for left, _ in unit.nodes(ast.Return):
         # What a property gives is looked at where it is waited for.
-        if node.value is not None and not self._in_property(node):
-            self._check(node.value, "returned")
+        if left.value and not _in_property(context, left):
+            _check(context, left.value, "returned", cancels)
+    for yielded, _ in unit.nodes(ast.Yield):
+        if yielded.value and context.awaits_by_yield(context.function_of(yielded)):
+            _check(context, yielded.value, "awaited", cancels)
+    for call, _ in unit.nodes(ast.Call):
+        if context.file.may_play(call.func, _GATHERERS):
+            _check_gatherer(context, call, cancels)
 
-    def _in_property(self, node: cst.Return) -> bool:
-        function = self.context.function_of(node)
-        return isinstance(function, cst.FunctionDef) and any(
-            name in PROPERTIES
-            for decorator in function.decorators
-            for name in self.context.names(decorator.decorator)
+
+def _report_registered(context: TreeContext, node: ast.expr, place: str) -> None:
+    if not context.is_placed(node):
+        return
+    delayer = helper(context, Role.CANCELLATION_DELAYER)
+    name = delayer.text if delayer else "delay_cancellation"
+    text = context.line(node)
+    fixes: tuple[Fix, ...] = ()
+    if delayer:
+        edits = (*wrapped(context, node, name), *delayer.imports)
+        fixes = (Fix(f"Protect it with {name}()", Applicability.UNSAFE, edits),)
+    context.report(
+        RULE.code,
+        node,
+        f"`{text}` calls what others have registered in {place} and is awaited as it is, so "
+        "that a cancellation reaches code that need not be ready for it; elsewhere this "
+        f"package protects such calls: `{name}({text})`",
+        fixes,
+    )
+
+
+def _in_property(context: TreeContext, node: ast.Return) -> bool:
+    function = context.function_of(node)
+    return isinstance(function, FunctionNode) and any(
+        name in PROPERTIES
+        for decorator in function.decorator_list
+        for name in context.names(decorator)
+    )
+
+
+def _check_gatherer(context: TreeContext, call: ast.Call, cancels: Cancels) -> None:
+    if context.roles(call).isdisjoint(_GATHERERS) or _is_shielded(context, call):
+        return
+    takes_many = any(name.endswith(".gather") for name in context.names(call))
+    for argument in call.args if takes_many else call.args[:1]:
+        given = argument.value if isinstance(argument, ast.Starred) else argument
+        for element in _elements(given):
+            _check(context, element, "gathered", cancels)
+        _check_container(context, given, cancels)
+
+
+def _is_shielded(context: TreeContext, node: ast.expr) -> bool:
+    """Whether what a gatherer gives goes through a shield, itself or as a local name."""
+    taker = context.taker(node)
+    if taker:
+        roles = context.roles(taker)
+        return Role.CANCELLATION_SHIELD in roles or (
+            bool(roles & _TRANSPARENT) and _is_shielded(context, taker)
         )
-
-    def visit_Yield(self, node: cst.Yield) -> None:
-        if isinstance(node.value, cst.BaseExpression) and self.context.awaits_by_yield(
-            self.context.function_of(node)
-        ):
-            self._check(node.value, "awaited")
-
-    def visit_Call(self, node: cst.Call) -> None:
-        if self.context.roles(node).isdisjoint(_GATHERERS) or self._is_shielded(node):
-            return
-        takes_many = any(name.endswith(".gather") for name in self.context.names(node))
-        for argument in node.args if takes_many else node.args[:1]:
-            if argument.keyword is None:
-                for element in _elements(argument.value):
-                    self._check(element, "gathered")
-                self._check_container(argument.value)
-
-    def _is_shielded(self, node: cst.CSTNode) -> bool:
-        """Whether what a gatherer gives goes through a shield, itself or as a local name."""
-        context = self.context
-        parent = context.parent(node)
-        match parent:
-            case cst.Arg():
-                call = context.parent(parent)
-                if not isinstance(call, cst.Call):
-                    return False
-                roles = context.roles(call)
-                return Role.CANCELLATION_SHIELD in roles or (
-                    bool(roles & _TRANSPARENT) and self._is_shielded(call)
-                )
-            case cst.Attribute():
-                call = context.parent(parent)
-                return isinstance(call, cst.Call) and self._is_shielded(call)
-            case cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))]):
-                function = context.function_of(node)
-                return isinstance(function, cst.FunctionDef) and any(
-                    isinstance(inner, cst.Name)
-                    and inner.value == name
-                    and isinstance(context.parent(inner), cst.Arg | cst.Attribute)
-                    and self._is_shielded(inner)
-                    for inner in own_code(function.body)
-                )
-        return False
-
-    def _check(self, node: cst.BaseExpression, use: str) -> None:
-        taken = self._unwrapped(node)
-        found = self.context.expression(taken)
-        if not found:
-            return
-        answer = _eager(self.context.file, *found)
-        # A union with something that is no awaitable is not waited for as such.
-        if answer is None or (use != "awaited" and not answer.is_certain):
-            return
-        place = self._sharing.place(*found)
-        if place is None or self._cancels.reach(taken, [taken]):
-            return
-        shield = self._shield(is_deferred=answer.kind is Kind.DEFERRED)
-        name = shield.text if shield else "stop_cancellation"
-        text = " ".join(self.context.text(taken).split())
-        fixes: tuple[Fix, ...] = ()
-        if shield:
-            edits = (*wrapped(self.context, taken, shield.text), *shield.imports)
-            fixes = (Fix(f"Protect it with {name}()", Applicability.UNSAFE, edits),)
-        self.context.report(
-            RULE.code,
-            taken,
-            f"`{text}` is {_A[answer.kind]} shared through {place} and {use} as it is, so that "
-            f"cancelling one waiter cancels all: protect it, `{name}({text})`",
-            fixes,
-        )
-
-    def _check_container(self, node: cst.BaseExpression) -> None:
-        """All that something shared holds, gathered at once."""
-        found = self.context.expression(node)
-        if not found or isinstance(node, cst.BaseComp):
-            return
-        resolver = self.context.resolver
-        answer = resolver.awaitability(protocols.iterated(resolver, resolver.type_of(*found)))
-        place = self._sharing.container(*found) if answer.kind in _EAGER else None
-        if place is None or not answer.is_certain or self._cancels.reach(node, containers(node)):
-            return
-        shield = self._shield(is_deferred=answer.kind is Kind.DEFERRED)
-        name = shield.text if shield else "stop_cancellation"
-        text = " ".join(self.context.text(node).split())
-        self.context.report(
-            RULE.code,
-            node,
-            f"what `{text}` holds is shared through {place} and gathered as it is, so that "
-            f"cancelling one waiter cancels all: protect each one, `{name}(...)`",
-        )
-
-    def _unwrapped(self, node: cst.BaseExpression) -> cst.BaseExpression:
-        """What is really waited for: wrappers that pass a cancellation on taken away."""
-        while isinstance(node, cst.Call):
-            roles = self.context.roles(node)
-            if roles & _TRANSPARENT and node.args:
-                is_cast = "typing.cast" in self.context.names(node)
-                node = node.args[-1 if is_cast else 0].value
-            elif Role.CHAINER in roles and isinstance(node.func, cst.Attribute):
-                node = node.func.value
-            else:
-                break
-        return node
-
-    def _shield(self, *, is_deferred: bool) -> Helper | None:
-        wanted = ".stop_cancellation" if is_deferred else "asyncio.shield"
-        return helper(self.context, Role.CANCELLATION_SHIELD, lambda name: name.endswith(wanted))
+    match context.parent(node):
+        case ast.Attribute():
+            call = context.method_call(node)
+            return call is not None and _is_shielded(context, call)
+        case ast.Assign([ast.Name(name)]):
+            function = context.function_of(node)
+            return isinstance(function, FunctionNode) and any(
+                isinstance(inner, ast.Name)
+                and inner.id == name
+                and (context.taker(inner) or isinstance(context.parent(inner), ast.Attribute))
+                and _is_shielded(context, inner)
+                for inner in own_nodes(function.body)
+            )
+    return False
 
 
-def _elements(node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> None:
+    taken = _unwrapped(context, node)
+    scope = context.scopes[taken]
+    answer = _eager(context.file, taken, scope) if context.is_placed(taken) else None
+    # A union with something that is no awaitable is not waited for as such.
+    if answer is None or (use != "awaited" and not answer.is_certain):
+        return
+    place = Sharing(context.resolver).place(taken, scope)
+    if place is None or cancels.reach(taken, [taken]):
+        return
+    shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
+    name = shield.text if shield else "stop_cancellation"
+    text = context.line(taken)
+    fixes: tuple[Fix, ...] = ()
+    if shield:
+        edits = (*wrapped(context, taken, shield.text), *shield.imports)
+        fixes = (Fix(f"Protect it with {name}()", Applicability.UNSAFE, edits),)
+    context.report(
+        RULE.code,
+        taken,
+        f"`{text}` is {_A[answer.kind]} shared through {place} and {use} as it is, so that "
+        f"cancelling one waiter cancels all: protect it, `{name}({text})`",
+        fixes,
+    )
+
+
+def _check_container(context: TreeContext, node: ast.expr, cancels: Cancels) -> None:
+    """All that something shared holds, gathered at once."""
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+        return
+    if not context.is_placed(node):
+        return
+    resolver, scope = context.resolver, context.scopes[node]
+    answer = resolver.awaitability(protocols.iterated(resolver, resolver.type_of(node, scope)))
+    place = Sharing(resolver).container(node, scope) if answer.kind in _EAGER else None
+    if place is None or not answer.is_certain or cancels.reach(node, containers(node)):
+        return
+    shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
+    name = shield.text if shield else "stop_cancellation"
+    context.report(
+        RULE.code,
+        node,
+        f"what `{context.line(node)}` holds is shared through {place} and gathered as it is, so "
+        f"that cancelling one waiter cancels all: protect each one, `{name}(...)`",
+    )
+
+
+def _unwrapped(context: TreeContext, node: ast.expr) -> ast.expr:
+    """What is really waited for: wrappers that pass a cancellation on taken away."""
+    while isinstance(node, ast.Call):
+        roles = context.roles(node)
+        given = arguments(node)
+        if roles & _TRANSPARENT and given:
+            is_cast = "typing.cast" in context.names(node)
+            node = given[-1 if is_cast else 0]
+        elif Role.CHAINER in roles and isinstance(node.func, ast.Attribute):
+            node = node.func.value
+        else:
+            break
+    return node
+
+
+def _shield(context: TreeContext, *, is_deferred: bool) -> Helper | None:
+    wanted = ".stop_cancellation" if is_deferred else "asyncio.shield"
+    return helper(context, Role.CANCELLATION_SHIELD, lambda name: name.endswith(wanted))
+
+
+def _elements(node: ast.expr) -> Iterator[ast.expr]:
     """What a gatherer is given: the elements of a display, or the one value."""
     match node:
-        case cst.List() | cst.Tuple() | cst.Set():
-            for element in node.elements:
-                yield element.value
-        case cst.ListComp() | cst.GeneratorExp() | cst.SetComp():
-            yield node.elt
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            for element in elements:
+                yield element.value if isinstance(element, ast.Starred) else element
+        case ast.ListComp(element) | ast.GeneratorExp(element) | ast.SetComp(element):
+            yield element
         case _:
             yield node
 
@@ -360,7 +357,7 @@ RULE = Rule(
     code="LCX303",
     name="shared-cancellable",
     fixes="`stop_cancellation(...)` / `asyncio.shield(...)` (unsafe)",
-    visitor=SharedCancellable,
     screen=screen,
+    check=check,
     module=__name__,
 )

@@ -67,45 +67,42 @@ stands does not count.
 
 from __future__ import annotations
 
-import libcst as cst
+import ast
 
 from logctx_lint.project.callgraph import Step
 from logctx_lint.project.modules import Function
 from logctx_lint.rules import marked
-from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.vocabulary import Role
+from logctx_lint.rules.base import Rule
+from logctx_lint.rules.trees import TreeContext
 
 _LONGEST_WAY = 6
 
 
-class UnsafeCancellable(RuleVisitor):
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        for decorator in node.decorators:
-            if Role.CANCELLABLE_MARKER in self.context.roles(decorator.decorator):
-                scope = self.context.scope_of(node)
-                if scope and scope.function:
-                    self._check(decorator, scope.function)
-                return
+def check(context: TreeContext) -> None:
+    for decorator, function in marked.functions(context):
+        _check(context, decorator, function)
 
-    def _check(self, decorator: cst.Decorator, root: Function) -> None:
-        auditor = self.context.file.auditor()
-        problems = auditor.nearest_problems(root)
-        if not problems:
-            return
-        nearest, way = problems[0]
-        finding = auditor.findings(nearest)[0]
-        where = f"{_place(nearest, finding.span.line)}, {finding.code}"
-        if way:
-            found = f"what it waits for is not: {_shown(way)} ({where})"
-        else:
-            found = f"its own code is not ({where})"
-        more = f", and {len(problems) - 1} more below it" if problems[1:] else ""
-        self.context.report(
-            RULE.code,
-            decorator,
-            f"`{root.name}` is marked as safe to cancel, but {found}{more}: mend it, or remove the "
-            f"mark; `logctx-lint audit` shows all",
-        )
+
+def _check(context: TreeContext, decorator: ast.expr, root: Function) -> None:
+    auditor = context.file.auditor()
+    problems = auditor.nearest_problems(root)
+    if not problems:
+        return
+    nearest, way = problems[0]
+    finding = auditor.findings(nearest)[0]
+    where = f"{_place(nearest, finding.span.line)}, {finding.code}"
+    if way:
+        found = f"what it waits for is not: {_shown(way)} ({where})"
+    else:
+        found = f"its own code is not ({where})"
+    more = f", and {len(problems) - 1} more below it" if problems[1:] else ""
+    context.report(
+        RULE.code,
+        decorator,
+        f"`{root.name}` is marked as safe to cancel, but {found}{more}: mend it, or remove the "
+        f"mark; `logctx-lint audit` shows all",
+        span=marked.place(context, decorator),
+    )
 
 
 def _place(function: Function, line: int) -> str:
@@ -129,7 +126,7 @@ RULE = Rule(
     code="LCX304",
     name="unsafe-cancellable",
     fixes="none",
-    visitor=UnsafeCancellable,
+    check=check,
     screen=marked.screen,
     module=__name__,
 )

@@ -58,12 +58,10 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 
-import libcst as cst
-
-from logctx_lint.project.modules import Class
+from logctx_lint.project.modules import Class, Function
 from logctx_lint.rules import marked
-from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.vocabulary import Role
+from logctx_lint.rules.base import Rule
+from logctx_lint.rules.trees import TreeContext
 
 _ENDPOINT = re.compile(r"(?:^|_)(GET|HEAD|OPTIONS|POST|PUT|PATCH|DELETE)(?:_|$)")
 """`on_POST`, `_async_render_PUT`, `on_GET_no_state_key`."""
@@ -72,29 +70,28 @@ _WRITING = ("post", "put", "patch", "delete")
 """The names of such methods where frameworks write them small."""
 
 
-class CancellableWrite(RuleVisitor):
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        scope = self.context.scope_of(node)
-        if scope is None or scope.owner is None or not _may_write(node.name.value, scope.owner):
-            return
-        if self._is_said_to_read(node.name.value, scope.qualified_name):
-            return
-        for decorator in node.decorators:
-            if Role.CANCELLABLE_MARKER in self.context.roles(decorator.decorator):
-                self.context.report(
-                    RULE.code,
-                    decorator,
-                    f"`{node.name.value}` may write, but is marked as cancellable: a client that "
-                    "goes away stops it halfway. Remove the mark or, if it only reads, name it in "
-                    "the setting `read-methods`",
-                )
+def check(context: TreeContext) -> None:
+    for decorator, function in marked.functions(context):
+        name = function.name
+        if not function.owner or not _may_write(name, function.owner):
+            continue
+        if not _is_said_to_read(context, function):
+            context.report(
+                RULE.code,
+                decorator,
+                f"`{name}` may write, but is marked as cancellable: a client that goes away stops "
+                "it halfway. Remove the mark or, if it only reads, name it in the setting "
+                "`read-methods`",
+                span=marked.place(context, decorator),
+            )
 
-    def _is_said_to_read(self, name: str, qualified_name: str) -> bool:
-        return any(
-            fnmatchcase(each, pattern)
-            for pattern in self.context.file.settings.read_methods
-            for each in (name, qualified_name)
-        )
+
+def _is_said_to_read(context: TreeContext, function: Function) -> bool:
+    return any(
+        fnmatchcase(each, pattern)
+        for pattern in context.file.settings.read_methods
+        for each in (function.name, function.qualified_name)
+    )
 
 
 def _may_write(name: str, owner: Class) -> bool:
@@ -108,7 +105,7 @@ RULE = Rule(
     code="LCX305",
     name="cancellable-write",
     fixes="none",
-    visitor=CancellableWrite,
+    check=check,
     screen=marked.screen,
     module=__name__,
 )

@@ -70,12 +70,11 @@ import ast
 from collections.abc import Iterator
 from itertools import groupby
 
-import libcst as cst
-
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.walk import all_nodes
-from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.rules.base import Rule
 from logctx_lint.rules.contexts import plays
+from logctx_lint.rules.trees import TreeContext
 from logctx_lint.screen import Unit
 from logctx_lint.vocabulary import Role
 
@@ -86,19 +85,18 @@ _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _Call = tuple[ast.Call, Scope]
 
 
-class ManualContext(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        found = dict(_by_hand(self.context.unit))
-        for tree, call in self.context.nodes_of(found).items():
-            callee = " ".join(self.context.text(call.func).split())  # type: ignore[attr-defined]
-            self.context.report(
+def check(context: TreeContext) -> None:
+    for call, why in _by_hand(context.unit):
+        if context.is_placed(call):
+            callee = context.line(call.func)
+            context.report(
                 RULE.code,
                 call,
-                f"`{callee}()` is called by hand, and {found[tree]}: use `with`, or an `ExitStack`",
+                f"`{callee}()` is called by hand, and {why}: use `with`, or an `ExitStack`",
             )
 
 
-def _by_hand(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
+def _by_hand(unit: Unit) -> Iterator[tuple[ast.Call, str]]:
     """The calls to be reported, and why: of one context in one unit, only where it is entered."""
     calls = [
         (call, scope)
@@ -171,7 +169,7 @@ RULE = Rule(
     code="LCX404",
     name="manual-context",
     fixes="none",
-    visitor=ManualContext,
+    check=check,
     screen=screen,
     module=__name__,
 )

@@ -142,12 +142,9 @@ class Context(ABC, Generic[Node]):
         message: str,
         fixes: tuple[Fix, ...] = (),
         *,
-        until: Node | None = None,
+        span: Span | None = None,
     ) -> None:
-        """Report a finding at `node`, its span cut short before `until`."""
-        span = self.span(node)
-        if until is not None:
-            end = self.span(until)
-            span = Span(span.line, span.column, end.line, end.column)
-        path = self.file.source.path
-        self.findings.append(Finding(code, message, path, span, self._function_name(node), fixes))
+        """Report a finding at `node`, or at a `span` of its own."""
+        function, path = self._function_name(node), self.file.source.path
+        place = span or self.span(node)
+        self.findings.append(Finding(code, message, path, place, function, fixes))

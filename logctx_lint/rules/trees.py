@@ -23,8 +23,9 @@ FunctionOrLambda = FunctionNode | ast.Lambda
 
 
 def arguments(call: ast.Call) -> list[ast.expr]:
-    """The arguments of a call, those with keywords included."""
-    return [*call.args, *(keyword.value for keyword in call.keywords)]
+    """The arguments of a call, those with keywords or stars included."""
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return [each.value if isinstance(each, ast.Starred) else each for each in given]
 
 
 def in_source_order(nodes: Iterable[ast.AST]) -> list[ast.AST]:
