@@ -8,6 +8,7 @@ was cured stays cured.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from logctx_lint.findings import Finding
 from logctx_lint.fingerprints import fingerprints, relative
 from logctx_lint.report import Report
 from logctx_lint.settings import Settings
+from logctx_lint.source import Unreadable, read_bytes
 from logctx_lint.suppress import Selection
 
 DEFAULT_NAME = "logctx-baseline.json"
@@ -61,17 +63,23 @@ def path_of(settings: Settings) -> Path:
 def read(path: Path) -> list[Entry]:
     """The entries of a file; raises BaselineError."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(read_bytes(path))
         if document["version"] != _VERSION:
             raise BaselineError(f"{path}: from another version of logctx-lint; write it anew")
-        return [Entry(**each) for each in document["findings"]]
-    except FileNotFoundError as error:
+        return [_entry(**each) for each in document["findings"]]
+    except Unreadable as error:
+        missing = isinstance(error.__cause__, FileNotFoundError)
         hint = 'no such file; "logctx-lint baseline write" makes it'
-        raise BaselineError(f"{path}: {hint}") from error
-    except OSError as error:
-        raise BaselineError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError) as error:
+        raise BaselineError(f"{path}: {hint if missing else error}") from error
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise BaselineError(f"{path}: not a baseline of logctx-lint") from error
+
+
+def _entry(**texts: object) -> Entry:
+    """Raises TypeError for what is none."""
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise TypeError("a text is no string")
+    return Entry(**texts)  # type: ignore[arg-type]
 
 
 def write(path: Path, entries: Iterable[Entry], root: Path) -> None:
@@ -135,7 +143,7 @@ def judged_by(
 
     def judged(entry: Entry) -> bool:
         path = settings.root / entry.file
-        there = entry.file in files or not path.exists()
+        there = entry.file in files or not os.path.exists(path)
         return there and bool(selection.codes(path, {entry.code}))
 
     return judged

@@ -7,13 +7,13 @@ import configparser
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from flake8.exceptions import ExecutionError
 from flake8.options import config as flake8_config
 
 from logctx_lint.setting_kinds import did_you_mean
 from logctx_lint.settings import Description, Settings, SettingsError, described
+from logctx_lint.source import Unreadable, read_bytes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -96,24 +96,25 @@ def _merged(folder: Path, *layers: Mapping[str, object], with_pyproject: bool = 
     return Settings(root=root.resolve(), **values)  # type: ignore[arg-type]
 
 
-def _nearest_pyproject(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+def _nearest_pyproject(folder: Path) -> tuple[Path, object] | None:
     for parent in (folder.resolve(), *folder.resolve().parents):
         path = parent / "pyproject.toml"
         if not path.is_file():
             continue
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeError) as error:
+            document = tomllib.loads(read_bytes(path).decode())
+        except (Unreadable, UnicodeError) as error:
             raise SettingsError(f"{_shown(path)}: cannot be read: {error}") from error
-        except tomllib.TOMLDecodeError as error:
+        # Not every ValueError of a huge number is a TOMLDecodeError.
+        except (ValueError, RecursionError) as error:
             raise SettingsError(f"{_shown(path)}: not valid TOML: {error}") from error
-        table = document.get("tool", {}).get("logctx-lint")
-        if table is not None:
-            return path, table
+        tools = document.get("tool")
+        if isinstance(tools, dict) and "logctx-lint" in tools:
+            return path, tools["logctx-lint"]
     return None
 
 
-def _from_toml(path: Path, table: dict[str, Any]) -> dict[str, object]:
+def _from_toml(path: Path, table: object) -> dict[str, object]:
     place = f"{_shown(path)}: [tool.logctx-lint]"
     if not isinstance(table, dict):
         raise SettingsError(f"{place}: expected a table")

@@ -21,7 +21,7 @@ from logctx_lint import configuration, suppress
 from logctx_lint.codes import NOT_ANALYSED, active_codes
 from logctx_lint.findings import Finding
 from logctx_lint.linting import checked
-from logctx_lint.settings import Settings, SettingsError
+from logctx_lint.settings import Settings, SettingsError, one_line
 from logctx_lint.source import Source
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Plugin:
         try:
             settings = configuration.load_in_flake8(Path.cwd(), options)
         except SettingsError as error:
-            raise ExecutionError(str(error)) from error
+            raise ExecutionError(one_line(error)) from error
         cls.active = Run(settings, selected)
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:

@@ -11,6 +11,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+from logctx_lint.source import Unreadable, read_bytes
+
 _PREFIX = "LCX"
 
 
@@ -20,8 +22,7 @@ def advice(root: Path) -> str:
         table = _table(root / name)
         if table is None:
             continue
-        lint = table.get("lint", {})
-        known = [*table.get("external", []), *lint.get("external", [])]
+        known = [*_external(table), *_external(table.get("lint"))]
         if any(_PREFIX.startswith(str(each)) for each in known):
             return ""
         section = "[tool.ruff.lint]" if name == "pyproject.toml" else "[lint]"
@@ -32,11 +33,20 @@ def advice(root: Path) -> str:
     return ""
 
 
+def _external(table: object) -> list[object]:
+    """The codes that ruff leaves to others, as a section has them."""
+    external = table.get("external") if isinstance(table, dict) else None
+    return external if isinstance(external, list) else []
+
+
 def _table(path: Path) -> dict[str, Any] | None:
     """ruff's settings in a file; None when it has none."""
     try:
-        document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        table = document.get("tool", {}).get("ruff") if path.name == "pyproject.toml" else document
-    except (OSError, UnicodeError, tomllib.TOMLDecodeError, AttributeError):
+        document: dict[str, Any] = tomllib.loads(read_bytes(path).decode())
+    except (Unreadable, ValueError, RecursionError):
         return None
+    if path.name != "pyproject.toml":
+        return document
+    tools = document.get("tool")
+    table = tools.get("ruff") if isinstance(tools, dict) else None
     return table if isinstance(table, dict) else None

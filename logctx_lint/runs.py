@@ -73,6 +73,9 @@ class RunsCache:
             return {}
         try:
             with time_limit(self._settings.time_limit):
+                for path in paths:
+                    root, _ = self._modules.name_of(os.path.abspath(path))
+                    self._modules.places.roots.add(str(root))
                 self._run = _Run.read(self._entries.load(self._key(paths)))
                 self._run.update(self._modules)
                 return {path: found for path in paths if (found := self._reported(path))}

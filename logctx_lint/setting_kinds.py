@@ -39,6 +39,8 @@ def split(text: str) -> list[str]:
 def _strings(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError(f"expected a list of strings, not {value!r}")
+    for item in value:
+        _refuse_nul(item)
     return tuple(value)
 
 
@@ -53,12 +55,21 @@ def _code_prefixes(value: object) -> tuple[str, ...]:
 def _string(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"expected a string, not {value!r}")
+    _refuse_nul(value)
     return value
 
 
+def _refuse_nul(value: str) -> None:
+    if "\0" in value:
+        raise ValueError(f"a NUL character is part of no name: {value!r}")
+
+
+_MOST = 1_000_000
+
+
 def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError(f"expected a whole number from 0, not {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MOST:
+        raise ValueError(f"expected a whole number from 0 to {_MOST}, not {value!r}")
     return value
 
 

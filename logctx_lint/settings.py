@@ -17,6 +17,11 @@ class SettingsError(Exception):
     """A setting cannot be used; the message is one line and says which and why."""
 
 
+def one_line(message: object) -> str:
+    """A message as it may be printed, whatever it quotes."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(message))
+
+
 class Storage(str, Enum):
     """How the project keeps its log context (the seeds' two rule books)."""
 

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import harness
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from logctx_lint import time_limit
 from logctx_lint.codes import NOT_ANALYSED
@@ -25,7 +23,6 @@ from logctx_lint.source import LARGEST, Source, Unreadable
 
 _BEGIN = "async def g(*a): ...\n\n\nasync def f(a):\n"
 _CODES = tuple(rule.code for rule in RULES)
-_FIXTURES = [path.read_text("utf-8") for path in harness.fixture_files()]
 
 
 def _checked(text: str, tmp_path: Path) -> list[Finding]:
@@ -176,58 +173,6 @@ def test_a_link_that_leads_nowhere_hides_no_other_file(package: Path) -> None:
     for name in "abcdefgh":
         package.joinpath(f".#{name}.py").symlink_to("nobody@nowhere")
     assert _finds_its_bug(package)
-
-
-@st.composite
-def _mutated(draw: st.DrawFn) -> str:
-    """A fixture with pieces of it, or of another one, left out, doubled or moved."""
-    text = draw(st.sampled_from(_FIXTURES))
-    for _ in range(draw(st.integers(1, 4))):
-        other = draw(st.sampled_from([text, draw(st.sampled_from(_FIXTURES))]))
-        start = draw(st.integers(0, len(other)))
-        piece = other[start : start + draw(st.integers(0, 80))]
-        place = draw(st.integers(0, len(text)))
-        text = text[:place] + piece + text[place + draw(st.integers(0, 40)) :]
-    return text
-
-
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-@given(text=_mutated())
-def test_no_mutation_of_a_fixture_makes_a_rule_fail(text: str, tmp_path: Path) -> None:
-    found = _checked(text, tmp_path)
-    assert not any(map(_is_failure, found)), found
-
-
-_LINES = [line for text in _FIXTURES for line in text.splitlines(keepends=True)]
-
-
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-@given(lines=st.lists(st.sampled_from(_LINES), max_size=30), start=st.sampled_from(_FIXTURES))
-def test_no_mixture_of_lines_makes_a_rule_fail(
-    lines: list[str], start: str, tmp_path: Path
-) -> None:
-    """Lines from anywhere, in blocks that keep their indentation where that can be parsed."""
-    kept = start
-    for line in lines:
-        try:
-            ast.parse(kept + line)
-        except (SyntaxError, ValueError):
-            line = line.lstrip()
-        try:
-            ast.parse(kept + line)
-        except (SyntaxError, ValueError):
-            continue
-        kept += line
-    found = _checked(kept, tmp_path)
-    assert not any(map(_is_failure, found)), found
 
 
 @pytest.mark.parametrize("depth", [1, 3, 5, 8])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from logctx_lint.baseline import BaselineError
 from logctx_lint.changes import GitError
 from logctx_lint.cli.parser import UsageError, build
-from logctx_lint.settings import SettingsError
+from logctx_lint.settings import SettingsError, one_line
 
 _FAILED = 2
 
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = args.run(args)
         return code
     except (UsageError, SettingsError, BaselineError, GitError) as error:
-        print(f"logctx-lint: error: {error}", file=sys.stderr)
+        print(f"logctx-lint: error: {one_line(error)}", file=sys.stderr)
     except BrokenPipeError:
         # The reader has gone, as `| head` does; what is still buffered goes nowhere, or else the
         # interpreter would complain about it at exit.
@@ -37,5 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if getattr(args, "verbose", 0):
             traceback.print_exc()
-        print(f"logctx-lint: internal error: {type(error).__name__}: {error}", file=sys.stderr)
+        print(
+            f"logctx-lint: internal error: {type(error).__name__}: {one_line(error)}",
+            file=sys.stderr,
+        )
     return _FAILED

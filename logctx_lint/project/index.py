@@ -15,6 +15,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -134,11 +135,14 @@ def is_test(path: Path) -> bool:
 class Index(Place):
     """The files of one package, by the names that they mention; a part is one name in one way."""
 
-    def __init__(self, name: str, files: list[str], tables: bytes) -> None:
-        """Paths are relative to the folder of the package."""
+    def __init__(
+        self, name: str, files: list[str], tables: bytes, made_anew: Callable[[], list[Table]]
+    ) -> None:
+        """Paths are relative to the folder of the package; `made_anew` is for unusable tables."""
         super().__init__(name)
         self._files = files
         self._written = tables
+        self._made_anew = made_anew
         self._replaced: dict[int, Mentions] = {}
 
     @cached_property
@@ -148,8 +152,7 @@ class Index(Place):
 
     @cached_property
     def _tables(self) -> list[Table]:
-        found: list[Table] = json.loads(self._written)
-        return found
+        return _tables(self._written, len(self._files)) or self._made_anew()
 
     def says(self, part: str) -> str:
         table, _, name = part.partition(" ")
@@ -174,32 +177,67 @@ class Index(Place):
 def build(name: str, place: Path, cache: Entries, read: Reader) -> Index:
     """The index of a package's folder, or of one file; what has changed since is read by `read`."""
     if not place.is_dir():
-        index = Index(name, [], _written([{} for _ in Mentions._fields]))
+        index = Index(name, [], _written(_no_tables()), _no_tables)
         index.replace("", read(place))
         return index
     key = f"{FORMAT} {name}".encode("utf-8", "surrogatepass")
     known, _, written = (cache.load(key) or b"[]\n").partition(b"\n")
     rows = sorted(_python_files(str(place), ""))
     files = [path for path, _, _ in rows]
-    old_rows = [tuple(row) for row in json.loads(known)]
+
+    def made(kept: dict[int, int], tables: list[Table]) -> list[Table]:
+        """The tables of old with the files that have kept their place there; others are read."""
+        new = [
+            {word: [kept[old] for old in places if old in kept] for word, places in table.items()}
+            for table in tables
+        ]
+        for number in set(range(len(files))).difference(kept.values()):
+            for table, words in zip(new, read(place / files[number]), strict=False):
+                for word in words:
+                    table.setdefault(word, []).append(number)
+        return new
+
+    old_rows = _rows(known)
     if old_rows == rows:
-        return Index(name, files, written)
+        return Index(name, files, written, lambda: made({}, _no_tables()))
     numbers = {row: number for number, row in enumerate(rows)}
     kept = {old: numbers[row] for old, row in enumerate(old_rows) if row in numbers}
-    tables: list[Table] = [
-        {word: [kept[old] for old in places if old in kept] for word, places in table.items()}
-        for table in (json.loads(written) if written else [{} for _ in Mentions._fields])
-    ]
-    for number in set(range(len(files))).difference(kept.values()):
-        for table, words in zip(tables, read(place / files[number]), strict=False):
-            for word in words:
-                table.setdefault(word, []).append(number)
-    written = _written(tables)
+    tables = _tables(written, len(old_rows))
+    written = _written(made(kept, tables) if tables else made({}, _no_tables()))
     now = time.time_ns()
     # What has changed just now may change again within one tick of the clock.
     rows = [(path, at if now - at > _RECENT else 0, size) for path, at, size in rows]
     cache.store(key, json.dumps(rows, separators=(",", ":")).encode() + b"\n" + written)
-    return Index(name, files, written)
+    return Index(name, files, written, lambda: made({}, _no_tables()))
+
+
+def _no_tables() -> list[Table]:
+    return [{} for _ in Mentions._fields]
+
+
+def _rows(data: bytes) -> list[Row]:
+    """The files that an entry of the cache was made from; none if it says something else."""
+    try:
+        return [(str(path), int(str(at)), int(str(size))) for path, at, size in json.loads(data)]
+    except (ValueError, TypeError, RecursionError):
+        return []
+
+
+def _tables(data: bytes, files: int) -> list[Table] | None:
+    """The tables of an entry of the cache; None if it says something else."""
+
+    def refuse(text: str) -> object:
+        raise ValueError(text)
+
+    try:
+        tables: list[Table] = json.loads(data, parse_float=refuse, parse_constant=refuse)
+        for table in tables:
+            numbers = set(chain.from_iterable(table.values()))
+            if not all(isinstance(number, int) and 0 <= number < files for number in numbers):
+                return None
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return None
+    return tables if len(tables) == len(Mentions._fields) else None
 
 
 def _written(tables: list[Table]) -> bytes:

@@ -192,6 +192,7 @@ class Modules:
         """`base` is the folder that what is kept between runs is relative to."""
         self._roots = roots
         self.places = Places(base or Path.cwd(), cache)
+        self.places.roots.update(map(str, roots))
         self.trace = Trace()
         self._trees = FunctionTrees()
         self._modules: dict[str, Module] = {}
@@ -216,6 +217,7 @@ class Modules:
             known.file.take(source)
             return known
         root, name = self.name_of(str(path))
+        self.places.roots.add(str(root))
         file = self.places.new_file(str(path), source)
         module = self._modules[str(path)] = self._make(name, path, root, file)
         self._found.pop((root, name), None)

@@ -228,6 +228,8 @@ class Places:
     def __init__(self, base: Path, cache: FactsCache) -> None:
         """`base` is the folder that the names are relative to."""
         self._base = str(base)
+        self.roots = {self._base}
+        """The folders that are looked through as a whole, or below which others are."""
         self._cache = cache
         self._known: dict[str, ModuleFile | Folder] = {}
         """By path; those of folders end in a separator."""
@@ -309,12 +311,17 @@ class Places:
             index.replace(path[len(package) + 1 :].replace(os.sep, "/"), file.mentions)
 
     def named(self, name: str) -> Place:
-        """The place that once had this name, as it is now."""
+        """The place that once had this name, as it is now.
+
+        Raises ValueError for a folder outside of `roots` that is to be looked through: whoever
+        made the name up may mean the whole disk.
+        """
         if name.endswith(_INDEX):
-            return self.index(self.path_of(name[: -len(_INDEX)]))
+            return self.index(self._below_roots(self.path_of(name[: -len(_INDEX)])))
         path = self.path_of(name)
         if name.endswith("*.py"):
-            return self.tree(os.path.dirname(path), deep=name.endswith("**.py"))
+            folder = self._below_roots(os.path.dirname(path))
+            return self.tree(folder, deep=name.endswith("**.py"))
         return self.folder(path) if name.endswith("/") else self.file(path)
 
     def path_of(self, name: str) -> str:
@@ -323,6 +330,12 @@ class Places:
         if path is None:
             path = self._paths[name] = os.path.normpath(os.path.join(self._base, name))
         return path
+
+    def _below_roots(self, path: str) -> str:
+        for root in self.roots:
+            if path == root or path.startswith(os.path.join(root, "")):
+                return path
+        raise ValueError(path)
 
     def name_of(self, path: str) -> str:
         """What a place is called, wherever the project lies."""
