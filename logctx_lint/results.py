@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, fields
 from pathlib import Path
 
+from logctx_lint.codes import CODES
 from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
 from logctx_lint.program import program
 from logctx_lint.project.cache import Entries
@@ -114,6 +115,8 @@ def from_data(data: list[object], path: Path) -> Finding:
     code, message, span, function, fixes = data
     if not (isinstance(code, str) and isinstance(message, str) and isinstance(function, str)):
         raise TypeError("a text is no string")
+    if code not in CODES:
+        raise ValueError("an unknown code")
     if not isinstance(fixes, list):
         raise TypeError("fixes are no list")
     return Finding(code, message, path, _span(span), function, tuple(map(_fix, fixes)))
@@ -133,4 +136,7 @@ def _fix(data: list[object]) -> Fix:
 def _span(data: object) -> Span:
     if not isinstance(data, list) or not all(isinstance(number, int) for number in data):
         raise TypeError("a span is something else")
-    return Span(*data)
+    span = Span(*data)
+    if not 1 <= span.line <= span.end_line or min(span.column, span.end_column) < 0:
+        raise ValueError("a span outside of any text")
+    return span

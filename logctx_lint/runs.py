@@ -100,15 +100,19 @@ class RunsCache:
         """Keep what was reported for the files of a run, some of which had to be checked."""
         if self._folder is None or len(paths) < _FEW:
             return
-        for each in checked:
-            came_from = self._results.came_from(each.key) if each.key else None
-            if each.source and came_from:
-                findings = [to_data(finding) for finding in each.findings]
-                module = self._modules.name_of(os.path.abspath(each.source.path))[1]
-                file = _File(each.source.digest, module, findings)
-                self._run.add(self._name_of(each.source.path), file, *came_from)
-        if self._run.is_changed:
-            self._entries.store(self._key(paths), self._run.written())
+        try:
+            for each in checked:
+                came_from = self._results.came_from(each.key) if each.key else None
+                if each.source and came_from:
+                    findings = [to_data(finding) for finding in each.findings]
+                    module = self._modules.name_of(os.path.abspath(each.source.path))[1]
+                    file = _File(each.source.digest, module, findings)
+                    self._run.add(self._name_of(each.source.path), file, *came_from)
+            if self._run.is_changed:
+                self._entries.store(self._key(paths), self._run.written())
+        except Exception:
+            # What is put together stood in the cache, too, as anything may.
+            _LOG.info("what this run reported is not kept", exc_info=True)
 
     def _name_of(self, path: Path) -> str:
         return self._modules.places.name_of(os.path.abspath(path))

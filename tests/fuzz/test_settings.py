@@ -104,7 +104,7 @@ def _toml(value: object) -> str:
 
 
 @fuzzed(
-    150,
+    60,
     table=st.dictionaries(_KEYS, _VALUES, max_size=4)
     | st.dictionaries(st.sampled_from(list(_DESCRIBED)), _VALUES, max_size=1),
     ruff=_VALUES | st.fixed_dictionaries({"lint": _VALUES, "external": _VALUES}),
@@ -135,7 +135,7 @@ def _nearly_right(draw: st.DrawFn) -> dict[str, object]:
     return {name: draw(kinds[name]) for name in draw(st.sets(st.sampled_from(sorted(kinds))))}
 
 
-@fuzzed(150, table=_nearly_right())
+@fuzzed(60, table=_nearly_right())
 def test_odd_values_of_the_right_form(
     table: dict[str, object], project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,7 +145,7 @@ def test_odd_values_of_the_right_form(
 
 
 @fuzzed(
-    100,
+    50,
     name=st.sampled_from(["setup.cfg", "tox.ini", ".flake8"]),
     table=st.dictionaries(_KEYS.map("lcx-{}".format) | _TEXTS, _TEXTS, max_size=4),
     head=st.sampled_from(["[flake8]\n", "[flake8]\n[flake8]\n", "", "[flake8:local-plugins]\n"]),
@@ -174,7 +174,7 @@ def _damaged(draw: st.DrawFn) -> bytes:
     return bytes(data)
 
 
-@fuzzed(100, data=_damaged() | st.binary(max_size=60), name=st.sampled_from(_FILES))
+@fuzzed(60, data=_damaged() | st.binary(max_size=60), name=st.sampled_from(_FILES))
 def test_damaged_files(
     data: bytes, name: str, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,7 +186,7 @@ _ENTRIES = st.fixed_dictionaries(
 )
 
 
-@fuzzed(60, entries=st.lists(_ENTRIES, max_size=3) | _VALUES, version=st.just(1) | _VALUES)
+@fuzzed(40, entries=st.lists(_ENTRIES, max_size=3) | _VALUES, version=st.just(1) | _VALUES)
 def test_baselines(
     entries: object, version: object, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -107,7 +107,7 @@ def _mutated(draw: st.DrawFn) -> str:
     return text
 
 
-@fuzzed(60, text=_mutated())
+@fuzzed(40, text=_mutated())
 def test_mutations_of_fixtures(text: str, check: Linter) -> None:
     _look_at(text.encode(), check)
 
@@ -124,7 +124,7 @@ def _mixed(draw: st.DrawFn) -> str:
     return text
 
 
-@fuzzed(60, text=_mixed())
+@fuzzed(30, text=_mixed())
 def test_mixtures_of_lines(text: str, check: Linter) -> None:
     _look_at(text.encode(), check)
 
@@ -277,7 +277,7 @@ def _disfigured(draw: st.DrawFn) -> bytes:
     return (head + text).encode(encoding, "replace")
 
 
-@fuzzed(120, data=_disfigured())
+@fuzzed(60, data=_disfigured())
 def test_disfigured_fixtures(data: bytes, check: Linter) -> None:
     _look_at(data, check)
 
