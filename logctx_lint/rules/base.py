@@ -32,6 +32,10 @@ class RuleVisitor(cst.CSTVisitor):
         self.context = context
 
 
+def _anything(_: Unit) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. Its module's docstring is its documentation (see `logctx_lint.rules.docs`)."""
@@ -40,12 +44,12 @@ class Rule:
     name: str
     fixes: str
     """Fixes and their safety in a few words, for the table of rules."""
-    screen: Callable[[Unit], bool]
-    """Cheap and may over-approximate: could the rule find anything in this unit?"""
     module: str
     check: Callable[[TreeContext], None] | None = None
-    """Decides on `ast` alone, and reports through its context."""
+    """Decides on `ast` alone, and reports through its context. Other rules have a visitor."""
     visitor: type[RuleVisitor] | None = None
-    """Decides on libcst's tree, which is only made if this is there."""
+    """Decides on libcst's tree of a unit, which is made only for units that pass the screen."""
+    screen: Callable[[Unit], bool] = _anything
+    """Cheap and may over-approximate: could the rule find anything in this unit?"""
     applies: Applies = Applies.ALWAYS
     opt_in: bool = False

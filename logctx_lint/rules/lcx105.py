@@ -70,79 +70,82 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import libcst as cst
-
 from logctx_lint.findings import Fix
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
 from logctx_lint.project.walk import own_nodes
-from logctx_lint.rules.base import Applies, Rule, RuleVisitor
+from logctx_lint.rules.base import Applies, Rule
 from logctx_lint.rules.edits import helper, wrapped
 from logctx_lint.rules.origins import Origin, Origins
+from logctx_lint.rules.trees import TreeContext
 from logctx_lint.screen import File, Unit
 from logctx_lint.vocabulary import Role
 
 
-class RawAwait(RuleVisitor):
-    def visit_Await(self, node: cst.Await) -> None:
-        self._check(node.expression)
+def check(context: TreeContext) -> None:
+    origins = Origins(context.file)
+    for node, scope, value in _handed_on(context.unit):
+        origin = origins.of(value, scope)
+        if origin is None or not origin.is_raw or context.in_sentinel_guard(value):
+            continue
+        if not context.is_placed(value):
+            continue
+        if isinstance(node, ast.Return):
+            _report_returned(context, value, scope, origin)
+        elif isinstance(node, ast.Await) or context.awaits_by_yield(context.function_of(node)):
+            _report_awaited(context, value, origin)
 
-    def visit_Yield(self, node: cst.Yield) -> None:
-        if isinstance(node.value, cst.BaseExpression) and self.context.awaits_by_yield(
-            self.context.function_of(node)
-        ):
-            self._check(node.value)
 
-    def visit_Return(self, node: cst.Return) -> None:
-        found = self.context.expression(node.value) if node.value else None
-        if node.value is None or not found or not _may_give_raw(found[1]):
-            return
-        origin = self._raw_origin(node.value)
-        caller = _relying_caller(self.context.file, found[1]) if origin else None
-        if origin is None or caller is None:
-            return
-        wrapper = helper(self.context, Role.YIELDABLE_WRAPPER)
-        name = wrapper.text if wrapper else "make_deferred_yieldable"
-        self.context.report(
-            RULE.code,
-            node.value,
-            f"{self._what(node.value, origin)}, which does not follow the log-context rules, and "
-            f"`{caller}` awaits it as it is: return `{name}(...)`, or wrap it there",
-        )
+def _handed_on(unit: Unit) -> Iterator[tuple[ast.AST, Scope, ast.expr]]:
+    """What the unit awaits, or returns from a plain function, with its statement and scope."""
+    for awaited, scope in unit.nodes(ast.Await):
+        yield awaited, scope, awaited.value
+    if "inlineCallbacks" in unit.text:
+        for yielded, scope in unit.nodes(ast.Yield):
+            if yielded.value:
+                yield yielded, scope, yielded.value
+    for returned, scope in unit.nodes(ast.Return):
+        if returned.value and _may_give_raw(scope):
+            yield returned, scope, returned.value
 
-    def _raw_origin(self, node: cst.BaseExpression) -> Origin | None:
-        found = self.context.expression(node)
-        origin = Origins(self.context.file).of(*found) if found else None
-        is_raw = origin is not None and origin.is_raw
-        return origin if is_raw and not self.context.in_sentinel_guard(node) else None
 
-    def _check(self, node: cst.BaseExpression) -> None:
-        context = self.context
-        origin = self._raw_origin(node)
-        if origin is None:
-            return
-        wrapper = helper(context, Role.YIELDABLE_WRAPPER)
-        name = wrapper.text if wrapper else "make_deferred_yieldable"
-        fixes: tuple[Fix, ...] = ()
-        if wrapper:
-            edits = (*wrapped(context, node, wrapper.text), *wrapper.imports)
-            fixes = (Fix(f"Wrap it in {name}()", wrapper.applicability, edits),)
-        context.report(
-            RULE.code,
-            node,
-            f"{self._what(node, origin)}, which does not follow the log-context rules: while it is "
-            f"awaited, the log context leaks: wrap it, `await {name}(...)`",
-            fixes,
-        )
+def _report_returned(context: TreeContext, node: ast.expr, scope: Scope, origin: Origin) -> None:
+    caller = _relying_caller(context.file, scope)
+    if caller is None:
+        return
+    wrapper = helper(context, Role.YIELDABLE_WRAPPER)
+    name = wrapper.text if wrapper else "make_deferred_yieldable"
+    context.report(
+        RULE.code,
+        node,
+        f"{_what(context, node, origin)}, which does not follow the log-context rules, and "
+        f"`{caller}` awaits it as it is: return `{name}(...)`, or wrap it there",
+    )
 
-    def _what(self, node: cst.BaseExpression, origin: Origin) -> str:
-        """What is awaited, and why it is known to be raw."""
-        if not isinstance(node, cst.Call):
-            text = " ".join(self.context.text(node).split())
-            return f"`{text}` is a Deferred from {origin.source}"
-        callee = self.context.callee(node)
-        source = "" if origin.source == callee.label else f", from {origin.source}"
-        return f"{callee.label} returns a Deferred ({callee.reason}{source})"
+
+def _report_awaited(context: TreeContext, node: ast.expr, origin: Origin) -> None:
+    wrapper = helper(context, Role.YIELDABLE_WRAPPER)
+    name = wrapper.text if wrapper else "make_deferred_yieldable"
+    fixes: tuple[Fix, ...] = ()
+    if wrapper:
+        edits = (*wrapped(context, node, wrapper.text), *wrapper.imports)
+        fixes = (Fix(f"Wrap it in {name}()", wrapper.applicability, edits),)
+    context.report(
+        RULE.code,
+        node,
+        f"{_what(context, node, origin)}, which does not follow the log-context rules: while it "
+        f"is awaited, the log context leaks: wrap it, `await {name}(...)`",
+        fixes,
+    )
+
+
+def _what(context: TreeContext, node: ast.expr, origin: Origin) -> str:
+    """What is awaited, and why it is known to be raw."""
+    if not isinstance(node, ast.Call):
+        return f"`{context.line(node)}` is a Deferred from {origin.source}"
+    callee = context.callee(node)
+    source = "" if origin.source == callee.label else f", from {origin.source}"
+    return f"{callee.label} returns a Deferred ({callee.reason}{source})"
 
 
 def _may_give_raw(scope: Scope) -> bool:
@@ -189,34 +192,11 @@ def _use(call: ast.Call, scope: Scope) -> ast.AST | None:
     )
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit awaits something raw, or returns it."""
-    origins = Origins(unit.file)
-    return any(
-        (origin := origins.of(value, scope)) is not None and origin.is_raw
-        for value, scope in _handed_on(unit)
-    )
-
-
-def _handed_on(unit: Unit) -> Iterator[tuple[ast.expr, Scope]]:
-    """What the unit awaits, or returns from a plain function."""
-    for awaited, scope in unit.nodes(ast.Await):
-        yield awaited.value, scope
-    if "inlineCallbacks" in unit.text:
-        for yielded, scope in unit.nodes(ast.Yield):
-            if yielded.value:
-                yield yielded.value, scope
-    for returned, scope in unit.nodes(ast.Return):
-        if returned.value and _may_give_raw(scope):
-            yield returned.value, scope
-
-
 RULE = Rule(
     code="LCX105",
     name="raw-await",
     fixes="`make_deferred_yieldable(...)` + import (safe; unsafe if new to the project)",
-    visitor=RawAwait,
-    screen=screen,
+    check=check,
     module=__name__,
     applies=Applies.THREAD_LOCAL,
 )

@@ -60,167 +60,155 @@ the log context that the waiters start in.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
-
-import libcst as cst
+from collections.abc import Iterator
 
 from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import ClassObject, FunctionType, Kind, members_of, without_none
-from logctx_lint.rules.base import Applies, Rule, RuleVisitor
+from logctx_lint.project.walk import all_nodes
+from logctx_lint.rules.base import Applies, Rule
 from logctx_lint.rules.edits import helper
 from logctx_lint.rules.imports import insertion
-from logctx_lint.rules.nodes import all_code
-from logctx_lint.screen import File, Unit, units
+from logctx_lint.rules.trees import TreeContext, as_try
+from logctx_lint.screen import File, units
 from logctx_lint.vocabulary import Role
 
 _FIRING = frozenset({"callback", "errback", "cancel"})
 _FROM_REACTOR = frozenset({Role.TIMER, Role.CALLBACK_TAKER})
 
 
-class CallbackInContext(RuleVisitor):
-    def visit_Call(self, node: cst.Call) -> None:
-        context, func = self.context, node.func
-        if not isinstance(func, cst.Attribute) or func.attr.value not in _FIRING:
-            return
-        found = context.expression(func.value)
+def check(context: TreeContext) -> None:
+    for call, scope in context.unit.nodes(ast.Call):
+        func = call.func
         if (
-            not found
-            or not _is_deferred(context.file, *found)
-            or context.in_sentinel_guard(node)
-            or self._has_no_waiters(func.value, node)
-            or self._ends_the_work(node)
-            or self._runs_outside(node)
+            isinstance(func, ast.Attribute)
+            and func.attr in _FIRING
+            and _is_deferred(context.file, func.value, scope)
+            and context.is_placed(call)
+            and not context.in_sentinel_guard(call)
+            and not _has_no_waiters(context, func.value, call)
+            and not _ends_the_work(context, call)
+            and not _runs_outside(context, call)
         ):
-            return
-        guard = helper(context, Role.SENTINEL_GUARD)
-        name = guard.text if guard else "PreserveLoggingContext"
-        edits = self._guarded(node, name) if guard else None
-        fixes: tuple[Fix, ...] = ()
-        if guard and edits:
-            title = f"Do it in `with {name}():`"
-            fixes = (Fix(title, Applicability.UNSAFE, (*edits, *guard.imports)),)
-        label = " ".join(context.text(func).split())
-        context.report(
-            RULE.code,
-            node,
-            f"`{label}()` runs what waits for the Deferred in this log context, and may come back "
-            f"in another one: do it in `with {name}():`",
-            fixes,
-        )
-
-    def _ends_the_work(self, node: cst.Call) -> bool:
-        """Whether it is the last thing that an asynchronous function does: nothing goes on."""
-        context = self.context
-        function = context.function_of(node)
-        if not context.is_asynchronous(function):
-            return False
-        inner: cst.CSTNode = node
-        for outer in context.around(node):
-            if outer is function:
-                return True
-            match outer:
-                case cst.SimpleStatementLine() | cst.IndentedBlock() | cst.SimpleStatementSuite():
-                    if not all(_says_nothing(each) for each in _behind(outer.body, inner)):
-                        return False
-                case cst.Try() | cst.TryStar():
-                    is_last = inner is outer.finalbody or not outer.finalbody
-                    if not is_last or (outer.orelse and inner is outer.body):
-                        return False
-                case cst.With() | cst.For() | cst.While():
-                    return False
-            inner = outer
-        return False
-
-    # Who waits
-
-    def _has_no_waiters(self, deferred: cst.BaseExpression, fired: cst.Call) -> bool:
-        """Whether a Deferred was made in this function, and nobody else has got it yet."""
-        context = self.context
-        function, found = context.function_of(fired), context.expression(deferred)
-        if not isinstance(deferred, cst.Name) or not isinstance(function, cst.FunctionDef):
-            return False
-        if not found or not self._is_made_here(found[0], found[1]):
-            return False
-        place = context.span(fired)
-        return not any(
-            isinstance(inner, cst.Name)
-            and inner.value == deferred.value
-            and context.span(inner) < place
-            and self._gets_out(inner)
-            for inner in all_code(function.body)
-        )
-
-    def _is_made_here(self, name: ast.expr, scope: Scope) -> bool:
-        assert isinstance(name, ast.Name)
-        bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
-        resolver = self.context.resolver
-        return bool(bindings) and all(
-            isinstance(binding.value, ast.Call)
-            and isinstance(resolver.type_of(binding.value.func, scope), ClassObject)
-            for binding in bindings
-        )
-
-    def _gets_out(self, name: cst.Name) -> bool:
-        """Whether a use of a name lets somebody else have what it holds."""
-        parent = self.context.parent(name)
-        return not isinstance(parent, cst.Attribute | cst.AssignTarget | cst.AnnAssign)
-
-    # Who calls
-
-    def _runs_outside(self, node: cst.CSTNode) -> bool:
-        """Whether the function is a Deferred's callback, or is called by Twisted itself."""
-        context = self.context
-        function = context.function_of(node)
-        if isinstance(function, cst.Lambda):
-            argument = context.parent(function)
-            call = context.parent(argument) if isinstance(argument, cst.Arg) else None
-            return isinstance(call, cst.Call) and _calls_outside(context.roles(call))
-        scope = context.scope_of(function) if function else None
-        if scope is None or scope.function is None:
-            return False
-        return _overrides_foreign(context.file, scope.function) or _is_handed_outside(
-            context.file, scope.function
-        )
-
-    # The fix
-
-    def _guarded(self, node: cst.Call, name: str) -> tuple[Edit, ...] | None:
-        """Put the statement into a `with` block; None where it is only a part of its line."""
-        context = self.context
-        statement = context.parent(node)
-        line = context.parent(statement) if statement else None
-        if not isinstance(statement, cst.Expr) or not isinstance(line, cst.SimpleStatementLine):
-            return None
-        span = context.span(line)
-        lines = context.file.source.lines
-        indent = lines[span.line - 1][: span.column]
-        if len(line.body) > 1 or indent.strip() or _has_long_text(line):
-            return None
-        step = "\t" if indent.endswith("\t") else "    "
-        opening = insertion(span.line, span.column, f"with {name}():\n{indent}{step}")
-        rest = range(span.line + 1, span.end_line + 1)
-        return (opening, *(insertion(each, 0, step) for each in rest if lines[each - 1].strip()))
+            _report(context, call, func)
 
 
-def _behind(body: Sequence[cst.CSTNode], node: cst.CSTNode) -> Sequence[cst.CSTNode]:
-    return body[next(i for i, each in enumerate(body) if each is node) + 1 :]
-
-
-def _says_nothing(node: cst.CSTNode) -> bool:
-    """`return`, `pass`."""
-    if isinstance(node, cst.SimpleStatementLine):
-        return all(_says_nothing(each) for each in node.body)
-    return isinstance(node, cst.Pass) or (isinstance(node, cst.Return) and node.value is None)
-
-
-def _has_long_text(node: cst.CSTNode) -> bool:
-    """A text of several lines would change when it is indented."""
-    return any(
-        isinstance(inner, cst.SimpleString | cst.FormattedString) and inner.quote[1:]
-        for inner in all_code(node)
+def _report(context: TreeContext, call: ast.Call, func: ast.Attribute) -> None:
+    guard = helper(context, Role.SENTINEL_GUARD)
+    name = guard.text if guard else "PreserveLoggingContext"
+    edits = _guarded(context, call, name) if guard else None
+    fixes: tuple[Fix, ...] = ()
+    if guard and edits:
+        title = f"Do it in `with {name}():`"
+        fixes = (Fix(title, Applicability.UNSAFE, (*edits, *guard.imports)),)
+    context.report(
+        RULE.code,
+        call,
+        f"`{context.line(func)}()` runs what waits for the Deferred in this log context, and may "
+        f"come back in another one: do it in `with {name}():`",
+        fixes,
     )
+
+
+def _ends_the_work(context: TreeContext, node: ast.Call) -> bool:
+    """Whether it is the last thing that an asynchronous function does: nothing goes on."""
+    function = context.function_of(node)
+    if not context.is_asynchronous(function):
+        return False
+    inner: ast.AST = node
+    for outer in context.around(node):
+        if not all(_says_nothing(each) for each in context.behind(inner)):
+            return False
+        if outer is function:
+            return True
+        if isinstance(outer, ast.With | ast.AsyncWith | ast.For | ast.AsyncFor | ast.While):
+            return False
+        attempt = as_try(outer)
+        if attempt:
+            is_last = inner in attempt.finalbody or not attempt.finalbody
+            if not is_last or (attempt.orelse and inner in attempt.body):
+                return False
+        inner = outer
+    return False
+
+
+# Who waits
+
+
+def _has_no_waiters(context: TreeContext, deferred: ast.expr, fired: ast.Call) -> bool:
+    """Whether a Deferred was made in this function, and nobody else has got it yet."""
+    function = context.function_of(fired)
+    if not isinstance(deferred, ast.Name) or not isinstance(function, FunctionNode):
+        return False
+    return _is_made_here(context, deferred) and not any(
+        isinstance(inner, ast.Name)
+        and inner.id == deferred.id
+        and (inner.lineno, inner.col_offset) < (fired.lineno, fired.col_offset)
+        and _gets_out(context, inner)
+        for statement in function.body
+        for inner in all_nodes(statement)
+    )
+
+
+def _is_made_here(context: TreeContext, name: ast.Name) -> bool:
+    scope, resolver = context.scopes[name], context.resolver
+    bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+    return bool(bindings) and all(
+        isinstance(binding.value, ast.Call)
+        and isinstance(resolver.type_of(binding.value.func, scope), ClassObject)
+        for binding in bindings
+    )
+
+
+def _gets_out(context: TreeContext, name: ast.Name) -> bool:
+    """Whether a use of a name lets somebody else have what it holds."""
+    is_target = isinstance(name.ctx, ast.Store)
+    return not is_target and not isinstance(context.parent(name), ast.Attribute)
+
+
+# Who calls
+
+
+def _runs_outside(context: TreeContext, node: ast.Call) -> bool:
+    """Whether the function is a Deferred's callback, or is called by Twisted itself."""
+    function = context.function_of(node)
+    if isinstance(function, ast.Lambda):
+        call = context.taker(function)
+        return call is not None and _calls_outside(context.roles(call))
+    found = context.unit.scopes[function].function if function else None
+    return found is not None and (
+        _overrides_foreign(context.file, found) or _is_handed_outside(context.file, found)
+    )
+
+
+# The fix
+
+
+def _guarded(context: TreeContext, node: ast.Call, name: str) -> tuple[Edit, ...] | None:
+    """Put the statement into a `with` block; None where it is only a part of its line."""
+    statement = context.parent(node)
+    if not isinstance(statement, ast.Expr):
+        return None
+    span = context.span(statement)
+    lines = context.file.source.lines
+    indent = lines[span.line - 1][: span.column]
+    behind = lines[span.end_line - 1][span.end_column :].strip()
+    if indent.strip() or behind.partition("#")[0]:
+        return None
+    # A text of several lines would change when it is indented.
+    if any(quote in context.text(statement) for quote in ('"""', "'''")):
+        return None
+    step = "\t" if indent.endswith("\t") else "    "
+    opening = insertion(span.line, span.column, f"with {name}():\n{indent}{step}")
+    rest = range(span.line + 1, span.end_line + 1)
+    return (opening, *(insertion(each, 0, step) for each in rest if lines[each - 1].strip()))
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    """`return`, `pass`."""
+    return isinstance(node, ast.Pass) or (isinstance(node, ast.Return) and node.value is None)
 
 
 def _is_deferred(file: File, node: ast.expr, scope: Scope) -> bool:
@@ -272,22 +260,11 @@ def _is_named(file: File, node: ast.expr, scope: Scope, function: Function) -> b
     )
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit fires or cancels a Deferred."""
-    return any(
-        isinstance(call.func, ast.Attribute)
-        and call.func.attr in _FIRING
-        and _is_deferred(unit.file, call.func.value, scope)
-        for call, scope in unit.nodes(ast.Call)
-    )
-
-
 RULE = Rule(
     code="LCX403",
     name="callback-in-context",
     fixes="`with PreserveLoggingContext():` (unsafe)",
-    visitor=CallbackInContext,
-    screen=screen,
+    check=check,
     module=__name__,
     applies=Applies.THREAD_LOCAL,
 )

@@ -98,6 +98,8 @@ def check(context: TreeContext) -> None:
 
 def _by_hand(unit: Unit) -> Iterator[tuple[ast.Call, str]]:
     """The calls to be reported, and why: of one context in one unit, only where it is entered."""
+    if _ENTER not in unit.text and _EXIT not in unit.text:
+        return
     calls = [
         (call, scope)
         for call, scope in unit.nodes(ast.Call)
@@ -160,16 +162,10 @@ def _is_in_protocol(scope: Scope) -> bool:
     return False
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit enters or leaves a context by hand."""
-    return (_ENTER in unit.text or _EXIT in unit.text) and any(_by_hand(unit))
-
-
 RULE = Rule(
     code="LCX404",
     name="manual-context",
     fixes="none",
     check=check,
-    screen=screen,
     module=__name__,
 )
