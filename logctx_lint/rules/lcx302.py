@@ -48,21 +48,21 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from logctx_lint.findings import Fix
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
 from logctx_lint.project.walk import all_nodes, own_nodes
-from logctx_lint.rules.base import Applies, Rule, RuleVisitor
+from logctx_lint.rules.base import Applies, Rule
 from logctx_lint.rules.edits import after, helper
 from logctx_lint.rules.gathering import OF_DEFERREDS, may_gather
-from logctx_lint.rules.nodes import own_code
-from logctx_lint.screen import File, Unit
+from logctx_lint.rules.trees import TreeContext, arguments, in_source_order
+from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
 
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.CANCELLATION_SHIELD, Role.DEFERRED_PASSER})
+_FIRST_ERROR = frozenset({Role.FIRST_ERROR})
 _FIRST_ERRBACK = "fireOnOneErrback"
 _FIRST_ERRBACK_INDEX = 2
 _UNWRAPPING = ("subFailure", "FirstError")
@@ -71,111 +71,108 @@ _LONGEST_DETOUR = 4
 """How many helpers may pass a gathered Deferred on."""
 
 
-class WrappedFirstError(RuleVisitor):
-    def visit_Call(self, node: cst.Call) -> None:
-        found = self.context.expression(node)
-        if not found or not isinstance(found[0], ast.Call):
-            return
-        if not _gathers(self.context.file, found[0], found[1], _LONGEST_DETOUR):
-            return
-        use = self._use(node)
-        if use is None or self._knows_first_error(node):
-            return
-        unwrapper = helper(self.context, Role.FIRST_ERROR_UNWRAPPER)
-        name = unwrapper.text if unwrapper else "unwrapFirstError"
-        callee = " ".join(self.context.text(node.func).split())
-        fixes: tuple[Fix, ...] = ()
-        if unwrapper:
-            edits = (after(self.context, node, f".addErrback({name})"), *unwrapper.imports)
-            fixes = (Fix(f"Add .addErrback({name})", unwrapper.applicability, edits),)
-        self.context.report(
-            RULE.code,
-            node,
-            f"the result of `{callee}()` is {use} with its first failure wrapped, so that a "
-            f"cancellation comes out as FirstError: add `.addErrback({name})`",
-            fixes,
-        )
+def check(context: TreeContext) -> None:
+    file = context.file
+    for call, scope in context.unit.nodes(ast.Call):
+        if not may_gather(file, call, scope, OF_DEFERREDS) or not context.is_placed(call):
+            continue
+        use = _use(context, call) if _gathers(file, call, scope, _LONGEST_DETOUR) else None
+        if use and not _knows_first_error(context, call):
+            _report(context, call, use)
 
-    def _use(self, node: cst.CSTNode, seen: frozenset[str] = frozenset()) -> str | None:
-        """How a gathered result ends up with its failure wrapped; None if it does not."""
-        context = self.context
-        parent = context.parent(node)
-        match parent:
-            case cst.Await():
-                return "awaited"
-            case cst.Yield():
-                function = context.function_of(parent)
-                return "awaited" if context.awaits_by_yield(function) else None
-            case cst.Return():
-                return "returned"
-            case cst.Attribute():
-                call = context.parent(parent)
-                if not isinstance(call, cst.Call) or Role.CHAINER not in context.roles(call):
-                    return None
-                if any(self._unwraps(argument.value) for argument in call.args):
-                    return None
-                return self._use(call, seen)
-            case cst.Arg() | cst.Lambda():
-                return self._use_of_argument(parent, seen)
-            case (
-                cst.Assign(targets=[cst.AssignTarget(target=cst.Name(value=name))])
-                | cst.AnnAssign(target=cst.Name(value=name))
-            ):
-                return self._use_of_name(parent, name, seen)
-            case cst.NamedExpr(target=cst.Name(value=name)):
-                return self._use_of_name(parent, name, seen) or self._use(parent, seen)
-            case cst.IfExp() | cst.BooleanOperation():
-                return self._use(parent, seen)
+
+def _report(context: TreeContext, call: ast.Call, use: str) -> None:
+    unwrapper = helper(context, Role.FIRST_ERROR_UNWRAPPER)
+    name = unwrapper.text if unwrapper else "unwrapFirstError"
+    fixes: tuple[Fix, ...] = ()
+    if unwrapper:
+        edits = (after(context, call, f".addErrback({name})"), *unwrapper.imports)
+        fixes = (Fix(f"Add .addErrback({name})", unwrapper.applicability, edits),)
+    context.report(
+        RULE.code,
+        call,
+        f"the result of `{context.line(call.func)}()` is {use} with its first failure wrapped, so "
+        f"that a cancellation comes out as FirstError: add `.addErrback({name})`",
+        fixes,
+    )
+
+
+def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset()) -> str | None:
+    """How a gathered result ends up with its failure wrapped; None if it does not."""
+    taker = context.taker(node)
+    if taker:
+        passes = context.roles(taker) & _PASSERS
+        return _use(context, taker, seen) if passes else None
+    parent = context.parent(node)
+    match parent:
+        case ast.Await():
+            return "awaited"
+        case ast.Yield():
+            return "awaited" if context.awaits_by_yield(context.function_of(parent)) else None
+        case ast.Return():
+            return "returned"
+        case ast.Attribute():
+            call = context.method_call(node)
+            if call is None or Role.CHAINER not in context.roles(call):
+                return None
+            return None if _any_unwraps(context, call) else _use(context, call, seen)
+        case ast.Lambda():
+            # What a callback gives, its Deferred then waits for.
+            call = context.taker(parent)
+            chains = call is not None and Role.CHAINER in context.roles(call)
+            return _use(context, call, seen) if call and chains else None
+        case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value):
+            return _use_of_name(context, parent, name, seen) if node is value else None
+        case ast.NamedExpr(ast.Name(name)):
+            return _use_of_name(context, parent, name, seen) or _use(context, parent, seen)
+        case ast.IfExp() | ast.BoolOp():
+            return _use(context, parent, seen)
+    return None
+
+
+def _use_of_name(
+    context: TreeContext, node: ast.AST, name: str, seen: frozenset[str]
+) -> str | None:
+    """The first use of a local name that lets the wrapped failure out, if none unwraps it."""
+    function = context.function_of(node)
+    if not isinstance(function, FunctionNode) or name in seen:
         return None
+    names = [
+        inner
+        for inner in own_nodes(function.body)
+        if isinstance(inner, ast.Name) and inner.id == name
+    ]
+    if any(_is_unwrapped_here(context, each) for each in names):
+        return None
+    uses = (_use(context, each, seen | {name}) for each in in_source_order(names))
+    return next((use for use in uses if use), None)
 
-    def _use_of_argument(self, node: cst.Arg | cst.Lambda, seen: frozenset[str]) -> str | None:
-        """Handed to a wrapper; or what a callback gives, which its Deferred then waits for."""
-        context = self.context
-        argument = context.parent(node) if isinstance(node, cst.Lambda) else node
-        call = context.parent(argument) if isinstance(argument, cst.Arg) else None
-        if not isinstance(call, cst.Call):
-            return None
-        roles = context.roles(call)
-        passes = Role.CHAINER in roles if isinstance(node, cst.Lambda) else roles & _PASSERS
-        return self._use(call, seen) if passes else None
 
-    def _use_of_name(self, node: cst.CSTNode, name: str, seen: frozenset[str]) -> str | None:
-        """The first use of a local name that lets the wrapped failure out, if none unwraps it."""
-        function = self.context.function_of(node)
-        if not isinstance(function, cst.FunctionDef) or name in seen:
-            return None
-        uses = []
-        for inner in own_code(function.body):
-            if isinstance(inner, cst.Name) and inner.value == name:
-                if self._is_unwrapped_here(inner):
-                    return None
-                uses.append(self._use(inner, seen | {name}))
-        return next((use for use in uses if use), None)
+def _is_unwrapped_here(context: TreeContext, name: ast.Name) -> bool:
+    """`d.addErrback(unwrapFirstError)`, further callbacks in between or not."""
+    call = context.method_call(name)
+    while call:
+        if _any_unwraps(context, call):
+            return True
+        call = context.method_call(call)
+    return False
 
-    def _is_unwrapped_here(self, name: cst.CSTNode) -> bool:
-        """`d.addErrback(unwrapFirstError)`, further callbacks in between or not."""
-        attribute = self.context.parent(name)
-        while isinstance(attribute, cst.Attribute):
-            call = self.context.parent(attribute)
-            if not isinstance(call, cst.Call):
-                return False
-            if any(self._unwraps(argument.value) for argument in call.args):
-                return True
-            attribute = self.context.parent(call)
-        return False
 
-    def _unwraps(self, errback: cst.BaseExpression) -> bool:
-        found = self.context.expression(errback)
-        return found is not None and _unwraps(self.context.file, *found)
+def _any_unwraps(context: TreeContext, call: ast.Call) -> bool:
+    return any(
+        _unwraps(context.file, argument, context.scopes[argument]) for argument in arguments(call)
+    )
 
-    def _knows_first_error(self, node: cst.CSTNode) -> bool:
-        """`except FirstError` or `isinstance(e, FirstError)` in the same function."""
-        function = self.context.function_of(node)
-        return isinstance(function, cst.FunctionDef) and any(
-            isinstance(inner, cst.Name | cst.Attribute)
-            and Role.FIRST_ERROR in self.context.roles(inner)
-            for inner in own_code(function.body)
-        )
+
+def _knows_first_error(context: TreeContext, node: ast.Call) -> bool:
+    """`except FirstError` or `isinstance(e, FirstError)` in the same function."""
+    function = context.function_of(node)
+    return isinstance(function, FunctionNode) and any(
+        isinstance(inner, ast.Name | ast.Attribute)
+        and context.file.may_play(inner, _FIRST_ERROR)
+        and Role.FIRST_ERROR in context.roles(inner)
+        for inner in own_nodes(function.body)
+    )
 
 
 def _gathers(file: File, call: ast.Call, scope: Scope, detour: int) -> bool:
@@ -282,19 +279,11 @@ def _mentions_unwrapping(node: ast.AST | None) -> bool:
     )
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit calls a gatherer, or a helper that may be one."""
-    return any(
-        may_gather(unit.file, call, scope, OF_DEFERREDS) for call, scope in unit.nodes(ast.Call)
-    )
-
-
 RULE = Rule(
     code="LCX302",
     name="wrapped-first-error",
     fixes="`.addErrback(unwrapFirstError)` + import (safe; unsafe if new to the project)",
-    visitor=WrappedFirstError,
-    screen=screen,
+    check=check,
     module=__name__,
     applies=Applies.TWISTED,
 )

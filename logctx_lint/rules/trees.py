@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from typing import TypeVar
 
 from logctx_lint.findings import Span
 from logctx_lint.project.facts import FunctionNode
@@ -20,6 +21,7 @@ from logctx_lint.vocabulary import Role
 _FSTRINGS_HAVE_POSITIONS = sys.version_info >= (3, 12)
 
 FunctionOrLambda = FunctionNode | ast.Lambda
+_Node = TypeVar("_Node", bound=ast.AST)
 
 
 def arguments(call: ast.Call) -> list[ast.expr]:
@@ -28,7 +30,7 @@ def arguments(call: ast.Call) -> list[ast.expr]:
     return [each.value if isinstance(each, ast.Starred) else each for each in given]
 
 
-def in_source_order(nodes: Iterable[ast.AST]) -> list[ast.AST]:
+def in_source_order(nodes: Iterable[_Node]) -> list[_Node]:
     """Nodes in the order in which they start, outer ones first."""
     return sorted(nodes, key=lambda each: (each.lineno, each.col_offset))  # type: ignore[attr-defined]
 
