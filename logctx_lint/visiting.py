@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Collection
 
 import libcst as cst
@@ -14,14 +13,10 @@ from logctx_lint.project.scopes import Scope
 from logctx_lint.project.traits import Traits
 from logctx_lint.rules import RULES
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
-from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.nodes import all_code
 from logctx_lint.rules.trees import TreeContext
 from logctx_lint.screen import File, Unit, units
 from logctx_lint.settings import Storage
-
-_DEEPEST = 1000
-"""Nodes inside nodes: with some thousands libcst takes minutes, or ends the process."""
 
 
 def check_file(file: File, codes: Collection[str]) -> list[Finding]:
@@ -73,26 +68,11 @@ def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
     return found
 
 
-def _is_too_deep(tree: ast.AST) -> bool:
-    stack = [(tree, 0)]
-    while stack:
-        node, depth = stack.pop()
-        # libcst nests each `or` in the next.
-        depth += len(node.values) if isinstance(node, ast.BoolOp) else 1
-        if depth > _DEEPEST:
-            return True
-        stack += [(child, depth) for child in ast.iter_child_nodes(node)]
-    return False
-
-
 def _visit(trees: TreeContext, visitors: list[type[RuleVisitor]]) -> None:
     """One walk over a unit for the visitors of all rules."""
-    if _is_too_deep(trees.unit.node):
-        raise RecursionError
-    context = RuleContext(trees)
-    started = [visitor(context) for visitor in visitors]
+    started = [visitor(trees.parsed) for visitor in visitors]
     handlers: dict[type[cst.CSTNode], list[Callable[[cst.CSTNode], object]]] = {}
-    for node in all_code(context.module):
+    for node in all_code(trees.parsed.module):
         wanted = handlers.get(type(node))
         if wanted is None:
             name = f"visit_{type(node).__name__}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.walk import own_nodes
 from logctx_lint.rules.sharing import COPIES, VIEWS
-from logctx_lint.rules.trees import TreeContext, arguments
+from logctx_lint.rules.trees import TreeContext, arguments, loops
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Cancels:
         for outer in self._context.around(receiver):
             if isinstance(outer, FunctionNode):
                 return
-            for loop in _loops(outer):
+            for loop in loops(outer):
                 if isinstance(loop.target, ast.Name) and loop.target.id == receiver.id:
                     yield from containers(loop.iter)
 
@@ -96,12 +96,3 @@ def containers(node: ast.expr) -> Iterator[ast.expr]:
         case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
             for element in elements:
                 yield from containers(element)
-
-
-def _loops(node: ast.AST) -> Sequence[ast.For | ast.AsyncFor | ast.comprehension]:
-    match node:
-        case ast.For() | ast.AsyncFor():
-            return [node]
-        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-            return node.generators
-    return []

@@ -26,6 +26,9 @@ from logctx_lint.rules.reporting import Callee, Context, functions_of, presumed_
 from logctx_lint.rules.trees import TreeContext
 from logctx_lint.vocabulary import Role
 
+_DEEPEST = 1000
+"""Nodes inside nodes: with some thousands libcst takes minutes, or ends the process."""
+
 
 class RuleContext(Context[cst.CSTNode]):
     """The unit as libcst sees it, with what the project knows of its nodes."""
@@ -33,6 +36,8 @@ class RuleContext(Context[cst.CSTNode]):
     def __init__(self, trees: TreeContext) -> None:
         """Parses the unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
         super().__init__(trees.unit, trees.findings)
+        if _is_too_deep(self.unit.node):
+            raise RecursionError
         unit, source = self.unit, self.file.source
         indented = unit.text.lstrip("\f")[:1] in (" ", "\t")
         self.module = cst.parse_module("if 1:\n" + unit.text if indented else unit.text)
@@ -215,3 +220,15 @@ class RuleContext(Context[cst.CSTNode]):
                 break
         name = scope.qualified_name if scope else ""
         return name[len(self.file.module.name) + 1 :]
+
+
+def _is_too_deep(tree: ast.AST) -> bool:
+    stack = [(tree, 0)]
+    while stack:
+        node, depth = stack.pop()
+        # libcst nests each `or` in the next.
+        depth += len(node.values) if isinstance(node, ast.BoolOp) else 1
+        if depth > _DEEPEST:
+            return True
+        stack += [(child, depth) for child in ast.iter_child_nodes(node)]
+    return False

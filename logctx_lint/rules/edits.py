@@ -167,7 +167,7 @@ def _without_closing(context: RuleContext, call: cst.Call) -> Edit:
     return Edit(Span(line, column, end.end_line, end.end_column), "")
 
 
-def background_starter(context: RuleContext, kind: Kind) -> Helper | None:
+def background_starter(context: Context[Any], kind: Kind) -> Helper | None:
     """The function that starts work of this kind in the background."""
     as_task = not context.file.traits.uses_twisted and kind is not Kind.DEFERRED
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-import libcst as cst
-
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
 from logctx_lint.project.walk import own_nodes
-from logctx_lint.rules.context import RuleContext
-from logctx_lint.rules.nodes import own_code
 from logctx_lint.rules.sharing import COPIES, VIEWS
+from logctx_lint.rules.trees import TreeContext, in_source_order, loops
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
 
@@ -41,116 +39,99 @@ def may_gather(
     )
 
 
-def gathered(context: RuleContext, call: cst.Call) -> Iterator[cst.BaseExpression]:
+def gathered(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
     """Each thing that a call is given to wait for, as far as it can be told apart."""
-    found = context.expression(call)
-    if not found or not isinstance(found[0], ast.Call):
-        return
     if context.roles(call) & GATHERERS:
-        names = {"deferredList", "ds"}
-        for argument in call.args:
-            if argument.keyword is None or argument.keyword.value in names:
-                yield from parts(context, argument.value)
+        yield from _all_parts(context, call.args)
+        named = [each.value for each in call.keywords if each.arg in ("deferredList", "ds")]
+        yield from _all_parts(context, named)
         return
-    for helper in _helpers(context.file, found[0], found[1]):
+    for helper in _helpers(context.file, call, context.scopes[call]):
         parameters = [each.name for each in helper.facts.parameters]
         skipped = 1 if context.resolver.bindings.first_parameter(helper) else 0
         wanted = _gathered_parameters(context.file, helper)
-        for index, argument in enumerate(call.args, skipped):
-            place = [argument.keyword.value] if argument.keyword else parameters[index : index + 1]
-            if wanted.intersection(place):
-                yield from parts(context, argument.value)
+        given = [*zip(parameters[skipped:], call.args, strict=False)]
+        given += [(each.arg or "", each.value) for each in call.keywords]
+        yield from _all_parts(context, [value for name, value in given if name in wanted])
 
 
-def parts(context: RuleContext, node: cst.BaseExpression) -> Iterator[cst.BaseExpression]:
+def _all_parts(context: TreeContext, nodes: Iterable[ast.expr]) -> Iterator[ast.expr]:
+    for node in nodes:
+        yield from parts(context, node)
+
+
+def parts(context: TreeContext, node: ast.expr) -> Iterator[ast.expr]:
     """The elements of a display or comprehension, also through local names; else the whole."""
     yield from _parts(context, node, set())
 
 
-def _parts(
-    context: RuleContext, node: cst.BaseExpression, seen: set[cst.CSTNode]
-) -> Iterator[cst.BaseExpression]:
+def _parts(context: TreeContext, node: ast.expr, seen: set[ast.expr]) -> Iterator[ast.expr]:
     if node in seen:
         return
     seen.add(node)
-    inner: list[cst.BaseExpression] = []
+    inner: Sequence[ast.expr | None] = ()
     match node:
-        case cst.List() | cst.Tuple() | cst.Set():
-            inner = [element.value for element in node.elements]
-        case cst.ListComp() | cst.GeneratorExp() | cst.SetComp():
-            inner = [node.elt]
-        case cst.DictComp():
-            inner = [node.value]
-        case cst.Dict():
-            inner = [element.value for element in node.elements]
-        case cst.IfExp():
-            inner = [node.body, node.orelse]
-        case cst.BinaryOperation(operator=cst.Add()):
-            inner = [node.left, node.right]
-        case cst.Call(func=cst.Attribute(value=holder, attr=cst.Name(value=name))) if name in VIEWS:
+        case ast.Starred(value):
+            inner = [value]
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            inner = elements
+        case ast.ListComp(element) | ast.GeneratorExp(element) | ast.SetComp(element):
+            inner = [element]
+        case ast.DictComp(_, value):
+            inner = [value]
+        case ast.Dict(_, values):
+            inner = values
+        case ast.IfExp(_, body, orelse):
+            inner = [body, orelse]
+        case ast.BinOp(left, ast.Add(), right):
+            inner = [left, right]
+        case ast.Call(ast.Attribute(holder, name)) if name in VIEWS:
             inner = [holder]
-        case cst.Call(func=cst.Name(value=name), args=[argument, *_]) if name in COPIES:
-            inner = [argument.value]
-        case cst.Name():
-            inner = list(_bound(context, node))
+        case ast.Call(ast.Name(name), [argument, *_]) if name in COPIES:
+            inner = [argument]
+        case ast.Name():
+            inner = in_source_order(_bound(context, node))
     if not inner:
         yield node
-    for each in inner:
+    for each in filter(None, inner):
         yield from _parts(context, each, seen)
 
 
-def _bound(context: RuleContext, name: cst.Name) -> Iterator[cst.BaseExpression]:
+def _bound(context: TreeContext, name: ast.Name) -> Iterator[ast.expr]:
     """What a local name holds: what was assigned to it, put into it, or is looped over."""
     for outer in context.around(name):
-        if isinstance(outer, cst.For) and _is_target(outer.target, name):
-            yield outer.iter
-            return
-        if isinstance(outer, cst.BaseSimpleComp | cst.DictComp):
-            loop: cst.CompFor | None = outer.for_in
-            while loop:
-                if _is_target(loop.target, name):
-                    yield loop.iter
-                    return
-                loop = loop.inner_for_in
-    function, found = context.function_of(name), context.expression(name)
-    if not isinstance(function, cst.FunctionDef) or not found:
+        for loop in loops(outer):
+            to = loop.target
+            if isinstance(to, ast.Name) and to.id == name.id and to is not name:
+                yield loop.iter
+                return
+    function, scope = context.function_of(name), context.scopes[name]
+    if not isinstance(function, FunctionNode):
         return
-    node, scope = found
     while isinstance(scope.node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
         if scope.parent is None:
             return
         scope = scope.parent
     reaching = {
         binding.value
-        for binding in scope.reaching(name.value, (node.lineno, node.col_offset))
+        for binding in scope.reaching(name.id, (name.lineno, name.col_offset))
         if binding.kind in ("value", "annotation") and not binding.path
     }
-    for inner in own_code(function.body):
+    for inner in own_nodes(function.body):
         match inner:
             case (
-                cst.Assign(value=value, targets=[cst.AssignTarget(target=cst.Name(value=target))])
-                | cst.AnnAssign(value=cst.BaseExpression() as value, target=cst.Name(value=target))
-                | cst.NamedExpr(value=value, target=cst.Name(value=target))
+                ast.Assign([ast.Name(target)], value)
+                | ast.AnnAssign(ast.Name(target), _, ast.expr() as value)
+                | ast.NamedExpr(ast.Name(target), value)
             ):
-                assigned = context.expression(value)
-                if target == name.value and assigned and assigned[0] in reaching:
+                if target == name.id and value in reaching:
                     yield value
-            case cst.Call(
-                func=cst.Attribute(value=cst.Name(value=target), attr=cst.Name(value=method)),
-                args=[argument],
-            ):
-                if target == name.value and method in _PUTS:
-                    yield argument.value
-            case cst.Assign(
-                value=value,
-                targets=[cst.AssignTarget(target=cst.Subscript(value=cst.Name(value=target)))],
-            ):
-                if target == name.value:
+            case ast.Call(ast.Attribute(ast.Name(target), method), [value], []):
+                if target == name.id and method in _PUTS:
                     yield value
-
-
-def _is_target(target: cst.BaseExpression, name: cst.Name) -> bool:
-    return isinstance(target, cst.Name) and target.value == name.value and target is not name
+            case ast.Assign([ast.Subscript(ast.Name(target))], value):
+                if target == name.id:
+                    yield value
 
 
 def _helpers(file: File, call: ast.Call, scope: Scope) -> list[Function]:

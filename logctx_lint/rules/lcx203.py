@@ -66,113 +66,110 @@ import libcst as cst
 from logctx_lint.findings import Fix
 from logctx_lint.project import protocols
 from logctx_lint.project.types import Kind
-from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.rules.context import RuleContext
-from logctx_lint.rules.edits import background_fix, background_starter, started_by_hand_fix
+from logctx_lint.rules.base import Rule
+from logctx_lint.rules.edits import Helper, background_fix, background_starter, started_by_hand_fix
 from logctx_lint.rules.gathering import gathered, may_gather, takes_deferreds
 from logctx_lint.rules.origins import FOLLOWS, Origins
-from logctx_lint.screen import Unit
+from logctx_lint.rules.trees import TreeContext, arguments
 from logctx_lint.settings import Storage
 from logctx_lint.vocabulary import Role
 
 _PASSERS = frozenset({Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
 
 
-class GatheredInForeground(RuleVisitor):
-    def __init__(self, context: RuleContext) -> None:
-        super().__init__(context)
-        self._told: set[cst.CSTNode] = set()
-
-    def visit_Call(self, node: cst.Call) -> None:
-        context = self.context
-        found = context.expression(node)
-        if not found or not isinstance(found[0], ast.Call):
-            return
-        if not may_gather(context.file, found[0], found[1]):
-            return
-        of_deferreds = takes_deferreds(context.file, found[0], found[1])
-        for each in gathered(context, node):
-            work = self._work(each)
-            fate = None if work in self._told else self._fate(work, of_deferreds=of_deferreds)
+def check(context: TreeContext) -> None:
+    told: set[ast.expr] = set()
+    for call, scope in context.unit.nodes(ast.Call):
+        if not may_gather(context.file, call, scope):
+            continue
+        of_deferreds = takes_deferreds(context.file, call, scope)
+        for each in gathered(context, call):
+            work = _work(context, each)
+            if work in told or not context.is_placed(work):
+                continue
+            fate = _fate(context, work, of_deferreds=of_deferreds)
             if fate:
-                self._told.add(work)
-                self._report(node, work, fate)
+                told.add(work)
+                _report(context, call, work, fate)
 
-    def _work(self, node: cst.BaseExpression) -> cst.BaseExpression:
-        """The call that a chain of callbacks begins with, or that something passes on."""
-        while isinstance(node, cst.Call):
-            roles = self.context.roles(node)
-            if Role.CHAINER in roles and isinstance(node.func, cst.Attribute):
-                node = node.func.value
-            elif roles & _PASSERS and node.args:
-                is_cast = "typing.cast" in self.context.names(node)
-                node = node.args[-1 if is_cast else 0].value
-            else:
-                break
-        return node
 
-    def _fate(self, work: cst.BaseExpression, *, of_deferreds: bool) -> str | None:
-        """What is wrong with gathering something; None if nothing is."""
-        context = self.context
-        answer = context.awaitability(work)
-        if of_deferreds and self._gives_coroutines(work):
-            return "is no Deferred: it never runs, and gathering it fails"
-        if (
-            context.file.traits.storage is not Storage.THREAD_LOCAL
-            or not answer.is_certain
-            or answer.kind is not Kind.DEFERRED
-            or context.in_sentinel_guard(work)
-        ):
-            return None
-        found = context.expression(work)
-        if found and Origins(context.file).of(*found) == FOLLOWS:
-            return "follows the log-context rules: gathered as it is, the log context leaks"
-        return None
-
-    def _gives_coroutines(self, work: cst.BaseExpression) -> bool:
-        """A coroutine, or a container of coroutines that was made elsewhere."""
-        answer, resolver = self.context.awaitability(work), self.context.resolver
-        if not isinstance(work, cst.Call) and not answer.is_certain:
-            held = protocols.iterated(resolver, self.context.type_of(work))
-            answer = resolver.awaitability(held)
-        return answer.is_certain and answer.kind is Kind.COROUTINE
-
-    def _report(self, gatherer: cst.Call, work: cst.BaseExpression, fate: str) -> None:
-        context = self.context
-        by = context.callee(gatherer).label
-        starter = background_starter(context, Kind.DEFERRED)
-        name = starter.text if starter else "run_in_background"
-        if not isinstance(work, cst.Call):
-            text = " ".join(context.text(work).split())
-            message = f"`{text}`, which {by} waits for, {fate}: start it with `{name}(...)`"
-            context.report(RULE.code, work, message)
-            return
-        callee, roles = context.callee(work), context.roles(work)
-        what = f"what {callee.label} returns, which {by} waits for, {fate} ({callee.reason})"
-        fixes: tuple[Fix, ...] = ()
-        if Role.YIELDABLE_WRAPPER in roles:
-            cure = f"gather what is in it, and wrap what {by} returns"
-        elif Role.HAND_STARTER in roles:
-            fixes = started_by_hand_fix(context, work, starter)
-            cure = f"start the work with `{name}(...)`"
+def _work(context: TreeContext, node: ast.expr) -> ast.expr:
+    """The call that a chain of callbacks begins with, or that something passes on."""
+    while isinstance(node, ast.Call):
+        roles, given = context.roles(node), arguments(node)
+        if Role.CHAINER in roles and isinstance(node.func, ast.Attribute):
+            node = node.func.value
+        elif roles & _PASSERS and given:
+            is_cast = "typing.cast" in context.names(node)
+            node = given[-1 if is_cast else 0]
         else:
-            if starter:
-                fixes = background_fix(context, work, starter, starter.applicability)
-            passed = callee.handed_on(has_arguments=bool(work.args))
-            cure = f"start it with `{name}{passed}`"
-        context.report(RULE.code, work, f"{what}: {cure}", fixes)
+            break
+    return node
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit calls a gatherer, or a helper that may be one."""
-    return any(may_gather(unit.file, call, scope) for call, scope in unit.nodes(ast.Call))
+def _fate(context: TreeContext, work: ast.expr, *, of_deferreds: bool) -> str | None:
+    """What is wrong with gathering something; None if nothing is."""
+    answer = context.awaitability(work)
+    if of_deferreds and _gives_coroutines(context, work):
+        return "is no Deferred: it never runs, and gathering it fails"
+    if (
+        context.file.traits.storage is not Storage.THREAD_LOCAL
+        or not answer.is_certain
+        or answer.kind is not Kind.DEFERRED
+        or context.in_sentinel_guard(work)
+    ):
+        return None
+    if Origins(context.file).of(work, context.scopes[work]) == FOLLOWS:
+        return "follows the log-context rules: gathered as it is, the log context leaks"
+    return None
+
+
+def _gives_coroutines(context: TreeContext, work: ast.expr) -> bool:
+    """A coroutine, or a container of coroutines that was made elsewhere."""
+    answer, resolver = context.awaitability(work), context.resolver
+    if not isinstance(work, ast.Call) and not answer.is_certain:
+        answer = resolver.awaitability(protocols.iterated(resolver, context.type_of(work)))
+    return answer.is_certain and answer.kind is Kind.COROUTINE
+
+
+def _report(context: TreeContext, gatherer: ast.Call, work: ast.expr, fate: str) -> None:
+    by = context.callee(gatherer).label
+    starter = background_starter(context, Kind.DEFERRED)
+    name = starter.text if starter else "run_in_background"
+    if not isinstance(work, ast.Call):
+        text = context.line(work)
+        message = f"`{text}`, which {by} waits for, {fate}: start it with `{name}(...)`"
+        context.report(RULE.code, work, message)
+        return
+    callee, roles = context.callee(work), context.roles(work)
+    what = f"what {callee.label} returns, which {by} waits for, {fate} ({callee.reason})"
+    if Role.YIELDABLE_WRAPPER in roles:
+        cure = f"gather what is in it, and wrap what {by} returns"
+    elif Role.HAND_STARTER in roles:
+        cure = f"start the work with `{name}(...)`"
+    else:
+        passed = callee.handed_on(has_arguments=bool(arguments(work)))
+        cure = f"start it with `{name}{passed}`"
+    fixes = _fixes(context, work, roles, starter) if starter else ()
+    context.report(RULE.code, work, f"{what}: {cure}", fixes)
+
+
+def _fixes(
+    context: TreeContext, work: ast.Call, roles: frozenset[Role], starter: Helper
+) -> tuple[Fix, ...]:
+    parsed = context.parsed
+    call = parsed.nodes_of([work]).get(work)
+    if Role.YIELDABLE_WRAPPER in roles or not isinstance(call, cst.Call):
+        return ()
+    if Role.HAND_STARTER in roles:
+        return started_by_hand_fix(parsed, call, starter)
+    return background_fix(parsed, call, starter, starter.applicability)
 
 
 RULE = Rule(
     code="LCX203",
     name="gathered-in-foreground",
     fixes="`run_in_background(f, ...)` + import (safe; unsafe if new to the project)",
-    visitor=GatheredInForeground,
-    screen=screen,
+    check=check,
     module=__name__,
 )

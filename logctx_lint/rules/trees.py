@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from logctx_lint.findings import Span
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
-from logctx_lint.project.types import Type
+from logctx_lint.project.types import Awaitability, Type
 from logctx_lint.project.walk import all_nodes, child_nodes
 from logctx_lint.rules.reporting import Callee, Context, functions_of, presumed_by
 from logctx_lint.vocabulary import Role
+
+if TYPE_CHECKING:
+    from logctx_lint.rules.context import RuleContext
 
 # Before 3.12 the expressions inside an f-string have made-up positions.
 _FSTRINGS_HAVE_POSITIONS = sys.version_info >= (3, 12)
@@ -28,6 +31,16 @@ def arguments(call: ast.Call) -> list[ast.expr]:
     """The arguments of a call, those with keywords or stars included."""
     given = [*call.args, *(keyword.value for keyword in call.keywords)]
     return [each.value if isinstance(each, ast.Starred) else each for each in given]
+
+
+def loops(node: ast.AST) -> Sequence[ast.For | ast.AsyncFor | ast.comprehension]:
+    """The loops that a statement or a comprehension is."""
+    match node:
+        case ast.For() | ast.AsyncFor():
+            return [node]
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            return node.generators
+    return []
 
 
 def in_source_order(nodes: Iterable[_Node]) -> list[_Node]:
@@ -60,6 +73,13 @@ class TreeContext(Context[ast.AST]):
             return set()
         strings = self.unit.nodes(ast.JoinedStr)
         return {inner for string, _ in strings for inner in all_nodes(string)}
+
+    @cached_property
+    def parsed(self) -> RuleContext:
+        """The unit as libcst sees it."""
+        from logctx_lint.rules.context import RuleContext
+
+        return RuleContext(self)
 
     # Surroundings
 
@@ -169,6 +189,10 @@ class TreeContext(Context[ast.AST]):
 
     def type_of(self, node: ast.expr) -> Type:
         return self.resolver.type_of(node, self.scopes[node])
+
+    def awaitability(self, node: ast.expr) -> Awaitability:
+        """Whether the value of an expression is an awaitable."""
+        return self.resolver.awaitability(self.type_of(node))
 
     def functions(self, node: ast.expr) -> list[Function]:
         """The functions that an expression may name, as far as they are known."""
