@@ -14,18 +14,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.errors import UserError
 from logctx_lint.findings import Finding
 from logctx_lint.fingerprints import fingerprints, relative
 from logctx_lint.report import Report
 from logctx_lint.settings import Settings
 from logctx_lint.source import Unreadable, read_bytes
-from logctx_lint.suppress import Selection
 
 DEFAULT_NAME = "logctx-baseline.json"
 _VERSION = 1
 
 
-class BaselineError(Exception):
+class BaselineError(UserError):
     """The file cannot be used; the message is one line and says why."""
 
 
@@ -139,6 +139,9 @@ def judged_by(
     files -= {
         relative(each.path, settings.root) for each in report.findings if each.code == NOT_ANALYSED
     }
+    # flake8, which decides, takes longer to import than most runs that need no baseline.
+    from logctx_lint.suppress import Selection
+
     selection = Selection(settings)
 
     def judged(entry: Entry) -> bool:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from logctx_lint.errors import UserError
 from logctx_lint.findings import Finding
 
 _HUNK = re.compile(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
 
-class GitError(Exception):
+class GitError(UserError):
     """git cannot tell; the message is one line."""
 
 

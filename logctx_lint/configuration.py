@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import configparser
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-
-from flake8.exceptions import ExecutionError
-from flake8.options import config as flake8_config
 
 from logctx_lint.setting_kinds import did_you_mean
 from logctx_lint.settings import Description, Settings, SettingsError, described
 from logctx_lint.source import Unreadable, read_bytes
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 _INI_PREFIX = "lcx-"
+_INI_FILES = ("setup.cfg", "tox.ini", ".flake8")
 
 
 def add_flags(add_option: Callable[..., object]) -> None:
@@ -101,6 +94,10 @@ def _nearest_pyproject(folder: Path) -> tuple[Path, object] | None:
         path = parent / "pyproject.toml"
         if not path.is_file():
             continue
+        if sys.version_info >= (3, 11):
+            import tomllib
+        else:
+            import tomli as tomllib
         try:
             document = tomllib.loads(read_bytes(path).decode())
         except (Unreadable, UnicodeError) as error:
@@ -132,9 +129,19 @@ def _from_toml(path: Path, table: object) -> dict[str, object]:
 
 
 def _from_ini() -> dict[str, object]:
+    here = Path.cwd()
+    folders = (here, *here.parents)
+    if not any(os.path.exists(folder / name) for folder in folders for name in _INI_FILES):
+        return {}
+    # What flake8 reads and how, flake8 knows best, but it takes long to import.
+    import configparser
+
+    from flake8.exceptions import ExecutionError
+    from flake8.options import config as flake8_config
+
     try:
         # Not public, but load_config() does not say which file it found.
-        file = flake8_config._find_config_file(str(Path.cwd()))  # type: ignore[attr-defined]
+        file = flake8_config._find_config_file(str(here))  # type: ignore[attr-defined]
         ini, _ = flake8_config.load_config(file, [])
     except (ExecutionError, configparser.Error) as error:
         raise SettingsError(" ".join(str(error).split())) from error

@@ -7,8 +7,6 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flake8.utils import matches_filename, normalize_path
-
 _LOG = logging.getLogger(__name__)
 _JUNK = frozenset({"__pycache__", "__pypackages__", "node_modules", "site-packages"})
 _BUILT = frozenset({"build", "dist"})
@@ -24,7 +22,7 @@ def python_files(
     `force_exclude` is set. Every file comes once. Raises FileNotFoundError for a path that is not
     there.
     """
-    patterns = [normalize_path(glob, str(root)) for glob in exclude]
+    patterns = _patterns(exclude, root)
     seen: set[Path] = set()
     for path in paths:
         if not path.exists():
@@ -37,39 +35,51 @@ def python_files(
 
 def is_excluded(path: Path, exclude: Sequence[str], root: Path) -> bool:
     """Do the globs `exclude` (relative to `root`) match a file, or a folder that it lies in?"""
-    return _is_below(path, [normalize_path(glob, str(root)) for glob in exclude])
+    return _is_below(path, _patterns(exclude, root))
 
 
 def _walk(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
-        here = Path(parent)
         folders[:] = sorted(
             name
             for name in folders
-            if not _is_junk(here / name) and not _excluded(here / name, patterns)
+            if not _is_junk(os.path.join(parent, name), name)
+            and not _excluded(os.path.join(parent, name), patterns)
         )
         for name in sorted(files):
-            path = here / name
+            path = os.path.join(parent, name)
             # A dangling link, a socket or the like is nobody's source.
-            if name.endswith(".py") and path.is_file() and not _excluded(path, patterns):
-                yield path
+            if name.endswith(".py") and os.path.isfile(path) and not _excluded(path, patterns):
+                yield Path(path)
 
 
-def _is_junk(folder: Path) -> bool:
+def _is_junk(folder: str, name: str) -> bool:
     return (
-        folder.name.startswith(".")
-        or folder.name in _JUNK
-        or (folder / "pyvenv.cfg").exists()
+        name.startswith(".")
+        or name in _JUNK
+        or os.path.exists(os.path.join(folder, "pyvenv.cfg"))
         # Packages have these names, too.
-        or (folder.name in _BUILT and not (folder / "__init__.py").exists())
+        or (name in _BUILT and not os.path.exists(os.path.join(folder, "__init__.py")))
     )
 
 
 def _is_below(path: Path, patterns: Sequence[str]) -> bool:
     """Is `path`, or a folder that it lies in, excluded?"""
     full = Path(os.path.abspath(path))
-    return any(_excluded(each, patterns) for each in (full, *full.parents))
+    return any(_excluded(str(each), patterns) for each in (full, *full.parents))
 
 
-def _excluded(path: Path, patterns: Sequence[str]) -> bool:
-    return matches_filename(str(path), patterns, '"%(path)s" is %(whether)sexcluded', _LOG)
+def _patterns(exclude: Sequence[str], root: Path) -> list[str]:
+    if not exclude:
+        return []
+    from flake8.utils import normalize_path
+
+    return [normalize_path(glob, str(root)) for glob in exclude]
+
+
+def _excluded(path: str, patterns: Sequence[str]) -> bool:
+    if not patterns:
+        return False
+    from flake8.utils import matches_filename
+
+    return matches_filename(path, patterns, '"%(path)s" is %(whether)sexcluded', _LOG)

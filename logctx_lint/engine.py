@@ -43,7 +43,7 @@ class Engine:
         self._runs = RunsCache(folder, settings, self._modules, self._results)
         self._keys: dict[Path, bytes] = {}
         self._traits = TraitsDetector(settings, self._modules)
-        self._set_aside = 32
+        self._set_aside = 128
         self._auditors: dict[Hashable, Auditor] = {}
 
     def check(

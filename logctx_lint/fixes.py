@@ -7,11 +7,8 @@ stays byte for byte.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import re
-import shutil
-import tempfile
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -140,8 +137,10 @@ def write(before: Source, after: Source, root: Path) -> None:
 
 def diff(before: Source, after: Source) -> str:
     """A unified diff that `patch -p1` and `git apply` take; empty when nothing changed."""
+    from difflib import unified_diff  # Only for --diff.
+
     name = before.path.as_posix().lstrip("/")
-    lines = difflib.unified_diff(
+    lines = unified_diff(
         _diff_lines(before.text), _diff_lines(after.text), f"a/{name}", f"b/{name}"
     )
     return "".join(
@@ -232,6 +231,9 @@ def _why_different(before: Source) -> str:
 
 
 def _replace(target: Path, data: bytes) -> None:
+    import shutil
+    import tempfile
+
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import logging
 from collections.abc import Collection, Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,11 +13,11 @@ from logctx_lint.codes import NOT_ANALYSED, UNUSED_NOQA
 from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
-from logctx_lint.suppress import Selection, with_noqa
 from logctx_lint.time_limit import TooSlow, time_limit
 
 if TYPE_CHECKING:
     from logctx_lint.runs import Checked, Reported
+    from logctx_lint.suppress import Selection
 
 _LOG = logging.getLogger(__name__)
 
@@ -47,11 +48,20 @@ class Linter:
         self.keep = engine.keep
         self.key = engine.key
         self._limit = settings.time_limit
-        self._selection = Selection(settings)
+        self._settings = settings
         self._codes = frozenset(codes) | {NOT_ANALYSED, UNUSED_NOQA}
+
+    @cached_property
+    def _selection(self) -> Selection:
+        # flake8, which decides, is not needed where the last run's report still holds.
+        from logctx_lint.suppress import Selection
+
+        return Selection(self._settings)
 
     def check(self, source: Source) -> list[Finding]:
         """The findings to report in one file, sorted by position."""
+        from logctx_lint.suppress import with_noqa
+
         codes = self._selection.codes(source.path, self._codes)
         findings = checked(self._engine, source, codes, limit=self._limit)
         return with_noqa(source, [each for each in findings if each.code in codes], codes)

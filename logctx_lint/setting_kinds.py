@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
 from typing import TypeVar
 
@@ -26,6 +25,8 @@ class Kind:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "..."?` for the nearest of `known`; empty when none is near."""
+    from difflib import get_close_matches  # Only for mistakes.
+
     spelling = {name.lower(): name for name in known}
     near = get_close_matches(word.lower().replace("_", "-"), spelling, n=1)
     return f'; did you mean "{spelling[near[0]]}"?' if near else ""

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import cast
 
 from logctx_lint import setting_kinds
+from logctx_lint.errors import UserError
 from logctx_lint.setting_kinds import Kind
 from logctx_lint.vocabulary import Role
 
 
-class SettingsError(Exception):
+class SettingsError(UserError):
     """A setting cannot be used; the message is one line and says which and why."""
 
 

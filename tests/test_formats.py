@@ -19,7 +19,7 @@ from logctx_lint.codes import CODES, url
 from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
 from logctx_lint.fingerprints import fingerprints
 from logctx_lint.fixes import apply, as_one_edit
-from logctx_lint.report import Report, formats
+from logctx_lint.report import FORMATS, Report, writer
 from logctx_lint.source import Source
 
 _ROOT = Path("/project")
@@ -34,7 +34,7 @@ def report(text: str, path: str = "/project/a b/ü.py") -> Report:
 
 def written(name: str, shown: Report) -> str:
     out = io.StringIO()
-    formats()[name](shown, out)
+    writer(name)(shown, out)
     return out.getvalue()
 
 
@@ -71,13 +71,13 @@ def test_a_document_is_what_its_consumer_accepts(
     valid(name, schema, report(text))
 
 
-@pytest.mark.parametrize("name", formats())
+@pytest.mark.parametrize("name", FORMATS)
 def test_a_file_that_could_not_be_read_is_reported_in_every_format(name: str) -> None:
     found = Finding("LCX000", "cannot be read", Path("x.py"), Span(1, 0, 1, 0))
     assert "cannot be read" in written(name, Report([found], root=_ROOT))
 
 
-@pytest.mark.parametrize("name", formats())
+@pytest.mark.parametrize("name", FORMATS)
 def test_text_that_is_not_unicode_ends_no_run(name: str) -> None:
     found = finding(Span(1, 0, 1, 3), message="lone \udc80 and \x00")
     assert written(name, one(found, "'\ud800'\n"))

@@ -10,7 +10,7 @@ from fakes import FakeEngine
 
 from logctx_lint.codes import CODES
 from logctx_lint.findings import Finding, Span
-from logctx_lint.report import Report, formats
+from logctx_lint.report import Report, writer
 from logctx_lint.source import Source
 
 
@@ -19,7 +19,7 @@ def written(name: str, text: str, *, brief: bool = False) -> str:
     source = Source(path, text)
     found = FakeEngine().check(source, CODES)
     out = io.StringIO()
-    formats()[name](Report(found, {path: source}, files=1, brief=brief), out)
+    writer(name)(Report(found, {path: source}, files=1, brief=brief), out)
     return out.getvalue()
 
 
@@ -56,7 +56,7 @@ def test_the_caret_stands_below_what_it_marks_behind_tabs_and_wide_characters() 
     source = Source(Path("x.py"), "\t'日本é' + drop()\r\n")
     finding = Finding("LCX101", "bad", source.path, Span(1, 9, 1, 15))
     out = io.StringIO()
-    formats()["text"](Report([finding], {source.path: source}), out)
+    writer("text")(Report([finding], {source.path: source}), out)
     assert out.getvalue().splitlines()[2:4] == [
         "1 | \t'日本é' + drop()",
         "  | \t          ^^^^^^",
@@ -67,7 +67,7 @@ def test_of_a_finding_over_several_lines_the_first_is_marked_to_its_end() -> Non
     source = Source(Path("x.py"), "x(\n  1\n)\n")
     finding = Finding("LCX101", "bad", source.path, Span(1, 0, 3, 1))
     out = io.StringIO()
-    formats()["text"](Report([finding], {source.path: source}), out)
+    writer("text")(Report([finding], {source.path: source}), out)
     assert "  | ^^\n" in out.getvalue()
 
 
@@ -75,14 +75,14 @@ def test_text_prints_no_control_characters_of_the_source() -> None:
     source = Source(Path("x.py"), "x = '\x1b[2J\x0c'\n")
     finding = Finding("LCX101", "bad", source.path, Span(1, 0, 1, 1))
     out = io.StringIO()
-    formats()["text"](Report([finding], {source.path: source}), out)
+    writer("text")(Report([finding], {source.path: source}), out)
     assert "x = ' [2J '" in out.getvalue()
 
 
 def test_text_of_a_finding_without_its_source_has_no_excerpt() -> None:
     finding = Finding("LCX000", "cannot be read", Path("x.py"), Span(1, 0, 1, 0))
     out = io.StringIO()
-    formats()["text"](Report([finding]), out)
+    writer("text")(Report([finding]), out)
     assert out.getvalue().splitlines()[:2] == ["x.py:1:1: LCX000 cannot be read", ""]
 
 

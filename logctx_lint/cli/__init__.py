@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 import warnings
 from collections.abc import Sequence
 
-from logctx_lint.baseline import BaselineError
-from logctx_lint.changes import GitError
-from logctx_lint.cli.parser import UsageError, build
-from logctx_lint.settings import SettingsError, one_line
+from logctx_lint.cli.parser import build
+from logctx_lint.errors import UserError
+from logctx_lint.settings import one_line
 
 _FAILED = 2
 
@@ -28,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         code: int = args.run(args)
         return code
-    except (UsageError, SettingsError, BaselineError, GitError) as error:
+    except UserError as error:
         print(f"logctx-lint: error: {one_line(error)}", file=sys.stderr)
     except BrokenPipeError:
         # The reader has gone, as `| head` does; what is still buffered goes nowhere, or else the
@@ -36,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         if getattr(args, "verbose", 0):
+            import traceback
+
             traceback.print_exc()
         print(
             f"logctx-lint: internal error: {type(error).__name__}: {one_line(error)}",

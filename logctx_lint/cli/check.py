@@ -9,19 +9,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from logctx_lint import baseline, configuration, ruff, running
-from logctx_lint import changes as changed
+from logctx_lint import baseline, configuration, running
 from logctx_lint.baseline import Entry
 from logctx_lint.cli import terminal
 from logctx_lint.cli.output import opened
 from logctx_lint.cli.parser import Commands, UsageError
 from logctx_lint.codes import OPT_IN
 from logctx_lint.discovery import python_files
-from logctx_lint.report import Report, formats
+from logctx_lint.report import FORMATS, Report, writer
 from logctx_lint.running import Mode, Outcome, Task
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source, Unreadable
+
+if TYPE_CHECKING:
+    from logctx_lint.changes import Changes
 
 _STDIN = "-"
 _FOR_PEOPLE = ("text", "concise")
@@ -38,7 +41,7 @@ def add(commands: Commands) -> None:
     option("--diff", action="store_true", help="show what --fix would change, and write nothing")
     option("--force-exclude", action="store_true", help="exclude even what is named outright")
     option("--exit-zero", action="store_true", help="exit with 0 in spite of findings")
-    option("--output-format", choices=list(formats()), default="text", help="default: text")
+    option("--output-format", choices=FORMATS, default="text", help="default: text")
     option("--output-file", metavar="FILE", help="write the findings there, not to stdout")
     option("--statistics", action="store_true", help="count the findings of each rule, too")
     option("--changed-since", metavar="REV", help="report only what is on lines changed since")
@@ -56,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     _refuse_what_contradicts(args)
     settings = configuration.load(Path.cwd(), args)
     task = Task(settings, _mode(args), args.unsafe_fixes, not args.no_cache)
-    changes = changed.since(args.changed_since, Path.cwd()) if args.changed_since else None
+    changes = _changes(args.changed_since) if args.changed_since else None
     if _STDIN in args.paths:
         outcomes = [_standard_input(args, task)]
     else:
@@ -82,6 +85,13 @@ def run(args: argparse.Namespace) -> int:
         _write(args, report)
         _advise(args, report)
     return int(bool(report.findings or stale) and not args.exit_zero)
+
+
+def _changes(revision: str) -> Changes:
+    # Only for this flag, as git is.
+    from logctx_lint import changes
+
+    return changes.since(revision, Path.cwd())
 
 
 def named_files(
@@ -168,7 +178,7 @@ def _write(args: argparse.Namespace, report: Report) -> None:
     # Text that was fixed on its way has standard output to itself.
     usual = sys.stderr if args.fix and _STDIN in args.paths else sys.stdout
     with opened(args.output_file, usual) as out:
-        formats()[args.output_format](report.coloured(terminal.colourful(out)), out)
+        writer(args.output_format)(report.coloured(terminal.colourful(out)), out)
 
 
 def _tell_what_is_off(settings: Settings) -> None:
@@ -181,8 +191,11 @@ def _tell_what_is_off(settings: Settings) -> None:
 
 def _advise(args: argparse.Namespace, report: Report) -> None:
     """Whoever reads findings may be about to write a `# noqa`."""
-    wanted = report.findings and args.output_format == "text" and not args.quiet
-    if wanted and (advice := ruff.advice(report.root)):
+    if not report.findings or args.output_format != "text" or args.quiet:
+        return
+    from logctx_lint import ruff
+
+    if advice := ruff.advice(report.root):
         print(f"logctx-lint: note: {advice}", file=sys.stderr)
 
 

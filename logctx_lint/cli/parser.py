@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol
 
 from logctx_lint import __version__
+from logctx_lint.errors import UserError
 from logctx_lint.setting_kinds import did_you_mean
 
 
-class UsageError(Exception):
+class UsageError(UserError):
     """The command cannot be run as it was given; the message is one line."""
 
 

@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import sys
-import tempfile
 import time
 from hashlib import blake2b
 from pathlib import Path
@@ -104,6 +103,8 @@ class Entries:
             return  # A link, perhaps out of the project.
         with contextlib.suppress(OSError):
             os.makedirs(folder, exist_ok=True)
+            import tempfile  # Not needed where nothing has changed.
+
             handle, name = tempfile.mkstemp(dir=folder)
             try:
                 with os.fdopen(handle, "wb") as file:

@@ -80,7 +80,6 @@ async def run(waiting: "Set[Deferred[None]]") -> None:
 from __future__ import annotations
 
 import ast
-import asyncio
 import re
 from types import CoroutineType
 
@@ -116,7 +115,15 @@ _NEEDED: dict[How, tuple[str, ...]] = {
     How.ASYNC_ENTER: ("__aenter__",),
 }
 """Methods with which a class of one's own, awaitable besides, allows a use."""
-_OF_SOME_FUTURE = frozenset(dir(asyncio.Task))
+_OF_SOME_FUTURE = frozenset(dir(object)) | {
+    "__await__", "__class_getitem__", "__del__", "__iter__", "_asyncio_future_blocking",
+    "_callbacks", "_cancel_message", "_coro", "_exception", "_fut_waiter", "_log_destroy_pending",
+    "_log_traceback", "_loop", "_make_cancelled_error", "_must_cancel", "_repr_info", "_result",
+    "_source_traceback", "_state", "add_done_callback", "cancel", "cancelled", "cancelling", "done",
+    "exception", "get_context", "get_coro", "get_loop", "get_name", "get_stack", "print_stack",
+    "remove_done_callback", "result", "set_exception", "set_name", "set_result", "uncancel",
+}  # fmt: skip
+"""All that a task has in any Python. (To import asyncio takes longer than to check most files.)"""
 _OF_SOME_DEFERRED = frozenset(
     {"called", "paused", "callbacks", "callback", "errback", "addCallback", "addCallbacks",
      "addErrback", "addBoth", "addTimeout", "chainDeferred", "asFuture", "debug", "pause",

@@ -1,0 +1,7 @@
+"""What a person can mend who runs a command."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Something cannot be used as it is; the message is one line and says what and why."""
