@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from logctx_lint.engine import CACHE_FOLDER
 from logctx_lint.findings import Finding
 from logctx_lint.project import cache
-from logctx_lint.report import formats
+from logctx_lint.report import FORMATS, writer
 from logctx_lint.running import Mode, Task, report_of, run
 from logctx_lint.settings import Settings
 from logctx_lint.vocabulary import Role
@@ -85,7 +85,7 @@ class Project:
         settings = Settings(root=self.folder, vocabulary=names, time_limit=20)
         files = sorted(self.folder.rglob("*.py"))
         checked = list(run(Task(settings), files))
-        for write in formats().values():
+        for write in map(writer, FORMATS):
             write(report_of(checked, settings), io.StringIO())
         shown = run(Task(settings, Mode.DIFF, unsafe=True), files)
         return [(each.path, each.findings, each.patch) for each in (*checked, *shown)]

@@ -17,7 +17,7 @@ from logctx_lint import fixes
 from logctx_lint.codes import NOT_ANALYSED
 from logctx_lint.findings import Finding
 from logctx_lint.linting import Linter
-from logctx_lint.report import Report, formats
+from logctx_lint.report import FORMATS, Report, writer
 from logctx_lint.rules import RULES
 from logctx_lint.running import linter
 from logctx_lint.settings import Settings
@@ -59,7 +59,7 @@ def _look_at(data: bytes, check: Linter) -> None:
         for fix in each.fixes:
             after, _ = fixes.apply(source.text, [fix])
             assert _compiles(after) or not compiles, (fix, after)
-    for write in formats().values():
+    for write in map(writer, FORMATS):
         write(Report(found, {source.path: source}, files=1), io.StringIO())
 
 
