@@ -24,6 +24,7 @@ from logctx_lint.project.types import (
     UnionType,
     known,
     substitute,
+    substitute_all,
     type_variables,
     union_of,
 )
@@ -72,12 +73,15 @@ class Classes:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._base_types: Store[list[Type]] = {}
+        self._unknown_bases: Store[tuple[str, ...]] = {}
         self._names: Store[tuple[str, ...]] = {}
         self._ancestors: Store[tuple[Ancestor, ...]] = {}
         self._ancestor_names: Store[frozenset[str]] = {}
         self._parameters: Store[tuple[str, ...]] = {}
         self._holders: Store[tuple[tuple[int, Class], ...]] = {}
         self._members: Store[Type] = {}
+        self._plain_members: Store[Type | None] = {}
+        """Of classes without type arguments."""
         self._mixed: Store[Type] = {}
 
     def parameters(self, cls: Class) -> tuple[str, ...]:
@@ -124,31 +128,30 @@ class Classes:
             for base, text in zip(bases, cls.facts.bases, strict=True)
         ]
 
-    def ancestors(self, cls: Class, arguments: tuple[Type, ...] = ()) -> tuple[Ancestor, ...]:
-        """The class and its ancestors, nearest first, each with its type arguments."""
-        found = self._resolver.memo.get(
+    def ancestors(self, cls: Class) -> tuple[Ancestor, ...]:
+        """The class and its ancestors, nearest first, with type arguments as seen from inside."""
+        return self._resolver.memo.get(
             self._ancestors, cls, lambda: self._linearize(cls), ((cls, ()),)
-        )
-        bindings = self.bindings(cls, arguments)
-        if not bindings:
-            return found
-        return tuple(
-            (ancestor, tuple(substitute(item, bindings) for item in items))
-            for ancestor, items in found
         )
 
     def _linearize(self, cls: Class) -> tuple[Ancestor, ...]:
         found: dict[Class, tuple[Type, ...]] = {cls: self.inside(cls).arguments}
         for base in self._bases(cls):
             if isinstance(base, Instance):
-                for ancestor, arguments in self.ancestors(base.cls, base.arguments):
+                bindings = self.bindings(base.cls, base.arguments)
+                for ancestor, arguments in self.ancestors(base.cls):
                     # A class met again moves behind the one that inherits it, as in Python.
                     found.pop(ancestor, None)
-                    found[ancestor] = arguments
+                    found[ancestor] = substitute_all(arguments, bindings)
         return tuple(found.items())
 
-    def unknown_bases(self, cls: Class) -> Iterator[str]:
+    def unknown_bases(self, cls: Class) -> tuple[str, ...]:
         """The names of ancestors outside all known code (empty where not even that is known)."""
+        return self._resolver.memo.get(
+            self._unknown_bases, cls, lambda: tuple(self._find_unknown_bases(cls)), ()
+        )
+
+    def _find_unknown_bases(self, cls: Class) -> Iterator[str]:
         for ancestor, _ in self.ancestors(cls):
             for base in self._bases(ancestor):
                 if isinstance(base, ExternalInstance):
@@ -175,9 +178,9 @@ class Classes:
 
     def arguments_as(self, instance: Instance, name: str) -> tuple[Type, ...] | None:
         """The type arguments that an instance has as one of its ancestors, called `name`."""
-        for ancestor, arguments in self.ancestors(instance.cls, instance.arguments):
+        for ancestor, arguments in self.ancestors(instance.cls):
             if ancestor.qualified_name == name:
-                return arguments
+                return substitute_all(arguments, self.bindings(instance.cls, instance.arguments))
         return None
 
     def member(self, instance: Instance | ClassObject, name: str, skip: int = 0) -> Type | None:
@@ -185,19 +188,30 @@ class Classes:
 
         `skip` leaves out the nearest ancestors: 1 is what `super()` sees.
         """
+        if instance.arguments or skip:
+            return self._member(instance, name, skip)
+        return self._resolver.memo.get(
+            self._plain_members,
+            (instance.cls, type(instance), name),
+            lambda: self._member(instance, name, 0),
+            UNKNOWN,
+        )
+
+    def _member(self, instance: Instance | ClassObject, name: str, skip: int) -> Type | None:
         holders = self._resolver.memo.get(
             self._holders, (instance.cls, name), lambda: self._find_holders(instance.cls, name), ()
         )
         if not holders:
             return self._set_outside(instance, name)
         fallback: Type | None = None
-        ancestors = self.ancestors(instance.cls, instance.arguments)
+        ancestors = self.ancestors(instance.cls)
+        given = self.bindings(instance.cls, instance.arguments)
         for index, ancestor in holders:
             if index < skip:
                 continue
             # Too deep inside other questions, the ancestors are cut short.
             is_there = index < len(ancestors) and ancestors[index][0] == ancestor
-            arguments = ancestors[index][1] if is_there else ()
+            arguments = substitute_all(ancestors[index][1], given) if is_there else ()
             found = self._own_member(ancestor, name)
             bindings = {
                 **self.bindings(ancestor, arguments),
@@ -212,7 +226,8 @@ class Classes:
 
     def _set_outside(self, instance: Instance | ClassObject, name: str) -> Type | None:
         """What other code sets an attribute to; None if nobody is seen to set it."""
-        if not isinstance(instance, Instance):
+        # Python looks for special methods in the class alone.
+        if not isinstance(instance, Instance) or name.endswith("__"):
             return None
         found = self._resolver.call_sites.attribute(instance.cls, name)
         return found if known(found) else None

@@ -27,6 +27,7 @@ from logctx_lint.project.types import (
 )
 
 if TYPE_CHECKING:
+    from logctx_lint.project.modules import Class
     from logctx_lint.project.resolver import Resolver
 
 _KINDS = (
@@ -173,10 +174,17 @@ def _kind(resolver: Resolver, type_: Type) -> Kind | bool | None:
             answer = awaitability(resolver, type_)
             return answer.kind if answer.is_certain else None
         case Instance(cls):
-            for names, kind in _KINDS:
-                if resolver.classes.has_ancestor(cls, names):
-                    return kind
-            if resolver.classes.member(type_, "__await__") is not None:
-                return Kind.AWAITABLE
-            return None if any(True for _ in resolver.classes.unknown_bases(cls)) else False
+            return resolver.memo.get(
+                resolver.kinds, cls, lambda: _kind_of_class(resolver, cls), None
+            )
     return False
+
+
+def _kind_of_class(resolver: Resolver, cls: Class) -> Kind | bool | None:
+    """The same of the instances of a class, whatever its type arguments are."""
+    for names, kind in _KINDS:
+        if resolver.classes.has_ancestor(cls, names):
+            return kind
+    if resolver.classes.member(Instance(cls), "__await__") is not None:
+        return Kind.AWAITABLE
+    return None if resolver.classes.unknown_bases(cls) else False

@@ -32,6 +32,7 @@ from logctx_lint.project.types import (
     ExternalInstance,
     FunctionType,
     Instance,
+    Kind,
     ModuleType,
     TupleType,
     Type,
@@ -62,6 +63,8 @@ class Resolver:
         self.sites = Sites(modules)
         self.call_sites = CallSites(self)
         self.distinctive = Distinctive(self)
+        self.kinds: Store[Kind | bool | None] = {}
+        """Of awaitable that the instances of a class are; see `protocols`."""
         self._variables: Store[Type] = {}
         self._aliases: Store[Type] = {}
         self.builtins = modules.find("builtins", STUBS)

@@ -127,6 +127,7 @@ Type = (
     | UnionType
 )
 
+_WITH_PARTS = (TypeVariable, Instance, ClassObject, UnionType, TupleType, CallableType)
 UNKNOWN = Unknown()
 NONE = NoneType()
 Substitution = Mapping[str, Type]
@@ -161,7 +162,7 @@ def known(type_: Type) -> bool:
 
 def substitute(type_: Type, bindings: Substitution) -> Type:
     """`type_` with its type variables replaced; variables without a binding stay."""
-    if not bindings:
+    if not bindings or not isinstance(type_, _WITH_PARTS):
         return type_
     match type_:
         case TypeVariable(name):
@@ -169,19 +170,21 @@ def substitute(type_: Type, bindings: Substitution) -> Type:
             # One that stands for itself stays as it was declared, with its bound.
             return type_ if found == type_ else found
         case Instance(cls, arguments) if arguments:
-            return Instance(cls, tuple(substitute(item, bindings) for item in arguments))
+            return Instance(cls, substitute_all(arguments, bindings))
         case ClassObject(cls, arguments) if arguments:
-            return ClassObject(cls, tuple(substitute(item, bindings) for item in arguments))
+            return ClassObject(cls, substitute_all(arguments, bindings))
         case UnionType(members):
-            return union_of(substitute(member, bindings) for member in members)
+            return union_of(substitute_all(members, bindings))
         case TupleType(elements):
-            return TupleType(tuple(substitute(item, bindings) for item in elements))
+            return TupleType(substitute_all(elements, bindings))
         case CallableType(returns, parameters):
-            return CallableType(
-                substitute(returns, bindings),
-                tuple(substitute(item, bindings) for item in parameters),
-            )
+            return CallableType(substitute(returns, bindings), substitute_all(parameters, bindings))
     return type_
+
+
+def substitute_all(types: tuple[Type, ...], bindings: Substitution) -> tuple[Type, ...]:
+    """Several types with their type variables replaced."""
+    return tuple([substitute(each, bindings) for each in types]) if bindings else types
 
 
 def type_variables(type_: Type) -> list[str]:
@@ -190,11 +193,16 @@ def type_variables(type_: Type) -> list[str]:
         case TypeVariable(name):
             return [name]
         case Instance(_, parts) | ClassObject(_, parts) | TupleType(parts) | UnionType(parts):
-            return list(dict.fromkeys(name for part in parts for name in type_variables(part)))
+            return _variables_of(parts)
         case CallableType(returns, parameters):
-            parts = (*parameters, returns)
-            return list(dict.fromkeys(name for part in parts for name in type_variables(part)))
+            return _variables_of((*parameters, returns))
     return []
+
+
+def _variables_of(parts: tuple[Type, ...]) -> list[str]:
+    if not parts:
+        return []
+    return list(dict.fromkeys(name for part in parts for name in type_variables(part)))
 
 
 def free_variables(type_: Type) -> list[str]:

@@ -277,7 +277,7 @@ def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
     for member in members_of(type_):
         if not isinstance(member, Instance):
             continue
-        if any(True for _ in classes.unknown_bases(member.cls)) and kind is not Kind.COROUTINE:
+        if classes.unknown_bases(member.cls) and kind is not Kind.COROUTINE:
             return True
         if use.attribute and classes.member(member, use.attribute) is not None:
             return True

@@ -197,7 +197,7 @@ def _is_by_contract(file: File, function: Function) -> bool:
         return False
     if _is_dispatched(file, owner, function.name):
         return True
-    return any(True for _ in resolver.classes.unknown_bases(owner)) or any(
+    return bool(resolver.classes.unknown_bases(owner)) or any(
         other != owner and other.function(function.name) for other in _declaring(file, owner)
     )
 
