@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import gc
-from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from logctx_lint import garbage
 from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.project.cache import FactsCache, look_after
 from logctx_lint.project.modules import Function, Module, Modules
@@ -65,7 +65,7 @@ class Engine:
         trace = self._modules.trace
         trace.used = []
         try:
-            with garbage_collection_off():
+            with garbage.collection_off():
                 found = self._found(module, tree, codes)
         except Unreadable as error:
             found = [not_analysed(source.path, str(error), error.line)]
@@ -158,7 +158,7 @@ class Engine:
         # The rules may look at any of it.
         function.module.note_all()
         settings = replace(self._settings, cancellation_scope=CancellationScope.ALL)
-        with garbage_collection_off():
+        with garbage.collection_off():
             file = self._file(function.module, None, settings)
             findings = check_function(file, function, CODES)
         return with_noqa(file.source, findings, CODES) if findings else []
@@ -180,22 +180,9 @@ class Engine:
         """
         if self._modules.loaded > 2 * self._set_aside and gc.isenabled():
             self._set_aside = self._modules.loaded
-            gc.collect()
-            gc.freeze()
+            garbage.set_aside()
 
 
 def _source_roots(settings: Settings) -> tuple[Path, ...]:
     named = [settings.root / root for root in settings.source_roots]
     return (*named, settings.root / "src", settings.root)
-
-
-@contextmanager
-def garbage_collection_off() -> Iterator[None]:
-    """Trees are many objects that all live; looking for cycles among them costs twice the parse."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

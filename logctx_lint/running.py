@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
-from logctx_lint import fixes
+from logctx_lint import fixes, garbage
 from logctx_lint.codes import active_codes
 from logctx_lint.findings import Finding
 from logctx_lint.fixes import Fixed
@@ -67,6 +68,7 @@ class Runner:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._linter = linter(task.settings, use_cache=task.use_cache)
+        self._files = 0
 
     def recall(self, paths: Sequence[Path]) -> dict[Path, Outcome]:
         """The outcomes that are known from an earlier run."""
@@ -83,6 +85,9 @@ class Runner:
 
     def file(self, path: Path) -> Outcome:
         """Put a file on disk through the task; with Mode.FIX it is rewritten."""
+        self._files += 1
+        if self._files % _CHUNK == 0:
+            garbage.set_aside()
         try:
             source = Source.read(path)
         except Unreadable as error:
@@ -136,16 +141,17 @@ def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
 
 def _checked(task: Task, runner: Runner, paths: Sequence[Path], jobs: int) -> Iterator[Outcome]:
     started = time.process_time()
-    for done, path in enumerate(paths):
-        workers = min(jobs, -(-(len(paths) - done) // _CHUNK))
-        if workers > 1 and time.process_time() - started > _SOON:
-            # Takes longer to import than most runs.
-            import multiprocessing
+    with garbage.collection_off():
+        for done, path in enumerate(paths):
+            workers = min(jobs, -(-(len(paths) - done) // _CHUNK))
+            if workers > 1 and time.process_time() - started > _SOON:
+                # Takes longer to import than most runs.
+                import multiprocessing
 
-            with multiprocessing.Pool(workers, _start_worker, (task,)) as pool:
-                yield from pool.imap(_in_worker, paths[done:], _CHUNK)
-            return
-        yield runner.file(path)
+                with multiprocessing.Pool(workers, _start_worker, (task,)) as pool:
+                    yield from pool.imap(_in_worker, paths[done:], _CHUNK)
+                return
+            yield runner.file(path)
 
 
 def report_of(outcomes: Sequence[Outcome], settings: Settings) -> Report:
@@ -173,6 +179,7 @@ _runner: Runner
 
 def _start_worker(task: Task) -> None:
     global _runner
+    gc.disable()
     _runner = Runner(task)
 
 

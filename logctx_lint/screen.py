@@ -80,23 +80,22 @@ class File:
     def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
         """A cheap look at the last name alone: could it have one of these roles?"""
         name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-        known = self._may_play.get((name, roles))
-        if known is None:
-            known = self._may_play[name, roles] = self._may_name_play(name, roles)
-        return known
-
-    @cached_property
-    def _may_play(self) -> dict[tuple[str, frozenset[Role]], bool]:
-        return {}
-
-    def _may_name_play(self, name: str, roles: frozenset[Role]) -> bool:
         if self.vocabulary.has_bare_name(name, roles):
             return True
-        facts = self.module.facts
-        meant = [item.name for item in facts.imports.get(name, ())]
-        # `gather = defer.gatherResults`
-        meant += [item.value.rpartition(".")[2] for item in facts.variables.get(name, ())]
+        meant = self._aliases.get(name, ())
         return any(self.vocabulary.has_bare_name(each, roles) for each in meant)
+
+    @cached_property
+    def _aliases(self) -> dict[str, set[str]]:
+        """The other last names of what names of the module stand for."""
+        facts = self.module.facts
+        found: dict[str, set[str]] = defaultdict(set)
+        for name, imported in facts.imports.items():
+            found[name].update(item.name for item in imported)
+        # `gather = defer.gatherResults`
+        for name, variables in facts.variables.items():
+            found[name].update(item.value.rpartition(".")[2] for item in variables)
+        return {name: meant for name, names in found.items() if (meant := names - {name})}
 
 
 @dataclass(frozen=True, eq=False)

@@ -326,6 +326,19 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
 }
 
 
+class _BareNames(dict[str, bool]):
+    """Which last names some roles have; each name is matched once."""
+
+    def __init__(self, vocabulary: Vocabulary, roles: frozenset[Role]) -> None:
+        self._names = frozenset(name for role in roles for name in vocabulary.bare_names(role))
+        globs = filter(_is_glob, sorted(self._names))
+        self._globs = re.compile("|".join(map(translate, globs)) or r"(?!)")
+
+    def __missing__(self, name: str) -> bool:
+        found = self[name] = name in self._names or self._globs.match(name) is not None
+        return found
+
+
 class Vocabulary:
     """Answers which roles a callee has, given the qualified names it is known by."""
 
@@ -333,7 +346,7 @@ class Vocabulary:
         self._additions = additions
         self._exact: dict[str, set[Role]] = {}
         self._known: dict[str, frozenset[Role]] = {}
-        self._bare: dict[frozenset[Role], tuple[frozenset[str], re.Pattern[str]]] = {}
+        self._bare: dict[frozenset[Role], _BareNames] = {}
         globs: list[tuple[re.Pattern[str], Role]] = []
         for table in (BUILT_IN, additions):
             for role, patterns in table.items():
@@ -354,10 +367,8 @@ class Vocabulary:
         """Whether something of this last name has one of these roles."""
         known = self._bare.get(roles)
         if known is None:
-            names = frozenset(name for role in roles for name in self.bare_names(role))
-            globs = re.compile("|".join(map(translate, filter(_is_glob, sorted(names)))) or r"(?!)")
-            known = self._bare[roles] = names, globs
-        return name in known[0] or known[1].match(name) is not None
+            known = self._bare[roles] = _BareNames(self, roles)
+        return known[name]
 
     def bare_names(self, role: Role) -> frozenset[str]:
         """The last names of what has a role, globs among them."""

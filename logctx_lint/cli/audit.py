@@ -60,11 +60,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _audits(names: Sequence[str], settings: Settings, *, use_cache: bool) -> list[Audit]:
-    from logctx_lint.engine import Engine, garbage_collection_off
+    from logctx_lint.engine import Engine
+    from logctx_lint.garbage import collection_off
 
     engine = Engine(settings, use_cache=use_cache)
     roots: dict[Auditor, dict[Function, None]] = {}
-    with garbage_collection_off():
+    with collection_off():
         for name in names:
             path, separator, function = name.partition("::")
             if separator:
