@@ -38,7 +38,10 @@ class Engine:
         folder = settings.root / CACHE_FOLDER if use_cache else None
         if folder is not None:
             look_after(folder)
-        self._modules = Modules(_source_roots(settings), FactsCache(folder), settings.root)
+        hinted = [name.rpartition(".")[0] for name in settings.hints.values()]
+        self._modules = Modules(
+            _source_roots(settings), FactsCache(folder), settings.root, filter(None, hinted)
+        )
         self._results = ResultsCache(folder, settings, self._modules.places)
         self._runs = RunsCache(folder, settings, self._modules, self._results)
         self._keys: dict[Path, bytes] = {}

@@ -15,6 +15,7 @@ from typing import TypeVar, cast
 
 from logctx_lint.audit import Auditor
 from logctx_lint.project.facts import Extractor, FunctionNode
+from logctx_lint.project.looks import Looks
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.resolver import Resolver
 from logctx_lint.project.scopes import Comprehension, Scope
@@ -76,6 +77,11 @@ class File:
     def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""
         return self.vocabulary.roles(self.resolver.names(node, scope))
+
+    @cached_property
+    def looks(self) -> Looks:
+        """Cheap looks at its expressions, before the resolver is asked."""
+        return Looks(self.module, self.resolver.modules)
 
     def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
         """A cheap look at the last name alone: could it have one of these roles?"""

@@ -21,10 +21,11 @@ from typing import NamedTuple
 
 from logctx_lint.project.cache import Entries
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, ModuleFacts
+from logctx_lint.project.leads import ANYTHING, imported, leads
 from logctx_lint.project.trace import Place
-from logctx_lint.source import digest_of
+from logctx_lint.source import Source, digest_of
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change of what an index holds."""
 _CALL = re.compile(r"\((?<=\w\()(?!\))")
 _LAST_WORD = re.compile(r"[^\W\d]\w*\Z")
@@ -54,14 +55,19 @@ class Mentions(NamedTuple):
     """Methods declared as `async def` or under `@inlineCallbacks`."""
     members: tuple[str, ...]
     """All other members of classes."""
+    leads: tuple[str, ...]
+    """See `leads`."""
+    imported: tuple[str, ...]
+    """Absolute names of modules."""
 
 
-NO_MENTIONS = Mentions((), (), (), (), ())
+NO_MENTIONS = Mentions(*((),) * 7)
 Reader = Callable[[Path], Mentions]
 
 
-def mentions(text: str, facts: ModuleFacts) -> Mentions:
+def mentions(source: Source, facts: ModuleFacts) -> Mentions:
     """What a file of this text and these facts mentions."""
+    text = source.text
     called = set()
     for match in _CALL.finditer(text):
         end = match.start()
@@ -77,7 +83,10 @@ def mentions(text: str, facts: ModuleFacts) -> Mentions:
                 (asynchronous if is_asynchronous(function) else members).add(name)
         members.update(cls.variables)
     inherited = {_last_name(base) for cls in classes for base in cls.bases}
-    tables = (called, set(_SET.findall(text)), inherited, asynchronous, members)
+    changed = set(_SET.findall(text))
+    leading = leads(source, facts) | {f"{name} {ANYTHING}" for name in changed}
+    imports = imported(text, facts)
+    tables = (called, changed, inherited, asynchronous, members, leading, imports)
     return Mentions(*(tuple(sorted(table)) for table in tables))
 
 
@@ -144,6 +153,8 @@ class Index(Place):
         self._written = tables
         self._made_anew = made_anew
         self._replaced: dict[int, Mentions] = {}
+        self.changes = 0
+        """How often a text was replaced."""
 
     @cached_property
     def digest(self) -> str:
@@ -172,6 +183,16 @@ class Index(Place):
         if path not in self._files:
             self._files.append(path)
         self._replaced[self._files.index(path)] = said
+        self.changes += 1
+
+    def words(self, table: str) -> Iterator[str]:
+        """All that is, say, `called` in any of the files."""
+        number = Mentions._fields.index(table)
+        for word, places in self._tables[number].items():
+            if not self._replaced or not self._replaced.keys() >= set(places):
+                yield word
+        for said in self._replaced.values():
+            yield from said[number]
 
 
 def build(name: str, place: Path, cache: Entries, read: Reader) -> Index:
@@ -249,10 +270,15 @@ def _written(tables: list[Table]) -> bytes:
 
 def _python_files(folder: str, outer: str) -> Iterator[Row]:
     """Python files, and when they were changed and how long they are."""
-    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+    with contextlib.suppress(OSError), os.scandir(folder) as opened:
+        entries = list(opened)
+        names = {entry.name for entry in entries}
         for entry in entries:
             path = f"{outer}{entry.name}"
-            if entry.name.endswith(".py"):
+            # A stub beside the code itself is not looked at.
+            if entry.name.endswith(".py") or (
+                entry.name.endswith(".pyi") and entry.name[:-1] not in names
+            ):
                 # A link may lead nowhere.
                 if entry.is_file():
                     about = entry.stat()

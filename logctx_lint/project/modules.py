@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
-from logctx_lint.project.index import is_test
+from logctx_lint.project.index import Index, is_test
+from logctx_lint.project.leads import AwaitableNames
 from logctx_lint.project.mentions import Mentions, Tree
 from logctx_lint.project.places import (
     ANY_PYTHON,
+    AWAITABLE_NAMES,
     EVERYTHING,
     PROGRAM,
     STUBS,
@@ -187,18 +189,28 @@ class Modules:
     """Finds and loads modules. First-party source wins over a bundled stub."""
 
     def __init__(
-        self, roots: tuple[Path, ...], cache: FactsCache, base: Path | None = None
+        self,
+        roots: tuple[Path, ...],
+        cache: FactsCache,
+        base: Path | None = None,
+        hinted: Iterable[str] = (),
     ) -> None:
-        """`base` is the folder that what is kept between runs is relative to."""
+        """`base` is the folder that what is kept between runs is relative to.
+
+        `hinted` are modules that may be in use without being imported.
+        """
         self._roots = roots
+        self._hinted = tuple(hinted)
         self.places = Places(base or Path.cwd(), cache)
         self.places.roots.update(map(str, roots))
+        self.places.awaitable_names = self._names_in
         self.trace = Trace()
         self._trees = FunctionTrees()
         self._modules: dict[str, Module] = {}
         self._homes: dict[str, Home] = {}
         self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
         self._packages: Answers[Module, str] = Answers(self.trace)
+        self._awaitable_names: dict[str, tuple[dict[str, Index], int, AwaitableNames]] = {}
 
     @property
     def loaded(self) -> int:
@@ -252,7 +264,8 @@ class Modules:
     def _package(self, module: Module) -> str:
         folder = self.places.folder(os.path.join(module.root, module.name.partition(".")[0]))
         # Modules that lie side by side outside a package need not belong together.
-        is_package = self._in(folder, "__init__.py").has_file("__init__.py")
+        names = ("__init__.py", "__init__.pyi")
+        is_package = any(self._in(folder, name).has_file(name) for name in names)
         return folder.path if is_package else str(module.path)
 
     def mentioning(self, table: str, name: str, near: Module) -> list[tuple[Module, list[str]]]:
@@ -271,6 +284,57 @@ class Modules:
                 self.trace.used.append(module.file.part(f"{table} {name}"))
                 found.append((module, module.file.mentioning(table, name)))
         return found
+
+    def awaitable_names(self, near: Module) -> AwaitableNames:
+        """The names that lead to awaitables in the package of a module and all that it imports."""
+        return self._names_in(self.package(near))
+
+    def _names_in(self, package: str) -> AwaitableNames:
+        known = self._awaitable_names.get(package)
+        if known is None or sum(index.changes for index in known[0].values()) != known[1]:
+            with self.trace.nothing():
+                indexes = self._imported_by(package)
+            changes = sum(index.changes for index in indexes.values())
+            names = self._leading_to_awaitables(package, indexes)
+            known = self._awaitable_names[package] = indexes, changes, names
+        return known[2]
+
+    def _leading_to_awaitables(self, package: str, indexes: dict[str, Index]) -> AwaitableNames:
+        name = self.places.name_of(package) + AWAITABLE_NAMES
+        known: set[str] = set()
+        if not _is_folder(package):
+            # There can be many lone files beside a package; what that says is found out once.
+            for path in filter(_is_folder, list(indexes)):
+                known |= self._names_in(path).names
+                del indexes[path]
+        pairs = (pair for index in indexes.values() for pair in index.words("leads"))
+        return AwaitableNames(name, pairs, known)
+
+    def _imported_by(self, package: str) -> dict[str, Index]:
+        """The index of a package, and of every other that it imports, directly or not."""
+        found: dict[str, Index] = {}
+        known: dict[tuple[str, Path], str] = {}
+        waiting = [package]
+        while waiting:
+            path = waiting.pop()
+            if path in found:
+                continue
+            found[path] = self.places.index(path)
+            root = STUBS if path.startswith(str(STUBS)) else Path(path).parent
+            for name in ("builtins", "typing", *self._hinted, *found[path].words("imported")):
+                # Below a folder that is no package, each module stands for itself.
+                for each in (name.partition(".")[0], name):
+                    if (each, root) not in known:
+                        known[each, root] = self._package_of(each, root)
+                        waiting += filter(None, [known[each, root]])
+                    if _is_folder(known[each, root]):
+                        break
+        return found
+
+    def _package_of(self, name: str, root: Path) -> str:
+        """The package of a module; empty where there is none, or no file of it."""
+        module = self.find(name, root)
+        return self.package(module) if module and module.file.digest else ""
 
     def _in_package(self, path: Path, near: Module) -> Module | None:
         """The module of a file in the package of `near`."""
@@ -339,6 +403,11 @@ class Modules:
 
     def _make(self, name: str, path: Path, root: Path, file: ModuleFile) -> Module:
         return Module(name, path, root, file, self.trace, self._trees)
+
+
+def _is_folder(package: str) -> bool:
+    """Whether a package is really one, and not a lone file (or nothing)."""
+    return bool(package) and not package.endswith((".py", ".pyi"))
 
 
 def module_name(path: Path) -> tuple[Path, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from weakref import ReferenceType, ref
@@ -26,6 +26,7 @@ from logctx_lint.project.index import (
     functions_with,
     mentions,
 )
+from logctx_lint.project.leads import AwaitableNames
 from logctx_lint.project.mentions import Tree
 from logctx_lint.project.trace import Place
 from logctx_lint.source import Source, Unreadable, digest_of, read_bytes
@@ -44,6 +45,8 @@ _IN_TEXT = {"called": "{}(", "set": ".{} ="}
 """How mentions that are not among the facts look in a line."""
 _INDEX = "#index"
 """Ends the name of an index, behind that of its folder or file."""
+AWAITABLE_NAMES = "#awaitable"
+"""The same of the names that lead to awaitables."""
 _NOTHING = ModuleFacts({}, (), {}, {}, {})
 
 
@@ -211,7 +214,7 @@ class ModuleFile(Place):
     def mentions(self) -> Mentions:
         """All that the file mentions."""
         try:
-            return mentions(self.source.text, self.facts)
+            return mentions(self.source, self.facts)
         except Unreadable:
             return NO_MENTIONS
 
@@ -236,6 +239,8 @@ class Places:
         self._paths: dict[str, str] = {}
         self._trees: dict[str, Tree] = {}
         self._indexes: dict[str, Index] = {}
+        self.awaitable_names: Callable[[str], AwaitableNames]
+        """How to find those of a package, given its path."""
 
     def file(self, path: str) -> ModuleFile:
         found = self._known.get(path)
@@ -318,6 +323,9 @@ class Places:
         """
         if name.endswith(_INDEX):
             return self.index(self._below_roots(self.path_of(name[: -len(_INDEX)])))
+        if name.endswith(AWAITABLE_NAMES):
+            path = self.path_of(name[: -len(AWAITABLE_NAMES)])
+            return self.awaitable_names(self._below_roots(path))
         path = self.path_of(name)
         if name.endswith("*.py"):
             folder = self._below_roots(os.path.dirname(path))

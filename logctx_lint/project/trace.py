@@ -8,7 +8,8 @@ are kept between runs are thus known to hold for as long as those parts say the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 from logctx_lint.source import digest_of
@@ -90,6 +91,15 @@ class Trace:
         outer, self.used = self.used, []
         try:
             return Answer(compute(), self.used)
+        finally:
+            self.used = outer
+
+    @contextmanager
+    def nothing(self) -> Iterator[None]:
+        """Take down nothing: what is found is a place of its own, which parts are taken from."""
+        outer, self.used = self.used, []
+        try:
+            yield
         finally:
             self.used = outer
 

@@ -278,6 +278,8 @@ def _discarded_calls(statement: ast.Expr | ast.Assign | ast.AnnAssign) -> Iterat
 def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:
     if not isinstance(node, ast.Call):
         return True
+    if not unit.file.looks.may_give_awaitable(node, scope):
+        return False
     resolver = unit.file.resolver
     return (
         resolver.awaitability(resolver.type_of(node, scope)).certainty in _WORTH_A_LOOK

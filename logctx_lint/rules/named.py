@@ -28,6 +28,10 @@ _HARMLESS = frozenset({How.TRUTH, How.IDENTITY, How.EQUALITY, How.MEMBER, How.TE
 _SEE_ALL_LOCALS = frozenset({"locals", "vars", "eval", "exec"})
 
 
+_Conditions = tuple[tuple[ast.expr, bool], ...]
+"""What is tested around a statement, and how that came out."""
+
+
 @dataclass(frozen=True, eq=False)
 class Named:
     """A local name that is bound to what a call gives, which is an awaitable."""
@@ -57,7 +61,7 @@ def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
     """The names in each function of a unit that are bound to awaitables and seen nowhere else."""
     found: dict[Scope, list[Named]] = {}
     for node, scope in unit.scopes.items():
-        bound = list(_bound(unit, scope, node.body, frozenset()))  # type: ignore[attr-defined]
+        bound = list(_bound(unit, scope, node.body, ()))  # type: ignore[attr-defined]
         hidden = _seen_elsewhere(unit, node) if bound else set()
         named = [each for each in bound if each.name not in hidden]
         if named:
@@ -66,7 +70,7 @@ def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
 
 
 def _bound(
-    unit: Unit, scope: Scope, body: list[ast.stmt], conditions: frozenset[tuple[str, bool]]
+    unit: Unit, scope: Scope, body: list[ast.stmt], conditions: _Conditions
 ) -> Iterator[Named]:
     for statement in body:
         for name, value in _assigned(statement):
@@ -75,11 +79,12 @@ def _bound(
             for call, inner in _calls(value, conditions):
                 kind = _kind(unit, name, call, scope)
                 if kind:
-                    yield Named(name, call, statement, scope, kind, inner)
+                    known = frozenset[tuple[str, bool]]().union(*(facts_of(*one) for one in inner))
+                    yield Named(name, call, statement, scope, kind, known)
         if isinstance(statement, ast.If):
-            yield from _bound(unit, scope, statement.body, conditions | facts_of(statement.test))
-            otherwise = conditions | facts_of(statement.test, False)
-            yield from _bound(unit, scope, statement.orelse, otherwise)
+            test = statement.test
+            yield from _bound(unit, scope, statement.body, (*conditions, (test, True)))
+            yield from _bound(unit, scope, statement.orelse, (*conditions, (test, False)))
         elif not isinstance(statement, FunctionNode | ast.ClassDef):
             for block in child_blocks(statement):
                 yield from _bound(unit, scope, block, conditions)
@@ -99,16 +104,14 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
                         yield target.id, value
 
 
-def _calls(
-    value: ast.expr, conditions: frozenset[tuple[str, bool]]
-) -> Iterator[tuple[ast.Call, frozenset[tuple[str, bool]]]]:
-    """The calls that a value may come from, and what holds where it does."""
+def _calls(value: ast.expr, conditions: _Conditions) -> Iterator[tuple[ast.Call, _Conditions]]:
+    """The calls that a value may come from, and the conditions under which it does."""
     match value:
         case ast.Call():
             yield value, conditions
         case ast.IfExp(test, body, orelse):
-            yield from _calls(body, conditions | facts_of(test))
-            yield from _calls(orelse, conditions | facts_of(test, False))
+            yield from _calls(body, (*conditions, (test, True)))
+            yield from _calls(orelse, (*conditions, (test, False)))
 
 
 def facts_of(test: ast.expr, truth: bool = True) -> frozenset[tuple[str, bool]]:
@@ -131,7 +134,7 @@ def _comparison(left: ast.expr, right: ast.expr) -> str:
 
 def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     """The kind of awaitable that a call gives; None also where it only makes an object."""
-    if gives_plain_value(unit.file, call):
+    if not unit.file.looks.may_give_awaitable(call, scope) or gives_plain_value(unit.file, call):
         return None
     resolver = unit.file.resolver
     # The type of a binding is remembered; other rules ask for it, too.

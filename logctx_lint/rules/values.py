@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from logctx_lint.project.leads import PLAIN_BUILTINS
 from logctx_lint.project.scopes import Binding, Comprehension, Scope
 from logctx_lint.project.types import UNKNOWN, Certainty
 from logctx_lint.screen import File, Unit
-
-_USING: frozenset[type[ast.AST]] = frozenset(
-    {ast.Attribute, ast.Call, ast.If, ast.While, ast.Assert, ast.IfExp, ast.UnaryOp, ast.BoolOp,
-     ast.comprehension, ast.For, ast.AsyncFor, ast.Compare, ast.BinOp, ast.AugAssign,
-     ast.FormattedValue, ast.Subscript, ast.Starred, ast.Assign, ast.Dict, ast.Raise, ast.With,
-     ast.AsyncWith, ast.Match, ast.match_case}
-)  # fmt: skip
-"""Nodes that use the value of a part of theirs."""
 
 
 class How(Enum):
@@ -58,6 +50,28 @@ class Use:
     attribute: str = ""
 
 
+_USED_PART: dict[type[ast.AST], tuple[str, How]] = {
+    ast.Attribute: ("value", How.ATTRIBUTE),
+    ast.If: ("test", How.TRUTH),
+    ast.While: ("test", How.TRUTH),
+    ast.Assert: ("test", How.TRUTH),
+    ast.IfExp: ("test", How.TRUTH),
+    ast.For: ("iter", How.ITERATION),
+    ast.AsyncFor: ("iter", How.ASYNC_ITERATION),
+    ast.AugAssign: ("value", How.ARITHMETIC),
+    ast.FormattedValue: ("value", How.TEXT),
+    ast.Subscript: ("value", How.ITEM),
+    ast.Raise: ("exc", How.RAISE),
+    ast.Match: ("subject", How.MATCH),
+}
+"""Nodes that use the value of one part of theirs, that part, and how."""
+_USING_MORE: tuple[type[ast.AST], ...] = (
+    ast.Call, ast.UnaryOp, ast.BoolOp, ast.comprehension, ast.Compare, ast.BinOp, ast.Starred,
+    ast.Assign, ast.Dict, ast.With, ast.AsyncWith, ast.match_case,
+)  # fmt: skip
+"""Nodes of which that takes a closer look."""
+_ENDS = frozenset({ast.Call, ast.Name, ast.NamedExpr, ast.IfExp, ast.BoolOp})
+"""Where `_ends` finds something."""
 _PLAIN_VALUES = (
     ast.Constant, ast.Await, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp,
     ast.DictComp, ast.GeneratorExp, ast.Compare, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.Yield,
@@ -71,8 +85,6 @@ _TEXT_METHODS = frozenset(
      "startswith", "endswith", "splitlines", "partition", "rpartition", "isdigit", "items"}
 )  # fmt: skip
 """Names that nobody gives to what has to be awaited, so that looking closer would not pay."""
-# These hand through what they are given.
-_BUILTINS = frozenset(dir(builtins)) - {"next", "max", "min", "getattr", "super"}
 _CALLS = {
     **dict.fromkeys(("print", "str", "repr", "format", "ascii"), How.TEXT),
     **dict.fromkeys(("int", "float", "abs", "round"), How.NUMBER),
@@ -113,14 +125,22 @@ def uses_of(unit: Unit, names: Collection[str]) -> Iterator[Use]:
 def _uses(unit: Unit, accepts: Callable[[ast.Call | ast.Name, Scope], bool]) -> Iterator[Use]:
     # `a or f()` as a statement: all of it is dropped, which other rules speak of.
     dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
-    for kind in _USING:
+    for kind, (field, how) in _USED_PART.items():
+        for node, scope in unit.nodes(kind):
+            used = getattr(node, field)
+            if type(used) in _ENDS:
+                attribute = getattr(node, "attr", "")
+                for end in _ends(used):
+                    if accepts(end, scope):
+                        yield Use(end, scope, how, None, attribute)
+    for kind in _USING_MORE:
         for node, scope in unit.nodes(kind):
             if kind is ast.BoolOp and node in dropped:
                 continue
-            for used, how, other, attribute in _used(node, scope, unit):
+            for used, how, other in _used(node, scope, unit):
                 for end in _ends(used):
                     if accepts(end, scope):
-                        yield Use(end, scope, how, other, attribute)
+                        yield Use(end, scope, how, other)
     for call, scope in unit.nodes(ast.Call):
         for used, inner, how in _used_one_by_one(call, scope, unit):
             for end in _ends(used):
@@ -128,7 +148,8 @@ def _uses(unit: Unit, accepts: Callable[[ast.Call | ast.Name, Scope], bool]) -> 
                     yield Use(end, inner, how)
 
 
-_Used = tuple[ast.expr, How, ast.expr | None, str]
+_Used = tuple[ast.expr, How, ast.expr | None]
+"""What is used, how, and what with."""
 
 
 def _ends(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
@@ -148,73 +169,53 @@ def _ends(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
 def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
     """The parts of one node whose values it uses."""
     match node:
-        case ast.Attribute(value, name):
-            yield value, How.ATTRIBUTE, None, name
         case ast.Call():
             yield from _used_by_call(node, scope, unit)
-        case ast.If(test) | ast.While(test) | ast.Assert(test) | ast.IfExp(test):
-            yield test, How.TRUTH, None, ""
         case ast.match_case(_, ast.expr() as guard):
-            yield guard, How.TRUTH, None, ""
-        case ast.UnaryOp(ast.Not(), operand):
-            yield operand, How.TRUTH, None, ""
-        case ast.UnaryOp(_, operand):
-            yield operand, How.ARITHMETIC, None, ""
+            yield guard, How.TRUTH, None
+        case ast.UnaryOp(sign, operand):
+            yield operand, How.TRUTH if isinstance(sign, ast.Not) else How.ARITHMETIC, None
         case ast.BoolOp(_, values):
             for each in values[:-1]:
-                yield each, How.TRUTH, None, ""
+                yield each, How.TRUTH, None
         case ast.comprehension(_, source, conditions, is_async):
-            yield source, How.ASYNC_ITERATION if is_async else How.ITERATION, None, ""
+            yield source, How.ASYNC_ITERATION if is_async else How.ITERATION, None
             for each in conditions:
-                yield each, How.TRUTH, None, ""
-        case ast.For(_, source):
-            yield source, How.ITERATION, None, ""
-        case ast.AsyncFor(_, source):
-            yield source, How.ASYNC_ITERATION, None, ""
+                yield each, How.TRUTH, None
         case ast.Compare(left, operators, others):
             for operator, right in zip(operators, others, strict=True):
                 yield from _compared(left, operator, right)
                 left = right
         case ast.BinOp(ast.Constant(str()), ast.Mod(), right):
             for each in _formatted(right):
-                yield each, How.TEXT, None, ""
+                yield each, How.TEXT, None
         case ast.BinOp(left, _, right):
-            yield left, How.ARITHMETIC, None, ""
-            yield right, How.ARITHMETIC, None, ""
-        case ast.AugAssign(_, _, value):
-            yield value, How.ARITHMETIC, None, ""
-        case ast.FormattedValue(value):
-            yield value, How.TEXT, None, ""
-        case ast.Subscript(value):
-            yield value, How.ITEM, None, ""
+            yield left, How.ARITHMETIC, None
+            yield right, How.ARITHMETIC, None
         case ast.Starred(value, ast.Load()):
-            yield value, How.ITERATION, None, ""
+            yield value, How.ITERATION, None
         case ast.Assign([ast.Tuple() | ast.List(), *_], value):
-            yield value, How.ITERATION, None, ""
+            yield value, How.ITERATION, None
         case ast.Dict(keys, values):
             for key, value in zip(keys, values, strict=True):
                 if key is None:
-                    yield value, How.MAPPING, None, ""
+                    yield value, How.MAPPING, None
         case ast.With(items) | ast.AsyncWith(items):
             is_async = isinstance(node, ast.AsyncWith)
             for item in items:
-                yield item.context_expr, How.ASYNC_ENTER if is_async else How.ENTER, None, ""
-        case ast.Raise(ast.expr() as raised):
-            yield raised, How.RAISE, None, ""
-        case ast.Match(subject):
-            yield subject, How.MATCH, None, ""
+                yield item.context_expr, How.ASYNC_ENTER if is_async else How.ENTER, None
 
 
 def _compared(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Iterator[_Used]:
     if isinstance(operator, ast.In | ast.NotIn):
-        yield left, How.MEMBER, right, ""
-        yield right, How.CONTAINER, left, ""
+        yield left, How.MEMBER, right
+        yield right, How.CONTAINER, left
         return
     how = How.ORDER if isinstance(operator, _ORDER) else How.EQUALITY
     if isinstance(operator, ast.Is | ast.IsNot):
         how = How.IDENTITY
-    yield left, how, right, ""
-    yield right, how, left, ""
+    yield left, how, right
+    yield right, how, left
 
 
 def _formatted(node: ast.expr) -> list[ast.expr]:
@@ -230,10 +231,10 @@ def _formatted(node: ast.expr) -> list[ast.expr]:
 def _used_by_call(call: ast.Call, scope: Scope, unit: Unit) -> Iterator[_Used]:
     func = call.func
     if isinstance(func, ast.Call):
-        yield func, How.CALL, None, ""
+        yield func, How.CALL, None
     for keyword in call.keywords:
         if keyword.arg is None:
-            yield keyword.value, How.MAPPING, None, ""
+            yield keyword.value, How.MAPPING, None
     how = _done_with_arguments(call, scope, unit)
     if how is None:
         return
@@ -242,10 +243,10 @@ def _used_by_call(call: ast.Call, scope: Scope, unit: Unit) -> Iterator[_Used]:
         how = How.ORDER
     several = how in (How.TEXT, How.ORDER) or name == "zip"
     for argument in call.args if several else call.args[:1]:
-        yield argument, how, None, ""
+        yield argument, how, None
     if how is How.TEXT and not name:
         for keyword in call.keywords:
-            yield keyword.value, how, None, ""
+            yield keyword.value, how, None
 
 
 def _used_one_by_one(
@@ -305,7 +306,7 @@ class _Looks:
 
     def may_be_awaitable(self, node: ast.Call | ast.Name, scope: Scope) -> bool:
         if isinstance(node, ast.Call):
-            return not gives_plain_value(self._unit.file, node)
+            return self._may_give_awaitable(node, scope)
         # A nested function sees what those around it bind.
         while node.id not in scope.bindings:
             if scope.parent is None or scope.node is None:
@@ -317,22 +318,31 @@ class _Looks:
             self._names[key] = all(self._may_hold(each, scope) for each in bindings)
         return self._names[key]
 
+    def _may_give_awaitable(self, call: ast.Call, scope: Scope) -> bool:
+        file = self._unit.file
+        return file.looks.may_give_awaitable(call, scope) and not gives_plain_value(file, call)
+
     def _may_hold(self, binding: Binding, scope: Scope) -> bool:
         """Whether a binding may give an awaitable; one that does not settles it for the name."""
         value = binding.value
-        resolver = self._unit.file.resolver
+        looks, resolver = self._unit.file.looks, self._unit.file.resolver
         if binding.kind == "parameter":
             if binding.annotation is None or isinstance(value, ast.Constant):
                 return False
-        elif binding.kind == "value" and not binding.path:
-            if isinstance(value, _PLAIN_VALUES):
+            if not looks.may_mean_awaitable(binding.annotation):
+                return False
+        elif binding.kind == "value" and value and not binding.path:
+            if isinstance(value, _PLAIN_VALUES) or not looks.may_be_awaitable(value, scope):
                 return False
             if isinstance(value, ast.Call) and gives_plain_value(self._unit.file, value):
                 return False
         elif binding.kind in _PARTS:
             # What unpacking or looping over an awaitable gives is not another mistake.
-            outer = scope.parent if isinstance(scope.node, Comprehension) else None
-            whole = resolver.type_of(value, outer or scope) if value else UNKNOWN
+            outer = (isinstance(scope.node, Comprehension) and scope.parent) or scope
+            is_entered = binding.kind in ("entered", "async entered")
+            if value and not is_entered and not looks.may_hold_awaitables(value, outer):
+                return False
+            whole = resolver.type_of(value, outer) if value else UNKNOWN
             if resolver.awaitability(whole).certainty is not Certainty.NO:
                 return False
         elif binding.kind != "annotation":
@@ -346,9 +356,10 @@ def gives_plain_value(file: File, node: ast.Call) -> bool:
     name: str = getattr(func, "attr", "") or getattr(func, "id", "")
     if name[:1].isupper():
         return name not in _AWAITABLE_CLASSES
-    if isinstance(func, ast.Attribute):
-        return name in _TEXT_METHODS or isinstance(func.value, ast.Constant | ast.JoinedStr)
-    if not isinstance(func, ast.Name) or name not in _BUILTINS:
-        return False
-    facts = file.module.facts
-    return not (func.id in facts.functions or func.id in facts.imports or func.id in facts.classes)
+    if not isinstance(func, ast.Name):
+        return name in _TEXT_METHODS or (
+            isinstance(func, ast.Attribute) and isinstance(func.value, ast.Constant | ast.JoinedStr)
+        )
+    # What `sum` is given is its own affair: it calculates with it.
+    is_builtin = name in PLAIN_BUILTINS or name == "sum"
+    return is_builtin and name not in file.looks.own_names
