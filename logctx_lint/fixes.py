@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import time
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,10 @@ from logctx_lint.source import Source, Unreadable, split_lines
 # Each round applies at least one fix, so this only stops a rule whose fix does not cure.
 _MAX_ROUNDS = 100
 
+_BEGUN = ".logctx-lint"
+"""Ends the name of the copy that takes the place of a file when it is complete."""
+_STRAY = 60
+"""Seconds; writing takes a fraction of one."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -135,6 +140,15 @@ def write(before: Source, after: Source, root: Path) -> None:
         raise NotWritten(f"cannot be written: {error.strerror}") from error
 
 
+def remove_strays(folder: Path) -> None:
+    """Remove what a killed run has left in a folder: the copy that it was writing."""
+    for path in folder.glob(f".*{_BEGUN}"):
+        with contextlib.suppress(OSError):
+            # Another run may be about to put a younger one in its place.
+            if time.time() - path.lstat().st_mtime > _STRAY:
+                path.unlink()
+
+
 def diff(before: Source, after: Source) -> str:
     """A unified diff that `patch -p1` and `git apply` take; empty when nothing changed."""
     from difflib import unified_diff  # Only for --diff.
@@ -234,7 +248,7 @@ def _replace(target: Path, data: bytes) -> None:
     import shutil
     import tempfile
 
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=_BEGUN, dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

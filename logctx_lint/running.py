@@ -126,6 +126,9 @@ def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
 
     If it takes long, `jobs` processes share what is left.
     """
+    if task.mode is Mode.FIX:
+        for folder in {path.parent for path in paths}:
+            fixes.remove_strays(folder)
     runner = Runner(task)
     known = runner.recall(paths)
     outcomes = _checked(task, runner, [path for path in paths if path not in known], jobs)

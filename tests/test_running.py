@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -46,3 +47,28 @@ def test_many_processes_fix_what_one_fixes(files: list[Path]) -> None:
         path.write_bytes(data)
     assert outcomes(files, Mode.FIX, jobs=2) == alone
     assert {path: path.read_bytes() for path in files} == fixed != before
+
+
+def test_fixing_removes_what_a_killed_run_has_left(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", stop)
+        patch.setattr(os, "unlink", stop)
+        with pytest.raises(_Killed):
+            outcomes(files, Mode.FIX, jobs=1)
+    [left] = Path.cwd().rglob("*.logctx-lint")
+    outcomes(files, Mode.FIX, jobs=1)
+    assert left.exists()  # another run may still be at it
+    os.utime(left, (0, 0))
+    outcomes(files, Mode.CHECK, jobs=1)
+    assert left.exists()
+    outcomes(files, Mode.FIX, jobs=1)
+    assert not left.exists()
+
+
+class _Killed(BaseException):
+    """Nothing after it is done."""

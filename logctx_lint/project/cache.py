@@ -49,8 +49,10 @@ def look_after(folder: Path) -> None:
 
 def _remove_unused(folder: Path, now: float) -> None:
     for path in folder.iterdir():
+        # A killed run may have left an entry half written, under another name.
+        longest = _UNUSED if path.suffix == ".json" else _DAY
         with contextlib.suppress(OSError):
-            if now - path.stat().st_mtime > _UNUSED:
+            if now - path.stat().st_mtime > longest:
                 path.unlink()
 
 

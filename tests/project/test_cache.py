@@ -161,7 +161,7 @@ def test_what_no_run_has_used_for_long_is_removed(stored: FactsCache, tmp_path: 
     (entry,) = entries(tmp_path)
     left_over = entry.parent / "tmp-of-a-run-that-was-killed"
     left_over.touch()
-    _age(left_over, 15)
+    _age(left_over, 2)
     _age(entry, 15)
     assert stored.load(TEXT) == facts_of(TEXT)
     cache.look_after(tmp_path)
