@@ -2,7 +2,7 @@
 
 No file may crash a rule or change, and none may take long; what Python or libcst cannot parse gives
 LCX000. Usage: ``python -m bench.robustness [FOLDER...] [--stdlib] [--wheels]``; exits with 1 when a
-file made a rule fail or was changed.
+file made a rule fail, took longer than the time limit or was changed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ WELL_KNOWN = (
     "twisted", "urllib3",
 )  # fmt: skip
 
+_SLOW = 20
+
 
 @dataclass
 class Tally:
@@ -41,7 +43,7 @@ class Tally:
     findings: Counter[str] = field(default_factory=Counter)
     not_analysed: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    """Where a rule failed or a file changed."""
+    """Where a rule failed, a file took too long or was changed."""
     slowest: list[tuple[float, int, Path]] = field(default_factory=list)
     """CPU seconds, lines, file."""
 
@@ -83,18 +85,27 @@ def _examine_file(path: Path, linter: Linter, tally: Tally) -> None:
         findings, lines = linter.check(source), len(source.lines)
     except Unreadable as error:
         findings, lines = linter.unreadable(path, str(error), error.line), 0
-    tally.slowest = sorted(
-        [*tally.slowest, (time.process_time() - started, lines, path)], reverse=True
-    )[:8]
+    seconds = time.process_time() - started
+    if seconds > _SLOW:
+        print(f"  {seconds:.0f} CPU seconds for {lines} lines: {path}", flush=True)
+    tally.slowest = sorted([*tally.slowest, (seconds, lines, path)], reverse=True)[:8]
     tally.files += 1
     tally.lines += lines
     for finding in findings:
         tally.findings[finding.code] += 1
         if finding.code == NOT_ANALYSED:
-            inside = "inside logctx-lint" in finding.message
-            (tally.failures if inside else tally.not_analysed).append(f"{path}: {finding.message}")
+            text = f"{path}: {finding.message}"
+            if "inside logctx-lint" in text or "takes more than" in text:
+                _fail(tally, text)
+            else:
+                tally.not_analysed.append(text)
     if _digest(path) != before:
-        tally.failures.append(f"{path}: has changed")
+        _fail(tally, f"{path}: has changed")
+
+
+def _fail(tally: Tally, text: str) -> None:
+    print(f"  FAILED: {text}", flush=True)
+    tally.failures.append(text)
 
 
 def _digest(path: Path) -> bytes:

@@ -46,6 +46,8 @@ class Engine:
         self._runs = RunsCache(folder, settings, self._modules, self._results)
         self._keys: dict[Path, bytes] = {}
         self._traits = TraitsDetector(settings, self._modules)
+        # An editor's process has engines by the thousand, one after the other.
+        gc.unfreeze()
         self._set_aside = 128
         self._auditors: dict[Hashable, Auditor] = {}
 

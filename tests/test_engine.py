@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -145,3 +147,16 @@ def test_what_another_file_says_now_counts_whatever_is_cached(tmp_path: Path) ->
     check_all(tmp_path, ["pkg/c.py"], use_cache=True)
     write(tmp_path, {"pkg/a.py": CYCLE["pkg/a.py"].replace("async def work", "def work")})
     assert check_all(tmp_path, ["pkg/c.py"], use_cache=True) == {"pkg/c.py": []}
+
+
+def test_an_engine_that_nobody_needs_any_more_is_forgotten(tmp_path: Path) -> None:
+    """An editor's process makes one for every change of a text."""
+    write(tmp_path, {f"x{number}.py": FORGOTTEN for number in range(260)})
+    first = engine(tmp_path)
+    for path in sorted(tmp_path.iterdir()):
+        first.check(Source.read(path), {"LCX101"})
+    assert gc.get_freeze_count()
+    remembered = weakref.ref(first._modules)
+    first = engine(tmp_path)
+    gc.collect()
+    assert remembered() is None
