@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-import libcst as cst
-
 from logctx_lint.findings import Finding, not_analysed
+from logctx_lint.lazy import cst
 from logctx_lint.project.classes import class_scope
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
@@ -76,17 +75,7 @@ def _visit(trees: TreeContext, visitors: list[type[RuleVisitor]]) -> None:
         wanted = handlers.get(type(node))
         if wanted is None:
             name = f"visit_{type(node).__name__}"
-            wanted = [getattr(each, name) for each in started if name in _own_methods(type(each))]
+            wanted = [getattr(each, name) for each in started if hasattr(each, name)]
             handlers[type(node)] = wanted
         for handler in wanted:
             handler(node)
-
-
-def _own_methods(visitor: type) -> set[str]:
-    """What a visitor class defines itself: libcst's base has a no-op for every node type."""
-    return {
-        name
-        for cls in visitor.__mro__
-        if cls.__module__.startswith("logctx_lint")
-        for name in vars(cls)
-    }

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-import libcst as cst
-
 if TYPE_CHECKING:
     from logctx_lint.rules.context import RuleContext
     from logctx_lint.rules.trees import TreeContext
@@ -24,11 +22,10 @@ class Applies(str, Enum):
     TWISTED = "Twisted code"
 
 
-class RuleVisitor(cst.CSTVisitor):
+class RuleVisitor:
     """Decides. Gets every node of one unit of code; reports through its context."""
 
     def __init__(self, context: RuleContext) -> None:
-        super().__init__()
         self.context = context
 
 

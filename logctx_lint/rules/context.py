@@ -6,10 +6,8 @@ import ast
 from collections.abc import Collection, Iterator
 from functools import cached_property
 
-import libcst as cst
-
 from logctx_lint.findings import Span
-from logctx_lint.positions import Positions
+from logctx_lint.lazy import cst
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import (
@@ -30,11 +28,13 @@ _DEEPEST = 1000
 """Nodes inside nodes: with some thousands libcst takes minutes, or ends the process."""
 
 
-class RuleContext(Context[cst.CSTNode]):
+class RuleContext(Context["cst.CSTNode"]):
     """The unit as libcst sees it, with what the project knows of its nodes."""
 
     def __init__(self, trees: TreeContext) -> None:
         """Parses the unit alone. Under an `if 1:` it keeps its indentation and so its columns."""
+        from logctx_lint.positions import Positions  # This is where libcst is imported.
+
         super().__init__(trees.unit, trees.findings)
         if _is_too_deep(self.unit.node):
             raise RecursionError

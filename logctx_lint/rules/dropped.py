@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-import libcst as cst
-
+from logctx_lint.lazy import cst
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import NONE, Certainty, Kind, members_of, type_variables

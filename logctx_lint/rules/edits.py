@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Edit, Fix, Span
+from logctx_lint.lazy import cst
 from logctx_lint.project.facts import ImportFacts, imported_names
 from logctx_lint.project.types import External, Kind, ModuleType
 from logctx_lint.rules.context import RuleContext

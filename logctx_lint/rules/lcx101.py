@@ -67,8 +67,7 @@ on asyncio).
 
 from __future__ import annotations
 
-import libcst as cst
-
+from logctx_lint.lazy import cst
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.dropped import Dropped, How

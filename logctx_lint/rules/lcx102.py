@@ -77,9 +77,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import libcst as cst
-
 from logctx_lint.findings import Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.walk import all_nodes, own_nodes

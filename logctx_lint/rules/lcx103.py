@@ -83,9 +83,8 @@ import ast
 import re
 from types import CoroutineType
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project.types import Certainty, Instance, Kind, Type, members_of
 from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules.base import Rule, RuleVisitor

@@ -73,9 +73,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.walk import own_nodes

@@ -83,9 +83,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Kind
 from logctx_lint.rules import dropped

@@ -84,8 +84,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-
+from logctx_lint.lazy import cst
 from logctx_lint.project.classes import enclosing_scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.hints import parse_expression

@@ -50,9 +50,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Edit, Fix, Span
+from logctx_lint.lazy import cst
 from logctx_lint.project.types import Certainty
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.context import RuleContext

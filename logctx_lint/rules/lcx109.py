@@ -88,9 +88,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-
 from logctx_lint.findings import Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope

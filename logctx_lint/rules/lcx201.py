@@ -73,8 +73,7 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
+from logctx_lint.lazy import cst
 from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules import dropped
 from logctx_lint.rules.base import Rule, RuleVisitor

@@ -67,9 +67,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project.types import NONE, Awaitability
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.edits import as_arguments

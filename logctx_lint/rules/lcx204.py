@@ -58,9 +58,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from logctx_lint.findings import Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project.types import Kind
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.context import RuleContext

@@ -109,9 +109,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.edits import helper, wrapped
 from logctx_lint.rules.outliving import Body, Outliving

@@ -54,9 +54,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import libcst as cst
-
 from logctx_lint.findings import Edit, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.edits import before
 from logctx_lint.rules.outliving import Body

@@ -69,9 +69,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from logctx_lint.findings import Edit
+from logctx_lint.lazy import cst
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.base import Rule, RuleVisitor
 from logctx_lint.rules.edits import before

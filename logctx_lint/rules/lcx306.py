@@ -51,9 +51,8 @@ from __future__ import annotations
 
 import ast
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.edits import after
 from logctx_lint.rules.nodes import own_code

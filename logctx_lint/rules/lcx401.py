@@ -79,9 +79,8 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project.scopes import Position, Scope
 from logctx_lint.project.types import ClassObject, Instance, members_of
 from logctx_lint.project.walk import all_nodes, own_nodes

@@ -84,8 +84,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import libcst as cst
-
+from logctx_lint.lazy import cst
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.walk import all_nodes, child_nodes, own_nodes

@@ -77,8 +77,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import libcst as cst
-
+from logctx_lint.lazy import cst
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import Instance, members_of

@@ -84,8 +84,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-import libcst as cst
-
+from logctx_lint.lazy import cst
 from logctx_lint.rules.base import Applies, Rule, RuleVisitor
 from logctx_lint.rules.chains import Chain, Chains
 from logctx_lint.rules.dropped import dropped_in

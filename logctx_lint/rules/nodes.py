@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 
-import libcst as cst
+from logctx_lint.lazy import cst
 
 _LAYOUT = frozenset(
     {

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-import libcst as cst
-
 from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.lazy import cst
 from logctx_lint.project import hints
 from logctx_lint.project.classes import enclosing_scope, signature_scope
 from logctx_lint.project.hints import parse_expression

@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import libcst as cst
-
+from logctx_lint.lazy import cst
 from logctx_lint.project import hints
 from logctx_lint.project.classes import signature_scope
 from logctx_lint.project.facts import Parameter
