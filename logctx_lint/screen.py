@@ -85,7 +85,24 @@ class File:
 
     def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
         """A cheap look at the last name alone: could it have one of these roles?"""
-        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        return self._may_name_play(_last_name(node), roles)
+
+    def may_any_play(self, names: frozenset[str], roles: frozenset[Role]) -> bool:
+        """The same of several last names."""
+        tested = self._tested.get(roles)
+        if tested is None:
+            tested = self._tested[roles] = set(), set()
+        playing, others = tested
+        for name in names - others - playing:
+            (playing if self._may_name_play(name, roles) else others).add(name)
+        return not names.isdisjoint(playing)
+
+    @cached_property
+    def _tested(self) -> dict[frozenset[Role], tuple[set[str], set[str]]]:
+        """By roles, the names that may have one of them, and others."""
+        return {}
+
+    def _may_name_play(self, name: str, roles: frozenset[Role]) -> bool:
         if self.vocabulary.has_bare_name(name, roles):
             return True
         meant = self._aliases.get(name, ())
@@ -164,6 +181,15 @@ class Unit:
                         stack.append(value)
         return found
 
+    def may_call(self, roles: frozenset[Role]) -> bool:
+        """Whether something is called whose last name alone could have one of these roles."""
+        return self.file.may_any_play(self._called, roles)
+
+    @cached_property
+    def _called(self) -> frozenset[str]:
+        """The last names of all that is called."""
+        return frozenset(_last_name(call.func) for call, _ in self.nodes(ast.Call))
+
     @cached_property
     def scopes(self) -> dict[ast.AST, Scope]:
         """The scope of every function in the unit."""
@@ -225,6 +251,10 @@ class Unit:
     def answers(self) -> dict[object, bool]:
         """What screens that serve several rules have found out."""
         return {}
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def units(file: File, tree: ast.Module) -> Iterator[Unit]:

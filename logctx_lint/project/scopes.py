@@ -34,6 +34,7 @@ BindingKind = Literal[
     "except", "import", "function", "class", "global", "nonlocal", "opaque",
 ]  # fmt: skip
 
+_BINDING_NOTHING = (ast.Expr, ast.Return, ast.Raise, ast.Assert, ast.Pass, ast.Delete)
 FunctionScopeNode = FunctionNode | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -323,6 +324,8 @@ class _Collector:
         end = _end(node)
         if self._walrus:
             self._named_expressions(node, block)
+        if isinstance(node, _BINDING_NOTHING):
+            return
         match node:
             case ast.Assign():
                 for target in node.targets:

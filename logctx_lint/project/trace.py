@@ -60,21 +60,25 @@ class Place(ABC):
 class Part:
     """One part of a place: there is one object for each."""
 
-    __slots__ = ("name", "place")
+    __slots__ = ("matters", "name", "place")
 
     def __init__(self, place: Place, name: str) -> None:
         self.place = place
         self.name = name
+        self.matters: bool = not place.is_constant
+        """Whether it can ever say anything else."""
 
 
 class Answer(Generic[T]):
     """A remembered value, and what was used to find it."""
 
-    __slots__ = ("used", "value")
+    __slots__ = ("matters", "used", "value")
 
     def __init__(self, value: T, used: Iterable[Used]) -> None:
         self.value = value
-        self.used = tuple(dict.fromkeys(used))
+        self.used = tuple([each for each in dict.fromkeys(used) if each.matters])
+        self.matters: bool = bool(self.used)
+        """Whether it came from anything but this program."""
 
 
 Used = Part | Answer  # type: ignore[type-arg]
@@ -106,13 +110,12 @@ class Trace:
     def parts(self) -> set[Part]:
         """The parts that everything in `used` came from in the end."""
         found: set[Part] = set()
-        seen: set[Used] = set(self.used)
+        seen: set[Used] = {each for each in self.used if each.matters}
         stack = list(seen)
         while stack:
             item = stack.pop()
             if isinstance(item, Part):
-                if not item.place.is_constant:
-                    found.add(item)
+                found.add(item)
                 continue
             for inner in item.used:
                 if inner not in seen:

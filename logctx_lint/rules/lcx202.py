@@ -160,7 +160,7 @@ def _is_mistaken(file: File, argument: Taken) -> bool:
 def screen(unit: Unit) -> bool:
     """Whether the unit hands what a call gives to something that takes a function."""
     file = unit.file
-    return any(
+    return unit.may_call(_TAKERS) and any(
         _is_mistaken(file, each)
         for call, scope in unit.nodes(ast.Call)
         if (call.args or call.keywords) and file.may_play(call.func, _TAKERS)

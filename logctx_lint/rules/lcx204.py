@@ -163,10 +163,11 @@ def _is_kept_already(context: RuleContext, call: cst.Call) -> bool:
 
 def screen(unit: Unit) -> bool:
     """Whether the unit calls a function that starts tasks, or hands one over."""
-    return any(
+    return unit.may_call(_STARTERS) or any(
         unit.file.may_play(each, _STARTERS)
         for call, _ in unit.nodes(ast.Call)
-        for each in (call.func, *call.args)
+        for each in call.args
+        if isinstance(each, ast.Name | ast.Attribute)
     )
 
 

@@ -179,9 +179,7 @@ def _bodies(unit: Unit) -> list[Body]:
 
 def screen(unit: Unit) -> bool:
     """Whether the unit starts work whose context may end before it does."""
-    return any(
-        unit.file.may_play(call.func, _STARTERS) for call, _ in unit.nodes(ast.Call)
-    ) and any(
+    return unit.may_call(_STARTERS) and any(
         next(body.outliving(), None) or next(body.abandoned(), None) for body in _bodies(unit)
     )
 

@@ -122,9 +122,7 @@ def _left_alone(unit: Unit) -> Iterator[ast.Call]:
 
 def screen(unit: Unit) -> bool:
     """Whether the unit starts work and leaves it alone."""
-    return any(
-        unit.file.may_play(call.func, _STARTERS) for call, _ in unit.nodes(ast.Call)
-    ) and any(True for _ in _left_alone(unit))
+    return unit.may_call(_STARTERS) and any(True for _ in _left_alone(unit))
 
 
 RULE = Rule(

@@ -299,7 +299,7 @@ def _handed_on(unit: Unit) -> Iterator[tuple[ast.expr, Scope]]:
     for node, scope in waits:
         if node.value is not None:
             yield node.value, scope
-    for call, scope in unit.nodes(ast.Call):
+    for call, scope in unit.nodes(ast.Call) if unit.may_call(_GATHERERS) else ():
         if unit.file.may_play(call.func, _GATHERERS):
             yield call, scope
 

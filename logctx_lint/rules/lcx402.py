@@ -309,9 +309,7 @@ def _not_restored(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
 
 def screen(unit: Unit) -> bool:
     """Whether the unit sets a context and does not restore the one before."""
-    return any(unit.file.may_play(call.func, _SETTERS) for call, _ in unit.nodes(ast.Call)) and any(
-        _not_restored(unit)
-    )
+    return unit.may_call(_SETTERS) and any(_not_restored(unit))
 
 
 RULE = Rule(
