@@ -98,5 +98,13 @@ def checked(
         return [not_analysed(source.path, reason)]
     except Exception as error:
         _LOG.info("%s: the engine failed", source.path, exc_info=True)
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        return [not_analysed(source.path, f"an error inside logctx-lint: {reason}")]
+        return [not_analysed(source.path, f"an error inside logctx-lint: {_described(error)}")]
+
+
+def _described(error: Exception) -> str:
+    name = type(error).__name__
+    try:
+        return " ".join(f"{name}: {error}".split())
+    except Exception:
+        # It quotes what cannot be shown, such as a very deep tree.
+        return name

@@ -84,7 +84,10 @@ class _Recorder:
     def __enter__(self) -> None:
         self.start[self.node] = len(self.tokens)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, raised: object, *_: object) -> None:
+        if raised is not None:
+            # The tree is too deep, and where its parts end was not recorded.
+            return
         if self.start_node is not None:
             self.start[self.node] = self.start[self.start_node]
         ends = len(self.tokens) if self.end_node is None else self.end[self.end_node]

@@ -87,6 +87,25 @@ class _Endless:
             pass
 
 
+class _Unspeakable:
+    """An engine that fails with what cannot be shown."""
+
+    def check(
+        self, source: Source, codes: Collection[str], tree: ast.Module | None = None
+    ) -> list[Finding]:
+        raise _CannotBeShown
+
+
+class _CannotBeShown(Exception):
+    def __str__(self) -> str:
+        raise RecursionError
+
+
+def test_an_error_that_cannot_be_shown_stops_no_run() -> None:
+    [found] = checked(_Unspeakable(), Source(Path("x.py"), ""), _CODES)
+    assert found.message == "not analysed: an error inside logctx-lint: _CannotBeShown"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no timer of CPU time")
 def test_a_file_that_takes_too_long_is_given_up() -> None:
     [found] = checked(_Endless(), Source(Path("x.py"), ""), _CODES, limit=0.01)

@@ -338,7 +338,7 @@ def from_data(data: list[object]) -> ModuleFacts:
     imports, stars, functions, variables, classes = data
     return ModuleFacts(
         {
-            _name(name): [ImportFacts(*_names(row)) for row in _rows(rows)]
+            _name(name): [ImportFacts(*_names(row)) for row in _some_rows(rows)]
             for name, rows in _table(imports)
         },
         tuple(_names(stars)),
@@ -349,7 +349,7 @@ def from_data(data: list[object]) -> ModuleFacts:
 
 
 def _functions(data: object) -> dict[str, list[FunctionFacts]]:
-    return {name: [_function(row) for row in _rows(rows)] for name, rows in _table(data)}
+    return {name: [_function(row) for row in _some_rows(rows)] for name, rows in _table(data)}
 
 
 def _function(row: list[object]) -> FunctionFacts:
@@ -375,7 +375,7 @@ def _variables(data: object) -> dict[str, list[VariableFacts]]:
     for name, rows in _table(data):
         table[name] = [
             VariableFacts(_name(annotation), _name(value), _name(method), int(str(line)))
-            for annotation, value, method, line in _rows(rows)
+            for annotation, value, method, line in _some_rows(rows)
         ]
     return table
 
@@ -415,6 +415,13 @@ def _rows(value: object) -> list[list[object]]:
     if not isinstance(value, list) or not all(isinstance(row, list) for row in value):
         raise TypeError("rows are no list of lists")
     return value
+
+
+def _some_rows(value: object) -> list[list[object]]:
+    rows = _rows(value)
+    if not rows:
+        raise ValueError("a name without a definition")
+    return rows
 
 
 def _table(value: object) -> Iterable[tuple[str, object]]:
