@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import warnings
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -91,7 +92,9 @@ def checked(
     So does a file that takes more than `limit` seconds of CPU time, if there is a limit.
     """
     try:
-        with time_limit(limit):
+        with time_limit(limit), warnings.catch_warnings():
+            # Python's, about the code of files that nobody has named.
+            warnings.simplefilter("ignore")
             return engine.check(source, codes, tree)
     except TooSlow:
         reason = f"it takes more than {limit} seconds (setting time-limit)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 
@@ -204,3 +205,13 @@ def test_answers_that_are_cut_short_make_no_rule_fail(
         check = _linter(harness.FIXTURES / folder).check
         for path in sorted((harness.FIXTURES / folder).rglob("*.py")):
             assert not any(map(_is_failure, check(Source.read(path))))
+
+
+def test_what_python_has_to_say_about_other_files_is_not_printed(package: Path) -> None:
+    package.joinpath("store.py").write_text(
+        "x = '\\('\n\n\nclass Store:\n    async def save(self): ...\n"
+    )
+    with warnings.catch_warnings(record=True) as printed:
+        warnings.simplefilter("always")
+        assert _finds_its_bug(package)
+    assert printed == []
