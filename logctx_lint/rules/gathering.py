@@ -157,7 +157,8 @@ def _gathered_parameters(file: File, function: Function) -> set[str]:
     return {
         argument.id
         for inner in own_nodes(node.body)
-        if isinstance(inner, ast.Call) and file.roles(inner.func, scope) & OF_DEFERREDS
+        if isinstance(inner, ast.Call)
         for argument in inner.args[:1]
         if isinstance(argument, ast.Name) and argument.id in names
+        if file.roles(inner.func, scope) & OF_DEFERREDS
     }

@@ -206,15 +206,12 @@ def _returns_gathered(file: File, function: Function, detour: int) -> bool:
     if node is None:
         return False
     scope = Scope.of_body(function, node)
-    unwrapped = _unwrapped_names(file, node, scope)
     given = [
         inner.value
         for inner in own_nodes(node.body)
         if isinstance(inner, ast.Return) and inner.value and not _is_fired(file, inner.value, scope)
     ]
-    return bool(given) and all(
-        _is_gathered(file, value, scope, unwrapped, detour) for value in given
-    )
+    return bool(given) and all(_is_gathered(file, value, scope, detour) for value in given)
 
 
 def _is_fired(file: File, node: ast.expr, scope: Scope) -> bool:
@@ -224,39 +221,37 @@ def _is_fired(file: File, node: ast.expr, scope: Scope) -> bool:
     )
 
 
-def _unwrapped_names(file: File, node: ast.AST, scope: Scope) -> set[str]:
-    """The local names to which an unwrapper is added, as in `d.addErrback(unwrapFirstError)`."""
-    return {
-        inner.func.value.id
-        for inner in all_nodes(node)
-        if isinstance(inner, ast.Call)
-        and isinstance(inner.func, ast.Attribute)
-        and isinstance(inner.func.value, ast.Name)
-        and any(_unwraps(file, argument, scope) for argument in inner.args)
-    }
-
-
-def _is_gathered(
-    file: File, node: ast.expr, scope: Scope, unwrapped: set[str], detour: int
-) -> bool:
+def _is_gathered(file: File, node: ast.expr, scope: Scope, detour: int) -> bool:
     """Whether an expression is a gathered Deferred that nothing has unwrapped."""
     if isinstance(node, ast.Name):
-        return node.id not in unwrapped and any(
+        return any(
             binding.kind == "value"
             and isinstance(binding.value, ast.Call)
-            and _is_gathered(file, binding.value, scope, unwrapped, detour)
+            and _is_gathered(file, binding.value, scope, detour)
             for binding in scope.reaching(node.id, (node.lineno, node.col_offset))
-        )
+        ) and not _is_name_unwrapped(file, node.id, scope)
     if not isinstance(node, ast.Call):
         return False
     roles = file.roles(node.func, scope)
     if Role.CHAINER in roles and isinstance(node.func, ast.Attribute):
         return not any(_unwraps(file, argument, scope) for argument in node.args) and (
-            _is_gathered(file, node.func.value, scope, unwrapped, detour)
+            _is_gathered(file, node.func.value, scope, detour)
         )
     if roles & _PASSERS:
-        return any(_is_gathered(file, each, scope, unwrapped, detour) for each in node.args)
+        return any(_is_gathered(file, each, scope, detour) for each in node.args)
     return _gathers(file, node, scope, detour)
+
+
+def _is_name_unwrapped(file: File, name: str, scope: Scope) -> bool:
+    """Whether an unwrapper is added to a local name, as in `d.addErrback(unwrapFirstError)`."""
+    return scope.node is not None and any(
+        isinstance(inner, ast.Call)
+        and isinstance(inner.func, ast.Attribute)
+        and isinstance(inner.func.value, ast.Name)
+        and inner.func.value.id == name
+        and any(_unwraps(file, argument, scope) for argument in inner.args)
+        for inner in all_nodes(scope.node)
+    )
 
 
 def _unwraps(file: File, errback: ast.expr, scope: Scope) -> bool:
