@@ -255,7 +255,7 @@ def test_a_bad_pyproject_ends_the_run(dropped: Path) -> None:
 
 def test_code_that_libcst_does_not_parse_is_reported(in_process: Path) -> None:
     parse_args(["--select=LCX"])
-    text = _DROPPED.replace("    work()", "    (y): int = 1; work()")
+    text = _DROPPED.replace("    work()", "    (y): int = 1; task = work()")
     [(_, _, message)] = run_plugin(text)
     assert message.startswith("LCX000 not analysed: libcst: ")
 

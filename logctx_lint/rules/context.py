@@ -36,6 +36,7 @@ class RuleContext(Context["cst.CSTNode"]):
         from logctx_lint.positions import Positions  # This is where libcst is imported.
 
         super().__init__(trees.unit, trees.findings)
+        self.trees = trees
         if _is_too_deep(self.unit.node):
             raise RecursionError
         unit, source = self.unit, self.file.source

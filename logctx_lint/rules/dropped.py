@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-from logctx_lint.lazy import cst
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import NONE, Certainty, Kind, members_of, type_variables
-from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.keeping import Keeper
+from logctx_lint.rules.reporting import Context
+from logctx_lint.rules.trees import TreeContext, arguments
 from logctx_lint.screen import Unit
 from logctx_lint.settings import Storage
 from logctx_lint.vocabulary import Role
@@ -44,9 +45,9 @@ class How(Enum):
 class Dropped:
     """One awaitable that nobody will await."""
 
-    call: cst.Call
+    call: ast.Call
     """Whose result is dropped; of a chain of callbacks, the call that it begins with."""
-    expression: cst.BaseExpression
+    expression: ast.expr
     """All of the dropped expression: of a chain, the whole chain."""
     kind: Kind
     how: How
@@ -61,23 +62,27 @@ class Dropped:
         return "returns" if self.is_sure else "may return"
 
 
-def dropped_by(
-    context: RuleContext, node: cst.Expr | cst.Assign | cst.AnnAssign
-) -> Iterator[Dropped]:
-    """The awaitables that a statement drops: `f()`, `_ = f()`, `a or f()`, `[f(x) for x in xs]`."""
-    if node.value is not None and all(
-        isinstance(target, cst.Name) and target.value == "_" for target in _targets(node)
-    ):
-        yield from dropped_in(context, node.value)
+def dropped_by(context: TreeContext) -> Iterator[tuple[ast.stmt, Dropped]]:
+    """The awaitables that statements drop: `f()`, `_ = f()`, `a or f()`, `[f(x) for x in xs]`."""
+    for statement, value, _ in _thrown_away(context.unit):
+        for found in dropped_in(context, value):
+            yield statement, found
 
 
-def _targets(node: cst.Expr | cst.Assign | cst.AnnAssign) -> list[cst.BaseExpression]:
-    if isinstance(node, cst.Assign):
-        return [target.target for target in node.targets]
-    return [node.target] if isinstance(node, cst.AnnAssign) else []
+def _thrown_away(unit: Unit) -> Iterator[tuple[ast.stmt, ast.expr, Scope]]:
+    """The statements whose value nothing can get at, with that value."""
+    for statement, scope in unit.statements:
+        match statement:
+            case ast.Expr(value):
+                yield statement, value, scope
+            case ast.AnnAssign(ast.Name("_"), _, ast.expr() as value):
+                yield statement, value, scope
+            case ast.Assign(targets, value):
+                if all(isinstance(each, ast.Name) and each.id == "_" for each in targets):
+                    yield statement, value, scope
 
 
-def dropped_in(context: RuleContext, node: cst.BaseExpression) -> Iterator[Dropped]:
+def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
     """The awaitables among the values of an expression whose own value is thrown away."""
     for call in discarded(node):
         found = as_dropped(context, call)
@@ -85,27 +90,36 @@ def dropped_in(context: RuleContext, node: cst.BaseExpression) -> Iterator[Dropp
             yield found
 
 
-def discarded(node: cst.BaseExpression) -> Iterator[cst.Call]:
+def discarded(node: ast.expr) -> Iterator[ast.Call]:
     """The calls whose results are thrown away when the value of `node` is."""
+    for each in _discarded(node):
+        if isinstance(each, ast.Call):
+            yield each
+        else:
+            yield from discarded(each.value if isinstance(each, ast.DictComp) else each.elt)
+
+
+def _discarded(
+    node: ast.expr,
+) -> Iterator[ast.Call | ast.ListComp | ast.SetComp | ast.DictComp]:
+    """The same, with comprehensions as a whole."""
     match node:
-        case cst.Call():
+        case ast.Call() | ast.ListComp() | ast.SetComp() | ast.DictComp():
             yield node
-        case cst.BooleanOperation():
-            yield from discarded(node.left)
-            yield from discarded(node.right)
-        case cst.IfExp():
-            yield from discarded(node.body)
-            yield from discarded(node.orelse)
-        case cst.ListComp() | cst.SetComp():
-            yield from discarded(node.elt)
-        case cst.DictComp():
-            yield from discarded(node.value)
-        case cst.Tuple() | cst.List() | cst.Set():
-            for element in node.elements:
-                yield from discarded(element.value)
+        case ast.BoolOp(_, values):
+            for value in values:
+                yield from _discarded(value)
+        case ast.IfExp(_, body, orelse):
+            yield from _discarded(body)
+            yield from _discarded(orelse)
+        case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+            for element in elements:
+                yield from _discarded(element)
+        case ast.Starred(value):
+            yield from _discarded(value)
 
 
-def fate(context: RuleContext, found: Dropped) -> str:
+def fate(context: Context[Any], found: Dropped) -> str:
     """What a dropped awaitable is, and what becomes of it."""
     if found.how is How.CHAIN and not found.kind.is_lazy:
         return f"a {found.kind.value} that goes on unawaited behind its callbacks" + losses(
@@ -114,7 +128,7 @@ def fate(context: RuleContext, found: Dropped) -> str:
     return fate_of(context, found.kind)
 
 
-def fate_of(context: RuleContext, kind: Kind) -> str:
+def fate_of(context: Context[Any], kind: Kind) -> str:
     """As `fate`, of what a call gives that nothing is done with."""
     if kind.is_lazy:
         return "a coroutine that never runs"
@@ -123,7 +137,7 @@ def fate_of(context: RuleContext, kind: Kind) -> str:
     return f"a {kind.value} that runs unawaited{losses(context)}"
 
 
-def losses(context: RuleContext, *, sees_failure: bool = False) -> str:
+def losses(context: Context[Any], *, sees_failure: bool = False) -> str:
     """What dropping eager work costs; only some code bases have log contexts that can leak."""
     lost = [] if sees_failure else ["its failure goes unseen"]
     if context.file.traits.storage is Storage.THREAD_LOCAL:
@@ -131,20 +145,22 @@ def losses(context: RuleContext, *, sees_failure: bool = False) -> str:
     return f", so {' and '.join(lost)}" if lost else ""
 
 
-def as_dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
+def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     """What is dropped with the result of a call; None if it may be, or is no awaitable."""
+    if not context.is_placed(call):
+        return None
     answer = context.awaitability(call)
     is_sure = answer.is_likely
     if not is_sure and not _is_one_way_out(context, call):
         return None
-    root: cst.BaseExpression = call
+    root: ast.expr = call
     sees_failure = False
-    while isinstance(root, cst.Call) and Role.CHAINER in context.roles(root):
-        if not isinstance(root.func, cst.Attribute):
+    while isinstance(root, ast.Call) and Role.CHAINER in context.roles(root):
+        if not isinstance(root.func, ast.Attribute):
             return None
         sees_failure |= _takes_failures(root, root.func)
         root = root.func.value
-    if not isinstance(root, cst.Call):
+    if not isinstance(root, ast.Call):
         # Callbacks are added to a Deferred that is kept somewhere.
         return None
     how = How.PLAIN
@@ -163,7 +179,7 @@ def as_dropped(context: RuleContext, call: cst.Call) -> Dropped | None:
     return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
 
 
-def _is_one_way_out(context: RuleContext, call: cst.Call) -> bool:
+def _is_one_way_out(context: TreeContext, call: ast.Call) -> bool:
     """Whether a function of the project gives an awaitable on some paths, and None on others."""
     resolver = context.resolver
     functions = context.functions(call.func)
@@ -179,19 +195,20 @@ def _is_one_way_out(context: RuleContext, call: cst.Call) -> bool:
     )
 
 
-def _takes_failures(call: cst.Call, method: cst.Attribute) -> bool:
+def _takes_failures(call: ast.Call, method: ast.Attribute) -> bool:
     """Whether a link of a chain has an errback."""
-    if method.attr.value == "addCallbacks":
-        return len(call.args) > 1
-    return method.attr.value in ("addErrback", "addBoth")
+    if method.attr == "addCallbacks":
+        return len(arguments(call)) > 1
+    return method.attr in ("addErrback", "addBoth")
 
 
-def _is_looked_after(context: RuleContext, call: cst.Call, *, can_await: bool) -> bool:
+def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
     """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
-    if Role.HAND_STARTER in context.roles(call) and call.args:
-        started = call.args[0].value
+    given = arguments(call)
+    if Role.HAND_STARTER in context.roles(call) and given:
+        started = given[0]
         # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
-        if isinstance(started, cst.Call) and (
+        if isinstance(started, ast.Call) and (
             _is_made_safe(context, started)
             or _is_looked_after(context, started, can_await=can_await)
         ):
@@ -205,9 +222,9 @@ def _is_looked_after(context: RuleContext, call: cst.Call, *, can_await: bool) -
     )
 
 
-def looks_after(context: RuleContext, func: cst.BaseExpression, *, can_await: bool = False) -> bool:
+def looks_after(context: TreeContext, func: ast.expr, *, can_await: bool = False) -> bool:
     """Whether what a function gives may be left alone, by its role or by what it does."""
-    if isinstance(func, cst.Call):
+    if isinstance(func, ast.Call):
         return _is_made_safe(context, func)
     functions = context.functions(func)
     if context.roles(func) & _DRIVEN_ELSEWHERE or any(
@@ -217,22 +234,22 @@ def looks_after(context: RuleContext, func: cst.BaseExpression, *, can_await: bo
     return _all_keep(context, functions, can_await=can_await)
 
 
-def _plays_a_part(context: RuleContext, function: Function) -> bool:
+def _plays_a_part(context: TreeContext, function: Function) -> bool:
     roles = context.file.vocabulary.roles([function.qualified_name])
     is_safe = Role.SAFE_DECORATOR in context.decorator_roles(function)
     return is_safe or bool(roles & _DRIVEN_ELSEWHERE)
 
 
-def _all_keep(context: RuleContext, functions: list[Function], *, can_await: bool) -> bool:
+def _all_keep(context: TreeContext, functions: list[Function], *, can_await: bool) -> bool:
     return bool(functions) and all(Keeper(context, can_await).keeps(each) for each in functions)
 
 
-def _is_made_safe(context: RuleContext, func: cst.Call) -> bool:
+def _is_made_safe(context: TreeContext, func: ast.Call) -> bool:
     """`preserve_fn(f)`."""
     return Role.SAFE_DECORATOR in context.roles(func)
 
 
-def _is_constructor(context: RuleContext, call: cst.Call) -> bool:
+def _is_constructor(context: TreeContext, call: ast.Call) -> bool:
     """`Deferred().addCallback(...)`: nothing has been started."""
     return any(name.endswith(".Deferred") for name in context.names(call))
 
@@ -241,37 +258,11 @@ def screen(unit: Unit) -> bool:
     """Whether a statement of the unit drops the result of a call that gives an awaitable."""
     if screen not in unit.answers:
         unit.answers[screen] = any(
-            _may_be_awaitable(unit, call, scope)
-            for statement, scope in unit.statements
-            if isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign)
-            for call in _discarded_calls(statement)
+            _may_be_awaitable(unit, each, scope)
+            for _, value, scope in _thrown_away(unit)
+            for each in _discarded(value)
         )
     return unit.answers[screen]
-
-
-def _discarded_calls(statement: ast.Expr | ast.Assign | ast.AnnAssign) -> Iterator[ast.expr]:
-    """As `discarded`, on `ast`; a comprehension of calls is taken as a whole."""
-    targets: list[ast.expr] = []
-    if isinstance(statement, ast.Assign):
-        targets = statement.targets
-    elif isinstance(statement, ast.AnnAssign):
-        targets = [statement.target]
-    if not all(isinstance(target, ast.Name) and target.id == "_" for target in targets):
-        return
-    stack = [statement.value]
-    while stack:
-        node = stack.pop()
-        match node:
-            case ast.Call():
-                yield node
-            case ast.BoolOp(_, values):
-                stack += values
-            case ast.IfExp(_, body, orelse):
-                stack += [body, orelse]
-            case ast.ListComp() | ast.SetComp() | ast.DictComp():
-                yield node
-            case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
-                stack += elements
 
 
 def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:

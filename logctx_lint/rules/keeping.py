@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import ClassObject, FunctionType, members_of
 from logctx_lint.project.walk import all_nodes, own_nodes
-from logctx_lint.rules.context import RuleContext
+from logctx_lint.rules.reporting import Context
 from logctx_lint.vocabulary import Role
 
 
@@ -18,7 +19,7 @@ from logctx_lint.vocabulary import Role
 class Keeper:
     """Looks at what plain functions return, and at what those that they call return."""
 
-    context: RuleContext
+    context: Context[Any]
     can_await: bool
     """Where the call could be awaited, only what it stores or starts itself may be left alone: a
     waiter made for it, what is merely read, and what has fired should be awaited.

@@ -67,55 +67,47 @@ on asyncio).
 
 from __future__ import annotations
 
+from logctx_lint.findings import Fix
 from logctx_lint.lazy import cst
 from logctx_lint.rules import dropped
-from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.rules.base import Rule
 from logctx_lint.rules.dropped import Dropped, How
 from logctx_lint.rules.edits import await_fix, background_fix, background_starter
+from logctx_lint.rules.trees import TreeContext
 
 
-class UnawaitedAwaitable(RuleVisitor):
-    def visit_Expr(self, node: cst.Expr) -> None:
-        self._check(node)
+def check(context: TreeContext) -> None:
+    if not dropped.screen(context.unit):
+        return
+    for statement, found in dropped.dropped_by(context):
+        function = context.function_of(statement)
+        if found.how is How.PLAIN and context.is_asynchronous(function):
+            _report(context, found, by_yield=context.awaits_by_yield(function))
 
-    def visit_Assign(self, node: cst.Assign) -> None:
-        self._check(node)
 
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
-        self._check(node)
-
-    def _check(self, node: cst.Expr | cst.Assign | cst.AnnAssign) -> None:
-        function = self.context.function_of(node)
-        if not self.context.is_asynchronous(function):
-            return
-        for found in dropped.dropped_by(self.context, node):
-            if found.how is How.PLAIN:
-                by_yield = self.context.awaits_by_yield(function)
-                self._report(found, by_yield=by_yield)
-
-    def _report(self, found: Dropped, *, by_yield: bool) -> None:
-        callee = self.context.callee(found.call)
-        starter = background_starter(self.context, found.kind)
-        cure = "yield it" if by_yield else "await it"
-        if starter:
-            cure += f", or start it with `{starter.text}`"
-        self.context.report(
-            RULE.code,
-            found.expression,
-            f"{callee.label} {found.verb} {dropped.fate(self.context, found)} ({callee.reason}):"
-            f" {cure}",
-            (
-                *await_fix(self.context, found.expression, by_yield=by_yield),
-                *background_fix(self.context, found.call, starter),
-            ),
-        )
+def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
+    callee = context.callee(found.call)
+    starter = background_starter(context, found.kind)
+    cure = "yield it" if by_yield else "await it"
+    if starter:
+        cure += f", or start it with `{starter.text}`"
+    call = context.as_parsed(found.call)
+    fixes: tuple[Fix, ...] = ()
+    if isinstance(call, cst.Call):
+        fixes += await_fix(context.parsed, call, by_yield=by_yield)
+        fixes += background_fix(context.parsed, call, starter)
+    context.report(
+        RULE.code,
+        found.expression,
+        f"{callee.label} {found.verb} {dropped.fate(context, found)} ({callee.reason}): {cure}",
+        fixes,
+    )
 
 
 RULE = Rule(
     code="LCX101",
     name="unawaited-awaitable",
     fixes="`await` (unsafe), run in background (unsafe)",
-    visitor=UnawaitedAwaitable,
-    screen=dropped.screen,
+    check=check,
     module=__name__,
 )

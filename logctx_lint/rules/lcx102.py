@@ -119,7 +119,7 @@ class NeverUsed(RuleVisitor):
             self._report(call, lost[tree])  # type: ignore[arg-type, index]
 
     def _report(self, node: cst.Call, lost: Lost) -> None:
-        found = dropped.as_dropped(self.context, node)
+        found = dropped.as_dropped(self.context.trees, lost.named.call)
         if found is None or found.how is How.CHAIN:
             return
         callee = self.context.callee(node)
@@ -149,7 +149,7 @@ class NeverUsed(RuleVisitor):
         starter = background_starter(self.context, found.kind)
         if starter and not lost.is_used:
             cures.append(f"start it with `{starter.text}`")
-            fixes += background_fix(self.context, found.call, starter)
+            fixes += background_fix(self.context, node, starter)
         return ", or ".join(cures) or "return it, for its caller to await", fixes
 
     def _by_yield(self, node: cst.Call) -> bool:

@@ -109,7 +109,7 @@ class LateAwait(RuleVisitor):
 
     def _report(self, node: cst.Call, late: Late) -> None:
         context = self.context
-        if dropped.as_dropped(context, node) is None:
+        if dropped.as_dropped(context.trees, late.named.call) is None:
             return
         callee = context.callee(node)
         starter = background_starter(context, late.named.kind)

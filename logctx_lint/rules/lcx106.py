@@ -117,9 +117,12 @@ class AsyncCallback(RuleVisitor):
     def _is_lost(self, function: cst.BaseExpression) -> bool:
         """Whether nothing else looks after what a function gives."""
         if isinstance(function, cst.Lambda):
-            found = list(dropped.dropped_in(self.context, function.body))
-            return [each.call for each in found if each.how is How.PLAIN] == [function.body]
-        return not dropped.looks_after(self.context, target(self.context, function))
+            body = self.context.expression(function.body)
+            found = list(dropped.dropped_in(self.context.trees, body[0])) if body else []
+            lost = [each.call for each in found if each.how is How.PLAIN]
+            return body is not None and lost == [body[0]]
+        called = self.context.expression(target(self.context, function))
+        return called is not None and not dropped.looks_after(self.context.trees, called[0])
 
     def _report(
         self, taker: cst.Call, taken: Taken, function: cst.BaseExpression, kind: Kind

@@ -73,90 +73,79 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.findings import Fix
 from logctx_lint.lazy import cst
-from logctx_lint.project.walk import all_nodes
 from logctx_lint.rules import dropped
-from logctx_lint.rules.base import Rule, RuleVisitor
+from logctx_lint.rules.base import Rule
 from logctx_lint.rules.dropped import Dropped, How
 from logctx_lint.rules.edits import background_fix, background_starter, started_by_hand_fix
-from logctx_lint.screen import Unit
+from logctx_lint.rules.trees import TreeContext, arguments
 from logctx_lint.vocabulary import Role
 
+_CALLBACK_TAKER = frozenset({Role.CALLBACK_TAKER})
 
-class FireAndForget(RuleVisitor):
-    def visit_Expr(self, node: cst.Expr) -> None:
-        self._check(node)
 
-    def visit_Assign(self, node: cst.Assign) -> None:
-        self._check(node)
-
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
-        self._check(node)
-
-    def visit_Lambda(self, node: cst.Lambda) -> None:
-        argument = self.context.parent(node)
-        call = self.context.parent(argument) if isinstance(argument, cst.Arg) else None
-        if isinstance(call, cst.Call) and Role.CALLBACK_TAKER in self.context.roles(call):
-            for found in dropped.dropped_in(self.context, node.body):
-                # `lambda: f(x)` is itself an asynchronous function: LCX106.
-                if found.how is not How.PLAIN or found.call is not node.body:
-                    self._report(found)
-
-    def _check(self, node: cst.Expr | cst.Assign | cst.AnnAssign) -> None:
-        can_await = self.context.is_asynchronous(self.context.function_of(node))
-        for found in dropped.dropped_by(self.context, node):
+def check(context: TreeContext) -> None:
+    if dropped.screen(context.unit):
+        for statement, found in dropped.dropped_by(context):
+            can_await = context.is_asynchronous(context.function_of(statement))
             if not can_await or found.how is not How.PLAIN:
-                self._report(found)
-
-    def _report(self, found: Dropped) -> None:
-        starter = background_starter(self.context, found.kind)
-        if Role.HAND_STARTER in self.context.roles(found.call):
-            what, work = self._by_hand(found)
-            fixes = started_by_hand_fix(self.context, found.call, starter)
-        else:
-            callee = self.context.callee(found.call)
-            fate = dropped.fate(self.context, found)
-            what = f"{callee.label} {found.verb} {fate} ({callee.reason})"
-            work = callee.handed_on(has_arguments=bool(found.call.args))
-            fixes = background_fix(self.context, found.call, starter)
-        name = starter.text if starter else "run_in_background"
-        message = f"{what}: start it with `{name}{work}`"
-        self.context.report(RULE.code, found.expression, message, fixes)
-
-    def _by_hand(self, found: Dropped) -> tuple[str, str]:
-        """What `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does, and how to pass `f` on."""
-        by = self.context.callee(found.call).label
-        fate = f"runs unawaited{dropped.losses(self.context, sees_failure=found.sees_failure)}"
-        given = found.call.args[0].value if found.call.args else None
-        if isinstance(given, cst.Call):
-            func, has_arguments = given.func, bool(given.args)
-        elif given is not None and self.context.functions(given):
-            func, has_arguments = given, len(found.call.args) > 1
-        else:
-            return f"{by} starts work that {fate}", ""
-        callee = self.context.called(func)
-        what = f"{by} starts {callee.label}, which {fate} ({callee.reason})"
-        return what, callee.handed_on(has_arguments=has_arguments)
+                _report(context, found)
+    for function, _ in context.unit.nodes(ast.Lambda):
+        if _is_callback(context, function):
+            for found in dropped.dropped_in(context, function.body):
+                # `lambda: f(x)` is itself an asynchronous function: LCX106.
+                if found.how is not How.PLAIN or found.call is not function.body:
+                    _report(context, found)
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit drops an awaitable, or hands a lambda to what may drop its result."""
-    return dropped.screen(unit) or (
-        "lambda" in unit.text
-        and any(
-            isinstance(node, ast.Call)
-            and any(isinstance(argument, ast.Lambda) for argument in node.args)
-            and unit.file.may_play(node.func, frozenset({Role.CALLBACK_TAKER}))
-            for node in all_nodes(unit.node)
-        )
+def _is_callback(context: TreeContext, function: ast.Lambda) -> bool:
+    taker = context.taker(function)
+    return (
+        taker is not None
+        and context.file.may_play(taker.func, _CALLBACK_TAKER)
+        and Role.CALLBACK_TAKER in context.roles(taker)
     )
+
+
+def _report(context: TreeContext, found: Dropped) -> None:
+    starter = background_starter(context, found.kind)
+    call = context.as_parsed(found.call)
+    fixes: tuple[Fix, ...] = ()
+    if Role.HAND_STARTER in context.roles(found.call):
+        what, work = _by_hand(context, found)
+        if isinstance(call, cst.Call):
+            fixes = started_by_hand_fix(context.parsed, call, starter)
+    else:
+        callee = context.callee(found.call)
+        what = f"{callee.label} {found.verb} {dropped.fate(context, found)} ({callee.reason})"
+        work = callee.handed_on(has_arguments=bool(arguments(found.call)))
+        if isinstance(call, cst.Call):
+            fixes = background_fix(context.parsed, call, starter)
+    name = starter.text if starter else "run_in_background"
+    context.report(RULE.code, found.expression, f"{what}: start it with `{name}{work}`", fixes)
+
+
+def _by_hand(context: TreeContext, found: Dropped) -> tuple[str, str]:
+    """What `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does, and how to pass `f` on."""
+    by = context.callee(found.call).label
+    fate = f"runs unawaited{dropped.losses(context, sees_failure=found.sees_failure)}"
+    match arguments(found.call):
+        case [ast.Call() as started, *_]:
+            func, has_arguments = started.func, bool(arguments(started))
+        case [given, *others] if context.functions(given):
+            func, has_arguments = given, bool(others)
+        case _:
+            return f"{by} starts work that {fate}", ""
+    callee = context.called(func)
+    what = f"{by} starts {callee.label}, which {fate} ({callee.reason})"
+    return what, callee.handed_on(has_arguments=has_arguments)
 
 
 RULE = Rule(
     code="LCX201",
     name="fire-and-forget",
     fixes="`run_in_background(f, ...)` (unsafe)",
-    visitor=FireAndForget,
-    screen=screen,
+    check=check,
     module=__name__,
 )

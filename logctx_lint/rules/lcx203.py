@@ -156,13 +156,12 @@ def _report(context: TreeContext, gatherer: ast.Call, work: ast.expr, fate: str)
 def _fixes(
     context: TreeContext, work: ast.Call, roles: frozenset[Role], starter: Helper
 ) -> tuple[Fix, ...]:
-    parsed = context.parsed
-    call = parsed.nodes_of([work]).get(work)
+    call = context.as_parsed(work)
     if Role.YIELDABLE_WRAPPER in roles or not isinstance(call, cst.Call):
         return ()
     if Role.HAND_STARTER in roles:
-        return started_by_hand_fix(parsed, call, starter)
-    return background_fix(parsed, call, starter, starter.applicability)
+        return started_by_hand_fix(context.parsed, call, starter)
+    return background_fix(context.parsed, call, starter, starter.applicability)
 
 
 RULE = Rule(

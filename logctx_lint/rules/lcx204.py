@@ -62,11 +62,11 @@ from logctx_lint.findings import Fix
 from logctx_lint.lazy import cst
 from logctx_lint.project.types import Kind
 from logctx_lint.rules.base import Rule, RuleVisitor
-from logctx_lint.rules.context import RuleContext
 from logctx_lint.rules.dropped import discarded
 from logctx_lint.rules.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.rules.nodes import all_code
 from logctx_lint.rules.takers import handed_over, target
+from logctx_lint.rules.trees import TreeContext, arguments
 from logctx_lint.screen import Unit
 from logctx_lint.vocabulary import Role
 
@@ -100,7 +100,7 @@ class DroppedTask(RuleVisitor):
     def _check_bound(
         self, node: cst.CSTNode, target: cst.BaseExpression, value: cst.BaseExpression
     ) -> None:
-        if isinstance(target, cst.Name) and _starts(self.context, value):
+        if isinstance(target, cst.Name) and self._starts(value):
             if target.value == "_":
                 self._check(value, "nobody keeps it")
             elif self._is_never_used(node, target.value):
@@ -121,7 +121,7 @@ class DroppedTask(RuleVisitor):
         return True
 
     def _check(self, value: cst.BaseExpression, fate: str) -> None:
-        for call in _starts(self.context, value):
+        for call in self._starts(value):
             by = self.context.callee(call).label
             work = call.args[0].value if call.args else None
             what = f" for {self.context.callee(work).label}" if isinstance(work, cst.Call) else ""
@@ -129,6 +129,13 @@ class DroppedTask(RuleVisitor):
             fixes = started_by_hand_fix(self.context, call, starter)
             cure = f", or start it with `{starter.text}`" if starter else ""
             self._report(call, f"{by} starts a task{what}, and {fate}", fixes, cure)
+
+    def _starts(self, value: cst.BaseExpression) -> list[cst.Call]:
+        """The task starts in an expression whose value is lost, or bound to a name as a whole."""
+        found = self.context.expression(value)
+        trees = _starts(self.context.trees, found[0]) if found else []
+        calls = self.context.nodes_of(trees).values()
+        return [call for call in calls if isinstance(call, cst.Call)]
 
     def _starter(self) -> Helper | None:
         """The project's own background starter; Twisted's ways are not those of a task."""
@@ -142,11 +149,10 @@ class DroppedTask(RuleVisitor):
         self.context.report(RULE.code, node, message, fixes)
 
 
-def _starts(context: RuleContext, value: cst.BaseExpression) -> list[cst.Call]:
-    """The task starts in an expression whose value is lost, or bound to a name as a whole."""
+def _starts(context: TreeContext, value: ast.expr) -> list[ast.Call]:
     found = []
     for call in discarded(value):
-        while isinstance(call.func, cst.Attribute) and isinstance(call.func.value, cst.Call):
+        while isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
             # `create_task(f()).add_done_callback(g)`: the task knows of `g`, not `g` of the task.
             if Role.TASK_STARTER in context.roles(call):
                 break
@@ -156,9 +162,10 @@ def _starts(context: RuleContext, value: cst.BaseExpression) -> list[cst.Call]:
     return found
 
 
-def _is_kept_already(context: RuleContext, call: cst.Call) -> bool:
+def _is_kept_already(context: TreeContext, call: ast.Call) -> bool:
     """`ensure_future(task)`: there is no new task."""
-    return bool(call.args) and context.awaitability(call.args[0].value).kind in _TASKS
+    given = arguments(call)
+    return bool(given) and context.awaitability(given[0]).kind in _TASKS
 
 
 def screen(unit: Unit) -> bool:

@@ -101,7 +101,7 @@ class DroppedFailure(RuleVisitor):
         last = {chain.links[-1].node: chain for chain in _without_errback(self.context.unit)}
         for tree, place in self.context.nodes_of(last).items():
             chain = last[tree]
-            if not self._is_kept(chain) and not any(dropped_in(self.context, place)):
+            if not self._is_kept(chain) and not any(dropped_in(self.context.trees, tree)):
                 self._report(chain, place)
 
     def _is_kept(self, chain: Chain) -> bool:

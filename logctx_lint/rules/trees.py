@@ -18,6 +18,8 @@ from logctx_lint.rules.reporting import Callee, Context, functions_of, presumed_
 from logctx_lint.vocabulary import Role
 
 if TYPE_CHECKING:
+    import libcst as cst
+
     from logctx_lint.rules.context import RuleContext
 
 # Before 3.12 the expressions inside an f-string have made-up positions.
@@ -80,6 +82,15 @@ class TreeContext(Context[ast.AST]):
         from logctx_lint.rules.context import RuleContext
 
         return RuleContext(self)
+
+    def as_parsed(self, node: ast.expr) -> cst.BaseExpression | None:
+        """What stands for an expression in libcst's tree; None if libcst cannot parse the unit."""
+        import libcst as cst
+
+        try:
+            return self.parsed.nodes_of([node]).get(node)
+        except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError):
+            return None
 
     # Surroundings
 
@@ -206,6 +217,10 @@ class TreeContext(Context[ast.AST]):
         """Who is called and where that is defined, for a message."""
         presumed = presumed_by(self.type_of(call))
         return self.callee_at(call.func, self.functions(call.func), presumed)
+
+    def called(self, func: ast.expr) -> Callee:
+        """As `callee`, of what is called."""
+        return self.callee_at(func, self.functions(func), [])
 
     def in_sentinel_guard(self, node: ast.AST) -> bool:
         """Whether, in the same function, a `with PreserveLoggingContext():` is around a node."""
