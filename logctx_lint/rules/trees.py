@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from logctx_lint.findings import Span
+from logctx_lint.lazy import cst
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
@@ -18,8 +19,6 @@ from logctx_lint.rules.reporting import Callee, Context, functions_of, presumed_
 from logctx_lint.vocabulary import Role
 
 if TYPE_CHECKING:
-    import libcst as cst
-
     from logctx_lint.rules.context import RuleContext
 
 # Before 3.12 the expressions inside an f-string have made-up positions.
@@ -85,8 +84,6 @@ class TreeContext(Context[ast.AST]):
 
     def as_parsed(self, node: ast.expr) -> cst.BaseExpression | None:
         """What stands for an expression in libcst's tree; None if libcst cannot parse the unit."""
-        import libcst as cst
-
         try:
             return self.parsed.nodes_of([node]).get(node)
         except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError):
