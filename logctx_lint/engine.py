@@ -104,7 +104,7 @@ class Engine:
         # libcst takes longer to import than a run in which nothing has changed.
         from logctx_lint.visiting import check_file
 
-        tree = tree or module.source.parse()
+        tree = tree or module.file.tree or module.source.parse()
         module.file.learn(tree)
         return check_file(self._file(module, tree, self._settings), codes)
 

@@ -20,12 +20,13 @@ from logctx_lint.findings import Finding
 from logctx_lint.program import program
 from logctx_lint.project.cache import Entries
 from logctx_lint.project.modules import Modules
+from logctx_lint.project.places import DERIVED, Places
 from logctx_lint.results import Parts, ResultsCache, from_data, to_data
 from logctx_lint.settings import Settings
 from logctx_lint.source import Source
 from logctx_lint.time_limit import time_limit
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change of what an entry holds."""
 _LOG = logging.getLogger(__name__)
 _FEW = 16
@@ -109,7 +110,7 @@ class RunsCache:
                     file = _File(each.source.digest, module, findings)
                     self._run.add(self._name_of(each.source.path), file, *came_from)
             if self._run.is_changed:
-                self._entries.store(self._key(paths), self._run.written())
+                self._entries.store(self._key(paths), self._run.written(self._modules.places))
         except Exception:
             # What is put together stood in the cache, too, as anything may.
             _LOG.info("what this run reported is not kept", exc_info=True)
@@ -146,6 +147,8 @@ class _Run:
     files: dict[str, _File] = field(default_factory=dict)
     places: dict[str, str] = field(default_factory=dict)
     """The digest of each place that findings came from."""
+    grounds: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Of those that follow from others: the digests of these, which are found sooner."""
     lines: dict[str, bytes] = field(default_factory=dict)
     """The parts of these places: groups of names with the digest of all they say."""
     second_line: bytes = b"[]"
@@ -158,10 +161,11 @@ class _Run:
         if body is None:
             return cls()
         first_line, second_line, *lines = body.split(b"\n")
-        files, places = json.loads(first_line)
+        files, places, grounds = json.loads(first_line)
         return cls(
             {name: _File(*file) for name, file in files.items()},
             places,
+            grounds,
             dict(zip(places, lines, strict=True)),
             second_line,
         )
@@ -191,6 +195,9 @@ class _Run:
         named = modules.places.named
         broken = set()
         for name, digest in self.places.items():
+            ground = self.grounds.get(name)
+            if ground and all(named(each).digest == ground[each] for each in ground):
+                continue
             place = named(name)
             if place.digest != digest:
                 self.is_changed = True
@@ -199,6 +206,7 @@ class _Run:
                     if place.digest_of_parts(tuple(parts)) != said:
                         broken.add((name, number))
                 self.places[name] = place.digest
+                self.grounds.pop(name, None)
         gone = [
             name
             for name, file in self.files.items()
@@ -225,7 +233,7 @@ class _Run:
             text = json.dumps(group, separators=(",", ":")).encode()
             numbers[place] = groups.setdefault(text, len(groups))
 
-    def written(self) -> bytes:
+    def written(self, known: Places) -> bytes:
         """The entry, without what no file comes from any more."""
         used: dict[str, set[int]] = defaultdict(set)
         for numbers in self.came_from.values():
@@ -243,5 +251,13 @@ class _Run:
             [number for item in sorted(self.came_from[name].items()) for number in flat[item]]
             for name in files
         ]
-        first_two = [json.dumps(each, separators=(",", ":")) for each in ((files, places), rows)]
+        grounds = {
+            name: self.grounds.get(name)
+            or {each.name: each.digest for each in known.named(name).ground}
+            for name in places
+            if DERIVED in name
+        }
+        first_two = [
+            json.dumps(each, separators=(",", ":")) for each in ((files, places, grounds), rows)
+        ]
         return b"\n".join([*(line.encode() for line in first_two), *lines])

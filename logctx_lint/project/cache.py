@@ -10,6 +10,7 @@ is in `logctx_lint.results`.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -132,6 +133,8 @@ class FactsCache:
 
     def __init__(self, folder: Path | None) -> None:
         self._entries = Entries(folder, "facts")
+        self.latest_tree: ast.Module | None = None
+        """What facts were taken from last: the file may be checked next."""
         self.indexes = Entries(folder, "index")
         """Of what whole packages mention; see `index`."""
         self.trees = Entries(folder, "trees")

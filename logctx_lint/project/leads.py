@@ -14,8 +14,8 @@ from __future__ import annotations
 import builtins
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property, lru_cache
 from keyword import kwlist
 
 from logctx_lint.project.facts import (
@@ -195,27 +195,39 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(WORD.findall(text)) - _PLAIN
 
 
+def leading_to_awaitables(pairs: Iterable[str], known: Collection[str] = ()) -> set[str]:
+    """The names that lead to awaitables: `pairs` are what `leads` says, `known` some that do."""
+    behind = defaultdict(list)
+    for pair in pairs:
+        one, _, other = pair.partition(" ")
+        behind[other].append(one)
+    names = {*_SEEDS, *known}
+    waiting = list(names)
+    while waiting:
+        for one in behind.pop(waiting.pop(), ()):
+            if one not in names:
+                names.add(one)
+                waiting.append(one)
+    return names
+
+
 class AwaitableNames(Place):
     """The names that lead to awaitables in some packages; a part is one name."""
 
-    def __init__(self, name: str, pairs: Iterable[str], known: Collection[str] = ()) -> None:
-        """`pairs` are what `leads` says of all their files, `known` are names that lead there."""
+    def __init__(self, name: str, ground: Iterable[Place], find: Callable[[], set[str]]) -> None:
+        """`find` finds them, in what is said by the places of `ground`."""
         super().__init__(name)
-        behind = defaultdict(list)
-        for pair in pairs:
-            one, _, other = pair.partition(" ")
-            behind[other].append(one)
-        self.names = {*_SEEDS, *known}
-        waiting = list(self.names)
-        while waiting:
-            for one in behind.pop(waiting.pop(), ()):
-                if one not in self.names:
-                    self.names.add(one)
-                    waiting.append(one)
+        self.ground = tuple(sorted(ground, key=lambda place: place.name))
+        self._find = find
 
-    @property
+    @cached_property
+    def names(self) -> set[str]:
+        return self._find()
+
+    @cached_property
     def digest(self) -> str:
-        return digest_of(" ".join(sorted(self.names)).encode("utf-8", "surrogatepass"))
+        said = "\0".join(f"{place.name} {place.digest}" for place in self.ground)
+        return digest_of(said.encode("utf-8", "surrogatepass"))
 
     def says(self, part: str) -> str:
         return str(part in self.names)

@@ -154,6 +154,7 @@ class Tree(Place):
         super().__init__(name)
         self._texts = {text.path: text for text in texts}
         self._cache = cache
+        self._answers: dict[str, str] = {}
 
     @cached_property
     def digest(self) -> str:
@@ -180,10 +181,20 @@ class Tree(Place):
                     insort(table[name], text.path)
 
     def says(self, part: str) -> str:
-        role, _, name = part.partition(" ")
-        if role not in _LISTED:
-            return str(self.has(role, name))
-        return repr([self._texts[path].name for path in self.files(role, name)])
+        # Most files ask for the same parts, and when a text changes all of them are compared.
+        answer = self._answers.get(part)
+        if answer is None:
+            role, _, name = part.partition(" ")
+            if role in _LISTED:
+                answer = repr([self._texts[path].name for path in self.files(role, name)])
+            else:
+                answer = str(self.has(role, name))
+            self._answers[part] = answer
+        return answer
+
+    def forget(self) -> None:
+        super().forget()
+        self._answers.clear()
 
     def files(self, role: str, name: str) -> list[str]:
         """The paths of files that mention a name, or one that a glob stands for."""

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.project.cache import FactsCache
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
 from logctx_lint.project.index import Index, is_test
-from logctx_lint.project.leads import AwaitableNames
+from logctx_lint.project.leads import AwaitableNames, leading_to_awaitables
 from logctx_lint.project.mentions import Mentions, Tree
 from logctx_lint.project.places import (
     ANY_PYTHON,
@@ -24,7 +24,7 @@ from logctx_lint.project.places import (
     ModuleFile,
     Places,
 )
-from logctx_lint.project.trace import Answer, Answers, Trace
+from logctx_lint.project.trace import Answer, Answers, Place, Trace
 from logctx_lint.project.trees import FunctionTrees
 from logctx_lint.source import Source
 
@@ -211,6 +211,7 @@ class Modules:
         self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
         self._packages: Answers[Module, str] = Answers(self.trace)
         self._awaitable_names: dict[str, tuple[dict[str, Index], int, AwaitableNames]] = {}
+        self._imports: dict[tuple[str, int], tuple[list[str], set[Place]]] = {}
 
     @property
     def loaded(self) -> int:
@@ -292,44 +293,67 @@ class Modules:
     def _names_in(self, package: str) -> AwaitableNames:
         known = self._awaitable_names.get(package)
         if known is None or sum(index.changes for index in known[0].values()) != known[1]:
-            with self.trace.nothing():
-                indexes = self._imported_by(package)
+            indexes, ground = self._imported_by(package)
             changes = sum(index.changes for index in indexes.values())
-            names = self._leading_to_awaitables(package, indexes)
-            known = self._awaitable_names[package] = indexes, changes, names
+            name = self.places.name_of(package) + AWAITABLE_NAMES
+            find = partial(self._leading_to_awaitables, package, indexes)
+            known = self._awaitable_names[package] = (
+                indexes,
+                changes,
+                AwaitableNames(name, ground, find),
+            )
         return known[2]
 
-    def _leading_to_awaitables(self, package: str, indexes: dict[str, Index]) -> AwaitableNames:
-        name = self.places.name_of(package) + AWAITABLE_NAMES
+    def _leading_to_awaitables(self, package: str, indexes: Mapping[str, Index]) -> set[str]:
         known: set[str] = set()
-        if not _is_folder(package):
-            # There can be many lone files beside a package; what that says is found out once.
-            for path in filter(_is_folder, list(indexes)):
-                known |= self._names_in(path).names
-                del indexes[path]
-        pairs = (pair for index in indexes.values() for pair in index.words("leads"))
-        return AwaitableNames(name, pairs, known)
+        # There can be many lone files beside a package; what that says is found out once.
+        others = () if _is_folder(package) else list(filter(_is_folder, indexes))
+        for path in others:
+            known |= self._names_in(path).names
+        pairs = (
+            pair
+            for path, index in indexes.items()
+            if path not in others
+            for pair in index.words("leads")
+        )
+        return leading_to_awaitables(pairs, known)
 
-    def _imported_by(self, package: str) -> dict[str, Index]:
-        """The index of a package, and of every other that it imports, directly or not."""
+    def _imported_by(self, package: str) -> tuple[dict[str, Index], set[Place]]:
+        """The index of a package, and of every other that it imports, directly or not.
+
+        With the places that say which these are, and what is in them.
+        """
         found: dict[str, Index] = {}
-        known: dict[tuple[str, Path], str] = {}
+        ground: set[Place] = set()
         waiting = [package]
         while waiting:
             path = waiting.pop()
-            if path in found:
-                continue
-            found[path] = self.places.index(path)
-            root = STUBS if path.startswith(str(STUBS)) else Path(path).parent
-            for name in ("builtins", "typing", *self._hinted, *found[path].words("imported")):
+            if path not in found:
+                index = found[path] = self.places.index(path)
+                imports = self._imports.get((path, index.changes))
+                if imports is None:
+                    imports = self._find_imports(path, index)
+                    self._imports[path, index.changes] = imports
+                waiting += imports[0]
+                ground |= imports[1]
+        return found, ground
+
+    def _find_imports(self, path: str, index: Index) -> tuple[list[str], set[Place]]:
+        """The packages that one imports, and the places that say so."""
+        packages: list[str] = []
+        root = STUBS if path.startswith(str(STUBS)) else Path(path).parent
+        with self.trace.nothing():
+            for name in ("builtins", "typing", *self._hinted, *index.words("imported")):
                 # Below a folder that is no package, each module stands for itself.
-                for each in (name.partition(".")[0], name):
-                    if (each, root) not in known:
-                        known[each, root] = self._package_of(each, root)
-                        waiting += filter(None, [known[each, root]])
-                    if _is_folder(known[each, root]):
+                for each in dict.fromkeys((name.partition(".")[0], name)):
+                    found = self._package_of(each, root)
+                    packages += filter(None, [found])
+                    if _is_folder(found):
                         break
-        return found
+            places = {part.place for part in self.trace.parts()}
+        if not index.is_constant:
+            places.add(index if _is_folder(path) else self.places.file(path))
+        return packages, places
 
     def _package_of(self, name: str, root: Path) -> str:
         """The package of a module; empty where there is none, or no file of it."""

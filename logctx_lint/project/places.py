@@ -43,11 +43,15 @@ ANY_PYTHON = "*.py"
 _MENTIONS = frozenset(Mentions._fields)
 _IN_TEXT = {"called": "{}(", "set": ".{} ="}
 """How mentions that are not among the facts look in a line."""
-_INDEX = "#index"
+DERIVED = "#"
+"""Stands in the names of places that are not on disk themselves."""
+_INDEX = DERIVED + "index"
 """Ends the name of an index, behind that of its folder or file."""
-AWAITABLE_NAMES = "#awaitable"
+AWAITABLE_NAMES = DERIVED + "awaitable"
 """The same of the names that lead to awaitables."""
 _NOTHING = ModuleFacts({}, (), {}, {}, {})
+_OURS: dict[str, ModuleFacts] = {}
+"""The facts of files that belong to this program, which are the same for every project."""
 
 
 class Folder(Place):
@@ -151,6 +155,8 @@ class ModuleFile(Place):
 
     def take(self, source: Source) -> None:
         """Take this for the text of the file, whatever is on disk."""
+        if self._digest != source.digest:
+            self._facts = None
         self._source = source
         self._digest = source.digest
 
@@ -174,11 +180,20 @@ class ModuleFile(Place):
         """Get the facts, from `tree` if that is known; raises Unreadable."""
         self._tree = ref(tree) if tree else None
         source = self._source or Source.read(Path(self.path))
+        if self._facts is not None and self._digest == source.digest:
+            return
         self._digest = source.digest
-        self._facts = self._cache.load(source.text)
+        self._facts = _OURS.get(self.path) if self.is_constant else None
         if self._facts is None:
-            self._facts = extract(source, tree or source.parse())
+            self._facts = self._cache.load(source.text)
+        if self._facts is None:
+            if tree is None:
+                tree = self._cache.latest_tree = source.parse()
+                self._tree = ref(tree)
+            self._facts = extract(source, tree)
             self._cache.store(source.text, self._facts)
+        if self.is_constant:
+            _OURS[self.path] = self._facts
 
     def says(self, part: str) -> str:
         if part == EVERYTHING:
@@ -250,7 +265,11 @@ class Places:
         return found
 
     def new_file(self, path: str, source: Source) -> ModuleFile:
-        """A file with another text than it had before."""
+        """A file whose text this is, which may be another than it had before."""
+        known = self._known.get(path)
+        if isinstance(known, ModuleFile) and known.digest == source.digest:
+            known.take(source)
+            return known
         found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
         found.take(source)
         found.is_given = True
@@ -300,6 +319,9 @@ class Places:
             found = build(
                 name, Path(path), self._cache.indexes, lambda p: self.file(str(p)).mentions
             )
+            found.is_constant = _is_ours(path)
+            if not os.path.isdir(path):
+                found.ground = (self.file(path),)
             self._indexes[path] = found
             for each, file in self._known.items():
                 if isinstance(file, ModuleFile):

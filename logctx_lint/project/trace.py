@@ -26,6 +26,8 @@ class Place(ABC):
         """Relative to the project, so that it is the same on other machines."""
         self.is_constant = is_constant
         """Belongs to this program, and says the same as long as that is the same."""
+        self.ground: tuple[Place, ...] = ()
+        """Other places that all of it follows from, if it is not on disk itself."""
         self._parts: dict[str, Part] = {}
         self._digests: dict[tuple[str, ...], str] = {}
 

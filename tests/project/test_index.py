@@ -74,6 +74,18 @@ def test_changed_new_and_removed_files_are_noticed(folder: Path) -> None:
     assert mentioning(folder, "called", "walk", cache) == ["pkg.a"]
 
 
+def test_an_index_is_the_same_in_whatever_order_the_files_are_read(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caches = []
+    for number in range(2):
+        monkeypatch.setattr(os, "getpid", lambda number=number: number)
+        cache = folder / f"cache{number}"
+        assert mentioning(folder, "called", "run", cache) == ["pkg.a"]
+        caches.append([path.read_bytes() for path in (cache / "index").rglob("*.json")])
+    assert caches[0] == caches[1] != []
+
+
 def test_a_damaged_index_is_made_again(folder: Path) -> None:
     cache = folder / "cache"
     mentioning(folder, "called", "run", cache)
