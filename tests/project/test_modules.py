@@ -149,10 +149,12 @@ def test_a_function_is_parsed_alone_with_its_own_line_numbers(tmp_path: Path) ->
 
 
 def test_a_function_whose_file_has_vanished_has_no_tree(tmp_path: Path) -> None:
-    project = Project(tmp_path, {"a.py": "def f(): pass\n"})
-    module = project.find("a")
+    project = Project(tmp_path, {"a.py": "def f(): pass\n", "b.py": ""})
+    module, other = project.find("a"), project.find("b")
     assert module
+    assert other
     function = module.facts.functions["f"][0]
+    assert other.facts.functions == {}  # Of the last file the tree is known still.
     (tmp_path / "a.py").unlink()
     assert module.parse_function(function) is None
 
