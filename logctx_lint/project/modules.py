@@ -125,9 +125,9 @@ class Module:
 
 @dataclass(frozen=True)
 class Class:
-    """One class; two are the same if they stand at the same place."""
+    """One class; two are the same if they stand at the same place of one module."""
 
-    module: Module = field(compare=False, repr=False)
+    module: Module = field(repr=False)
     qualified_name: str
     """With the module's name: `synapse.server.HomeServer`."""
     line: int
@@ -150,9 +150,9 @@ class Class:
 
 @dataclass(frozen=True)
 class Function:
-    """One function or method; two are the same if they stand at the same place."""
+    """One function or method; two are the same if they stand at the same place of one module."""
 
-    module: Module = field(compare=False, repr=False)
+    module: Module = field(repr=False)
     qualified_name: str
     line: int
     facts: FunctionFacts = field(compare=False, repr=False)

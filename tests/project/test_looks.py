@@ -163,7 +163,7 @@ LOCALS = """
 
 def test_locals_are_followed_to_what_they_are_bound_to(tmp_path: Path) -> None:
     write(tmp_path, {"pkg/__init__.py": "", "pkg/a.py": LOCALS})
-    file = _file(tmp_path / "pkg/a.py", tmp_path)
+    file = _file(tmp_path / "pkg/a.py", Engine(Settings(root=tmp_path), use_cache=False))
     returned = next(
         (node, scope) for unit in units(file, file.tree) for node, scope in unit.nodes(ast.Return)
     )
@@ -175,9 +175,14 @@ def test_locals_are_followed_to_what_they_are_bound_to(tmp_path: Path) -> None:
     assert ruled_out == {"plain()", "len(a)", "a", "b", "e", "l"}
 
 
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(Settings(root=FIXTURES), use_cache=False)
+
+
 @pytest.mark.parametrize("path", sorted(FIXTURES.rglob("*.py")), ids=lambda path: path.stem)
-def test_what_a_look_rules_out_is_no_awaitable(path: Path) -> None:
-    file = _file(path, path.parent)
+def test_what_a_look_rules_out_is_no_awaitable(path: Path, engine: Engine) -> None:
+    file = _file(path, engine)
     resolver, looks = file.resolver, file.looks
     for node, scope in _expressions(file):
         type_ = resolver.type_of(node, scope)
@@ -188,10 +193,9 @@ def test_what_a_look_rules_out_is_no_awaitable(path: Path) -> None:
             assert resolver.awaitability(element).certainty not in _AWAITABLE, ast.unparse(node)
 
 
-def _file(path: Path, root: Path) -> File:
+def _file(path: Path, engine: Engine) -> File:
     source = Source.read(path)
-    engine = Engine(Settings(root=root), use_cache=False)
-    return engine._file(engine._learn(source), source.parse(), Settings(root=root))
+    return engine._file(engine._learn(source), source.parse(), Settings())
 
 
 def _expressions(file: File) -> Iterator[tuple[ast.expr, Scope]]:

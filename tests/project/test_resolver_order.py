@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from .helpers import Project, show
+from logctx_lint.project.cache import FactsCache
+from logctx_lint.project.modules import Function, Modules
+from logctx_lint.project.resolver import Resolver
+from logctx_lint.project.types import Certainty, FunctionType
+
+from .helpers import Project, show, write
 
 FILES = {
     # Three modules that import each other in a circle, by name, star and attribute.
@@ -105,3 +110,17 @@ def test_asking_again_changes_nothing(tmp_path: Path) -> None:
     project = Project(tmp_path, FILES)
     first = answers(project, random.Random(0))
     assert answers(project, random.Random(1)) == first
+
+
+def test_lone_files_of_one_name_are_kept_apart(tmp_path: Path) -> None:
+    text = "{}def work(): return 1\n"
+    write(tmp_path, {"a/same.py": text.format("async "), "b/same.py": text.format("")})
+    modules = Modules((), FactsCache(None))
+    resolver = Resolver(modules)
+    answers = []
+    for folder in ("a", "b"):
+        module = modules.find("same", tmp_path / folder)
+        assert module is not None
+        function = Function(module, "same.work", 1, module.facts.functions["work"][0])
+        answers.append(resolver.awaitability(resolver.call_type(FunctionType(function))).certainty)
+    assert answers == [Certainty.YES, Certainty.NO]
