@@ -14,7 +14,13 @@ from functools import cached_property
 from typing import TypeVar, cast
 
 from logctx_lint.audit import Auditor
-from logctx_lint.project.facts import Extractor, FunctionNode
+from logctx_lint.project.facts import (
+    ClassFacts,
+    Extractor,
+    FunctionFacts,
+    FunctionNode,
+    ModuleFacts,
+)
 from logctx_lint.project.looks import Looks
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.resolver import Resolver
@@ -105,8 +111,10 @@ class File:
     def _may_name_play(self, name: str, roles: frozenset[Role]) -> bool:
         if self.vocabulary.has_bare_name(name, roles):
             return True
-        meant = self._aliases.get(name, ())
-        return any(self.vocabulary.has_bare_name(each, roles) for each in meant)
+        meant = self._aliases.get(name)
+        return meant is not None and any(
+            self.vocabulary.has_bare_name(each, roles) for each in meant
+        )
 
     @cached_property
     def _aliases(self) -> dict[str, set[str]]:
@@ -222,13 +230,23 @@ class Unit:
                 self.file.module,
                 f"{scope.qualified_name}.{node.name}",
                 node.lineno,
-                self._extractor.function(node),
+                self._facts_of(node, scope),
                 owner,
                 outer,
                 node,
             )
             self._known_scopes[node] = Scope.of_body(function, node)
         return self._known_scopes[node]
+
+    def _facts_of(self, node: FunctionNode, scope: Scope) -> FunctionFacts:
+        """Those of the module, if the function is not inside another one."""
+        if scope.is_class_body and scope.owner:
+            place: ClassFacts | ModuleFacts | None = scope.owner.facts
+        else:
+            place = None if scope.node else self.file.module.facts
+        known = place.functions.get(node.name, ()) if place else ()
+        same = (each for each in known if each.line == node.lineno)
+        return next(same, None) or self._extractor.function(node)
 
     def class_scope(self, node: ast.ClassDef, scope: Scope) -> Scope:
         """The scope of the body of a class in this unit."""
@@ -267,8 +285,18 @@ def _units(file: File, body: list[ast.stmt], scope: Scope) -> Iterator[Unit]:
         if isinstance(statement, ast.ClassDef):
             facts = _outer_class_scope(file, statement, scope)
             yield from _units(file, statement.body, facts)
-        elif not isinstance(statement, ast.Import | ast.ImportFrom):
+        elif not _does_nothing(statement):
             yield Unit(file, statement, scope)
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """Whether a statement only imports, declares or documents."""
+    match statement:
+        case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(ast.Constant()):
+            return True
+        case ast.AnnAssign(value=None):
+            return True
+    return False
 
 
 def _outer_class_scope(file: File, node: ast.ClassDef, scope: Scope) -> Scope:

@@ -82,6 +82,11 @@ class Entries:
             else os.path.join(os.path.realpath(folder.parent), folder.name, sort)
         )
 
+    @property
+    def remembers(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._folder is not None
+
     def load(self, content: bytes) -> bytes | None:
         """What was stored for some content, unless it is damaged."""
         if self._folder is None:
@@ -150,5 +155,7 @@ class FactsCache:
             return None
 
     def store(self, text: str, module_facts: ModuleFacts) -> None:
+        if not self._entries.remembers:
+            return
         body = json.dumps(module_facts, separators=(",", ":")).encode()
         self._entries.store(text.encode("utf-8", "surrogatepass"), body)
