@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import time
 import warnings
 from collections.abc import Collection
 from pathlib import Path
@@ -125,6 +126,22 @@ def test_a_run_goes_on_behind_a_file_that_took_too_long(tmp_path: Path) -> None:
     with pytest.raises(time_limit.TooSlow), time_limit.time_limit(0.01):
         check_for_ever()
     assert engine.check(source, _CODES) == fresh.check(source, _CODES)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no timer of CPU time")
+def test_work_for_the_whole_project_is_not_charged_to_a_file() -> None:
+    with time_limit.time_limit(0.02):
+        with time_limit.uncharged():
+            _use_time(0.06)
+        with pytest.raises(time_limit.TooSlow):
+            _use_time(1)
+
+
+def _use_time(seconds: float) -> None:
+    """CPU time, which a limit is about; it says nothing of how fast anything is."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 
 
 def test_what_is_no_regular_file_is_not_read() -> None:

@@ -30,6 +30,7 @@ from logctx_lint.project.leads import AwaitableNames
 from logctx_lint.project.mentions import Tree
 from logctx_lint.project.trace import Place
 from logctx_lint.source import Source, Unreadable, digest_of, read_bytes
+from logctx_lint.time_limit import uncharged
 
 PROGRAM = Path(__file__).parent.parent
 STUBS = PROGRAM / "stubs"
@@ -316,9 +317,10 @@ class Places:
         found = self._indexes.get(path)
         if found is None:
             name = self.name_of(path) + _INDEX
-            found = build(
-                name, Path(path), self._cache.indexes, lambda p: self.file(str(p)).mentions
-            )
+            with uncharged():
+                found = build(
+                    name, Path(path), self._cache.indexes, lambda p: self.file(str(p)).mentions
+                )
             found.is_constant = _is_ours(path)
             if not os.path.isdir(path):
                 found.ground = (self.file(path),)
