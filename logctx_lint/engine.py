@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from logctx_lint.screen import File
 
 CACHE_FOLDER = ".logctx_cache"
+_SET_ASIDE_EVERY = 16
+"""Files."""
 
 
 class Engine:
@@ -48,7 +50,7 @@ class Engine:
         self._traits = TraitsDetector(settings, self._modules)
         # An editor's process has engines by the thousand, one after the other.
         gc.unfreeze()
-        self._set_aside = 128
+        self._checked = 0
         self._auditors: dict[Hashable, Auditor] = {}
 
     def check(
@@ -82,7 +84,7 @@ class Engine:
         parts = [part for part in trace.parts() if part.place is not module.file]
         self._results.store(key, findings, parts)
         self._keys[source.path] = key
-        self._set_facts_aside()
+        self._set_aside()
         return findings
 
     def key(self, path: Path) -> bytes:
@@ -178,14 +180,14 @@ class Engine:
     def _vocabulary(self) -> Vocabulary:
         return Vocabulary(self._settings.vocabulary)
 
-    def _set_facts_aside(self) -> None:
-        """Keep facts out of garbage collections, each of which would look at all of them.
+    def _set_aside(self) -> None:
+        """Keep what is known out of garbage collections, each of which would look at all of it.
 
-        flake8 runs many while it works on a file. Done again whenever the facts have doubled.
+        flake8 runs many while it works on a file.
         """
-        if self._modules.loaded > 2 * self._set_aside and gc.isenabled():
-            self._set_aside = self._modules.loaded
+        if self._checked % _SET_ASIDE_EVERY == 0 and gc.isenabled():
             garbage.set_aside()
+        self._checked += 1
 
 
 def _source_roots(settings: Settings) -> tuple[Path, ...]:
