@@ -185,9 +185,9 @@ class Engine:
 
         flake8 runs many while it works on a file.
         """
+        self._checked += 1
         if self._checked % _SET_ASIDE_EVERY == 0 and gc.isenabled():
             garbage.set_aside()
-        self._checked += 1
 
 
 def _source_roots(settings: Settings) -> tuple[Path, ...]:
