@@ -17,7 +17,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 
 from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
-from logctx_lint.source import Source, Unreadable, split_lines
+from logctx_lint.source import Source, Unreadable, parses, split_lines
 
 # Each round applies at least one fix, so this only stops a rule whose fix does not cure.
 _MAX_ROUNDS = 100
@@ -88,10 +88,10 @@ def apply(text: str, fixes: Iterable[Fix]) -> tuple[str, list[Fix]]:
     """
     chosen = list(_compatible(text, fixes))
     result = _changed(text, [changes for _, changes in chosen])
-    if chosen and not _parses(result):
+    if chosen and not parses(result):
         kept: list[tuple[Fix, list[_Change]]] = []
         for candidate in chosen:
-            if _parses(_changed(text, [changes for _, changes in [*kept, candidate]])):
+            if parses(_changed(text, [changes for _, changes in [*kept, candidate]])):
                 kept.append(candidate)
         chosen = kept
         result = _changed(text, [changes for _, changes in chosen])
@@ -224,14 +224,6 @@ def _newline(text: str) -> str:
     """The line ending of the text's first line."""
     found = _LINE_END.search(text)
     return found.group() if found else "\n"
-
-
-def _parses(text: str) -> bool:
-    try:
-        Source(Path(), text).parse()
-    except Unreadable:
-        return False
-    return True
 
 
 def _why_different(before: Source) -> str:

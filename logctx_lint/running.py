@@ -68,7 +68,6 @@ class Runner:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._linter = linter(task.settings, use_cache=task.use_cache)
-        self._files = 0
 
     def recall(self, paths: Sequence[Path]) -> dict[Path, Outcome]:
         """The outcomes that are known from an earlier run."""
@@ -85,9 +84,6 @@ class Runner:
 
     def file(self, path: Path) -> Outcome:
         """Put a file on disk through the task; with Mode.FIX it is rewritten."""
-        self._files += 1
-        if self._files % _CHUNK == 0:
-            garbage.set_aside()
         try:
             source = Source.read(path)
         except Unreadable as error:

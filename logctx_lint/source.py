@@ -153,3 +153,12 @@ class Source:
             raise Unreadable(f"cannot be parsed: {error.msg}", error.lineno or 1) from error
         except (ValueError, RecursionError, MemoryError) as error:
             raise Unreadable(f"cannot be parsed: {error}") from error
+
+
+def parses(text: str) -> bool:
+    """Whether this Python can parse a text."""
+    try:
+        Source(Path(), text).parse()
+    except Unreadable:
+        return False
+    return True

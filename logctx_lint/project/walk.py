@@ -63,6 +63,13 @@ def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     return _walk(list(body), _OWN_FIELDS)
 
 
+def returned_values(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
+    """What the `return` statements of a function give, where they give something."""
+    for node in own_nodes(function.body):
+        if isinstance(node, ast.Return) and node.value:
+            yield node.value
+
+
 def _walk(stack: list[ast.AST | None], fields: _Fields) -> Iterator[ast.AST]:
     while stack:
         node = stack.pop()

@@ -10,7 +10,7 @@ from typing import Any
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import ClassObject, FunctionType, members_of
-from logctx_lint.project.walk import all_nodes, own_nodes
+from logctx_lint.project.walk import all_nodes, own_nodes, returned_values
 from logctx_lint.rules.reporting import Context
 from logctx_lint.vocabulary import Role
 
@@ -36,9 +36,8 @@ class Keeper:
             return False
         self.seen.add(function)
         scope = Scope.of_body(function, node)
-        inside = list(own_nodes(node.body))
-        stored = set(self._stored(inside, scope))
-        given = [inner.value for inner in inside if isinstance(inner, ast.Return) and inner.value]
+        stored = set(self._stored(list(own_nodes(node.body)), scope))
+        given = list(returned_values(node))
         return bool(given) and all(self._is_kept(value, scope, stored) for value in given)
 
     def _is_kept(self, value: ast.expr, scope: Scope, stored: set[str]) -> bool:

@@ -53,7 +53,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.project.scopes import Scope
 from logctx_lint.project.types import FunctionType, members_of
-from logctx_lint.project.walk import all_nodes, own_nodes
+from logctx_lint.project.walk import all_nodes, own_nodes, returned_values
 from logctx_lint.rules.base import Applies, Rule
 from logctx_lint.rules.edits import after, helper
 from logctx_lint.rules.gathering import OF_DEFERREDS, may_gather
@@ -206,11 +206,7 @@ def _returns_gathered(file: File, function: Function, detour: int) -> bool:
     if node is None:
         return False
     scope = Scope.of_body(function, node)
-    given = [
-        inner.value
-        for inner in own_nodes(node.body)
-        if isinstance(inner, ast.Return) and inner.value and not _is_fired(file, inner.value, scope)
-    ]
+    given = [value for value in returned_values(node) if not _is_fired(file, value, scope)]
     return bool(given) and all(_is_gathered(file, value, scope, detour) for value in given)
 
 

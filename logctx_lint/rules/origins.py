@@ -30,7 +30,7 @@ from logctx_lint.project.types import (
     members_of,
     without_none,
 )
-from logctx_lint.project.walk import own_nodes
+from logctx_lint.project.walk import own_nodes, returned_values
 from logctx_lint.rules.sharing import COPIES, LOOK_UPS, VIEWS, Sharing
 from logctx_lint.screen import File
 from logctx_lint.vocabulary import Role
@@ -194,11 +194,7 @@ class Origins:
         scope = Scope.of_body(function, node)
         self._open.add(function)
         try:
-            return _any_of(
-                self.of(inner.value, scope)
-                for inner in own_nodes(node.body)
-                if isinstance(inner, ast.Return) and inner.value
-            )
+            return _any_of(self.of(value, scope) for value in returned_values(node))
         finally:
             self._open.discard(function)
 

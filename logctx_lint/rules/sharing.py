@@ -12,7 +12,7 @@ from logctx_lint.project.modules import Class, Function
 from logctx_lint.project.resolver import Resolver
 from logctx_lint.project.scopes import Binding, Comprehension, Scope
 from logctx_lint.project.types import ClassObject, FunctionType, Instance, members_of
-from logctx_lint.project.walk import own_nodes
+from logctx_lint.project.walk import own_nodes, returned_values
 
 LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""
@@ -179,11 +179,7 @@ class Sharing:
         if node is None:
             return False
         scope = Scope.of_body(function, node)
-        given = [
-            inner.value
-            for inner in own_nodes(node.body)
-            if isinstance(inner, ast.Return) and inner.value
-        ]
+        given = list(returned_values(node))
         return bool(given) and all(
             self._is_new(value, scope) or self._makes_new(value, scope, detour) for value in given
         )

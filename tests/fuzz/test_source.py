@@ -21,7 +21,7 @@ from logctx_lint.report import FORMATS, Report, writer
 from logctx_lint.rules import RULES
 from logctx_lint.running import linter
 from logctx_lint.settings import Settings
-from logctx_lint.source import Source, Unreadable
+from logctx_lint.source import Source, Unreadable, parses
 
 from .fuzzing import corpus, fuzzed
 
@@ -117,7 +117,7 @@ def _mixed(draw: st.DrawFn) -> str:
     text = draw(st.sampled_from(_FIXTURES))
     for line in draw(st.lists(st.sampled_from(_LINES), max_size=15)):
         for each in (line, line.lstrip()):
-            if _parses(text + each):
+            if parses(text + each):
                 text += each
                 break
     return text
@@ -126,14 +126,6 @@ def _mixed(draw: st.DrawFn) -> str:
 @fuzzed(30, text=_mixed())
 def test_mixtures_of_lines(text: str, check: Linter) -> None:
     _look_at(text.encode(), check)
-
-
-def _parses(text: str) -> bool:
-    try:
-        Source(Path(), text).parse()
-    except Unreadable:
-        return False
-    return True
 
 
 # Mutations of tokens and of the form of a text. Each takes a source of choices, too.
@@ -268,7 +260,7 @@ def _disfigured(draw: st.DrawFn) -> bytes:
     for mutation in draw(st.lists(st.sampled_from(_MUTATIONS), min_size=1, max_size=6)):
         changed = mutation(text, choice) if text else ""
         # Most changes at random cannot be parsed, and then the rules see nothing.
-        if changed and len(changed) < 200_000 and (_parses(changed) or choice.random() < 0.1):
+        if changed and len(changed) < 200_000 and (parses(changed) or choice.random() < 0.1):
             text = changed
     text = choice.choice(_BEGINNINGS_OF_FILES) + text if choice.random() < 0.2 else text
     encoding = choice.choice(["utf-8"] * 5 + ["latin-1", "utf-16", "utf-7", "cp1252", "shift_jis"])
