@@ -18,17 +18,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from logctx_lint.project.cache import FactsCache
+from logctx_lint.analysis.units import File, units
+from logctx_lint.config.settings import Framework, Storage
+from logctx_lint.config.value_kinds import CLASSES
+from logctx_lint.config.vocabulary import Vocabulary
+from logctx_lint.incremental.store import FactsCache
+from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.types import Certainty
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.frameworks import Traits
 from logctx_lint.project.modules import Modules
-from logctx_lint.project.resolver import Resolver
-from logctx_lint.project.scopes import Scope
-from logctx_lint.project.traits import Traits
-from logctx_lint.project.types import Certainty
-from logctx_lint.screen import File, units
-from logctx_lint.setting_kinds import CLASSES
-from logctx_lint.settings import Framework, Storage
-from logctx_lint.source import Source, Unreadable
-from logctx_lint.vocabulary import Vocabulary
+from logctx_lint.syntax.source import Source, Unreadable
 
 _AWAITABLE = (Certainty.YES, Certainty.LIKELY, Certainty.SOME)
 _ANY_TRAITS = Traits(Framework.BOTH, Storage.CONTEXTVAR)

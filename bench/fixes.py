@@ -16,13 +16,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from logctx_lint import fixes
-from logctx_lint.discovery import python_files
+from logctx_lint.config.settings import Settings
+from logctx_lint.engine.file_discovery import python_files
+from logctx_lint.engine.runner import linter
 from logctx_lint.findings import Finding, Fix
+from logctx_lint.fixes import apply
 from logctx_lint.rules import RULES
-from logctx_lint.running import linter
-from logctx_lint.settings import Settings
-from logctx_lint.source import Source, Unreadable
+from logctx_lint.syntax.source import Source, Unreadable
 
 Check = Callable[[Source], list[Finding]]
 
@@ -58,18 +58,18 @@ def examine(folder: Path, tally: Counter[str]) -> Iterator[str]:
                 for fault in _faults_of_one(source, finding, fix, check):
                     yield f"{_place(finding)}: {fix.title}: {fault}"
         for unsafe in (False, True):
-            fixed = fixes.fix(source, check, unsafe=unsafe)
+            fixed = apply.fix(source, check, unsafe=unsafe)
             name = "with unsafe ones" if unsafe else "with safe ones"
             tally[f"files fixed {name}"] += bool(fixed.applied)
             tally[f"fixes applied {name}"] += len(fixed.applied)
             for fault in _faults(source, fixed.source):
                 yield f"{path}: fixed {name}: {fault}"
-            if fixes.fix(fixed.source, check, unsafe=unsafe).applied:
+            if apply.fix(fixed.source, check, unsafe=unsafe).applied:
                 yield f"{path}: fixed {name}: fixing again changes it again"
 
 
 def _faults_of_one(source: Source, finding: Finding, fix: Fix, check: Check) -> Iterator[str]:
-    text, applied = fixes.apply(source.text, [fix])
+    text, applied = apply.apply(source.text, [fix])
     if not applied:
         yield "cannot be applied"
         return

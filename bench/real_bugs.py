@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.wheels import unpacked
-from logctx_lint.engine import Engine
+from logctx_lint.config.settings import Settings
+from logctx_lint.engine.engine import Engine
 from logctx_lint.findings import Finding
 from logctx_lint.rules import RULES
-from logctx_lint.settings import Settings
-from logctx_lint.source import Source
+from logctx_lint.syntax.source import Source
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 
-from logctx_lint.codes import active_codes
-from logctx_lint.engine import Engine
-from logctx_lint.settings import Settings
-from logctx_lint.source import Source, Unreadable
+from logctx_lint.config.codes import active_codes
+from logctx_lint.config.settings import Settings
+from logctx_lint.engine.engine import Engine
+from logctx_lint.syntax.source import Source, Unreadable
 
 CODES = frozenset(code for code in active_codes(()) if code[3] in "123")
 """Of the rules about awaiting and cancelling."""

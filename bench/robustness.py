@@ -18,12 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.wheels import unpacked
-from logctx_lint.codes import NOT_ANALYSED
-from logctx_lint.linting import Linter
+from logctx_lint.config.codes import NOT_ANALYSED
+from logctx_lint.config.settings import Settings
+from logctx_lint.engine.linter import Linter
+from logctx_lint.engine.runner import linter
 from logctx_lint.rules import RULES
-from logctx_lint.running import linter
-from logctx_lint.settings import Settings
-from logctx_lint.source import Source, Unreadable
+from logctx_lint.syntax.source import Source, Unreadable
 
 WELL_KNOWN = (
     "aiohttp", "attrs", "autobahn", "black", "boto3", "botocore", "celery", "coverage", "django",

@@ -14,27 +14,27 @@ from pathlib import Path
 from types import FrameType
 
 import logctx_lint
-from logctx_lint import running
-from logctx_lint.discovery import python_files
-from logctx_lint.settings import Settings
+from logctx_lint.config.settings import Settings
+from logctx_lint.engine import runner
+from logctx_lint.engine.file_discovery import python_files
 
 _HOME = str(Path(logctx_lint.__file__).parent)
 _INTERVAL = 0.01
 _STAGES = (
     # The first that fits a function on the stack, from the innermost outwards.
-    ("facts of modules", "project/places.py", "learn"),
+    ("facts of modules", "project/files.py", "learn"),
     ("bodies of functions, parsed when asked for", "project/modules.py", "parse_function"),
-    ("kinds of code base", "project/traits.py", ""),
-    ("one walk over each unit", "screen.py", "_nodes"),
-    ("libcst: positions", "positions.py", ""),
-    ("libcst: parse and index", "rules/context.py", "__init__"),
-    ("visitors", "visiting.py", "_visit"),
+    ("kinds of code base", "project/frameworks.py", ""),
+    ("one walk over each unit", "analysis/units.py", "_nodes"),
+    ("libcst: positions", "syntax/cst_positions.py", ""),
+    ("libcst: parse and index", "analysis/cst_context.py", "__init__"),
+    ("visitors", "engine/rule_runner.py", "_visit"),
     ("decisions on ast", "rules/", "check"),
     ("screens", "rules/", "screen"),
-    ("parse", "source.py", "parse"),
-    ("noqa comments", "suppress.py", "with_noqa"),
-    ("imports of this program", "visiting.py", "<module>"),
-    ("results kept", "results.py", ""),
+    ("parse", "syntax/source.py", "parse"),
+    ("noqa comments", "suppression/noqa.py", "with_noqa"),
+    ("imports of this program", "engine/rule_runner.py", "<module>"),
+    ("results kept", "engine/findings_cache.py", ""),
 )
 
 
@@ -53,7 +53,7 @@ def main() -> None:
     signal.signal(signal.SIGPROF, look)
     signal.setitimer(signal.ITIMER_PROF, _INTERVAL, _INTERVAL)
     started = time.process_time()
-    for _ in running.run(running.Task(settings, use_cache=False), files):
+    for _ in runner.run(runner.Task(settings, use_cache=False), files):
         pass
     signal.setitimer(signal.ITIMER_PROF, 0)
     spent = time.process_time() - started

@@ -2,6 +2,6 @@
 
 import sys
 
-from logctx_lint.cli import main
+from logctx_lint.frontends.cli import main
 
 sys.exit(main())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.config.codes import NOT_ANALYSED
 
 
 class Applicability(str, Enum):

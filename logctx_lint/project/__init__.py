@@ -1,1 +1,1 @@
-"""What a whole project says about its names: facts, modules, types, calls."""
+"""The files of a project, and the facts that each of them states."""

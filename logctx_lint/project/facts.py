@@ -12,8 +12,8 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from logctx_lint.project.walk import child_blocks, own_nodes
-from logctx_lint.source import Source
+from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
+from logctx_lint.syntax.source import Source
 
 FORMAT = 2
 """Goes up with every change of what is extracted or how it is written down."""

@@ -9,12 +9,11 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from logctx_lint.project.cache import FactsCache
+from logctx_lint.incremental.dependencies import Answer, Answers, Place, Trace
+from logctx_lint.incremental.store import FactsCache
+from logctx_lint.project.awaitable_names import AwaitableNames, leading_to_awaitables
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
-from logctx_lint.project.index import Index, is_test
-from logctx_lint.project.leads import AwaitableNames, leading_to_awaitables
-from logctx_lint.project.mentions import Mentions, Tree
-from logctx_lint.project.places import (
+from logctx_lint.project.files import (
     ANY_PYTHON,
     AWAITABLE_NAMES,
     EVERYTHING,
@@ -24,12 +23,13 @@ from logctx_lint.project.places import (
     ModuleFile,
     Places,
 )
-from logctx_lint.project.trace import Answer, Answers, Place, Trace
-from logctx_lint.project.trees import FunctionTrees
-from logctx_lint.source import Source
+from logctx_lint.project.function_bodies import FunctionTrees
+from logctx_lint.project.symbol_index import Index, is_test
+from logctx_lint.project.text_index import Mentions, Tree
+from logctx_lint.syntax.source import Source
 
 if TYPE_CHECKING:
-    from logctx_lint.project.scopes import Scope
+    from logctx_lint.inference.use_def import Scope
 
 _RUNTIME = ("logctx_lint", "runtime")
 """The reference runtime is where we are ourselves, wherever it is used."""
@@ -72,8 +72,8 @@ class Module:
         parts = parts[: len(parts) - level + self.is_package]
         return ".".join([*parts, module[level:]] if module[level:] else parts)
 
-    # What is asked for is taken down (see `trace`): the less, the seldomer files that came by it
-    # have to be checked again.
+    # What is asked for is recorded (see `incremental.dependencies`): the less, the more rarely
+    # dependent files have to be checked again.
 
     @cached_property
     def is_test(self) -> bool:

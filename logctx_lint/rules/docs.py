@@ -17,9 +17,9 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from logctx_lint.codes import CODES, NOT_ANALYSED, UNUSED_NOQA, url
+from logctx_lint.config.codes import CODES, NOT_ANALYSED, UNUSED_NOQA, url
 from logctx_lint.rules import RULES
-from logctx_lint.rules.base import Rule
+from logctx_lint.rules.rule import Rule
 
 REQUIRED = ("Why", "Bad", "Good", "Fix")
 OPTIONAL = ("Settings", "Use instead")

@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from logctx_lint.engine import CACHE_FOLDER
+from logctx_lint.config.settings import Settings
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.engine.engine import CACHE_FOLDER
+from logctx_lint.engine.runner import Mode, Task, report_of, run
 from logctx_lint.findings import Finding
-from logctx_lint.project import cache
-from logctx_lint.report import FORMATS, writer
-from logctx_lint.running import Mode, Task, report_of, run
-from logctx_lint.settings import Settings
-from logctx_lint.vocabulary import Role
+from logctx_lint.incremental import store
+from logctx_lint.reporting.formats import FORMATS, writer
 
 from .fuzzing import corpus, fuzzed
 
@@ -112,7 +112,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 def _forged(name: str, body: bytes) -> bytes:
     """An entry with the checksum that belongs to it."""
-    return cache._checksum(name, body) + b"\n" + body
+    return store._checksum(name, body) + b"\n" + body
 
 
 def _body(entry: bytes) -> bytes:

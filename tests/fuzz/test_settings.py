@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from logctx_lint import configuration
-from logctx_lint.cli import main
-from logctx_lint.codes import CODES
-from logctx_lint.plugin import Run
-from logctx_lint.settings import SettingsError, described
-from logctx_lint.source import Source
+from logctx_lint.config import loading
+from logctx_lint.config.codes import CODES
+from logctx_lint.config.settings import SettingsError, described
+from logctx_lint.frontends.cli import main
+from logctx_lint.frontends.flake8_plugin import Run
+from logctx_lint.syntax.source import Source
 
 from .fuzzing import corpus, fuzzed
 
@@ -56,7 +56,7 @@ def _try_in_flake8(project: Path) -> None:
     """flake8 prints one sort of exception only."""
     options = argparse.Namespace(**{f"lcx_{name}": None for name in described()})
     try:
-        settings = configuration.load_in_flake8(project, options)
+        settings = loading.load_in_flake8(project, options)
     except SettingsError:
         return
     source = Source(project / "bug.py", _BUG)

@@ -9,19 +9,19 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import harness
 import pytest
 from hypothesis import strategies as st
 
-from logctx_lint import fixes
-from logctx_lint.codes import NOT_ANALYSED
+from logctx_lint.config.codes import NOT_ANALYSED
+from logctx_lint.config.settings import Settings
+from logctx_lint.engine.linter import Linter
+from logctx_lint.engine.runner import linter
 from logctx_lint.findings import Finding
-from logctx_lint.linting import Linter
-from logctx_lint.report import FORMATS, Report, writer
+from logctx_lint.fixes import apply
+from logctx_lint.reporting.formats import FORMATS, Report, writer
 from logctx_lint.rules import RULES
-from logctx_lint.running import linter
-from logctx_lint.settings import Settings
-from logctx_lint.source import Source, Unreadable, parses
+from logctx_lint.syntax.source import Source, Unreadable, parses
+from tests.support import harness
 
 from .fuzzing import corpus, fuzzed
 
@@ -48,15 +48,15 @@ def _look_at(data: bytes, check: Linter) -> None:
         assert _is_inside(each, source), each
     compiles = _compiles(source.text)
     for unsafe in (False, True):
-        fixed = fixes.fix(source, check.check, unsafe=unsafe)
+        fixed = apply.fix(source, check.check, unsafe=unsafe)
         assert not any(map(_is_failure, fixed.findings)), fixed.findings
         assert fixed.applied or fixed.source.text == source.text
         assert _compiles(fixed.source.text) or not compiles, fixed.source.text
-        assert not fixes.fix(fixed.source, check.check, unsafe=unsafe).applied
+        assert not apply.fix(fixed.source, check.check, unsafe=unsafe).applied
     for each in found:
         # Those, too, that only a person may choose.
         for fix in each.fixes:
-            after, _ = fixes.apply(source.text, [fix])
+            after, _ = apply.apply(source.text, [fix])
             assert _compiles(after) or not compiles, (fix, after)
     for write in map(writer, FORMATS):
         write(Report(found, {source.path: source}, files=1), io.StringIO())

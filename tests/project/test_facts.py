@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logctx_lint.project.facts import OPAQUE, ImportFacts, ModuleFacts, extract, from_data
-from logctx_lint.source import Source
+from logctx_lint.syntax.source import Source
 
 
 def facts_of(text: str) -> ModuleFacts:

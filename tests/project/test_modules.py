@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.project.cache import FactsCache
+from logctx_lint.incremental.store import FactsCache
+from logctx_lint.project.files import STUBS
 from logctx_lint.project.modules import Modules, module_name
-from logctx_lint.project.places import STUBS
-from logctx_lint.source import Source, Unreadable
-
-from .helpers import Project, write
+from logctx_lint.syntax.source import Source, Unreadable
+from tests.support.projects import Project, write
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Analyses that several rules ask for. No rule lives here."""

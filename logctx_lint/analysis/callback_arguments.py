@@ -1,0 +1,244 @@
+"""Calls that are handed a function to call, and what becomes of the awaitable that it gives."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.analysis.units import File
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference import annotation_types
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import signature_scope
+from logctx_lint.inference.types import (
+    NONE,
+    Awaitability,
+    CallableType,
+    Certainty,
+    ClassObject,
+    FunctionType,
+    Instance,
+    Kind,
+    Type,
+    TypeVariable,
+    Unknown,
+    members_of,
+)
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import Parameter
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.lazy_libcst import cst
+
+IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
+"""Call a function and do not look at a coroutine that it gives."""
+WAITING = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.DRIVER})
+"""Call a function and see to what it gives."""
+_STARTERS = frozenset({Role.BACKGROUND_STARTER})
+_PARTIAL = "functools.partial"
+_LONGEST_DETOUR = 1
+"""How many helpers may hand a function on."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An argument that the callee will call."""
+
+    node: ast.expr
+    call: ast.Call
+    scope: Scope
+    declared: tuple[CallableType, ...] = ()
+    """As what the callee's signatures declare it."""
+    passes_arguments: bool = False
+    """What follows it in the call is handed on to it, and more could be added at the end."""
+    passes_keywords: frozenset[str] | None = None
+    """The keywords that are the callee's own, if it hands on all others."""
+
+
+def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
+    """The functions that a call hands over, as the callee's signatures say; else by what they are.
+
+    An argument is listed whatever its value, if its parameter is meant for a function.
+    """
+    found: dict[ast.expr, Taken] = {}
+    callees = list(signatures(file, call, scope))
+    for callee, parameters in callees:
+        for each in _declared(file, call, scope, callee, parameters):
+            known = found.get(each.node, each)
+            found[each.node] = replace(each, declared=(*known.declared, *each.declared))
+    if found:
+        return list(found.values())
+    function = next((each for each in arguments(call) if is_function(file, each, scope)), None)
+    for callee, parameters in callees:
+        for parameter, argument in pairs(call, parameters):
+            # `start(f, *args)`, without annotations.
+            is_bare = not parameter.annotation and _is_before_rest(parameter, parameters)
+            if argument is function or (function is None and is_bare):
+                return [_taken(call, scope, callee, parameters, parameter, argument)]
+    return [Taken(function, call, scope)] if function else []
+
+
+def handed_over(context: RuleContext, node: cst.Call) -> Iterator[tuple[Taken, cst.BaseExpression]]:
+    """As `taken`, each with the argument as it stands in the text."""
+    found = context.expression(node)
+    if not found or not isinstance(found[0], ast.Call):
+        return
+    arguments = {each.node: each for each in taken(context.file, found[0], found[1])}
+    for argument in node.args if arguments else ():
+        value = context.expression(argument.value)
+        if value and value[0] in arguments:
+            yield arguments[value[0]], argument.value
+
+
+def is_function(file: File, node: ast.expr, scope: Scope) -> bool:
+    """Whether the value of an expression is known to be there to be called."""
+    members = members_of(file.resolver.type_of(node, scope))
+    return all(
+        isinstance(member, FunctionType | CallableType)
+        or (isinstance(member, Instance) and member.cls.qualified_name == _PARTIAL)
+        for member in members
+    )
+
+
+def target(context: RuleContext, function: cst.BaseExpression) -> cst.BaseExpression:
+    """What is called in the end: `f` of `f`, of `lambda: f(x)` and of `partial(f, x)`."""
+    match function:
+        case cst.Lambda(body=cst.Call(func=func)):
+            return func
+        case cst.Call(args=[first, *_]) if is_partial(context, function):
+            return target(context, first.value)
+    return function
+
+
+def is_partial(context: RuleContext, function: cst.BaseExpression) -> bool:
+    return isinstance(function, cst.Call) and _PARTIAL in context.names(function)
+
+
+def ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | None:
+    """The kind of awaitable that a function gives and its caller does nothing with."""
+    if roles & WAITING:
+        return None
+    ignores = Role.CALLBACK_TAKER in roles or (
+        bool(argument.declared) and all(each.returns == NONE for each in argument.declared)
+    )
+    if not ignores and roles.isdisjoint(IGNORING):
+        return None
+    answer = given_by(file, argument)
+    if not answer.is_certain or not (ignores or answer.kind.is_lazy):
+        return None
+    # A clock of the project may itself start what it calls.
+    return None if calls_inside(file, argument, _STARTERS) else answer.kind
+
+
+def given_by(file: File, argument: Taken) -> Awaitability:
+    """Whether a function that is handed over gives an awaitable."""
+    resolver = file.resolver
+    function = resolver.type_of(argument.node, argument.scope)
+    given = resolver.call_type(function)
+    is_value = any(not isinstance(each, FunctionType) for each in members_of(function))
+    if is_value and any(isinstance(each, Unknown | TypeVariable) for each in members_of(given)):
+        # Code that is handed a `Callable[..., Coroutine[Any, Any, R] | R]` may look which it is.
+        return Awaitability(Certainty.UNKNOWN)
+    return resolver.awaitability(given)
+
+
+def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
+    """Whether the callee, or a helper that it hands its arguments to, calls something of a role."""
+    return any(
+        body_calls(file, callee.function, wanted, _LONGEST_DETOUR)
+        for callee, _ in signatures(file, argument.call, argument.scope)
+    )
+
+
+def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: int = 0) -> bool:
+    """As `calls_inside`, of one function."""
+    function = function.implementation
+    node = None if function.module.is_stub else function.tree()
+    if node is None:
+        return False
+    scope = Scope.of_body(function, node)
+    calls = [inner for inner in all_nodes(node) if isinstance(inner, ast.Call)]
+    own = {parameter.name for parameter in function.facts.parameters}
+    return any(
+        file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)
+        for call in calls
+    ) or any(
+        body_calls(file, member.function, wanted, detour - 1)
+        for call in calls
+        if detour and any(isinstance(each, ast.Name) and each.id in own for each in call.args)
+        for member in members_of(file.resolver.type_of(call.func, scope))
+        if isinstance(member, FunctionType)
+    )
+
+
+def arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
+def signatures(
+    file: File, call: ast.Call, scope: Scope
+) -> Iterator[tuple[FunctionType, list[Parameter]]]:
+    """Each function that the call may reach, with the parameters that its arguments fill."""
+    resolver = file.resolver
+    for member in members_of(resolver.type_of(call.func, scope)):
+        callee: Type | None = member
+        if isinstance(member, ClassObject):
+            callee = resolver.classes.member(Instance(member.cls), "__init__")
+        for each in members_of(callee) if callee else ():
+            if isinstance(each, FunctionType):
+                parameters = list(each.function.facts.parameters)
+                first = resolver.bindings.first_parameter(each.function)
+                is_bound = isinstance(each.receiver, Instance) or first == "cls"
+                yield each, parameters[1:] if first and is_bound else parameters
+
+
+def _declared(
+    file: File,
+    call: ast.Call,
+    scope: Scope,
+    callee: FunctionType,
+    parameters: list[Parameter],
+) -> Iterator[Taken]:
+    for parameter, argument in pairs(call, parameters):
+        declared = annotation_types.evaluate(
+            file.resolver, parse_expression(parameter.annotation), signature_scope(callee.function)
+        )
+        callables = [each for each in members_of(declared) if isinstance(each, CallableType)]
+        takes_awaitables = file.resolver.awaitability(declared).certainty is not Certainty.NO
+        if callables and not takes_awaitables:
+            yield _taken(call, scope, callee, parameters, parameter, argument, tuple(callables))
+
+
+def pairs(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
+    """The parameters that have an argument of their own, with it."""
+    positional = [parameter for parameter in parameters if not parameter.kind]
+    for parameter, argument in zip(positional, call.args, strict=False):
+        if isinstance(argument, ast.Starred):
+            break
+        yield parameter, argument
+    named = {parameter.name: parameter for parameter in parameters if parameter.kind in ("", "k")}
+    for keyword in call.keywords:
+        if keyword.arg in named:
+            yield named[keyword.arg], keyword.value
+
+
+def _is_before_rest(parameter: Parameter, parameters: list[Parameter]) -> bool:
+    following = parameters[parameters.index(parameter) + 1 :][:1]
+    return any(each.kind == "*" for each in following)
+
+
+def _taken(
+    call: ast.Call,
+    scope: Scope,
+    callee: FunctionType,
+    parameters: list[Parameter],
+    parameter: Parameter,
+    argument: ast.expr,
+    declared: tuple[CallableType, ...] = (),
+) -> Taken:
+    passes = argument in call.args and _is_before_rest(parameter, parameters)
+    keywords = any(each.kind == "**" for each in parameters)
+    own = frozenset(each.name for each in callee.function.facts.parameters)
+    return Taken(argument, call, scope, declared, passes, own if passes and keywords else None)

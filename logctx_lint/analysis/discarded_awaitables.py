@@ -1,0 +1,277 @@
+"""Where awaitables are dropped: what LCX101 and LCX201 divide between them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from logctx_lint.analysis.base_context import Context
+from logctx_lint.analysis.context import TreeContext, arguments
+from logctx_lint.analysis.ownership import Keeper
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.settings import Storage
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import NONE, Certainty, Kind, members_of, type_variables
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Function
+
+_DRIVEN_ELSEWHERE = frozenset(
+    {
+        Role.BACKGROUND_STARTER,
+        Role.TASK_STARTER,
+        Role.NURSERY_STARTER,
+        Role.DROPPABLE,
+        Role.FIRED,
+    }
+)
+"""Roles of callees whose awaitable may be left alone, or is another rule's business."""
+_WORTH_A_LOOK = frozenset({Certainty.YES, Certainty.LIKELY, Certainty.SOME})
+
+
+class How(Enum):
+    """In which way an awaitable is dropped."""
+
+    PLAIN = "plain"
+    BY_HAND = "by hand"
+    """Started by `ensureDeferred` or its kin."""
+    CHAIN = "chain"
+    """With callbacks added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """One awaitable that nobody will await."""
+
+    call: ast.Call
+    """Whose result is dropped; of a chain of callbacks, the call that it begins with."""
+    expression: ast.expr
+    """All of the dropped expression: of a chain, the whole chain."""
+    kind: Kind
+    how: How
+    sees_failure: bool = False
+    """A chain that has an errback."""
+    is_sure: bool = True
+    """False where the callee gives None on other paths."""
+
+    @property
+    def verb(self) -> str:
+        """What the callee does with it, for a message."""
+        return "returns" if self.is_sure else "may return"
+
+
+def dropped_by(context: TreeContext) -> Iterator[tuple[ast.stmt, Dropped]]:
+    """The awaitables that statements drop: `f()`, `_ = f()`, `a or f()`, `[f(x) for x in xs]`."""
+    for statement, value, _ in _thrown_away(context.unit):
+        for found in dropped_in(context, value):
+            yield statement, found
+
+
+def _thrown_away(unit: Unit) -> Iterator[tuple[ast.stmt, ast.expr, Scope]]:
+    """The statements whose value nothing can get at, with that value."""
+    for statement, scope in unit.statements:
+        match statement:
+            case ast.Expr(value):
+                yield statement, value, scope
+            case ast.AnnAssign(ast.Name("_"), _, ast.expr() as value):
+                yield statement, value, scope
+            case ast.Assign(targets, value):
+                if all(isinstance(each, ast.Name) and each.id == "_" for each in targets):
+                    yield statement, value, scope
+
+
+def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
+    """The awaitables among the values of an expression whose own value is thrown away."""
+    for call in discarded(node):
+        found = as_dropped(context, call)
+        if found:
+            yield found
+
+
+def discarded(node: ast.expr) -> Iterator[ast.Call]:
+    """The calls whose results are thrown away when the value of `node` is."""
+    for each in _discarded(node):
+        if isinstance(each, ast.Call):
+            yield each
+        else:
+            yield from discarded(each.value if isinstance(each, ast.DictComp) else each.elt)
+
+
+def _discarded(
+    node: ast.expr,
+) -> Iterator[ast.Call | ast.ListComp | ast.SetComp | ast.DictComp]:
+    """The same, with comprehensions as a whole."""
+    match node:
+        case ast.Call() | ast.ListComp() | ast.SetComp() | ast.DictComp():
+            yield node
+        case ast.BoolOp(_, values):
+            for value in values:
+                yield from _discarded(value)
+        case ast.IfExp(_, body, orelse):
+            yield from _discarded(body)
+            yield from _discarded(orelse)
+        case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+            for element in elements:
+                yield from _discarded(element)
+        case ast.Starred(value):
+            yield from _discarded(value)
+
+
+def fate(context: Context[Any], found: Dropped) -> str:
+    """What a dropped awaitable is, and what becomes of it."""
+    if found.how is How.CHAIN and not found.kind.is_lazy:
+        return f"a {found.kind.value} that goes on unawaited behind its callbacks" + losses(
+            context, sees_failure=found.sees_failure
+        )
+    return fate_of(context, found.kind)
+
+
+def fate_of(context: Context[Any], kind: Kind) -> str:
+    """As `fate`, of what a call gives that nothing is done with."""
+    if kind.is_lazy:
+        return "a coroutine that never runs"
+    if kind is Kind.AWAITABLE:
+        return "an awaitable that nobody awaits, so it may never run and its failure goes unseen"
+    return f"a {kind.value} that runs unawaited{losses(context)}"
+
+
+def losses(context: Context[Any], *, sees_failure: bool = False) -> str:
+    """What dropping eager work costs; only some code bases have log contexts that can leak."""
+    lost = [] if sees_failure else ["its failure goes unseen"]
+    if context.file.traits.storage is Storage.THREAD_LOCAL:
+        lost.append("its log context leaks")
+    return f", so {' and '.join(lost)}" if lost else ""
+
+
+def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
+    """What is dropped with the result of a call; None if it may be, or is no awaitable."""
+    if not context.is_placed(call):
+        return None
+    answer = context.awaitability(call)
+    is_sure = answer.is_likely
+    if not is_sure and not _is_one_way_out(context, call):
+        return None
+    root: ast.expr = call
+    sees_failure = False
+    while isinstance(root, ast.Call) and Role.CHAINER in context.roles(root):
+        if not isinstance(root.func, ast.Attribute):
+            return None
+        sees_failure |= _takes_failures(root, root.func)
+        root = root.func.value
+    if not isinstance(root, ast.Call):
+        # Callbacks are added to a Deferred that is kept somewhere.
+        return None
+    how = How.PLAIN
+    if root is not call:
+        if _is_constructor(context, root):
+            return None
+        how = How.CHAIN
+        answer = context.awaitability(root)
+    elif Role.HAND_STARTER in context.roles(root):
+        how = How.BY_HAND
+    can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
+    if _is_looked_after(context, root, can_await=can_await):
+        return None
+    if not answer.kind.is_lazy and context.in_sentinel_guard(call):
+        return None
+    return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
+
+
+def _is_one_way_out(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a function of the project gives an awaitable on some paths, and None on others."""
+    resolver = context.resolver
+    functions = context.functions(call.func)
+    # Of several functions, one may be what is called here and give none.
+    if len(functions) != 1 or functions[0].module.is_stub:
+        return False
+    found = [member for member in members_of(context.type_of(call)) if member != NONE]
+    return (
+        context.awaitability(call).certainty is Certainty.SOME
+        and all(resolver.awaitability(member).is_certain for member in found)
+        # Not what somebody else has made and passed in.
+        and not type_variables(resolver.functions.plain_result(functions[0]))
+    )
+
+
+def _takes_failures(call: ast.Call, method: ast.Attribute) -> bool:
+    """Whether a link of a chain has an errback."""
+    if method.attr == "addCallbacks":
+        return len(arguments(call)) > 1
+    return method.attr in ("addErrback", "addBoth")
+
+
+def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
+    """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
+    given = arguments(call)
+    if Role.HAND_STARTER in context.roles(call) and given:
+        started = given[0]
+        # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
+        if isinstance(started, ast.Call) and (
+            _is_made_safe(context, started)
+            or _is_looked_after(context, started, can_await=can_await)
+        ):
+            return True
+    if looks_after(context, call.func, can_await=can_await):
+        return True
+    # Of functions that are known by the method's name only, each must do.
+    presumed = [] if context.functions(call.func) else context.callees(call)
+    return any(_plays_a_part(context, each) for each in presumed) or _all_keep(
+        context, presumed, can_await=can_await
+    )
+
+
+def looks_after(context: TreeContext, func: ast.expr, *, can_await: bool = False) -> bool:
+    """Whether what a function gives may be left alone, by its role or by what it does."""
+    if isinstance(func, ast.Call):
+        return _is_made_safe(context, func)
+    functions = context.functions(func)
+    if context.roles(func) & _DRIVEN_ELSEWHERE or any(
+        Role.SAFE_DECORATOR in context.decorator_roles(function) for function in functions
+    ):
+        return True
+    return _all_keep(context, functions, can_await=can_await)
+
+
+def _plays_a_part(context: TreeContext, function: Function) -> bool:
+    roles = context.file.vocabulary.roles([function.qualified_name])
+    is_safe = Role.SAFE_DECORATOR in context.decorator_roles(function)
+    return is_safe or bool(roles & _DRIVEN_ELSEWHERE)
+
+
+def _all_keep(context: TreeContext, functions: list[Function], *, can_await: bool) -> bool:
+    return bool(functions) and all(Keeper(context, can_await).keeps(each) for each in functions)
+
+
+def _is_made_safe(context: TreeContext, func: ast.Call) -> bool:
+    """`preserve_fn(f)`."""
+    return Role.SAFE_DECORATOR in context.roles(func)
+
+
+def _is_constructor(context: TreeContext, call: ast.Call) -> bool:
+    """`Deferred().addCallback(...)`: nothing has been started."""
+    return any(name.endswith(".Deferred") for name in context.names(call))
+
+
+def screen(unit: Unit) -> bool:
+    """Whether a statement of the unit drops the result of a call that gives an awaitable."""
+    if screen not in unit.answers:
+        unit.answers[screen] = any(
+            _may_be_awaitable(unit, each, scope)
+            for _, value, scope in _thrown_away(unit)
+            for each in _discarded(value)
+        )
+    return unit.answers[screen]
+
+
+def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:
+    if not isinstance(node, ast.Call):
+        return True
+    if not unit.file.looks.may_give_awaitable(node, scope):
+        return False
+    resolver = unit.file.resolver
+    return (
+        resolver.awaitability(resolver.type_of(node, scope)).certainty in _WORTH_A_LOOK
+        and not unit.file.roles(node.func, scope) & _DRIVEN_ELSEWHERE
+    )

@@ -1,0 +1,257 @@
+"""What code declares about the values that it hands on: where an awaitable cannot be meant."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
+from logctx_lint.analysis.units import Unit
+from logctx_lint.inference import annotation_types, protocols
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import class_scope, signature_scope
+from logctx_lint.inference.types import (
+    UNKNOWN,
+    CallableType,
+    Certainty,
+    ClassObject,
+    Instance,
+    TupleType,
+    Type,
+    UnionType,
+    members_of,
+    substitute,
+    union_of,
+)
+from logctx_lint.inference.use_def import Comprehension, Scope
+from logctx_lint.project.facts import Parameter
+from logctx_lint.project.modules import Class
+
+_AWAITABLE = (Certainty.YES, Certainty.SOME)
+_TAKE_ANYTHING = frozenset({"builtins.object", "typing.Hashable"})
+_DATA_CLASSES = frozenset(
+    {
+        "attr._make.attrs",
+        "attr.attrs",
+        "attr.dataclass",
+        "attr.define",
+        "attr.frozen",
+        "attr.mutable",
+        "attr.s",
+        "attrs.define",
+        "attrs.frozen",
+        "attrs.mutable",
+        "dataclasses.dataclass",
+    }
+)
+_RETURN_OF_GENERATOR = 2
+"""The type argument of `Generator` that says what it returns."""
+
+Place = tuple[ast.expr, Type]
+"""An expression, and the type that its value is declared to have."""
+
+
+def refused_names(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
+    """The uses of names in a function where what is declared leaves no room for an awaitable."""
+    places: list[Place] = []
+    for statement, where in unit.statements:
+        if where is scope:
+            places += _stated(unit, statement, scope)
+    for call, where in unit.nodes(ast.Call):
+        if function_scope(where) is scope and _mentions(call, names):
+            places += _given(unit, call, where)
+    for value, declared in places:
+        for name, type_ in _named(unit, value, declared):
+            if name.id in names and refuses(unit, type_):
+                yield name
+
+
+def answered_names(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
+    """The names in a dict that an `async def` returns, and declares as holding no awaitables.
+
+    Such a dict is an answer, of which nobody awaits the parts. `Any` is taken for no awaitable,
+    unless the name is declared itself.
+    """
+    if scope.function is None or not scope.function.facts.is_async or not names:
+        return
+    declared = declared_result(unit, scope)
+    if _speaks_of_awaitables(unit, declared):
+        return
+    for statement, where in unit.statements:
+        if where is scope and isinstance(statement, ast.Return) and statement.value:
+            for answer in _dicts(statement.value):
+                for value in answer.values:
+                    if isinstance(value, ast.Name) and value.id in names:
+                        bindings = scope.bindings[value.id]
+                        if not any(each.kind == "annotation" for each in bindings):
+                            yield value
+
+
+def _dicts(node: ast.expr) -> Iterator[ast.Dict]:
+    match node:
+        case ast.Dict(_, values):
+            yield node
+            for value in values:
+                yield from _dicts(value)
+        case ast.Tuple(elements) | ast.List(elements):
+            for element in elements:
+                yield from _dicts(element)
+
+
+def _speaks_of_awaitables(unit: Unit, declared: Type) -> bool:
+    """Whether an awaitable may be meant anywhere in a declared type; also if there is none."""
+    if declared == UNKNOWN or unit.file.resolver.awaitability(declared).certainty in _AWAITABLE:
+        return True
+    parts: tuple[Type, ...] = ()
+    match declared:
+        case UnionType(parts) | TupleType(parts) | Instance(_, parts):
+            pass
+    return any(part != UNKNOWN and _speaks_of_awaitables(unit, part) for part in parts)
+
+
+def refuses(unit: Unit, declared: Type) -> bool:
+    """Whether a declared type leaves no room for an awaitable."""
+    if unit.file.resolver.awaitability(declared).certainty is not Certainty.NO:
+        return False
+    # Where a function is taken, it is another rule that tells functions from their results.
+    return not any(
+        isinstance(member, CallableType)
+        or (isinstance(member, Instance) and member.cls.qualified_name in _TAKE_ANYTHING)
+        for member in members_of(declared)
+    )
+
+
+def declared_result(unit: Unit, scope: Scope) -> Type:
+    """The type that a function is declared to return; UNKNOWN if it is not."""
+    function = scope.function
+    if function is None or not function.facts.returns:
+        return UNKNOWN
+    returns = parse_expression(function.facts.returns)
+    declared = annotation_types.evaluate(unit.file.resolver, returns, signature_scope(function))
+    if not function.facts.is_generator:
+        return declared
+    parts = declared.arguments if isinstance(declared, Instance) else ()
+    return parts[_RETURN_OF_GENERATOR] if len(parts) > _RETURN_OF_GENERATOR else UNKNOWN
+
+
+def function_scope(scope: Scope) -> Scope:
+    """The scope of the function that a comprehension runs in."""
+    while isinstance(scope.node, Comprehension) and scope.parent:
+        scope = scope.parent
+    return scope
+
+
+def _stated(unit: Unit, statement: ast.stmt, scope: Scope) -> Iterator[Place]:
+    match statement:
+        case ast.Return(ast.expr() as value):
+            yield value, declared_result(unit, scope)
+        case ast.AnnAssign(_, annotation, ast.expr() as value):
+            yield value, annotation_types.evaluate(unit.file.resolver, annotation, scope)
+        case ast.Assign([ast.Name(name)], value):
+            yield value, declared_local(unit, name, scope)
+
+
+def declared_local(unit: Unit, name: str, scope: Scope) -> Type:
+    """The type that a local name is declared to have; UNKNOWN if it is not."""
+    declared = [each for each in scope.bindings.get(name, ()) if each.kind == "annotation"]
+    types = (unit.file.resolver.bindings.type_of(each, scope) for each in declared)
+    return union_of(types) if declared else UNKNOWN
+
+
+def _mentions(call: ast.Call, names: set[str]) -> bool:
+    """Whether an argument is one of the names, or a display that holds one."""
+    given = arguments(call)
+    while given:
+        match given.pop():
+            case ast.Name(name) if name in names:
+                return True
+            case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+                given += elements
+            case ast.Dict(_, values):
+                given += values
+            case ast.IfExp(_, body, orelse):
+                given += [body, orelse]
+    return False
+
+
+def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
+    """The arguments of a call, if it is known where they go, with what they are declared to be."""
+    resolver = unit.file.resolver
+    reached = members_of(resolver.type_of(call.func, scope))
+    if len(reached) == 1 and isinstance(reached[0], ClassObject):
+        fields = _fields(unit, reached[0].cls)
+        if fields:
+            for keyword in call.keywords:
+                yield keyword.value, fields.get(keyword.arg or "", UNKNOWN)
+            return
+    callees = list(signatures(unit.file, call, scope))
+    if len(callees) != len(reached):
+        return
+    declared: dict[ast.expr, list[Type]] = {}
+    for callee, parameters in callees:
+        where = signature_scope(callee.function)
+        for parameter, argument in (*pairs(call, parameters), *_rest(call, parameters)):
+            annotation = parse_expression(parameter.annotation)
+            type_ = annotation_types.evaluate(resolver, annotation, where)
+            type_ = substitute(type_, dict(callee.bindings))
+            declared.setdefault(argument, []).append(type_)
+    # An overload that does not take as many arguments is not the one that is called.
+    yield from ((argument, union_of(types)) for argument, types in declared.items())
+
+
+def _fields(unit: Unit, cls: Class) -> dict[str, Type]:
+    """What the constructor that a decorator writes takes, by name: the fields of the class."""
+    classes = unit.file.resolver.classes
+    fields: dict[str, Type] = {}
+    for ancestor, _ in reversed(classes.ancestors(cls)):
+        if "__init__" in ancestor.facts.functions:
+            return {}
+        makers = (
+            name
+            for decorator in ancestor.facts.decorators
+            for name in unit.file.resolver.names_of_text(decorator, class_scope(ancestor))
+        )
+        if not _DATA_CLASSES.isdisjoint(makers):
+            for name, variables in ancestor.facts.variables.items():
+                if any(each.annotation and not each.method for each in variables):
+                    declared = classes.member(Instance(ancestor), name)
+                    fields[name] = UNKNOWN if declared is None else declared
+    return fields
+
+
+def _rest(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
+    """The arguments that `*rest` takes."""
+    positional = [parameter for parameter in parameters if not parameter.kind]
+    for rest in (parameter for parameter in parameters if parameter.kind == "*"):
+        for argument in call.args[len(positional) :]:
+            if not isinstance(argument, ast.Starred):
+                yield rest, argument
+
+
+def _named(unit: Unit, value: ast.expr, declared: Type) -> Iterator[tuple[ast.Name, Type]]:
+    """The names that a value is made of, each with the type that it is declared to have."""
+    resolver = unit.file.resolver
+    match value:
+        case ast.Name():
+            yield value, declared
+        case ast.Tuple(elements) if isinstance(declared, TupleType):
+            for element, type_ in zip(elements, declared.elements, strict=False):
+                yield from _named(unit, element, type_)
+        case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+            type_ = protocols.iterated(resolver, declared)
+            for element in elements:
+                yield from _named(unit, element, type_)
+        case ast.Dict(_, values):
+            for element in values:
+                yield from _named(unit, element, _value_type(unit, declared))
+        case ast.IfExp(_, body, orelse):
+            yield from _named(unit, body, declared)
+            yield from _named(unit, orelse, declared)
+
+
+def _value_type(unit: Unit, declared: Type) -> Type:
+    """The type of the values of a mapping."""
+    if not isinstance(declared, Instance):
+        return UNKNOWN
+    parts = unit.file.resolver.classes.arguments_as(declared, "typing.Mapping") or ()
+    return parts[1] if len(parts) > 1 else UNKNOWN

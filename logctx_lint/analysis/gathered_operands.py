@@ -1,0 +1,164 @@
+"""What a call that waits for several awaitables at once is given to wait for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+
+from logctx_lint.analysis.context import TreeContext, in_source_order, loops
+from logctx_lint.analysis.shared_state import COPIES, VIEWS
+from logctx_lint.analysis.units import File
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import own_nodes
+
+GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
+OF_DEFERREDS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
+_PUTS = frozenset({"append", "add", "appendleft"})
+
+
+def takes_deferreds(file: File, call: ast.Call, scope: Scope) -> bool:
+    """Whether a call hands Deferreds to Twisted to wait for, itself or as a helper."""
+    roles = file.roles(call.func, scope)
+    if roles & OF_DEFERREDS or roles >= {Role.FORWARDING_GATHERER, Role.RAW_AWAITABLE}:
+        return True
+    return any(_gathered_parameters(file, each) for each in _helpers(file, call, scope))
+
+
+def may_gather(
+    file: File, call: ast.Call, scope: Scope, wanted: frozenset[Role] = GATHERERS
+) -> bool:
+    """A cheap look: is a gatherer called, or a helper that may be one?"""
+    func = call.func
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    return name in file.traits.gathering or (
+        file.may_play(func, wanted) and not file.roles(func, scope).isdisjoint(wanted)
+    )
+
+
+def gathered(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
+    """Each thing that a call is given to wait for, as far as it can be told apart."""
+    if context.roles(call) & GATHERERS:
+        yield from _all_parts(context, call.args)
+        named = [each.value for each in call.keywords if each.arg in ("deferredList", "ds")]
+        yield from _all_parts(context, named)
+        return
+    for helper in _helpers(context.file, call, context.scopes[call]):
+        parameters = [each.name for each in helper.facts.parameters]
+        skipped = 1 if context.resolver.bindings.first_parameter(helper) else 0
+        wanted = _gathered_parameters(context.file, helper)
+        given = [*zip(parameters[skipped:], call.args, strict=False)]
+        given += [(each.arg or "", each.value) for each in call.keywords]
+        yield from _all_parts(context, [value for name, value in given if name in wanted])
+
+
+def _all_parts(context: TreeContext, nodes: Iterable[ast.expr]) -> Iterator[ast.expr]:
+    for node in nodes:
+        yield from parts(context, node)
+
+
+def parts(context: TreeContext, node: ast.expr) -> Iterator[ast.expr]:
+    """The elements of a display or comprehension, also through local names; else the whole."""
+    yield from _parts(context, node, set())
+
+
+def _parts(context: TreeContext, node: ast.expr, seen: set[ast.expr]) -> Iterator[ast.expr]:
+    if node in seen:
+        return
+    seen.add(node)
+    inner: Sequence[ast.expr | None] = ()
+    match node:
+        case ast.Starred(value):
+            inner = [value]
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            inner = elements
+        case ast.ListComp(element) | ast.GeneratorExp(element) | ast.SetComp(element):
+            inner = [element]
+        case ast.DictComp(_, value):
+            inner = [value]
+        case ast.Dict(_, values):
+            inner = values
+        case ast.IfExp(_, body, orelse):
+            inner = [body, orelse]
+        case ast.BinOp(left, ast.Add(), right):
+            inner = [left, right]
+        case ast.Call(ast.Attribute(holder, name)) if name in VIEWS:
+            inner = [holder]
+        case ast.Call(ast.Name(name), [argument, *_]) if name in COPIES:
+            inner = [argument]
+        case ast.Name():
+            inner = in_source_order(_bound(context, node))
+    if not inner:
+        yield node
+    for each in filter(None, inner):
+        yield from _parts(context, each, seen)
+
+
+def _bound(context: TreeContext, name: ast.Name) -> Iterator[ast.expr]:
+    """What a local name holds: what was assigned to it, put into it, or is looped over."""
+    for outer in context.around(name):
+        for loop in loops(outer):
+            to = loop.target
+            if isinstance(to, ast.Name) and to.id == name.id and to is not name:
+                yield loop.iter
+                return
+    function, scope = context.function_of(name), context.scopes[name]
+    if not isinstance(function, FunctionNode):
+        return
+    while isinstance(scope.node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        if scope.parent is None:
+            return
+        scope = scope.parent
+    reaching = {
+        binding.value
+        for binding in scope.reaching(name.id, (name.lineno, name.col_offset))
+        if binding.kind in ("value", "annotation") and not binding.path
+    }
+    for inner in own_nodes(function.body):
+        match inner:
+            case (
+                ast.Assign([ast.Name(target)], value)
+                | ast.AnnAssign(ast.Name(target), _, ast.expr() as value)
+                | ast.NamedExpr(ast.Name(target), value)
+            ):
+                if target == name.id and value in reaching:
+                    yield value
+            case ast.Call(ast.Attribute(ast.Name(target), method), [value], []):
+                if target == name.id and method in _PUTS:
+                    yield value
+            case ast.Assign([ast.Subscript(ast.Name(target))], value):
+                if target == name.id:
+                    yield value
+
+
+def _helpers(file: File, call: ast.Call, scope: Scope) -> list[Function]:
+    """The plain functions of the project that a call may reach and that mention a gatherer."""
+    func = call.func
+    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
+    if name not in file.traits.gathering:
+        return []
+    return [
+        member.function.implementation
+        for member in members_of(file.resolver.type_of(func, scope))
+        if isinstance(member, FunctionType) and not member.function.module.is_stub
+    ]
+
+
+def _gathered_parameters(file: File, function: Function) -> set[str]:
+    """The parameters that a function hands to a gatherer of Deferreds."""
+    node = function.tree()
+    if node is None:
+        return set()
+    scope = Scope.of_body(function, node)
+    names = {parameter.name for parameter in function.facts.parameters}
+    return {
+        argument.id
+        for inner in own_nodes(node.body)
+        if isinstance(inner, ast.Call)
+        for argument in inner.args[:1]
+        if isinstance(argument, ast.Name) and argument.id in names
+        if file.roles(inner.func, scope) & OF_DEFERREDS
+    }

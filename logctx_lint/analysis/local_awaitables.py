@@ -1,0 +1,255 @@
+"""Local names that hold the awaitable which a call gave, and what is done with it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.expected_types import (
+    answered_names,
+    function_scope,
+    refused_names,
+    refuses,
+)
+from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.value_uses import How, gives_plain_value, uses, uses_of
+from logctx_lint.inference.types import (
+    UNKNOWN,
+    ClassObject,
+    Instance,
+    Kind,
+    TupleType,
+    members_of,
+    union_of,
+)
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.awaitables.awaitable_as_value import has_attribute, wrongly_used
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes
+
+_HARMLESS = frozenset({How.TRUTH, How.IDENTITY, How.EQUALITY, How.MEMBER, How.TEXT})
+"""What can be done with an awaitable that may also be None, or is only shown."""
+_SEE_ALL_LOCALS = frozenset({"locals", "vars", "eval", "exec"})
+
+
+_Conditions = tuple[tuple[ast.expr, bool], ...]
+"""What is tested around a statement, and how that came out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Named:
+    """A local name that is bound to what a call gives, which is an awaitable."""
+
+    name: str
+    call: ast.Call
+    statement: ast.stmt
+    scope: Scope
+    kind: Kind
+    conditions: frozenset[tuple[str, bool]]
+    """What holds where it is bound: conditions around it, as text, and whether they are true."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """The uses of names that do not consume the awaitable which they hold."""
+
+    idle: frozenset[ast.Name]
+    """It is shown, compared or tested, or nothing at all is done with it."""
+    wrong: frozenset[ast.Name]
+    """It is taken for the value that it would give."""
+    awaited: frozenset[str]
+    """Names that something awaits."""
+
+
+def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
+    """The names in each function of a unit that are bound to awaitables and seen nowhere else."""
+    found: dict[Scope, list[Named]] = {}
+    for node, scope in unit.scopes.items():
+        bound = list(_bound(unit, scope, node.body, ()))  # type: ignore[attr-defined]
+        hidden = _seen_elsewhere(unit, node) if bound else set()
+        named = [each for each in bound if each.name not in hidden]
+        if named:
+            found[scope] = named
+    return found
+
+
+def _bound(
+    unit: Unit, scope: Scope, body: list[ast.stmt], conditions: _Conditions
+) -> Iterator[Named]:
+    for statement in body:
+        for name, value in _assigned(statement):
+            if name == "_":
+                continue  # Dropped, says LCX101.
+            for call, inner in _calls(value, conditions):
+                kind = _kind(unit, name, call, scope)
+                if kind:
+                    known = frozenset[tuple[str, bool]]().union(*(facts_of(*one) for one in inner))
+                    yield Named(name, call, statement, scope, kind, known)
+        if isinstance(statement, ast.If):
+            test = statement.test
+            yield from _bound(unit, scope, statement.body, (*conditions, (test, True)))
+            yield from _bound(unit, scope, statement.orelse, (*conditions, (test, False)))
+        elif not isinstance(statement, FunctionNode | ast.ClassDef):
+            for block in child_blocks(statement):
+                yield from _bound(unit, scope, block, conditions)
+
+
+def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
+    """The names that a statement binds, with what each is bound to."""
+    match statement:
+        case ast.Assign([ast.Name(name)], value):
+            yield name, value
+        case ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
+            yield name, value
+        case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
+            if not any(isinstance(each, ast.Starred) for each in (*targets, *values)):
+                for target, value in zip(targets, values, strict=True):
+                    if isinstance(target, ast.Name):
+                        yield target.id, value
+
+
+def _calls(value: ast.expr, conditions: _Conditions) -> Iterator[tuple[ast.Call, _Conditions]]:
+    """The calls that a value may come from, and the conditions under which it does."""
+    match value:
+        case ast.Call():
+            yield value, conditions
+        case ast.IfExp(test, body, orelse):
+            yield from _calls(body, (*conditions, (test, True)))
+            yield from _calls(orelse, (*conditions, (test, False)))
+
+
+def facts_of(test: ast.expr, truth: bool = True) -> frozenset[tuple[str, bool]]:
+    """What is known, piece by piece, where a condition is true (or false)."""
+    match test:
+        case ast.UnaryOp(ast.Not(), operand):
+            return facts_of(operand, not truth)
+        case ast.BoolOp(operator, values) if isinstance(operator, ast.And) is truth:
+            return frozenset().union(*(facts_of(value, truth) for value in values))
+        case ast.Compare(left, [ast.IsNot() | ast.NotEq()], [right]):
+            return frozenset({(_comparison(left, right), not truth)})
+        case ast.Compare(left, [ast.Is() | ast.Eq()], [right]):
+            return frozenset({(_comparison(left, right), truth)})
+    return frozenset({(ast.unparse(test), truth)})
+
+
+def _comparison(left: ast.expr, right: ast.expr) -> str:
+    return f"{ast.unparse(left)} == {ast.unparse(right)}"
+
+
+def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
+    """The kind of awaitable that a call gives; None also where it only makes an object."""
+    if not unit.file.looks.may_give_awaitable(call, scope) or gives_plain_value(unit.file, call):
+        return None
+    resolver = unit.file.resolver
+    # The type of a binding is remembered; other rules ask for it, too.
+    values = (each for each in scope.bindings.get(name, ()) if each.kind == "value")
+    binding = next((each for each in values if each.value is call), None)
+    type_ = resolver.bindings.type_of(binding, scope) if binding else resolver.type_of(call, scope)
+    answer = resolver.awaitability(type_)
+    if not answer.is_certain:
+        return None
+    if isinstance(resolver.type_of(call.func, scope), ClassObject):
+        return None
+    # What a class of one's own, awaitable besides, allows is another matter.
+    is_own = any(
+        isinstance(each, Instance) and not each.cls.module.is_stub for each in members_of(type_)
+    )
+    return None if is_own else answer.kind
+
+
+def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
+    """Names that nested functions use, and those that are not, or not only, the function's own."""
+    found: set[str] = set()
+    for node in own_nodes(function.body):  # type: ignore[attr-defined]
+        match node:
+            case ast.Global(names) | ast.Nonlocal(names):
+                found.update(names)
+            case ast.Call(ast.Name(name)) if name in _SEE_ALL_LOCALS:
+                found |= _names_in(function)
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                found |= _names_in(node) - _own_names(unit, node)
+            case ast.Lambda() | ast.ClassDef():
+                found |= _names_in(node)
+    return found
+
+
+def _names_in(node: ast.AST) -> set[str]:
+    return {each.id for each in all_nodes(node) if isinstance(each, ast.Name)}
+
+
+def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
+    """What a nested function binds itself."""
+    shared = (each for each in own_nodes(node.body) if isinstance(each, ast.Global | ast.Nonlocal))
+    return set(unit.scopes[node].bindings).difference(*(each.names for each in shared))
+
+
+def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
+    """What is done with names in a function that does nothing about the awaitable they may hold."""
+    kinds = {each.name: each.kind for each in named}
+    wrong = {
+        *refused_names(unit, scope, set(kinds)),
+        *answered_names(unit, scope, {name for name, kind in kinds.items() if kind.is_lazy}),
+    }
+    idle: set[ast.Name] = set()
+    handed_on = set(_handed_on(unit))
+    for use in uses_of(unit, set(kinds)):
+        name = use.node
+        if not isinstance(name, ast.Name) or function_scope(use.scope) is not scope:
+            continue
+        if name in handed_on:
+            continue
+        if use.how is How.ATTRIBUTE and has_attribute(unit, kinds[name.id], use.attribute):
+            continue  # Whoever asks for it knows what it is.
+        is_harmless = use.how in _HARMLESS and wrongly_used(use, unit) is None
+        (idle if is_harmless else wrong).add(name)
+    for statement, where in unit.statements:
+        match statement:
+            case ast.Expr(ast.Name() as value) if where is scope:
+                idle.add(value)
+            case ast.Assign([ast.Name("_")], ast.Name() as value) if where is scope:
+                idle.add(value)
+    idle.update(_asked_for_class(unit, scope, set(kinds)))
+    waits = [node.value for node, _ in unit.nodes(ast.Await)]
+    waits += [node.value for node, _ in unit.nodes(ast.Yield) if node.value]
+    awaited = {node.id for node in waits if isinstance(node, ast.Name)}
+    return Uses(frozenset(idle), frozenset(wrong), frozenset(awaited))
+
+
+def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
+    """Names that `isinstance` asks whether they are something that no awaitable is."""
+    resolver = unit.file.resolver
+    for call, where in unit.nodes(ast.Call):
+        match call:
+            case ast.Call(ast.Name("isinstance"), [ast.Name(name) as asked, classes]):
+                if name in names and function_scope(where) is scope:
+                    found = resolver.type_of(classes, where)
+                    options = found.elements if isinstance(found, TupleType) else (found,)
+                    instances = (
+                        Instance(each.cls) if isinstance(each, ClassObject) else UNKNOWN
+                        for each in options
+                    )
+                    if refuses(unit, union_of(instances)):
+                        yield asked
+
+
+def _handed_on(unit: Unit) -> Iterator[ast.expr]:
+    """What `a or b` not only tests but gives: it is no condition itself."""
+    conditions: list[ast.expr] = []
+    for kind in (ast.If, ast.While, ast.IfExp, ast.Assert):
+        conditions += [node.test for node, _ in unit.nodes(kind)]  # type: ignore[attr-defined]
+    tested = {inner for test in conditions for inner in all_nodes(test)}
+    for node, _ in unit.nodes(ast.BoolOp):
+        if isinstance(node.op, ast.Or) and node not in tested:
+            yield from node.values
+
+
+def is_used_as_value(unit: Unit, named: Named) -> bool:
+    """Whether LCX103 flags a use of the name, which says all that there is to say."""
+    return any(
+        isinstance(use.node, ast.Name)
+        and use.node.id == named.name
+        and function_scope(use.scope) is named.scope
+        and wrongly_used(use, unit) is not None
+        for use in uses(unit)
+    )

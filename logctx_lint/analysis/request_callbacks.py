@@ -1,0 +1,168 @@
+"""What a callback does about a web request: end it, hand its failure on, or neither; on `ast`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Flag
+
+from logctx_lint.analysis.units import File
+from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import own_nodes
+
+ENDINGS = frozenset({"finish", "processingFailed", "loseConnection", "abortConnection"})
+"""Methods of a request after which nobody waits for it any more."""
+_RAISING = frozenset({"raiseException", "trap"})
+_LONGEST_DETOUR = 3
+"""How many functions may pass a request on before one ends it."""
+
+
+class Does(Flag):
+    """What is known of a callback."""
+
+    NOTHING = 0
+    ENDS = 1
+    """Ends a request."""
+    HANDS_ON = 2
+    """Gives back, or raises again, the failure that it got."""
+    UNKNOWN = 4
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Looks into the functions of one scope that are given as callbacks."""
+
+    file: File
+    scope: Scope
+
+    def does(self, callback: ast.expr | FunctionNode | None, detour: int = _LONGEST_DETOUR) -> Does:
+        match callback:
+            case None:
+                return Does.NOTHING
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                return self._function(callback, self.scope, detour, is_method=False)
+            case ast.Lambda():
+                return self._lambda(callback, detour)
+            case ast.Attribute(_, name) if name in ENDINGS:
+                return Does.ENDS
+            case ast.Call():
+                return self._made(callback, detour)
+        return self._named(callback, self.scope, detour)
+
+    def leaves_failures(self, started: ast.expr) -> bool:
+        """Whether an asynchronous function ends a request, but not where what it awaits fails."""
+        functions = list(self._functions(started, self.scope))
+        return bool(functions) and all(map(_leaves_failures, functions))
+
+    def _lambda(self, node: ast.Lambda, detour: int) -> Does:
+        scope = self.scope.child(node)
+        found = self._calls([node.body], scope, detour)
+        names = [argument.arg for argument in node.args.args[:1]]
+        if isinstance(node.body, ast.Name) and node.body.id in names:
+            found |= Does.HANDS_ON
+        return found
+
+    def _made(self, call: ast.Call, detour: int) -> Does:
+        """Of a callback that a call gives: a partial, or a closure."""
+        names = self.file.resolver.names(call.func, self.scope)
+        if "functools.partial" in names and call.args:
+            return self.does(call.args[0], detour)
+        found = Does.NOTHING
+        for function in self._functions(call.func, self.scope):
+            node = function.tree()
+            if node is None:
+                return Does.UNKNOWN
+            for statement in own_nodes(node.body):
+                if isinstance(statement, ast.Return) and statement.value:
+                    scope = Scope.of_body(function, node)
+                    found |= Answering(self.file, scope).does(statement.value, detour - 1)
+        return found or Does.UNKNOWN
+
+    def _named(self, node: ast.expr, scope: Scope, detour: int) -> Does:
+        if isinstance(node, ast.Name):
+            for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
+                if binding.kind == "value" and isinstance(binding.value, ast.Call | ast.Lambda):
+                    return self.does(binding.value, detour)
+        functions = list(self._functions(node, scope))
+        if not functions:
+            return Does.UNKNOWN
+        found = Does.NOTHING
+        for function in functions:
+            tree = None if function.module.is_stub else function.tree()
+            if tree is not None:
+                inner = Answering(self.file, Scope.of_body(function, tree))
+                is_method = function.owner is not None
+                found |= inner._function(tree, inner.scope, detour, is_method=is_method)
+        return found
+
+    def _functions(self, node: ast.expr, scope: Scope) -> Iterator[Function]:
+        for member in members_of(self.file.resolver.type_of(node, scope)):
+            if isinstance(member, FunctionType):
+                yield member.function.implementation
+
+    def _function(self, node: FunctionNode, scope: Scope, detour: int, *, is_method: bool) -> Does:
+        found = self._calls(node.body, scope, detour)
+        parameters = [*node.args.posonlyargs, *node.args.args][is_method:][:1]
+        if (
+            any(_hands_on(statement, parameters[0].arg) for statement in own_nodes(node.body))
+            if (parameters)
+            else False
+        ):
+            found |= Does.HANDS_ON
+        return found
+
+    def _calls(self, body: list[ast.stmt] | list[ast.expr], scope: Scope, detour: int) -> Does:
+        """What the calls in a body do about a request, themselves or where they lead."""
+        found = Does.NOTHING
+        for node in own_nodes(body):
+            if not isinstance(node, ast.Call):
+                continue
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ENDINGS:
+                return Does.ENDS
+            if detour:
+                inner = self._named(node.func, scope, detour - 1)
+                found |= inner & Does.ENDS
+        return found
+
+
+def _leaves_failures(function: Function) -> bool:
+    node = None if function.module.is_stub else function.tree()
+    if node is None or len(node.decorator_list) > isinstance(node, ast.FunctionDef):
+        return False  # A decorator may answer instead.
+    nodes = list(own_nodes(node.body))
+    guarded = {
+        inner
+        for each in nodes
+        if isinstance(each, ast.Try) and (each.finalbody or any(map(_is_broad, each.handlers)))
+        for inner in own_nodes(each.body)
+    }
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr in ENDINGS
+        for each in nodes
+    ) and any(isinstance(each, ast.Await | ast.Yield) and each not in guarded for each in nodes)
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    return handler.type is None or (
+        isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
+    )
+
+
+def _hands_on(node: ast.AST, failure: str) -> bool:
+    """Whether a statement returns a failure, or raises it again."""
+    match node:
+        case ast.Return(ast.Name(name)):
+            return name == failure
+        case ast.Raise(None):
+            return True
+        case ast.Raise(ast.Attribute(ast.Name(name), "value")):
+            return name == failure
+        case ast.Call(ast.Attribute(ast.Name(name), method)):
+            return name == failure and method in _RAISING
+    return False

@@ -1,0 +1,298 @@
+"""Whether an awaitable is taken from a place where others can find it, too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
+from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.types import ClassObject, FunctionType, Instance, members_of
+from logctx_lint.inference.use_def import Binding, Comprehension, Scope
+from logctx_lint.project.modules import Class, Function
+from logctx_lint.syntax.ast_walk import own_nodes, returned_values
+
+LOOK_UPS = frozenset({"get", "setdefault"})
+"""Methods of a mapping that give an element and leave it there."""
+VIEWS = frozenset({"values", "items", "copy"})
+COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate"})
+_CACHED = frozenset({"functools.cached_property"})
+_DEFERRED = "twisted.internet.defer.Deferred"
+_FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_Position = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Answers where an expression takes its value from."""
+
+    resolver: Resolver
+
+    def place(self, node: ast.expr, scope: Scope) -> str | None:
+        """The shared place that a value comes from, in words; None if nobody else has it."""
+        match node:
+            case ast.Attribute():
+                return self._attribute(node, scope)
+            case ast.Subscript(value, _):
+                return self.container(value, scope)
+            case ast.Call(ast.Attribute(value, name)) if name in LOOK_UPS:
+                return self.container(value, scope) if self._is_mapping(value, scope) else None
+            case ast.Name():
+                return self._name(node, scope)
+            case ast.IfExp(_, body, orelse):
+                return self.place(body, scope) or self.place(orelse, scope)
+            case ast.BoolOp(_, values):
+                return next((place for v in values if (place := self.place(v, scope))), None)
+            case ast.NamedExpr(_, value):
+                return self.place(value, scope)
+        return None
+
+    def container(self, node: ast.expr, scope: Scope) -> str | None:
+        """The same of something that holds the value: a dict, a list, a view or copy of one."""
+        match node:
+            case ast.Attribute(value, name):
+                if self._is_new(value, scope) or _assignments(node, scope):
+                    return None
+                return f"the attribute `{name}`"
+            case ast.Name(name):
+                inner = _home(name, scope)
+                if inner is None:
+                    return _outer_place(name, scope)
+                values = [b.value for b in _reaching(node, inner) if b.kind == "value"]
+                places = (self.container(value, inner) for value in values if value)
+                return next((place for place in places if place), None)
+            case ast.Subscript(value, _):
+                return self.container(value, scope)
+            case ast.Call(ast.Attribute(value, name)) if name in LOOK_UPS | VIEWS:
+                return self.container(value, scope) if self._is_mapping(value, scope) else None
+            case ast.Call(ast.Name(name), [value, *_]) if name in COPIES:
+                return self.container(value, scope)
+        return None
+
+    def _attribute(self, node: ast.Attribute, scope: Scope) -> str | None:
+        if self._is_new(node.value, scope) or self._was_assigned(node, scope):
+            return None
+        owners = self._owners(node.value, scope)
+        for owner in owners:
+            functions = owner.function(node.attr)
+            if functions:
+                return self._property(functions[-1])
+            if node.attr in owner.facts.variables:
+                break
+        if _has_canceller(self.resolver, owners, node.attr):
+            return None
+        return f"the attribute `{node.attr}`"
+
+    def _owners(self, receiver: ast.expr, scope: Scope) -> list[Class]:
+        """The classes whose attributes a receiver has, the nearest first."""
+        return [
+            ancestor
+            for member in members_of(self.resolver.type_of(receiver, scope))
+            if isinstance(member, Instance | ClassObject)
+            for ancestor, _ in self.resolver.classes.ancestors(member.cls)
+        ]
+
+    def _property(self, function: Function) -> str | None:
+        """What a property gives is as shared as where it takes that from."""
+        names = {
+            name
+            for decorator in function.facts.decorators
+            for name in self.resolver.names_of_text(decorator, enclosing_scope(function))
+        }
+        if names & _CACHED:
+            return f"the attribute `{function.name}`"
+        node = function.tree() if names & PROPERTIES and not function.module.is_stub else None
+        if node is None:
+            return None
+        scope = Scope.of_body(function, node)
+        given = (inner.value for inner in own_nodes(node.body) if isinstance(inner, ast.Return))
+        places = (self.place(value, scope) for value in given if value)
+        return next((place for place in places if place), None)
+
+    def _name(self, node: ast.Name, scope: Scope) -> str | None:
+        """What a name takes its value from: other places through its bindings, or itself."""
+        home = _home(node.id, scope)
+        if home is None:
+            return None if self._was_assigned(node, scope) else _outer_place(node.id, scope)
+        for binding in _reaching(node, home):
+            place = self._bound(binding, node, home)
+            if place:
+                return place
+        return None
+
+    def _bound(self, binding: Binding, use: ast.Name, scope: Scope) -> str | None:
+        value = binding.value
+        if value is None:
+            return None
+        if binding.kind == "element":
+            return self.container(value, scope)
+        if binding.kind != "value":
+            return None
+        if binding.path:
+            if not isinstance(value, ast.Tuple) or binding.path[0] >= len(value.elts):
+                return None
+            value = value.elts[binding.path[0]]
+        if isinstance(value, ast.Name) and value.id == use.id:
+            return None
+        return None if _taken_out(value, binding, use, scope) else self.place(value, scope)
+
+    def _was_assigned(self, node: ast.Attribute | ast.Name, scope: Scope) -> bool:
+        """Whether the function itself has put a new value there, on every path to here."""
+        return any(
+            isinstance(value, ast.Call | ast.Name) and self.place(value, scope) is None
+            for value in _assignments(node, scope)
+        )
+
+    def _is_new(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether an object was made in this very call, so that nobody else has it yet."""
+        values: list[ast.expr | None] = []
+        if isinstance(node, ast.Attribute):
+            values += _assignments(node, scope)
+        elif isinstance(node, ast.Name):
+            home = _home(node.id, scope)
+            values += [binding.value for binding in _reaching(node, home)] if home else []
+        return bool(values) and all(self._makes_new(value, scope) for value in values)
+
+    def _makes_new(self, value: ast.expr | None, scope: Scope, detour: int = 2) -> bool:
+        """Whether an expression calls a class, or a function that gives a new object."""
+        if not isinstance(value, ast.Call):
+            return False
+        called = members_of(self.resolver.type_of(value.func, scope))
+        return all(
+            isinstance(each, ClassObject)
+            or (
+                detour > 0
+                and isinstance(each, FunctionType)
+                and self._gives_new(each.function, detour - 1)
+            )
+            for each in called
+        )
+
+    def _gives_new(self, function: Function, detour: int) -> bool:
+        """Whether a plain function returns an object that it has made itself."""
+        facts = function.facts
+        if facts.is_async or facts.is_generator or facts.decorators or function.module.is_stub:
+            return False
+        node = function.tree()
+        if node is None:
+            return False
+        scope = Scope.of_body(function, node)
+        given = list(returned_values(node))
+        return bool(given) and all(
+            self._is_new(value, scope) or self._makes_new(value, scope, detour) for value in given
+        )
+
+    def _is_mapping(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether a look-up in `node` takes out something that stays in it."""
+        return any(
+            isinstance(member, Instance)
+            and self.resolver.classes.arguments_as(member, "typing.Mapping") is not None
+            for member in members_of(self.resolver.type_of(node, scope))
+        )
+
+
+def _has_canceller(resolver: Resolver, owners: list[Class], name: str) -> bool:
+    """Whether an attribute only ever holds `Deferred(canceller)`: cancelling it is provided for."""
+    made = []
+    for owner in owners:
+        for item in owner.facts.variables.get(name, ()):
+            value = parse_expression(item.value)
+            if isinstance(value, ast.Call):
+                names = resolver.names(value.func, Scope(owner.module))
+                made.append(_DEFERRED in names and bool(value.args))
+            elif value is not None and not isinstance(value, ast.Constant):
+                made.append(False)
+    return bool(made) and all(made)
+
+
+def _home(name: str, scope: Scope) -> Scope | None:
+    """The scope of the running function in which a name is local; None if it is not."""
+    while isinstance(scope.node, Comprehension) and name not in scope.bindings and scope.parent:
+        scope = scope.parent
+    if scope.node is None or name not in scope.bindings or _is_declared_outer(name, scope):
+        return None
+    return scope
+
+
+def _is_declared_outer(name: str, scope: Scope) -> bool:
+    """`global name`, `nonlocal name`."""
+    return isinstance(scope.node, _FunctionNode) and any(
+        isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names
+        for inner in own_nodes(scope.node.body)
+    )
+
+
+def _outer_place(name: str, scope: Scope) -> str | None:
+    """Where a name that is not local is found."""
+    outer = scope.parent
+    while outer:
+        if outer.node and name in outer.bindings and not _is_declared_outer(name, outer):
+            kinds = {binding.kind for binding in outer.bindings[name]}
+            return None if "parameter" in kinds else f"the closure variable `{name}`"
+        outer = outer.parent
+    return f"the variable `{name}`"
+
+
+def _reaching(node: ast.Name, scope: Scope) -> list[Binding]:
+    return scope.reaching(node.id, (node.lineno, node.col_offset))
+
+
+def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
+    """The values that the function has put into a place on every path to `node`."""
+    while isinstance(scope.node, Comprehension) and scope.parent:
+        scope = scope.parent
+    if not isinstance(scope.node, _FunctionNode):
+        return []
+    place, text = (node.lineno, node.col_offset), ast.unparse(node)
+    around = list(scope.block_at(place).chain())
+    return [
+        value
+        for position, target, value in _targets(scope.node)
+        if position < place
+        and ast.unparse(target) == text
+        and scope.block_at(position) in around
+        and value is not None
+    ][-1:]
+
+
+def _targets(function: _FunctionNode) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
+    """Everything that a function assigns to or deletes, with what it assigns."""
+    for node in own_nodes(function.body):
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from _pairs((node.lineno, node.col_offset), target, node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value:
+            yield (node.lineno, node.col_offset), node.target, node.value
+        elif isinstance(node, ast.Delete):
+            for target in node.targets:
+                yield (node.lineno, node.col_offset), target, None
+
+
+def _pairs(
+    position: _Position, target: ast.expr, value: ast.expr
+) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
+    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+        for each, part in zip(target.elts, value.elts, strict=False):
+            yield position, each, part
+    else:
+        yield position, target, value
+
+
+def _taken_out(value: ast.expr, binding: Binding, use: ast.Name, scope: Scope) -> bool:
+    """`d = self.d; self.d = None`, `d = cache[k]; del cache[k]`: nobody else finds it there now."""
+    if not isinstance(value, ast.Attribute | ast.Subscript):
+        return False
+    if not isinstance(scope.node, _FunctionNode):
+        return False
+    text = ast.unparse(value)
+    around = list(scope.block_at((use.lineno, use.col_offset)).chain())
+    start = (value.lineno, 0)
+    return any(
+        start <= position < (use.lineno, use.col_offset)
+        and ast.unparse(target) == text
+        and (new is None or (isinstance(new, ast.Constant) and new.value is None))
+        and scope.block_at(position) in around
+        for position, target, new in _targets(scope.node)
+    )

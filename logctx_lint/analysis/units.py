@@ -1,0 +1,309 @@
+"""One file cut into units, and what `ast` alone says of each.
+
+A unit is an outermost function, or another statement of a module or class body. Rules screen
+units by these cheap looks; only those that may hold a finding are parsed by libcst.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeVar, cast
+
+from logctx_lint.callgraph.cancellation_safety import Auditor
+from logctx_lint.config.settings import Settings
+from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.inference.prefilter import Looks
+from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.use_def import Comprehension, Scope
+from logctx_lint.project.facts import (
+    ClassFacts,
+    Extractor,
+    FunctionFacts,
+    FunctionNode,
+    ModuleFacts,
+)
+from logctx_lint.project.frameworks import Traits
+from logctx_lint.project.modules import Class, Function, Module
+from logctx_lint.syntax.ast_walk import FIELDS, child_blocks, child_nodes
+from logctx_lint.syntax.source import Source
+
+_Node = TypeVar("_Node", bound=ast.AST)
+_SCOPED = frozenset((ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
+
+
+def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
+    """Where expressions are found in each type of node; annotations are left out.
+
+    Names and constants, half of all nodes, hold none and are of interest to nobody.
+    """
+    holders = (ast.expr, ast.comprehension, ast.keyword, ast.withitem, ast.arguments,
+               ast.ExceptHandler, ast.match_case)  # fmt: skip
+    statements = {"body", "orelse", "finalbody", "annotation", "returns"}
+    fields: dict[type[ast.AST], tuple[str, ...]] = {}
+    for kind in vars(ast).values():
+        if isinstance(kind, type) and issubclass(kind, (ast.stmt, *holders)):
+            skip = set() if issubclass(kind, ast.expr) else statements
+            fields[kind] = tuple(name for name in FIELDS[kind] if name not in skip)
+    for leaf in (ast.Name, ast.Constant):
+        del fields[leaf]
+    return fields
+
+
+_FIELDS = _fields()
+
+
+def _nobody() -> Auditor:
+    raise RuntimeError("only an engine has auditors")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file that is being linted, with all that rules may ask about it."""
+
+    source: Source
+    parsed: ast.Module | None
+    """All of it, where that was parsed anyway."""
+    module: Module
+    resolver: Resolver
+    vocabulary: Vocabulary
+    traits: Traits
+    settings: Settings = field(default_factory=Settings)
+    auditor: Callable[[], Auditor] = _nobody
+    """Of the file's package, made when first asked for."""
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """All of it, parsed."""
+        return self.parsed or self.source.parse()
+
+    def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
+        """The roles of what a (dotted) name names."""
+        return self.vocabulary.roles(self.resolver.names(node, scope))
+
+    @cached_property
+    def looks(self) -> Looks:
+        """Cheap looks at its expressions, before the resolver is asked."""
+        return Looks(self.module, self.resolver.modules)
+
+    def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
+        """A cheap look at the last name alone: could it have one of these roles?"""
+        return self._may_name_play(_last_name(node), roles)
+
+    def may_any_play(self, names: frozenset[str], roles: frozenset[Role]) -> bool:
+        """The same of several last names."""
+        tested = self._tested.get(roles)
+        if tested is None:
+            tested = self._tested[roles] = set(), set()
+        playing, others = tested
+        for name in names - others - playing:
+            (playing if self._may_name_play(name, roles) else others).add(name)
+        return not names.isdisjoint(playing)
+
+    @cached_property
+    def _tested(self) -> dict[frozenset[Role], tuple[set[str], set[str]]]:
+        """By roles, the names that may have one of them, and others."""
+        return {}
+
+    def _may_name_play(self, name: str, roles: frozenset[Role]) -> bool:
+        if self.vocabulary.has_bare_name(name, roles):
+            return True
+        meant = self._aliases.get(name)
+        return meant is not None and any(
+            self.vocabulary.has_bare_name(each, roles) for each in meant
+        )
+
+    @cached_property
+    def _aliases(self) -> dict[str, set[str]]:
+        """The other last names of what names of the module stand for."""
+        facts = self.module.facts
+        found: dict[str, set[str]] = defaultdict(set)
+        for name, imported in facts.imports.items():
+            found[name].update(item.name for item in imported)
+        # `gather = defer.gatherResults`
+        for name, variables in facts.variables.items():
+            found[name].update(item.value.rpartition(".")[2] for item in variables)
+        return {name: meant for name, names in found.items() if (meant := names - {name})}
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A piece of a file that is looked at by itself. `scope` is the one it stands in."""
+
+    file: File
+    node: ast.stmt
+    scope: Scope
+
+    @property
+    def first_line(self) -> int:
+        decorators = getattr(self.node, "decorator_list", None)
+        return decorators[0].lineno if decorators else self.node.lineno
+
+    @property
+    def last_line(self) -> int:
+        return self.node.end_lineno or self.node.lineno
+
+    @cached_property
+    def text(self) -> str:
+        """The lines of the unit."""
+        return "".join(self.file.source.lines[self.first_line - 1 : self.last_line])
+
+    @cached_property
+    def statements(self) -> list[tuple[ast.stmt, Scope]]:
+        """Every statement in the unit, nested functions included, each with its scope."""
+        return list(self._walk([self.node], self.scope))
+
+    def nodes(self, kind: type[_Node]) -> list[tuple[_Node, Scope]]:
+        """Every node of one type in the unit, each with its scope.
+
+        All screens share the one walk that finds them. Annotations, names and constants are left
+        out.
+        """
+        return cast("list[tuple[_Node, Scope]]", self._nodes.get(kind, []))
+
+    @cached_property
+    def _nodes(self) -> dict[type[ast.AST], list[tuple[ast.AST, Scope]]]:
+        found = defaultdict(list)
+        waiting: list[tuple[ast.AST, Scope]] = list(self.statements)
+        for start, scope in waiting:
+            stack = [start]
+            while stack:
+                node = stack.pop()
+                kind = type(node)
+                fields = _FIELDS.get(kind)
+                if fields is None:
+                    continue
+                found[kind].append((node, scope))
+                if kind in _SCOPED:
+                    inner = scope.child(cast("ast.Lambda | Comprehension", node))
+                    waiting += [(each, inner) for each in child_nodes(node)]
+                    continue
+                for name in fields:
+                    value = getattr(node, name)
+                    if type(value) is list:
+                        stack += value
+                    elif value is not None:
+                        stack.append(value)
+        return found
+
+    def may_call(self, roles: frozenset[Role]) -> bool:
+        """Whether something is called whose last name alone could have one of these roles."""
+        return self.file.may_any_play(self._called, roles)
+
+    @cached_property
+    def _called(self) -> frozenset[str]:
+        """The last names of all that is called."""
+        return frozenset(_last_name(call.func) for call, _ in self.nodes(ast.Call))
+
+    @cached_property
+    def scopes(self) -> dict[ast.AST, Scope]:
+        """The scope of every function in the unit."""
+        found: dict[ast.AST, Scope] = {}
+        for statement, scope in self.statements:
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                found[statement] = self._function_scope(statement, scope)
+        return found
+
+    def _walk(self, body: list[ast.stmt], scope: Scope) -> Iterator[tuple[ast.stmt, Scope]]:
+        for statement in body:
+            yield statement, scope
+            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield from self._walk(statement.body, self._function_scope(statement, scope))
+            elif isinstance(statement, ast.ClassDef):
+                yield from self._walk(statement.body, self.class_scope(statement, scope))
+            else:
+                for block in child_blocks(statement):
+                    yield from self._walk(block, scope)
+
+    @cached_property
+    def _known_scopes(self) -> dict[ast.AST, Scope]:
+        return {}
+
+    def _function_scope(self, node: FunctionNode, scope: Scope) -> Scope:
+        if node not in self._known_scopes:
+            owner = scope.owner if scope.is_class_body else None
+            outer = scope.parent if scope.is_class_body else scope
+            function = Function(
+                self.file.module,
+                f"{scope.qualified_name}.{node.name}",
+                node.lineno,
+                self._facts_of(node, scope),
+                owner,
+                outer,
+                node,
+            )
+            self._known_scopes[node] = Scope.of_body(function, node)
+        return self._known_scopes[node]
+
+    def _facts_of(self, node: FunctionNode, scope: Scope) -> FunctionFacts:
+        """Those of the module, if the function is not inside another one."""
+        if scope.is_class_body and scope.owner:
+            place: ClassFacts | ModuleFacts | None = scope.owner.facts
+        else:
+            place = None if scope.node else self.file.module.facts
+        known = place.functions.get(node.name, ()) if place else ()
+        same = (each for each in known if each.line == node.lineno)
+        return next(same, None) or self._extractor.function(node)
+
+    def class_scope(self, node: ast.ClassDef, scope: Scope) -> Scope:
+        """The scope of the body of a class in this unit."""
+        if node not in self._known_scopes:
+            cls = Class(
+                self.file.module,
+                f"{scope.qualified_name}.{node.name}",
+                node.lineno,
+                self._extractor.class_(node),
+                scope,
+            )
+            self._known_scopes[node] = Scope(self.file.module, None, scope, None, cls)
+        return self._known_scopes[node]
+
+    @cached_property
+    def _extractor(self) -> Extractor:
+        return Extractor(self.file.source)
+
+    @cached_property
+    def answers(self) -> dict[object, bool]:
+        """What screens that serve several rules have found out."""
+        return {}
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def units(file: File, tree: ast.Module) -> Iterator[Unit]:
+    """Cut a file into units that do not overlap and together hold all of its code."""
+    yield from _units(file, tree.body, Scope(file.module))
+
+
+def _units(file: File, body: list[ast.stmt], scope: Scope) -> Iterator[Unit]:
+    for statement in body:
+        if isinstance(statement, ast.ClassDef):
+            facts = _outer_class_scope(file, statement, scope)
+            yield from _units(file, statement.body, facts)
+        elif not _does_nothing(statement):
+            yield Unit(file, statement, scope)
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """Whether a statement only imports, declares or documents."""
+    match statement:
+        case ast.Import() | ast.ImportFrom() | ast.Pass() | ast.Expr(ast.Constant()):
+            return True
+        case ast.AnnAssign(value=None):
+            return True
+    return False
+
+
+def _outer_class_scope(file: File, node: ast.ClassDef, scope: Scope) -> Scope:
+    outer = scope.owner.facts.classes if scope.owner else file.module.facts.classes
+    known = outer.get(node.name)
+    if known is None or known.line != node.lineno:
+        known = Extractor(file.source).class_(node)
+    name = f"{scope.qualified_name}.{node.name}"
+    cls = Class(file.module, name, node.lineno, known, scope.parent)
+    return Scope(file.module, None, scope.parent, None, cls)

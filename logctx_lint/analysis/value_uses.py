@@ -1,0 +1,365 @@
+"""Where code asks for the value of an expression and not for an awaitable of it, on `ast` alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from logctx_lint.analysis.units import File, Unit
+from logctx_lint.inference.types import UNKNOWN, Certainty
+from logctx_lint.inference.use_def import Binding, Comprehension, Scope
+from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
+
+
+class How(Enum):
+    """The ways to use a value; each says what comes of it when an awaitable is used so."""
+
+    TRUTH = "tested for truth, which it always is"
+    IDENTITY = "compared by identity, which never tells what it would give"
+    EQUALITY = "compared, which never tells what it would give"
+    ORDER = "compared, which fails"
+    MEMBER = "looked for, which never finds what it would give"
+    CONTAINER = "searched, which fails"
+    ARITHMETIC = "calculated with, which fails"
+    TEXT = "turned into text, which shows the awaitable and not what it would give"
+    NUMBER = "turned into a number, which fails"
+    LENGTH = "measured, which fails"
+    ITERATION = "iterated over, which fails"
+    ASYNC_ITERATION = "iterated over by `async for`, which fails"
+    MAPPING = "unpacked as a mapping, which fails"
+    ITEM = "indexed, which fails"
+    ATTRIBUTE = "asked for an attribute that it does not have"
+    CALL = "called, which fails"
+    ENTER = "entered by `with`, which fails"
+    ASYNC_ENTER = "entered by `async with`, which fails"
+    RAISE = "raised, which fails"
+    MATCH = "matched, which never tells what it would give"
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A call or a local name whose value is used."""
+
+    node: ast.Call | ast.Name
+    scope: Scope
+    how: How
+    other: ast.expr | None = None
+    """What it is compared with or looked for in."""
+    attribute: str = ""
+
+
+_USED_PART: dict[type[ast.AST], tuple[str, How]] = {
+    ast.Attribute: ("value", How.ATTRIBUTE),
+    ast.If: ("test", How.TRUTH),
+    ast.While: ("test", How.TRUTH),
+    ast.Assert: ("test", How.TRUTH),
+    ast.IfExp: ("test", How.TRUTH),
+    ast.For: ("iter", How.ITERATION),
+    ast.AsyncFor: ("iter", How.ASYNC_ITERATION),
+    ast.AugAssign: ("value", How.ARITHMETIC),
+    ast.FormattedValue: ("value", How.TEXT),
+    ast.Subscript: ("value", How.ITEM),
+    ast.Raise: ("exc", How.RAISE),
+    ast.Match: ("subject", How.MATCH),
+}
+"""Nodes that use the value of one part of theirs, that part, and how."""
+_USING_MORE: tuple[type[ast.AST], ...] = (
+    ast.Call, ast.UnaryOp, ast.BoolOp, ast.comprehension, ast.Compare, ast.BinOp, ast.Starred,
+    ast.Assign, ast.Dict, ast.With, ast.AsyncWith, ast.match_case,
+)  # fmt: skip
+"""Nodes of which that takes a closer look."""
+_ENDS = frozenset({ast.Call, ast.Name, ast.NamedExpr, ast.IfExp, ast.BoolOp})
+"""Where `_ends` finds something."""
+_PLAIN_VALUES = (
+    ast.Constant, ast.Await, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp,
+    ast.DictComp, ast.GeneratorExp, ast.Compare, ast.BinOp, ast.UnaryOp, ast.Lambda, ast.Yield,
+)  # fmt: skip
+_PARTS = ("value", "element", "async element", "entered", "async entered")
+"""Kinds of bindings that give a name a part of a value, or what comes of it."""
+_ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+_AWAITABLE_CLASSES = frozenset({"Deferred", "DeferredList", "Future", "Task"})
+_TEXT_METHODS = frozenset(
+    {"split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "encode", "decode",
+     "startswith", "endswith", "splitlines", "partition", "rpartition", "isdigit", "items"}
+)  # fmt: skip
+"""Names that nobody gives to what has to be awaited, so that looking closer would not pay."""
+_CALLS = {
+    **dict.fromkeys(("print", "str", "repr", "format", "ascii"), How.TEXT),
+    **dict.fromkeys(("int", "float", "abs", "round"), How.NUMBER),
+    **dict.fromkeys(
+        ("list", "tuple", "set", "frozenset", "sorted", "sum", "any", "all", "dict", "enumerate",
+         "reversed", "iter", "zip", "min", "max"),
+        How.ITERATION,
+    ),
+    "len": How.LENGTH,
+    "bool": How.TRUTH,
+}  # fmt: skip
+"""What built-in functions do with their arguments."""
+_COMPARE_BY_KEY = frozenset({"sorted", "min", "max"})
+_OF_ELEMENTS = {
+    **dict.fromkeys(("any", "all", "filter"), How.TRUTH),
+    **dict.fromkeys(_COMPARE_BY_KEY, How.ORDER),
+    "sum": How.ARITHMETIC,
+}
+"""What they do with each element, or with what a function gives for it."""
+_MANY_OR_ONE = frozenset({"min", "max"})
+"""Those of them that compare several arguments with one another."""
+_LOG_METHODS = frozenset(
+    {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
+)
+_LOGGERS = ("logging.", "twisted.python.log.", "twisted.logger.")
+
+
+def uses(unit: Unit) -> Iterator[Use]:
+    """Every place in a unit where a call or a local name that may be awaitable is used so."""
+    return _uses(unit, _Looks(unit).may_be_awaitable)
+
+
+def uses_of(unit: Unit, names: Collection[str]) -> Iterator[Use]:
+    """Every place where one of some local names is used for its value, whatever that is."""
+    return _uses(unit, lambda node, scope: isinstance(node, ast.Name) and node.id in names)
+
+
+def _uses(unit: Unit, accepts: Callable[[ast.Call | ast.Name, Scope], bool]) -> Iterator[Use]:
+    # `a or f()` as a statement: all of it is dropped, which other rules speak of.
+    dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
+    for kind, (field, how) in _USED_PART.items():
+        for node, scope in unit.nodes(kind):
+            used = getattr(node, field)
+            if type(used) in _ENDS:
+                attribute = getattr(node, "attr", "")
+                for end in _ends(used):
+                    if accepts(end, scope):
+                        yield Use(end, scope, how, None, attribute)
+    for kind in _USING_MORE:
+        for node, scope in unit.nodes(kind):
+            if kind is ast.BoolOp and node in dropped:
+                continue
+            for used, how, other in _used(node, scope, unit):
+                for end in _ends(used):
+                    if accepts(end, scope):
+                        yield Use(end, scope, how, other)
+    for call, scope in unit.nodes(ast.Call):
+        for used, inner, how in _used_one_by_one(call, scope, unit):
+            for end in _ends(used):
+                if accepts(end, inner):
+                    yield Use(end, inner, how)
+
+
+_Used = tuple[ast.expr, How, ast.expr | None]
+"""What is used, how, and what with."""
+
+
+def _ends(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
+    """The calls and names whose value may be that of `node`."""
+    match node:
+        case ast.Call() | ast.Name():
+            yield node
+        case ast.NamedExpr(_, value):
+            yield from _ends(value)
+        case ast.IfExp(_, body, orelse):
+            yield from _ends(body)
+            yield from _ends(orelse)
+        case ast.BoolOp(_, values):
+            yield from _ends(values[-1])
+
+
+def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
+    """The parts of one node whose values it uses."""
+    match node:
+        case ast.Call():
+            yield from _used_by_call(node, scope, unit)
+        case ast.match_case(_, ast.expr() as guard):
+            yield guard, How.TRUTH, None
+        case ast.UnaryOp(sign, operand):
+            yield operand, How.TRUTH if isinstance(sign, ast.Not) else How.ARITHMETIC, None
+        case ast.BoolOp(_, values):
+            for each in values[:-1]:
+                yield each, How.TRUTH, None
+        case ast.comprehension(_, source, conditions, is_async):
+            yield source, How.ASYNC_ITERATION if is_async else How.ITERATION, None
+            for each in conditions:
+                yield each, How.TRUTH, None
+        case ast.Compare(left, operators, others):
+            for operator, right in zip(operators, others, strict=True):
+                yield from _compared(left, operator, right)
+                left = right
+        case ast.BinOp(ast.Constant(str()), ast.Mod(), right):
+            for each in _formatted(right):
+                yield each, How.TEXT, None
+        case ast.BinOp(left, _, right):
+            yield left, How.ARITHMETIC, None
+            yield right, How.ARITHMETIC, None
+        case ast.Starred(value, ast.Load()):
+            yield value, How.ITERATION, None
+        case ast.Assign([ast.Tuple() | ast.List(), *_], value):
+            yield value, How.ITERATION, None
+        case ast.Dict(keys, values):
+            for key, value in zip(keys, values, strict=True):
+                if key is None:
+                    yield value, How.MAPPING, None
+        case ast.With(items) | ast.AsyncWith(items):
+            is_async = isinstance(node, ast.AsyncWith)
+            for item in items:
+                yield item.context_expr, How.ASYNC_ENTER if is_async else How.ENTER, None
+
+
+def _compared(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Iterator[_Used]:
+    if isinstance(operator, ast.In | ast.NotIn):
+        yield left, How.MEMBER, right
+        yield right, How.CONTAINER, left
+        return
+    how = How.ORDER if isinstance(operator, _ORDER) else How.EQUALITY
+    if isinstance(operator, ast.Is | ast.IsNot):
+        how = How.IDENTITY
+    yield left, how, right
+    yield right, how, left
+
+
+def _formatted(node: ast.expr) -> list[ast.expr]:
+    """What `%` puts into a text."""
+    match node:
+        case ast.Tuple(elements):
+            return elements
+        case ast.Dict(_, values):
+            return values
+    return [node]
+
+
+def _used_by_call(call: ast.Call, scope: Scope, unit: Unit) -> Iterator[_Used]:
+    func = call.func
+    if isinstance(func, ast.Call):
+        yield func, How.CALL, None
+    for keyword in call.keywords:
+        if keyword.arg is None:
+            yield keyword.value, How.MAPPING, None
+    how = _done_with_arguments(call, scope, unit)
+    if how is None:
+        return
+    name = func.id if isinstance(func, ast.Name) else ""
+    if name in _MANY_OR_ONE and len(call.args) > 1:
+        how = How.ORDER
+    several = how in (How.TEXT, How.ORDER) or name == "zip"
+    for argument in call.args if several else call.args[:1]:
+        yield argument, how, None
+    if how is How.TEXT and not name:
+        for keyword in call.keywords:
+            yield keyword.value, how, None
+
+
+def _used_one_by_one(
+    call: ast.Call, scope: Scope, unit: Unit
+) -> Iterator[tuple[ast.expr, Scope, How]]:
+    """What a built-in function does with each element that it is given, or with each result."""
+    name = call.func.id if isinstance(call.func, ast.Name) else ""
+    how = _OF_ELEMENTS.get(name)
+    if how is None or not call.args:
+        return
+    used: list[ast.expr] = []
+    match call.args[0]:
+        case ast.GeneratorExp(element) | ast.ListComp(element) | ast.SetComp(element) as source:
+            inner = scope.child(source)
+            used = [element]
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            inner = scope
+            used = [each for each in elements if not isinstance(each, ast.Starred)]
+        case ast.Lambda(_, body) as function if name == "filter":
+            inner = scope.child(function)
+            used = [body]
+    by_key = [each.value for each in call.keywords if each.arg == "key"]
+    if by_key and name in _COMPARE_BY_KEY:
+        used = []
+        if isinstance(by_key[0], ast.Lambda):
+            inner = scope.child(by_key[0])
+            used = [by_key[0].body]
+    if used and f"builtins.{name}" in unit.file.resolver.names(call.func, scope):
+        yield from ((each, inner, how) for each in used)
+
+
+def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> How | None:
+    """What a built-in function, a text or a logger does with what it is given."""
+    if not call.args and not call.keywords:
+        return None
+    match call.func:
+        case ast.Name(name) if name in _CALLS:
+            names = unit.file.resolver.names(call.func, scope)
+            return _CALLS[name] if f"builtins.{name}" in names else None
+        case ast.Attribute(ast.Constant(str()), "format"):
+            return How.TEXT
+        case ast.Attribute(ast.Constant(str() | bytes()), "join"):
+            return How.ITERATION
+        case ast.Attribute(_, name) if name in _LOG_METHODS:
+            if any(isinstance(each, ast.Call | ast.Name) for each in call.args):
+                names = unit.file.resolver.names(call.func, scope)
+                return How.TEXT if any(each.startswith(_LOGGERS) for each in names) else None
+    return None
+
+
+class _Looks:
+    """Cheap looks at what a call or name may give; remembers what it found of names."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._names: dict[tuple[Scope, str], bool] = {}
+
+    def may_be_awaitable(self, node: ast.Call | ast.Name, scope: Scope) -> bool:
+        if isinstance(node, ast.Call):
+            return self._may_give_awaitable(node, scope)
+        # A nested function sees what those around it bind.
+        while node.id not in scope.bindings:
+            if scope.parent is None or scope.node is None:
+                return False
+            scope = scope.parent
+        key = scope, node.id
+        if key not in self._names:
+            bindings = scope.bindings[node.id]
+            self._names[key] = all(self._may_hold(each, scope) for each in bindings)
+        return self._names[key]
+
+    def _may_give_awaitable(self, call: ast.Call, scope: Scope) -> bool:
+        file = self._unit.file
+        return file.looks.may_give_awaitable(call, scope) and not gives_plain_value(file, call)
+
+    def _may_hold(self, binding: Binding, scope: Scope) -> bool:
+        """Whether a binding may give an awaitable; one that does not settles it for the name."""
+        value = binding.value
+        looks, resolver = self._unit.file.looks, self._unit.file.resolver
+        if binding.kind == "parameter":
+            if binding.annotation is None or isinstance(value, ast.Constant):
+                return False
+            if not looks.may_mean_awaitable(binding.annotation):
+                return False
+        elif binding.kind == "value" and value and not binding.path:
+            if isinstance(value, _PLAIN_VALUES) or not looks.may_be_awaitable(value, scope):
+                return False
+            if isinstance(value, ast.Call) and gives_plain_value(self._unit.file, value):
+                return False
+        elif binding.kind in _PARTS:
+            # What unpacking or looping over an awaitable gives is not another mistake.
+            outer = (isinstance(scope.node, Comprehension) and scope.parent) or scope
+            is_entered = binding.kind in ("entered", "async entered")
+            if value and not is_entered and not looks.may_hold_awaitables(value, outer):
+                return False
+            whole = resolver.type_of(value, outer) if value else UNKNOWN
+            if resolver.awaitability(whole).certainty is not Certainty.NO:
+                return False
+        elif binding.kind != "annotation":
+            return False
+        return resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
+
+
+def gives_plain_value(file: File, node: ast.Call) -> bool:
+    """What is so named makes an object or a text, or is a built-in function."""
+    func = node.func
+    name: str = getattr(func, "attr", "") or getattr(func, "id", "")
+    if name[:1].isupper():
+        return name not in _AWAITABLE_CLASSES
+    if not isinstance(func, ast.Name):
+        return name in _TEXT_METHODS or (
+            isinstance(func, ast.Attribute) and isinstance(func.value, ast.Constant | ast.JoinedStr)
+        )
+    # What `sum` is given is its own affair: it calculates with it.
+    is_builtin = name in PLAIN_BUILTINS or name == "sum"
+    return is_builtin and name not in file.looks.own_names

@@ -1,0 +1,1 @@
+"""Who calls, awaits and cancels whom, over a whole project."""

@@ -1,0 +1,106 @@
+"""Who calls whom, as far as waiting and cancelling go.
+
+The nodes are first-party functions that are waited for: `async def`, `@inlineCallbacks`, and plain
+functions that return an awaitable. What else a function calls neither suspends nor is cancelled.
+The graph is lazy: the body of a function is read when somebody asks for its calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from logctx_lint.callgraph.body_reader import Call, CallReader, Calls
+from logctx_lint.callgraph.class_hierarchy import Overrides, functions
+from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.incremental.dependencies import Answers
+from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.types import Certainty, FunctionType
+from logctx_lint.project.modules import Function
+from logctx_lint.project.text_index import Mentions
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A call, and who makes it."""
+
+    caller: Function
+    call: Call
+
+
+class CallGraph:
+    """The call graph of a package; keeps what it has read."""
+
+    def __init__(self, resolver: Resolver, vocabulary: Vocabulary, mentions: Mentions) -> None:
+        self.resolver = resolver
+        self.vocabulary = vocabulary
+        self.mentions = mentions
+        self.trace = resolver.modules.trace
+        self.overrides = Overrides(resolver, mentions)
+        self._calls: Answers[Function, Calls] = Answers(self.trace)
+        self._waits: Answers[Function, bool] = Answers(self.trace)
+
+    def calls(self, function: Function) -> Calls:
+        """What a function makes run."""
+        return self._calls.get(function, lambda: CallReader(self, function).read())
+
+    def waits(self, function: Function) -> bool:
+        """Whether a function is waited for, so that it is a node of the graph."""
+        return self._waits.get(function, lambda: self._is_waited_for(function))
+
+    def _is_waited_for(self, function: Function) -> bool:
+        facts = function.facts
+        if function.module.is_stub:
+            return False
+        if facts.is_async:
+            return True
+        if facts.is_generator:
+            return Role.INLINE_CALLBACKS in self.decorator_roles(function)
+        returned = self.resolver.call_type(FunctionType(function))
+        certainty = self.resolver.awaitability(returned).certainty
+        return certainty in (Certainty.YES, Certainty.SOME)
+
+    def decorator_roles(self, function: Function) -> frozenset[Role]:
+        """The roles of a function's decorators."""
+        scope = enclosing_scope(function)
+        return frozenset(
+            role
+            for text in function.facts.decorators
+            for role in self.vocabulary.roles(self.resolver.names_of_text(text, scope))
+        )
+
+    def roots(self) -> Iterator[Function]:
+        """The functions of the package that are marked as cancellable, by file and line."""
+        names = self.vocabulary.bare_names(Role.CANCELLABLE_MARKER)
+        files = {file for name in names for file in self.mentions.decorators(name)}
+        for module in map(self.resolver.modules.at, sorted(files)):
+            marked = [
+                function
+                for function in (functions(module) if module else ())
+                if Role.CANCELLABLE_MARKER in self.decorator_roles(function)
+            ]
+            yield from sorted(marked, key=lambda function: function.line)
+
+    def reached(self, roots: Iterable[Function]) -> Mapping[Function, Step | None]:
+        """Every function that is cancelled with one of some roots, the nearest first.
+
+        Each comes with the last step of a shortest way to it; None for a root.
+        """
+        found: dict[Function, Step | None] = dict.fromkeys(roots)
+        queue = list(found)
+        for function in queue:
+            for call in self.calls(function).resolved:
+                if call.how.is_cancelled and call.function not in found:
+                    found[call.function] = Step(function, call)
+                    queue.append(call.function)
+        return found
+
+
+def path(reached: Mapping[Function, Step | None], function: Function) -> list[Step]:
+    """The steps of a shortest way to a function that was reached."""
+    steps: list[Step] = []
+    while step := reached[function]:
+        steps.append(step)
+        function = step.caller
+    return steps[::-1]

@@ -1,0 +1,1 @@
+"""Settings, the vocabulary of roles, and the registry of codes."""

@@ -1,0 +1,1 @@
+"""From files to findings: running the rules over one file or many, with caches."""

@@ -1,0 +1,1 @@
+"""Fixes: edits of spans of the original text, and applying them."""

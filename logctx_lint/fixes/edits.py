@@ -1,0 +1,254 @@
+"""Edits that fixes are made of: spans of the original text, never a printed tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from logctx_lint.analysis.base_context import Context, Node
+from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.findings import Applicability, Edit, Fix, Span
+from logctx_lint.fixes.import_edits import import_edit, insertion
+from logctx_lint.inference.types import External, Kind, ModuleType
+from logctx_lint.project.facts import ImportFacts, imported_names
+from logctx_lint.syntax.lazy_libcst import cst
+
+_RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.tasks")
+_BUILT_IN = Vocabulary({})
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A function that a fix uses: how to call it here, and the import that this needs."""
+
+    text: str
+    imports: tuple[Edit, ...] = ()
+    is_new: bool = False
+    """The project does not have it yet: it comes from the reference runtime."""
+    name: str = ""
+    """Its qualified name."""
+
+    @property
+    def applicability(self) -> Applicability:
+        """What a fix may at best be: a new dependency is for a person to decide."""
+        return Applicability.UNSAFE if self.is_new else Applicability.SAFE
+
+
+def before(context: Context[Node], node: Node, text: str) -> Edit:
+    span = context.span(node)
+    return insertion(span.line, span.column, text)
+
+
+def after(context: Context[Node], node: Node, text: str) -> Edit:
+    span = context.span(node)
+    return insertion(span.end_line, span.end_column, text)
+
+
+def wrapped(context: Context[Node], node: Node, function: str) -> tuple[Edit, ...]:
+    """`node` as the only argument of a call."""
+    return before(context, node, f"{function}("), after(context, node, ")")
+
+
+def passed_on(
+    context: RuleContext, call: cst.Call, function: str, first: str = ""
+) -> tuple[Edit, ...] | None:
+    """`f(x)` becomes `function(f, x)`; comments and line breaks stay. None where it cannot.
+
+    `first` are arguments before the function, each with its comma.
+    """
+    opening = _opening(context, call)
+    return (before(context, call, f"{function}({first}"), opening) if opening else None
+
+
+def as_arguments(context: RuleContext, call: cst.Call) -> tuple[Edit, ...] | None:
+    """`f(x)`, the last of a call's own arguments, becomes `f, x`; comments stay."""
+    opening = None if call.lpar else _opening(context, call)
+    outer = context.parent(context.parent(call) or call)
+    if opening is None or not isinstance(outer, cst.Call):
+        return None
+    if _ends_with_comma(outer) and _ends_with_comma(call):
+        return None
+    return opening, _without_closing(context, call)
+
+
+def _opening(context: RuleContext, call: cst.Call) -> Edit | None:
+    """Put a comma for the parenthesis that opens a call's arguments."""
+    space = context.module.code_for_node(call.whitespace_after_func)
+    if call.func.lpar or space.strip(" \t") or _is_bare_generator(call):
+        return None
+    func = context.span(call.func)
+    span = Span(
+        func.end_line,
+        func.end_column,
+        func.end_line,
+        func.end_column + len(space) + 1,
+    )
+    rest = context.file.source.lines[span.line - 1][span.end_column :]
+    if not call.args:
+        return Edit(span, "")
+    return Edit(span, "," if rest[:1].isspace() else ", ")
+
+
+def _is_bare_generator(call: cst.Call) -> bool:
+    """`f(x for x in xs)`: beside another argument it would need parentheses."""
+    return any(
+        isinstance(each.value, cst.GeneratorExp) and not each.value.lpar for each in call.args
+    )
+
+
+def await_fix(context: RuleContext, call: cst.BaseExpression, *, by_yield: bool) -> tuple[Fix, ...]:
+    """Await a call where it stands (`yield` it under `@inlineCallbacks`)."""
+    if not by_yield:
+        return (Fix("Await it", Applicability.UNSAFE, (before(context, call, "await "),)),)
+    parent = context.parent(call)
+    if isinstance(parent, cst.BaseComp | cst.DictComp):
+        return ()  # No comprehension can yield.
+    if isinstance(parent, cst.Expr | cst.Assign | cst.AnnAssign):
+        edits: tuple[Edit, ...] = (before(context, call, "yield "),)
+    else:
+        edits = before(context, call, "(yield "), after(context, call, ")")
+    return (Fix("Yield it", Applicability.UNSAFE, edits),)
+
+
+def background_fix(
+    context: RuleContext,
+    call: cst.Call,
+    helper: Helper | None,
+    applicability: Applicability = Applicability.UNSAFE,
+) -> tuple[Fix, ...]:
+    """Start a call with the project's background starter."""
+    edits = passed_on(context, call, helper.text) if helper else None
+    return _background_fix(helper, edits, applicability)
+
+
+def started_by_hand_fix(
+    context: RuleContext, call: cst.Call, helper: Helper | None
+) -> tuple[Fix, ...]:
+    """Do with the starter what `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does by hand."""
+    if helper is None or not call.args or call.func.lpar or call.args[0].star:
+        return ()
+    swap = Edit(context.span(call.func), helper.text)
+    argument = call.args[0].value
+    if context.is_callable(argument):
+        return _background_fix(helper, (swap,))
+    if not isinstance(argument, cst.Call) or len(call.args) > 1:
+        return ()
+    passed = as_arguments(context, argument)
+    return _background_fix(helper, (swap, *passed) if passed else None)
+
+
+def _background_fix(
+    helper: Helper | None,
+    edits: tuple[Edit, ...] | None,
+    applicability: Applicability = Applicability.UNSAFE,
+) -> tuple[Fix, ...]:
+    if helper is None or edits is None:
+        return ()
+    title = f"Start it with {helper.text}()"
+    return (Fix(title, applicability, (*edits, *helper.imports)),)
+
+
+def _ends_with_comma(call: cst.Call) -> bool:
+    return bool(call.args) and isinstance(call.args[-1].comma, cst.Comma)
+
+
+def _without_closing(context: RuleContext, call: cst.Call) -> Edit:
+    """Take away the parenthesis that closes a call, with its line if it stands there alone."""
+    end = context.span(call)
+    lines = context.file.source.lines
+    line, column = end.end_line, end.end_column - 1
+    alone = not lines[line - 1][:column].strip() and not lines[line - 1][column + 1 :].strip()
+    if alone and column:
+        line, column = line - 1, len(lines[line - 2].rstrip("\r\n"))
+    return Edit(Span(line, column, end.end_line, end.end_column), "")
+
+
+def background_starter(context: Context[Any], kind: Kind) -> Helper | None:
+    """The function that starts work of this kind in the background."""
+    as_task = not context.file.traits.uses_twisted and kind is not Kind.DEFERRED
+
+    def accepts(name: str) -> bool:
+        if Role.BACKGROUND_STARTER not in _BUILT_IN.roles([name]):
+            return True  # The project's own.
+        return name.endswith(".run_in_background") and (".tasks." in name) is as_task
+
+    return helper(context, Role.BACKGROUND_STARTER, accepts)
+
+
+def helper(
+    context: Context[Any], role: Role, accepts: Callable[[str], bool] = lambda name: True
+) -> Helper | None:
+    """The function of a role as this file can call it.
+
+    The one that the file imports or defines already; else the first that the project has; else
+    the reference runtime's. `accepts` chooses among the role's qualified names.
+    """
+    locals_ = {name for scope in context.unit.scopes.values() for name in scope.bindings}
+    found = _at_hand(context, role, accepts)
+    if found:
+        text, name = found
+        return None if text.partition(".")[0] in locals_ else Helper(text, name=name)
+    resolver, module = context.resolver, context.file.module
+    taken = locals_ | _module_names(context)
+    imported = {item.module for items in module.facts.imports.values() for item in items}
+    for name in context.file.vocabulary.names_of(role):
+        home, _, attribute = name.rpartition(".")
+        if not accepts(name) or attribute in taken:
+            continue
+        is_new = home in _RUNTIME
+        target = resolver.modules.find(home, module.root)
+        is_there = target is not None and resolver.definitions.member(target, attribute)
+        is_real = _is_library(home) or home in imported or (target and not target.is_stub)
+        if is_new or (is_there and is_real):
+            edit = import_edit(context.file.source, context.file.tree, home, attribute)
+            return Helper(attribute, (edit,), is_new, name)
+    return None
+
+
+def _is_library(module: str) -> bool:
+    """Known from a stub, and there wherever this code runs."""
+    return module.startswith(("twisted.", "asyncio"))
+
+
+def _at_hand(
+    context: Context[Any], role: Role, accepts: Callable[[str], bool]
+) -> tuple[str, str] | None:
+    """How this file names a function of the role that it imports, or that is its own; its name."""
+    definitions, module = context.resolver.definitions, context.file.module
+    wanted = [name for name in context.file.vocabulary.names_of(role) if accepts(name)]
+    for local, imported in _top_level_imports(context.file.tree):
+        definition, names = definitions.imported(module, imported)
+        known = next((name for name in names if name in wanted), None)
+        if known or _plays(context, role, names, accepts):
+            return local, known or names[-1]
+        if isinstance(definition, ModuleType | External):
+            for name in wanted:
+                home, _, attribute = name.rpartition(".")
+                if home in names:
+                    return f"{local}.{attribute}", name
+    for name in wanted:
+        home, _, attribute = name.rpartition(".")
+        if home == module.name and attribute in module.facts.functions:
+            return attribute, name
+    return None
+
+
+def _plays(
+    context: Context[Any], role: Role, names: tuple[str, ...], accepts: Callable[[str], bool]
+) -> bool:
+    """Whether names have a role that a glob gives them."""
+    return any(accepts(name) and role in context.file.vocabulary.roles([name]) for name in names)
+
+
+def _top_level_imports(tree: ast.Module) -> Iterator[tuple[str, ImportFacts]]:
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield from imported_names(statement)
+
+
+def _module_names(context: Context[Any]) -> set[str]:
+    facts = context.file.module.facts
+    return {*facts.imports, *facts.functions, *facts.classes, *facts.variables}

@@ -1,0 +1,104 @@
+"""Where a fix puts the import that it needs."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from enum import IntEnum
+
+from logctx_lint.findings import Edit, Span
+from logctx_lint.syntax.source import Source
+
+
+class Section(IntEnum):
+    """The paragraphs of imports, in their usual order."""
+
+    FUTURE = 0
+    STANDARD = 1
+    ABSOLUTE = 2
+    RELATIVE = 3
+
+
+def insertion(line: int, column: int, text: str) -> Edit:
+    return Edit(Span(line, column, line, column), text)
+
+
+def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edit:
+    """Import a name behind its like: the same package, else the same section, else those above."""
+    text = f"from {module} import {name}\n"
+    place = _place(tree.body, module)
+    if place is None:
+        return insertion(_first_line(tree), 0, text + _gap_before(tree.body))
+    if not _is_import(place) or _section(place) is not _section_of(module):
+        text = f"\n{text}"  # A paragraph of its own.
+    end = place.end_lineno or place.lineno
+    last = source.lines[end - 1]
+    if not last.endswith(("\n", "\r")):
+        return insertion(end, len(last), f"\n{text}".removesuffix("\n"))
+    return insertion(end + 1, 0, text)
+
+
+def _place(body: list[ast.stmt], module: str) -> ast.stmt | None:
+    """The statement to stand behind: an import, or else the docstring."""
+    docstring = body[0] if body and _is_docstring(body[0]) else None
+    imports: list[ast.stmt] = []
+    for statement in body[1:] if docstring else body:
+        if _is_import(statement):
+            imports.append(statement)
+        elif not isinstance(statement, ast.If | ast.Try):
+            break  # An import may stand behind guarded ones, but never inside.
+    package, section = module.partition(".")[0], _section_of(module)
+    like = [each for each in imports if _imports_from(each, package)]
+    above = [each for each in imports if _section(each) <= section]
+    if like:
+        return like[-1]
+    return max(reversed(above), key=_section) if above else docstring
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
+def _is_import(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Import | ast.ImportFrom)
+
+
+def _section(statement: ast.stmt) -> Section:
+    if isinstance(statement, ast.ImportFrom):
+        return Section.RELATIVE if statement.level else _section_of(statement.module or "")
+    assert isinstance(statement, ast.Import)
+    return _section_of(statement.names[0].name)
+
+
+def _section_of(module: str) -> Section:
+    package = module.partition(".")[0]
+    if package == "__future__":
+        return Section.FUTURE
+    return Section.STANDARD if package in sys.stdlib_module_names else Section.ABSOLUTE
+
+
+def _imports_from(statement: ast.stmt, package: str) -> bool:
+    if isinstance(statement, ast.ImportFrom):
+        return (statement.module or "").partition(".")[0] == package and not statement.level
+    return isinstance(statement, ast.Import) and any(
+        alias.name.partition(".")[0] == package for alias in statement.names
+    )
+
+
+def _first_line(tree: ast.Module) -> int:
+    if not tree.body:
+        return 1
+    first = tree.body[0]
+    decorators = getattr(first, "decorator_list", None)
+    return decorators[0].lineno if decorators else first.lineno
+
+
+def _gap_before(body: list[ast.stmt]) -> str:
+    is_definition = body and isinstance(
+        body[0], ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    )
+    return "\n\n" if is_definition else "\n"

@@ -1,0 +1,44 @@
+"""The command line. Exit codes: 0 clean, 1 findings, 2 usage or internal error."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+
+from logctx_lint.config.settings import one_line
+from logctx_lint.errors import UserError
+from logctx_lint.frontends.cli.parser import build
+
+_FAILED = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code (argparse itself exits for --help and bad flags)."""
+    # What the linted code may not print: parsing it warns of invalid escapes and the like.
+    warnings.simplefilter("ignore", SyntaxWarning)
+    for stream in (sys.stdout, sys.stderr):
+        # A name or a source line that the terminal cannot show must not end the run.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    args = build().parse_args(argv)
+    try:
+        code: int = args.run(args)
+        return code
+    except UserError as error:
+        print(f"logctx-lint: error: {one_line(error)}", file=sys.stderr)
+    except BrokenPipeError:
+        # The reader has gone, as `| head` does; what is still buffered goes nowhere, or else the
+        # interpreter would complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if getattr(args, "verbose", 0):
+            import traceback
+
+            traceback.print_exc()
+        print(
+            f"logctx-lint: internal error: {type(error).__name__}: {one_line(error)}",
+            file=sys.stderr,
+        )
+    return _FAILED

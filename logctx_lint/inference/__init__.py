@@ -1,0 +1,1 @@
+"""What an expression is: names, types, results of calls, awaitability."""

@@ -1,0 +1,158 @@
+"""From the text of an annotation to a type."""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from logctx_lint.inference.definitions import Variable
+from logctx_lint.inference.types import (
+    NONE,
+    UNKNOWN,
+    CallableType,
+    ClassObject,
+    External,
+    ExternalInstance,
+    Instance,
+    TupleType,
+    Type,
+    TypeVariable,
+    union_of,
+)
+from logctx_lint.project.facts import OPAQUE
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+    from logctx_lint.inference.use_def import Scope
+
+_TYPING = ("typing.", "typing_extensions.", "collections.abc.")
+_WRAPPERS = {"ClassVar", "Final", "Annotated", "Required", "NotRequired", "ReadOnly"}
+_GENERIC_BASES = {"Generic", "Protocol"}
+_PLAIN_BASES = {"Generic", "Protocol", "NamedTuple", "TypedDict"}
+
+
+@lru_cache(maxsize=1024)
+def parse_expression(text: str) -> ast.expr | None:
+    """The tree of an expression that facts keep as text; None if it is not one."""
+    if not text or text == OPAQUE:
+        return None
+    try:
+        # In parentheses, it may span lines.
+        return ast.parse(f"({text}\n)", mode="eval").body
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def special_form(names: tuple[str, ...]) -> str:
+    """The name of a typing construct (`Union`, `cast`, ...), empty if it is none."""
+    for name in names:
+        for prefix in _TYPING:
+            if name.startswith(prefix):
+                return name[len(prefix) :]
+    return ""
+
+
+def evaluate(resolver: Resolver, node: ast.expr | None, scope: Scope) -> Type:
+    """The type that the annotation `node` means in `scope`."""
+    match node:
+        case ast.Constant(None):
+            return NONE
+        case ast.Constant(str(text)):
+            return evaluate(resolver, parse_expression(text), scope)
+        case ast.BinOp(left, ast.BitOr(), right):
+            return union_of(_alternative(resolver, side, scope) for side in (left, right))
+        case ast.Subscript(value, index):
+            return _subscript(resolver, value, index, scope)
+        case ast.Name() | ast.Attribute():
+            return _name(resolver, node, scope)
+    return UNKNOWN
+
+
+def _name(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
+    if isinstance(node, ast.Name):
+        variable = _own_type_parameter(node.id, scope)
+        if variable:
+            return variable
+    definition, names = resolver.define(node, scope)
+    form = special_form(names)
+    if form in ("Any", "NoReturn", "Never"):
+        return UNKNOWN
+    if form == "Self":
+        owner = scope.enclosing_class
+        return resolver.classes.self_variable(owner) if owner else UNKNOWN
+    if form == "Callable":
+        return CallableType(UNKNOWN)
+    if form in _PLAIN_BASES:
+        return resolver.builtin("object")
+    match definition:
+        case Variable():
+            return resolver.alias(definition)
+        case ClassObject(cls, arguments):
+            return Instance(cls, arguments)
+        case External(name):
+            return ExternalInstance(name)
+    return UNKNOWN
+
+
+def _alternative(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
+    """One side of a union. `X | Any` says that it may be something else than X."""
+    is_name = isinstance(node, ast.Name | ast.Attribute)
+    if is_name and special_form(resolver.names(node, scope)) == "Any":
+        return resolver.builtin("object")
+    return evaluate(resolver, node, scope)
+
+
+def _own_type_parameter(name: str, scope: Scope) -> Type | None:
+    """A type parameter in the new syntax: `def f[T](...)`, `class C[T]`."""
+    inner: Scope | None = scope
+    while inner:
+        if inner.function and name in inner.function.facts.type_parameters:
+            return TypeVariable(f"{inner.function.qualified_name}.{name}")
+        if inner.owner and name in inner.owner.facts.type_parameters:
+            return TypeVariable(f"{inner.owner.qualified_name}.{name}")
+        inner = inner.parent
+    return None
+
+
+def _subscript(resolver: Resolver, value: ast.expr, index: ast.expr, scope: Scope) -> Type:
+    definition, names = resolver.define(value, scope)
+    items = list(index.elts) if isinstance(index, ast.Tuple) else [index]
+    form = special_form(names)
+    if form == "Optional":
+        return union_of([evaluate(resolver, index, scope), NONE])
+    if form == "Union":
+        return union_of(_alternative(resolver, item, scope) for item in items)
+    if form in _WRAPPERS:
+        return evaluate(resolver, items[0], scope)
+    if form == "Callable":
+        parameters = items[0].elts if isinstance(items[0], ast.List) else []
+        return CallableType(
+            evaluate(resolver, items[-1], scope),
+            tuple(evaluate(resolver, item, scope) for item in parameters),
+        )
+    if form == "Concatenate" or form == "Literal":
+        return UNKNOWN
+    if form == "Type" or "builtins.type" in names:
+        inner = evaluate(resolver, index, scope)
+        if isinstance(inner, Instance):
+            return ClassObject(inner.cls, inner.arguments)
+        return CallableType(inner)
+    if form == "Tuple" or "builtins.tuple" in names:
+        if len(items) == 2 and isinstance(items[1], ast.Constant) and items[1].value is Ellipsis:
+            return resolver.builtin("tuple", evaluate(resolver, items[0], scope))
+        return TupleType(tuple(evaluate(resolver, item, scope) for item in items))
+    if form in _GENERIC_BASES:
+        # As a base class: declares the class's type parameters.
+        return TupleType(tuple(evaluate(resolver, item, scope) for item in items))
+    arguments = tuple(
+        UNKNOWN if isinstance(item, ast.List) else evaluate(resolver, item, scope) for item in items
+    )
+    match definition:
+        case Variable():
+            return resolver.alias(definition, arguments)
+        case ClassObject(cls, _):
+            return Instance(cls, arguments)
+        case External(name):
+            return ExternalInstance(name)
+    return UNKNOWN

@@ -1,0 +1,260 @@
+"""What a call gives: results, type variables solved from arguments, decorators."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from logctx_lint.inference import annotation_types
+from logctx_lint.inference.annotation_types import parse_expression, special_form
+from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.types import (
+    FOREIGN,
+    NONE,
+    UNKNOWN,
+    CallableType,
+    ClassObject,
+    External,
+    ExternalInstance,
+    FunctionType,
+    Instance,
+    Type,
+    TypeVariable,
+    UnionType,
+    erase,
+    substitute,
+    type_variables,
+    union_of,
+)
+from logctx_lint.inference.unification import match
+from logctx_lint.project.facts import Parameter
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+    from logctx_lint.inference.use_def import Scope
+    from logctx_lint.project.modules import Function
+
+_TRANSPARENT = frozenset(
+    {
+        "abc.abstractmethod",
+        "abc.abstractproperty",
+        "builtins.classmethod",
+        "builtins.property",
+        "builtins.staticmethod",
+        "functools.cache",
+        "functools.cached_property",
+        "functools.lru_cache",
+        "typing.final",
+        "typing.overload",
+        "typing.override",
+        "typing_extensions.overload",
+        "typing_extensions.override",
+    }
+)
+"""Decorators that say how a function is looked up, not what a call of it gives."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of a call; their types are only asked for where they matter."""
+
+    positional: tuple[Callable[[], Type], ...] = ()
+    keywords: Mapping[str, Callable[[], Type]] = field(default_factory=dict)
+
+
+NO_ARGUMENTS = Arguments()
+
+
+def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
+    """The type of a call expression."""
+    special = _special(resolver, node, scope)
+    if special is not None:
+        return special
+    callee = resolver.type_of(node.func, scope)
+    if callee == UNKNOWN:
+        return resolver.distinctive.result(node.func, scope)
+    return call(resolver, callee, arguments_of(resolver, node, scope))
+
+
+def arguments_of(resolver: Resolver, node: ast.Call, scope: Scope) -> Arguments:
+    def lazily(value: ast.expr) -> Callable[[], Type]:
+        return lambda: resolver.type_of(value, scope)
+
+    positional = []
+    for argument in node.args:
+        if isinstance(argument, ast.Starred):
+            break
+        positional.append(lazily(argument))
+    keywords = {item.arg: lazily(item.value) for item in node.keywords if item.arg}
+    return Arguments(tuple(positional), keywords)
+
+
+def _special(resolver: Resolver, node: ast.Call, scope: Scope) -> Type | None:
+    """Calls that mean more than their signature says."""
+    if not isinstance(node.func, ast.Name | ast.Attribute) or not node.args:
+        if isinstance(node.func, ast.Name) and node.func.id == "super":
+            return resolver.bindings.self_type(scope)
+        return None
+    last = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+    if last in ("cast", "assert_type"):
+        if special_form(resolver.names(node.func, scope)) == last:
+            target = node.args[0] if last == "cast" else node.args[1]
+            return annotation_types.evaluate(resolver, target, scope)
+    elif last == "type" and "builtins.type" in resolver.names(node.func, scope):
+        instance = resolver.type_of(node.args[0], scope)
+        if isinstance(instance, Instance):
+            return ClassObject(instance.cls, instance.arguments)
+    elif last == "getattr" and "builtins.getattr" in resolver.names(node.func, scope):
+        match node.args:
+            case [receiver, ast.Constant(str(name)), *_]:
+                return union_of([resolver.member(resolver.type_of(receiver, scope), name), UNKNOWN])
+    return None
+
+
+def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
+    """What calling a value of type `callee` gives."""
+    match callee:
+        case UnionType(members):
+            return union_of(
+                call(resolver, member, arguments) for member in members if member != NONE
+            )
+        case CallableType():
+            return _call_callable(resolver, callee, arguments)
+        case FunctionType():
+            return _call_function(resolver, callee, arguments)
+        case ClassObject():
+            return _construct(resolver, callee, arguments)
+        case Instance():
+            method = resolver.classes.member(callee, "__call__")
+            return UNKNOWN if method is None else call(resolver, method, arguments)
+        case TypeVariable(_, bound) if bound != UNKNOWN:
+            return call(resolver, bound, arguments)
+        case External() | ExternalInstance():
+            return FOREIGN
+    return UNKNOWN
+
+
+def _call_callable(resolver: Resolver, callee: CallableType, arguments: Arguments) -> Type:
+    own = {name for parameter in callee.parameters for name in type_variables(parameter)}
+    if own.isdisjoint(type_variables(callee.returns)):
+        return callee.returns
+    # Its own variables are solved by this very call, others by whoever made the callable.
+    solved: dict[str, Type] = {}
+    for wanted, argument in zip(callee.parameters, arguments.positional, strict=False):
+        match(resolver, wanted, argument(), solved)
+    return substitute(callee.returns, {name: solved.get(name, UNKNOWN) for name in own})
+
+
+def _call_function(resolver: Resolver, callee: FunctionType, arguments: Arguments) -> Type:
+    function = callee.function
+    decorated = resolver.functions.decorated(function)
+    if isinstance(decorated, FunctionType) and decorated.function == function:
+        returned = resolver.functions.plain_result(function)
+    else:
+        returned = call(resolver, decorated, arguments)
+    if not type_variables(returned):
+        return returned
+    bindings = dict(callee.bindings)
+    returned = substitute(returned, bindings)
+    wanted = type_variables(returned)
+    if wanted:
+        solved = _solve_call(resolver, callee, arguments, bindings)
+        returned = substitute(returned, {name: solved[name] for name in wanted if name in solved})
+    return erase(returned, _still_open(callee))
+
+
+def _still_open(callee: FunctionType) -> list[str]:
+    """Variables that belong to the receiver's own class, seen from inside it."""
+    return [name for _, bound in callee.bindings for name in type_variables(bound)]
+
+
+def _construct(resolver: Resolver, callee: ClassObject, arguments: Arguments) -> Type:
+    cls = callee.cls
+    parameters = resolver.classes.parameters(cls)
+    if callee.arguments or not parameters:
+        return Instance(cls, callee.arguments)
+    solved: dict[str, Type] = {}
+    own = Instance(cls, tuple(TypeVariable(name) for name in parameters))
+    constructor = resolver.classes.member(own, "__init__")
+    if isinstance(constructor, FunctionType):
+        solved = _solve_call(resolver, constructor, arguments, dict(constructor.bindings))
+    return Instance(cls, tuple(solved.get(name, UNKNOWN) for name in parameters))
+
+
+def _solve_call(
+    resolver: Resolver, callee: FunctionType, arguments: Arguments, bindings: Mapping[str, Type]
+) -> dict[str, Type]:
+    """What the type variables of a function's parameters are, given the arguments."""
+    function = callee.function
+    scope = signature_scope(function)
+    solved: dict[str, Type] = {}
+    parameters = list(function.facts.parameters)
+    first = resolver.bindings.first_parameter(function)
+    # `C.method(c)` names its object itself.
+    if first == "cls" or (first == "self" and isinstance(callee.receiver, Instance)):
+        own = parameters[:1]
+        parameters = parameters[1:]
+        if own and own[0].annotation and callee.receiver:
+            # `def method(self: Self[T])` and the like.
+            wanted = annotation_types.evaluate(resolver, parse_expression(own[0].annotation), scope)
+            match(resolver, wanted, callee.receiver, solved)
+    for parameter, argument in pair(parameters, arguments):
+        if not parameter.annotation:
+            solved[parameter_variable(function, parameter.name)] = argument()
+            continue
+        node = parse_expression(parameter.annotation)
+        wanted = substitute(annotation_types.evaluate(resolver, node, scope), bindings)
+        if type_variables(wanted):
+            match(resolver, wanted, argument(), solved)
+    return solved
+
+
+def parameter_variable(function: Function, name: str) -> str:
+    """The type variable that a parameter without annotation is."""
+    return f"{function.qualified_name}({name})"
+
+
+def pair(
+    parameters: list[Parameter], arguments: Arguments
+) -> list[tuple[Parameter, Callable[[], Type]]]:
+    """Each argument with the parameter that it is passed for."""
+    pairs = []
+    positional = [parameter for parameter in parameters if parameter.kind == ""]
+    rest = next((parameter for parameter in parameters if parameter.kind == "*"), None)
+    for index, argument in enumerate(arguments.positional):
+        if index < len(positional):
+            pairs.append((positional[index], argument))
+        elif rest:
+            pairs.append((rest, argument))
+    for parameter in parameters:
+        if parameter.name in arguments.keywords and parameter.kind in ("", "k"):
+            pairs.append((parameter, arguments.keywords[parameter.name]))
+    return pairs
+
+
+def decorate(resolver: Resolver, function: Function) -> Type:
+    """A function's type after its decorators, the innermost applied first."""
+    current: Type = FunctionType(function)
+    scope = enclosing_scope(function)
+    for text in reversed(function.facts.decorators):
+        node = parse_expression(text)
+        if node is None:
+            return UNKNOWN
+        if not _TRANSPARENT.isdisjoint(resolver.names_of_text(text, scope)):
+            continue
+        # The first stage is the function itself, whose own decorators are being asked for.
+        stage = current if current != FunctionType(function) else _undecorated(resolver, function)
+        applied = call(
+            resolver,
+            resolver.type_of(node, scope),
+            Arguments((lambda stage=stage: stage,)),  # type: ignore[misc]
+        )
+        # What a decorator that gives back what it takes says of it has lost its type variables.
+        current = current if applied in (stage, erase(stage)) else applied
+    return current
+
+
+def _undecorated(resolver: Resolver, function: Function) -> Type:
+    return CallableType(resolver.functions.plain_result(function))

@@ -1,0 +1,165 @@
+"""What functions give: declared or inferred results, and what decorators make of them."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from logctx_lint.incremental.memo import Store
+from logctx_lint.inference import annotation_types, calls
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.definitions import function_type
+from logctx_lint.inference.types import (
+    NONE,
+    UNKNOWN,
+    CallableType,
+    ClassObject,
+    FunctionType,
+    Instance,
+    Type,
+    TypeVariable,
+    members_of,
+    union_of,
+)
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import own_nodes
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+_RETURN_VALUE = frozenset({"twisted.internet.defer.returnValue"})
+_BODIES_KEPT = 32
+"""Function trees kept at a time: enough for neighbours, too few to cost memory."""
+
+
+class Functions:
+    """Types of functions and their results; part of the resolver."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._decorated: Store[Type] = {}
+        self._results: Store[Type] = {}
+        self._bodies: dict[Function, Scope] = {}
+
+    def value_of_functions(self, functions: list[Function]) -> Type:
+        """What the name of these definitions is, after their decorators."""
+        own = function_type(functions)
+        values = []
+        for member in members_of(own):
+            if not isinstance(member, FunctionType):
+                continue
+            decorated = self.decorated(member.function)
+            is_object = isinstance(decorated, Instance | ClassObject)
+            values.append(decorated if is_object else member)
+        return union_of(values)
+
+    def decorated(self, function: Function) -> Type:
+        """The type of a function after its decorators (itself, if they change nothing)."""
+        return self._resolver.memo.get(
+            self._decorated, function, lambda: calls.decorate(self._resolver, function), UNKNOWN
+        )
+
+    def plain_result(self, function: Function) -> Type:
+        """What a call of the undecorated function gives, type variables included."""
+        return self._resolver.memo.get(
+            self._results, function, lambda: self._plain_result(function), UNKNOWN
+        )
+
+    def _plain_result(self, function: Function) -> Type:
+        facts = function.facts
+        if facts.returns:
+            node = parse_expression(facts.returns)
+            declared = annotation_types.evaluate(self._resolver, node, signature_scope(function))
+            if declared == CallableType(UNKNOWN) and not function.module.is_stub:
+                # A bare `-> Callable` says less than the body does.
+                declared = self._inferred_result(function)
+        elif function.module.is_stub:
+            declared = UNKNOWN
+        else:
+            declared = self._inferred_result(function)
+        if facts.is_generator:
+            if facts.returns:
+                return declared
+            base = "AsyncGenerator" if facts.is_async else "Generator"
+            return self._resolver.typed(base, UNKNOWN, UNKNOWN, declared)
+        if facts.is_async:
+            return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, declared)
+        return declared
+
+    def body_scope(self, function: Function) -> Scope:
+        """The scope that facts about a function's body are read in."""
+        if function not in self._bodies:
+            if len(self._bodies) >= _BODIES_KEPT:
+                self._bodies.pop(next(iter(self._bodies)))
+            self._bodies[function] = Scope(
+                function.module,
+                None,
+                enclosing_scope(function) if function.owner else function.scope,
+                function,
+                function.owner,
+            )
+        return self._bodies[function]
+
+    def _inferred_result(self, function: Function) -> Type:
+        node = self.body_scope(function).tree
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return UNKNOWN
+        scope = Scope.of_body(function, node)
+        results: list[Type] = []
+        for inner in own_nodes(node.body):
+            if isinstance(inner, ast.Return):
+                results.append(self._returned(inner.value, scope) if inner.value else NONE)
+            elif isinstance(inner, ast.Call) and self._is_return_value(inner, scope):
+                results += [self._resolver.type_of(value, scope) for value in inner.args]
+        if results:
+            return union_of(results)
+        # A body that only raises or says nothing is there to be overridden.
+        body = [item for item in node.body if not _says_nothing(item)]
+        return UNKNOWN if not body or isinstance(body[-1], ast.Raise) else NONE
+
+    def is_abstract(self, function: Function) -> bool:
+        """Whether a method is only there to be overridden."""
+        node = self.body_scope(function).tree
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return False
+        body = [item for item in node.body if not _says_nothing(item)]
+        return not body or isinstance(body[0], ast.Raise)
+
+    def _returned(self, value: ast.expr, scope: Scope) -> Type:
+        """What `return` gives; the object itself, or a new one of its class, is a `Self`."""
+        method = scope.function
+        if method and isinstance(value, ast.Name) and self._is_parameter(value.id, scope):
+            # Whatever it is given is what it gives back, as decorators do that only set a mark.
+            return TypeVariable(calls.parameter_variable(method, value.id))
+        found = self._resolver.type_of(value, scope)
+        if method is None or method.owner is None or not method.facts.parameters:
+            return found
+        first = value.func if isinstance(value, ast.Call) else value
+        if isinstance(first, ast.Name) and first.id == method.facts.parameters[0].name:
+            itself = self._resolver.classes.self_variable(method.owner)
+            return itself if found == itself.bound else found
+        return found
+
+    def _is_parameter(self, name: str, scope: Scope) -> bool:
+        """Whether a name is a parameter of which nothing is said, and never anything else."""
+        bindings = scope.bindings.get(name, ())
+        return len(bindings) == 1 and (
+            bindings[0].kind == "parameter"
+            and bindings[0].parameter in ("", "k")
+            and not bindings[0].annotation
+        )
+
+    def _is_return_value(self, call: ast.Call, scope: Scope) -> bool:
+        """`defer.returnValue(x)`, the `return x` of old."""
+        match call.func:
+            case ast.Name("returnValue") | ast.Attribute(_, "returnValue"):
+                return not _RETURN_VALUE.isdisjoint(self._resolver.names(call.func, scope))
+        return False
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )

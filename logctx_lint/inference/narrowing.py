@@ -1,0 +1,99 @@
+"""Where `isinstance` has said what a name or an attribute is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from logctx_lint.syntax.ast_walk import child_blocks
+
+Position = tuple[int, int]
+"""Line from 1, column in bytes, as in `ast`."""
+
+_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A stretch of code in which a name is an instance of `classes`."""
+
+    start: Position
+    end: Position
+    classes: ast.expr
+
+
+@dataclass
+class Narrowings:
+    """What the `isinstance` tests of one function say of dotted names."""
+
+    regions: dict[str, list[Region]] = field(default_factory=dict)
+    assigned: dict[str, list[Position]] = field(default_factory=dict)
+    """Where the attributes among these names get other values."""
+
+    def at(self, name: str, position: Position) -> Region | None:
+        """The innermost region around `position` that speaks of `name`."""
+        around = [r for r in self.regions.get(name, ()) if r.start <= position < r.end]
+        if not around:
+            return None
+        region = max(around, key=lambda found: found.start)
+        changes = self.assigned.get(name, ())
+        return None if any(region.start < at <= position for at in changes) else region
+
+    def read(self, body: list[ast.stmt]) -> None:
+        """Note what the statements of a block say, and of the blocks inside."""
+        for statement in body:
+            self._statement(statement, _end(body[-1]))
+            for block in child_blocks(statement):
+                self.read(block)
+
+    def _statement(self, node: ast.stmt, end: Position) -> None:
+        match node:
+            case ast.Assert(test):
+                self._region(_tests(test), _end(node), end)
+            case ast.If(ast.UnaryOp(ast.Not(), test), [*_, last], []) if isinstance(last, _LEAVING):
+                self._region(_tests(test), _end(node), end)
+            case ast.If(test, body) | ast.While(test, body):
+                self._region(_tests(test), _start(body[0]), _end(body[-1]))
+            case ast.Assign(targets):
+                self._assignment(targets, node)
+            case ast.AnnAssign(target) | ast.AugAssign(target):
+                self._assignment([target], node)
+
+    def _region(self, tests: Iterable[ast.Call], start: Position, end: Position) -> None:
+        for test in tests:
+            name = dotted(test.args[0])
+            if name:
+                self.regions.setdefault(name, []).append(Region(start, end, test.args[1]))
+
+    def _assignment(self, targets: list[ast.expr], node: ast.stmt) -> None:
+        for target in targets:
+            if isinstance(target, ast.Attribute):
+                self.assigned.setdefault(dotted(target), []).append(_end(node))
+
+
+def _tests(test: ast.expr) -> Iterator[ast.Call]:
+    """The `isinstance` calls that are true where `test` is."""
+    match test:
+        case ast.Call(ast.Name("isinstance"), [_, _], []):
+            yield test
+        case ast.BoolOp(ast.And(), values):
+            for value in values:
+                yield from _tests(value)
+
+
+def dotted(node: ast.expr) -> str:
+    """`a.b.c` of such an expression, empty for any other."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute) and (outer := dotted(node.value)):
+        return f"{outer}.{node.attr}"
+    return ""
+
+
+def _start(node: ast.stmt) -> Position:
+    return node.lineno, node.col_offset
+
+
+def _end(node: ast.stmt) -> Position:
+    return node.end_lineno or node.lineno, node.end_col_offset or 0

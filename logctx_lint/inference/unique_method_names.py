@@ -1,0 +1,108 @@
+"""Methods that are known by their name alone: what nobody but the project calls so."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from logctx_lint.incremental.memo import Store
+from logctx_lint.inference.types import (
+    NONE,
+    UNKNOWN,
+    FunctionType,
+    Instance,
+    Presumed,
+    Type,
+    members_of,
+    union_of,
+)
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Function, Module
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+_COMMON_NAMES = Path(__file__).with_name("common_names.txt")
+"""Methods of the standard library, Twisted and others that have more than one word in them."""
+_SEVERAL_WORDS = re.compile(r"[^_]_[^_]|[a-z0-9][A-Z]")
+_MOST_DECLARATIONS = 30
+
+
+@cache
+def _common_names() -> frozenset[str]:
+    return frozenset(_COMMON_NAMES.read_text(encoding="utf-8").split())
+
+
+class Distinctive:
+    """Answers for calls on objects of which nothing is known; part of the resolver."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._functions: Store[tuple[Function, ...]] = {}
+
+    def result(self, callee: ast.expr, scope: Scope) -> Type:
+        """What calling `callee`, which is unknown, very likely gives."""
+        if isinstance(callee, ast.Name):
+            # `start = self.queue.startConsuming`
+            bindings = scope.bindings.get(callee.id, ())
+            values = [binding.value for binding in bindings if binding.kind == "value"]
+            if len(bindings) == len(values) == 1 and values[0] and not bindings[0].path:
+                callee = values[0]
+        if not isinstance(callee, ast.Attribute) or not is_distinctive(callee.attr):
+            return UNKNOWN
+        name = callee.attr
+        functions = self.functions(name, scope.module)
+        if not functions or not self._is_unknown(self._resolver.type_of(callee.value, scope)):
+            return UNKNOWN
+        return Presumed(union_of(map(self._called, functions)), functions)
+
+    def functions(self, name: str, near: Module) -> tuple[Function, ...]:
+        """The methods called `name` of a project, if a call of any of them gives an awaitable."""
+        key = (self._resolver.modules.package(near), near.is_test, name)
+        return self._resolver.memo.get(
+            self._functions, key, lambda: tuple(self._find(name, near)), ()
+        )
+
+    def _find(self, name: str, near: Module) -> list[Function]:
+        found: list[Function] = []
+        sites = self._resolver.sites
+        for table in ("asynchronous", "members"):
+            for cls in sites.classes_with(table, name, near):
+                values = [variable.value for variable in cls.facts.variables.get(name, ())]
+                # `self.startJob = self.queue.startJob` is none of its own.
+                if not all(value.endswith(f".{name}") for value in values):
+                    return []
+                for function in cls.function(name):
+                    if function in found:
+                        continue
+                    if self._resolver.awaitability(self._called(function)).is_likely:
+                        found.append(function)
+                    elif not self._resolver.functions.is_abstract(function):
+                        return []
+                    if len(found) > _MOST_DECLARATIONS:
+                        return []
+        return found
+
+    def _called(self, function: Function) -> Type:
+        return self._resolver.call_type(FunctionType(function))
+
+    def _is_unknown(self, receiver: Type) -> bool:
+        """Whether an object may have a method that we do not see."""
+        return all(
+            member in (UNKNOWN, NONE)
+            # A class that is mixed into others calls what these have.
+            or (
+                isinstance(member, Instance)
+                and not member.cls.module.is_stub
+                and not any(self._resolver.classes.unknown_bases(member.cls))
+            )
+            for member in members_of(receiver)
+        )
+
+
+def is_distinctive(name: str) -> bool:
+    """Whether a name is unlikely to be a method of anybody else's objects."""
+    return bool(_SEVERAL_WORDS.search(name)) and name not in _common_names()

@@ -1,0 +1,439 @@
+"""The names bound inside one function, and which bindings reach a use.
+
+Control flow is followed as far as blocks go: a binding counts from its statement to the end
+of the function, is hidden by a later one on every path, does not leave a branch that returns
+or raises, and goes round a loop.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from logctx_lint.incremental.memo import Store
+from logctx_lint.inference.narrowing import Narrowings, dotted
+from logctx_lint.inference.narrowing import Position as Position
+from logctx_lint.project.facts import (
+    Extractor,
+    FunctionNode,
+    ImportFacts,
+    imported_names,
+    parameters_of,
+)
+from logctx_lint.project.modules import Class, Function, Module
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, child_nodes
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.types import Type
+
+BindingKind = Literal[
+    "value", "annotation", "parameter", "element", "async element", "entered", "async entered",
+    "except", "import", "function", "class", "global", "nonlocal", "opaque",
+]  # fmt: skip
+
+_BINDING_NOTHING = (ast.Expr, ast.Return, ast.Raise, ast.Assert, ast.Pass, ast.Delete)
+FunctionScopeNode = FunctionNode | ast.Lambda
+Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """A list of statements that run together, and where it stands."""
+
+    start: Position
+    end: Position
+    parent: Block | None = None
+    is_loop: bool = False
+    branch_of: ast.AST | None = None
+    """The `if` or `match` of which only one branch runs."""
+    leaves: bool = False
+    """Ends by returning or raising."""
+    children: list[Block] = field(default_factory=list)
+
+    def chain(self) -> Iterator[Block]:
+        block: Block | None = self
+        while block:
+            yield block
+            block = block.parent
+
+
+@dataclass(eq=False, slots=True)
+class Binding:
+    """One place that binds a name. `value` means what `kind` says.
+
+    Never changed; not frozen, because that takes three times as long to make, and there are many.
+    """
+
+    kind: BindingKind
+    position: Position
+    """From where on the name is bound."""
+    block: Block
+    value: ast.expr | None = None
+    path: tuple[int, ...] = ()
+    """Indexes, from outside in, when the value is unpacked."""
+    imported: ImportFacts | None = None
+    function: Function | None = None
+    cls: Class | None = None
+    annotation: ast.expr | None = None
+    """Of a parameter, whose `value` is the default; of `x: T = value`, which may have none."""
+    parameter: str = ""
+    """`Parameter.kind` of a parameter, or `self` for a method's first one."""
+    name: str = ""
+    """Of a parameter, or of what is bound further out."""
+
+
+def _start(node: ast.AST) -> Position:
+    return node.lineno, node.col_offset  # type: ignore[attr-defined]
+
+
+def _end(node: ast.AST) -> Position:
+    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
+
+
+@dataclass(eq=False)
+class Scope:
+    """One function, lambda or comprehension, a class body, or a module.
+
+    A scope is *positioned* when the expressions read in it are nodes of its own tree; others
+    were parsed from the text that facts keep, and where they stand is not known.
+    """
+
+    module: Module
+    node: FunctionScopeNode | Comprehension | None = None
+    parent: Scope | None = None
+    function: Function | None = None
+    """What the facts say of it, when it is a def."""
+    owner: Class | None = None
+    """The class whose method this is, or whose body this is."""
+    is_positioned: bool = False
+    is_signature: bool = False
+    """Reads the function's annotations: its parameters are not bound here."""
+    types: Store[Type] = field(default_factory=dict, repr=False)
+    """Answers about the bindings and calls here, which live no longer than the tree."""
+    names: Store[tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of_body(cls, function: Function, node: FunctionNode) -> Scope:
+        """The scope of the body of `function`, whose tree is `node`."""
+        return cls(
+            function.module, node, function.scope, function, function.owner, is_positioned=True
+        )
+
+    @property
+    def qualified_name(self) -> str:
+        if self.function:
+            return self.function.qualified_name
+        if self.owner and not self.node:
+            return self.owner.qualified_name
+        return self.parent.qualified_name if self.parent else self.module.name
+
+    @property
+    def is_class_body(self) -> bool:
+        return self.owner is not None and self.function is None and self.node is None
+
+    @property
+    def method(self) -> Scope | None:
+        """The innermost enclosing scope that is a method, itself included."""
+        scope: Scope | None = self
+        while scope and not (scope.owner and scope.function):
+            scope = scope.parent
+        return scope
+
+    @property
+    def enclosing_class(self) -> Class | None:
+        """The class that this is the body of, or in a method of."""
+        scope: Scope | None = self
+        while scope and not scope.owner:
+            scope = scope.parent
+        return scope.owner if scope else None
+
+    def child(self, node: ast.Lambda | Comprehension) -> Scope:
+        """The scope of a lambda or comprehension that is read in this one."""
+        return Scope(self.module, node, self, is_positioned=self.is_positioned)
+
+    @property
+    def tree(self) -> FunctionScopeNode | Comprehension | None:
+        """The tree, parsed on demand."""
+        if self.node or not self.function:
+            return self.node
+        self.function.note_body()
+        return self._parsed
+
+    @cached_property
+    def _parsed(self) -> FunctionNode | None:
+        return self.function.tree() if self.function else None
+
+    @cached_property
+    def _blocks_and_bindings(self) -> tuple[Block, dict[str, list[Binding]]]:
+        collector = _Collector(self)
+        return collector.root, collector.bindings
+
+    @property
+    def _layout(self) -> tuple[Block, dict[str, list[Binding]]]:
+        if self.function and not self.node:
+            self.function.note_body()
+        return self._blocks_and_bindings
+
+    @property
+    def bindings(self) -> dict[str, list[Binding]]:
+        """Every binding in this scope by name, in source order."""
+        return self._layout[1]
+
+    @cached_property
+    def _narrowings(self) -> Narrowings | None:
+        node = self.tree
+        if not isinstance(node, FunctionNode):
+            return None
+        lines = self.module.source.lines[node.lineno - 1 : node.end_lineno]
+        if not any("isinstance(" in line for line in lines):
+            return None
+        narrowings = Narrowings()
+        narrowings.read(node.body)
+        return narrowings
+
+    def narrowed(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
+        """The classes that `isinstance` has tested the (dotted) name `node` for."""
+        scope = self
+        while isinstance(scope.node, Comprehension) and scope.parent:
+            scope = scope.parent
+        if not scope.is_positioned or not (narrowings := scope._narrowings):
+            return None
+        if not narrowings.regions or not (name := dotted(node)):
+            return None
+        position = _start(node)
+        region = narrowings.at(name, position)
+        if region is None:
+            return None
+        rebound = scope.bindings.get(name.partition(".")[0], ())
+        if any(region.start < binding.position <= position for binding in rebound):
+            return None
+        return region.classes
+
+    def block_at(self, position: Position) -> Block:
+        block = self._layout[0]
+        while True:
+            for child in block.children:
+                if child.start <= position < child.end:
+                    block = child
+                    break
+            else:
+                return block
+
+    def may_follow(self, first: Position, then: Position) -> bool:
+        """Whether control can pass from one place in this scope on to a later one."""
+        return first <= then and _may_reach(self.block_at(first), list(self.block_at(then).chain()))
+
+    def reaching(self, name: str, position: Position) -> list[Binding]:
+        """The bindings of `name` that a use at `position` in this scope may see."""
+        bindings = self.bindings.get(name)
+        if not bindings:
+            return []
+        if len(bindings) == 1:
+            return bindings
+        use = self.block_at(position)
+        chain = list(use.chain())
+        before = [
+            binding
+            for binding in bindings
+            if binding.position <= position and _may_reach(binding.block, chain)
+        ]
+        certain = [binding for binding in before if binding.block in chain]
+        last = certain[-1] if certain else None
+        reaching = [b for b in before if last is None or b is last or b.position > last.position]
+        for loop in chain:
+            if loop.is_loop and not (last and loop in last.block.chain()):
+                reaching += [
+                    b for b in bindings if b.position > position and loop in b.block.chain()
+                ]
+                break
+        return reaching or bindings
+
+
+def _may_reach(block: Block, use: list[Block]) -> bool:
+    for outer in block.chain():
+        if outer in use:
+            return True
+        if outer.leaves:
+            return False
+        if outer.branch_of and any(outer.branch_of is other.branch_of for other in use):
+            return False
+    return True
+
+
+class _Collector:
+    """One pass over the statements of a scope."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.bindings: dict[str, list[Binding]] = {}
+        node = scope.tree
+        self.root = Block((0, 0), (10**9, 0))
+        if node is None:
+            return
+        if isinstance(node, Comprehension):
+            for generator in node.generators:
+                kind: BindingKind = "async element" if generator.is_async else "element"
+                self._target(generator.target, kind, generator.iter, _start(node), self.root)
+            return
+        for index, (argument, default, kind_) in enumerate(parameters_of(node.args)):
+            is_self = index == 0 and not kind_ and scope.owner is not None
+            self._bind(
+                argument.arg,
+                Binding(
+                    "parameter",
+                    _start(node),
+                    self.root,
+                    default,
+                    annotation=argument.annotation,
+                    parameter="self" if is_self else kind_,
+                    name=argument.arg,
+                ),
+            )
+        if not isinstance(node, ast.Lambda):
+            self._extractor: Extractor | None = None
+            self._walrus = scope.module.source.mentions(":=")
+            self._body(node.body, self.root)
+        for found in self.bindings.values():
+            found.sort(key=lambda binding: binding.position)
+
+    def _bind(self, name: str, binding: Binding) -> None:
+        self.bindings.setdefault(name, []).append(binding)
+
+    def _target(
+        self,
+        target: ast.expr,
+        kind: BindingKind,
+        value: ast.expr | None,
+        position: Position,
+        block: Block,
+        path: tuple[int, ...] = (),
+    ) -> None:
+        if isinstance(target, ast.Name):
+            self._bind(target.id, Binding(kind, position, block, value, path))
+        elif isinstance(target, ast.Tuple | ast.List):
+            for index, element in enumerate(target.elts):
+                self._target(element, kind, value, position, block, (*path, index))
+        elif isinstance(target, ast.Starred):
+            self._target(target.value, "opaque", None, position, block)
+
+    def _body(self, body: list[ast.stmt], block: Block) -> None:
+        for statement in body:
+            self._statement(statement, block)
+
+    def _statement(self, node: ast.stmt, block: Block) -> None:
+        end = _end(node)
+        if self._walrus:
+            self._named_expressions(node, block)
+        if isinstance(node, _BINDING_NOTHING):
+            return
+        match node:
+            case ast.Assign():
+                for target in node.targets:
+                    self._target(target, "value", node.value, end, block)
+            case ast.AnnAssign():
+                if isinstance(node.target, ast.Name):
+                    declared = Binding(
+                        "annotation", end, block, node.value, annotation=node.annotation
+                    )
+                    self._bind(node.target.id, declared)
+            case ast.AugAssign():
+                self._target(node.target, "opaque", None, end, block)
+            case ast.Import() | ast.ImportFrom():
+                for name, imported in imported_names(node):
+                    self._bind(name, Binding("import", end, block, imported=imported))
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                facts = self._facts.function(node)
+                name = f"{self.scope.qualified_name}.{node.name}"
+                function = Function(
+                    self.scope.module, name, node.lineno, facts, None, self.scope, node
+                )
+                self._bind(node.name, Binding("function", end, block, function=function))
+            case ast.ClassDef():
+                name = f"{self.scope.qualified_name}.{node.name}"
+                cls = Class(
+                    self.scope.module, name, node.lineno, self._facts.class_(node), self.scope
+                )
+                self._bind(node.name, Binding("class", end, block, cls=cls))
+            case ast.Global(names) | ast.Nonlocal(names):
+                kind: BindingKind = "global" if isinstance(node, ast.Global) else "nonlocal"
+                for name in names:
+                    self._bind(name, Binding(kind, end, block, name=name))
+            case _:
+                self._compound(node, block)
+
+    @property
+    def _facts(self) -> Extractor:
+        self._extractor = self._extractor or Extractor(self.scope.module.source)
+        return self._extractor
+
+    def _named_expressions(self, node: ast.stmt, block: Block) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return
+        stack: list[ast.AST] = [child for child in child_nodes(node) if isinstance(child, ast.expr)]
+        while stack:
+            inner = stack.pop()
+            if isinstance(inner, ast.NamedExpr):
+                self._target(inner.target, "value", inner.value, _end(inner), block)
+            if not isinstance(inner, ast.Lambda):
+                stack.extend(child_nodes(inner))
+
+    def _compound(self, node: ast.stmt, block: Block) -> None:
+        if isinstance(node, ast.For | ast.AsyncFor):
+            kind: BindingKind = "async element" if isinstance(node, ast.AsyncFor) else "element"
+            body = self._block(node.body, block, is_loop=True)
+            self._target(node.target, kind, node.iter, _start(node.body[0]), body or block)
+            # The target outlives the loop, too.
+            self._target(node.target, kind, node.iter, _end(node), block)
+            self._block(node.orelse, block)
+        elif isinstance(node, ast.With | ast.AsyncWith):
+            entered: BindingKind = "async entered" if isinstance(node, ast.AsyncWith) else "entered"
+            for item in node.items:
+                if item.optional_vars:
+                    self._target(
+                        item.optional_vars,
+                        entered,
+                        item.context_expr,
+                        _end(item.context_expr),
+                        block,
+                    )
+            self._body(node.body, block)
+        elif isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
+            self._try(node, block)  # type: ignore[arg-type]
+        elif isinstance(node, ast.If | ast.Match):
+            for body_ in child_blocks(node):
+                self._block(body_, block, branch_of=node)
+            for inner in all_nodes(node) if isinstance(node, ast.Match) else ():
+                name = getattr(inner, "name", None)
+                if isinstance(inner, ast.MatchAs | ast.MatchStar) and name:
+                    self._bind(name, Binding("opaque", _start(inner), block))
+        elif isinstance(node, ast.While):
+            self._block(node.body, block, is_loop=True)
+            self._block(node.orelse, block)
+
+    def _try(self, node: ast.Try, block: Block) -> None:
+        self._block(node.body, block)
+        for handler in node.handlers:
+            inner = self._block(handler.body, block)
+            if handler.name and inner:
+                self._bind(handler.name, Binding("except", _start(handler), inner, handler.type))
+        self._block(node.orelse, block)
+        self._body(node.finalbody, block)
+
+    def _block(
+        self,
+        body: list[ast.stmt],
+        parent: Block,
+        *,
+        is_loop: bool = False,
+        branch_of: ast.AST | None = None,
+    ) -> Block | None:
+        if not body:
+            return None
+        leaves = isinstance(body[-1], ast.Return | ast.Raise)
+        block = Block(_start(body[0]), _end(body[-1]), parent, is_loop, branch_of, leaves)
+        parent.children.append(block)
+        self._body(body, block)
+        return block

@@ -1,0 +1,233 @@
+"""Which names lead to awaitables, at a look at what files say of them.
+
+A call of `x.send()` can only give an awaitable if something that is called `send` may: an
+`async def`, a function whose annotation speaks of an awaitable, or of a class or alias that leads
+to one, an attribute that holds such a function. So each file says which name leads to which
+(`send Deferred`), and what is not led to an awaitable by any file is certainly none. That is known
+for most calls, without asking the resolver what the object is.
+
+Whatever is hard to tell leads to one: this may say too much, never too little.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import cached_property, lru_cache
+from keyword import kwlist
+
+from logctx_lint.incremental.dependencies import Place
+from logctx_lint.project.facts import (
+    OPAQUE,
+    ClassFacts,
+    FunctionFacts,
+    ModuleFacts,
+    VariableFacts,
+)
+from logctx_lint.syntax.source import Source, digest_of
+
+ANYTHING = "*"
+"""Where a name leads that may be anything."""
+_SEEDS = (
+    ANYTHING,
+    # What a call of these gives is up to their arguments.
+    "cast", "assert_type", "type", "getattr",
+    # What they stand for is up to the place.
+    "Self", "Callable", "TypeVar", "ParamSpec", "TypeVarTuple",
+)  # fmt: skip
+_PLAIN = frozenset(
+    {"None", "str", "int", "bool", "bytes", "float", "object", "Any", "Optional", "Union",
+     "Literal", "dict", "list", "set", "tuple", "Dict", "List", "Set", "Tuple", "True", "False",
+     "self", "cls"}
+)  # fmt: skip
+"""Words of annotations and values that say nothing of awaitables."""
+_BUILTINS = frozenset(dir(builtins))
+PLAIN_BUILTINS = _BUILTINS - {"anext", "getattr", "max", "min", "next", "sum", "type"}
+"""All but those that may hand through what they are given."""
+_KEYWORDS = frozenset(kwlist)
+_CALLED_FOR = ("__call__", "__get__", "__new__")
+"""Methods that say what comes of calling an object, or of having it as an attribute."""
+_ITERATED_FOR = ("__iter__", "__next__", "__aiter__", "__anext__", "__getitem__")
+"""Methods that say what is in an object."""
+WORD = re.compile(r"[^\W\d]\w*")
+_STRING = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+_IN_VALUE = re.compile(r"(\.\s*)?\b([^\W\d]\w*)\b(?!\s*=[^=])")
+"""A word of an expression, unless it names an argument, and what says that it is an attribute."""
+_RETURNS = re.compile(r"\breturn\b(?!\s*(?:None|True|False)?\s*(?:#.*)?$)", re.MULTILINE)
+_DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
+_IMPORTED = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([^#\n;]+))", re.M)
+
+
+def leads(source: Source, facts: ModuleFacts) -> set[str]:
+    """Each name with one that it leads to, and a blank between them."""
+    found: set[str] = set()
+    described: Counter[str] = Counter()
+    for name, imports in facts.imports.items():
+        others = {each.name for each in imports} - {"", name}
+        found.update(f"{at}{name} {at}{other}" for other in others for at in ("", "@"))
+    places: list[ModuleFacts | ClassFacts] = [facts]
+    for place in places:
+        for cls in place.classes.values():
+            places.append(cls)
+            described[cls.name] += 1
+            found.add(f"@{cls.name} {cls.name}")
+            found.update(f"{cls.name} {word}" for word in _of_class(cls, facts, source))
+            found.update(f"{name} {ANYTHING}" for name in cls.type_parameters)
+        for name, functions in place.functions.items():
+            described[name] += len(functions)
+            for function in functions:
+                if name != "__init__":
+                    found.update(f"{name} {word}" for word in _of_function(function, source))
+                found.update(f"@{name} {word}" for word in _of_decorator(function))
+                found.update(f"{each} {ANYTHING}" for each in function.type_parameters)
+        for name, variables in place.variables.items():
+            if not variables[0].method:
+                found.add(f"@{name} {name}")
+            for variable in variables:
+                found.update(f"{name} {word}" for word in _of_variable(variable, place, facts))
+    # Inside functions anything may be defined.
+    inside = Counter(_DEFINED.findall(source.text)) - described
+    return found | {f"{name} {ANYTHING}" for name in inside}
+
+
+def imported(text: str, facts: ModuleFacts) -> set[str]:
+    """The absolute names of what may be modules among all that a file imports."""
+    found = set()
+    for imports in facts.imports.values():
+        for each in imports:
+            found |= {each.module, f"{each.module}.{each.name}"} if each.name else {each.module}
+    for module, several in _IMPORTED.findall(text):
+        found.add(module)
+        found.update(each.split()[0] for each in several.split(",") if each.split())
+    return {name for name in found if name and not name.startswith(".")}
+
+
+def _of_class(cls: ClassFacts, facts: ModuleFacts, source: Source) -> Iterator[str]:
+    members = (*cls.functions, *cls.variables)
+    if "__await__" in members:
+        yield ANYTHING
+    yield from (name for name in _CALLED_FOR if name in members)
+    words = set().union(*map(_words, cls.bases))
+    for name in _ITERATED_FOR:
+        for function in cls.functions.get(name, ()):
+            words |= _words(function.returns)
+            if not function.returns and _gives_something(function, source):
+                yield ANYTHING
+    for word in words:
+        # What its type variables stand for is said wherever the class is used.
+        if not any("TypeVar" in each.value for each in facts.variables.get(word, ())):
+            yield word
+
+
+def _of_function(function: FunctionFacts, source: Source) -> Iterator[str]:
+    """Where the result of a function leads."""
+    for decorator in function.decorators:
+        yield from (f"@{word}" for word in _words(decorator))
+    if function.is_async and not function.is_generator:
+        yield ANYTHING
+    elif function.returns:
+        yield from _words(function.returns)
+    elif _gives_something(function, source):
+        yield ANYTHING
+
+
+def _of_decorator(function: FunctionFacts) -> Iterator[str]:
+    """Where a function leads what it decorates."""
+    if not function.returns:
+        yield ANYTHING
+        return
+    # What gives back what it takes leads nowhere.
+    if function.returns in {parameter.annotation for parameter in function.parameters}:
+        return
+    taken, _, given = function.returns.removeprefix("Callable[[").partition("], ")
+    if f"{taken}]" != given:
+        yield from _words(function.returns)
+
+
+def _gives_something(function: FunctionFacts, source: Source) -> bool:
+    """Whether a function without annotation may return anything but None and the like."""
+    if source.path.suffix == ".pyi":
+        return False
+    return bool(_RETURNS.search("".join(source.lines[function.line - 1 : function.end_line])))
+
+
+def _of_variable(
+    variable: VariableFacts, place: ModuleFacts | ClassFacts, facts: ModuleFacts
+) -> Iterator[str]:
+    words = _words(variable.annotation)
+    yield from words
+    if words and not {"Final", "ClassVar", "TypeAlias"} & words:
+        return
+    if variable.value == OPAQUE:
+        yield ANYTHING
+        return
+    if variable.value == "self" and isinstance(place, ClassFacts):
+        yield place.name
+    parameters = {}
+    for method in place.functions.get(variable.method, ()) if variable.method else ():
+        parameters.update({each.name: each for each in method.parameters})
+    for dot, word in _IN_VALUE.findall(_STRING.sub("", variable.value)):
+        if word in _PLAIN or word in _KEYWORDS:
+            continue
+        if word in parameters and not dot:
+            annotation = parameters[word].annotation
+            yield from _words(annotation) if annotation else (ANYTHING,)
+        elif not dot and variable.method and not _is_global(word, facts):
+            yield ANYTHING  # What a local name holds is written nowhere in the facts.
+        else:
+            yield word
+
+
+def _is_global(name: str, facts: ModuleFacts) -> bool:
+    return (
+        name in facts.imports
+        or name in facts.functions
+        or name in facts.classes
+        or name in facts.variables
+        or (name in _BUILTINS and not facts.stars)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> frozenset[str]:
+    return frozenset(WORD.findall(text)) - _PLAIN
+
+
+def leading_to_awaitables(pairs: Iterable[str], known: Collection[str] = ()) -> set[str]:
+    """The names that lead to awaitables: `pairs` are what the files say, `known` some that do."""
+    behind = defaultdict(list)
+    for pair in pairs:
+        one, _, other = pair.partition(" ")
+        behind[other].append(one)
+    names = {*_SEEDS, *known}
+    waiting = list(names)
+    while waiting:
+        for one in behind.pop(waiting.pop(), ()):
+            if one not in names:
+                names.add(one)
+                waiting.append(one)
+    return names
+
+
+class AwaitableNames(Place):
+    """The names that lead to awaitables in some packages; a part is one name."""
+
+    def __init__(self, name: str, ground: Iterable[Place], find: Callable[[], set[str]]) -> None:
+        """`find` finds them, in what is said by the places of `ground`."""
+        super().__init__(name)
+        self.ground = tuple(sorted(ground, key=lambda place: place.name))
+        self._find = find
+
+    @cached_property
+    def names(self) -> set[str]:
+        return self._find()
+
+    @cached_property
+    def digest(self) -> str:
+        said = "\0".join(f"{place.name} {place.digest}" for place in self.ground)
+        return digest_of(said.encode("utf-8", "surrogatepass"))
+
+    def says(self, part: str) -> str:
+        return str(part in self.names)

@@ -1,0 +1,384 @@
+"""The files and folders that a project's facts come from, read once for each run."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from weakref import ReferenceType, ref
+
+from logctx_lint.engine.time_limit import uncharged
+from logctx_lint.incremental.dependencies import Place
+from logctx_lint.incremental.store import FactsCache
+from logctx_lint.project.awaitable_names import AwaitableNames
+from logctx_lint.project.facts import (
+    FunctionFacts,
+    ModuleFacts,
+    extract,
+    functions_called,
+    interface_of,
+)
+from logctx_lint.project.symbol_index import (
+    NO_MENTIONS,
+    Index,
+    Mentions,
+    build,
+    classes_with,
+    functions_with,
+    mentions,
+)
+from logctx_lint.project.text_index import Tree
+from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
+
+PROGRAM = Path(__file__).parent.parent
+STUBS = PROGRAM / "stubs"
+"""Our own short stubs of Twisted, asyncio and the rest: nothing needs to be installed."""
+
+_PROGRAM = os.path.join(PROGRAM, "")
+EVERYTHING = "everything"
+ANY_PYTHON = "*.py"
+"""The part of a folder that says whether there is any Python file in it."""
+
+_MENTIONS = frozenset(Mentions._fields)
+_IN_TEXT = {"called": "{}(", "set": ".{} ="}
+"""How mentions that are not among the facts look in a line."""
+DERIVED = "#"
+"""Stands in the names of places that are not on disk themselves."""
+_INDEX = DERIVED + "index"
+"""Ends the name of an index, behind that of its folder or file."""
+AWAITABLE_NAMES = DERIVED + "awaitable"
+"""The same of the names that lead to awaitables."""
+_NOTHING = ModuleFacts({}, (), {}, {}, {})
+_OURS: dict[str, ModuleFacts] = {}
+"""The facts of files that belong to this program, which are the same for every project."""
+
+
+class Folder(Place):
+    """What is called how in a folder; a part is one name."""
+
+    def __init__(self, name: str, path: str, is_constant: bool) -> None:
+        super().__init__(name, is_constant)
+        self.path = path
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+        self._links: set[str] = set()
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if entry.name.endswith((".py", ".pyi")) and entry.is_file():
+                        self._files.add(entry.name)
+                    elif "." not in entry.name and entry.is_dir():
+                        self._folders.add(entry.name)
+                        if entry.is_symlink():
+                            self._links.add(entry.name)
+        except OSError:
+            pass
+
+    @cached_property
+    def digest(self) -> str:
+        names = "\0".join([*sorted(self._files), *sorted(self._folders)])
+        return digest_of(names.encode("utf-8", "surrogatepass"))
+
+    def has_file(self, name: str) -> bool:
+        return name in self._files
+
+    def has_folder(self, name: str) -> bool:
+        return name in self._folders
+
+    def has_python(self) -> bool:
+        return any(name.endswith(".py") for name in self._files)
+
+    def python_files(self) -> list[str]:
+        """The paths of its Python files."""
+        return [os.path.join(self.path, name) for name in self._files if name.endswith(".py")]
+
+    def own_folders(self) -> list[str]:
+        """The paths of the folders in it. Links to folders may go in a circle."""
+        return [os.path.join(self.path, name) for name in self._folders - self._links]
+
+    def says(self, part: str) -> str:
+        if part == ANY_PYTHON:
+            return str(self.has_python())
+        return f"{part in self._files} {part in self._folders}"
+
+
+class ModuleFile(Place):
+    """The file of a module; a part is what it says of one name.
+
+    The text is only read when somebody asks, and so are the facts.
+    """
+
+    def __init__(self, name: str, path: str, is_constant: bool, cache: FactsCache) -> None:
+        super().__init__(name, is_constant)
+        self.path = path
+        self._cache = cache
+        self.is_given = False
+        """Its text was handed in, and may be another than the one on disk."""
+        self._digest: str | None = None
+        self._source: Source | None = None
+        self._facts: ModuleFacts | None = None
+        self._tree: ReferenceType[ast.Module] | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of the text; empty where there is no such file."""
+        if self._digest is None:
+            try:
+                self._digest = digest_of(read_bytes(self.path))
+            except Unreadable:
+                self._digest = ""
+        return self._digest
+
+    @property
+    def source(self) -> Source:
+        """The text; raises Unreadable."""
+        if self._source is None:
+            self.take(Source.read(Path(self.path)))
+            assert self._source is not None
+        return self._source
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the text is known already, be the file on disk or not."""
+        return self._source is not None
+
+    def read(self) -> tuple[str, str]:
+        """The text as far as it can be decoded, empty where there is none, and its digest."""
+        if self._source is not None:
+            return self._source.text, self._source.digest
+        try:
+            data = read_bytes(self.path)
+        except Unreadable:
+            return "", ""
+        return data.decode("utf-8", "replace"), digest_of(data)
+
+    def take(self, source: Source) -> None:
+        """Take this for the text of the file, whatever is on disk."""
+        if self._digest != source.digest:
+            self._facts = None
+        self._source = source
+        self._digest = source.digest
+
+    @property
+    def facts(self) -> ModuleFacts:
+        """What the text says; nothing where it cannot be read or parsed."""
+        if self._facts is None:
+            try:
+                self.learn()
+            except Unreadable:
+                self._facts = _NOTHING
+        assert self._facts is not None
+        return self._facts
+
+    @property
+    def tree(self) -> ast.Module | None:
+        """All of the file, while somebody else keeps it."""
+        return self._tree() if self._tree else None
+
+    def learn(self, tree: ast.Module | None = None) -> None:
+        """Get the facts, from `tree` if that is known; raises Unreadable."""
+        self._tree = ref(tree) if tree else None
+        source = self._source or Source.read(Path(self.path))
+        if self._facts is not None and self._digest == source.digest:
+            return
+        self._digest = source.digest
+        self._facts = _OURS.get(self.path) if self.is_constant else None
+        if self._facts is None:
+            self._facts = self._cache.load(source.text)
+        if self._facts is None:
+            if tree is None:
+                tree = self._cache.latest_tree = source.parse()
+                self._tree = ref(tree)
+            self._facts = extract(source, tree)
+            self._cache.store(source.text, self._facts)
+        if self.is_constant:
+            _OURS[self.path] = self._facts
+
+    def says(self, part: str) -> str:
+        if part == EVERYTHING:
+            return self.digest
+        kind, _, name = part.partition(" ")
+        if kind == "item":
+            return interface_of(self.facts, name)
+        if kind == "stars":
+            return repr(self.facts.stars)
+        if kind in _MENTIONS:
+            return repr(self.mentioning(kind, name))
+        functions = functions_called(self.facts, name)
+        if not functions:
+            # A method of a class inside a function, say.
+            return self.digest
+        if kind == "line":
+            return repr([function.line for function in functions])
+        return repr([self._body(function) for function in functions])
+
+    def mentioning(self, table: str, name: str) -> list[str]:
+        """The functions, or classes, that mention a name in one of the ways of `Mentions`.
+
+        A function is named once for each line that does.
+        """
+        if table not in _IN_TEXT:
+            return classes_with(self.facts, table, name)
+        try:
+            return functions_with(self.facts, self.source.lines_with(_IN_TEXT[table].format(name)))
+        except Unreadable:
+            return []
+
+    @property
+    def mentions(self) -> Mentions:
+        """All that the file mentions."""
+        try:
+            return mentions(self.source, self.facts)
+        except Unreadable:
+            return NO_MENTIONS
+
+    def _body(self, function: FunctionFacts) -> list[str]:
+        try:
+            return self.source.lines[function.first_line - 1 : function.end_line]
+        except Unreadable:
+            return []
+
+
+class Places:
+    """Every file and folder that was looked at, by name."""
+
+    def __init__(self, base: Path, cache: FactsCache) -> None:
+        """`base` is the folder that the names are relative to."""
+        self._base = str(base)
+        self.roots = {self._base}
+        """The folders that are looked through as a whole, or below which others are."""
+        self._cache = cache
+        self._known: dict[str, ModuleFile | Folder] = {}
+        """By path; those of folders end in a separator."""
+        self._paths: dict[str, str] = {}
+        self._trees: dict[str, Tree] = {}
+        self._indexes: dict[str, Index] = {}
+        self.awaitable_names: Callable[[str], AwaitableNames]
+        """How to find those of a package, given its path."""
+
+    def file(self, path: str) -> ModuleFile:
+        found = self._known.get(path)
+        if not isinstance(found, ModuleFile):
+            found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
+            self._known[path] = found
+        return found
+
+    def new_file(self, path: str, source: Source) -> ModuleFile:
+        """A file whose text this is, which may be another than it had before."""
+        known = self._known.get(path)
+        if isinstance(known, ModuleFile) and known.digest == source.digest:
+            known.take(source)
+            return known
+        found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
+        found.take(source)
+        found.is_given = True
+        self._known[path] = found
+        for folder, tree in self._trees.items():
+            if _is_inside(path, folder):
+                tree.replace(found)
+        for package, index in self._indexes.items():
+            self._replace(index, package, path, found)
+        return found
+
+    def folder(self, path: str) -> Folder:
+        key = os.path.join(path, "")
+        found = self._known.get(key)
+        if not isinstance(found, Folder):
+            found = self._known[key] = Folder(self.name_of(path) + "/", path, _is_ours(key))
+        return found
+
+    def tree(self, path: str, *, deep: bool = True) -> Tree:
+        """The text of the Python files in a folder, or in that and those below."""
+        key = os.path.join(path, "**" if deep else "*")
+        found = self._trees.get(key)
+        if found is None:
+            held = (
+                name
+                for name, place in self._known.items()
+                if _is_inside(name, key) and isinstance(place, ModuleFile) and place.is_held
+            )
+            files = sorted({*held, *self._python_files(path, deep=deep)})
+            name = self.name_of(key) + ".py"
+            found = Tree(name, map(self.file, files), self._cache.trees)
+            self._trees[key] = found
+        return found
+
+    def _python_files(self, path: str, *, deep: bool) -> Iterator[str]:
+        folders = [self.folder(path)]
+        for folder in folders:
+            yield from folder.python_files()
+            if deep:
+                folders += map(self.folder, folder.own_folders())
+
+    def index(self, path: str) -> Index:
+        """What is mentioned where in a package, or in one file."""
+        found = self._indexes.get(path)
+        if found is None:
+            name = self.name_of(path) + _INDEX
+            with uncharged():
+                found = build(
+                    name, Path(path), self._cache.indexes, lambda p: self.file(str(p)).mentions
+                )
+            found.is_constant = _is_ours(path)
+            if not os.path.isdir(path):
+                found.ground = (self.file(path),)
+            self._indexes[path] = found
+            for each, file in self._known.items():
+                if isinstance(file, ModuleFile):
+                    self._replace(found, path, each, file)
+        return found
+
+    def _replace(self, index: Index, package: str, path: str, file: ModuleFile) -> None:
+        """Tell an index of a text that is another than on disk."""
+        is_inside = path == package or path.startswith(os.path.join(package, ""))
+        if not file.is_given or not is_inside:
+            return
+        on_disk = ModuleFile(file.name, path, False, self._cache)
+        if on_disk.digest != file.digest:
+            index.replace(path[len(package) + 1 :].replace(os.sep, "/"), file.mentions)
+
+    def named(self, name: str) -> Place:
+        """The place that once had this name, as it is now.
+
+        Raises ValueError for a folder outside of `roots` that is to be looked through: whoever
+        made the name up may mean the whole disk.
+        """
+        if name.endswith(_INDEX):
+            return self.index(self._below_roots(self.path_of(name[: -len(_INDEX)])))
+        if name.endswith(AWAITABLE_NAMES):
+            path = self.path_of(name[: -len(AWAITABLE_NAMES)])
+            return self.awaitable_names(self._below_roots(path))
+        path = self.path_of(name)
+        if name.endswith("*.py"):
+            folder = self._below_roots(os.path.dirname(path))
+            return self.tree(folder, deep=name.endswith("**.py"))
+        return self.folder(path) if name.endswith("/") else self.file(path)
+
+    def path_of(self, name: str) -> str:
+        """Where the file or folder of a name is."""
+        path = self._paths.get(name)
+        if path is None:
+            path = self._paths[name] = os.path.normpath(os.path.join(self._base, name))
+        return path
+
+    def _below_roots(self, path: str) -> str:
+        for root in self.roots:
+            if path == root or path.startswith(os.path.join(root, "")):
+                return path
+        raise ValueError(path)
+
+    def name_of(self, path: str) -> str:
+        """What a place is called, wherever the project lies."""
+        return os.path.relpath(path, self._base).replace(os.sep, "/")
+
+
+def _is_inside(path: str, tree: str) -> bool:
+    """Whether a file belongs to a tree, given by its key: `folder/*` or `folder/**`."""
+    below = tree.rstrip("*")
+    return path.startswith(below) and (tree.endswith("**") or os.sep not in path[len(below) :])
+
+
+def _is_ours(path: str) -> bool:
+    return path.startswith(_PROGRAM)

@@ -1,0 +1,79 @@
+"""What kind of code base a file belongs to, read from the imports of its whole package."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+from logctx_lint.config.settings import Framework, Settings, Storage
+from logctx_lint.incremental.dependencies import Trace
+from logctx_lint.incremental.store import FactsCache
+from logctx_lint.project.modules import Modules
+from logctx_lint.project.text_index import THREAD_LOCAL, Tree
+from logctx_lint.syntax.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """How the code of one file runs."""
+
+    framework: Framework
+    storage: Storage
+    gathering: Container[str] = frozenset()
+    """The bare names of the package's plain functions that call a gatherer of Deferreds."""
+    asynchronous: Container[str] = frozenset()
+    """The bare names of the package's asynchronous functions."""
+    wrapping: Container[str] = frozenset()
+    """The bare names of functions that the package puts around an awaited call of a loop's
+    variable: `await protect(callback(...))`."""
+
+    @property
+    def uses_twisted(self) -> bool:
+        return self.framework is not Framework.ASYNCIO
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The names that a package mentions in one role; which were asked for is taken down."""
+
+    tree: Tree
+    role: str
+    trace: Trace
+
+    def __contains__(self, name: object) -> bool:
+        self.trace.used.append(self.tree.part(f"{self.role} {name}"))
+        return self.tree.has(self.role, str(name))
+
+
+class TraitsDetector:
+    """Settings first; then the file's own imports; then its package's."""
+
+    def __init__(self, settings: Settings, modules: Modules | None = None) -> None:
+        self._settings = settings
+        self._modules = modules or Modules((), FactsCache(None))
+
+    def of_file(self, source: Source) -> Traits:
+        path = source.path.absolute()
+        tree = self._modules.beside(path)
+        gathering, asynchronous, wrapping, imports, thread_local = (
+            Names(tree, role, self._modules.trace)
+            for role in ("gathering", "asynchronous", "wrapping", "imports", "thread-local")
+        )
+        framework, storage = self._settings.framework, self._settings.storage
+        if framework is None:
+            framework = _framework(tree.named_in(str(path), "imports"), imports)
+        if storage is None:
+            local = any(name in thread_local for name in THREAD_LOCAL)
+            storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
+        return Traits(framework, storage, gathering, asynchronous, wrapping)
+
+
+def _framework(own: Container[str], package: Container[str]) -> Framework:
+    if "twisted" in own:
+        return Framework.BOTH if "asyncio" in own else Framework.TWISTED
+    if "asyncio" in own:
+        # A file that is all asyncio lives with asyncio's rules in any company.
+        return Framework.ASYNCIO
+    if "twisted" in package:
+        return Framework.BOTH if "asyncio" in package else Framework.TWISTED
+    return Framework.ASYNCIO

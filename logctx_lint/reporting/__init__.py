@@ -1,0 +1,1 @@
+"""What becomes of findings: output formats, the baseline, the lines that changed."""

@@ -1,0 +1,47 @@
+"""Output formats of `logctx-lint audit`. A format is a function in a module of its own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TextIO
+
+from logctx_lint.callgraph.cancellation_safety import Audit
+from logctx_lint.project.modules import Function
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit found."""
+
+    audits: Sequence[Audit]
+    root: Path = field(default_factory=Path.cwd)
+    """The project's folder, which files are named relative to."""
+    colour: bool = False
+    brief: bool = False
+    """Leave out the trees, in the format for people."""
+
+    def coloured(self, colour: bool) -> AuditReport:
+        """The same report for an output that takes colour, or does not."""
+        return replace(self, colour=colour)
+
+    def file(self, function: Function) -> str:
+        """The file of a function, as people and programs name it."""
+        return Path(os.path.relpath(function.module.path, self.root)).as_posix()
+
+
+AuditFormat = Callable[[AuditReport, TextIO], None]
+
+
+def name_of(function: Function) -> str:
+    """A function's name inside its module: `Class.method`."""
+    return function.qualified_name[len(function.module.name) + 1 :]
+
+
+def formats() -> Mapping[str, AuditFormat]:
+    """Every output format by the name that `--output-format` takes."""
+    from logctx_lint.reporting.audit_formats import html, json, text
+
+    return {"text": text.write, "json": json.write, "html": html.write}

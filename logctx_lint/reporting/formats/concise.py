@@ -1,0 +1,12 @@
+"""For people in a hurry, and for editors: one line for each finding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TextIO
+
+from logctx_lint.reporting.formats import Report, text
+
+
+def write(report: Report, out: TextIO) -> None:
+    text.write(replace(report, brief=True), out)

@@ -1,0 +1,1 @@
+"""Rules about awaitables that are dropped, or used as the values they give."""

@@ -1,0 +1,201 @@
+"""An asynchronous function is a callback of something that throws its result away.
+
+## Why
+
+The reactor, the event loop, a thread or a signal calls a function and does not look at what it
+gives. A coroutine then never runs at all. A Deferred runs, but its failure goes unseen and its log
+context leaks. `addCallback` and system event triggers do wait for a Deferred, but for no coroutine:
+that becomes the result, and never runs.
+
+## Bad
+
+```python
+from twisted.internet import reactor
+
+
+async def poll() -> None: ...
+
+
+def schedule() -> None:
+    reactor.callLater(1, poll)
+```
+
+```python
+from twisted.internet.defer import Deferred
+
+
+async def record(name: str) -> None: ...
+
+
+def watch(joined: "Deferred[str]") -> None:
+    joined.addCallback(lambda name: record(name))
+```
+
+```python
+from typing import Callable
+
+
+async def on_change(name: str) -> None: ...
+
+
+def subscribe(callback: Callable[[str], None]) -> None: ...
+
+
+def start() -> None:
+    subscribe(on_change)
+```
+
+## Good
+
+```python
+from twisted.internet import reactor
+
+from logctx_lint.runtime import run_in_background
+
+
+async def poll() -> None: ...
+
+
+def schedule() -> None:
+    reactor.callLater(1, run_in_background, poll)
+```
+
+## Fix
+
+Unsafe: it starts work that did not run before, or changes the context that it runs in. None for a
+thread, where no background starter can be called.
+
+## Settings
+
+`vocabulary` adds the project's own names: hooks and timers that throw the result away are
+`callback-taker`, those that wait for a Deferred `result-taker`, those that wait for any awaitable
+`driver`. A parameter annotated as a callable that returns None needs no name.
+
+A lambda that is more than the one call, such as `lambda: log() or poll()`, is LCX201's business.
+
+## Use instead
+
+`logctx_lint.runtime.run_in_background`, or `run_as_background_process` where there is no log
+context to go on with (`logctx_lint.runtime.tasks.run_in_background` on asyncio).
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis.callback_arguments import (
+    IGNORING,
+    WAITING,
+    Taken,
+    arguments,
+    handed_over,
+    ignored_kind,
+    taken,
+    target,
+)
+from logctx_lint.analysis.discarded_awaitables import How
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Applicability, Fix
+from logctx_lint.fixes.background_starters import started_instead
+from logctx_lint.fixes.edits import background_starter
+from logctx_lint.inference.types import Kind
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.syntax.lazy_libcst import cst
+
+
+class AsyncCallback(RuleVisitor):
+    def visit_Call(self, node: cst.Call) -> None:
+        roles = self.context.roles(node)
+        for each, function in handed_over(self.context, node):
+            kind = ignored_kind(self.context.file, each, roles)
+            if kind and self._is_lost(function):
+                self._report(node, each, function, kind)
+
+    def _is_lost(self, function: cst.BaseExpression) -> bool:
+        """Whether nothing else looks after what a function gives."""
+        if isinstance(function, cst.Lambda):
+            body = self.context.expression(function.body)
+            found = (
+                list(discarded_awaitables.dropped_in(self.context.trees, body[0])) if body else []
+            )
+            lost = [each.call for each in found if each.how is How.PLAIN]
+            return body is not None and lost == [body[0]]
+        called = self.context.expression(target(self.context, function))
+        return called is not None and not discarded_awaitables.looks_after(
+            self.context.trees, called[0]
+        )
+
+    def _report(
+        self, taker: cst.Call, taken: Taken, function: cst.BaseExpression, kind: Kind
+    ) -> None:
+        roles = self.context.roles(taker)
+        by = self.context.callee(taker).label
+        callee = self.context.called(target(self.context, function))
+        fate = discarded_awaitables.fate_of(self.context, kind)
+        does = (
+            "does not wait for" if roles & {Role.RESULT_TAKER, Role.THREAD_STARTER} else "ignores"
+        )
+        starter = None
+        cure = "call it in the event loop, not in a thread"
+        fixes: tuple[Fix, ...] = ()
+        if Role.THREAD_STARTER not in roles:
+            starter = background_starter(self.context, kind)
+            cure = f"start it with `{starter.text if starter else 'run_in_background'}`"
+        if starter:
+            edits = started_instead(self.context, taker, taken, function, starter.text)
+            title = f"Start it with {starter.text}()"
+            fixes = (Fix(title, Applicability.UNSAFE, (*edits, *starter.imports)),) if edits else ()
+        self.context.report(
+            RULE.code,
+            function,
+            f"{by} {does} what {callee.label} returns, {fate} ({callee.reason}): {cure}",
+            fixes,
+        )
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit hands an asynchronous function to something that ignores what it gives."""
+    return any(_hands_over(unit, call, scope) for call, scope in unit.nodes(ast.Call))
+
+
+def _hands_over(unit: Unit, call: ast.Call, scope: Scope) -> bool:
+    file = unit.file
+    if not file.may_play(call.func, IGNORING) and (
+        not any(_may_be_asynchronous(unit, each) for each in arguments(call))
+        or file.may_play(call.func, WAITING)
+    ):
+        return False
+    roles = file.roles(call.func, scope)
+    return any(ignored_kind(file, each, roles) for each in taken(file, call, scope))
+
+
+def _may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:
+    """A cheap look: has the package an asynchronous function of this name, which may be meant?"""
+    match node:
+        case ast.Name(name):
+            facts = unit.file.module.facts
+            return name in unit.file.traits.asynchronous and (
+                name in facts.functions
+                or name in facts.imports
+                or any(getattr(inner, "name", "") == name for inner, _ in unit.statements)
+            )
+        case ast.Attribute(_, name):
+            return name in unit.file.traits.asynchronous
+        case ast.Lambda(_, ast.Call(func)):
+            return _may_be_asynchronous(unit, func)
+        case ast.Call(_, [function, *_]):
+            return _may_be_asynchronous(unit, function)
+    return False
+
+
+RULE = Rule(
+    code="LCX106",
+    name="async-callback",
+    fixes="wrap in the background starter (unsafe)",
+    visitor=AsyncCallback,
+    screen=screen,
+    module=__name__,
+)

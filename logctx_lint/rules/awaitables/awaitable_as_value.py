@@ -1,0 +1,335 @@
+"""An awaitable is used as if it were the value that awaiting it gives.
+
+## Why
+
+A coroutine is always true, so an async predicate used as a condition is an access check that
+always passes. It equals nothing, is found in nothing, and shows up in logs as
+`<coroutine object ...>`; a Deferred or a task does the same. Other uses fail, but only when that
+line is reached.
+
+## Bad
+
+```python
+class Auth:
+    async def is_admin(self, user: str) -> bool: ...
+
+
+async def delete_room(auth: Auth, user: str) -> None:
+    if not auth.is_admin(user):
+        raise PermissionError(user)
+```
+
+```python
+async def count_rooms() -> int: ...
+
+
+async def report() -> None:
+    rooms = count_rooms()
+    print(f"{rooms} rooms")
+```
+
+## Good
+
+```python
+class Auth:
+    async def is_admin(self, user: str) -> bool: ...
+
+
+async def delete_room(auth: Auth, user: str) -> None:
+    if not await auth.is_admin(user):
+        raise PermissionError(user)
+```
+
+```python
+async def count_rooms() -> int: ...
+
+
+async def report() -> None:
+    rooms = await count_rooms()
+    print(f"{rooms} rooms")
+```
+
+What may be None can be tested for truth, and Deferreds and tasks can be compared with each other
+and looked for in a set of them:
+
+```python
+from typing import Optional, Set
+
+from twisted.internet.defer import Deferred
+
+
+def start() -> "Optional[Deferred[None]]": ...
+
+
+async def run(waiting: "Set[Deferred[None]]") -> None:
+    work = start()
+    if work and work not in waiting:
+        await work
+```
+
+## Fix
+
+`await` is unsafe: the condition then says what was meant, which changes what the code does.
+
+## Use instead
+
+`await`; where the work shall go on meanwhile, `logctx_lint.runtime.run_in_background` and an
+`await` of what that gives.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from types import CoroutineType
+
+from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.value_uses import How, Use, uses
+from logctx_lint.findings import Applicability, Fix
+from logctx_lint.fixes.edits import after, before
+from logctx_lint.inference.types import Certainty, Instance, Kind, Type, members_of
+from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.cst_walk import all_code
+from logctx_lint.syntax.lazy_libcst import cst
+
+_NEEDED: dict[How, tuple[str, ...]] = {
+    How.TRUTH: ("__bool__", "__len__"),
+    How.EQUALITY: ("__eq__",),
+    How.ORDER: ("__lt__", "__gt__"),
+    How.MEMBER: ("__eq__",),
+    How.CONTAINER: ("__contains__",),
+    How.ARITHMETIC: ("__add__", "__sub__", "__mul__", "__mod__", "__or__", "__and__"),
+    How.TEXT: ("__str__", "__repr__"),
+    How.NUMBER: ("__int__", "__float__", "__index__"),
+    How.LENGTH: ("__len__",),
+    How.ITERATION: ("__next__",),
+    How.ASYNC_ITERATION: ("__aiter__",),
+    How.MAPPING: ("keys",),
+    How.ITEM: ("__getitem__",),
+    How.ATTRIBUTE: ("__getattr__", "__getattribute__"),
+    How.CALL: ("__call__",),
+    How.ENTER: ("__enter__",),
+    How.ASYNC_ENTER: ("__aenter__",),
+}
+"""Methods with which a class of one's own, awaitable besides, allows a use."""
+_OF_SOME_FUTURE = frozenset(dir(object)) | {
+    "__await__", "__class_getitem__", "__del__", "__iter__", "_asyncio_future_blocking",
+    "_callbacks", "_cancel_message", "_coro", "_exception", "_fut_waiter", "_log_destroy_pending",
+    "_log_traceback", "_loop", "_make_cancelled_error", "_must_cancel", "_repr_info", "_result",
+    "_source_traceback", "_state", "add_done_callback", "cancel", "cancelled", "cancelling", "done",
+    "exception", "get_context", "get_coro", "get_loop", "get_name", "get_stack", "print_stack",
+    "remove_done_callback", "result", "set_exception", "set_name", "set_result", "uncancel",
+}  # fmt: skip
+"""All that a task has in any Python. (To import asyncio takes longer than to check most files.)"""
+_OF_SOME_DEFERRED = frozenset(
+    {"called", "paused", "callbacks", "callback", "errback", "addCallback", "addCallbacks",
+     "addErrback", "addBoth", "addTimeout", "chainDeferred", "asFuture", "debug", "pause",
+     "unpause", "cancel", "result"}
+)  # fmt: skip
+_OWN_ATTRIBUTES = {
+    Kind.COROUTINE: frozenset(dir(CoroutineType)),
+    Kind.DEFERRED: _OF_SOME_DEFERRED,
+    Kind.FUTURE: _OF_SOME_FUTURE,
+    Kind.TASK: _OF_SOME_FUTURE,
+    Kind.AWAITABLE: frozenset(dir(CoroutineType)) | _OF_SOME_FUTURE | _OF_SOME_DEFERRED,
+}
+_KNOWN_HOMES = ("typing", "types", "builtins", "asyncio", "twisted.internet.defer")
+
+
+class AwaitableAsValue(RuleVisitor):
+    def __init__(self, context: RuleContext) -> None:
+        super().__init__(context)
+        unit = context.unit
+        self._uses: dict[ast.expr, tuple[Use, Kind]] = {}
+        self._in_text: dict[str, tuple[Use, Kind]] = {}
+        for use in uses(unit):
+            kind = wrongly_used(use, unit)
+            if kind is not None:
+                self._uses.setdefault(use.node, (use, kind))
+                if use.how is How.TEXT:
+                    self._in_text[ast.unparse(use.node)] = use, kind
+
+    def visit_Call(self, node: cst.Call) -> None:
+        self._check(node)
+
+    def visit_Name(self, node: cst.Name) -> None:
+        self._check(node)
+
+    def _check(self, node: cst.Call | cst.Name) -> None:
+        if not self._uses:
+            return
+        tree = self.context.expression(node)
+        found = self._uses.get(tree[0]) if tree else self._formatted(node)
+        if found:
+            self._report(node, *found)
+
+    def _formatted(self, node: cst.Call | cst.Name) -> tuple[Use, Kind] | None:
+        """The same in an f-string, where trees have no positions before Python 3.12."""
+        if not isinstance(self.context.parent(node), cst.FormattedStringExpression):
+            return None
+        found = self._in_text.get(ast.unparse(ast.parse(self.context.text(node), mode="eval")))
+        if found and isinstance(node, cst.Call) and isinstance(found[0].node, ast.Call):
+            self.context.remember(node.func, found[0].node.func, found[0].scope)
+        return found
+
+    def _report(self, node: cst.Call | cst.Name, use: Use, kind: Kind) -> None:
+        what = kind.with_article
+        fate = use.how.value
+        if use.attribute:
+            fate = f"asked for `{use.attribute}`, which it does not have"
+        if isinstance(node, cst.Call):
+            callee = self.context.callee(node)
+            is_ = f"{callee.label} returns {what} ({callee.reason}) that"
+        else:
+            is_ = f"`{node.value}` is {what} that"
+        function = self.context.function_of(node)
+        cure = "yield it" if self.context.awaits_by_yield(function) else "await it"
+        self.context.report(RULE.code, node, f"{is_} is {fate}: {cure}", self._fixes(node, use))
+
+    def _fixes(self, node: cst.Call | cst.Name, use: Use) -> tuple[Fix, ...]:
+        call: cst.Call | None = self._made(node, use) if isinstance(node, cst.Name) else node
+        if call is None:
+            return ()
+        function = self.context.function_of(call)
+        by_yield = self.context.awaits_by_yield(function)
+        if not self.context.is_asynchronous(function) or not self._can_await(call, by_yield):
+            return ()
+        word = "yield" if by_yield else "await"
+        if self._needs_parentheses(call, by_yield=by_yield):
+            edits = [before(self.context, call, f"({word} "), after(self.context, call, ")")]
+        else:
+            edits = [before(self.context, call, f"{word} ")]
+        return (Fix(f"{word.capitalize()} it", Applicability.UNSAFE, tuple(edits)),)
+
+    def _needs_parentheses(self, call: cst.Call, *, by_yield: bool) -> bool:
+        """Whether the expression around a call would otherwise be awaited with it."""
+        parent = self.context.parent(call)
+        if by_yield:
+            return not isinstance(parent, cst.Assign | cst.AnnAssign) and not call.lpar
+        is_called = isinstance(parent, cst.Call) and parent.func is call
+        # Its parentheses, if it has any, stay outside the edit.
+        return (isinstance(parent, cst.Attribute | cst.Subscript) or is_called) and not call.lpar
+
+    def _can_await(self, node: cst.CSTNode, by_yield: bool) -> bool:
+        """Whether the comprehensions around a node let it be awaited, and stay what they are."""
+        around = []
+        for outer in self.context.around(node):
+            if isinstance(outer, cst.FunctionDef):
+                break
+            if isinstance(outer, cst.BaseComp):
+                around.append(outer)
+        # A generator would become an asynchronous one; none can yield; and before Python 3.11
+        # an asynchronous comprehension cannot stand in another.
+        is_lazy = any(isinstance(each, cst.GeneratorExp) for each in around)
+        return not around or not (by_yield or is_lazy or len(around) > 1)
+
+    def _made(self, node: cst.Name, use: Use) -> cst.Call | None:
+        """The one call that a name is bound to, if nothing but its value is ever asked for."""
+        bindings = use.scope.bindings.get(node.value, [])
+        function = self.context.function_of(node)
+        if len(bindings) != 1 or bindings[0].path or not isinstance(function, cst.FunctionDef):
+            return None
+        scope = use.scope.node
+        loads = [
+            each
+            for each in (all_nodes(scope) if scope else ())
+            if isinstance(each, ast.Name)
+            and each.id == node.value
+            and isinstance(each.ctx, ast.Load)
+        ]
+        value = bindings[0].value
+        if not isinstance(value, ast.Call) or not self._uses.keys() >= set(loads):
+            return None
+        calls = (each for each in all_code(function) if isinstance(each, cst.Call))
+        return next((call for call in calls if self._is(call, value)), None)
+
+    def _is(self, node: cst.Call, tree: ast.expr) -> bool:
+        found = self.context.expression(node)
+        return found is not None and found[0] is tree
+
+
+def wrongly_used(use: Use, unit: Unit) -> Kind | None:
+    """The kind of awaitable that is used as a value; None if it is none, or may be used so."""
+    node = use.node
+    resolver = unit.file.resolver
+    type_ = resolver.type_of(node, use.scope)
+    members = members_of(type_)
+    # With an unknown member, or None, it may be that.
+    if not all(isinstance(member, Instance) for member in members):
+        return None
+    answer = resolver.awaitability(type_)
+    if not answer.is_certain or _allows(type_, answer.kind, use, unit):
+        return None
+    if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
+        return None
+    return answer.kind
+
+
+def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
+    """Whether a class of one's own, which is awaitable besides, can be used in this way."""
+    classes = unit.file.resolver.classes
+    if use.attribute and has_attribute(unit, kind, use.attribute):
+        return True
+    names = (*_NEEDED.get(use.how, ()), *([use.attribute] if use.attribute else ()))
+    for member in members_of(type_):
+        if not isinstance(member, Instance):
+            continue
+        if classes.unknown_bases(member.cls) and kind is not Kind.COROUTINE:
+            return True
+        if use.attribute and classes.member(member, use.attribute) is not None:
+            return True
+        for ancestor, _ in classes.ancestors(member.cls):
+            if not ancestor.module.name.startswith(_KNOWN_HOMES) and any(
+                ancestor.function(name) for name in names
+            ):
+                return True
+        if kind is Kind.AWAITABLE and not member.cls.module.is_stub:
+            # An object of its own, which can be shown and, if it says how, looped over.
+            shown = use.how is How.TEXT
+            looped = use.how is How.ITERATION and classes.member(member, "__iter__") is not None
+            return shown or looped
+    return False
+
+
+def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
+    """Whether an awaitable of this kind has an attribute, or may have been given it."""
+    if name.startswith("_") or name in _OWN_ATTRIBUTES[kind]:
+        return True
+    return kind is not Kind.COROUTINE and _gives_attribute(name, unit)
+
+
+def _gives_attribute(name: str, unit: Unit) -> bool:
+    """Whether this file sets such an attribute: a task or Deferred takes any."""
+    return re.search(rf"\.{name}\b[^=\n]*=(?!=)", unit.file.source.text) is not None
+
+
+def _is_ordinary(use: Use, unit: Unit) -> bool:
+    """What is done with a Deferred or task itself: compared by identity, kept in sets, shown."""
+    resolver = unit.file.resolver
+    if use.how is How.IDENTITY:
+        return True
+    if use.how is How.TEXT:
+        return isinstance(use.node, ast.Name)
+    if use.how in (How.EQUALITY, How.MEMBER) and use.other is not None:
+        if use.how is How.EQUALITY:
+            found = resolver.awaitability(resolver.type_of(use.other, use.scope))
+            return found.certainty is not Certainty.NO
+        elements = getattr(use.other, "elts", None)
+        return not elements or not all(isinstance(each, ast.Constant) for each in elements)
+    return False
+
+
+def screen(unit: Unit) -> bool:
+    return any(wrongly_used(use, unit) is not None for use in uses(unit))
+
+
+RULE = Rule(
+    code="LCX103",
+    name="awaitable-as-value",
+    fixes="`await` (unsafe)",
+    visitor=AwaitableAsValue,
+    screen=screen,
+    module=__name__,
+)

@@ -1,0 +1,315 @@
+"""A local name holds an awaitable that, at least on one path, nobody ever awaits.
+
+## Why
+
+Somebody meant to await it: that is what the name is for. A coroutine that is not awaited never
+runs, and a branch or an early `return` that forgets it is easily overlooked, because on the other
+paths all is well. A Deferred or a task runs, but nobody sees it fail.
+
+## Bad
+
+```python
+async def fetch(name: str) -> str: ...
+
+
+async def show(name: str) -> None:
+    text = fetch(name)
+```
+
+```python
+async def fetch(name: str) -> str: ...
+
+
+async def show(name: str, quiet: bool) -> None:
+    text = fetch(name)
+    if not quiet:
+        print(await text)
+```
+
+## Good
+
+```python
+async def fetch(name: str) -> str: ...
+
+
+async def show(name: str, quiet: bool) -> None:
+    text = await fetch(name)
+    if not quiet:
+        print(text)
+```
+
+An awaitable that is returned, stored or passed on is another's to await:
+
+```python
+from typing import Awaitable, List
+
+
+async def fetch(name: str) -> str: ...
+
+
+def start(names: List[str]) -> List[Awaitable[str]]:
+    started = []
+    for name in names:
+        work = fetch(name)
+        started.append(work)
+    return started
+```
+
+## Fix
+
+Both fixes are unsafe, because only you know which is meant: `await` waits for the work, and gives
+its value to those who use the name; the background starter goes on at once. There is no fix where
+another path awaits the name.
+
+## Settings
+
+`vocabulary` adds the project's own `background-starter`, `safe-decorator` and `droppable` names.
+
+## Use instead
+
+`await`, or `logctx_lint.runtime.run_in_background` (`logctx_lint.runtime.tasks.run_in_background`
+on asyncio).
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis.control_flow import Branch, Exit, Paths
+from logctx_lint.analysis.discarded_awaitables import Dropped, How
+from logctx_lint.analysis.expected_types import declared_local, refuses
+from logctx_lint.analysis.local_awaitables import (
+    Named,
+    facts_of,
+    is_used_as_value,
+    named_awaitables,
+    uses_in,
+)
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Fix
+from logctx_lint.fixes.edits import await_fix, background_fix, background_starter
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.lazy_libcst import cst
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """An awaitable that a local name holds, and that nobody awaits."""
+
+    named: Named
+    is_used: bool
+    """Something is done with the name, if nothing that would await it."""
+    where: str
+    """On which path, in words; empty: on every path."""
+    mistaken: ast.AST | None
+    """Where it is taken for the value that awaiting it would give; or declared to be that."""
+
+
+class NeverUsed(RuleVisitor):
+    def visit_Module(self, node: cst.Module) -> None:
+        lost = {each.named.call: each for each in lost_in(self.context.unit)}
+        for tree, call in self.context.nodes_of(lost).items():
+            self._report(call, lost[tree])  # type: ignore[arg-type, index]
+
+    def _report(self, node: cst.Call, lost: Lost) -> None:
+        found = discarded_awaitables.as_dropped(self.context.trees, lost.named.call)
+        if found is None or found.how is How.CHAIN:
+            return
+        callee = self.context.callee(node)
+        name, fixes = lost.named.name, list[Fix]()
+        if lost.where:
+            what = f"{found.kind.with_article} ({callee.reason})"
+            fate = f" that nobody awaits {lost.where}"
+            cure = f"await `{name}` there, too, or make it only where it is awaited"
+        else:
+            what = f"{discarded_awaitables.fate(self.context, found)} ({callee.reason})"
+            fate = f", as nothing awaits `{name}`"
+            cure, fixes = self._cure(node, found, lost)
+        if lost.mistaken:
+            fate = f", but `{name}` is declared to hold something else"
+            if isinstance(lost.mistaken, ast.Name):
+                fate = f", but `{name}` is taken for its value in line {lost.mistaken.lineno}"
+            cure = "yield it" if self._by_yield(node) else "await it"
+        message = f"{callee.label} returns {what}{fate}: {cure}"
+        self.context.report(RULE.code, node, message, tuple(fixes))
+
+    def _cure(self, node: cst.Call, found: Dropped, lost: Lost) -> tuple[str, list[Fix]]:
+        cures, fixes = [], list[Fix]()
+        if self.context.is_asynchronous(self.context.function_of(node)):
+            by_yield = self._by_yield(node)
+            cures.append("yield it" if by_yield else "await it")
+            fixes += await_fix(self.context, node, by_yield=by_yield)
+        starter = background_starter(self.context, found.kind)
+        if starter and not lost.is_used:
+            cures.append(f"start it with `{starter.text}`")
+            fixes += background_fix(self.context, node, starter)
+        return ", or ".join(cures) or "return it, for its caller to await", fixes
+
+    def _by_yield(self, node: cst.Call) -> bool:
+        return self.context.awaits_by_yield(self.context.function_of(node))
+
+
+def lost_in(unit: Unit) -> Iterator[Lost]:
+    """The named awaitables of a unit that are not consumed on some path."""
+    for scope, named in named_awaitables(unit).items():
+        reader = _Consumption(unit, scope, named)
+        if isinstance(scope.node, FunctionNode):
+            paths = Paths(scope.node.body, reader)
+            for each in named:
+                lost = _lost(each, reader, paths)
+                if lost and not is_used_as_value(unit, each):
+                    yield lost
+
+
+def _lost(named: Named, reader: _Consumption, paths: Paths[Named]) -> Lost | None:
+    is_consumed = named in reader.consumed
+    exits = [
+        exit_
+        for exit_ in paths.exits
+        # Where an exception ends the function, what was prepared is not missed.
+        if named in exit_.items and not (is_consumed and isinstance(exit_.node, ast.Raise))
+    ]
+    rebound = reader.rebound.get(named)
+    mistaken = reader.mistaken.get(named)
+    if named not in (paths.end or ()) and not exits and not rebound and not mistaken:
+        return None
+    where = ""
+    if is_consumed:
+        branch = paths.branches.get(named)
+        where = _branch(branch) if branch else _end(exits, rebound, named.name)
+    return Lost(named, named.name in reader.used, where, mistaken)
+
+
+def _branch(branch: Branch) -> str:
+    line = branch.node.lineno if hasattr(branch.node, "lineno") else branch.node.pattern.lineno
+    match branch.node:
+        case ast.If(test):
+            return f"where `{ast.unparse(test)}` (line {line}) is {str(branch.truth).lower()}"
+        case ast.ExceptHandler():
+            return f"in the handler of line {line}"
+    return f"in the case of line {line}"
+
+
+def _end(exits: list[Exit[Named]], rebound: ast.AST | None, name: str) -> str:
+    if exits:
+        return f"on the way to the `return` of line {min(each.node.lineno for each in exits)}"
+    if rebound:
+        return f"before `{name}` is bound again in line {rebound.lineno}"  # type: ignore[attr-defined]
+    return "on the way to the end of the function"
+
+
+@dataclass(frozen=True, slots=True)
+class _Events:
+    """What a piece of code does with names."""
+
+    consumed: set[str] = field(default_factory=set)
+    mistaken: dict[str, ast.Name] = field(default_factory=dict)
+    """Where they are taken for the value that an awaitable would give."""
+    rebound: dict[str, ast.Name] = field(default_factory=dict)
+
+
+class _Consumption:
+    """Opens a name where it is bound to an awaitable, and closes it where it is consumed."""
+
+    def __init__(self, unit: Unit, scope: Scope, named: list[Named]) -> None:
+        self._unit = unit
+        self._scope = scope
+        self._opened: dict[ast.AST, list[Named]] = {}
+        for each in named:
+            self._opened.setdefault(each.statement, []).append(each)
+        self._names = {each.name for each in named}
+        self._uses = uses_in(unit, scope, named)
+        self._events: dict[ast.AST, _Events] = {}
+        self.consumed: set[Named] = set()
+        self.rebound: dict[Named, ast.AST] = {}
+        """What gets another value while nobody has consumed the first, and where."""
+        self.mistaken: dict[Named, ast.AST] = {}
+        """What is taken for the value that awaiting it gives, and where."""
+        self.used: set[str] = set()
+        for each in named:
+            is_declared = refuses(unit, declared_local(unit, each.name, scope))
+            if is_declared and each.name not in self._uses.awaited:
+                self.mistaken[each] = each.statement
+
+    def after(self, node: ast.AST, items: frozenset[Named]) -> frozenset[Named] | None:
+        events = self._events_of(node)
+        left = set()
+        for item in items:
+            name = item.name
+            if name in events.mistaken:
+                self.mistaken.setdefault(item, events.mistaken[name])
+            if name in events.consumed:
+                self.consumed.add(item)
+            elif name in events.rebound:
+                self.rebound.setdefault(item, events.rebound[name])
+            else:
+                left.add(item)
+        return None if self._ends_process(node) else frozenset({*left, *self._opened.get(node, ())})
+
+    def where(self, test: ast.expr, truth: bool, items: frozenset[Named]) -> frozenset[Named]:
+        """An awaitable is true, and not None; what held where it was bound holds still."""
+        if not items:
+            return items
+        known = facts_of(test, truth)
+        return frozenset(item for item in items if not _contradicts(known, item))
+
+    def _events_of(self, node: ast.AST) -> _Events:
+        if node not in self._events:
+            inside = list(own_nodes([node]))
+            own = {
+                name
+                for each in inside
+                if isinstance(each, ast.comprehension)
+                for name in all_nodes(each.target)
+            }
+            events = self._events[node] = _Events()
+            for each in inside:
+                if isinstance(each, ast.Name) and each.id in self._names and each not in own:
+                    if not isinstance(each.ctx, ast.Load):
+                        events.rebound[each.id] = each
+                        continue
+                    self.used.add(each.id)
+                    if each in self._uses.wrong:
+                        events.mistaken[each.id] = each
+                    elif each not in self._uses.idle:
+                        events.consumed.add(each.id)
+        return self._events[node]
+
+    def _ends_process(self, node: ast.AST) -> bool:
+        exits = frozenset({Role.PROCESS_EXIT})
+        return (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and self._unit.file.may_play(node.value.func, exits)
+            and bool(self._unit.file.roles(node.value.func, self._scope) & exits)
+        )
+
+
+def _contradicts(known: frozenset[tuple[str, bool]], named: Named) -> bool:
+    name = named.name
+    return any(
+        (text, truth) in ((name, False), (f"{name} == None", True))
+        or (text, not truth) in named.conditions
+        for text, truth in known
+    )
+
+
+def screen(unit: Unit) -> bool:
+    return any(True for _ in lost_in(unit))
+
+
+RULE = Rule(
+    code="LCX102",
+    name="awaitable-never-used",
+    fixes="`await` (unsafe), run in background (unsafe)",
+    visitor=NeverUsed,
+    screen=screen,
+    module=__name__,
+)

@@ -1,0 +1,341 @@
+"""An awaitable is returned un-awaited from where its end was meant to be seen.
+
+## Why
+
+`return f()` hands the awaitable out before it has run. A handler or a `finally` around it is left
+by then: it never sees the failure, and cleans up too early. A log context, a measurement or a
+tracing span is closed before the work begins, so that it is charged to nobody. And in an
+`async def` the caller's `await` gets an awaitable where it expects the value.
+
+## Bad
+
+```python
+async def fetch(name: str) -> str: ...
+
+
+async def fetch_or_nothing(name: str):
+    try:
+        return fetch(name)
+    except OSError:
+        return None
+```
+
+```python
+from typing import Awaitable
+
+from logctx_lint.runtime import LoggingContext
+
+
+async def fetch(name: str) -> str: ...
+
+
+def handle(name: str) -> Awaitable[str]:
+    with LoggingContext("handle"):
+        return fetch(name)
+```
+
+```python
+async def count() -> int: ...
+
+
+async def twice(flag: bool) -> int:
+    return count() if flag else 0
+```
+
+## Good
+
+```python
+async def fetch(name: str) -> str: ...
+
+
+async def fetch_or_nothing(name: str):
+    try:
+        return await fetch(name)
+    except OSError:
+        return None
+```
+
+What has nothing around it may be handed on by a plain function:
+
+```python
+from typing import Awaitable
+
+
+async def fetch(name: str) -> str: ...
+
+
+def handle(name: str) -> Awaitable[str]:
+    return fetch(name.lower())
+```
+
+## Fix
+
+`return await` is unsafe: handlers that never ran before then do. None in a plain function, which
+must become an `async def` first.
+
+## Settings
+
+`vocabulary` adds the project's own `context-manager`, `measurement` and `tracing-span` names.
+
+## Use instead
+
+`await`; where the work shall go on by itself, `logctx_lint.runtime.run_in_background`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.decorator_blocks import BLOCKS, left_by_wrapper
+from logctx_lint.analysis.expected_types import declared_result, refuses
+from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.units import File, Unit
+from logctx_lint.analysis.value_uses import gives_plain_value
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Fix
+from logctx_lint.fixes.edits import await_fix
+from logctx_lint.inference.types import (
+    Certainty,
+    ClassObject,
+    FunctionType,
+    Kind,
+    Type,
+    members_of,
+)
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
+from logctx_lint.syntax.lazy_libcst import cst
+
+_RUNS_BY_ITSELF = frozenset({Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED})
+_Block = ast.With | ast.AsyncWith | ast.Try
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """A block that a `return` leaves, and with that what it was meant to do for the awaitable."""
+
+    node: _Block
+    loss: str
+    """In words."""
+    is_handler: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Escape:
+    value: ast.expr
+    """What is returned."""
+    kind: Kind
+    loss: str
+
+
+class EscapingReturn(RuleVisitor):
+    def visit_Module(self, node: cst.Module) -> None:
+        found = {each.value: each for each in _escapes(self.context.unit)}
+        for tree, value in self.context.nodes_of(found).items():
+            self._report(value, found[tree])
+        decorators = dict(_closing_decorators(self.context.unit))
+        for tree, decorator in self.context.nodes_of(decorators).items():
+            self.context.report(RULE.code, decorator, decorators[tree])
+
+    def _report(self, node: cst.BaseExpression, escape: _Escape) -> None:
+        context = self.context
+        what = f"`{context.text(node)}` is {escape.kind.with_article}"
+        if isinstance(node, cst.Call):
+            callee = context.callee(node)
+            what = f"{callee.label} returns {escape.kind.with_article} ({callee.reason})"
+        function = context.function_of(node)
+        cure, fixes = "await it, in an `async def`", tuple[Fix, ...]()
+        if context.is_asynchronous(function):
+            by_yield = context.awaits_by_yield(function)
+            cure = "yield it first" if by_yield else "`return await`"
+            fixes = await_fix(context, node, by_yield=by_yield)
+        message = f"{what} that is returned un-awaited, {escape.loss}: {cure}"
+        context.report(RULE.code, node, message, fixes)
+
+
+class _Returns:
+    """The awaitables that one function returns out of a block, or in place of a value."""
+
+    def __init__(self, unit: Unit, scope: Scope, *, is_async: bool, by_yield: bool) -> None:
+        self._file = unit.file
+        self._scope = scope
+        self._by_yield = by_yield
+        self._can_await = is_async or by_yield
+        declared = declared_result(unit, scope)
+        self._must_give_value = self._can_await and refuses(unit, declared)
+        self._may_give_awaitable = is_async and not by_yield and self._awaitable(declared)
+
+    def _awaitable(self, type_: Type) -> bool:
+        answer = self._file.resolver.awaitability(type_)
+        return answer.certainty in (Certainty.YES, Certainty.SOME)
+
+    def of(self, body: list[ast.stmt], around: tuple[_Around, ...] = ()) -> Iterator[_Escape]:
+        for statement in body:
+            if isinstance(statement, ast.Return) and statement.value:
+                for value in _values(statement.value):
+                    yield from self._escaping(value, around)
+            elif isinstance(statement, ast.With | ast.AsyncWith):
+                yield from self.of(statement.body, (*around, *self._opened(statement)))
+            elif isinstance(statement, ast.Try) or type(statement).__name__ == "TryStar":
+                yield from self._try(statement, around)  # type: ignore[arg-type]
+            elif not isinstance(statement, FunctionNode | ast.ClassDef):
+                for block in child_blocks(statement):
+                    yield from self.of(block, around)
+
+    def _try(self, node: ast.Try, around: tuple[_Around, ...]) -> Iterator[_Escape]:
+        cleaned = around
+        if node.finalbody:
+            loss = f"so that the `finally` of line {node.finalbody[0].lineno} runs too early"
+            cleaned = (*around, _Around(node, loss))
+        handled = cleaned
+        if node.handlers:
+            loss = f"so that the handler of line {node.handlers[0].lineno} never sees its failure"
+            handled = (*cleaned, _Around(node, loss, is_handler=True))
+        yield from self.of(node.body, handled)
+        for block in (*(handler.body for handler in node.handlers), node.orelse):
+            yield from self.of(block, cleaned)
+        yield from self.of(node.finalbody, around)
+
+    def _opened(self, node: ast.With | ast.AsyncWith) -> Iterator[_Around]:
+        for item in node.items:
+            if plays(self._file, item.context_expr, self._scope, BLOCKS):
+                text = " ".join(ast.unparse(item.context_expr).split())
+                yield _Around(node, f"so that `with {text}` (line {node.lineno}) closes too early")
+
+    def _escaping(
+        self, value: ast.Call | ast.Name, around: tuple[_Around, ...]
+    ) -> Iterator[_Escape]:
+        is_call = isinstance(value, ast.Call)
+        in_place = self._by_yield or (is_call and self._must_give_value)
+        if (not around and not in_place) or self._may_give_awaitable:
+            return
+        if not is_call and self._must_give_value:
+            return  # LCX102 speaks of the name.
+        call = value if isinstance(value, ast.Call) else self._made(value)
+        if call is None or gives_plain_value(self._file, call):
+            return
+        answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
+        if not answer.is_certain or self._runs_by_itself(call):
+            return
+        losses = [each.loss for each in around if self._loses(each, value, call)]
+        if losses:
+            yield _Escape(value, answer.kind, losses[-1])
+        elif in_place:
+            yield _Escape(value, answer.kind, "so that its caller gets it in place of its value")
+
+    def _made(self, name: ast.Name) -> ast.Call | None:
+        """The call that a local name is bound to, whatever happened before."""
+        bindings = self._scope.reaching(name.id, (name.lineno, name.col_offset))
+        values = [each.value for each in bindings if each.kind == "value" and not each.path]
+        call = values[0] if len(bindings) == len(values) == 1 else None
+        return call if isinstance(call, ast.Call) else None
+
+    def _runs_by_itself(self, call: ast.Call) -> bool:
+        if self._file.roles(call.func, self._scope) & _RUNS_BY_ITSELF:
+            return True
+        return isinstance(self._file.resolver.type_of(call.func, self._scope), ClassObject)
+
+    def _loses(self, around: _Around, value: ast.expr, call: ast.Call) -> bool:
+        """Whether a block was meant to be there while the awaitable runs."""
+        if not around.node.lineno <= call.lineno <= (around.node.end_lineno or 0):
+            return False  # Made before.
+        if not around.is_handler:
+            return True
+        if Role.CHAINER in self._file.roles(call.func, self._scope):
+            return False  # It has errbacks of its own.
+        return self._can_await or self._fails_later_only(call, around.node)
+
+    def _fails_later_only(self, call: ast.Call, block: _Block) -> bool:
+        """Whether nothing in a block can fail at once, so that its handlers are for the work."""
+        callees = members_of(self._file.resolver.type_of(call.func, self._scope))
+        starts_nothing = all(
+            isinstance(each, FunctionType) and each.function.facts.is_async for each in callees
+        )
+        inside = (inner for statement in block.body for inner in all_nodes(statement))
+        return starts_nothing and not any(
+            isinstance(inner, ast.Call | ast.Subscript | ast.Raise) and inner is not call
+            for inner in inside
+        )
+
+
+def _values(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
+    """The calls and names that the value of an expression may be that of."""
+    match node:
+        case ast.Call() | ast.Name():
+            yield node
+        case ast.IfExp(_, body, orelse):
+            yield from _values(body)
+            yield from _values(orelse)
+        case ast.BoolOp(_, values):
+            for value in values:
+                yield from _values(value)
+
+
+def _escapes(unit: Unit) -> Iterator[_Escape]:
+    for node, scope in unit.scopes.items():
+        function = scope.function
+        if function is None or not isinstance(node, FunctionNode):
+            continue
+        by_yield = function.facts.is_generator and _is_inline(unit.file, node, scope)
+        if by_yield or not function.facts.is_generator:
+            is_async = function.facts.is_async
+            yield from _Returns(unit, scope, is_async=is_async, by_yield=by_yield).of(node.body)
+
+
+def _is_inline(file: File, node: FunctionNode, scope: Scope) -> bool:
+    outer = scope.parent or Scope(scope.module)
+    roles = frozenset({Role.INLINE_CALLBACKS})
+    return any(
+        file.may_play(each, roles) and bool(file.roles(each, outer) & roles)
+        for each in node.decorator_list
+    )
+
+
+def _closing_decorators(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
+    """Decorators that open a block and leave it as soon as the function has returned."""
+    for node, scope in unit.scopes.items():
+        if isinstance(node, FunctionNode) and node.decorator_list and scope.function:
+            kind = _result(unit.file, scope.function)
+            for decorator in node.decorator_list if kind else ():
+                outer = scope.parent or Scope(scope.module)
+                left = left_by_wrapper(unit.file, decorator, outer, scope.function)
+                if left and kind:
+                    end = "begins" if kind.is_lazy else "ends"
+                    yield (
+                        decorator,
+                        f"`@{ast.unparse(decorator)}` leaves its `{left}` before the {kind.value} "
+                        f"that `{node.name}()` returns {end}: await it inside",
+                    )
+
+
+def _result(file: File, function: Function) -> Kind | None:
+    """The kind of awaitable that a function gives, with or without its decorators."""
+    resolver = file.resolver
+    for type_ in (
+        resolver.functions.plain_result(function),
+        resolver.call_type(FunctionType(function)),
+    ):
+        answer = resolver.awaitability(type_)
+        if answer.is_certain:
+            return answer.kind
+    return None
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit returns, or decorates, what must not be returned un-awaited."""
+    return any(True for _ in _escapes(unit)) or any(True for _ in _closing_decorators(unit))
+
+
+RULE = Rule(
+    code="LCX109",
+    name="escaping-return",
+    fixes="`return await` (unsafe)",
+    visitor=EscapingReturn,
+    screen=screen,
+    module=__name__,
+)

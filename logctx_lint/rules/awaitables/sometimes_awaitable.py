@@ -1,0 +1,259 @@
+"""A function returns an awaitable on one path, and None or a value on another.
+
+## Why
+
+Its callers cannot use it: awaiting what it returns fails where that is None, and not awaiting it
+drops the work where it is not. `yield` under `@inlineCallbacks` and `maybeDeferred` take both,
+which hides the mistake until the first `await`, or the first `addCallback`.
+
+## Bad
+
+```python
+class Store:
+    def __init__(self) -> None:
+        self.cache = {}
+
+    async def load(self, name: str) -> str: ...
+
+    def get(self, name):
+        if name in self.cache:
+            return None
+        return self.load(name)
+```
+
+```python
+from twisted.internet.defer import Deferred
+
+
+def fetch(name: str) -> "Deferred[str]": ...
+
+
+def fetch_all(names):
+    if names:
+        return fetch(",".join(names))
+```
+
+## Good
+
+```python
+from twisted.internet.defer import Deferred, succeed
+
+
+def fetch(name: str) -> "Deferred[str]": ...
+
+
+def fetch_all(names):
+    if names:
+        return fetch(",".join(names))
+    return succeed("")
+```
+
+An annotation says that it is meant, and a type checker then looks after the callers:
+
+```python
+from typing import Optional
+
+from twisted.internet.defer import Deferred
+
+
+def fetch(name: str) -> "Deferred[str]": ...
+
+
+def fetch_all(names) -> "Optional[Deferred[str]]":
+    if names:
+        return fetch(",".join(names))
+    return None
+```
+
+Silent too are callbacks, and methods that a base class, an interface or a dispatcher calls: Twisted
+lets many of them return either.
+
+## Fix
+
+None: make it an `async def`, or return an awaitable on every path (`defer.succeed(...)`).
+
+## Use instead
+
+An `async def`, and `await` in it; `logctx_lint.runtime.run_in_background` calls either kind.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.control_flow import Paths
+from logctx_lint.analysis.units import File, Unit
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.types import Certainty, ClassObject, FunctionType, Kind
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class, Function
+from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.lazy_libcst import cst
+
+_CALLED_BY_NAME = (
+    "command_", "do_", "jsonrpc_", "perspective_", "remote_", "render_", "test", "view_", "xmlrpc_"
+)  # fmt: skip
+"""How methods begin that a dispatcher looks up; most take an awaitable or a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mixed:
+    """A function that returns an awaitable, and something else."""
+
+    kind: Kind
+    line: int
+    """Where it returns the awaitable."""
+    other: str
+    """What else it returns, and where, in words."""
+
+
+class SometimesAwaitable(RuleVisitor):
+    def visit_Module(self, node: cst.Module) -> None:
+        self._found = {id(scope): found for scope, found in _mixed(self.context.unit)}
+
+    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
+        found = self._found.get(id(self.context.scope_of(node)))
+        if found:
+            self.context.report(
+                RULE.code,
+                node.name,
+                f"`{node.name.value}()` returns {found.kind.with_article} (line {found.line}), but "
+                f"{found.other}, so that its callers can neither await it nor do without: make it "
+                "an `async def`, or return an awaitable on every path",
+            )
+
+
+class _Nothing:
+    """Only asks which ends can be reached."""
+
+    def after(self, node: ast.AST, items: frozenset[None]) -> frozenset[None]:
+        return items
+
+    def where(self, test: ast.expr, truth: bool, items: frozenset[None]) -> frozenset[None]:
+        return items
+
+
+def _mixed(unit: Unit) -> Iterator[tuple[Scope, _Mixed]]:
+    for node, scope in unit.scopes.items():
+        if scope.function and isinstance(node, FunctionNode):
+            found = _returns_both(unit.file, scope.function, node, scope)
+            if found and not _is_by_contract(unit.file, scope.function):
+                yield scope, found
+
+
+def _returns_both(
+    file: File, function: Function, node: FunctionNode, scope: Scope
+) -> _Mixed | None:
+    facts = function.facts
+    if facts.is_async or facts.is_generator or facts.returns:
+        return None
+    returns = [each for each in own_nodes(node.body) if isinstance(each, ast.Return)]
+    if not any(isinstance(each.value, _MAY_BE_AWAITABLE) for each in returns):
+        return None
+    awaitable: tuple[Kind, int] | None = None
+    others: list[tuple[int, str]] = []
+    own = {parameter.name for parameter in facts.parameters}
+    for each in sorted(returns, key=lambda found: found.lineno):
+        if each.value is None:
+            others.append((each.lineno, f"None in line {each.lineno}"))
+            continue
+        answer = file.resolver.awaitability(file.resolver.type_of(each.value, scope))
+        if answer.is_certain:
+            is_handed_on = isinstance(each.value, ast.Name) and each.value.id in own
+            if awaitable is None and not is_handed_on:
+                awaitable = answer.kind, each.lineno
+        elif answer.certainty is Certainty.NO:
+            is_none = isinstance(each.value, ast.Constant) and each.value.value is None
+            what = "None" if is_none else "a plain value"
+            others.append((each.lineno, f"{what} in line {each.lineno}"))
+    if awaitable is None:
+        return None
+    if not others and Paths(node.body, _Nothing()).end is not None:
+        others.append((0, "nothing where it ends without `return`"))
+    return _Mixed(*awaitable, others[0][1]) if others else None
+
+
+_MAY_BE_AWAITABLE = (ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.IfExp, ast.BoolOp)
+
+
+def _is_by_contract(file: File, function: Function) -> bool:
+    """Whether somebody else says what the function may return: whoever calls it takes either."""
+    if function.name.startswith(_CALLED_BY_NAME):
+        return True
+    resolver = file.resolver
+    if resolver.functions.decorated(function) != FunctionType(function):
+        return True
+    if _is_property(file, function) or _is_named_elsewhere(file, function.name):
+        return True
+    owner = function.owner
+    if owner is None:
+        return False
+    if _is_dispatched(file, owner, function.name):
+        return True
+    return bool(resolver.classes.unknown_bases(owner)) or any(
+        other != owner and other.function(function.name) for other in _declaring(file, owner)
+    )
+
+
+def _is_dispatched(file: File, owner: Class, name: str) -> bool:
+    """Whether a class or its base looks methods up by how the name begins: `"cmd_" + word`."""
+    prefix, underscore, _ = name.partition("_")
+    if not prefix or not underscore:
+        return False
+    beginning = re.compile(rf"""["']{prefix}_["'%{{]""")
+    modules = {ancestor.module for ancestor, _ in file.resolver.classes.ancestors(owner)}
+    return any(beginning.search(module.source.text) for module in modules)
+
+
+def _is_property(file: File, function: Function) -> bool:
+    scope = enclosing_scope(function)
+    return any(
+        name.endswith("property")
+        for text in function.facts.decorators
+        for name in file.resolver.names_of_text(text, scope)
+    )
+
+
+def _declaring(file: File, owner: Class) -> Iterator[Class]:
+    """The base classes of a class, and the interfaces that it says it implements."""
+    for ancestor, _ in file.resolver.classes.ancestors(owner):
+        yield ancestor
+        for text in ancestor.facts.decorators:
+            node = parse_expression(text)
+            for argument in node.args if isinstance(node, ast.Call) else ():
+                found = file.resolver.type_of(argument, Scope(ancestor.module))
+                if isinstance(found, ClassObject):
+                    yield from (each for each, _ in file.resolver.classes.ancestors(found.cls))
+
+
+def _is_named_elsewhere(file: File, name: str) -> bool:
+    """Whether the file hands the function on without calling it, or looks it up by its name."""
+    called = {node.func for node in all_nodes(file.tree) if isinstance(node, ast.Call)}
+    for node in all_nodes(file.tree):
+        match node:
+            case ast.Name(found, ast.Load()) | ast.Attribute(_, found, ast.Load()):
+                if found == name and node not in called:
+                    return True
+            case ast.Constant(str(found)) if found == name:
+                return True
+    return False
+
+
+def screen(unit: Unit) -> bool:
+    return "return" in unit.text and any(True for _ in _mixed(unit))
+
+
+RULE = Rule(
+    code="LCX107",
+    name="sometimes-awaitable",
+    fixes="none",
+    visitor=SometimesAwaitable,
+    screen=screen,
+    module=__name__,
+)

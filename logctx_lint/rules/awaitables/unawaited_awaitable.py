@@ -1,0 +1,114 @@
+"""An awaitable is dropped in a function that could await it.
+
+## Why
+
+Calling an `async def` runs nothing: it makes a coroutine. Dropped, the work never happens, and
+nobody is told but by a warning when the coroutine is collected. A Deferred or a task runs anyway,
+but its failure goes unseen, and in code that keeps a log context for each request the rest of the
+function is logged against the wrong one.
+
+## Bad
+
+```python
+async def handle(store: Store) -> None:
+    store.save()
+
+
+class Store:
+    async def save(self) -> None: ...
+```
+
+```python
+from typing import Awaitable, Callable, List
+
+
+async def notify(callbacks: List[Callable[[str], Awaitable[None]]]) -> None:
+    for callback in callbacks:
+        callback("done")
+```
+
+## Good
+
+```python
+async def handle(store: Store) -> None:
+    await store.save()
+
+
+class Store:
+    async def save(self) -> None: ...
+```
+
+```python
+from logctx_lint.runtime import run_in_background
+
+
+async def handle(store: Store) -> None:
+    run_in_background(store.save)
+
+
+class Store:
+    async def save(self) -> None: ...
+```
+
+## Fix
+
+Both fixes are unsafe, because only you know which is meant: `await` waits for the work and lets
+its failure out; the background starter goes on at once.
+
+## Settings
+
+`vocabulary` adds the project's own `background-starter`, `safe-decorator` and `droppable` names.
+
+## Use instead
+
+`await`, or `logctx_lint.runtime.run_in_background` (`logctx_lint.runtime.tasks.run_in_background`
+on asyncio).
+"""
+
+from __future__ import annotations
+
+from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.discarded_awaitables import Dropped, How
+from logctx_lint.findings import Fix
+from logctx_lint.fixes.edits import await_fix, background_fix, background_starter
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.lazy_libcst import cst
+
+
+def check(context: TreeContext) -> None:
+    if not discarded_awaitables.screen(context.unit):
+        return
+    for statement, found in discarded_awaitables.dropped_by(context):
+        function = context.function_of(statement)
+        if found.how is How.PLAIN and context.is_asynchronous(function):
+            _report(context, found, by_yield=context.awaits_by_yield(function))
+
+
+def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
+    callee = context.callee(found.call)
+    starter = background_starter(context, found.kind)
+    cure = "yield it" if by_yield else "await it"
+    if starter:
+        cure += f", or start it with `{starter.text}`"
+    call = context.as_parsed(found.call)
+    fixes: tuple[Fix, ...] = ()
+    if isinstance(call, cst.Call):
+        fixes += await_fix(context.parsed, call, by_yield=by_yield)
+        fixes += background_fix(context.parsed, call, starter)
+    context.report(
+        RULE.code,
+        found.expression,
+        f"{callee.label} {found.verb} {discarded_awaitables.fate(context, found)} "
+        f"({callee.reason}): {cure}",
+        fixes,
+    )
+
+
+RULE = Rule(
+    code="LCX101",
+    name="unawaited-awaitable",
+    fixes="`await` (unsafe), run in background (unsafe)",
+    check=check,
+    module=__name__,
+)

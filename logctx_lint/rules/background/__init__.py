@@ -1,0 +1,1 @@
+"""Rules about work that is started and not waited for."""

@@ -1,0 +1,1 @@
+"""Rules about cancellation that is swallowed, shared or unsafe."""

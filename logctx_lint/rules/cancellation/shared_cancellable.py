@@ -1,0 +1,363 @@
+"""A shared awaitable is waited for, so that cancelling one waiter cancels all.
+
+## Why
+
+Cancelling a request cancels the Deferred (or task, or future) that it waits for. One that is taken
+from an attribute, a cache, a module variable or a closure may have other waiters: all of them see a
+`CancelledError` because one client went away.
+
+So may what a registered callback gives (`for callback in self.callbacks: await callback(...)`), and
+it is other people's code, which need not be ready to be cancelled. That is flagged only where the
+package protects such calls elsewhere, and only where the answer is used.
+
+## Bad
+
+```python
+from typing import Dict
+
+from twisted.internet.defer import Deferred
+
+cache: "Dict[str, Deferred[None]]" = {}
+
+
+async def wait_for_room(room_id: str) -> None:
+    deferred = cache.get(room_id)
+    if deferred is None:
+        deferred = Deferred()
+        cache[room_id] = deferred
+    await deferred
+```
+
+```python
+import asyncio
+
+
+class Connection:
+    _ready: "asyncio.Future[None]"
+
+    async def wait_until_ready(self) -> None:
+        await self._ready
+```
+
+## Good
+
+```python
+from typing import Dict
+
+from twisted.internet.defer import Deferred
+
+from logctx_lint.runtime import stop_cancellation
+
+cache: "Dict[str, Deferred[None]]" = {}
+
+
+async def wait_for_room(room_id: str) -> None:
+    deferred = cache.get(room_id)
+    if deferred is None:
+        deferred = Deferred()
+        cache[room_id] = deferred
+    await stop_cancellation(deferred)
+```
+
+```python
+import asyncio
+
+
+class Connection:
+    _ready: "asyncio.Future[None]"
+
+    async def wait_until_ready(self) -> None:
+        await asyncio.shield(self._ready)
+```
+
+## Fix
+
+Unsafe: the work goes on when its waiter is cancelled, which may not be what you want.
+
+## Settings
+
+`vocabulary` adds the project's own `cancellation-shield` names.
+
+## Use instead
+
+`logctx_lint.runtime.stop_cancellation`, `logctx_lint.runtime.delay_cancellation`,
+`logctx_lint.runtime.ObservableDeferred` for many waiters; on asyncio, `asyncio.shield`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.cancelled_tasks import Cancels, containers
+from logctx_lint.analysis.context import TreeContext, arguments
+from logctx_lint.analysis.registered_callbacks import registered_at
+from logctx_lint.analysis.shared_state import LOOK_UPS, Sharing
+from logctx_lint.analysis.units import File, Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Applicability, Fix
+from logctx_lint.fixes.edits import Helper, helper, wrapped
+from logctx_lint.inference import protocols
+from logctx_lint.inference.class_members import PROPERTIES
+from logctx_lint.inference.types import Awaitability, Certainty, Kind, without_none
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_EAGER = frozenset({Kind.DEFERRED, Kind.FUTURE, Kind.TASK})
+_GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
+_TRANSPARENT = frozenset({Role.YIELDABLE_WRAPPER, Role.DEFERRED_PASSER})
+_SCREENED = _GATHERERS | _TRANSPARENT | {Role.CHAINER}
+_A = {Kind.DEFERRED: "a Deferred", Kind.FUTURE: "a Future", Kind.TASK: "a Task"}
+
+
+def check(context: TreeContext) -> None:
+    unit, cancels = context.unit, Cancels(context)
+    for wait, _ in unit.nodes(ast.Await):
+        _check(context, wait.value, "awaited", cancels)
+        place = registered_at(context.file, wait.value, context.scopes[wait.value])
+        if place and not isinstance(context.parent(wait), ast.Expr):
+            _report_registered(context, wait.value, place)
+    for left, _ in unit.nodes(ast.Return):
+        # What a property gives is looked at where it is waited for.
+        if left.value and not _in_property(context, left):
+            _check(context, left.value, "returned", cancels)
+    for yielded, _ in unit.nodes(ast.Yield):
+        if yielded.value and context.awaits_by_yield(context.function_of(yielded)):
+            _check(context, yielded.value, "awaited", cancels)
+    for call, _ in unit.nodes(ast.Call):
+        if context.file.may_play(call.func, _GATHERERS):
+            _check_gatherer(context, call, cancels)
+
+
+def _report_registered(context: TreeContext, node: ast.expr, place: str) -> None:
+    if not context.is_placed(node):
+        return
+    delayer = helper(context, Role.CANCELLATION_DELAYER)
+    name = delayer.text if delayer else "delay_cancellation"
+    text = context.line(node)
+    fixes: tuple[Fix, ...] = ()
+    if delayer:
+        edits = (*wrapped(context, node, name), *delayer.imports)
+        fixes = (Fix(f"Protect it with {name}()", Applicability.UNSAFE, edits),)
+    context.report(
+        RULE.code,
+        node,
+        f"`{text}` calls what others have registered in {place} and is awaited as it is, so "
+        "that a cancellation reaches code that need not be ready for it; elsewhere this "
+        f"package protects such calls: `{name}({text})`",
+        fixes,
+    )
+
+
+def _in_property(context: TreeContext, node: ast.Return) -> bool:
+    function = context.function_of(node)
+    return isinstance(function, FunctionNode) and any(
+        name in PROPERTIES
+        for decorator in function.decorator_list
+        for name in context.names(decorator)
+    )
+
+
+def _check_gatherer(context: TreeContext, call: ast.Call, cancels: Cancels) -> None:
+    if context.roles(call).isdisjoint(_GATHERERS) or _is_shielded(context, call):
+        return
+    takes_many = any(name.endswith(".gather") for name in context.names(call))
+    for argument in call.args if takes_many else call.args[:1]:
+        given = argument.value if isinstance(argument, ast.Starred) else argument
+        for element in _elements(given):
+            _check(context, element, "gathered", cancels)
+        _check_container(context, given, cancels)
+
+
+def _is_shielded(context: TreeContext, node: ast.expr) -> bool:
+    """Whether what a gatherer gives goes through a shield, itself or as a local name."""
+    taker = context.taker(node)
+    if taker:
+        roles = context.roles(taker)
+        return Role.CANCELLATION_SHIELD in roles or (
+            bool(roles & _TRANSPARENT) and _is_shielded(context, taker)
+        )
+    match context.parent(node):
+        case ast.Attribute():
+            call = context.method_call(node)
+            return call is not None and _is_shielded(context, call)
+        case ast.Assign([ast.Name(name)]):
+            function = context.function_of(node)
+            return isinstance(function, FunctionNode) and any(
+                isinstance(inner, ast.Name)
+                and inner.id == name
+                and (context.taker(inner) or isinstance(context.parent(inner), ast.Attribute))
+                and _is_shielded(context, inner)
+                for inner in own_nodes(function.body)
+            )
+    return False
+
+
+def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> None:
+    taken = _unwrapped(context, node)
+    scope = context.scopes[taken]
+    answer = _eager(context.file, taken, scope) if context.is_placed(taken) else None
+    # A union with something that is no awaitable is not waited for as such.
+    if answer is None or (use != "awaited" and not answer.is_certain):
+        return
+    place = Sharing(context.resolver).place(taken, scope)
+    if place is None or cancels.reach(taken, [taken]):
+        return
+    shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
+    name = shield.text if shield else "stop_cancellation"
+    text = context.line(taken)
+    fixes: tuple[Fix, ...] = ()
+    if shield:
+        edits = (*wrapped(context, taken, shield.text), *shield.imports)
+        fixes = (Fix(f"Protect it with {name}()", Applicability.UNSAFE, edits),)
+    context.report(
+        RULE.code,
+        taken,
+        f"`{text}` is {_A[answer.kind]} shared through {place} and {use} as it is, so that "
+        f"cancelling one waiter cancels all: protect it, `{name}({text})`",
+        fixes,
+    )
+
+
+def _check_container(context: TreeContext, node: ast.expr, cancels: Cancels) -> None:
+    """All that something shared holds, gathered at once."""
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+        return
+    if not context.is_placed(node):
+        return
+    resolver, scope = context.resolver, context.scopes[node]
+    answer = resolver.awaitability(protocols.iterated(resolver, resolver.type_of(node, scope)))
+    place = Sharing(resolver).container(node, scope) if answer.kind in _EAGER else None
+    if place is None or not answer.is_certain or cancels.reach(node, containers(node)):
+        return
+    shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
+    name = shield.text if shield else "stop_cancellation"
+    context.report(
+        RULE.code,
+        node,
+        f"what `{context.line(node)}` holds is shared through {place} and gathered as it is, so "
+        f"that cancelling one waiter cancels all: protect each one, `{name}(...)`",
+    )
+
+
+def _unwrapped(context: TreeContext, node: ast.expr) -> ast.expr:
+    """What is really waited for: wrappers that pass a cancellation on taken away."""
+    while isinstance(node, ast.Call):
+        roles = context.roles(node)
+        given = arguments(node)
+        if roles & _TRANSPARENT and given:
+            is_cast = "typing.cast" in context.names(node)
+            node = given[-1 if is_cast else 0]
+        elif Role.CHAINER in roles and isinstance(node.func, ast.Attribute):
+            node = node.func.value
+        else:
+            break
+    return node
+
+
+def _shield(context: TreeContext, *, is_deferred: bool) -> Helper | None:
+    wanted = ".stop_cancellation" if is_deferred else "asyncio.shield"
+    return helper(context, Role.CANCELLATION_SHIELD, lambda name: name.endswith(wanted))
+
+
+def _elements(node: ast.expr) -> Iterator[ast.expr]:
+    """What a gatherer is given: the elements of a display, or the one value."""
+    match node:
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            for element in elements:
+                yield element.value if isinstance(element, ast.Starred) else element
+        case ast.ListComp(element) | ast.GeneratorExp(element) | ast.SetComp(element):
+            yield element
+        case _:
+            yield node
+
+
+def _eager(file: File, node: ast.expr, scope: Scope) -> Awaitability | None:
+    """What kind of eager awaitable an expression is; one that may be None counts."""
+    answer = file.resolver.awaitability(without_none(file.resolver.type_of(node, scope)))
+    known = answer.certainty in (Certainty.YES, Certainty.SOME)
+    return answer if known and answer.kind in _EAGER else None
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit waits for, or returns, something that is not simply a call."""
+    declares = "global " in unit.text or "nonlocal " in unit.text
+    if any(registered_at(unit.file, node.value, scope) for node, scope in unit.nodes(ast.Await)):
+        return True
+    return any(
+        _may_be_shared(unit.file, node, scope, declares=declares)
+        for node, scope in _handed_on(unit)
+    )
+
+
+def _handed_on(unit: Unit) -> Iterator[tuple[ast.expr, Scope]]:
+    """The expressions that are awaited, returned or gathered."""
+    waits: list[tuple[ast.Await | ast.Yield | ast.Return, Scope]] = []
+    waits += [*unit.nodes(ast.Await), *unit.nodes(ast.Yield), *unit.nodes(ast.Return)]
+    for node, scope in waits:
+        if node.value is not None:
+            yield node.value, scope
+    for call, scope in unit.nodes(ast.Call) if unit.may_call(_GATHERERS) else ():
+        if unit.file.may_play(call.func, _GATHERERS):
+            yield call, scope
+
+
+def _may_be_shared(file: File, node: ast.expr, scope: Scope, *, declares: bool) -> bool:
+    match node:
+        case ast.Call(func=func):
+            if file.may_play(func, _SCREENED):
+                return _may_hand_on(file, node, scope, declares=declares)
+            if not isinstance(func, ast.Attribute) or func.attr not in LOOK_UPS:
+                return False
+        case ast.Name(name):
+            is_local = scope.node is not None and name in scope.bindings
+            if is_local and not declares and not _may_be_taken(name, scope):
+                return False
+        case ast.Attribute() | ast.Subscript() | ast.IfExp() | ast.BoolOp() | ast.NamedExpr():
+            pass
+        case _:
+            return False
+    return _eager(file, node, scope) is not None
+
+
+def _may_hand_on(file: File, call: ast.Call, scope: Scope, *, declares: bool) -> bool:
+    """The same of a call that may be a gatherer or pass on what it is given."""
+    roles = file.roles(call.func, scope)
+    if roles & _GATHERERS:
+        return True
+    inner: list[ast.expr] = []
+    if roles & _TRANSPARENT:
+        inner += [*call.args, *(keyword.value for keyword in call.keywords)]
+    if Role.CHAINER in roles and isinstance(call.func, ast.Attribute):
+        inner.append(call.func.value)
+    return any(_may_be_shared(file, each, scope, declares=declares) for each in inner)
+
+
+def _may_be_taken(name: str, scope: Scope) -> bool:
+    """Whether a local name may hold what was taken from somewhere else."""
+    return any(
+        binding.kind == "element"
+        or (
+            binding.kind == "value"
+            and (
+                not isinstance(binding.value, ast.Call)
+                or (
+                    isinstance(binding.value.func, ast.Attribute)
+                    and binding.value.func.attr in LOOK_UPS
+                )
+            )
+        )
+        for binding in scope.bindings[name]
+    )
+
+
+RULE = Rule(
+    code="LCX303",
+    name="shared-cancellable",
+    fixes="`stop_cancellation(...)` / `asyncio.shield(...)` (unsafe)",
+    screen=screen,
+    check=check,
+    module=__name__,
+)

@@ -1,0 +1,1 @@
+"""Rules about Twisted's Deferreds and the web requests behind them."""

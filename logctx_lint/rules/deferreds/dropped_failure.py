@@ -1,0 +1,162 @@
+"""A chain of callbacks has no errback, and nobody else could see its failure.
+
+## Why
+
+A failure runs down a Deferred's chain until an errback takes it. When there is none, and the
+Deferred is neither returned, awaited nor kept, the failure is only logged when the Deferred is
+collected: late, out of context, and after whoever needs the result has waited in vain.
+
+A chain that begins with a call and is dropped as a whole is LCX201's business, which also speaks of
+its log context. This rule is for the others: a Deferred held in a local name, and work that is
+started properly, but whose callbacks have no errback.
+
+## Bad
+
+```python
+from twisted.internet.threads import deferToThread
+
+
+def compute() -> int: ...
+
+
+def start() -> None:
+    deferred = deferToThread(compute)
+    deferred.addCallback(print)
+```
+
+```python
+from twisted.internet import reactor
+
+from logctx_lint.runtime import run_in_background
+
+
+async def compute() -> int: ...
+
+
+def start() -> None:
+    run_in_background(compute).addCallback(lambda _: reactor.stop())
+```
+
+## Good
+
+```python
+from twisted.internet.threads import deferToThread
+from twisted.python import log
+
+
+def compute() -> int: ...
+
+
+def start() -> None:
+    deferred = deferToThread(compute)
+    deferred.addCallback(print)
+    deferred.addErrback(log.err, "could not compute")
+```
+
+```python
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+
+
+def compute() -> int: ...
+
+
+def start() -> "Deferred[None]":
+    deferred = deferToThread(compute)
+    return deferred.addCallback(print)
+```
+
+## Fix
+
+None: what to do about the failure is for a person to decide.
+
+## Settings
+
+`vocabulary` adds the project's own `background-process` and `droppable` names.
+
+## Use instead
+
+`logctx_lint.runtime.run_as_background_process`, which logs what its function raises.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.deferred_chains import Chain, Chains
+from logctx_lint.analysis.discarded_awaitables import dropped_in
+from logctx_lint.analysis.ownership import Keeper
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
+from logctx_lint.syntax.lazy_libcst import cst
+
+_SEEN_ELSEWHERE = frozenset({Role.BACKGROUND_PROCESS, Role.SAFE_DECORATOR, Role.DROPPABLE})
+"""Roles of callees that log failures themselves, or whose Deferred others have, too."""
+
+
+class DroppedFailure(RuleVisitor):
+    def visit_Module(self, node: cst.Module) -> None:
+        last = {chain.links[-1].node: chain for chain in _without_errback(self.context.unit)}
+        for tree, place in self.context.nodes_of(last).items():
+            chain = last[tree]
+            if not self._is_kept(chain) and not any(dropped_in(self.context.trees, tree)):
+                self._report(chain, place)
+
+    def _is_kept(self, chain: Chain) -> bool:
+        """Whether the callee keeps what it gives, so that others may see its failure."""
+        root = self.context.nodes_of({chain.root}).get(chain.root)
+        if not isinstance(root, cst.Call):
+            return False
+        functions = self.context.callees(root)
+        return bool(functions) and all(
+            Role.SAFE_DECORATOR in self.context.decorator_roles(each)
+            or Keeper(self.context, can_await=False).keeps(each)
+            for each in functions
+        )
+
+    def _report(self, chain: Chain, place: cst.BaseExpression) -> None:
+        given = f"what `{ast.unparse(chain.root.func)}()` gives"
+        label = f"`{chain.name}` ({given})" if chain.name else given
+        self.context.report(
+            RULE.code,
+            place,
+            f"{label} gets callbacks but no errback, and is neither returned, awaited nor kept, so "
+            "that its failure is only seen when it is collected: end the chain with "
+            "`.addErrback(...)`",
+        )
+
+
+def _without_errback(unit: Unit) -> Iterator[Chain]:
+    """The chains with callbacks, but no errback, that nobody else has."""
+    for node, scope in unit.scopes.items():
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        chains = Chains(unit.file, node, scope)
+        if not chains.answers_later:
+            for chain in chains.found:
+                roles = unit.file.roles(chain.root.func, scope)
+                if (
+                    not (chain.is_handed_on or chain.is_idle)
+                    and not roles & _SEEN_ELSEWHERE
+                    and any(link.callback for link in chain.links)
+                    and not any(link.errback for link in chain.links)
+                ):
+                    yield chain
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit adds callbacks to a Deferred and no errback."""
+    return "addCallback" in unit.text and any(_without_errback(unit))
+
+
+RULE = Rule(
+    code="LCX502",
+    name="dropped-failure",
+    fixes="none",
+    visitor=DroppedFailure,
+    screen=screen,
+    module=__name__,
+    applies=Applies.TWISTED,
+)

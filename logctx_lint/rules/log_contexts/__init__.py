@@ -1,0 +1,1 @@
+"""Rules about log contexts, tracing spans and context variables."""

@@ -1,0 +1,292 @@
+"""A log context is entered again after it was finished.
+
+## Why
+
+`with context:` finishes a `LoggingContext` when the block ends. Entering it a second time is an
+error (Synapse warns of it and goes on, and what is counted there is lost).
+`PreserveLoggingContext(context)` makes a context the current one without finishing it.
+
+## Bad
+
+```python
+from logctx_lint.runtime import LoggingContext
+
+
+def main() -> None:
+    task_context = LoggingContext("task")
+    with task_context:
+        print("foo")
+    with task_context:
+        print("bar")
+```
+
+```python
+from typing import List
+
+from logctx_lint.runtime import LoggingContext
+
+
+def main(items: List[str]) -> None:
+    task_context = LoggingContext("task")
+    for item in items:
+        with task_context:
+            print(item)
+```
+
+## Good
+
+```python
+from logctx_lint.runtime import LoggingContext, PreserveLoggingContext
+
+
+def main() -> None:
+    task_context = LoggingContext("task")
+    with PreserveLoggingContext(task_context):
+        print("foo")
+    with PreserveLoggingContext(task_context):
+        print("bar")
+```
+
+```python
+from typing import List
+
+from logctx_lint.runtime import LoggingContext
+
+
+def main(items: List[str]) -> None:
+    for item in items:
+        with LoggingContext("task"):
+            print(item)
+```
+
+## Fix
+
+Safe: every `with` of the context gets a `PreserveLoggingContext(...)`, with its import. None where
+a `with` says `as`, for there is nothing to bind then.
+
+## Settings
+
+`vocabulary` adds the project's own `context-manager` and `sentinel-guard` names.
+
+## Use instead
+
+`logctx_lint.runtime.PreserveLoggingContext`, or a new context each time.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.fixes.edits import helper, wrapped
+from logctx_lint.inference.types import ClassObject, Instance, members_of
+from logctx_lint.inference.use_def import Position, Scope
+from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.lazy_libcst import cst
+
+_RUNTIME = "logctx_lint.runtime."
+_CONTEXTS = frozenset({Role.CONTEXT_MANAGER})
+
+
+@dataclass(frozen=True, eq=False)
+class _Entry:
+    """One `with` that enters a log context by its name."""
+
+    item: ast.withitem
+    scope: Scope
+
+    @property
+    def name(self) -> str:
+        return ast.unparse(self.item.context_expr)
+
+    @property
+    def position(self) -> Position:
+        return self.item.context_expr.lineno, self.item.context_expr.col_offset
+
+
+@dataclass(frozen=True)
+class _Again:
+    """An entry that is not the first of its context; itself, where that is a loop's."""
+
+    first: _Entry
+    entry: _Entry
+
+
+class FinishedContextReused(RuleVisitor):
+    def visit_Module(self, node: cst.Module) -> None:
+        again = list(_entered_again(self.context.unit))
+        places = self.context.nodes_of(
+            {entry.item.context_expr for each in again for entry in (each.first, each.entry)}
+        )
+        for each in again:
+            expression = each.entry.item.context_expr
+            if expression in places:
+                self._report(each, places[expression], _of_same_context(each, again, places))
+
+    def _report(
+        self, found: _Again, node: cst.BaseExpression, all_: list[cst.BaseExpression]
+    ) -> None:
+        name, line = found.entry.name, found.first.position[0]
+        why = (
+            f"is entered for each turn of the loop, but made outside of it: `with {name}:` has "
+            "finished it after the first"
+            if found.entry is found.first
+            else f"is entered again: `with {name}:` at line {line} has finished it"
+        )
+        guard = helper(self.context, Role.SENTINEL_GUARD, self._is_of_its_kind(found.entry))
+        text = guard.text if guard else "PreserveLoggingContext"
+        fixes: tuple[Fix, ...] = ()
+        if guard and all_:
+            edits: list[Edit] = [*guard.imports]
+            for each in all_:
+                edits += wrapped(self.context, each, text)
+            fixes = (Fix(f"Use {text}({name})", Applicability.SAFE, tuple(edits)),)
+        self.context.report(
+            RULE.code,
+            node,
+            f"the log context `{name}` {why}: use `with {text}({name}):`, which does not finish it",
+            fixes,
+        )
+
+    def _is_of_its_kind(self, entry: _Entry) -> Callable[[str], bool]:
+        """The runtime's guard is for the runtime's contexts only."""
+        resolver = self.context.resolver
+        is_runtime_s = any(
+            isinstance(member, Instance) and member.cls.qualified_name.startswith(_RUNTIME)
+            for member in members_of(resolver.type_of(entry.item.context_expr, entry.scope))
+        )
+        return lambda name: name.startswith(_RUNTIME) is is_runtime_s
+
+
+def _of_same_context(
+    found: _Again, again: list[_Again], places: dict[ast.expr, cst.BaseExpression]
+) -> list[cst.BaseExpression]:
+    """All the places where this context is entered; none where one of them binds a name."""
+    entries = {
+        entry: None
+        for each in again
+        if each.first is found.first
+        for entry in (each.first, each.entry)
+    }
+    if any(entry.item.optional_vars or entry.item.context_expr not in places for entry in entries):
+        return []
+    return [places[entry.item.context_expr] for entry in entries]
+
+
+def _entered_again(unit: Unit) -> Iterator[_Again]:
+    """Every entry of a log context that an earlier one, or an earlier turn, has finished."""
+    firsts: list[_Entry] = []
+    for entry in _entries(unit):
+        if _is_property(entry, unit):
+            continue
+        first = next((each for each in firsts if _may_be_the_same(each, entry)), None)
+        if first is not None:
+            yield _Again(first, entry)
+        else:
+            firsts.append(entry)
+            if _is_looped(entry):
+                yield _Again(entry, entry)
+
+
+def _entries(unit: Unit) -> list[_Entry]:
+    found = [
+        _Entry(item, scope)
+        for node, scope in unit.nodes(ast.With)
+        for item in node.items
+        if isinstance(item.context_expr, ast.Name | ast.Attribute)
+        and scope.function is not None
+        and plays(unit.file, item.context_expr, scope, _CONTEXTS)
+    ]
+    return sorted(found, key=lambda entry: entry.position)
+
+
+def _may_be_the_same(first: _Entry, entry: _Entry) -> bool:
+    """Whether one object is entered by both, the first time for certain before the second."""
+    return (
+        first.name == entry.name
+        and first.scope is entry.scope
+        and first.scope.may_follow(first.position, entry.position)
+        and (_made(first) == _made(entry))
+    )
+
+
+def _made(entry: _Entry) -> list[Position]:
+    """The statements that may have made the context that is entered."""
+    return [each for each in _assignments(entry) if each <= entry.position][-1:]
+
+
+def _assignments(entry: _Entry) -> list[Position]:
+    """Where a function assigns to the context's name, or to what its attribute is taken from."""
+    scope, name = entry.scope, entry.name
+    if isinstance(entry.item.context_expr, ast.Name):
+        return [binding.position for binding in scope.bindings.get(name, ())]
+    return sorted(
+        (node.lineno, node.col_offset)
+        for node in all_nodes(scope.node or ast.Pass())
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and ast.unparse(node) == name
+    )
+
+
+def _is_looped(entry: _Entry) -> bool:
+    """Whether a loop enters a context that was made outside of it, and goes round."""
+    loops = [
+        node
+        for node in own_nodes(getattr(entry.scope.node, "body", ()))
+        if isinstance(node, ast.For | ast.AsyncFor | ast.While)
+        and _start(node.body[0]) <= entry.position < _end(node.body[-1])
+    ]
+    if not loops:
+        return False
+    loop = max(loops, key=_start)
+    start, end = _start(loop.body[0]), _end(loop.body[-1])
+    return not _leaves(loop.body) and not any(start <= made < end for made in _assignments(entry))
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    """Whether a block ends by leaving the loop that it is in."""
+    last = body[-1]
+    if isinstance(last, ast.With | ast.AsyncWith):
+        return _leaves(last.body)
+    return isinstance(last, ast.Return | ast.Raise | ast.Break)
+
+
+def _is_property(entry: _Entry, unit: Unit) -> bool:
+    """Whether an attribute is computed, so that it may be another context each time."""
+    node = entry.item.context_expr
+    return isinstance(node, ast.Attribute) and any(
+        ancestor.function(node.attr)
+        for member in members_of(unit.file.resolver.type_of(node.value, entry.scope))
+        if isinstance(member, Instance | ClassObject)
+        for ancestor, _ in unit.file.resolver.classes.ancestors(member.cls)
+    )
+
+
+def _start(node: ast.AST) -> Position:
+    return node.lineno, node.col_offset  # type: ignore[attr-defined]
+
+
+def _end(node: ast.AST) -> Position:
+    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit enters a log context a second time."""
+    return "with " in unit.text and next(_entered_again(unit), None) is not None
+
+
+RULE = Rule(
+    code="LCX401",
+    name="finished-context-reused",
+    fixes="`PreserveLoggingContext(ctx)` (safe)",
+    visitor=FinishedContextReused,
+    screen=screen,
+    module=__name__,
+)

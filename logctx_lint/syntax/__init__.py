@@ -1,0 +1,1 @@
+"""Source text and its two syntax trees: ast and libcst."""

@@ -1,0 +1,88 @@
+"""What LCX101 and LCX201 say: who is called, where that is defined, what is lost, what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logctx_lint.config import loading
+from logctx_lint.engine.engine import Engine
+from logctx_lint.syntax.source import Source
+
+SOURCE = """\
+from twisted.internet.defer import Deferred, ensureDeferred, inlineCallbacks, maybeDeferred
+
+async def work(name=""): ...
+
+def fetch() -> "Deferred[str]":
+    return Deferred()
+
+def report(result): ...
+
+"""
+RUN = "start it with `run_in_background"
+
+
+@pytest.mark.parametrize(
+    ("code", "storage", "message"),
+    [
+        (
+            "async def run():\n    work()\n",
+            "contextvar",
+            "LCX101 `work()` returns a coroutine that never runs (async def, app.py:3): "
+            f"await it, or {RUN}`",
+        ),
+        (
+            "@inlineCallbacks\ndef run():\n    yield fetch()\n    fetch()\n",
+            "contextvar",
+            "LCX101 `fetch()` returns a Deferred that runs unawaited, so its failure goes unseen "
+            f'(annotated `-> "Deferred[str]"`, app.py:5): yield it, or {RUN}`',
+        ),
+        (
+            "async def run():\n    fetch()\n",
+            "thread-local",
+            "LCX101 `fetch()` returns a Deferred that runs unawaited, so its failure goes unseen "
+            'and its log context leaks (annotated `-> "Deferred[str]"`, app.py:5): '
+            f"await it, or {RUN}`",
+        ),
+        (
+            "def run():\n    work('a')\n",
+            "contextvar",
+            "LCX201 `work()` returns a coroutine that never runs (async def, app.py:3): "
+            f"{RUN}(work, ...)`",
+        ),
+        (
+            "def run():\n    fetch().addErrback(report)\n",
+            "thread-local",
+            "LCX201 `fetch()` returns a Deferred that goes on unawaited behind its callbacks, so "
+            'its log context leaks (annotated `-> "Deferred[str]"`, app.py:5): '
+            f"{RUN}(fetch)`",
+        ),
+        (
+            "def run():\n    ensureDeferred(work())\n",
+            "contextvar",
+            "LCX201 `ensureDeferred()` starts `work()`, which runs unawaited, so its failure goes "
+            f"unseen (async def, app.py:3): {RUN}(work)`",
+        ),
+        (
+            "def run():\n    maybeDeferred(report, 1)\n",
+            "contextvar",
+            "LCX201 `maybeDeferred()` starts `report()`, which runs unawaited, so its failure goes "
+            f"unseen (def, app.py:8): {RUN}(report, ...)`",
+        ),
+        (
+            "def run(given):\n    ensureDeferred(given)\n",
+            "contextvar",
+            "LCX201 `ensureDeferred()` starts work that runs unawaited, so its failure goes "
+            f"unseen: {RUN}`",
+        ),
+    ],
+)
+def test_a_message_is_one_sentence_that_ends_with_the_cure(
+    tmp_path: Path, code: str, storage: str, message: str
+) -> None:
+    settings = loading.from_text({"framework": "twisted", "storage": storage}, tmp_path)
+    source = Source(tmp_path / "app.py", SOURCE + code)
+    found = Engine(settings, use_cache=False).check(source, {"LCX101", "LCX201"})
+    assert [f"{each.code} {each.message}" for each in found] == [message]

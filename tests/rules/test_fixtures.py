@@ -1,0 +1,88 @@
+"""Rules against the files in `fixtures/`.
+
+A comment `# LCX101: 5` at the end of a line promises a finding there, with its column from 1;
+several are separated by a comma. Every other line must be silent, for all rules that are on (an
+opt-in rule is on in its own folder). A first line `# settings: framework=asyncio,
+storage=contextvar` sets settings. What fixing NAME.py gives, if that is to be tested, is in
+NAME.fixed.py. Each folder `lcxNNN` is a project of its own. In `seeds/` are the programs of the
+documents that the rules come from: one folder for each document, one file for each section.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+from logctx_lint import rules
+from logctx_lint.config.codes import CODES, NOT_ANALYSED, UNUSED_NOQA
+from logctx_lint.findings import Finding
+from logctx_lint.fixes import apply
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.source import Source
+from tests.support.harness import (
+    FIXTURES,
+    expected,
+    findings,
+    fixture_files,
+    golden_files,
+    rule_folder,
+)
+
+
+def name(path: Path) -> str:
+    return path.relative_to(FIXTURES).as_posix()
+
+
+@pytest.mark.parametrize("path", fixture_files(), ids=name)
+def test_a_fixture_has_the_findings_that_it_promises_and_no_others(path: Path) -> None:
+    source = Source.read(path)
+    found = findings(source, rule_folder(path))
+    places = [(each.span.line, each.span.column + 1, each.code) for each in found]
+    messages = "\n".join(f"{each.span.line}: {each.code} {each.message}" for each in found)
+    assert sorted(places) == expected(source), messages
+
+
+@pytest.mark.parametrize("path", golden_files(), ids=name)
+def test_fixing_a_fixture_gives_its_golden_file(path: Path) -> None:
+    source = Source.read(path.with_name(path.name.replace(".fixed.py", ".py")))
+
+    def check(text: Source) -> list[Finding]:
+        return findings(text, rule_folder(path))
+
+    fixed = apply.fix(source, check, unsafe=True)
+    assert fixed.source.text == Source.read(path).text
+    ast.parse(fixed.source.text)
+    assert apply.fix(fixed.source, check, unsafe=True).applied == ()
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.code)
+def test_every_rule_has_fixtures_that_it_flags(rule: Rule) -> None:
+    folder = FIXTURES / rule.code.lower()
+    promised = [
+        code
+        for path in fixture_files()
+        if path.is_relative_to(folder)
+        for _, _, code in expected(Source.read(path))
+    ]
+    assert rule.code in promised
+
+
+def test_the_list_of_rules_is_the_rules_in_the_folder() -> None:
+    in_folder = {}
+    for module in pkgutil.walk_packages(rules.__path__, f"{rules.__name__}."):
+        for value in vars(importlib.import_module(module.name)).values():
+            if isinstance(value, Rule):
+                in_folder[value.code] = value
+    listed = {rule.code: rule for rule in rules.RULES}
+    assert listed == in_folder
+    assert [rule.code for rule in rules.RULES] == sorted(listed)
+
+
+def test_the_table_of_codes_is_that_of_the_rules() -> None:
+    in_rules = {rule.code: rule.name for rule in rules.RULES}
+    others = {code: CODES[code] for code in (NOT_ANALYSED, UNUSED_NOQA)}
+    assert others | in_rules == CODES
