@@ -16,12 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from logctx_lint.config.codes import OPT_IN
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.file_discovery import python_files
 from logctx_lint.engine.runner import linter
 from logctx_lint.findings import Finding, Fix
 from logctx_lint.fixes import apply
-from logctx_lint.rules import RULES
 from logctx_lint.syntax.source import Source, Unreadable
 
 Check = Callable[[Source], list[Finding]]
@@ -42,7 +42,7 @@ def main() -> None:
 
 def examine(folder: Path, tally: Counter[str]) -> Iterator[str]:
     """Every broken promise in a folder; what was done is counted in `tally`."""
-    opt_in = tuple(rule.code for rule in RULES if rule.opt_in)
+    opt_in = tuple(OPT_IN)
     settings = Settings(root=folder.parent, enable=opt_in)
     check = linter(settings, use_cache=False).check
     for path in python_files([folder], (), settings.root):

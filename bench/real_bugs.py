@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.wheels import unpacked
+from logctx_lint.config.codes import OPT_IN
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.engine import Engine
 from logctx_lint.findings import Finding
-from logctx_lint.rules import RULES
 from logctx_lint.syntax.source import Source
 
 
@@ -82,7 +82,7 @@ def read(table: Path) -> list[Bug]:
 
 
 def _everything(root: Path) -> Settings:
-    return Settings(root=root, enable=tuple(rule.code for rule in RULES if rule.opt_in))
+    return Settings(root=root, enable=tuple(OPT_IN))
 
 
 def _is_inside(function: str, outer: str) -> bool:

@@ -18,11 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.wheels import unpacked
-from logctx_lint.config.codes import NOT_ANALYSED
+from logctx_lint.config.codes import NOT_ANALYSED, OPT_IN
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.linter import Linter
 from logctx_lint.engine.runner import linter
-from logctx_lint.rules import RULES
 from logctx_lint.syntax.source import Source, Unreadable
 
 WELL_KNOWN = (
@@ -70,7 +69,7 @@ def main() -> None:
 
 
 def examine(folder: Path, tally: Tally) -> None:
-    opt_in = tuple(rule.code for rule in RULES if rule.opt_in)
+    opt_in = tuple(OPT_IN)
     check = linter(Settings(root=folder, enable=opt_in), use_cache=False)
     for path in sorted(folder.rglob("*.py")):
         if path.is_file() and "site-packages" not in path.parts:

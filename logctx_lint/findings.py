@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,6 +15,15 @@ class Applicability(str, Enum):
 
     SAFE = "safe"
     UNSAFE = "unsafe"
+
+
+class Profile(str, Enum):
+    """Whether a careful reviewer would ask for a change here."""
+
+    RECOMMENDED = "recommended"
+    """On code that the rules were not written on, at least one in three of its kind is a bug."""
+    STRICT = "strict"
+    """True, but often meant, or without harm."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -54,6 +64,13 @@ class Finding:
     function: str = ""
     """Qualified name inside the module, `Class.method`; empty at module level."""
     fixes: tuple[Fix, ...] = ()
+    profile: Profile = Profile.RECOMMENDED
+    """The least strict profile that reports it."""
+
+
+def in_profile(findings: Iterable[Finding], profile: Profile) -> list[Finding]:
+    """The findings that a profile reports: strict reports all."""
+    return [each for each in findings if each.profile in (profile, Profile.RECOMMENDED)]
 
 
 def not_analysed(path: Path, reason: str, line: int = 1) -> Finding:

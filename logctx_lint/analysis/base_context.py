@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Finding, Fix, Span
+from logctx_lint.findings import Finding, Fix, Profile, Span
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
@@ -143,8 +143,9 @@ class Context(ABC, Generic[Node]):
         fixes: tuple[Fix, ...] = (),
         *,
         span: Span | None = None,
+        profile: Profile = Profile.RECOMMENDED,
     ) -> None:
         """Report a finding at `node`, or at a `span` of its own."""
         function, path = self._function_name(node), self.file.source.path
         place = span or self.span(node)
-        self.findings.append(Finding(code, message, path, place, function, fixes))
+        self.findings.append(Finding(code, message, path, place, function, fixes, profile))

@@ -1,50 +1,73 @@
-"""Every code with its name, without importing a rule.
+"""The registry: every code with its name, family and switch. All other tables derive from it.
 
-Settings and options are checked against this table in runs that need no rule at all, where
-importing libcst would cost more than the rest of the run. A test holds it against the rules.
+It imports no rule: settings and options are checked against it in runs that need none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 NOT_ANALYSED = "LCX000"
 UNUSED_NOQA = "LCX001"
 
-CODES: Mapping[str, str] = {
-    NOT_ANALYSED: "not-analysed",
-    UNUSED_NOQA: "unused-noqa",
-    "LCX101": "unawaited-awaitable",
-    "LCX102": "awaitable-never-used",
-    "LCX103": "awaitable-as-value",
-    "LCX104": "late-await",
-    "LCX105": "raw-await",
-    "LCX106": "async-callback",
-    "LCX107": "sometimes-awaitable",
-    "LCX108": "redundant-yieldable",
-    "LCX109": "escaping-return",
-    "LCX201": "fire-and-forget",
-    "LCX202": "called-not-passed",
-    "LCX203": "gathered-in-foreground",
-    "LCX204": "dropped-task",
-    "LCX205": "outlived-context",
-    "LCX206": "background-in-request",
-    "LCX207": "timer-without-context",
-    "LCX301": "swallowed-cancellation",
-    "LCX302": "wrapped-first-error",
-    "LCX303": "shared-cancellable",
-    "LCX304": "unsafe-cancellable",
-    "LCX305": "cancellable-write",
-    "LCX306": "unconsumed-errors",
-    "LCX401": "finished-context-reused",
-    "LCX402": "context-not-restored",
-    "LCX403": "callback-in-context",
-    "LCX404": "manual-context",
-    "LCX501": "hanging-request",
-    "LCX502": "dropped-failure",
-}
 
-OPT_IN = frozenset({"LCX206", "LCX207", "LCX306"})
+@dataclass(frozen=True, slots=True)
+class Code:
+    """One code. Those with a family are rules, each in a module of that family."""
+
+    code: str
+    name: str
+    family: str = ""
+    opt_in: bool = False
+    """Off unless the setting `enable` names it."""
+
+    @property
+    def module(self) -> str:
+        """Where the rule is: `logctx_lint.rules.cancellation.swallowed_cancellation`."""
+        return f"logctx_lint.rules.{self.family}.{self.name.replace('-', '_')}"
+
+
+REGISTRY: tuple[Code, ...] = (
+    Code(NOT_ANALYSED, "not-analysed"),
+    Code(UNUSED_NOQA, "unused-noqa"),
+    Code("LCX101", "unawaited-awaitable", "awaitables"),
+    Code("LCX102", "awaitable-never-used", "awaitables"),
+    Code("LCX103", "awaitable-as-value", "awaitables"),
+    Code("LCX104", "late-await", "awaitables"),
+    Code("LCX105", "raw-await", "awaitables"),
+    Code("LCX106", "async-callback", "awaitables"),
+    Code("LCX107", "sometimes-awaitable", "awaitables"),
+    Code("LCX108", "redundant-yieldable", "awaitables"),
+    Code("LCX109", "escaping-return", "awaitables"),
+    Code("LCX201", "fire-and-forget", "background"),
+    Code("LCX202", "called-not-passed", "background"),
+    Code("LCX203", "gathered-in-foreground", "background"),
+    Code("LCX204", "dropped-task", "background"),
+    Code("LCX205", "outlived-context", "background"),
+    Code("LCX206", "background-in-request", "background", opt_in=True),
+    Code("LCX207", "timer-without-context", "background", opt_in=True),
+    Code("LCX301", "swallowed-cancellation", "cancellation"),
+    Code("LCX302", "wrapped-first-error", "cancellation"),
+    Code("LCX303", "shared-cancellable", "cancellation"),
+    Code("LCX304", "unsafe-cancellable", "cancellation"),
+    Code("LCX305", "cancellable-write", "cancellation"),
+    Code("LCX306", "unconsumed-errors", "cancellation", opt_in=True),
+    Code("LCX401", "finished-context-reused", "log_contexts"),
+    Code("LCX402", "context-not-restored", "log_contexts"),
+    Code("LCX403", "callback-in-context", "log_contexts"),
+    Code("LCX404", "manual-context", "log_contexts"),
+    Code("LCX501", "hanging-request", "deferreds"),
+    Code("LCX502", "dropped-failure", "deferreds"),
+)
+
+CODES: Mapping[str, str] = MappingProxyType({each.code: each.name for each in REGISTRY})
+"""Code to name."""
+
+RULE_CODES: tuple[Code, ...] = tuple(each for each in REGISTRY if each.family)
+
+OPT_IN = frozenset(each.code for each in REGISTRY if each.opt_in)
 """The codes of rules that are off unless the setting `enable` names them."""
 
 HOME = "https://logctx-lint.readthedocs.io/en/latest/"
@@ -63,5 +86,6 @@ def is_prefix(text: str) -> bool:
 
 def active_codes(enabled: tuple[str, ...]) -> frozenset[str]:
     """The rules that are on: all but the opt-in ones, and those that `enabled` names."""
-    ours = CODES.keys() - {NOT_ANALYSED, UNUSED_NOQA}
-    return frozenset(code for code in ours if code not in OPT_IN or code.startswith(enabled))
+    return frozenset(
+        each.code for each in RULE_CODES if not each.opt_in or each.code.startswith(enabled)
+    )

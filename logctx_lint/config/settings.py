@@ -12,6 +12,7 @@ from logctx_lint.config import value_kinds
 from logctx_lint.config.value_kinds import Kind
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.errors import UserError
+from logctx_lint.findings import Profile
 
 
 class SettingsError(UserError):
@@ -142,6 +143,15 @@ class Settings:
             " does not switch it on: flake8 selects all that it is not told to ignore.",
             value_kinds.CODES,
             '["LCX206"]',
+        ),
+    )
+    profile: Profile = field(
+        default=Profile.RECOMMENDED,
+        metadata=_about(
+            "How much is reported: what a careful reviewer would ask to change, or with `strict`"
+            " also what is true but often meant, or does little harm.",
+            value_kinds.choice(Profile),
+            '"strict"',
         ),
     )
     select: tuple[str, ...] = field(

@@ -15,7 +15,7 @@ from pathlib import Path
 from logctx_lint.config.codes import CODES
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.tool_version import program
-from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
+from logctx_lint.findings import Applicability, Edit, Finding, Fix, Profile, Span
 from logctx_lint.incremental.dependencies import Part
 from logctx_lint.incremental.store import Entries
 from logctx_lint.project.files import Places
@@ -23,7 +23,7 @@ from logctx_lint.project.modules import Module
 from logctx_lint.syntax.source import Source
 
 _NOT_FOR_FINDINGS = {
-    "root", "select", "ignore", "per_file_ignores", "exclude", "baseline", "time_limit",
+    "root", "select", "ignore", "per_file_ignores", "exclude", "baseline", "time_limit", "profile",
 }  # fmt: skip
 """Settings that choose among findings."""
 
@@ -107,19 +107,21 @@ def to_data(finding: Finding) -> list[object]:
         [fix.title, fix.applicability.value, [[astuple(e.span), e.text] for e in fix.edits]]
         for fix in finding.fixes
     ]
-    return [finding.code, finding.message, astuple(finding.span), finding.function, fixes]
+    profile = finding.profile.value
+    return [finding.code, finding.message, astuple(finding.span), finding.function, fixes, profile]
 
 
 def from_data(data: list[object], path: Path) -> Finding:
     """The finding of some data, which may be anything; raises TypeError or ValueError."""
-    code, message, span, function, fixes = data
+    code, message, span, function, fixes, profile = data
     if not (isinstance(code, str) and isinstance(message, str) and isinstance(function, str)):
         raise TypeError("a text is no string")
     if code not in CODES:
         raise ValueError("an unknown code")
     if not isinstance(fixes, list):
         raise TypeError("fixes are no list")
-    return Finding(code, message, path, _span(span), function, tuple(map(_fix, fixes)))
+    kind = Profile(profile)
+    return Finding(code, message, path, _span(span), function, tuple(map(_fix, fixes)), kind)
 
 
 def _fix(data: list[object]) -> Fix:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from logctx_lint.config.codes import NOT_ANALYSED, UNUSED_NOQA
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.time_limit import TooSlow, time_limit
-from logctx_lint.findings import Finding, not_analysed
+from logctx_lint.findings import Finding, in_profile, not_analysed
 from logctx_lint.syntax.source import Source
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ class Linter:
 
         codes = self._selection.codes(source.path, self._codes)
         findings = checked(self._engine, source, codes, limit=self._limit)
-        return with_noqa(source, [each for each in findings if each.code in codes], codes)
+        # A comment that silences a finding of another profile is not unused.
+        reported = with_noqa(source, [each for each in findings if each.code in codes], codes)
+        return in_profile(reported, self._settings.profile)
 
     def learn(self, source: Source) -> None:
         """Take a text for what its file says, for the files that ask about it."""

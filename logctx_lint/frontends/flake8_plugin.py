@@ -21,7 +21,7 @@ from logctx_lint.config import loading
 from logctx_lint.config.codes import NOT_ANALYSED, active_codes
 from logctx_lint.config.settings import Settings, SettingsError, one_line
 from logctx_lint.engine.linter import checked
-from logctx_lint.findings import Finding
+from logctx_lint.findings import Finding, in_profile
 from logctx_lint.suppression import noqa
 from logctx_lint.syntax.source import Source
 
@@ -50,7 +50,8 @@ class Run:
 
     def findings(self, source: Source, tree: ast.Module) -> list[Finding]:
         codes = self._selection.codes(source.path, self._selected)
-        return checked(self, source, codes, tree, limit=self._settings.time_limit)
+        found = checked(self, source, codes, tree, limit=self._settings.time_limit)
+        return in_profile(found, self._settings.profile)
 
     def check(
         self, source: Source, codes: Collection[str], tree: ast.Module | None = None

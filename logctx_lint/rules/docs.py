@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from logctx_lint.config.codes import CODES, NOT_ANALYSED, UNUSED_NOQA, url
+from logctx_lint.config.codes import CODES, NOT_ANALYSED, OPT_IN, RULE_CODES, UNUSED_NOQA, url
 from logctx_lint.rules import RULES
 from logctx_lint.rules.rule import Rule
 
@@ -102,7 +102,7 @@ def page(code: str) -> Page:
     """The documentation of one code; KeyError when there is no such rule."""
     if code in _OTHER_PAGES:
         return parse(code, _OTHER_PAGES[code], required=("Why", "Fix"))
-    module = {rule.code: rule.module for rule in RULES}[code]
+    module = {each.code: each.module for each in RULE_CODES}[code]
     return parse(code, inspect.getdoc(importlib.import_module(module)) or "")
 
 
@@ -141,7 +141,7 @@ def _row(code: str, on: str, fixes: str) -> dict[str, str]:
 
 
 def _on(rule: Rule) -> str:
-    return f"opt-in, {rule.applies.value}" if rule.opt_in else rule.applies.value
+    return f"opt-in, {rule.applies.value}" if rule.code in OPT_IN else rule.applies.value
 
 
 def in_terminal(shown: Page) -> str:

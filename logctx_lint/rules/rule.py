@@ -38,10 +38,9 @@ class Rule:
     """One rule. Its module's docstring is its documentation (see `logctx_lint.rules.docs`)."""
 
     code: str
-    name: str
+    """Its name, family and switch are in the registry, `logctx_lint.config.codes`."""
     fixes: str
     """Fixes and their safety in a few words, for the table of rules."""
-    module: str
     check: Callable[[TreeContext], None] | None = None
     """Decides on `ast` alone, and reports through its context. Other rules have a visitor."""
     visitor: type[RuleVisitor] | None = None
@@ -49,4 +48,3 @@ class Rule:
     screen: Callable[[Unit], bool] = _anything
     """Cheap and may over-approximate: could the rule find anything in this unit?"""
     applies: Applies = Applies.ALWAYS
-    opt_in: bool = False

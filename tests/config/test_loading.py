@@ -17,6 +17,7 @@ from logctx_lint.config.settings import (
     described,
 )
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
 
 
 @pytest.fixture
@@ -61,6 +62,7 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         read_methods=("on_HEAD", "myproject.search.SearchServlet.on_POST"),
         hints={"server": "myproject.server.Server"},
         enable=("LCX206",),
+        profile=Profile.STRICT,
         select=("LCX1", "LCX301"),
         ignore=("LCX303",),
         per_file_ignores={"tests/*": ("LCX201",)},

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.config.codes import NOT_ANALYSED
+from logctx_lint.config.codes import NOT_ANALYSED, OPT_IN
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine import time_limit
 from logctx_lint.engine.engine import Engine
@@ -32,7 +32,7 @@ def _checked(text: str, tmp_path: Path) -> list[Finding]:
 
 
 def _linter(folder: Path) -> Linter:
-    opt_in = tuple(rule.code for rule in RULES if rule.opt_in)
+    opt_in = tuple(OPT_IN)
     return linter(Settings(root=folder, enable=opt_in), use_cache=False)
 
 

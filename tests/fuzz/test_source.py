@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import strategies as st
 
-from logctx_lint.config.codes import NOT_ANALYSED
+from logctx_lint.config.codes import NOT_ANALYSED, OPT_IN
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.linter import Linter
 from logctx_lint.engine.runner import linter
 from logctx_lint.findings import Finding
 from logctx_lint.fixes import apply
 from logctx_lint.reporting.formats import FORMATS, Report, writer
-from logctx_lint.rules import RULES
 from logctx_lint.syntax.source import Source, Unreadable, parses
 from tests.support import harness
 
@@ -31,7 +30,7 @@ _LINES = [line for text in _FIXTURES for line in text.splitlines(keepends=True)]
 
 @pytest.fixture(scope="module")
 def check(tmp_path_factory: pytest.TempPathFactory) -> Linter:
-    opt_in = tuple(rule.code for rule in RULES if rule.opt_in)
+    opt_in = tuple(OPT_IN)
     root = tmp_path_factory.mktemp("project")
     return linter(Settings(root=root, enable=opt_in, time_limit=20), use_cache=False)
 

@@ -95,6 +95,7 @@ def test_json_has_the_documented_shape() -> None:
             "filename": "a/x.py",
             **place,
             "function": "f",
+            "profile": "recommended",
             "url": "https://logctx-lint.readthedocs.io/en/latest/rules.html#lcx301",
             "fixes": [
                 {

@@ -1,7 +1,8 @@
 """Rules against the files in `fixtures/`.
 
 A comment `# LCX101: 5` at the end of a line promises a finding there, with its column from 1;
-several are separated by a comma. Every other line must be silent, for all rules that are on (an
+several are separated by a comma, and one may name its profile: `# LCX101: 5 strict`.
+Every other line must be silent, for all rules that are on (an
 opt-in rule is on in its own folder). A first line `# settings: framework=asyncio,
 storage=contextvar` sets settings. What fixing NAME.py gives, if that is to be tested, is in
 NAME.fixed.py. Each folder `lcxNNN` is a project of its own. In `seeds/` are the programs of the
@@ -13,18 +14,20 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from logctx_lint import rules
-from logctx_lint.config.codes import CODES, NOT_ANALYSED, UNUSED_NOQA
-from logctx_lint.findings import Finding
+from logctx_lint.config.codes import RULE_CODES
+from logctx_lint.findings import Finding, Profile
 from logctx_lint.fixes import apply
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.source import Source
 from tests.support.harness import (
     FIXTURES,
+    Mark,
     expected,
     findings,
     fixture_files,
@@ -41,9 +44,23 @@ def name(path: Path) -> str:
 def test_a_fixture_has_the_findings_that_it_promises_and_no_others(path: Path) -> None:
     source = Source.read(path)
     found = findings(source, rule_folder(path))
-    places = [(each.span.line, each.span.column + 1, each.code) for each in found]
     messages = "\n".join(f"{each.span.line}: {each.code} {each.message}" for each in found)
-    assert sorted(places) == expected(source), messages
+    marks = expected(source)
+    places = sorted(Mark(each.span.line, each.span.column + 1, each.code) for each in found)
+    assert places == [replace(mark, profile="") for mark in marks], messages
+    for mark, each in zip(marks, sorted(found, key=_place), strict=True):
+        assert mark == mark.of(each), each
+
+
+def _place(finding: Finding) -> tuple[int, int, str]:
+    return finding.span.line, finding.span.column, finding.code
+
+
+@pytest.mark.parametrize("path", sorted((FIXTURES / "seeds").rglob("*.py")), ids=name)
+def test_mistakes_of_the_seeds_are_reported_in_the_default_profile(path: Path) -> None:
+    source = Source.read(path)
+    for each in findings(source, rule_folder(path)):
+        assert each.profile is Profile.RECOMMENDED, f"{each.span.line}: {each.code}"
 
 
 @pytest.mark.parametrize("path", golden_files(), ids=name)
@@ -63,10 +80,10 @@ def test_fixing_a_fixture_gives_its_golden_file(path: Path) -> None:
 def test_every_rule_has_fixtures_that_it_flags(rule: Rule) -> None:
     folder = FIXTURES / rule.code.lower()
     promised = [
-        code
+        mark.code
         for path in fixture_files()
         if path.is_relative_to(folder)
-        for _, _, code in expected(Source.read(path))
+        for mark in expected(Source.read(path))
     ]
     assert rule.code in promised
 
@@ -80,9 +97,4 @@ def test_the_list_of_rules_is_the_rules_in_the_folder() -> None:
     listed = {rule.code: rule for rule in rules.RULES}
     assert listed == in_folder
     assert [rule.code for rule in rules.RULES] == sorted(listed)
-
-
-def test_the_table_of_codes_is_that_of_the_rules() -> None:
-    in_rules = {rule.code: rule.name for rule in rules.RULES}
-    others = {code: CODES[code] for code in (NOT_ANALYSED, UNUSED_NOQA)}
-    assert others | in_rules == CODES
+    assert [rule.code for rule in rules.RULES] == [each.code for each in RULE_CODES]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.config.codes import CODES, OPT_IN
+from logctx_lint.config.codes import CODES
 from logctx_lint.frontends.cli import main
 from logctx_lint.rules import RULES
 from logctx_lint.rules.docs import in_terminal, markdown, page, parse
@@ -124,7 +124,3 @@ def test_rules_as_json_has_the_documentation_of_each(capsys: pytest.CaptureFixtu
     rows = json.loads(capsys.readouterr().out)
     assert [row["code"] for row in rows] == list(CODES)
     assert {"name", "on", "fixes", "summary", "url"} <= rows[1].keys()
-
-
-def test_the_opt_in_rules_are_known_without_importing_them() -> None:
-    assert {rule.code for rule in RULES if rule.opt_in} == OPT_IN

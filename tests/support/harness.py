@@ -5,19 +5,20 @@ from __future__ import annotations
 import io
 import re
 import tokenize
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from logctx_lint.config import loading
-from logctx_lint.config.codes import NOT_ANALYSED
+from logctx_lint.config.codes import NOT_ANALYSED, active_codes
 from logctx_lint.engine.engine import Engine
 from logctx_lint.findings import Finding
-from logctx_lint.rules import RULES
 from logctx_lint.syntax.source import Source
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
-_EXPECTED = re.compile(r"# (LCX\d{3}: \d+(?:, LCX\d{3}: \d+)*)$")
+_MARK = r"LCX\d{3}: \d+(?: recommended| strict)?"
+_EXPECTED = re.compile(rf"# ({_MARK}(?:, {_MARK})*)$")
 _SETTINGS = re.compile(r"# settings: (.+)")
 
 
@@ -45,19 +46,34 @@ def findings(source: Source, root: Path, enabled: str = "") -> list[Finding]:
 
     An opt-in rule is on in the folder of its own fixtures, and where it is `enabled`.
     """
-    codes = {rule.code for rule in RULES if not rule.opt_in}
+    codes = active_codes(())
     on = codes | {NOT_ANALYSED, enabled or root.name.upper()}
     return _engine(root, _settings_line(source.text)).check(source, on)
 
 
-def expected(source: Source) -> list[tuple[int, int, str]]:
-    """Line, column (from 1) and code of each finding that a comment at its line promises."""
+@dataclass(frozen=True, order=True)
+class Mark:
+    """A finding that a comment promises, and its profile where the comment names one."""
+
+    line: int
+    column: int
+    code: str
+    profile: str = ""
+
+    def of(self, found: Finding) -> Mark:
+        """The mark that would promise `found` as exactly as this one does."""
+        profile = self.profile and found.profile.value
+        return Mark(found.span.line, found.span.column + 1, found.code, profile)
+
+
+def expected(source: Source) -> list[Mark]:
+    """The finding that each comment promises at its line, with its column from 1."""
     marks = []
     for token in tokenize.generate_tokens(io.StringIO(source.text).readline):
         if token.type == tokenize.COMMENT and (mark := _EXPECTED.search(token.string)):
             for each in mark[1].split(", "):
-                code, column = each.split(": ")
-                marks.append((token.start[0], int(column), code))
+                code, column, *profile = each.replace(": ", " ").split()
+                marks.append(Mark(token.start[0], int(column), code, *profile))
     return sorted(marks)
 
 

@@ -28,6 +28,7 @@ def as_object(finding: Finding) -> dict[str, Any]:
         "filename": str(finding.path),
         **_place(finding.span),
         "function": finding.function,
+        "profile": finding.profile.value,
         "url": url(finding.code),
         "fixes": [_fix(each) for each in finding.fixes],
     }

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from logctx_lint import __version__
 from logctx_lint.config.codes import CODES, HOME, url
-from logctx_lint.findings import Finding, Fix, Span
+from logctx_lint.findings import Finding, Fix, Profile, Span
 from logctx_lint.reporting.fingerprints import fingerprints
 from logctx_lint.reporting.formats import Report
 from logctx_lint.syntax.source import Source
@@ -80,7 +80,7 @@ def _result(
     return {
         "ruleId": finding.code,
         "ruleIndex": codes.index(finding.code),
-        "level": "error",
+        "level": "error" if finding.profile is Profile.RECOMMENDED else "warning",
         "message": {"text": finding.message},
         "locations": [location],
         **_fixes(finding.fixes, artifact),

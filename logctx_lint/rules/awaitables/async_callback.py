@@ -193,9 +193,7 @@ def _may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:
 
 RULE = Rule(
     code="LCX106",
-    name="async-callback",
     fixes="wrap in the background starter (unsafe)",
     visitor=AsyncCallback,
     screen=screen,
-    module=__name__,
 )

@@ -327,9 +327,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX103",
-    name="awaitable-as-value",
     fixes="`await` (unsafe)",
     visitor=AwaitableAsValue,
     screen=screen,
-    module=__name__,
 )

@@ -307,9 +307,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX102",
-    name="awaitable-never-used",
     fixes="`await` (unsafe), run in background (unsafe)",
     visitor=NeverUsed,
     screen=screen,
-    module=__name__,
 )

@@ -333,9 +333,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX109",
-    name="escaping-return",
     fixes="`return await` (unsafe)",
     visitor=EscapingReturn,
     screen=screen,
-    module=__name__,
 )

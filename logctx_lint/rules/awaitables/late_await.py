@@ -279,10 +279,8 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX104",
-    name="late-await",
     fixes="run in background + yieldable (unsafe)",
     visitor=LateAwait,
     screen=screen,
-    module=__name__,
     applies=Applies.THREAD_LOCAL,
 )

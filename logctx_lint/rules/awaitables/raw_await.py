@@ -194,9 +194,7 @@ def _use(call: ast.Call, scope: Scope) -> ast.AST | None:
 
 RULE = Rule(
     code="LCX105",
-    name="raw-await",
     fixes="`make_deferred_yieldable(...)` + import (safe; unsafe if new to the project)",
     check=check,
-    module=__name__,
     applies=Applies.THREAD_LOCAL,
 )

@@ -130,10 +130,8 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX108",
-    name="redundant-yieldable",
     fixes="unwrap (safe)",
     visitor=RedundantYieldable,
     screen=screen,
-    module=__name__,
     applies=Applies.CONTEXTVAR,
 )

@@ -251,9 +251,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX107",
-    name="sometimes-awaitable",
     fixes="none",
     visitor=SometimesAwaitable,
     screen=screen,
-    module=__name__,
 )

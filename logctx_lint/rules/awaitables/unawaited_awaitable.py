@@ -107,8 +107,6 @@ def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
 
 RULE = Rule(
     code="LCX101",
-    name="unawaited-awaitable",
     fixes="`await` (unsafe), run in background (unsafe)",
     check=check,
-    module=__name__,
 )

@@ -127,10 +127,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX206",
-    name="background-in-request",
     fixes="`run_as_background_process` (unsafe)",
     visitor=BackgroundInRequest,
     screen=screen,
-    module=__name__,
-    opt_in=True,
 )

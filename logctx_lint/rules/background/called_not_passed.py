@@ -171,9 +171,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX202",
-    name="called-not-passed",
     fixes="`f(x)` -> `f, x` (safe)",
     visitor=CalledNotPassed,
     screen=screen,
-    module=__name__,
 )

@@ -180,9 +180,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX204",
-    name="dropped-task",
     fixes="none, or the project's own starter (unsafe)",
     visitor=DroppedTask,
     screen=screen,
-    module=__name__,
 )

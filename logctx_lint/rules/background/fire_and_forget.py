@@ -145,8 +145,6 @@ def _by_hand(context: TreeContext, found: Dropped) -> tuple[str, str]:
 
 RULE = Rule(
     code="LCX201",
-    name="fire-and-forget",
     fixes="`run_in_background(f, ...)` (unsafe)",
     check=check,
-    module=__name__,
 )

@@ -171,8 +171,6 @@ def _fixes(
 
 RULE = Rule(
     code="LCX203",
-    name="gathered-in-foreground",
     fixes="`run_in_background(f, ...)` + import (safe; unsafe if new to the project)",
     check=check,
-    module=__name__,
 )

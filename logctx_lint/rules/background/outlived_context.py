@@ -186,9 +186,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX205",
-    name="outlived-context",
     fixes="`delay_cancellation(...)` (unsafe)",
     visitor=OutlivedContext,
     screen=screen,
-    module=__name__,
 )

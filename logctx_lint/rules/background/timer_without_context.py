@@ -197,10 +197,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX207",
-    name="timer-without-context",
     fixes="wrap in a background process (unsafe)",
     visitor=TimerWithoutContext,
     screen=screen,
-    module=__name__,
-    opt_in=True,
 )

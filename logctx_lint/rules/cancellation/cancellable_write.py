@@ -103,9 +103,7 @@ def _may_write(name: str, owner: Class) -> bool:
 
 RULE = Rule(
     code="LCX305",
-    name="cancellable-write",
     fixes="none",
     check=check,
     screen=cancellable_marks.screen,
-    module=__name__,
 )

@@ -355,9 +355,7 @@ def _may_be_taken(name: str, scope: Scope) -> bool:
 
 RULE = Rule(
     code="LCX303",
-    name="shared-cancellable",
     fixes="`stop_cancellation(...)` / `asyncio.shield(...)` (unsafe)",
     screen=screen,
     check=check,
-    module=__name__,
 )

@@ -392,9 +392,7 @@ _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
 
 RULE = Rule(
     code="LCX301",
-    name="swallowed-cancellation",
     fixes="`except CancelledError: raise` + import (safe)",
     screen=screen,
     check=check,
-    module=__name__,
 )

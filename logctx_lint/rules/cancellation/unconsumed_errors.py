@@ -179,11 +179,8 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX306",
-    name="unconsumed-errors",
     fixes="`consumeErrors=True` (safe; unsafe on an observable)",
     visitor=UnconsumedErrors,
     screen=screen,
-    module=__name__,
     applies=Applies.TWISTED,
-    opt_in=True,
 )

@@ -124,9 +124,7 @@ def _name(function: Function) -> str:
 
 RULE = Rule(
     code="LCX304",
-    name="unsafe-cancellable",
     fixes="none",
     check=check,
     screen=cancellable_marks.screen,
-    module=__name__,
 )

@@ -272,9 +272,7 @@ def _mentions_unwrapping(node: ast.AST | None) -> bool:
 
 RULE = Rule(
     code="LCX302",
-    name="wrapped-first-error",
     fixes="`.addErrback(unwrapFirstError)` + import (safe; unsafe if new to the project)",
     check=check,
-    module=__name__,
     applies=Applies.TWISTED,
 )

@@ -153,10 +153,8 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX502",
-    name="dropped-failure",
     fixes="none",
     visitor=DroppedFailure,
     screen=screen,
-    module=__name__,
     applies=Applies.TWISTED,
 )

@@ -234,10 +234,8 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX501",
-    name="hanging-request",
     fixes="none",
     visitor=HangingRequest,
     screen=screen,
-    module=__name__,
     applies=Applies.TWISTED,
 )

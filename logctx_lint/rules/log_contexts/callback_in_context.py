@@ -268,9 +268,7 @@ def _is_named(file: File, node: ast.expr, scope: Scope, function: Function) -> b
 
 RULE = Rule(
     code="LCX403",
-    name="callback-in-context",
     fixes="`with PreserveLoggingContext():` (unsafe)",
     check=check,
-    module=__name__,
     applies=Applies.THREAD_LOCAL,
 )

@@ -314,9 +314,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX402",
-    name="context-not-restored",
     fixes="none",
     visitor=ContextNotRestored,
     screen=screen,
-    module=__name__,
 )

@@ -284,9 +284,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX401",
-    name="finished-context-reused",
     fixes="`PreserveLoggingContext(ctx)` (safe)",
     visitor=FinishedContextReused,
     screen=screen,
-    module=__name__,
 )

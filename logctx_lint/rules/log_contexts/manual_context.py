@@ -164,8 +164,6 @@ def _is_in_protocol(scope: Scope) -> bool:
 
 RULE = Rule(
     code="LCX404",
-    name="manual-context",
     fixes="none",
     check=check,
-    module=__name__,
 )
