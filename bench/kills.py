@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from logctx_lint.engine.engine import CACHE_FOLDER
+from logctx_lint.incremental.store import CACHE_FOLDER
 
 _FILES = 60
 _TEXT = """\

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from logctx_lint.config.codes import NOT_ANALYSED
+NOT_ANALYSED = "LCX000"
+"""The code of a finding that says why a file was left out."""
 
 
 class Applicability(str, Enum):

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-NOT_ANALYSED = "LCX000"
+from logctx_lint.findings import NOT_ANALYSED as NOT_ANALYSED
+
 UNUSED_NOQA = "LCX001"
 
 

@@ -6,18 +6,46 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from logctx_lint.config.flake8_files import Ini, find_ini
 from logctx_lint.config.settings import Description, Settings, SettingsError, described
 from logctx_lint.config.value_kinds import did_you_mean
 from logctx_lint.syntax.source import Unreadable, read_bytes
 
-_INI_PREFIX = "lcx-"
-_INI_FILES = ("setup.cfg", "tox.ini", ".flake8")
+_TABLE = "logctx-lint"
+_MISSPELT = ("logctx_lint", "logctxlint", "logctx", "lcx")
+"""Tables that somebody may have meant for ours."""
+_FLAKE8_PREFIX = "lcx-"
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Settings from one place."""
+
+    origin: str
+    """The place, as a person would name it."""
+    values: Mapping[str, object] = field(default_factory=dict)
+    extends: bool = False
+    """Whether lists and tables are added to those of earlier layers, and do not replace them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings, and where each of them was said."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    """Field to place; a field at its default is not among them."""
+    notes: tuple[str, ...] = ()
+    """What was said in these files and is of no effect, and why."""
 
 
 def add_flags(add_option: Callable[..., object]) -> None:
     """Register one flag for each setting with argparse."""
+    add_option("--config", metavar="FILE", help="the TOML file to read settings from, and no other")
     for name, description in described().items():
         _add(add_option, f"--{_key(name)}", name, description)
 
@@ -26,7 +54,7 @@ def add_flake8_options(add_option: Callable[..., object]) -> None:
     """Register the settings with flake8, which then reads them from its ini file, too."""
     for name, description in described().items():
         if description.in_flake8:
-            flag = f"--{_INI_PREFIX}{_key(name)}"
+            flag = f"--{_FLAKE8_PREFIX}{_key(name)}"
             _add(add_option, flag, name, description, parse_from_config=True)
 
 
@@ -36,7 +64,26 @@ def load(folder: Path, flags: argparse.Namespace | None = None) -> Settings:
     pyproject.toml is the nearest one, upwards, that has a `[tool.logctx-lint]` table. The ini
     file is the one that flake8 would read in the working directory.
     """
-    return _merged(folder, _from_ini(), _from_options(flags, "--"))
+    return load_with_origins(folder, flags).settings
+
+
+def load_with_origins(folder: Path, flags: argparse.Namespace | None = None) -> Loaded:
+    """As `load`, with the place of each setting."""
+    given = getattr(flags, "config", None)
+    file = _read_toml(Path(given), required=True) if given else _nearest_pyproject(folder)
+    ini = Ini() if given else find_ini(_FLAKE8_PREFIX)
+    layers = [
+        Layer(f"flake8's own settings in {ini.shown}", ini.of_flake8, extends=True),
+        Layer(ini.shown, dict(_converted(ini.ours, ini.place_of))),
+        Layer("command line", _from_options(flags, "--")),
+    ]
+    return _merged(folder, file, layers)
+
+
+def root_of(folder: Path) -> Path | None:
+    """The folder of the nearest file of settings, upwards; None where there is none."""
+    file = _nearest_pyproject(folder)
+    return file.path.parent if file else None
 
 
 def load_in_flake8(folder: Path, options: argparse.Namespace) -> Settings:
@@ -44,15 +91,17 @@ def load_in_flake8(folder: Path, options: argparse.Namespace) -> Settings:
     # flake8 keeps these flags to itself, and would rather be silent about a misspelt setting.
     flags = {argument.partition("=")[0] for argument in sys.argv}
     if not flags & {"--isolated", "--config", "--append-config"}:
-        _from_ini()
-    isolated = "--isolated" in flags
-    return _merged(folder, _from_options(options, _INI_PREFIX), with_pyproject=not isolated)
+        ini = find_ini(_FLAKE8_PREFIX)
+        dict(_converted(ini.ours, ini.place_of))
+    file = None if "--isolated" in flags else _nearest_pyproject(folder)
+    layer = Layer("flake8", _from_options(options, _FLAKE8_PREFIX))
+    return _merged(folder, file, [layer]).settings
 
 
 def from_text(values: Mapping[str, str], root: Path) -> Settings:
     """Settings written as `key = text`, the way an ini file or a flag would have them."""
-    merged = dict(_converted(values, lambda key: key))
-    return Settings(root=root, **merged)  # type: ignore[arg-type]
+    merged: dict[str, Any] = dict(_converted(values, lambda key: key))
+    return Settings(root=root, **merged)
 
 
 def _key(name: str) -> str:
@@ -79,40 +128,69 @@ def _add(
     )
 
 
-def _merged(folder: Path, *layers: Mapping[str, object], with_pyproject: bool = True) -> Settings:
-    """Settings of pyproject.toml and, over it, of each layer."""
-    pyproject = _nearest_pyproject(folder) if with_pyproject else None
-    values = {} if pyproject is None else _from_toml(*pyproject)
-    for layer in layers:
-        values |= layer
-    root = folder if pyproject is None else pyproject[0].parent
-    return Settings(root=root.resolve(), **values)  # type: ignore[arg-type]
+@dataclass(frozen=True, slots=True)
+class _TomlFile:
+    path: Path
+    layer: Layer
+    notes: tuple[str, ...] = ()
 
 
-def _nearest_pyproject(folder: Path) -> tuple[Path, object] | None:
+def _merged(folder: Path, file: _TomlFile | None, layers: list[Layer]) -> Loaded:
+    """Settings of a TOML file and, over it, of each layer."""
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for layer in [file.layer, *layers] if file else layers:
+        for name, value in layer.values.items():
+            origins[name] = layer.origin
+            if layer.extends and name in values:
+                before = values[name]
+                value = before | value if isinstance(value, dict) else (*before, *value)  # type: ignore[misc]
+            values[name] = value
+    root = file.path.parent if file else folder
+    settings = Settings(root=root.resolve(), **values)
+    return Loaded(settings, origins, file.notes if file else ())
+
+
+def _nearest_pyproject(folder: Path) -> _TomlFile | None:
     for parent in (folder.resolve(), *folder.resolve().parents):
         path = parent / "pyproject.toml"
-        if not path.is_file():
-            continue
-        if sys.version_info >= (3, 11):
-            import tomllib
-        else:
-            import tomli as tomllib
-        try:
-            document = tomllib.loads(read_bytes(path).decode())
-        except (Unreadable, UnicodeError) as error:
-            raise SettingsError(f"{_shown(path)}: cannot be read: {error}") from error
-        # Not every ValueError of a huge number is a TOMLDecodeError.
-        except (ValueError, RecursionError) as error:
-            raise SettingsError(f"{_shown(path)}: not valid TOML: {error}") from error
-        tools = document.get("tool")
-        if isinstance(tools, dict) and "logctx-lint" in tools:
-            return path, tools["logctx-lint"]
+        if path.is_file() and (file := _read_toml(path)):
+            return file
     return None
 
 
+def _read_toml(path: Path, *, required: bool = False) -> _TomlFile | None:
+    """Our table in a TOML file; without one None, or if it is required an error."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        document = tomllib.loads(read_bytes(path).decode())
+    except (Unreadable, UnicodeError) as error:
+        raise SettingsError(f"{_shown(path)}: cannot be read: {error}") from error
+    # Not every ValueError of a huge number is a TOMLDecodeError.
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{_shown(path)}: not valid TOML: {error}") from error
+    tools = document.get("tool")
+    tools = tools if isinstance(tools, dict) else {}
+    wrong = [name for name in _MISSPELT if name in tools]
+    notes = tuple(
+        f"{_shown(path)}: [tool.{name}] is not read: the table is [tool.{_TABLE}]" for name in wrong
+    )
+    if _TABLE in tools:
+        values = _from_toml(path, tools[_TABLE])
+    elif required and not wrong:
+        raise SettingsError(f"{_shown(path)}: there is no table [tool.{_TABLE}]")
+    elif not wrong:
+        return None
+    else:
+        values = {}
+    return _TomlFile(path.resolve(), Layer(_shown(path), values), notes)
+
+
 def _from_toml(path: Path, table: object) -> dict[str, object]:
-    place = f"{_shown(path)}: [tool.logctx-lint]"
+    place = f"{_shown(path)}: [tool.{_TABLE}]"
     if not isinstance(table, dict):
         raise SettingsError(f"{place}: expected a table")
     known = {_key(name): (name, each) for name, each in described().items()}
@@ -126,35 +204,6 @@ def _from_toml(path: Path, table: object) -> dict[str, object]:
         except ValueError as error:
             raise SettingsError(f"{place} {key}: {error}") from error
     return values
-
-
-def _from_ini() -> dict[str, object]:
-    here = Path.cwd()
-    folders = (here, *here.parents)
-    if not any(os.path.exists(folder / name) for folder in folders for name in _INI_FILES):
-        return {}
-    # What flake8 reads and how, flake8 knows best, but it takes long to import.
-    import configparser
-
-    from flake8.exceptions import ExecutionError
-    from flake8.options import config as flake8_config
-
-    try:
-        # Not public, but load_config() does not say which file it found.
-        file = flake8_config._find_config_file(str(here))  # type: ignore[attr-defined]
-        ini, _ = flake8_config.load_config(file, [])
-    except (ExecutionError, configparser.Error) as error:
-        raise SettingsError(" ".join(str(error).split())) from error
-    if not file or not ini.has_section("flake8"):
-        return {}
-    # flake8 takes both `lcx-framework` and `lcx_framework`, so we do.
-    texts = {
-        key.replace("_", "-").removeprefix(_INI_PREFIX): text
-        for key, text in ini.items("flake8")
-        if key.replace("_", "-").startswith(_INI_PREFIX)
-    }
-    place = f"{_shown(Path(file))}: [flake8] {_INI_PREFIX}"
-    return dict(_converted(texts, lambda key: f"{place}{key}"))
 
 
 def _from_options(options: argparse.Namespace | None, prefix: str) -> dict[str, object]:
@@ -179,4 +228,5 @@ def _converted(
 
 def _shown(path: Path) -> str:
     here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+    full = Path(os.path.abspath(path))
+    return str(full.relative_to(here) if full.is_relative_to(here) else full)

@@ -15,19 +15,18 @@ from logctx_lint.config.vocabulary import Vocabulary
 from logctx_lint.engine import garbage
 from logctx_lint.engine.findings_cache import ResultsCache
 from logctx_lint.engine.run_cache import Checked, Reported, RunsCache
-from logctx_lint.engine.time_limit import TooSlow
 from logctx_lint.findings import Finding, not_analysed
-from logctx_lint.incremental.store import FactsCache, look_after
+from logctx_lint.incremental.store import CACHE_FOLDER, FactsCache, look_after
 from logctx_lint.project.frameworks import TraitsDetector
 from logctx_lint.project.modules import Function, Module, Modules
 from logctx_lint.syntax.source import Source, Unreadable
+from logctx_lint.time_limit import TooSlow
 
 if TYPE_CHECKING:
     from logctx_lint.analysis.units import File
     from logctx_lint.callgraph.cancellation_safety import Auditor
     from logctx_lint.inference.resolver import Resolver
 
-CACHE_FOLDER = ".logctx_cache"
 _SET_ASIDE_EVERY = 16
 """Files."""
 

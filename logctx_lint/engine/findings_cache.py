@@ -1,8 +1,9 @@
 """Findings kept between runs, each file's with what they came from.
 
-They hold for as long as every part of another file or folder that was looked at for them (see
-`project.trace`) still says the same. An entry lists those places with the digest of all that each
-said, which is quickly compared, and behind that, for when one has changed, the parts that matter.
+They hold for as long as every part of another file or folder that was looked at for them
+(`incremental.dependencies`) still says the same. An entry lists those places with the digest of
+all that each said, which is quickly compared, and behind that, for when one has changed, the parts
+that matter.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from logctx_lint.config.codes import NOT_ANALYSED, UNUSED_NOQA
 from logctx_lint.config.settings import Settings
-from logctx_lint.engine.time_limit import TooSlow, time_limit
 from logctx_lint.findings import Finding, in_profile, not_analysed
 from logctx_lint.syntax.source import Source
+from logctx_lint.time_limit import TooSlow, time_limit
 
 if TYPE_CHECKING:
     from logctx_lint.engine.run_cache import Checked, Reported

@@ -18,13 +18,13 @@ from typing import NamedTuple, Protocol
 
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.findings_cache import Parts, ResultsCache, from_data, to_data
-from logctx_lint.engine.time_limit import time_limit
 from logctx_lint.engine.tool_version import program
 from logctx_lint.findings import Finding
 from logctx_lint.incremental.store import Entries
 from logctx_lint.project.files import DERIVED, Places
 from logctx_lint.project.modules import Modules
 from logctx_lint.syntax.source import Source
+from logctx_lint.time_limit import time_limit
 
 FORMAT = 2
 """Goes up with every change of what an entry holds."""

@@ -16,7 +16,6 @@ from logctx_lint.engine.linter import Linter
 from logctx_lint.findings import Finding
 from logctx_lint.fixes import apply
 from logctx_lint.fixes.apply import Fixed
-from logctx_lint.reporting.formats import Report
 from logctx_lint.syntax.source import Source, Unreadable
 
 _SOON = 1.0
@@ -152,17 +151,6 @@ def _checked(task: Task, runner: Runner, paths: Sequence[Path], jobs: int) -> It
                     yield from pool.imap(_in_worker, paths[done:], _CHUNK)
                 return
             yield runner.file(path)
-
-
-def report_of(outcomes: Sequence[Outcome], settings: Settings) -> Report:
-    """What a run found, for a format or a baseline."""
-    return Report(
-        [finding for each in outcomes for finding in each.findings],
-        {each.path: each.source for each in outcomes if each.source and each.findings},
-        files=len(outcomes),
-        fixed=sum(each.fixed for each in outcomes),
-        root=settings.root,
-    )
 
 
 def linter(settings: Settings, *, use_cache: bool) -> Linter:

@@ -131,6 +131,8 @@ def write(before: Source, after: Source, root: Path) -> None:
         raise NotWritten("a symbolic link that leads out of the project")
     try:
         data = after.encode(after.text)
+        if not os.access(target, os.W_OK):
+            raise NotWritten("it is read-only")
         if target.read_bytes() != before.encode(before.text):
             raise NotWritten(_why_different(before))
         _replace(target, data)

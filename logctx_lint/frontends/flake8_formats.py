@@ -12,7 +12,7 @@ from flake8.formatting.base import BaseFormatter
 from flake8.violation import Violation
 
 from logctx_lint.findings import Finding, Span
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report
 
 
 class Github(BaseFormatter):

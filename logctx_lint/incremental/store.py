@@ -5,7 +5,7 @@ same bytes on every machine, and two runs at once at worst write the same file t
 that cannot be used (cut short by a kill, tampered with, of another version) is rebuilt.
 
 Facts are a pure function of one text, so they never need to be invalidated. What depends on more
-is in `logctx_lint.engine.engine.findings_cache`.
+is in `logctx_lint.engine.findings_cache`.
 """
 
 from __future__ import annotations
@@ -27,6 +27,13 @@ from logctx_lint.project.facts import ModuleFacts
 _VERSION = f"{facts.FORMAT}-{sys.version_info[0]}.{sys.version_info[1]}".encode()
 
 
+CACHE_FOLDER = ".logctx_cache"
+"""Below the project's root."""
+_MARKS = {
+    ".gitignore": "# Made by logctx-lint.\n*\n",
+    "CACHEDIR.TAG": "Signature: 8a477f597d28d172789f06886806bc55\n# Made by logctx-lint.\n",
+}
+"""Keep the cache out of version control and out of backups (https://bford.info/cachedir/)."""
 _DAY = 24 * 60 * 60
 _UNUSED = 14 * _DAY
 """Seconds after which an entry that no run has used is removed."""
@@ -55,6 +62,16 @@ def _remove_unused(folder: Path, now: float) -> None:
         with contextlib.suppress(OSError):
             if now - path.stat().st_mtime > longest:
                 path.unlink()
+
+
+def _make(folder: str) -> None:
+    """Make the folder of a cache, if it is not there."""
+    if os.path.isdir(folder):
+        return
+    os.makedirs(folder, exist_ok=True)
+    for name, text in _MARKS.items():
+        with open(os.path.join(folder, name), "x", encoding="ascii") as file:
+            file.write(text)
 
 
 def _touch(file: BinaryIO) -> None:
@@ -110,6 +127,7 @@ class Entries:
         if os.path.realpath(folder) != folder:
             return  # A link, perhaps out of the project.
         with contextlib.suppress(OSError):
+            _make(os.path.dirname(self._folder))
             os.makedirs(folder, exist_ok=True)
             import tempfile  # Not needed where nothing has changed.
 

@@ -9,7 +9,6 @@ from functools import cached_property
 from pathlib import Path
 from weakref import ReferenceType, ref
 
-from logctx_lint.engine.time_limit import uncharged
 from logctx_lint.incremental.dependencies import Place
 from logctx_lint.incremental.store import FactsCache
 from logctx_lint.project.awaitable_names import AwaitableNames
@@ -31,6 +30,7 @@ from logctx_lint.project.symbol_index import (
 )
 from logctx_lint.project.text_index import Tree
 from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
+from logctx_lint.time_limit import uncharged
 
 PROGRAM = Path(__file__).parent.parent
 STUBS = PROGRAM / "stubs"

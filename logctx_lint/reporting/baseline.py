@@ -13,16 +13,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from logctx_lint.config.codes import NOT_ANALYSED
+from logctx_lint import __version__
+from logctx_lint.config.codes import CODES, NOT_ANALYSED
 from logctx_lint.config.settings import Settings
 from logctx_lint.errors import UserError
 from logctx_lint.findings import Finding
 from logctx_lint.reporting.fingerprints import fingerprints, relative
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Unreadable, read_bytes
 
 DEFAULT_NAME = "logctx-baseline.json"
-_VERSION = 1
+_FORMAT = 1
 
 
 class BaselineError(UserError):
@@ -60,13 +61,36 @@ def path_of(settings: Settings) -> Path:
     return settings.root / (settings.baseline or DEFAULT_NAME)
 
 
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A file's entries, and what wrote it."""
+
+    entries: Sequence[Entry]
+    rules: frozenset[str]
+    """The codes that there were when it was written."""
+    tool: str = ""
+    """The version of logctx-lint that wrote it."""
+
+    def could_not_know(self, finding: Finding) -> bool:
+        """Whether a finding is one of a rule or of a version that came after the file."""
+        return finding.code not in self.rules or self.tool != __version__
+
+
 def read(path: Path) -> list[Entry]:
     """The entries of a file; raises BaselineError."""
+    return list(load(path).entries)
+
+
+def load(path: Path) -> Baseline:
+    """A file; raises BaselineError."""
     try:
         document = json.loads(read_bytes(path))
-        if document["version"] != _VERSION:
+        if document["version"] != _FORMAT:
             raise BaselineError(f"{path}: from another version of logctx-lint; write it anew")
-        return [_entry(**each) for each in document["findings"]]
+        entries = [_entry(**each) for each in document["findings"]]
+        # Older files do not name rules.
+        rules = document.get("rules", [each.code for each in entries])
+        return Baseline(entries, frozenset(map(str, rules)), str(document.get("tool", "")))
     except Unreadable as error:
         missing = isinstance(error.__cause__, FileNotFoundError)
         hint = 'no such file; "logctx-lint baseline write" makes it'
@@ -93,7 +117,9 @@ def write(path: Path, entries: Iterable[Entry], root: Path) -> None:
     listed = f"[\n{lines}\n  ]" if lines else "[]"
     try:
         path.write_text(
-            f'{{\n  "version": {_VERSION},\n  "findings": {listed}\n}}\n', encoding="utf-8"
+            f'{{\n  "version": {_FORMAT},\n  "tool": "{__version__}",\n'
+            f'  "rules": {json.dumps(sorted(CODES))},\n  "findings": {listed}\n}}\n',
+            encoding="utf-8",
         )
     except OSError as error:
         raise BaselineError(f"{path}: cannot be written: {error.strerror}") from error

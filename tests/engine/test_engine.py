@@ -12,8 +12,9 @@ import pytest
 
 from logctx_lint.config.codes import active_codes
 from logctx_lint.config.settings import Framework, Settings
-from logctx_lint.engine.engine import CACHE_FOLDER, Engine
+from logctx_lint.engine.engine import Engine
 from logctx_lint.findings import Finding
+from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.syntax.source import Source
 
 FORGOTTEN = "async def work() -> None: ...\n"

@@ -11,7 +11,8 @@ import pytest
 
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.engine import findings_cache
-from logctx_lint.engine.engine import CACHE_FOLDER, Engine
+from logctx_lint.engine.engine import Engine
+from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.syntax.source import Source
 from tests.support.edited_project import CHOICES, PROJECT, UNTYPED, Project
 

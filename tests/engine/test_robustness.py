@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from logctx_lint import time_limit
 from logctx_lint.config.codes import NOT_ANALYSED, OPT_IN
 from logctx_lint.config.settings import Settings
-from logctx_lint.engine import time_limit
 from logctx_lint.engine.engine import Engine
 from logctx_lint.engine.linter import Linter, checked
 from logctx_lint.engine.runner import linter

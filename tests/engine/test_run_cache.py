@@ -11,9 +11,10 @@ import pytest
 
 from logctx_lint.config.settings import Framework, Settings
 from logctx_lint.engine import run_cache
-from logctx_lint.engine.engine import CACHE_FOLDER, Engine
+from logctx_lint.engine.engine import Engine
 from logctx_lint.engine.runner import Mode, Task, run
 from logctx_lint.findings import Finding
+from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.syntax.source import Source
 from tests.support.edited_project import CHOICES, UNTYPED, Project
 

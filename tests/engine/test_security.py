@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.engine.engine import CACHE_FOLDER
 from logctx_lint.frontends.cli import main
+from logctx_lint.incremental.store import CACHE_FOLDER
 
 _BUG = "async def g(): ...\n\n\nasync def f():\n    g()\n"
 _SCRIPTS = Path(sys.executable).parent

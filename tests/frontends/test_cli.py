@@ -338,7 +338,7 @@ def test_fixing_a_stdin_that_is_not_text_is_an_error(
         ),
         (
             ["check", "--output-file", "no/x", "x.py"],
-            "logctx-lint: error: no/x: cannot be written: No such file or directory",
+            "logctx-lint: error: no/x: cannot be written: there is no folder no",
         ),
         (
             ["check", "--jobs", "0"],

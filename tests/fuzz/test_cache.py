@@ -20,11 +20,12 @@ from hypothesis import strategies as st
 
 from logctx_lint.config.settings import Settings
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.engine.engine import CACHE_FOLDER
-from logctx_lint.engine.runner import Mode, Task, report_of, run
+from logctx_lint.engine.runner import Mode, Task, run
 from logctx_lint.findings import Finding
 from logctx_lint.incremental import store
+from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.reporting.formats import FORMATS, writer
+from logctx_lint.reporting.report import report_of
 
 from .fuzzing import corpus, fuzzed
 

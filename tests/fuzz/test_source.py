@@ -18,7 +18,8 @@ from logctx_lint.engine.linter import Linter
 from logctx_lint.engine.runner import linter
 from logctx_lint.findings import Finding
 from logctx_lint.fixes import apply
-from logctx_lint.reporting.formats import FORMATS, Report, writer
+from logctx_lint.reporting.formats import FORMATS, writer
+from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Source, Unreadable, parses
 from tests.support import harness
 

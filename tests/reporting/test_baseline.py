@@ -141,7 +141,7 @@ def test_what_fixing_cured_is_stale(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_file_has_a_line_for_each_entry() -> None:
     lines = Path(_NAME).read_text().splitlines()
     assert lines[:2] == ["{", '  "version": 1,']
-    assert [line.partition(' "fingerprint"')[0].strip() for line in lines[3:6]] == [
+    assert [line.partition(' "fingerprint"')[0].strip() for line in lines[5:8]] == [
         '{"file": "a.py", "code": "LCX101", "function": "f",',
         '{"file": "a.py", "code": "LCX301", "function": "f",',
         '{"file": "b.py", "code": "LCX101", "function": "f",',

@@ -17,7 +17,8 @@ from logctx_lint.config.codes import CODES, url
 from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
 from logctx_lint.fixes.apply import apply, as_one_edit
 from logctx_lint.reporting.fingerprints import fingerprints
-from logctx_lint.reporting.formats import FORMATS, Report, writer
+from logctx_lint.reporting.formats import FORMATS, writer
+from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Source
 from tests.support import schemas
 from tests.support.fakes import FakeEngine

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from logctx_lint.config.codes import CODES
 from logctx_lint.findings import Finding, Span
-from logctx_lint.reporting.formats import Report, writer
+from logctx_lint.reporting.formats import writer
+from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Source
 from tests.support.fakes import FakeEngine
 

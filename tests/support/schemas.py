@@ -52,6 +52,13 @@ _RULE = strict(
     {
         "name": TEXT,
         "shortDescription": _MESSAGE,
+        "fullDescription": _MESSAGE,
+        "properties": strict(
+            {
+                "tags": listed(TEXT, uniqueItems=True),
+                "precision": {"enum": ["very-high", "high", "medium", "low"]},
+            }
+        ),
         "help": _MESSAGE,
         "helpUri": {"type": "string", "format": "uri", "pattern": "^https://"},
         "defaultConfiguration": strict({"level": _LEVEL}),
@@ -134,7 +141,7 @@ RDJSON = strict(
                 {
                     "message": TEXT,
                     "location": strict({"path": TEXT, "range": _RANGE}),
-                    "severity": {"const": "ERROR"},
+                    "severity": {"enum": ["ERROR", "WARNING"]},
                     "code": strict({"value": TEXT, "url": TEXT}),
                 },
                 {"suggestions": listed(strict({"range": _RANGE, "text": {"type": "string"}}))},

@@ -12,6 +12,7 @@ from logctx_lint.errors import UserError
 from logctx_lint.frontends.cli.parser import build
 
 _FAILED = 2
+_INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -32,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has gone, as `| head` does; what is still buffered goes nowhere, or else the
         # interpreter would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:
+        print("logctx-lint: interrupted", file=sys.stderr)
+        return _INTERRUPTED
     except Exception as error:
         if getattr(args, "verbose", 0):
             import traceback

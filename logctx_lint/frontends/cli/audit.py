@@ -12,7 +12,7 @@ from logctx_lint.config import loading
 from logctx_lint.config.settings import Settings
 from logctx_lint.config.value_kinds import did_you_mean
 from logctx_lint.frontends.cli import terminal
-from logctx_lint.frontends.cli.check import named_files
+from logctx_lint.frontends.cli.files import named_files
 from logctx_lint.frontends.cli.output import opened
 from logctx_lint.frontends.cli.parser import Commands, UsageError
 from logctx_lint.syntax.source import Source, Unreadable

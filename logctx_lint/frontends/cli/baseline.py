@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from logctx_lint.config import loading
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine import runner
 from logctx_lint.engine.runner import Task
+from logctx_lint.findings import Finding
 from logctx_lint.frontends.cli import check, terminal
+from logctx_lint.frontends.cli.files import named_files, shown
 from logctx_lint.frontends.cli.parser import Commands
 from logctx_lint.reporting import baseline
 from logctx_lint.reporting.baseline import Comparison
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report, report_of
 
 
 def add(commands: Commands) -> None:
@@ -31,6 +35,12 @@ def add(commands: Commands) -> None:
         action.set_defaults(run=run)
         action.add_argument("paths", nargs="*", default=["."], metavar="PATH")
         action.add_argument("--jobs", type=check.jobs, default="auto", metavar="N")
+        if run is write:
+            action.add_argument(
+                "--accept-new-rules",
+                action="store_true",
+                help="take in what rules and versions find that are newer than the list",
+            )
         loading.add_flags(action.add_argument_group("settings").add_argument)
 
 
@@ -41,44 +51,60 @@ def write(args: argparse.Namespace) -> int:
     if not path.exists():
         report, _ = _checked(args, settings)
         baseline.write(path, baseline.entries_of(report), settings.root)
-        print(f"{check.shown(path)}: written, known findings: {len(report.findings)}")
+        print(f"{shown(path)}: written, known findings: {len(report.findings)}")
         if settings.baseline is None:
             print(f'to use it, say baseline = "{path.name}" below [tool.logctx-lint]')
         return 0
-    compared = _compared(args, settings, path)
-    if compared.stale:
-        baseline.write(path, compared.known, settings.root)
-    print(f"{check.shown(path)}: removed {len(compared.stale)}, left {len(compared.known)}")
-    if compared.new:
+    report, compared = _compared(args, settings, path)
+    accepted, refused = _divided(args, path, compared.new)
+    if compared.stale or args.accept_new_rules:
+        entries = baseline.entries_of(replace(report, findings=accepted))
+        baseline.write(path, [*compared.known, *entries], settings.root)
+    removed, left = len(compared.stale), len(compared.known)
+    took = f", took in {len(accepted)}" if args.accept_new_rules else ""
+    print(f"{shown(path)}: removed {removed}, left {left}{took}")
+    if refused:
         print(
-            f"logctx-lint: {len(compared.new)} new and left out, because a baseline can only"
+            f"logctx-lint: {len(refused)} new and left out, because a baseline can only"
             ' shrink: see "logctx-lint check"',
             file=sys.stderr,
         )
-    return int(bool(compared.new))
+    return int(bool(refused))
+
+
+def _divided(
+    args: argparse.Namespace, path: Path, new: Sequence[Finding]
+) -> tuple[list[Finding], list[Finding]]:
+    """The new findings that the list takes in, and the others."""
+    if not args.accept_new_rules:
+        return [], list(new)
+    known = baseline.load(path)
+    accepted = [each for each in new if known.could_not_know(each)]
+    return accepted, [each for each in new if not known.could_not_know(each)]
 
 
 def verify(args: argparse.Namespace) -> int:
     """Say which entries are no longer found; 1 when there are any."""
     settings = loading.load(Path.cwd(), args)
     path = baseline.path_of(settings)
-    compared = _compared(args, settings, path)
+    _, compared = _compared(args, settings, path)
     check.tell_stale(path, compared.stale)
-    print(f"{check.shown(path)}: stale {len(compared.stale)}, left {len(compared.known)}")
+    print(f"{shown(path)}: stale {len(compared.stale)}, left {len(compared.known)}")
     return int(bool(compared.stale))
 
 
-def _compared(args: argparse.Namespace, settings: Settings, path: Path) -> Comparison:
+def _compared(
+    args: argparse.Namespace, settings: Settings, path: Path
+) -> tuple[Report, Comparison]:
     entries = baseline.read(path)
     report, files = _checked(args, settings)
-    return baseline.compare(entries, report, baseline.judged_by(settings, report, files))
+    judged = baseline.judged_by(settings, report, files)
+    return report, baseline.compare(entries, report, judged)
 
 
 def _checked(args: argparse.Namespace, settings: Settings) -> tuple[Report, list[Path]]:
-    files = check.named_files(args.paths, settings)
+    files = named_files(args.paths, settings)
     outcomes = runner.run(Task(settings), files, args.jobs)
     watched = terminal.is_terminal(sys.stderr)
-    report = runner.report_of(
-        list(terminal.progress(outcomes, len(files), shown=watched)), settings
-    )
+    report = report_of(list(terminal.progress(outcomes, len(files), shown=watched)), settings)
     return report, files

@@ -20,7 +20,7 @@ def add(commands: Commands) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Remove the cache of the project in the working directory, if there is one."""
-    from logctx_lint.engine.engine import CACHE_FOLDER
+    from logctx_lint.incremental.store import CACHE_FOLDER
 
     folder = loading.load(Path.cwd()).root / CACHE_FOLDER
     if folder.is_dir():

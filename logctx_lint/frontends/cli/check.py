@@ -6,27 +6,31 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.config import loading
 from logctx_lint.config.codes import OPT_IN
 from logctx_lint.config.settings import Settings
+from logctx_lint.config.unresolved_names import unresolved_names
 from logctx_lint.engine import runner
-from logctx_lint.engine.file_discovery import python_files
 from logctx_lint.engine.runner import Mode, Outcome, Task
-from logctx_lint.frontends.cli import terminal
-from logctx_lint.frontends.cli.output import opened
+from logctx_lint.fixes import apply
+from logctx_lint.frontends.cli import show_settings, terminal
+from logctx_lint.frontends.cli.files import Group, grouped, shown
+from logctx_lint.frontends.cli.output import opened, refuse_unwritable
 from logctx_lint.frontends.cli.parser import Commands, UsageError
+from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.reporting import baseline
 from logctx_lint.reporting.baseline import Entry
-from logctx_lint.reporting.formats import FORMATS, Report, writer
+from logctx_lint.reporting.formats import FORMATS, writer
+from logctx_lint.reporting.report import Report, joined, report_of
 from logctx_lint.syntax.source import Source, Unreadable
 
 if TYPE_CHECKING:
-    from logctx_lint.reporting.changed_lines import Changes
+    from logctx_lint.reporting.revisions import Base
 
 _STDIN = "-"
 _FOR_PEOPLE = ("text", "concise")
@@ -46,7 +50,10 @@ def add(commands: Commands) -> None:
     option("--output-format", choices=FORMATS, default="text", help="default: text")
     option("--output-file", metavar="FILE", help="write the findings there, not to stdout")
     option("--statistics", action="store_true", help="count the findings of each rule, too")
-    option("--changed-since", metavar="REV", help="report only what is on lines changed since")
+    option("--changed-since", metavar="REV", help="report only what is new since, in any file")
+    option("--show-settings", action="store_true", help="say what holds, and why; check nothing")
+    option("--add-noqa", action="store_true", help="silence each finding by a comment")
+    option("--color", choices=terminal.COLOUR, default="auto", help="default: auto")
     option("--jobs", type=jobs, default="auto", metavar="N", help="processes; default: auto")
     option("--no-cache", action="store_true", help="neither read nor write the cache")
     option("--stdin-filename", metavar="FILE", help="the name of the file that comes on stdin")
@@ -59,58 +66,117 @@ def run(args: argparse.Namespace) -> int:
     """Check what was named; 0 when nothing was found, else 1."""
     _log_to_stderr(args.verbose)
     _refuse_what_contradicts(args)
-    settings = loading.load(Path.cwd(), args)
-    task = Task(settings, _mode(args), args.unsafe_fixes, not args.no_cache)
-    changes = _changes(args.changed_since) if args.changed_since else None
+    loaded = loading.load_with_origins(Path.cwd(), args)
+    settings = loaded.settings
     if _STDIN in args.paths:
-        outcomes = [_standard_input(args, task)]
+        groups = [Group(settings, [])]
     else:
-        files = named_files(args.paths, settings, force_exclude=args.force_exclude)
-        if changes:
-            files = [path for path in files if changes.touch(path)]
-        outcomes = list(_shown_outcomes(args, task, files))
+        groups = grouped(args, settings, force_exclude=args.force_exclude)
+    if args.show_settings:
+        show_settings.write(loaded, groups, sys.stdout)
+        return 0
+    # All that can be refused is refused before any file is changed.
+    known = [_known(group.settings) for group in groups]
+    base = _base(args.changed_since) if args.changed_since else None
+    refuse_unwritable(args.output_file)
+    for note in (*loaded.notes, *unresolved_names(settings)):
+        _note(note)
+    checked = [
+        _group(args, group, entries, base) for group, entries in zip(groups, known, strict=True)
+    ]
     report = replace(
-        runner.report_of(outcomes, settings), brief=args.quiet, statistics=args.statistics
+        joined([each.report for each in checked], settings.root),
+        brief=args.quiet,
+        statistics=args.statistics,
     )
-    stale: Sequence[Entry] = ()
-    if settings.baseline:
-        path = baseline.path_of(settings)
-        judged = baseline.judged_by(settings, report, [each.path for each in outcomes])
-        compared = baseline.compare(baseline.read(path), report, judged)
-        report = replace(report, findings=compared.new)
-        stale = compared.stale
-        tell_stale(path, stale)
-    if changes:
-        report = replace(report, findings=[each for each in report.findings if changes.hold(each)])
     _tell_what_is_off(settings)
+    if args.add_noqa:
+        report = _silenced(report)
     if not args.diff:
         _write(args, report)
         _advise(args, report)
-    return int(bool(report.findings or stale) and not args.exit_zero)
+    stale = any(each.stale for each in checked)
+    return int((bool(report.findings) or stale) and not args.exit_zero)
 
 
-def _changes(revision: str) -> Changes:
+def _known(settings: Settings) -> list[Entry]:
+    """The entries of the baseline that the settings name."""
+    return baseline.read(baseline.path_of(settings)) if settings.baseline else []
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    report: Report
+    stale: Sequence[Entry] = ()
+
+
+def _group(
+    args: argparse.Namespace, group: Group, entries: Sequence[Entry], base: Base | None
+) -> _Checked:
+    """Check the files that share some settings."""
+    settings = group.settings
+    task = Task(settings, _mode(args), args.unsafe_fixes, not args.no_cache)
+    if _STDIN in args.paths:
+        outcomes = [_standard_input(args, task)]
+    else:
+        outcomes = list(_shown_outcomes(args, task, group.files))
+    report = report_of(outcomes, settings)
+    stale: Sequence[Entry] = ()
+    if settings.baseline:
+        judged = baseline.judged_by(settings, report, [each.path for each in outcomes])
+        compared = baseline.compare(entries, report, judged)
+        hidden = len(report.findings) - len(compared.new)
+        report = replace(report, findings=compared.new, known=hidden)
+        stale = compared.stale
+        tell_stale(baseline.path_of(settings), stale)
+    if base:
+        cache = None if args.no_cache else settings.root / CACHE_FOLDER
+        names = [str(path) for path in group.files]
+        report = base.new(report, settings, names, _checker(args), cache=cache)
+    return _Checked(report, stale)
+
+
+def _silenced(report: Report) -> Report:
+    """Put a `# noqa` comment at each finding; gives the report of what could not be silenced."""
+    from logctx_lint.suppression.add_noqa import add_noqa
+
+    left = [each for each in report.findings if each.path not in report.sources]
+    added = 0
+    for path, source in report.sources.items():
+        here = [each for each in report.findings if each.path == path]
+        silenced = add_noqa(source, here)
+        try:
+            if silenced.added:
+                apply.write(source, silenced.source, report.root)
+        except apply.NotWritten as error:
+            print(f"logctx-lint: {path}: left alone: {error}", file=sys.stderr)
+            left += here
+            continue
+        added += silenced.added
+        left += silenced.left
+    print(f"logctx-lint: {added} silenced by comments, {len(left)} left", file=sys.stderr)
+    return replace(report, findings=left)
+
+
+def _checker(args: argparse.Namespace) -> Callable[[Settings, Collection[str]], Report]:
+    """Checks other files as the run does, but shows and writes nothing."""
+
+    def check(settings: Settings, names: Collection[str]) -> Report:
+        task = Task(settings, use_cache=False)
+        return report_of(list(runner.run(task, list(map(Path, names)), args.jobs)), settings)
+
+    return check
+
+
+def _base(revision: str) -> Base:
     # Only for this flag, as git is.
-    from logctx_lint.reporting import changed_lines
+    from logctx_lint.reporting.revisions import Base
 
-    return changed_lines.since(revision, Path.cwd())
+    return Base(revision, Path.cwd())
 
 
-def named_files(
-    names: Sequence[str], settings: Settings, *, force_exclude: bool = False
-) -> list[Path]:
-    """The files that paths on the command line stand for; raises UsageError when there are none."""
-    paths = [Path(name) for name in names]
-    try:
-        files = list(
-            python_files(paths, settings.exclude, settings.root, force_exclude=force_exclude)
-        )
-    except FileNotFoundError as error:
-        raise UsageError(f"{error}: no such file or folder") from error
-    # Whoever hands over a list of files, as pre-commit does, may see all of them excluded.
-    if not files and not force_exclude:
-        raise UsageError(f"no Python files in {', '.join(names)}")
-    return files
+def _note(text: str) -> None:
+    print(f"logctx-lint: note: {text}", file=sys.stderr)
 
 
 def tell_stale(path: Path, stale: Sequence[Entry]) -> None:
@@ -119,11 +185,6 @@ def tell_stale(path: Path, stale: Sequence[Entry]) -> None:
         print(f"logctx-lint: {shown(path)}: stale: {entry}", file=sys.stderr)
     if stale:
         print('logctx-lint: "logctx-lint baseline write" removes what is stale', file=sys.stderr)
-
-
-def shown(path: Path) -> Path:
-    """A path as a person in the working directory would write it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _refuse_what_contradicts(args: argparse.Namespace) -> None:
@@ -137,6 +198,10 @@ def _refuse_what_contradicts(args: argparse.Namespace) -> None:
         raise UsageError("--changed-since chooses what is reported, not what is fixed")
     if _STDIN in args.paths and args.paths != [_STDIN]:
         raise UsageError("- stands for standard input and cannot be checked with other paths")
+    if args.add_noqa and (args.fix or args.diff or _STDIN in args.paths):
+        raise UsageError("--add-noqa goes with files, and without --fix or --diff")
+    if _STDIN in args.paths and args.changed_since:
+        raise UsageError("--changed-since compares files, not standard input")
 
 
 def _mode(args: argparse.Namespace) -> Mode:
@@ -180,15 +245,14 @@ def _write(args: argparse.Namespace, report: Report) -> None:
     # Text that was fixed on its way has standard output to itself.
     usual = sys.stderr if args.fix and _STDIN in args.paths else sys.stdout
     with opened(args.output_file, usual) as out:
-        writer(args.output_format)(report.coloured(terminal.colourful(out)), out)
+        writer(args.output_format)(report.coloured(terminal.colourful(out, args.color)), out)
 
 
 def _tell_what_is_off(settings: Settings) -> None:
     """Whoever selects an opt-in rule by its code should not take silence for a clean project."""
     for code in settings.select:
         if code in OPT_IN and not code.startswith(settings.enable):
-            note = f"{code} is opt-in: --enable={code} switches it on"
-            print(f"logctx-lint: note: {note}", file=sys.stderr)
+            _note(f"{code} is opt-in: --enable={code} switches it on")
 
 
 def _advise(args: argparse.Namespace, report: Report) -> None:
@@ -198,7 +262,7 @@ def _advise(args: argparse.Namespace, report: Report) -> None:
     from logctx_lint.suppression import ruff_settings
 
     if advice := ruff_settings.advice(report.root):
-        print(f"logctx-lint: note: {advice}", file=sys.stderr)
+        _note(advice)
 
 
 def jobs(text: str) -> int:

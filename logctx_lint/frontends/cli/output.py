@@ -3,10 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TextIO
 
 from logctx_lint.frontends.cli.parser import UsageError
+
+
+def refuse_unwritable(name: str | None) -> None:
+    """Raise UsageError for a file that could not be written, before anything else is done."""
+    if name is None:
+        return
+    path = Path(name)
+    reason = ""
+    if path.is_dir():
+        reason = "it is a folder"
+    elif not path.parent.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        reason = "permission denied"
+    if reason:
+        raise UsageError(f"{name}: cannot be written: {reason}")
 
 
 @contextlib.contextmanager

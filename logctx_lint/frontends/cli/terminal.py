@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO, TypeVar
 
 _T = TypeVar("_T")
+COLOUR = ("auto", "always", "never")
+"""What `--color` takes."""
 _WIDTH = 30
 _CLEAR = "\r\x1b[K"
 
@@ -17,8 +19,10 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def colourful(stream: TextIO) -> bool:
-    """May what is written there be coloured? (https://no-color.org)"""
+def colourful(stream: TextIO, wanted: str = "auto") -> bool:
+    """May what is written there be coloured? Unless it is said: https://no-color.org."""
+    if wanted != "auto":
+        return wanted == "always"
     return is_terminal(stream) and not os.environ.get("NO_COLOR")
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TextIO
 
-from logctx_lint.reporting.formats import Report, text
+from logctx_lint.reporting.formats import text
+from logctx_lint.reporting.report import Report
 
 
 def write(report: Report, out: TextIO) -> None:

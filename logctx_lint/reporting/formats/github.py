@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TextIO
 
 from logctx_lint.findings import Finding
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = _DATA | str.maketrans({":": "%3A", ",": "%2C"})

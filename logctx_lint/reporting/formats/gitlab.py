@@ -6,7 +6,7 @@ import json
 from typing import TextIO
 
 from logctx_lint.reporting.fingerprints import fingerprints, relative
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report
 
 
 def write(report: Report, out: TextIO) -> None:

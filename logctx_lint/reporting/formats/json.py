@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 from logctx_lint.config.codes import CODES, url
 from logctx_lint.findings import Finding, Fix, Span
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report
 
 
 def write(report: Report, out: TextIO) -> None:

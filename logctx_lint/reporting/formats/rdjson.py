@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, TextIO
 
 from logctx_lint.config.codes import url
-from logctx_lint.findings import Finding, Fix, Span
+from logctx_lint.findings import Applicability, Finding, Fix, Profile, Span
 from logctx_lint.fixes import apply
 from logctx_lint.reporting.fingerprints import relative
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Source
 
 # Lines. What a reviewer should accept with one click must fit below one comment: a fix that also
@@ -31,12 +32,12 @@ def write(report: Report, out: TextIO) -> None:
 
 def _diagnostic(finding: Finding, source: Source | None, report: Report) -> dict[str, Any]:
     diagnostic: dict[str, Any] = {
-        "message": finding.message,
+        "message": finding.message + (_warned(finding.fixes) if source else ""),
         "location": {
             "path": relative(finding.path, report.root),
             "range": _range(finding.span, source),
         },
-        "severity": "ERROR",
+        "severity": "ERROR" if finding.profile is Profile.RECOMMENDED else "WARNING",
         "code": {"value": finding.code, "url": url(finding.code)},
     }
     if source:
@@ -51,6 +52,12 @@ def _suggestion(fix: Fix, source: Source) -> dict[str, Any] | None:
     if whole is None or whole.span.end_line - whole.span.line >= _LONGEST_SUGGESTION:
         return None
     return {"range": _range(whole.span, source), "text": whole.text}
+
+
+def _warned(fixes: Iterable[Fix]) -> str:
+    """What a reviewer should know before one of the suggestions is accepted."""
+    unsafe = [fix.title for fix in fixes if fix.applicability is Applicability.UNSAFE]
+    return f" (unsafe, read before accepting: {'; '.join(unsafe)})" if unsafe else ""
 
 
 def _range(span: Span, source: Source | None) -> dict[str, dict[str, int]]:

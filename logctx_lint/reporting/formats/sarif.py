@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -13,7 +14,7 @@ from logctx_lint import __version__
 from logctx_lint.config.codes import CODES, HOME, url
 from logctx_lint.findings import Finding, Fix, Profile, Span
 from logctx_lint.reporting.fingerprints import fingerprints
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Source
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -21,45 +22,66 @@ _ROOT = "%SRCROOT%"
 
 
 def write(report: Report, out: TextIO) -> None:
+    """One run for each tool: flake8 hands over what its other plugins found, too."""
+    ours = [each for each in report.findings if each.code in CODES]
+    others = [each for each in report.findings if each.code not in CODES]
+    runs = [_run(_driver(ours), ours, report)]
+    if others:
+        runs.append(_run(_flake8(others), others, report))
+    json.dump({"$schema": _SCHEMA, "version": "2.1.0", "runs": runs}, out, indent=2)
+    out.write("\n")
+
+
+def _driver(findings: Iterable[Finding]) -> dict[str, Any]:
+    return {
+        "name": "logctx-lint",
+        "version": __version__,
+        "informationUri": HOME,
+        "rules": [_rule(code) for code in sorted({each.code for each in findings})],
+    }
+
+
+def _flake8(findings: Iterable[Finding]) -> dict[str, Any]:
+    return {
+        "name": "flake8",
+        "version": metadata.version("flake8"),
+        "informationUri": "https://flake8.pycqa.org/",
+        "rules": [{"id": code} for code in sorted({each.code for each in findings})],
+    }
+
+
+def _run(driver: dict[str, Any], findings: Sequence[Finding], report: Report) -> dict[str, Any]:
     root = Path(os.path.abspath(report.root))
-    codes = sorted({finding.code for finding in report.findings})
-    named = fingerprints(report.findings, report.sources, root)
-    run = {
-        "tool": {
-            "driver": {
-                "name": "logctx-lint",
-                "version": __version__,
-                "informationUri": HOME,
-                "rules": [_rule(code) for code in codes],
-            }
-        },
+    codes = [rule["id"] for rule in driver["rules"]]
+    named = fingerprints(findings, report.sources, root)
+    return {
+        "tool": {"driver": driver},
         "originalUriBaseIds": {_ROOT: {"uri": root.as_uri().rstrip("/") + "/"}},
         "columnKind": "unicodeCodePoints",
         "results": [
             _result(finding, codes, root, report.sources.get(finding.path))
             # Without the text GitHub has the better fingerprint, and adds it itself.
             | (_fingerprint(fingerprint) if finding.path in report.sources else {})
-            for finding, fingerprint in zip(report.findings, named, strict=True)
+            for finding, fingerprint in zip(findings, named, strict=True)
         ],
     }
-    json.dump({"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}, out, indent=2)
-    out.write("\n")
 
 
 def _rule(code: str) -> dict[str, Any]:
-    """A rule's name and place; flake8 reports codes of other plugins, too."""
-    if code not in CODES:
-        return {"id": code}
-    from logctx_lint.rules.docs import page
+    """A rule's name, place and documentation."""
+    from logctx_lint.rules.docs import in_terminal, page
 
-    summary = " ".join(page(code).summary.split())
+    shown = page(code)
+    summary = " ".join(shown.summary.split())
     return {
         "id": code,
         "name": CODES[code],
         "shortDescription": {"text": summary},
         "helpUri": url(code),
-        "help": {"text": page(code).sections["Why"]},
+        "fullDescription": {"text": shown.sections["Why"]},
+        "help": {"text": in_terminal(shown)},
         "defaultConfiguration": {"level": "error"},
+        "properties": {"tags": ["reliability", "concurrency"], "precision": "high"},
     }
 
 

@@ -9,7 +9,7 @@ from typing import TextIO
 
 from logctx_lint.config.codes import CODES
 from logctx_lint.findings import Applicability, Finding
-from logctx_lint.reporting.formats import Report
+from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Source
 
 _BOLD, _RED, _CYAN = "1", "1;31", "36"
@@ -64,6 +64,8 @@ def _summary(report: Report) -> str:
     if report.fixed:
         parts.append(f"{_counted(report.fixed, 'fix', 'fixes')} applied")
     parts.append(_counted(len(report.findings), "finding"))
+    if report.known:
+        parts.append(f"{_counted(report.known, 'known finding')} hidden by the baseline")
     first = [each.fixes[0].applicability for each in report.findings if each.fixes]
     for flags, applicability in (
         ("--fix", Applicability.SAFE),

@@ -1,4 +1,4 @@
-"""`--changed-since`, with the real git."""
+"""`--changed-since`: what is new since a revision, wherever it stands; with the real git."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from logctx_lint.config.settings import Settings
 from logctx_lint.engine import runner
 from logctx_lint.engine.linter import Linter
 from logctx_lint.frontends.cli import main
+from logctx_lint.reporting import revisions
 from tests.support.fakes import FakeEngine
+
+REAL_LINTER = runner.linter
 
 
 def git(*arguments: str) -> None:
@@ -62,12 +65,21 @@ def test_nothing_changed_is_nothing_found(capsys: pytest.CaptureFixture[str]) ->
     assert found(capsys) == []
 
 
-def test_only_changed_lines_count(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("old.py").write_text("drop()\ndrop()\ny = 2\ndrop()\n")
+def test_what_is_new_counts_wherever_lines_have_moved(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("old.py").write_text("x = 1\ndrop()\ndrop()\ny = 2\nswallow()\n")
     Path("ä b.py").write_text("drop()\n++ drop()\n--- drop()\ndrop()\n")
     commit()
-    assert found(capsys) == ["old.py:2", "old.py:4", "ä b.py:4"]
-    assert found(capsys, "old.py") == ["old.py:2", "old.py:4"]
+    assert found(capsys) == ["old.py:3", "old.py:5", "ä b.py:4"]
+    assert found(capsys, "old.py") == ["old.py:3", "old.py:5"]
+
+
+def test_findings_of_the_revision_are_kept(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("old.py").write_text("drop()\ndrop()\n")
+    assert found(capsys) == ["old.py:2"]
+    monkeypatch.setattr(revisions.Base, "_checked", None)
+    assert found(capsys) == ["old.py:2"]
 
 
 def test_what_is_not_committed_counts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +122,22 @@ def test_a_folder_that_is_no_repository_is_told_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path_factory.mktemp("outside"))
+    Path("x.py").touch()
     assert main(["check", "--changed-since=main"]) == 2
     error = capsys.readouterr().err
     assert "not a git repository" in error
     assert error.count("\n") == 1
+
+
+def test_the_untouched_caller_of_a_function_made_async_is_reported(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "linter", REAL_LINTER)
+    Path("store.py").write_text("def save() -> None: ...\n")
+    Path("main.py").write_text(
+        "from store import save\n\n\nasync def handle() -> None:\n    save()\n"
+    )
+    commit()
+    git("branch", "--force", "main", "HEAD")
+    Path("store.py").write_text("async def save() -> None: ...\n")
+    assert found(capsys) == ["main.py:5"]

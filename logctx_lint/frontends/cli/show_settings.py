@@ -1,0 +1,73 @@
+"""`check --show-settings`: what holds for the files that were named, where it was said, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import TextIO
+
+from logctx_lint.config.loading import Loaded
+from logctx_lint.config.settings import Settings, described
+from logctx_lint.config.unresolved_names import unresolved_names
+from logctx_lint.frontends.cli.files import Group, shown
+from logctx_lint.project.frameworks import TraitsDetector
+from logctx_lint.syntax.source import Source, Unreadable
+
+
+def write(loaded: Loaded, groups: Sequence[Group], out: TextIO) -> None:
+    """Write it for people."""
+    out.writelines(f"{line}\n" for line in _lines(loaded, groups))
+
+
+def _lines(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
+    yield f"project root: {loaded.settings.root}"
+    for name in described():
+        value = _text(getattr(loaded.settings, name))
+        origin = loaded.origins.get(name)
+        yield f"  {name.replace('_', '-')} = {value}{f'  ({origin})' if origin else ''}"
+    for note in (*loaded.notes, *unresolved_names(loaded.settings)):
+        yield f"note: {note}"
+    for group in groups:
+        if group.settings.root != loaded.settings.root:
+            yield f"settings of their own: {shown(group.settings.root)}"
+        yield f"files: {len(group.files)} below {group.settings.root}"
+        yield from _decided(group.settings, group.files)
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return "detected, or unset"
+        case Enum():
+            return str(value.value)
+        case Mapping():
+            items = (f"{_text(key)}: {_text(each)}" for key, each in value.items())
+            return "{" + "; ".join(items) + "}"
+        case tuple():
+            return ", ".join(map(_text, value)) or "none"
+    return str(value)
+
+
+def _decided(settings: Settings, files: Sequence[Path]) -> Iterator[str]:
+    """What was decided for the files, and from what."""
+    detector = TraitsDetector(settings)
+    frameworks: Counter[str] = Counter()
+    storages: Counter[str] = Counter()
+    for path in files:
+        try:
+            traits = detector.of_file(Source.read(path))
+        except Unreadable:
+            continue
+        frameworks[traits.framework.value] += 1
+        storages[traits.storage.value] += 1
+    said = settings.framework is not None
+    yield f"  framework: {_counts(frameworks)} ({'as set' if said else 'by what files import'})"
+    said = settings.storage is not None
+    reason = "as set" if said else "thread-local where PreserveLoggingContext or the like is used"
+    yield f"  storage: {_counts(storages)} ({reason})"
+
+
+def _counts(counted: Counter[str]) -> str:
+    return ", ".join(f"{name} in {number}" for name, number in counted.most_common()) or "none"

@@ -1,0 +1,177 @@
+"""What a new user meets: refusals before anything is written, and what was decided and why."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from logctx_lint.config.codes import CODES
+from logctx_lint.config.settings import Settings
+from logctx_lint.engine import runner
+from logctx_lint.engine.linter import Linter
+from logctx_lint.frontends.cli import check, main
+from tests.support.fakes import FakeEngine
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and the fake engine."""
+
+    def linter(settings: Settings, *, use_cache: bool) -> Linter:
+        return Linter(FakeEngine(), settings, CODES)
+
+    monkeypatch.setattr(runner, "linter", linter)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def write(name: str, text: str) -> Path:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def settings(text: str, folder: str = ".") -> None:
+    write(f"{folder}/pyproject.toml", f"[tool.logctx-lint]\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--baseline", "missing.json"], ["--output-file", "no/out.txt"], ["--select=X"]]
+)
+def test_what_is_refused_is_refused_before_a_file_is_fixed(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write("x.py", "swallow()\n")
+    assert main(["check", "--fix", *arguments]) == 2
+    assert path.read_text() == "swallow()\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_a_read_only_file_is_left_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("x.py", "swallow()\n")
+    # root may write anything.
+    monkeypatch.setattr(os, "access", lambda name, mode: mode != os.W_OK)
+    assert main(["check", "--fix"]) == 1
+    assert "left alone: it is read-only" in capsys.readouterr().err
+    assert path.read_text() == "swallow()\n"
+
+
+def test_settings_are_shown_with_where_they_were_said(capsys: pytest.CaptureFixture[str]) -> None:
+    settings('framework = "asyncio"')
+    write(".flake8", "[flake8]\nlcx-profile = strict\nextend-ignore = E501, LCX303\n")
+    write("x.py", "drop()\n")
+    assert main(["check", "--show-settings", "--storage=contextvar"]) == 0
+    shown = capsys.readouterr().out
+    assert "framework = asyncio  (pyproject.toml)" in shown
+    assert "profile = strict  (.flake8)" in shown
+    assert "storage = contextvar  (command line)" in shown
+    assert "ignore = LCX303  (flake8's own settings in .flake8)" in shown
+    assert "framework: asyncio in 1 (as set)" in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("extend-ignore = LCX101", 0),
+        ("ignore = E501,LCX1", 0),
+        ("per-file-ignores = x.py:LCX101", 0),
+        ("exclude = other.py", 1),
+        ("select = E", 1),
+    ],
+)
+def test_what_flake8s_own_settings_say_of_our_codes_counts(line: str, expected: int) -> None:
+    write(".flake8", f"[flake8]\n{line}\n")
+    write("x.py", "drop()\n")
+    assert main(["check", "-q"]) == expected
+
+
+def test_the_nearest_settings_count_for_each_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    settings('ignore = ["LCX301"]')
+    settings('ignore = ["LCX101"]', "service")
+    for name in ("x.py", "service/y.py"):
+        write(name, "drop()\nswallow()\n")
+    main(["check", "-q", "."])
+    found = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert sorted(found) == [["service/y.py:2:1:", "LCX301"], ["x.py:1:1:", "LCX101"]]
+
+
+def test_one_file_of_settings_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
+    settings('ignore = ["LCX101"]')
+    write("other.toml", '[tool.logctx-lint]\nignore = ["LCX301"]\n')
+    write("x.py", "drop()\nswallow()\n")
+    main(["check", "-q", "--config", "other.toml"])
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == ["LCX101"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "note"),
+    [
+        ("pyproject.toml", "[tool.logctx_lint]\n", "the table is [tool.logctx-lint]"),
+        ("pyproject.toml", '[tool.logctx-lint]\nsource-roots = ["nowhere"]\n', '"nowhere"'),
+        ("pyproject.toml", '[tool.logctx-lint.hints]\nstore = "app.x.Store"\n', '"app.x.Store"'),
+        (
+            "pyproject.toml",
+            '[tool.logctx-lint.vocabulary]\nbackground-starter = ["app.start"]\n',
+            '"app.start"',
+        ),
+    ],
+)
+def test_settings_that_lead_nowhere_are_noted(
+    name: str, text: str, note: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(name, text)
+    write("app/__init__.py", "fine()\n")
+    assert main(["check"]) == 0
+    assert note in capsys.readouterr().err
+
+
+def test_known_findings_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    write("x.py", "drop()\n")
+    main(["baseline", "write"])
+    capsys.readouterr()
+    assert main(["check", "--baseline=logctx-baseline.json"]) == 0
+    assert "1 known finding hidden by the baseline" in capsys.readouterr().out
+
+
+def test_a_baseline_takes_in_findings_of_newer_rules_when_told_to() -> None:
+    path = write("x.py", "drop()\n")
+    main(["baseline", "write"])
+    known = Path("logctx-baseline.json")
+    known.write_text(known.read_text().replace(' "LCX301",', ""))
+    path.write_text("drop()\nswallow()\n")
+    assert main(["baseline", "write"]) == 1
+    assert main(["baseline", "write", "--accept-new-rules"]) == 0
+    path.write_text("drop()\nswallow()\nswallow()\ndrop()\n")
+    assert main(["baseline", "write", "--accept-new-rules"]) == 1
+
+
+def test_colour_can_be_forced(capsys: pytest.CaptureFixture[str]) -> None:
+    write("x.py", "drop()\n")
+    main(["check", "--color=always"])
+    assert "\x1b[" in capsys.readouterr().out
+    main(["check", "--color=never"])
+    assert "\x1b[" not in capsys.readouterr().out
+
+
+def test_an_interrupted_run_ends_quietly(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    write("x.py", "drop()\n")
+    monkeypatch.setattr(check, "_group", interrupted)
+    assert main(["check"]) == 130
+    assert capsys.readouterr().err == "logctx-lint: interrupted\n"
+
+
+def test_findings_can_be_silenced_where_they_stand() -> None:
+    path = write("x.py", "drop()\n")
+    assert main(["check", "--add-noqa"]) == 0
+    assert path.read_text() == "drop()  # noqa: LCX101\n"
+    assert main(["check"]) == 0
