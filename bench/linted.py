@@ -1,0 +1,161 @@
+"""What a revision of the linter finds in a release, kept in ``.cache/findings``.
+
+A finding depends on the linter's source, the release and the options alone: so that findings are
+kept by the hash that git gives the folder of the source, and a revision is never run twice.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.verdicts import Release
+from bench.wheels import unpacked
+
+PROJECT = Path(__file__).parent.parent
+STORE = PROJECT / ".cache" / "findings"
+PROFILES = ("recommended", "strict")
+_PACKAGE = "logctx_lint"
+_ABOUT_THE_RUN = ("LCX000", "LCX001")
+"""Codes that say nothing about awaiting."""
+_PROCESSES = 2
+
+
+class Failed(Exception):
+    """The linter, or git, did not do what was asked of it; says why."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Found:
+    """One finding, without what is of no use to a benchmark."""
+
+    path: str
+    line: int
+    code: str
+    message: str
+    profile: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Linter:
+    """The linter whose source lies in a folder; `key` names the very text of it."""
+
+    tree: Path
+    key: str
+    profile: str = ""
+    """The profile to run with; the linter's own default if empty."""
+
+    @classmethod
+    def at(cls, tree: Path, profile: str = "") -> Linter:
+        if not (tree / _PACKAGE / "__main__.py").is_file():
+            raise Failed(f"{tree} has no {_PACKAGE} to run")
+        return cls(tree, _hash(tree), profile)
+
+    def found(self, release: Release, *, again: bool = False) -> list[Found]:
+        """What it finds in a release, sorted; from the store unless it has to run again."""
+        path = self._stored(release)
+        if again or not path.is_file():
+            findings = self._run(release)
+            _write(path, json.dumps([_fields(each) for each in findings], indent=1))
+            return findings
+        return [Found(*fields) for fields in json.loads(path.read_text(encoding="utf-8"))]
+
+    def found_in_all(
+        self, releases: Iterable[Release], *, again: bool = False
+    ) -> Iterator[list[Found]]:
+        """What it finds in each release, two at a time."""
+        with ThreadPoolExecutor(_PROCESSES) as pool:
+            yield from pool.map(partial(self.found, again=again), releases)
+
+    def _run(self, release: Release) -> list[Found]:
+        options = ["--no-cache", "--exit-zero", "--jobs", "1", "--output-format", "json"]
+        if self.profile:
+            options += ["--profile", self.profile]
+        run = subprocess.run(
+            [sys.executable, "-m", _PACKAGE, "check", *options, "."],
+            cwd=unpacked(release.package, release.version),
+            # A release may have modules named as the linter's, or as those of Python.
+            env={**os.environ, "PYTHONPATH": str(self.tree.resolve()), "PYTHONSAFEPATH": "1"},
+            capture_output=True,
+            text=True,
+        )
+        try:
+            return parse(run.stdout)
+        except (json.JSONDecodeError, KeyError, TypeError):
+            told = run.stderr.strip().splitlines()[-1:] or ["it says nothing"]
+            raise Failed(f"{release}: the linter of {self.tree} fails: {told[0]}") from None
+
+    def _stored(self, release: Release) -> Path:
+        python = platform.python_version()
+        name = f"{release.package}-{release.version}{'-' * bool(self.profile)}{self.profile}.json"
+        return STORE / f"{self.key}-{python}" / name
+
+
+def parse(report: str) -> list[Found]:
+    """The findings of a report in JSON."""
+    return sorted(
+        Found(
+            Path(each["filename"]).as_posix(),
+            each["line"],
+            each["code"],
+            each["message"],
+            each.get("profile") or "",
+        )
+        for each in json.loads(report)
+        if each["code"] not in _ABOUT_THE_RUN
+    )
+
+
+@contextmanager
+def checked_out(revision: str) -> Iterator[Path]:
+    """A folder with the linter's source as it was in a revision of the project."""
+    _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        _git("worktree", "add", "--quiet", "--detach", str(tree), revision)
+        try:
+            yield tree
+        finally:
+            _git("worktree", "remove", "--force", str(tree))
+
+
+def _hash(tree: Path) -> str:
+    """The hash of the linter's source as it lies there, committed or not."""
+    with tempfile.TemporaryDirectory() as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        _git("add", "--", _PACKAGE, tree=tree, **index)
+        return _git("write-tree", f"--prefix={_PACKAGE}/", tree=tree, **index)
+
+
+def _git(*arguments: str, tree: Path = PROJECT, **environment: str) -> str:
+    run = subprocess.run(
+        ["git", "-C", str(tree), *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode:
+        raise Failed(f"git {' '.join(arguments)}: {run.stderr.strip() or 'not found'}")
+    return run.stdout.strip()
+
+
+def _fields(found: Found) -> list[object]:
+    return [found.path, found.line, found.code, found.message, found.profile]
+
+
+def _write(path: Path, text: str) -> None:
+    """Writes a file in one step, for runs side by side."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partly = path.with_name(f"{path.name}.{os.getpid()}")
+    partly.write_text(text, encoding="utf-8")
+    partly.replace(path)
