@@ -29,6 +29,13 @@ _PACKAGE = "logctx_lint"
 _ABOUT_THE_RUN = ("LCX000", "LCX001")
 """Codes that say nothing about awaiting."""
 _PROCESSES = 2
+# Nothing is imported from the folder it runs in: a release may have an `ast.py` of its own.
+_START = f"""
+import sys
+sys.path[:] = filter(None, sys.path)
+import runpy
+runpy.run_module("{_PACKAGE}", run_name="__main__", alter_sys=True)
+"""
 
 
 class Failed(Exception):
@@ -78,22 +85,24 @@ class Linter:
             yield from pool.map(partial(self.found, again=again), releases)
 
     def _run(self, release: Release) -> list[Found]:
-        options = ["--no-cache", "--exit-zero", "--jobs", "1", "--output-format", "json"]
-        if self.profile:
-            options += ["--profile", self.profile]
-        run = subprocess.run(
-            [sys.executable, "-m", _PACKAGE, "check", *options, "."],
-            cwd=unpacked(release.package, release.version),
-            # A release may have modules named as the linter's, or as those of Python.
-            env={**os.environ, "PYTHONPATH": str(self.tree.resolve()), "PYTHONSAFEPATH": "1"},
-            capture_output=True,
-            text=True,
-        )
+        run = self._check(release, *(("--profile", self.profile) if self.profile else ()))
+        if "unrecognized arguments: --profile" in run.stderr:
+            run = self._check(release)  # from before there were profiles
         try:
             return parse(run.stdout)
         except (json.JSONDecodeError, KeyError, TypeError):
             told = run.stderr.strip().splitlines()[-1:] or ["it says nothing"]
             raise Failed(f"{release}: the linter of {self.tree} fails: {told[0]}") from None
+
+    def _check(self, release: Release, *more: str) -> subprocess.CompletedProcess[str]:
+        options = ["--no-cache", "--exit-zero", "--jobs", "1", "--output-format", "json", *more]
+        return subprocess.run(
+            [sys.executable, "-c", _START, "check", *options, "."],
+            cwd=unpacked(release.package, release.version),
+            env={**os.environ, "PYTHONPATH": str(self.tree.resolve())},
+            capture_output=True,
+            text=True,
+        )
 
     def _stored(self, release: Release) -> Path:
         python = platform.python_version()

@@ -1,17 +1,17 @@
 """How right the rules are on code that they were not written on.
 
-Each row of ``verdicts.tsv`` is a finding that was read, on a pinned release, with its verdict. A row
-is *kept* while its code is reported within two lines. Findings in no row, outside of tests, are
+Each row of ``verdicts.tsv`` is a finding that was read, on a pinned release, with its verdict. A
+row is *kept* while its code is reported within two lines. Findings in no row, outside of tests, are
 *new*: read each against its source (``--new`` lists them) and add a row. Usage::
 
     python -m bench.precision [TABLE] [--profile strict] [--only PACKAGE,...] [--set B]
         [--tree FOLDER] [--again] [--new] [--json | --markdown]
 
-Releases are downloaded into ``.cache``; two run at a time, without the linter's cache. What the same
-source of the linter has found before is not computed anew, unless `--again` says so. `--tree`
+Releases are downloaded into ``.cache``; two run at a time, without the linter's cache. What the
+same source of the linter has found before is not computed anew, unless `--again` says so. `--tree`
 measures the linter of another working tree. The last line says precision (bugs and fair warnings
-of all that is kept), the share of bugs, how many of the known bugs are kept, new findings, and wrong
-findings per 100,000 lines (tests not counted). A row with `sample` stands for more than itself.
+of all that is kept), the share of bugs, how many of the known bugs are kept, new findings, and
+wrong findings per 100,000 lines (tests not counted). A row with `sample` stands for more rows.
 """
 
 from __future__ import annotations
