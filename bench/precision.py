@@ -87,9 +87,11 @@ class Result:
 def main() -> None:
     options = _options()
     try:
-        rows = verdicts.chosen(verdicts.read(options.table), options.only, options.set)
+        rows = verdicts.read(options.table)
+        pins = verdicts.pins() if options.table == verdicts.TABLE else verdicts.unpinned(rows)
+        grouped = verdicts.chosen(rows, pins, options.only, options.set)
         linter = Linter.at(options.tree, options.profile)
-        results = measure(linter, rows, again=options.again)
+        results = measure(linter, grouped, again=options.again)
         if options.json:
             print(json.dumps([_as_json(each) for each in results], indent=2))
         elif options.markdown:
@@ -100,14 +102,13 @@ def main() -> None:
         sys.exit(f"precision: {error}")
 
 
-def measure(linter: Linter, rows: Iterable[Row], *, again: bool = False) -> Iterator[Result]:
-    grouped = verdicts.by_release(rows)
-    for release in grouped:
-        unpacked(release.package, release.version)
+def measure(
+    linter: Linter, grouped: dict[Release, list[Row]], *, again: bool = False
+) -> Iterator[Result]:
+    folders = {release: unpacked(release.package, release.version) for release in grouped}
     found = linter.found_in_all(grouped, again=again)
-    for (release, known), findings in zip(grouped.items(), found, strict=True):
-        folder = unpacked(release.package, release.version)
-        yield compare(release, known, findings, count_lines(folder))
+    for (release, rows), findings in zip(grouped.items(), found, strict=True):
+        yield compare(release, rows, findings, count_lines(folders[release]))
 
 
 def compare(release: Release, rows: list[Row], findings: list[Found], lines: int = 0) -> Result:

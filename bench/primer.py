@@ -1,7 +1,7 @@
 """What a change does to the findings on pinned releases, as a diff: run it after each change.
 
-Compares the linter of a revision with the one in the working tree, on the releases of the table of
-verdicts. What was found is kept by the linter's source, so that only the new side has to run.
+Compares the linter of a revision with the one in the working tree, on the releases that
+``releases.tsv`` names. What was found is kept by the linter's source: a revision runs once only.
 Usage::
 
     python -m bench.primer [REVISION] [--only PACKAGE,...] [--set B] [--profile strict]
@@ -46,7 +46,7 @@ class Difference:
 def main() -> None:
     options = _options()
     try:
-        rows = verdicts.chosen(verdicts.read(), options.only, options.set)
+        grouped = verdicts.chosen(verdicts.read(), verdicts.pins(), options.only, options.set)
         kinds: set[Kind] = {"added", "removed", "moved"}
         if options.reworded:
             kinds.add("reworded")
@@ -56,7 +56,7 @@ def main() -> None:
                 for each in found
                 if each.kind in kinds and (not options.codes or each.found.code in options.codes)
             ]
-            for release, found in _compared(options.revision, options.profile, rows)
+            for release, found in _compared(options.revision, options.profile, grouped)
         }
     except (BadTable, Failed, Unavailable) as error:
         sys.exit(f"primer: {error}")
@@ -68,9 +68,8 @@ def main() -> None:
 
 
 def _compared(
-    revision: str, profile: str, rows: list[Row]
+    revision: str, profile: str, grouped: dict[Release, list[Row]]
 ) -> Iterator[tuple[Release, list[Difference]]]:
-    grouped = verdicts.by_release(rows)
     for release in grouped:
         unpacked(release.package, release.version)
     with checked_out(revision) as tree:

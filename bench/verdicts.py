@@ -1,30 +1,34 @@
-"""The table of findings that were read in their source, and what each was worth: ``verdicts.tsv``.
+"""Pinned releases, and the findings on them that were read in their source, each with its worth.
 
-A row is one finding on a pinned release: where it stands, its code, and a verdict.
+``releases.tsv`` names the releases. A `set` was chosen, measured and read together: before any rule
+was changed because of it.
+
+A row of ``verdicts.tsv`` is one finding: where it stands, its code, and a verdict.
 
 - ``bug``: whoever maintains the code would change it;
 - ``deliberate``: true, and arguably meant (``noise``: and harmless);
 - ``wrong``: what the message claims is false, or its advice cannot be followed there; with a cause.
 
 A row with ``sample`` stands for more: only some of that code's findings in the package were read.
-``set`` names the packages that were chosen, measured and read together.
 """
 
 from __future__ import annotations
 
 import csv
 import re
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeGuard
 
 TABLE = Path(__file__).parent / "verdicts.tsv"
+RELEASES = Path(__file__).parent / "releases.tsv"
 Verdict = Literal["bug", "deliberate", "wrong"]
 VERDICTS: tuple[Verdict, ...] = ("bug", "deliberate", "wrong")
 _COLUMNS = ("package", "version", "path", "line", "code", "verdict", "noise", "cause", "sample")
+_RELEASE_COLUMNS = ("set", "package", "version", "kind")
 _YES = ("", "yes")
+_Fields = dict[str, str]
 
 
 class BadTable(Exception):
@@ -50,77 +54,100 @@ class Row:
     noise: bool = False
     cause: str = ""
     sample: bool = False
-    set: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A release to measure on."""
+
+    release: Release
+    set: str
+    kind: str
 
 
 def read(table: Path = TABLE) -> list[Row]:
+    return [_row(fields, where) for fields, where in _lines(table, _COLUMNS)]
+
+
+def pins(table: Path = RELEASES) -> list[Pin]:
+    return [
+        Pin(Release(fields["package"], fields["version"]), fields["set"], fields["kind"])
+        for fields, _ in _lines(table, _RELEASE_COLUMNS)
+    ]
+
+
+def chosen(
+    rows: Iterable[Row],
+    releases: Iterable[Pin],
+    packages: Iterable[str] = (),
+    sets: Iterable[str] = (),
+) -> dict[Release, list[Row]]:
+    """The releases of some packages and sets, all if none are named, each with its rows."""
+    releases = list(releases)
+    packages, sets = set(packages), set(sets)
+    unknown = (packages - {pin.release.package for pin in releases}) | (
+        sets - {pin.set for pin in releases}
+    )
+    if unknown:
+        raise BadTable(f"nothing is known of {', '.join(sorted(unknown))}")
+    grouped: dict[Release, list[Row]] = {
+        pin.release: []
+        for pin in sorted(releases, key=lambda pin: pin.release)
+        if (not packages or pin.release.package in packages) and (not sets or pin.set in sets)
+    }
+    for row in rows:
+        if row.release in grouped:
+            grouped[row.release].append(row)
+    return grouped
+
+
+def unpinned(rows: Iterable[Row]) -> list[Pin]:
+    """The releases of another table than the project's own."""
+    return [Pin(release, "", "") for release in dict.fromkeys(row.release for row in rows)]
+
+
+def _lines(table: Path, columns: Iterable[str]) -> Iterator[tuple[_Fields, str]]:
+    """The fields of each line, and where it stands."""
     try:
         with table.open(encoding="utf-8", newline="") as lines:
             reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
                 raise BadTable(f"{table}:1: no column {', '.join(missing)}")
-            return [_row(fields, f"{table}:{number}") for number, fields in enumerate(reader, 2)]
+            for number, fields in enumerate(reader, 2):
+                where = f"{table}:{number}"
+                if None in fields:
+                    raise BadTable(f"{where}: too many fields")
+                absent = [name for name in columns if fields[name] is None]
+                if absent:
+                    raise BadTable(f"{where}: too few fields: no {', '.join(absent)}")
+                yield fields, where
     except (OSError, UnicodeDecodeError) as error:
         raise BadTable(f"{table}: {error}") from error
 
 
-def by_release(rows: Iterable[Row]) -> dict[Release, list[Row]]:
-    """The rows of each release, in the order of the names."""
-    grouped: defaultdict[Release, list[Row]] = defaultdict(list)
-    for row in rows:
-        grouped[row.release].append(row)
-    return dict(sorted(grouped.items()))
-
-
-def chosen(rows: list[Row], packages: Iterable[str] = (), sets: Iterable[str] = ()) -> list[Row]:
-    """The rows of some packages and sets; all if none are named."""
-    packages, sets = set(packages), set(sets)
-    unknown = (packages - {row.release.package for row in rows}) | (
-        sets - {row.set for row in rows}
-    )
-    if unknown:
-        raise BadTable(f"the table has no {', '.join(sorted(unknown))}")
-    return [
-        row
-        for row in rows
-        if (not packages or row.release.package in packages) and (not sets or row.set in sets)
-    ]
-
-
-def _row(fields: dict[str, str | None], where: str) -> Row:
-    def text(name: str) -> str:
-        value = fields.get(name)
-        if value is None:
-            raise BadTable(f"{where}: too few fields: no {name}")
-        return value
-
-    def flag(name: str) -> bool:
-        if text(name) not in _YES:
-            raise BadTable(f"{where}: {name} is {text(name)!r}, neither empty nor 'yes'")
-        return text(name) == "yes"
-
-    if None in fields:
-        raise BadTable(f"{where}: too many fields")
-    verdict = text("verdict")
+def _row(fields: _Fields, where: str) -> Row:
+    verdict = fields["verdict"]
     if not _is_verdict(verdict):
         raise BadTable(f"{where}: verdict is {verdict!r}, not one of {', '.join(VERDICTS)}")
-    if not text("line").isdecimal():
-        raise BadTable(f"{where}: line is {text('line')!r}, not a number")
-    if not re.fullmatch(r"LCX\d{3}", text("code")):
-        raise BadTable(f"{where}: code is {text('code')!r}, not like LCX101")
-    if verdict == "wrong" and not text("cause"):
+    if not fields["line"].isdecimal():
+        raise BadTable(f"{where}: line is {fields['line']!r}, not a number")
+    if not re.fullmatch(r"LCX\d{3}", fields["code"]):
+        raise BadTable(f"{where}: code is {fields['code']!r}, not like LCX101")
+    if verdict == "wrong" and not fields["cause"]:
         raise BadTable(f"{where}: a wrong finding without a cause")
+    for name in ("noise", "sample"):
+        if fields[name] not in _YES:
+            raise BadTable(f"{where}: {name} is {fields[name]!r}, neither empty nor 'yes'")
     return Row(
-        Release(text("package"), text("version")),
-        text("path"),
-        int(text("line")),
-        text("code"),
+        Release(fields["package"], fields["version"]),
+        fields["path"],
+        int(fields["line"]),
+        fields["code"],
         verdict,
-        flag("noise"),
-        text("cause"),
-        flag("sample"),
-        fields.get("set") or "",
+        fields["noise"] == "yes",
+        fields["cause"],
+        fields["sample"] == "yes",
     )
 
 

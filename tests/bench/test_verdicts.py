@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import verdicts
-from bench.verdicts import BadTable, Release, Row
+from bench.verdicts import BadTable, Pin, Release, Row
 
 HEADER = [
     "package",
@@ -19,9 +19,8 @@ HEADER = [
     "noise",
     "cause",
     "sample",
-    "set",
 ]
-GOOD = ["mailer", "1.0", "mailer/a.py", "7", "LCX301", "wrong", "-", "timeout", "yes", "B"]
+GOOD = ["mailer", "1.0", "mailer/a.py", "7", "LCX301", "wrong", "-", "timeout", "yes"]
 
 
 def table(folder: Path, *rows: list[str], header: list[str] = HEADER) -> Path:
@@ -46,7 +45,6 @@ def test_a_row_is_read(tmp_path: Path) -> None:
             noise=False,
             cause="timeout",
             sample=True,
-            set="B",
         )
     ]
 
@@ -57,11 +55,6 @@ def test_quotes_and_line_endings_mean_nothing(tmp_path: Path) -> None:
     assert [row.cause for row in verdicts.read(path)] == ['a "quoted', "timeout"]
 
 
-def test_the_set_may_be_missing(tmp_path: Path) -> None:
-    (row,) = verdicts.read(table(tmp_path, GOOD[:-1], header=HEADER[:-1]))
-    assert row.set == ""
-
-
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [
@@ -70,7 +63,7 @@ def test_the_set_may_be_missing(tmp_path: Path) -> None:
         (changed(code="E501"), r":3: code is 'E501', not like LCX101"),
         (changed(noise="no"), r":3: noise is 'no', neither empty nor 'yes'"),
         (changed(cause="-"), r":3: a wrong finding without a cause"),
-        (GOOD[:5], r":3: too few fields: no verdict"),
+        (GOOD[:6], r":3: too few fields: no noise, cause, sample"),
         ([*GOOD, "more"], r":3: too many fields"),
     ],
 )
@@ -89,20 +82,22 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
         verdicts.read(tmp_path / "nowhere.tsv")
 
 
-def test_rows_are_chosen_by_package_and_set(tmp_path: Path) -> None:
-    rows = verdicts.read(table(tmp_path, GOOD, changed(package="other", set="A")))
-    assert [row.set for row in verdicts.chosen(rows, ["other"])] == ["A"]
-    assert [row.set for row in verdicts.chosen(rows, (), ["B"])] == ["B"]
-    assert verdicts.chosen(rows) == rows
-    with pytest.raises(BadTable, match="the table has no unknown"):
-        verdicts.chosen(rows, ["unknown", "other"])
+def test_releases_are_chosen_by_package_and_set(tmp_path: Path) -> None:
+    rows = verdicts.read(table(tmp_path, GOOD))
+    mailer, other = Release("mailer", "1.0"), Release("other", "2.0")
+    pins = [Pin(other, "A", "bot"), Pin(mailer, "B", "SDK")]
+    assert verdicts.chosen(rows, pins) == {mailer: rows, other: []}
+    assert verdicts.chosen(rows, pins, ["other"]) == {other: []}
+    assert verdicts.chosen(rows, pins, (), ["B"]) == {mailer: rows}
+    assert verdicts.chosen(rows, verdicts.unpinned(rows)) == {mailer: rows}
+    with pytest.raises(BadTable, match="nothing is known of C, unknown"):
+        verdicts.chosen(rows, pins, ["unknown", "other"], ["C"])
 
 
-def test_the_project_s_own_table_can_be_read() -> None:
-    rows = verdicts.read()
-    places = [(row.release, row.path, row.line, row.code) for row in rows]
+def test_the_project_s_own_tables_fit_together() -> None:
+    rows, pins = verdicts.read(), verdicts.pins()
+    releases = [pin.release for pin in pins]
     assert rows
-    assert all(row.set for row in rows)
-    versions = {row.release.package: row.release for row in rows}
-    assert len(versions) == len(verdicts.by_release(rows)), "one version of each package"
-    assert len(places) - len(set(places)) < 10, "hardly any place is there twice"
+    assert {row.release for row in rows} <= set(releases)
+    assert len({release.package for release in releases}) == len(releases), "one version of each"
+    assert all(pin.set and pin.kind for pin in pins)
