@@ -254,7 +254,6 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("table", nargs="?", type=Path, default=verdicts.TABLE)
     add_common_options(parser)
-    parser.add_argument("--tree", type=Path, default=PROJECT, help="the linter's working tree")
     parser.add_argument("--new", action="store_true", help="list findings that are in no row")
     parser.add_argument("--again", action="store_true", help="run on every release anew")
     form = parser.add_mutually_exclusive_group()
@@ -264,6 +263,7 @@ def _options() -> argparse.Namespace:
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tree", type=Path, default=PROJECT, help="the linter's working tree")
     parser.add_argument("--profile", default="", choices=PROFILES)
     parser.add_argument("--only", default=(), type=_names, metavar="PACKAGE,...")
     parser.add_argument("--set", default=(), type=_names, metavar="SET,...")

@@ -4,8 +4,8 @@ Compares the linter of a revision with the one in the working tree, on the relea
 ``releases.tsv`` names. What was found is kept by the linter's source: a revision runs once only.
 Usage::
 
-    python -m bench.primer [REVISION] [--only PACKAGE,...] [--set B] [--profile strict]
-        [--codes LCX301,...] [--reworded] [--json]
+    python -m bench.primer [REVISION] [--tree FOLDER] [--only PACKAGE,...] [--set B]
+        [--profile strict] [--codes LCX301,...] [--reworded] [--json]
 
 REVISION is HEAD by default. Each finding that was added (+) or removed (-) is shown with its line
 of source, and with its verdict when it has been read: an added one without a verdict is to be read.
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench import verdicts
-from bench.linted import PROJECT, Failed, Found, Linter, checked_out
+from bench.linted import Failed, Found, Linter, checked_out
 from bench.precision import add_common_options, is_about
 from bench.verdicts import BadTable, Release, Row
 from bench.wheels import Unavailable, unpacked
@@ -56,7 +56,9 @@ def main() -> None:
                 for each in found
                 if each.kind in kinds and (not options.codes or each.found.code in options.codes)
             ]
-            for release, found in _compared(options.revision, options.profile, grouped)
+            for release, found in _compared(
+                options.revision, options.tree, options.profile, grouped
+            )
         }
     except (BadTable, Failed, Unavailable) as error:
         sys.exit(f"primer: {error}")
@@ -68,13 +70,13 @@ def main() -> None:
 
 
 def _compared(
-    revision: str, profile: str, grouped: dict[Release, list[Row]]
+    revision: str, tree: Path, profile: str, grouped: dict[Release, list[Row]]
 ) -> Iterator[tuple[Release, list[Difference]]]:
     for release in grouped:
         unpacked(release.package, release.version)
-    with checked_out(revision) as tree:
-        before = list(Linter.at(tree, profile).found_in_all(grouped))
-    after = Linter.at(PROJECT, profile).found_in_all(grouped)
+    with checked_out(revision) as old_tree:
+        before = list(Linter.at(old_tree, profile).found_in_all(grouped))
+    after = Linter.at(tree, profile).found_in_all(grouped)
     for (release, known), old, new in zip(grouped.items(), before, after, strict=True):
         yield release, difference(old, new, known)
 
