@@ -1,7 +1,8 @@
-"""What a revision of the linter finds in a release, kept in ``.cache/findings``.
+"""What the linter of a revision or working tree finds in a release, kept in ``.cache/findings``.
 
 A finding depends on the linter's source, the release and the options alone: so that findings are
-kept by the hash that git gives the folder of the source, and a revision is never run twice.
+kept by the hash that git gives the folder of the source, and the same source never runs twice. It
+runs from a copy, which nobody edits while it is measured.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from bench.verdicts import Release
-from bench.wheels import unpacked
+from bench.wheels import extract, unpacked
 
 PROJECT = Path(__file__).parent.parent
 STORE = PROJECT / ".cache" / "findings"
@@ -57,16 +58,10 @@ class Found:
 class Linter:
     """The linter whose source lies in a folder; `key` names the very text of it."""
 
-    tree: Path
+    folder: Path
     key: str
     profile: str = ""
     """The profile to run with; the linter's own default if empty."""
-
-    @classmethod
-    def at(cls, tree: Path, profile: str = "") -> Linter:
-        if not (tree / _PACKAGE / "__main__.py").is_file():
-            raise Failed(f"{tree} has no {_PACKAGE} to run")
-        return cls(tree, _hash(tree), profile)
 
     def found(self, release: Release, *, again: bool = False) -> list[Found]:
         """What it finds in a release, sorted; from the store unless it has to run again."""
@@ -92,14 +87,14 @@ class Linter:
             return parse(run.stdout)
         except (json.JSONDecodeError, KeyError, TypeError):
             told = run.stderr.strip().splitlines()[-1:] or ["it says nothing"]
-            raise Failed(f"{release}: the linter of {self.tree} fails: {told[0]}") from None
+            raise Failed(f"{release}: the linter fails: {told[0]}") from None
 
     def _check(self, release: Release, *more: str) -> subprocess.CompletedProcess[str]:
         options = ["--no-cache", "--exit-zero", "--jobs", "1", "--output-format", "json", *more]
         return subprocess.run(
             [sys.executable, "-c", _START, "check", *options, "."],
             cwd=unpacked(release.package, release.version),
-            env={**os.environ, "PYTHONPATH": str(self.tree.resolve())},
+            env={**os.environ, "PYTHONPATH": str(self.folder)},
             capture_output=True,
             text=True,
         )
@@ -125,25 +120,29 @@ def parse(report: str) -> list[Found]:
     )
 
 
-@contextmanager
-def checked_out(revision: str) -> Iterator[Path]:
-    """A folder with the linter's source as it was in a revision of the project."""
-    _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
-    with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        _git("worktree", "add", "--quiet", "--detach", str(tree), revision)
-        try:
-            yield tree
-        finally:
-            _git("worktree", "remove", "--force", str(tree))
-
-
-def _hash(tree: Path) -> str:
-    """The hash of the linter's source as it lies there, committed or not."""
+def of_tree(tree: Path, profile: str = "") -> AbstractContextManager[Linter]:
+    """The linter as it lies in a working tree, committed or not."""
+    if not (tree / _PACKAGE / "__main__.py").is_file():
+        raise Failed(f"{tree} has no {_PACKAGE} to run")
     with tempfile.TemporaryDirectory() as folder:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         _git("add", "--", _PACKAGE, tree=tree, **index)
-        return _git("write-tree", f"--prefix={_PACKAGE}/", tree=tree, **index)
+        key = _git("write-tree", f"--prefix={_PACKAGE}/", tree=tree, **index)
+    return _copied(tree, key, profile)
+
+
+def of_revision(revision: str, profile: str = "") -> AbstractContextManager[Linter]:
+    key = _git("rev-parse", "--verify", f"{revision}:{_PACKAGE}")
+    return _copied(PROJECT, key, profile)
+
+
+@contextmanager
+def _copied(tree: Path, key: str, profile: str) -> Iterator[Linter]:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _git("archive", f"--prefix={_PACKAGE}/", "-o", str(folder / "source.tar"), key, tree=tree)
+        extract(folder / "source.tar", folder)
+        yield Linter(folder, key, profile)
 
 
 def _git(*arguments: str, tree: Path = PROJECT, **environment: str) -> str:
@@ -154,7 +153,7 @@ def _git(*arguments: str, tree: Path = PROJECT, **environment: str) -> str:
         text=True,
     )
     if run.returncode:
-        raise Failed(f"git {' '.join(arguments)}: {run.stderr.strip() or 'not found'}")
+        raise Failed(f"git {' '.join(arguments)}: {run.stderr.strip()}")
     return run.stdout.strip()
 
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench import verdicts
-from bench.linted import PROFILES, PROJECT, Failed, Found, Linter
+from bench.linted import PROFILES, PROJECT, Failed, Found, Linter, of_tree
 from bench.verdicts import VERDICTS, BadTable, Release, Row
 from bench.wheels import Unavailable, unpacked
 
@@ -90,16 +90,19 @@ def main() -> None:
         rows = verdicts.read(options.table)
         pins = verdicts.pins() if options.table == verdicts.TABLE else verdicts.unpinned(rows)
         grouped = verdicts.chosen(rows, pins, options.only, options.set)
-        linter = Linter.at(options.tree, options.profile)
-        results = measure(linter, grouped, again=options.again)
-        if options.json:
-            print(json.dumps([_as_json(each) for each in results], indent=2))
-        elif options.markdown:
-            print("\n".join(markdown(list(results), options.profile)))
-        else:
-            _print(results, options.new)
+        with of_tree(options.tree, options.profile) as linter:
+            _show(measure(linter, grouped, again=options.again), options)
     except (BadTable, Failed, Unavailable) as error:
         sys.exit(f"precision: {error}")
+
+
+def _show(results: Iterator[Result], options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps([_as_json(each) for each in results], indent=2))
+    elif options.markdown:
+        print("\n".join(markdown(list(results), options.profile)))
+    else:
+        _print(results, options.new)
 
 
 def measure(

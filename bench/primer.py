@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench import verdicts
-from bench.linted import Failed, Found, Linter, checked_out
+from bench.linted import Failed, Found, of_revision, of_tree
 from bench.precision import add_common_options, is_about
 from bench.verdicts import BadTable, Release, Row
 from bench.wheels import Unavailable, unpacked
@@ -74,9 +74,10 @@ def _compared(
 ) -> Iterator[tuple[Release, list[Difference]]]:
     for release in grouped:
         unpacked(release.package, release.version)
-    with checked_out(revision) as old_tree:
-        before = list(Linter.at(old_tree, profile).found_in_all(grouped))
-    after = Linter.at(tree, profile).found_in_all(grouped)
+    with of_revision(revision, profile) as linter:
+        before = list(linter.found_in_all(grouped))
+    with of_tree(tree, profile) as linter:
+        after = list(linter.found_in_all(grouped))
     for (release, known), old, new in zip(grouped.items(), before, after, strict=True):
         yield release, difference(old, new, known)
 

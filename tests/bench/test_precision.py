@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench import precision
-from bench.linted import PROJECT, Found, Linter, parse
+from bench.linted import PROJECT, Found, of_tree, parse
 from bench.precision import Tally, compare, count_lines, is_test, markdown, summary
 from bench.verdicts import Release, Row, Verdict
 
@@ -101,12 +101,12 @@ def test_a_linter_runs_once_for_the_same_text(
     (release / "types.py").write_text("async def send(): ...\nasync def all():\n    send()\n")
     monkeypatch.setattr("bench.linted.STORE", tmp_path / "store")
     monkeypatch.setattr("bench.linted.unpacked", lambda package, version: release)
-    linter = Linter.at(PROJECT)
-    (first,) = linter.found(RELEASE)
-    assert (first.path, first.line, first.code) == ("types.py", 3, "LCX101")
-    (release / "types.py").write_text("")
-    assert linter.found(RELEASE) == [first]
-    assert linter.found(RELEASE, again=True) == []
+    with of_tree(PROJECT) as linter:
+        (first,) = linter.found(RELEASE)
+        assert (first.path, first.line, first.code) == ("types.py", 3, "LCX101")
+        (release / "types.py").write_text("")
+        assert linter.found(RELEASE) == [first]
+        assert linter.found(RELEASE, again=True) == []
 
 
 def test_what_cannot_be_done_is_said(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.linted import Failed, Found, checked_out
+from bench.linted import Failed, Found, of_revision
 from bench.primer import Difference, difference, report
 from bench.verdicts import Release, Row
 
@@ -61,5 +61,5 @@ def test_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_unknown_revision_is_named() -> None:
-    with pytest.raises(Failed, match="no-such-revision"), checked_out("no-such-revision"):
-        pass
+    with pytest.raises(Failed, match="no-such-revision"):
+        of_revision("no-such-revision")
