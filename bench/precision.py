@@ -187,11 +187,12 @@ def markdown(results: Sequence[Result], profile: str) -> Iterator[str]:
             yield _table_line(code, tally)
     yield _table_line("all", total)
     yield ""
+    unread = f"; {total.new} findings not read" if total.new else ""
     yield (
         f"{_percent(total.right, total.all_kept or 1)} right,"
         f" {_percent(total.kept['bug'], total.all_kept or 1)} bugs,"
         f" {_per_lines(total):.1f} wrong per 100,000 lines;"
-        f" {total.kept['bug']} of {total.of('bug')} known bugs reported."
+        f" {total.kept['bug']} of {total.of('bug')} known bugs reported{unread}."
     )
 
 
