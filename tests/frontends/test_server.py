@@ -57,11 +57,14 @@ class Editor:
             options: Any = registration.register_options  # as it came, a dictionary
             self.watched.put_nowait([each["globPattern"] for each in options["watchers"]])
 
-    async def start(self) -> types.InitializeResult:
+    async def start(self, *, pulls: bool = False) -> types.InitializeResult:
         await self.client.start_io(sys.executable, "-m", "logctx_lint", "server")
         watching = types.DidChangeWatchedFilesClientCapabilities(dynamic_registration=True)
         capabilities = types.ClientCapabilities(
-            workspace=types.WorkspaceClientCapabilities(did_change_watched_files=watching)
+            workspace=types.WorkspaceClientCapabilities(did_change_watched_files=watching),
+            text_document=types.TextDocumentClientCapabilities(
+                diagnostic=types.DiagnosticClientCapabilities() if pulls else None
+            ),
         )
         result = await self.client.initialize_async(
             types.InitializeParams(capabilities, root_uri=self.folder.as_uri())
@@ -128,12 +131,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def talk(folder: Path, conversation: Callable[[Editor], Awaitable[_T]]) -> _T:
+def talk(
+    folder: Path, conversation: Callable[[Editor], Awaitable[_T]], *, pulls: bool = False
+) -> _T:
     """Start a server, talk to it, and see it end well."""
 
     async def whole() -> _T:
         editor = Editor(folder)
-        await editor.start()
+        await editor.start(pulls=pulls)
         result = await conversation(editor)
         assert await editor.stop() == 0
         return result
@@ -198,7 +203,8 @@ def test_every_fix_of_a_finding_is_an_action(folder: Path) -> None:
         uri = editor.uri("app/service.py")
         return [applied(_SERVICE, each, uri) for each in actions]
 
-    first, second = talk(folder, conversation)
+    first, second, silenced = talk(folder, conversation)
+    assert silenced == _SERVICE.replace("save()\n", "save()  # noqa: LCX101\n")
     assert first == _SERVICE.replace("save()", "await save()")
     assert "run_in_background(save)" in second
 
@@ -267,6 +273,50 @@ def test_changed_settings_count_at_once(folder: Path) -> None:
         assert editor.messages.empty()
 
     talk(folder, conversation)
+
+
+def test_a_module_that_changes_on_disk_counts(folder: Path) -> None:
+    path = folder / "app" / "store.py"
+
+    async def conversation(editor: Editor) -> None:
+        assert "**/*.py" in await editor.watched.get()
+        editor.open("app/service.py")
+        assert await editor.found("app/service.py") == []
+        path.write_text(_STORE)
+        event = types.FileEvent(path.as_uri(), types.FileChangeType.Changed)
+        changed = types.DidChangeWatchedFilesParams([event])
+        editor.client.workspace_did_change_watched_files(changed)
+        assert await editor.found("app/service.py") == ["5:11 LCX101"]
+
+    talk(folder, conversation)
+
+
+def test_findings_stay_while_a_line_is_half_typed(folder: Path) -> None:
+    async def conversation(editor: Editor) -> None:
+        editor.open("app/x.py", _SWALLOWS)
+        assert await editor.found("app/x.py") == ["7:5 LCX301"]
+        editor.type("app/x.py", f"{_SWALLOWS}x = (\n")
+        assert await editor.found("app/x.py") == ["7:5 LCX301", "9:1 LCX000"]
+        editor.type("app/x.py", f"x = (\n{_SWALLOWS}")
+        assert "8:5 LCX301" in await editor.found("app/x.py")
+        editor.type("app/x.py", _SWALLOWS)
+        assert await editor.found("app/x.py") == ["7:5 LCX301"]
+
+    talk(folder, conversation)
+
+
+def test_an_editor_that_asks_for_diagnostics_is_not_told_them_twice(folder: Path) -> None:
+    async def conversation(editor: Editor) -> list[object]:
+        editor.open("app/x.py", _SWALLOWS)
+        document = types.TextDocumentIdentifier(editor.uri("app/x.py"))
+        report = await editor.client.text_document_diagnostic_async(
+            types.DocumentDiagnosticParams(document)
+        )
+        assert editor.published.empty()
+        assert isinstance(report, types.RelatedFullDocumentDiagnosticReport)
+        return [each.code for each in report.items]
+
+    assert talk(folder, conversation, pulls=True) == ["LCX301"]
 
 
 def test_an_enabled_rule_is_on(folder: Path) -> None:

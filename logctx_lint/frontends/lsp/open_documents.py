@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import takewhile
 from pathlib import Path
 
 from logctx_lint.config import loading
@@ -12,8 +13,9 @@ from logctx_lint.config.settings import Settings
 from logctx_lint.engine import runner
 from logctx_lint.engine.file_discovery import is_excluded
 from logctx_lint.engine.linter import Linter
-from logctx_lint.findings import Edit, Finding, Span
+from logctx_lint.findings import NOT_ANALYSED, Edit, Finding, Span
 from logctx_lint.fixes import apply
+from logctx_lint.suppression.add_noqa import add_noqa
 from logctx_lint.syntax.source import Source
 
 
@@ -52,6 +54,43 @@ def check(sources: Iterable[Source], folder: Path) -> Mapping[Path, Checked]:
     return {
         source.path: Checked(source, tuple(_findings(linter, source, settings))) for source in texts
     }
+
+
+def with_kept(checked: Checked, before: Checked | None) -> Checked:
+    """While a text cannot be parsed: the findings of the one before, on the lines that stayed.
+
+    A half-typed line must not make everything else vanish and come back.
+    """
+    if before is None or not _only_unreadable(checked) or _only_unreadable(before):
+        return checked
+    old, new = before.source.lines, checked.source.lines
+    first = _common(old, new)
+    last = _common(old[first:][::-1], new[first:][::-1])
+    shift = len(new) - len(old)
+    kept = [each for each in before.findings if each.span.end_line <= first]
+    for each in before.findings:
+        if each.span.line > len(old) - last:
+            span = replace(
+                each.span, line=each.span.line + shift, end_line=each.span.end_line + shift
+            )
+            # Its edits are for lines that have moved.
+            kept.append(replace(each, span=span, fixes=()))
+    return Checked(checked.source, (*kept, *checked.findings))
+
+
+def _only_unreadable(checked: Checked) -> bool:
+    return bool(checked.findings) and all(each.code == NOT_ANALYSED for each in checked.findings)
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many lines two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+def silence(source: Source, finding: Finding) -> list[Edit]:
+    """The edit that puts a `# noqa` comment at a finding; none where it has no place."""
+    done = add_noqa(source, [finding])
+    return list(_differences(source, done.source)) if done.added else []
 
 
 def fix_all(source: Source, others: Iterable[Source], folder: Path) -> list[Edit]:

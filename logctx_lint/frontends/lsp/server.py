@@ -16,7 +16,7 @@ from pygls.workspace import TextDocument
 from logctx_lint import __version__
 from logctx_lint.config.codes import CODES, url
 from logctx_lint.config.settings import SettingsError
-from logctx_lint.findings import Applicability, Edit, Finding, Span
+from logctx_lint.findings import Applicability, Edit, Finding, Profile, Span
 from logctx_lint.fixes import apply
 from logctx_lint.frontends.lsp import open_documents
 from logctx_lint.frontends.lsp.open_documents import Checked
@@ -25,7 +25,12 @@ from logctx_lint.syntax.source import Source
 _NAME = "logctx-lint"
 _FIX_ALL = f"{types.CodeActionKind.SourceFixAll.value}.{_NAME}"
 _KINDS = [types.CodeActionKind.QuickFix, _FIX_ALL]
-_SETTINGS_FILES = ("pyproject.toml", "setup.cfg", "tox.ini", ".flake8")
+_WATCHED = ("pyproject.toml", "setup.cfg", "tox.ini", ".flake8", "*.py", "*.pyi")
+
+_SEVERITY = {
+    Profile.RECOMMENDED: types.DiagnosticSeverity.Warning,
+    Profile.STRICT: types.DiagnosticSeverity.Information,
+}
 
 # Seconds without a keystroke after which the text is checked.
 _PAUSE = 0.2
@@ -62,22 +67,51 @@ class Server(LanguageServer):
         self._told = ""
         for path, checked in results.items():
             document = documents[path]
-            self._checked[document.uri] = (document.version, checked)
-            self.text_document_publish_diagnostics(
-                types.PublishDiagnosticsParams(
-                    uri=document.uri,
-                    version=document.version,
-                    diagnostics=[self._diagnostic(checked, each) for each in checked.findings],
-                )
-            )
+            _, before = self._checked.get(document.uri, (None, None))
+            kept = open_documents.with_kept(checked, before)
+            self._checked[document.uri] = (document.version, kept)
+            if not self._pulls:
+                self._publish(document, kept)
+        if self._refreshes:
+            self.workspace_diagnostic_refresh(None)
+
+    def pull(self, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
+        """What is found in one text, for an editor that asks instead of being told."""
+        checked = self._current(params.text_document.uri)
+        items = [self._diagnostic(checked, each) for each in checked.findings] if checked else []
+        return types.RelatedFullDocumentDiagnosticReport(items=items)
+
+    def _publish(self, document: TextDocument, checked: Checked) -> None:
+        diagnostics = [self._diagnostic(checked, each) for each in checked.findings]
+        self.text_document_publish_diagnostics(
+            types.PublishDiagnosticsParams(document.uri, diagnostics, document.version)
+        )
+
+    @property
+    def _pulls(self) -> bool:
+        """Whether the editor asks for diagnostics."""
+        document = self.client_capabilities.text_document
+        return bool(document and document.diagnostic)
+
+    @property
+    def _refreshes(self) -> bool:
+        """Whether the editor wants to be told when asking again is worth it."""
+        workspace = self.client_capabilities.workspace
+        wanted = workspace and workspace.diagnostics and workspace.diagnostics.refresh_support
+        return bool(self._pulls and wanted)
 
     def forget(self, uri: str) -> None:
         """Take back what was published about a text that was closed."""
         self._checked.pop(uri, None)
+        if self._pulls:
+            return
         self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
     def actions(self, params: types.CodeActionParams) -> list[types.CodeAction]:
-        """Every fix of every finding on the lines asked for, and all safe ones of the text."""
+        """Every fix of every finding on the lines asked for, and all safe ones of the text.
+
+        Last, a comment that silences the finding there.
+        """
         uri, only = params.text_document.uri, params.context.only
         checked = self._current(uri)
         if checked is None:
@@ -87,6 +121,7 @@ class Server(LanguageServer):
             lines = params.range.start.line + 1, params.range.end.line + 1
             for finding in checked.between(*lines):
                 found += self._quick_fixes(uri, checked, finding)
+                found += self._silencing(uri, checked, finding)
         if _wanted(_FIX_ALL, only):
             found += self._fix_all(uri, checked)
         return found
@@ -105,12 +140,12 @@ class Server(LanguageServer):
         content = types.MarkupContent(types.MarkupKind.Markdown, text)
         return types.Hover(content, self._range(checked, found[0].span))
 
-    def watch_settings(self) -> None:
-        """Ask the editor to tell when a file with settings changes."""
-        watchers = [types.FileSystemWatcher(f"**/{name}") for name in _SETTINGS_FILES]
+    def watch_files(self) -> None:
+        """Ask the editor to tell when settings, or other modules, change on disk."""
+        watchers = [types.FileSystemWatcher(f"**/{name}") for name in _WATCHED]
         method = types.WORKSPACE_DID_CHANGE_WATCHED_FILES
         options = types.DidChangeWatchedFilesRegistrationOptions(watchers)
-        registration = types.Registration(f"{_NAME}-settings", method, options)
+        registration = types.Registration(f"{_NAME}-files", method, options)
         self.client_register_capability(types.RegistrationParams([registration]))
 
     def _folder(self) -> Path:
@@ -138,7 +173,7 @@ class Server(LanguageServer):
         return types.Diagnostic(
             range=self._range(checked, finding.span),
             message=finding.message,
-            severity=types.DiagnosticSeverity.Warning,
+            severity=_SEVERITY[finding.profile],
             code=finding.code,
             code_description=types.CodeDescription(url(finding.code)),
             source=_NAME,
@@ -155,6 +190,20 @@ class Server(LanguageServer):
                 edit=self._edit(uri, checked, fix.edits),
             )
             for fix in finding.fixes
+        ]
+
+    def _silencing(self, uri: str, checked: Checked, finding: Finding) -> list[types.CodeAction]:
+        edits = open_documents.silence(checked.source, finding)
+        if not edits:
+            return []
+        return [
+            types.CodeAction(
+                title=f"{finding.code}: silence here (# noqa)",
+                kind=types.CodeActionKind.QuickFix,
+                diagnostics=[self._diagnostic(checked, finding)],
+                is_preferred=False,
+                edit=self._edit(uri, checked, edits),
+            )
         ]
 
     def _fix_all(self, uri: str, checked: Checked) -> list[types.CodeAction]:
@@ -192,7 +241,7 @@ class Server(LanguageServer):
             workspace = self.client_capabilities.workspace
             watched = workspace and workspace.did_change_watched_files
             if watched and watched.dynamic_registration:
-                self.watch_settings()
+                self.watch_files()
 
         @feature(types.TEXT_DOCUMENT_DID_OPEN)
         def opened(_: types.DidOpenTextDocumentParams) -> None:
@@ -211,8 +260,17 @@ class Server(LanguageServer):
             self.forget(params.text_document.uri)
 
         @feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
-        def settings_changed(_: types.DidChangeWatchedFilesParams) -> None:
-            self.check_now()
+        def files_changed(_: types.DidChangeWatchedFilesParams) -> None:
+            # Many at once, when a branch is switched.
+            self.check_soon()
+
+        options = types.DiagnosticOptions(
+            inter_file_dependencies=True, workspace_diagnostics=False, identifier=_NAME
+        )
+
+        @feature(types.TEXT_DOCUMENT_DIAGNOSTIC, options)
+        def pull(params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
+            return self.pull(params)
 
         @feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(_KINDS))
         def actions(params: types.CodeActionParams) -> list[types.CodeAction]:
