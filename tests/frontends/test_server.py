@@ -297,6 +297,8 @@ def test_findings_stay_while_a_line_is_half_typed(folder: Path) -> None:
         assert await editor.found("app/x.py") == ["7:5 LCX301"]
         editor.type("app/x.py", f"{_SWALLOWS}x = (\n")
         assert await editor.found("app/x.py") == ["7:5 LCX301", "9:1 LCX000"]
+        editor.type("app/x.py", _SWALLOWS)
+        assert await editor.found("app/x.py") == ["7:5 LCX301"]
         editor.type("app/x.py", f"x = (\n{_SWALLOWS}")
         assert "8:5 LCX301" in await editor.found("app/x.py")
         editor.type("app/x.py", _SWALLOWS)

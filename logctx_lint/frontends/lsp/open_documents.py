@@ -67,8 +67,9 @@ def with_kept(checked: Checked, before: Checked | None) -> Checked:
     first = _common(old, new)
     last = _common(old[first:][::-1], new[first:][::-1])
     shift = len(new) - len(old)
-    kept = [each for each in before.findings if each.span.end_line <= first]
-    for each in before.findings:
+    known = [each for each in before.findings if each.code != NOT_ANALYSED]
+    kept = [each for each in known if each.span.end_line <= first]
+    for each in known:
         if each.span.line > len(old) - last:
             span = replace(
                 each.span, line=each.span.line + shift, end_line=each.span.end_line + shift
