@@ -89,6 +89,16 @@ def test_a_changed_file_is_judged_by_what_others_say(repository: Path) -> None:
     assert "app/store.py:1" in done.stdout
 
 
+def test_the_hook_for_what_is_new_sees_callers_that_were_not_touched(repository: Path) -> None:
+    (repository / "app" / "store.py").write_text(_STORE)
+    done = hook(repository, "logctx-lint-new")
+    assert done.returncode == 1
+    assert "app/service.py:5:5: LCX101 `save()` returns a coroutine that never runs" in done.stdout
+    run(repository, "git", *_commit("second"))
+    (repository / "app" / "store.py").write_text(f"# A comment.\n{_STORE}")
+    assert hook(repository, "logctx-lint-new").returncode == 0
+
+
 def test_the_fixing_hook_fixes_and_fails_as_hooks_do(repository: Path) -> None:
     path = repository / "app" / "service.py"
     path.write_text(_SWALLOWS)
