@@ -52,8 +52,6 @@ export class RulePages implements vscode.TextDocumentContentProvider, vscode.Dis
     this.texts.set(uri.path, stdout);
     const document = await vscode.workspace.openTextDocument(uri);
     await vscode.window.showTextDocument(document, {
-      viewColumn: vscode.ViewColumn.Beside,
-      preserveFocus: true,
       preview: true,
     });
   }

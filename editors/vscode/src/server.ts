@@ -25,6 +25,13 @@ export class ServerError extends Error {
   }
 }
 
+/** The client's own messages say that something failed, but not what to do. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
 export class Server {
   private readonly client: LanguageClient;
   private stderr = "";
@@ -51,7 +58,7 @@ export class Server {
     if (folder) {
       options.workspaceFolder = folder;
     }
-    this.client = new LanguageClient(
+    this.client = new QuietClient(
       "logctx-lint",
       "logctx-lint",
       () => this.spawn(folder?.uri.fsPath),

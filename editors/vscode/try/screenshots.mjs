@@ -44,6 +44,10 @@ try {
   await quickFix(page);
   await explainRule(page);
   await changedSetting(page);
+} catch (error) {
+  const page = browser?.contexts()[0]?.pages()[0];
+  await page?.screenshot({ path: path.join(output, "failed.png") });
+  throw error;
 } finally {
   await browser?.close();
   server.process.kill();
@@ -92,11 +96,11 @@ async function explainRule(page) {
 
 /** Changing the setting restarts; the messages of what may be wrong. */
 async function changedSetting(page) {
+  await openFile(page, "service.py");
   setPath(path.join(project, "gone", "logctx-lint"));
   await page.waitForSelector(".notification-toast :text('there is no file')");
   await picture(page, "vscode-no-command");
-  await page.locator(".notification-toast").hover();
-  await page.locator(".codicon-notifications-clear").first().click();
+  await command(page, "Notifications: Clear All Notifications");
 
   const bare = path.join(scratch, "logctx-lint");
   writeFileSync(
@@ -108,6 +112,7 @@ async function changedSetting(page) {
   await page.waitForSelector(".notification-toast :text('without its language server')");
   await picture(page, "vscode-no-extra");
 
+  await command(page, "Notifications: Clear All Notifications");
   setPath(linter);
   await page.waitForSelector(".squiggly-warning");
   console.log("findings are back after the setting was corrected");
@@ -117,6 +122,7 @@ async function startWorkbench() {
   cpSync(examples, project, { recursive: true, filter: (name) => !name.includes("__pycache__") });
   mkdirSync(output, { recursive: true });
   setPath(linter);
+  writeUserSettings();
   const install = [codeServer, ...places, "--install-extension", extension];
   execFileSync(process.execPath, install, { stdio: ["ignore", "inherit", "inherit"] });
   const port = await freePort();
@@ -139,8 +145,16 @@ async function startWorkbench() {
 }
 
 function setPath(command) {
+  const folder = path.join(project, ".vscode");
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    path.join(folder, "settings.json"),
+    JSON.stringify({ "logctx-lint.path": command }),
+  );
+}
+
+function writeUserSettings() {
   const settings = {
-    "logctx-lint.path": command,
     "workbench.colorTheme": "Default Light Modern",
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": false,
@@ -148,7 +162,7 @@ function setPath(command) {
     "editor.fontSize": 13,
     "editor.hover.delay": 100,
     "explorer.compactFolders": false,
-    "files.exclude": { "**/.logctx_cache": true },
+    "files.exclude": { "**/.logctx_cache": true, "**/.vscode": true },
     "chat.commandCenter.enabled": false,
     "window.menuBarVisibility": "compact",
   };
