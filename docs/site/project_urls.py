@@ -1,4 +1,4 @@
-"""The repository's address. It is written in pyproject.toml, and everywhere else follows from there.
+"""The repository's address: pyproject.toml names it, and everything else follows from there.
 
 Where a file has to spell it out, as an action in a recipe or the manifest of the editor's
 extension, `python docs/site/project_urls.py` writes what pyproject.toml says; `--check` lists the

@@ -140,9 +140,9 @@ def _page(rule: Rule, references: References) -> Iterator[str]:
     if references.found:
         yield f"\n## A bug that it found\n\n{_relocated(references.found)}"
     if references.equivalents:
-        yield "\n## What other tools report\n\n| tool | check | |\n|---|---|---|"
+        yield "\n## What other tools report\n\n| check | |\n|---|---|"
         for each in references.equivalents:
-            yield f"| {each.tool} | [`{each.check}`]({each.url}) | {each.note} |"
+            yield f"| {each.tool} <br> [`{each.check}`]({each.url}) | {each.note} |"
     if references.links:
         yield "\n## References\n"
         yield from (f"- [{title}]({url})" for title, url in references.links)

@@ -55,6 +55,7 @@ def picture(name: str, commands: Sequence[str]) -> str:
                 raise SessionError(f"{command}: {missing} is not in\n{printed}")
             console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
             console.print(_coloured(printed.rstrip("\n")))
+    console.print()  # fonts that are taller than rich's own would be cut off
     svg = console.export_svg(title="logctx-lint", unique_id=Path(name).stem)
     # Fonts of another site: the reader's own do.
     return _FONT_FACE.sub("", svg)

@@ -96,7 +96,7 @@ async function explainRule(page) {
 
 /** Changing the setting restarts; the messages of what may be wrong. */
 async function changedSetting(page) {
-  await openFile(page, "service.py");
+  await page.locator(".tab:has-text('service.py')").click();
   setPath(path.join(project, "gone", "logctx-lint"));
   await page.waitForSelector(".notification-toast :text('there is no file')");
   await picture(page, "vscode-no-command");
