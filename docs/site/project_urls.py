@@ -24,6 +24,7 @@ _MENTION = re.compile(r"(?<=github\.com/)[\w.-]+/logctx-lint\b|(?<=uses: )[\w.-]
 # The files that spell it out.
 _FILES = (
     "README.md",
+    "pyproject.toml",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "docs/*.md",
