@@ -2,7 +2,7 @@
 // FOLDER is what setup.sh has filled. See README.md beside this file.
 
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -27,6 +27,7 @@ const scratch = mkdtempSync(path.join(tmpdir(), "vscode-try-"));
 const project = path.join(scratch, "mailer-project");
 const data = path.join(scratch, "data");
 const extensions = path.join(scratch, "extensions");
+const fakePython = path.join(scratch, "selected-python");
 const places = ["--user-data-dir", data, "--extensions-dir", extensions];
 
 const server = await startWorkbench();
@@ -44,6 +45,7 @@ try {
   await quickFix(page);
   await explainRule(page);
   await changedSetting(page);
+  await selectedEnvironment(page);
 } catch (error) {
   const page = browser?.contexts()[0]?.pages()[0];
   await page?.screenshot({ path: path.join(output, "failed.png") });
@@ -118,18 +120,60 @@ async function changedSetting(page) {
   console.log("findings are back after the setting was corrected");
 }
 
+/** Without the setting: the environment that is selected in the Python extension. */
+async function selectedEnvironment(page) {
+  setPath("");
+  await page.waitForSelector(".notification-toast :text('selected Python environment')");
+  await picture(page, "vscode-not-in-environment");
+  await command(page, "Notifications: Clear All Notifications");
+
+  selectEnvironment("with-linter");
+  await page.waitForSelector(".squiggly-warning");
+  console.log("the linter of the selected environment is used");
+}
+
+/** Environments for the stand-in of the Python extension: only one has the linter. */
+function makeEnvironments() {
+  for (const name of ["empty", "with-linter"]) {
+    const bin = path.join(scratch, name, "bin");
+    mkdirSync(bin, { recursive: true });
+    writeFileSync(path.join(bin, "python"), "");
+  }
+  symlinkSync(linter, path.join(scratch, "with-linter", "bin", "logctx-lint"));
+  selectEnvironment("empty");
+}
+
+function selectEnvironment(name) {
+  writeFileSync(fakePython, path.join(scratch, name, "bin", "python"));
+}
+
+function packFakePython() {
+  const packed = path.join(scratch, "fake-python.vsix");
+  const vsce = path.join(here, "..", "node_modules", "@vscode", "vsce", "vsce");
+  const options = ["--no-dependencies", "--allow-missing-repository", "--skip-license"];
+  execFileSync(process.execPath, [vsce, "package", ...options, "--out", packed], {
+    cwd: path.join(here, "fake-python"),
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  return packed;
+}
+
 async function startWorkbench() {
   cpSync(examples, project, { recursive: true, filter: (name) => !name.includes("__pycache__") });
   mkdirSync(output, { recursive: true });
   setPath(linter);
   writeUserSettings();
-  const install = [codeServer, ...places, "--install-extension", extension];
-  execFileSync(process.execPath, install, { stdio: ["ignore", "inherit", "inherit"] });
+  makeEnvironments();
+  for (const each of [extension, packFakePython()]) {
+    const install = [codeServer, ...places, "--install-extension", each];
+    execFileSync(process.execPath, install, { stdio: ["ignore", "inherit", "inherit"] });
+  }
   const port = await freePort();
   const options = ["--auth", "none", "--bind-addr", `127.0.0.1:${port}`, ...places];
   const quiet = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"];
   const process_ = spawn(process.execPath, [codeServer, ...options, ...quiet, project], {
     stdio: ["ignore", "ignore", "inherit"],
+    env: { ...process.env, FAKE_PYTHON: fakePython },
   });
   for (let attempt = 0; attempt < 60; attempt++) {
     await sleep(500);
