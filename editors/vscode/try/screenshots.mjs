@@ -16,7 +16,7 @@ if (!output) {
 }
 const here = path.dirname(fileURLToPath(import.meta.url));
 const extension = path.join(here, "..", "logctx-lint.vsix");
-const examples = path.join(here, "..", "..", "..", "examples");
+const sample = path.join(here, "..", "..", "..", "examples", "mailer");
 const codeServer = path.join(folder, "node_modules", "code-server", "out", "node", "entry.js");
 const { chromium } = createRequire(path.join(folder, "package.json"))("playwright-core");
 const which = (name) => execFileSync("which", [name], { encoding: "utf8" }).trim();
@@ -159,7 +159,8 @@ function packFakePython() {
 }
 
 async function startWorkbench() {
-  cpSync(examples, project, { recursive: true, filter: (name) => !name.includes("__pycache__") });
+  const filter = (name) => !name.includes("__pycache__");
+  cpSync(sample, path.join(project, "mailer"), { recursive: true, filter });
   mkdirSync(output, { recursive: true });
   setPath(linter);
   writeUserSettings();
