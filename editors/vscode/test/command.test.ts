@@ -6,7 +6,7 @@ import { besideInterpreter, expand, findCommand, type Surroundings } from "../sr
 function around(files: string[], given: Partial<Surroundings> = {}): Surroundings {
   return {
     setting: "",
-    folder: "/work",
+    folder: "/project",
     python: undefined,
     home: "/home/ann",
     environment: { PATH: "/usr/bin:/opt/bin" },
@@ -103,10 +103,10 @@ test("Windows: the setting may leave out .exe", () => {
 
 test("variables, the home folder and relative paths in the setting", () => {
   const given = around([], { environment: { VENVS: "/venvs" } });
-  assert.equal(expand("${workspaceFolder}/.venv/bin/x", given), "/work/.venv/bin/x");
+  assert.equal(expand("${workspaceFolder}/.venv/bin/x", given), "/project/.venv/bin/x");
   assert.equal(expand("~/bin/x", given), "/home/ann/bin/x");
   assert.equal(expand("${userHome}/bin/x", given), "/home/ann/bin/x");
   assert.equal(expand("${env:VENVS}/x", given), "/venvs/x");
-  assert.equal(expand(".venv/bin/x", given), "/work/.venv/bin/x");
-  assert.equal(expand("~other/x", given), "/work/~other/x");
+  assert.equal(expand(".venv/bin/x", given), "/project/.venv/bin/x");
+  assert.equal(expand("~other/x", given), "/project/~other/x");
 });
