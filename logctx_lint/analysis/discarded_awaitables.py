@@ -10,11 +10,21 @@ from typing import Any
 
 from logctx_lint.analysis.base_context import Context
 from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.analysis.ownership import Keeper
+from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import NONE, Certainty, Kind, members_of, type_variables
+from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.types import (
+    NONE,
+    UNKNOWN,
+    Certainty,
+    FunctionType,
+    Kind,
+    members_of,
+    type_variables,
+    union_of,
+)
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 
@@ -150,9 +160,12 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not context.is_placed(call):
         return None
     answer = context.awaitability(call)
-    is_sure = answer.is_likely
-    if not is_sure and not _is_one_way_out(context, call):
+    if not answer.is_likely and not _is_one_way_out(context, call):
         return None
+    type_ = context.type_of(call)
+    if need_not_be_awaited(context.resolver, type_):
+        return None
+    is_sure = answer.is_likely and UNKNOWN not in members_of(type_)
     root: ast.expr = call
     sees_failure = False
     while isinstance(root, ast.Call) and Role.CHAINER in context.roles(root):
@@ -169,11 +182,18 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
             return None
         how = How.CHAIN
         answer = context.awaitability(root)
+        if sees_failure and not context.file.traits.has_log_contexts:
+            return None
     elif Role.HAND_STARTER in context.roles(root):
         how = How.BY_HAND
     can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
     if _is_looked_after(context, root, can_await=can_await):
         return None
+    if _has_two_modes(context, root):
+        # Which of them the caller is in, it knows; a plain function cannot be in the other.
+        if how is How.PLAIN and not can_await:
+            return None
+        is_sure = False
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
     return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
@@ -213,16 +233,23 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
             or _is_looked_after(context, started, can_await=can_await)
         ):
             return True
-    if looks_after(context, call.func, can_await=can_await):
+    if looks_after(context, call.func, can_await=can_await, call=call):
         return True
     # Of functions that are known by the method's name only, each must do.
     presumed = [] if context.functions(call.func) else context.callees(call)
-    return any(_plays_a_part(context, each) for each in presumed) or _all_keep(
-        context, presumed, can_await=can_await
+    callees = union_of(FunctionType(each) for each in presumed)
+    return any(_plays_a_part(context, each) for each in presumed) or may_be_dropped(
+        context, callees, can_await=can_await
     )
 
 
-def looks_after(context: TreeContext, func: ast.expr, *, can_await: bool = False) -> bool:
+def looks_after(
+    context: TreeContext,
+    func: ast.expr,
+    *,
+    can_await: bool = False,
+    call: ast.Call | None = None,
+) -> bool:
     """Whether what a function gives may be left alone, by its role or by what it does."""
     if isinstance(func, ast.Call):
         return _is_made_safe(context, func)
@@ -231,17 +258,28 @@ def looks_after(context: TreeContext, func: ast.expr, *, can_await: bool = False
         Role.SAFE_DECORATOR in context.decorator_roles(function) for function in functions
     ):
         return True
-    return _all_keep(context, functions, can_await=can_await)
+    callees = context.type_of(func)
+    answer = context.resolver.awaitability(context.resolver.call_type(callees))
+    return may_be_dropped(
+        context,
+        callees,
+        can_await=can_await,
+        is_lazy=answer.kind.is_lazy,
+        call=call,
+        scope=context.scopes[func],
+    )
+
+
+def _has_two_modes(context: TreeContext, call: ast.Call) -> bool:
+    functions = context.functions(call.func)
+    summaries = context.file.summaries
+    return bool(functions) and all(summaries.of(each).has_two_modes for each in functions)
 
 
 def _plays_a_part(context: TreeContext, function: Function) -> bool:
     roles = context.file.vocabulary.roles([function.qualified_name])
     is_safe = Role.SAFE_DECORATOR in context.decorator_roles(function)
     return is_safe or bool(roles & _DRIVEN_ELSEWHERE)
-
-
-def _all_keep(context: TreeContext, functions: list[Function], *, can_await: bool) -> bool:
-    return bool(functions) and all(Keeper(context, can_await).keeps(each) for each in functions)
 
 
 def _is_made_safe(context: TreeContext, func: ast.Call) -> bool:

@@ -1,0 +1,552 @@
+"""What callers have to know of a function, found out once: its summary, in place of its body.
+
+    def flush(self):                       # Summary(returned=(STORED, cannot fail), ...)
+        future = self._flushed = Future()
+        self._wake.set()
+        return future
+
+A summary says of each value that the function returns where it comes from, and whether somebody
+has to look at its failure; whether the function ever returns; whether it sees to its own
+failures; and whether it does the same work in two ways, for callers that await and for others.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.incremental.memo import Store
+from logctx_lint.inference import endings, modes
+from logctx_lint.inference.future_uses import Body, Uses, cannot_fail
+from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.types import (
+    NONE,
+    Certainty,
+    ClassObject,
+    FunctionType,
+    Instance,
+    Kind,
+    members_of,
+)
+from logctx_lint.inference.use_def import Binding, Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class, Function
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+_MOST_OVERRIDES = 20
+_MAKERS = frozenset({"asyncio.events.AbstractEventLoop.create_future"})
+_WAITERS = frozenset(
+    {Role.CANCELLATION_SHIELD, Role.FORWARDING_GATHERER, Role.GATHERER, Role.DEFERRED_LIST}
+)
+
+
+class Source(Enum):
+    """Where a value that a function returns comes from."""
+
+    NOTHING = "nothing"
+    """None, or a plain value."""
+    ARGUMENT = "argument"
+    """What the caller has passed, `self` included."""
+    COMPLETED = "completed"
+    """An awaitable that is done already."""
+    STORED = "stored"
+    """What the function has put where others find it."""
+    WAITER = "waiter"
+    """A Future or Deferred that is made for the caller to wait for, and stored to be fired."""
+    ATTRIBUTE = "attribute"
+    """What stood there before."""
+    STARTED = "started"
+    """Work that a background starter looks after."""
+    PENDING = "pending"
+    """A new Future or Deferred."""
+    FRESH = "fresh"
+    """Whatever else, and what is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """One of the values that a function may return."""
+
+    source: Source
+    can_fail: bool = True
+    """Whether somebody has to look at its failure."""
+    parameter: str = ""
+    """The name of the argument that it is."""
+
+
+_UNKNOWN_VALUE = (Returned(Source.FRESH),)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What callers have to know of one function."""
+
+    returned: tuple[Returned, ...] = _UNKNOWN_VALUE
+    """Empty where it has no `return` with a value."""
+    never_returns: bool = False
+    """It raises, or ends the process, on every path."""
+    handles_failures: bool = False
+    """No failure of its work gets out of it."""
+    has_two_modes: bool = False
+    """It does the same work at once, or gives an awaitable for it."""
+
+
+UNSUMMARIZED = Summary()
+
+
+class Summaries:
+    """Answers about the functions of a project; part of the resolver."""
+
+    def __init__(self, resolver: Resolver, vocabulary: Vocabulary) -> None:
+        self.resolver = resolver
+        self._vocabulary = vocabulary
+        self._summaries: Store[Summary] = {}
+        self._attributes: Store[bool] = {}
+        self._parameters: Store[Uses] = {}
+
+    def of(self, function: Function) -> Summary:
+        """The summary of a function, or of what overrides one that is only there for that."""
+        function = function.implementation
+        return self.resolver.memo.get(
+            self._summaries, function, lambda: self._summarize(function), UNSUMMARIZED
+        )
+
+    def of_callee(self, func: ast.expr, scope: Scope) -> list[Summary] | None:
+        """The summaries of all that a call may reach; None where something is not known."""
+        members = members_of(self.resolver.type_of(func, scope))
+        functions = [each.function for each in members if isinstance(each, FunctionType)]
+        if len(functions) < len(members):
+            return None
+        return [self.of(function) for function in functions]
+
+    def roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
+        """The roles of what a (dotted) name names."""
+        return self._vocabulary.roles(self.resolver.names(func, scope))
+
+    def never_returns(self, call: ast.Call, scope: Scope) -> bool:
+        """Whether control does not come back from a call."""
+        if Role.PROCESS_EXIT in self.roles(call.func, scope):
+            return True
+        found = self.of_callee(call.func, scope)
+        return bool(found) and all(each.never_returns for each in found or ())
+
+    def _summarize(self, function: Function) -> Summary:
+        node = None if function.module.is_stub else function.tree()
+        if node is None:
+            return UNSUMMARIZED
+        if self.resolver.functions.is_abstract(function):
+            overrides = list(self._overrides(function))
+            if overrides:
+                found = [self.of(each) for each in overrides]
+                return Summary(
+                    tuple(dict.fromkeys(one for each in found for one in each.returned)),
+                    handles_failures=all(each.handles_failures for each in found),
+                    has_two_modes=any(each.has_two_modes for each in found),
+                )
+        scope = Scope.of_body(function, node)
+        handles = endings.handles_failures(node)
+        is_plain = not function.facts.is_async and not function.facts.is_generator
+        decorated = self.resolver.functions.decorated(function)
+        if not is_plain or decorated != FunctionType(function):
+            return Summary(
+                (Returned(Source.FRESH, can_fail=not handles),),
+                never_returns=is_plain and endings.never_returns(self, node, scope),
+                handles_failures=handles,
+                has_two_modes=modes.has_two_modes(self, node, scope) if is_plain else False,
+            )
+        returned = tuple(dict.fromkeys(_ReturnedValues(self, function, node, scope).all()))
+        return Summary(
+            returned,
+            never_returns=endings.never_returns(self, node, scope),
+            handles_failures=handles or not any(each.can_fail for each in returned),
+            has_two_modes=modes.has_two_modes(self, node, scope),
+        )
+
+    def _overrides(self, function: Function) -> Iterator[Function]:
+        """What overrides a method, in classes that the package has."""
+        if function.owner is None:
+            return
+        seen, waiting = {function.owner}, [function.owner]
+        while waiting and len(seen) < _MOST_OVERRIDES:
+            for each in self.resolver.sites.subclasses(waiting.pop()):
+                if each in seen:
+                    continue
+                seen.add(each)
+                waiting.append(each)
+                own = each.function(function.name)
+                if own and not self.resolver.functions.is_abstract(own[-1]):
+                    yield own[-1]
+
+    # What is done with Futures
+
+    def passed_on(self, scope: Scope, call: ast.Call, argument: ast.expr) -> Uses:
+        """What the callee of a call does with a Future that it is given."""
+        if self.roles(call.func, scope) & _WAITERS:
+            return Uses.NOTHING
+        name = dotted(call.func).rpartition(".")[2]
+        if name in ("isinstance", "isawaitable", "isfuture", "iscoroutine", "print", "repr"):
+            return Uses.NOTHING
+        found = Uses.NOTHING
+        for member in members_of(self.resolver.type_of(call.func, scope)):
+            if not isinstance(member, FunctionType):
+                return Uses.UNKNOWN
+            parameter = self._parameter(member, call, argument)
+            if not parameter:
+                return Uses.UNKNOWN
+            found |= self._parameter_uses(member.function, parameter)
+        return found
+
+    def _parameter(self, callee: FunctionType, call: ast.Call, argument: ast.expr) -> str:
+        """The parameter that an argument is passed for; empty where that is not clear."""
+        for keyword in call.keywords:
+            if keyword.value is argument:
+                return keyword.arg or ""
+        if argument not in call.args or any(isinstance(each, ast.Starred) for each in call.args):
+            return ""
+        positional = [each for each in callee.function.facts.parameters if not each.kind]
+        is_bound = isinstance(callee.receiver, Instance)
+        first = self.resolver.bindings.first_parameter(callee.function)
+        index = call.args.index(argument) + (first == "cls" or (first == "self" and is_bound))
+        return positional[index].name if index < len(positional) else ""
+
+    def _parameter_uses(self, function: Function, name: str) -> Uses:
+        return self.resolver.memo.get(
+            self._parameters,
+            (function, name),
+            lambda: self._find_parameter_uses(function, name),
+            Uses.UNKNOWN,
+        )
+
+    def _find_parameter_uses(self, function: Function, name: str) -> Uses:
+        node = None if function.module.is_stub else function.tree()
+        if node is None or self.resolver.functions.is_abstract(function):
+            # asyncio's and Twisted's own are told apart by their roles.
+            return Uses.UNKNOWN
+        scope = Scope.of_body(function, node)
+        return Body(node).uses(name, lambda call, each: self.passed_on(scope, call, each))
+
+    def never_fails(self, cls: Class, name: str) -> bool:
+        """Whether a private attribute holds Futures that are only ever given results.
+
+        A failure that the class looks at itself is none that its callers have to see.
+        """
+        if not name.startswith("_"):
+            return False
+        return self.resolver.memo.get(
+            self._attributes, (cls, name), lambda: self._find_never_fails(cls, name), False
+        )
+
+    def _find_never_fails(self, cls: Class, name: str) -> bool:
+        path, found = f"self.{name}", Uses.NOTHING
+        is_made = False
+        targets: list[ast.expr]
+        classes = [each for each, _ in self.resolver.classes.ancestors(cls)]
+        for method in _methods(each for each in classes if not each.module.is_stub):
+            node = method.tree()
+            if node is None or not _mentions(node, name):
+                continue
+            scope, body = Scope.of_body(method, node), Body(node)
+            uses = body.uses(path, lambda call, each, at=scope: self.passed_on(at, call, each))  # type: ignore[misc]
+            for statement in body.nodes:
+                match statement:
+                    case ast.Assign(several, value):
+                        targets = several
+                    case ast.AnnAssign(target, _, ast.expr() as value):
+                        targets = [target]
+                    case _:
+                        continue
+                if path not in map(dotted, targets):
+                    continue
+                if isinstance(value, ast.Constant):
+                    continue
+                if not self.makes_future(value, scope):
+                    return False
+                is_made = True
+                for each in targets:
+                    if isinstance(each, ast.Name):
+                        uses |= body.uses(
+                            each.id,
+                            lambda call, each, at=scope: self.passed_on(at, call, each),  # type: ignore[misc]
+                        )
+            if not cannot_fail(uses):
+                return False
+            found |= uses
+        return is_made
+
+    def makes_future(self, value: ast.expr, scope: Scope) -> bool:
+        """Whether an expression makes a Future or Deferred that nothing completes yet."""
+        if not isinstance(value, ast.Call):
+            return False
+        resolver = self.resolver
+        answer = resolver.awaitability(resolver.type_of(value, scope))
+        if not answer.is_certain or answer.kind not in (Kind.FUTURE, Kind.DEFERRED):
+            return False
+        callee = resolver.type_of(value.func, scope)
+        if isinstance(callee, ClassObject):
+            return Role.DEFERRED_LIST not in self.roles(value.func, scope)
+        if not _MAKERS.isdisjoint(resolver.names(value.func, scope)):
+            return True
+        found = self.of_callee(value.func, scope)
+        return bool(found) and all(
+            one.source is Source.PENDING for each in found or () for one in each.returned
+        )
+
+
+def _methods(classes: Iterator[Class]) -> Iterator[Function]:
+    for cls in classes:
+        for name in cls.facts.functions:
+            yield from cls.function(name)
+
+
+def _mentions(node: ast.AST, name: str) -> bool:
+    return any(isinstance(each, ast.Attribute) and each.attr == name for each in all_nodes(node))
+
+
+class _ReturnedValues:
+    """Follows what one plain function returns to where it comes from."""
+
+    def __init__(
+        self, summaries: Summaries, function: Function, node: FunctionNode, scope: Scope
+    ) -> None:
+        self._summaries = summaries
+        self._resolver = summaries.resolver
+        self._function = function
+        self._scope = scope
+        self._node = node
+        self._body = Body(node)
+        nodes = list(own_nodes(node.body))
+        self._made_here = set(self._named_constructions(nodes))
+        self._assigned = set(self._set_outside(nodes))
+        self._put_away = set(self._put_into_containers(nodes))
+        self._seen: set[Binding] = set()
+
+    def all(self) -> Iterator[Returned]:
+        for value in returned_values(self._node):
+            yield from self._of(value)
+
+    def _of(self, value: ast.expr) -> Iterator[Returned]:
+        match value:
+            case ast.Constant() | ast.JoinedStr() | ast.Compare():
+                yield Returned(Source.NOTHING, can_fail=False)
+            case ast.Attribute() | ast.Subscript():
+                yield self._kept(value)
+            case ast.Name():
+                yield from self._name(value)
+            case ast.Call():
+                yield from self._call(value)
+            case ast.NamedExpr(_, inner):
+                yield from self._of(inner)
+            case ast.IfExp(_, body, orelse):
+                yield from self._of(body)
+                yield from self._of(orelse)
+            case ast.BoolOp(_, values):
+                for each in values:
+                    yield from self._of(each)
+            case _:
+                yield from _UNKNOWN_VALUE
+
+    def _kept(self, value: ast.Attribute | ast.Subscript) -> Returned:
+        is_stored = ast.unparse(value) in self._assigned
+        owner = self._function.owner
+        can_fail = True
+        if owner and isinstance(value, ast.Attribute) and dotted(value.value) == "self":
+            can_fail = not self._summaries.never_fails(owner, value.attr)
+        return Returned(Source.STORED if is_stored else Source.ATTRIBUTE, can_fail)
+
+    def _name(self, value: ast.Name) -> Iterator[Returned]:
+        name = value.id
+        bindings = self._scope.reaching(name, (value.lineno, value.col_offset))
+        found: list[Returned] = []
+        for binding in bindings:
+            if binding in self._seen:
+                continue
+            self._seen.add(binding)
+            found += self._bound(name, binding)
+        if name in self._assigned or (name in self._put_away and name not in self._made_here):
+            source: Source | None = Source.STORED
+        else:
+            source = Source.WAITER if name in self._put_away else None
+        for each in found or _UNKNOWN_VALUE:
+            is_value = each.source is Source.NOTHING
+            yield each if is_value or not source else Returned(source, each.can_fail)
+
+    def _bound(self, name: str, binding: Binding) -> Iterator[Returned]:
+        if binding.kind == "parameter" and binding.parameter in ("", "k", "self"):
+            yield Returned(Source.ARGUMENT, parameter=name)
+            return
+        if binding.kind not in ("value", "annotation") or not binding.value or binding.path:
+            yield from _UNKNOWN_VALUE
+            return
+        uses = self._uses(name, binding)
+        for each in self._of(binding.value):
+            if each.source is Source.PENDING:
+                yield self._pending(name, binding, uses)
+            elif Uses.CALLBACK in uses and Uses.ERRBACK not in uses:
+                yield Returned(each.source, each.source is not Source.NOTHING, each.parameter)
+            elif uses & (Uses.ERRBACK | Uses.LOOKED_AT):
+                yield Returned(each.source, can_fail=False, parameter=each.parameter)
+            else:
+                yield each
+
+    def _pending(self, name: str, binding: Binding, uses: Uses) -> Returned:
+        """What becomes of a Future that is made here."""
+        if uses and Uses.UNKNOWN not in uses and cannot_fail(uses):
+            if Uses.COMPLETED in uses or Uses.FAILED in uses:
+                return Returned(Source.COMPLETED, can_fail=False)
+            return Returned(Source.PENDING, can_fail=False)
+        if Uses.LOOKED_AT in uses:
+            return Returned(Source.PENDING, can_fail=False)
+        owner = self._function.owner
+        paths = [path for path in self._also_under(binding) if path.startswith("self.")]
+        if owner and any(self._summaries.never_fails(owner, path[5:]) for path in paths):
+            return Returned(Source.PENDING, can_fail=False)
+        return Returned(Source.PENDING)
+
+    def _uses(self, name: str, binding: Binding) -> Uses:
+        """What is done here with what a binding binds."""
+        found = Uses.NOTHING
+        for node in self._body.named(name):
+            if binding in self._scope.reaching(name, (node.lineno, node.col_offset)):
+                found |= self._body.use(node, self._passed_on)
+        for path in self._also_under(binding):
+            # Only between this binding and the next one of the attribute.
+            found |= self._body.uses(path, self._passed_on) & (Uses.FAILED | Uses.LOOKED_AT)
+        return found
+
+    def _also_under(self, binding: Binding) -> list[str]:
+        """The attributes that are set to the same value: `future = self._done = Future()`."""
+        for node in self._body.nodes:
+            if isinstance(node, ast.Assign) and node.value is binding.value:
+                return [dotted(each) for each in node.targets if isinstance(each, ast.Attribute)]
+        return []
+
+    def _passed_on(self, call: ast.Call, argument: ast.expr) -> Uses:
+        func = call.func
+        if isinstance(func, ast.Attribute) and self._outlives(func):
+            return Uses.NOTHING  # Put away: whoever takes it out is asked elsewhere.
+        return self._summaries.passed_on(self._scope, call, argument)
+
+    def _call(self, call: ast.Call) -> Iterator[Returned]:
+        summaries, scope = self._summaries, self._scope
+        roles = summaries.roles(call.func, scope)
+        if Role.BACKGROUND_STARTER in roles:
+            yield Returned(Source.STARTED)
+        elif Role.FIRED in roles:
+            yield Returned(Source.COMPLETED)
+        elif Role.CANCELLATION_SHIELD in roles and call.args:
+            yield from self._of(call.args[0])
+        elif Role.DEFERRED_LIST in roles:
+            yield Returned(Source.FRESH, can_fail=fails_on_first(call))
+        elif Role.CHAINER in roles and isinstance(call.func, ast.Attribute):
+            uses = self._body.use(call.func.value, self._passed_on)
+            handled = Uses.ERRBACK in uses
+            for each in self._of(call.func.value):
+                yield Returned(each.source, not handled, each.parameter)
+        elif summaries.makes_future(call, scope):
+            yield Returned(Source.PENDING)
+        else:
+            yield from self._of_callees(call, roles)
+
+    def _of_callees(self, call: ast.Call, roles: frozenset[Role]) -> Iterator[Returned]:
+        if roles & {Role.TASK_STARTER, Role.HAND_STARTER}:
+            work = call.args[0] if call.args else None
+            inner = (
+                self._summaries.of_callee(work.func, self._scope)
+                if isinstance(work, ast.Call)
+                else None
+            )
+            handled = bool(inner) and all(each.handles_failures for each in inner or ())
+            yield Returned(Source.FRESH, can_fail=not handled)
+            return
+        type_ = self._resolver.type_of(call, self._scope)
+        answer = self._resolver.awaitability(type_)
+        if answer.certainty is Certainty.NO and type_ != NONE:
+            yield Returned(Source.NOTHING, can_fail=False)
+            return
+        callees = members_of(self._resolver.type_of(call.func, self._scope))
+        for callee in callees:
+            if not isinstance(callee, FunctionType):
+                yield from _UNKNOWN_VALUE
+                continue
+            found = self._summaries.of(callee.function).returned
+            for each in found or _UNKNOWN_VALUE:
+                argument = argument_for(self._resolver, call, callee, each)
+                if each.source is not Source.ARGUMENT:
+                    yield each
+                elif argument is None:
+                    yield from _UNKNOWN_VALUE
+                else:
+                    yield from self._of(argument)
+
+    # What is put where others find it
+
+    def _set_outside(self, nodes: list[ast.AST]) -> Iterator[str]:
+        for node in nodes:
+            match node:
+                case ast.Assign(targets, value) if any(
+                    isinstance(target, ast.Attribute | ast.Subscript) for target in targets
+                ):
+                    yield from map(ast.unparse, [*targets, value])
+
+    def _put_into_containers(self, nodes: list[ast.AST]) -> Iterator[str]:
+        for node in nodes:
+            match node:
+                case ast.Call(ast.Attribute() as method, arguments) if self._outlives(method):
+                    for argument in arguments:
+                        for inner in all_nodes(argument):
+                            if isinstance(inner, ast.Name):
+                                yield inner.id
+
+    def _named_constructions(self, nodes: list[ast.AST]) -> Iterator[str]:
+        """The names of what is made here, for whoever calls to wait for."""
+        for node in nodes:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+                made = self._resolver.type_of(node.value.func, self._scope)
+                if isinstance(made, ClassObject):
+                    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                        if isinstance(target, ast.Name):
+                            yield target.id
+
+    def _outlives(self, method: ast.Attribute) -> bool:
+        """Whether a method is that of something that outlives the function, and is no logger."""
+        receiver = method.value
+        outlives = isinstance(receiver, ast.Attribute | ast.Subscript) or (
+            isinstance(receiver, ast.Name) and receiver.id not in self._scope.bindings
+        )
+        names = self._resolver.names(method, self._scope)
+        return outlives and not any(name.startswith("logging.") for name in names)
+
+
+def argument_for(
+    resolver: Resolver, call: ast.Call, callee: FunctionType, returned: Returned
+) -> ast.expr | None:
+    """The expression at a call that a function gives back; None where it is not there."""
+    name = returned.parameter
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    positional = [each.name for each in callee.function.facts.parameters if not each.kind]
+    if name not in positional:
+        return None
+    first = resolver.bindings.first_parameter(callee.function)
+    is_bound = first == "cls" or (first == "self" and isinstance(callee.receiver, Instance))
+    index = positional.index(name) - is_bound
+    if index < 0:
+        return call.func.value if isinstance(call.func, ast.Attribute) else None
+    if index >= len(call.args) or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    return call.args[index]
+
+
+def fails_on_first(call: ast.Call) -> bool:
+    """Whether a `DeferredList` fails with the first of its Deferreds; else it never does."""
+    given = [each.value for each in call.keywords if each.arg == "fireOnOneErrback"]
+    given += call.args[2:3]
+    return any(not (isinstance(each, ast.Constant) and not each.value) for each in given)
