@@ -12,8 +12,9 @@ it; a use that is of no known sort may do anything.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from enum import Flag, auto
+from typing import Protocol
 
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.syntax.ast_walk import child_nodes
@@ -59,8 +60,18 @@ _HARMLESS_PARENTS = (
     ast.While, ast.IfExp, ast.Assert, ast.Expr, ast.Delete, ast.FormattedValue, ast.NamedExpr,
 )  # fmt: skip
 
-PassedOn = Callable[[ast.Call, ast.expr], Uses]
-"""What the callee of a call does with one of its arguments."""
+
+class Elsewhere(Protocol):
+    """Knows what other code does with a Future that comes to it."""
+
+    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
+        """What the callee of a call does with one of its arguments."""
+
+    def as_attribute(self, path: str) -> Uses:
+        """What is done with an attribute that is set to it."""
+
+    def looks_at_failure(self, callback: ast.expr) -> bool:
+        """Whether a callback asks the Future that it is given how it ended."""
 
 
 class Body:
@@ -75,11 +86,11 @@ class Body:
             self._parents.update(dict.fromkeys(inner, outer))
             self.nodes += inner
 
-    def uses(self, path: str, passed_on: PassedOn, depth: int = 0) -> Uses:
+    def uses(self, path: str, elsewhere: Elsewhere, depth: int = 0) -> Uses:
         """All that is done with what stands under a dotted name."""
         found = Uses.NOTHING
         for node in self.named(path):
-            found |= self.use(node, passed_on, depth)
+            found |= self.use(node, elsewhere, depth)
         return found
 
     def named(self, path: str) -> Iterator[ast.Name | ast.Attribute]:
@@ -92,54 +103,47 @@ class Body:
             ):
                 yield node
 
-    def use(self, node: ast.expr, passed_on: PassedOn, depth: int = 0) -> Uses:
+    def use(self, node: ast.expr, elsewhere: Elsewhere, depth: int = 0) -> Uses:
         """What is done with a Future at one place."""
         parent = self._parents.get(node)
         match parent:
             case ast.Attribute(_, name):
-                return self._attribute(parent, name)
+                return self._attribute(parent, name, elsewhere)
             case ast.Call() if node is not parent.func:
-                return passed_on(parent, node)
+                return elsewhere.as_argument(parent, node)
             case ast.keyword():
                 call = self._parents.get(parent)
-                return passed_on(call, node) if isinstance(call, ast.Call) else Uses.UNKNOWN
+                is_call = isinstance(call, ast.Call)
+                return elsewhere.as_argument(call, node) if is_call else Uses.UNKNOWN  # type: ignore[arg-type]
             case ast.Assign(targets):
-                return self._aliases(targets, passed_on, depth)
+                return self._aliases(targets, elsewhere, depth)
             case None:
                 return Uses.NOTHING
         return Uses.NOTHING if isinstance(parent, _HARMLESS_PARENTS) else Uses.UNKNOWN
 
-    def _attribute(self, node: ast.Attribute, name: str) -> Uses:
+    def _attribute(self, node: ast.Attribute, name: str, elsewhere: Elsewhere) -> Uses:
         call = self._parents.get(node)
         if not isinstance(call, ast.Call) or call.func is not node:
             # `.called`, `.result` of a Deferred; a bound method that is handed on.
             return _METHODS.get(name, Uses.NOTHING) & (Uses.COMPLETED | Uses.FAILED)
-        if name == "add_done_callback" and call.args and _reads_failure(call.args[0]):
-            return Uses.LOOKED_AT
+        if name == "add_done_callback" and call.args:
+            is_seen = elsewhere.looks_at_failure(call.args[0])
+            return Uses.LOOKED_AT if is_seen else Uses.NOTHING
         if name == "addCallbacks":
             return Uses.ERRBACK if len(call.args) > 1 else Uses.CALLBACK
         return _METHODS.get(name, Uses.UNKNOWN)
 
-    def _aliases(self, targets: list[ast.expr], passed_on: PassedOn, depth: int) -> Uses:
+    def _aliases(self, targets: list[ast.expr], elsewhere: Elsewhere, depth: int) -> Uses:
         found = Uses.NOTHING
         for target in targets:
             path = dotted(target)
             if not path or depth >= _MOST_ALIASES:
                 return Uses.UNKNOWN
-            # Under another attribute it is known to others.
-            found |= self.uses(path, passed_on, depth + 1) if "." not in path else Uses.UNKNOWN
+            if "." in path:
+                found |= elsewhere.as_attribute(path)
+            else:
+                found |= self.uses(path, elsewhere, depth + 1)
         return found
-
-    def parent(self, node: ast.AST) -> ast.AST | None:
-        return self._parents.get(node)
-
-
-def _reads_failure(callback: ast.expr) -> bool:
-    """`lambda f: f.exception()`."""
-    match callback:
-        case ast.Lambda(ast.arguments(args=[ast.arg(name), *_]), body):
-            return reads_failure(body, name)
-    return False
 
 
 def reads_failure(body: ast.AST, name: str) -> bool:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from logctx_lint.config.vocabulary import Role, Vocabulary
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference import endings, modes
-from logctx_lint.inference.future_uses import Body, Uses, cannot_fail
+from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, reads_failure
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import (
     NONE,
@@ -30,6 +30,7 @@ from logctx_lint.inference.types import (
     FunctionType,
     Instance,
     Kind,
+    Type,
     members_of,
 )
 from logctx_lint.inference.use_def import Binding, Scope
@@ -45,6 +46,8 @@ _MAKERS = frozenset({"asyncio.events.AbstractEventLoop.create_future"})
 _WAITERS = frozenset(
     {Role.CANCELLATION_SHIELD, Role.FORWARDING_GATHERER, Role.GATHERER, Role.DEFERRED_LIST}
 )
+
+_LOOKING_ON = frozenset({"isinstance", "isawaitable", "isfuture", "iscoroutine", "print", "repr"})
 
 
 class Source(Enum):
@@ -108,7 +111,7 @@ class Summaries:
         self.resolver = resolver
         self._vocabulary = vocabulary
         self._summaries: Store[Summary] = {}
-        self._attributes: Store[bool] = {}
+        self._attributes: Store[Uses] = {}
         self._parameters: Store[Uses] = {}
 
     def of(self, function: Function) -> Summary:
@@ -190,17 +193,19 @@ class Summaries:
         """What the callee of a call does with a Future that it is given."""
         if self.roles(call.func, scope) & _WAITERS:
             return Uses.NOTHING
-        name = dotted(call.func).rpartition(".")[2]
-        if name in ("isinstance", "isawaitable", "isfuture", "iscoroutine", "print", "repr"):
+        if dotted(call.func).rpartition(".")[2] in _LOOKING_ON:
             return Uses.NOTHING
         found = Uses.NOTHING
         for member in members_of(self.resolver.type_of(call.func, scope)):
-            if not isinstance(member, FunctionType):
+            callee: Type | None = member
+            if isinstance(member, ClassObject):
+                callee = self.resolver.classes.member(Instance(member.cls), "__init__")
+            if not isinstance(callee, FunctionType):
                 return Uses.UNKNOWN
-            parameter = self._parameter(member, call, argument)
+            parameter = self._parameter(callee, call, argument)
             if not parameter:
                 return Uses.UNKNOWN
-            found |= self._parameter_uses(member.function, parameter)
+            found |= self._parameter_uses(callee.function, parameter)
         return found
 
     def _parameter(self, callee: FunctionType, call: ast.Call, argument: ast.expr) -> str:
@@ -229,56 +234,53 @@ class Summaries:
         if node is None or self.resolver.functions.is_abstract(function):
             # asyncio's and Twisted's own are told apart by their roles.
             return Uses.UNKNOWN
-        scope = Scope.of_body(function, node)
-        return Body(node).uses(name, lambda call, each: self.passed_on(scope, call, each))
+        return Body(node).uses(name, _Elsewhere(self, Scope.of_body(function, node)))
 
-    def never_fails(self, cls: Class, name: str) -> bool:
-        """Whether a private attribute holds Futures that are only ever given results.
+    def attribute_uses(self, cls: Class, name: str) -> Uses:
+        """What a class does with the Futures in a private attribute.
 
-        A failure that the class looks at itself is none that its callers have to see.
+        A failure that the class looks at itself is none that others have to see.
         """
         if not name.startswith("_"):
-            return False
+            return Uses.UNKNOWN
         return self.resolver.memo.get(
-            self._attributes, (cls, name), lambda: self._find_never_fails(cls, name), False
+            self._attributes, (cls, name), lambda: self._find_uses(cls, name), Uses.NOTHING
         )
 
-    def _find_never_fails(self, cls: Class, name: str) -> bool:
-        path, found = f"self.{name}", Uses.NOTHING
-        is_made = False
-        targets: list[ast.expr]
-        classes = [each for each, _ in self.resolver.classes.ancestors(cls)]
-        for method in _methods(each for each in classes if not each.module.is_stub):
-            node = method.tree()
-            if node is None or not _mentions(node, name):
-                continue
-            scope, body = Scope.of_body(method, node), Body(node)
-            uses = body.uses(path, lambda call, each, at=scope: self.passed_on(at, call, each))  # type: ignore[misc]
-            for statement in body.nodes:
-                match statement:
-                    case ast.Assign(several, value):
-                        targets = several
-                    case ast.AnnAssign(target, _, ast.expr() as value):
-                        targets = [target]
-                    case _:
-                        continue
-                if path not in map(dotted, targets):
-                    continue
-                if isinstance(value, ast.Constant):
-                    continue
-                if not self.makes_future(value, scope):
-                    return False
-                is_made = True
+    def _find_uses(self, cls: Class, name: str) -> Uses:
+        found = Uses.NOTHING
+        for node, scope in self._mentioning(cls, name):
+            body, elsewhere = Body(node), _Elsewhere(self, scope)
+            uses = body.uses(f"self.{name}", elsewhere)
+            for targets, _ in _assignments(body, f"self.{name}"):
                 for each in targets:
                     if isinstance(each, ast.Name):
-                        uses |= body.uses(
-                            each.id,
-                            lambda call, each, at=scope: self.passed_on(at, call, each),  # type: ignore[misc]
-                        )
-            if not cannot_fail(uses):
-                return False
-            found |= uses
-        return is_made
+                        uses |= body.uses(each.id, elsewhere)
+            found |= Uses.NOTHING if cannot_fail(uses) else uses
+        return found
+
+    def never_fails(self, cls: Class, name: str) -> bool:
+        """Whether an attribute holds Futures whose failure nobody has to look at."""
+        values = [
+            (value, scope)
+            for node, scope in self._mentioning(cls, name)
+            for _, value in _assignments(Body(node), f"self.{name}")
+            if not isinstance(value, ast.Constant)
+        ]
+        return (
+            bool(values)
+            and all(self.makes_future(*each) for each in values)
+            and cannot_fail(self.attribute_uses(cls, name))
+        )
+
+    def _mentioning(self, cls: Class, name: str) -> Iterator[tuple[FunctionNode, Scope]]:
+        """The methods of a class, and of its bases in the project, that mention an attribute."""
+        for ancestor, _ in self.resolver.classes.ancestors(cls):
+            for method_name in ancestor.facts.functions if not ancestor.module.is_stub else ():
+                for method in ancestor.function(method_name):
+                    node = method.tree()
+                    if node is not None and _mentions(node, name):
+                        yield node, Scope.of_body(method, node)
 
     def makes_future(self, value: ast.expr, scope: Scope) -> bool:
         """Whether an expression makes a Future or Deferred that nothing completes yet."""
@@ -299,14 +301,50 @@ class Summaries:
         )
 
 
-def _methods(classes: Iterator[Class]) -> Iterator[Function]:
-    for cls in classes:
-        for name in cls.facts.functions:
-            yield from cls.function(name)
+def _assignments(body: Body, path: str) -> Iterator[tuple[list[ast.expr], ast.expr]]:
+    """What a dotted name is set to in a function, with all targets of the assignment."""
+    for statement in body.nodes:
+        match statement:
+            case ast.Assign(targets, value) if path in map(dotted, targets):
+                yield targets, value
+            case ast.AnnAssign(target, _, ast.expr() as value) if dotted(target) == path:
+                yield [target], value
 
 
 def _mentions(node: ast.AST, name: str) -> bool:
     return any(isinstance(each, ast.Attribute) and each.attr == name for each in all_nodes(node))
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """What becomes of a Future that one function hands on."""
+
+    summaries: Summaries
+    scope: Scope
+
+    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
+        return self.summaries.passed_on(self.scope, call, argument)
+
+    def as_attribute(self, path: str) -> Uses:
+        receiver, _, name = path.rpartition(".")
+        owner = self.scope.enclosing_class
+        if receiver != "self" or owner is None:
+            return Uses.UNKNOWN
+        return self.summaries.attribute_uses(owner, name)
+
+    def looks_at_failure(self, callback: ast.expr) -> bool:
+        if isinstance(callback, ast.Lambda):
+            return _looks_at_failure(callback, callback.body)
+        members = members_of(self.summaries.resolver.type_of(callback, self.scope))
+        nodes = [
+            None if not isinstance(each, FunctionType) else each.function.tree() for each in members
+        ]
+        return all(each is not None and _looks_at_failure(each, each) for each in nodes)
+
+
+def _looks_at_failure(function: FunctionNode | ast.Lambda, body: ast.AST) -> bool:
+    parameters = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
+    return bool(parameters) and reads_failure(body, parameters[-1])
 
 
 class _ReturnedValues:
@@ -326,6 +364,7 @@ class _ReturnedValues:
         self._assigned = set(self._set_outside(nodes))
         self._put_away = set(self._put_into_containers(nodes))
         self._seen: set[Binding] = set()
+        self._elsewhere = _Elsewhere(summaries, scope)
 
     def all(self) -> Iterator[Returned]:
         for value in returned_values(self._node):
@@ -414,10 +453,10 @@ class _ReturnedValues:
         found = Uses.NOTHING
         for node in self._body.named(name):
             if binding in self._scope.reaching(name, (node.lineno, node.col_offset)):
-                found |= self._body.use(node, self._passed_on)
+                found |= self._body.use(node, self)
         for path in self._also_under(binding):
             # Only between this binding and the next one of the attribute.
-            found |= self._body.uses(path, self._passed_on) & (Uses.FAILED | Uses.LOOKED_AT)
+            found |= self._body.uses(path, self) & (Uses.FAILED | Uses.LOOKED_AT)
         return found
 
     def _also_under(self, binding: Binding) -> list[str]:
@@ -427,11 +466,17 @@ class _ReturnedValues:
                 return [dotted(each) for each in node.targets if isinstance(each, ast.Attribute)]
         return []
 
-    def _passed_on(self, call: ast.Call, argument: ast.expr) -> Uses:
+    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
         func = call.func
         if isinstance(func, ast.Attribute) and self._outlives(func):
             return Uses.NOTHING  # Put away: whoever takes it out is asked elsewhere.
-        return self._summaries.passed_on(self._scope, call, argument)
+        return self._elsewhere.as_argument(call, argument)
+
+    def as_attribute(self, path: str) -> Uses:
+        return self._elsewhere.as_attribute(path)
+
+    def looks_at_failure(self, callback: ast.expr) -> bool:
+        return self._elsewhere.looks_at_failure(callback)
 
     def _call(self, call: ast.Call) -> Iterator[Returned]:
         summaries, scope = self._summaries, self._scope
@@ -445,7 +490,7 @@ class _ReturnedValues:
         elif Role.DEFERRED_LIST in roles:
             yield Returned(Source.FRESH, can_fail=fails_on_first(call))
         elif Role.CHAINER in roles and isinstance(call.func, ast.Attribute):
-            uses = self._body.use(call.func.value, self._passed_on)
+            uses = self._body.use(call.func.value, self)
             handled = Uses.ERRBACK in uses
             for each in self._of(call.func.value):
                 yield Returned(each.source, not handled, each.parameter)
