@@ -14,6 +14,7 @@ from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.types import (
     NONE,
@@ -143,16 +144,57 @@ def fate_of(context: Context[Any], kind: Kind) -> str:
     if kind.is_lazy:
         return "a coroutine that never runs"
     if kind is Kind.AWAITABLE:
-        return "an awaitable that nobody awaits, so it may never run and its failure goes unseen"
-    return f"a {kind.value} that runs unawaited{losses(context)}"
+        return "an awaitable that nobody awaits: it may never run"
+    return f"{kind.with_article} that runs unawaited{losses(context)}"
 
 
 def losses(context: Context[Any], *, sees_failure: bool = False) -> str:
     """What dropping eager work costs; only some code bases have log contexts that can leak."""
-    lost = [] if sees_failure else ["its failure goes unseen"]
+    lost = [] if sees_failure else ["nobody handles its failure"]
     if context.file.traits.storage is Storage.THREAD_LOCAL:
         lost.append("its log context leaks")
     return f", so {' and '.join(lost)}" if lost else ""
+
+
+def cure(context: Context[Any], kind: Kind, *, in_lambda: bool = False) -> str:
+    """What to do about an awaitable that is dropped in code that cannot await it."""
+    where = "a function" if in_lambda else "this"
+    if kind is Kind.DEFERRED:
+        return "return it, or give it an errback"
+    if context.file.traits.uses_twisted and kind.is_lazy:
+        return (
+            f"make {where} an `async def` that awaits it, or give it to `ensureDeferred` "
+            "and add an errback"
+        )
+    if kind.is_lazy:
+        return (
+            f"make {where} an `async def` that awaits it, or start a task for it and keep that task"
+        )
+    return "keep it and look at its outcome, or await it in an `async def`"
+
+
+def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile:
+    """Which profile reports it.
+
+    Work that never runs is a mistake; so is an asynchronous function that runs on behind one
+    which could wait for it. Other eager work is often left alone on purpose: its failure is
+    logged when it is collected.
+    """
+    if context.file.traits.has_log_contexts or found.kind.is_lazy:
+        return Profile.RECOMMENDED
+    is_plain = found.how is How.PLAIN and found.kind is not Kind.AWAITABLE
+    if is_plain and can_await and _is_asynchronous(context, found.call):
+        return Profile.RECOMMENDED
+    return Profile.STRICT
+
+
+def _is_asynchronous(context: TreeContext, call: ast.Call) -> bool:
+    """Whether what is called is written as an asynchronous function."""
+    functions = context.callees(call)
+    return bool(functions) and all(
+        each.facts.is_async or Role.INLINE_CALLBACKS in context.decorator_roles(each)
+        for each in functions
+    )
 
 
 def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:

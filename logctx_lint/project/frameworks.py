@@ -29,6 +29,8 @@ class Traits:
     variable: `await protect(callback(...))`."""
     has_log_contexts: bool = False
     """The package keeps log contexts, which work that nobody waits for leaks."""
+    uses_runtime: bool = False
+    """The package has the reference runtime, or its settings name it."""
 
     @property
     def uses_twisted(self) -> bool:
@@ -56,6 +58,11 @@ class TraitsDetector:
         self._modules = modules or Modules((), FactsCache(None))
 
         self._homes_of_contexts = _homes_of_contexts(settings)
+        self._names_runtime = any(
+            name.startswith(f"{_RUNTIME}.")
+            for names in settings.vocabulary.values()
+            for name in names
+        )
 
     def of_file(self, source: Source) -> Traits:
         path = source.path.absolute()
@@ -73,9 +80,13 @@ class TraitsDetector:
         has_contexts = storage is Storage.THREAD_LOCAL or any(
             name in imports for name in self._homes_of_contexts
         )
-        return Traits(framework, storage, gathering, asynchronous, wrapping, has_contexts)
+        uses_runtime = self._names_runtime or _RUNTIME in imports
+        return Traits(
+            framework, storage, gathering, asynchronous, wrapping, has_contexts, uses_runtime
+        )
 
 
+_RUNTIME = "logctx_lint"
 _OF_CONTEXTS = (Role.CONTEXT_MANAGER, Role.CONTEXT_SETTER, Role.SENTINEL_GUARD)
 
 
