@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from logctx_lint.analysis.base_context import Context
-from logctx_lint.analysis.context import TreeContext, arguments
+from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, arguments
 from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Storage
@@ -27,7 +27,9 @@ from logctx_lint.inference.types import (
     union_of,
 )
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes
 
 _DRIVEN_ELSEWHERE = frozenset(
     {
@@ -205,7 +207,11 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not answer.is_likely and not _is_one_way_out(context, call):
         return None
     type_ = context.type_of(call)
-    if need_not_be_awaited(context.resolver, type_):
+    if need_not_be_awaited(context.resolver, type_) or _is_expected_to_raise(context, call):
+        return None
+    if answer.certainty is Certainty.LIKELY and _is_of_others(context, call):
+        return None
+    if any(map(context.resolver.functions.is_of_interface, context.functions(call.func))):
         return None
     is_sure = answer.is_likely and UNKNOWN not in members_of(type_)
     root: ast.expr = call
@@ -239,6 +245,53 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
     return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
+
+
+_RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assertRaisesRegexp"})
+"""Context managers of pytest and unittest that want an exception at once."""
+
+
+def _is_expected_to_raise(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a test says that a call fails before it gives anything."""
+    for outer in context.around(call):
+        if isinstance(outer, FunctionOrLambda):
+            return False
+        for item in outer.items if isinstance(outer, ast.With) else ():
+            match item.context_expr:
+                case ast.Call(ast.Attribute(_, name) | ast.Name(name)) if name in _RAISING:
+                    return True
+    return False
+
+
+def _is_of_others(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a method that is known by its name alone may well be another one of that name.
+
+    So it is where a method of this name hands the call on, and where the object takes down what
+    is called on it, to be awaited at the end.
+    """
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    function = context.function_of(call)
+    if isinstance(function, FunctionNode) and function.name == call.func.attr:
+        return True
+    return function is not None and _is_recorder(context, call.func.value, function)
+
+
+def _is_recorder(context: TreeContext, receiver: ast.expr, function: FunctionOrLambda) -> bool:
+    """`p = box.packet()`, `p.first()`, `p.second()`, `await p.send()`."""
+    if not isinstance(receiver, ast.Name):
+        return False
+    dropped: set[str] = set()
+    is_awaited = False
+    for node in all_nodes(function):
+        match node:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), method))) if name == receiver.id:
+                dropped.add(method)
+            case ast.Await(ast.Call(ast.Attribute(ast.Name(name)))) | ast.Yield(
+                ast.Call(ast.Attribute(ast.Name(name)))
+            ):
+                is_awaited |= name == receiver.id
+    return is_awaited and len(dropped) > 1
 
 
 def _is_one_way_out(context: TreeContext, call: ast.Call) -> bool:

@@ -86,6 +86,10 @@ class Body:
             self._parents.update(dict.fromkeys(inner, outer))
             self.nodes += inner
 
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """What a node is directly inside of."""
+        return self._parents.get(node)
+
     def uses(self, path: str, elsewhere: Elsewhere, depth: int = 0) -> Uses:
         """All that is done with what stands under a dotted name."""
         found = Uses.NOTHING

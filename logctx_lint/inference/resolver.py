@@ -168,17 +168,18 @@ class Resolver:
         tested = scope.narrowed(node)
         if tested is None:
             return found
-        types = self.type_of(tested, scope)
+        types = self.type_of(tested.classes, scope)
         options = types.elements if isinstance(types, TupleType) else (types,)
         classes = [option.cls for option in options if isinstance(option, ClassObject)]
-        if len(classes) < len(options):
+        if len(classes) < len(options) and not tested.is_negative:
             return found
         names = frozenset(cls.qualified_name for cls in classes)
-        kept = [
-            member
-            for member in members_of(found)
-            if isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
-        ]
+        kept, others = list[Type](), list[Type]()
+        for member in members_of(found):
+            is_one = isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
+            (kept if is_one else others).append(member)
+        if tested.is_negative:
+            return union_of(others)
         return union_of(kept or [Instance(cls) for cls in classes])
 
     def _comprehension(self, node: Comprehension, scope: Scope) -> Type:

@@ -47,6 +47,12 @@ _WAITERS = frozenset(
     {Role.CANCELLATION_SHIELD, Role.FORWARDING_GATHERER, Role.GATHERER, Role.DEFERRED_LIST}
 )
 
+_PREDICATES = frozenset(
+    {"iscoroutine", "iscoroutinefunction", "isawaitable", "isfuture", "isasyncgenfunction"}
+)
+"""Of `inspect` and `asyncio`, and of whoever has taken them over."""
+_MOST_OF_PREDICATE = 2
+"""Parameters, `self` included."""
 _LOOKING_ON = frozenset({"isinstance", "isawaitable", "isfuture", "iscoroutine", "print", "repr"})
 
 
@@ -113,6 +119,7 @@ class Summaries:
         self._summaries: Store[Summary] = {}
         self._attributes: Store[Uses] = {}
         self._parameters: Store[Uses] = {}
+        self._predicates: Store[bool] = {}
 
     def of(self, function: Function) -> Summary:
         """The summary of a function, or of what overrides one that is only there for that."""
@@ -139,6 +146,33 @@ class Summaries:
             return True
         found = self.of_callee(call.func, scope)
         return bool(found) and all(each.never_returns for each in found or ())
+
+    def asks_whether_awaitable(self, func: ast.expr, scope: Scope) -> bool:
+        """Whether a function says of its argument whether it is, or gives, an awaitable."""
+        names = self.resolver.names(func, scope)
+        if any(name.rpartition(".")[2] in _PREDICATES for name in names):
+            return True
+        members = members_of(self.resolver.type_of(func, scope))
+        return bool(members) and all(
+            isinstance(each, FunctionType) and self._wraps_predicate(each.function)
+            for each in members
+        )
+
+    def _wraps_predicate(self, function: Function) -> bool:
+        return self.resolver.memo.get(
+            self._predicates, function, lambda: self._find_predicate(function), False
+        )
+
+    def _find_predicate(self, function: Function) -> bool:
+        node = None if function.module.is_stub else function.tree()
+        if node is None or len(node.args.args) > _MOST_OF_PREDICATE:
+            return False
+        scope = Scope.of_body(function, node)
+        return any(
+            isinstance(each, ast.Call) and self.asks_whether_awaitable(each.func, scope)
+            for value in returned_values(node)
+            for each in all_nodes(value)
+        )
 
     def _summarize(self, function: Function) -> Summary:
         node = None if function.module.is_stub else function.tree()
