@@ -18,10 +18,11 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.types import (
     NONE,
-    UNKNOWN,
     Certainty,
     FunctionType,
     Kind,
+    Type,
+    TypeVariable,
     members_of,
     type_variables,
     union_of,
@@ -213,7 +214,10 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         return None
     if any(map(context.resolver.functions.is_of_interface, context.functions(call.func))):
         return None
-    is_sure = answer.is_likely and UNKNOWN not in members_of(type_)
+    callees = context.type_of(call.func)
+    is_sure = answer.is_likely and not context.file.summaries.may_give_else(callees)
+    if _is_registration(context, call) or _gives_back(context, callees):
+        return None
     root: ast.expr = call
     sees_failure = False
     while isinstance(root, ast.Call) and Role.CHAINER in context.roles(root):
@@ -245,6 +249,24 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
     return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
+
+
+def _is_registration(context: TreeContext, call: ast.Call) -> bool:
+    """`app.get("/")(handler)`: a decorator that gives back what it is applied to."""
+    return isinstance(call.func, ast.Call) and any(
+        context.functions(each) for each in arguments(call)
+    )
+
+
+def _gives_back(context: TreeContext, callees: Type) -> bool:
+    """Whether all that functions give is what they have been given, of whatever type that is."""
+    resolver = context.resolver
+    plain = [
+        resolver.functions.plain_result(each.function)
+        for each in members_of(callees)
+        if isinstance(each, FunctionType) and each.function.facts.returns
+    ]
+    return bool(plain) and all(isinstance(each, TypeVariable) for each in plain)
 
 
 _RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assertRaisesRegexp"})

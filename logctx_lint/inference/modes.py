@@ -91,7 +91,7 @@ def _calls_one(summaries: Summaries, leaves: list[ast.expr], scope: Scope) -> bo
     for leaf in leaves:
         for each in _made_of(leaf, scope):
             if isinstance(each, ast.Call):
-                found = summaries.of_callee(each.func, scope)
+                found = summaries.of_known_callees(each.func, scope)
                 if found and all(one.has_two_modes for one in found):
                     return True
     return False

@@ -25,6 +25,7 @@ from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, reads_fai
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import (
     NONE,
+    UNKNOWN,
     Certainty,
     ClassObject,
     FunctionType,
@@ -128,13 +129,30 @@ class Summaries:
             self._summaries, function, lambda: self._summarize(function), UNSUMMARIZED
         )
 
+    def of_known_callees(self, func: ast.expr, scope: Scope) -> list[Summary]:
+        """The summaries of the functions that a call may reach, as far as they are known."""
+        members = members_of(self.resolver.type_of(func, scope))
+        return [self.of(each.function) for each in members if isinstance(each, FunctionType)]
+
     def of_callee(self, func: ast.expr, scope: Scope) -> list[Summary] | None:
         """The summaries of all that a call may reach; None where something is not known."""
-        members = members_of(self.resolver.type_of(func, scope))
-        functions = [each.function for each in members if isinstance(each, FunctionType)]
-        if len(functions) < len(members):
-            return None
-        return [self.of(function) for function in functions]
+        found = self.of_known_callees(func, scope)
+        return found if len(found) == len(members_of(self.resolver.type_of(func, scope))) else None
+
+    def may_give_else(self, callee: Type) -> bool:
+        """Whether a function that gives awaitables is known to give something else as well.
+
+        Its callers have to be told "may"; what is taken for the value may be that.
+        """
+        for each in members_of(callee):
+            if isinstance(each, FunctionType):
+                given = self.resolver.call_type(each)
+                is_awaitable = self.resolver.awaitability(given).is_likely
+                if is_awaitable and (
+                    UNKNOWN in members_of(given) or self.of(each.function).has_two_modes
+                ):
+                    return True
+        return False
 
     def roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""

@@ -277,6 +277,10 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     answer = resolver.awaitability(type_)
     if not answer.is_certain or _allows(type_, answer.kind, use, unit):
         return None
+    if isinstance(node, ast.Call) and unit.file.summaries.may_give_else(
+        resolver.type_of(node.func, use.scope)
+    ):
+        return None
     if need_not_be_awaited(resolver, type_) or _other_side_takes_it(use, unit):
         return None
     if isinstance(node, ast.Name) and (
