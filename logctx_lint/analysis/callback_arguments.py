@@ -128,6 +128,8 @@ def ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | 
     answer = given_by(file, argument)
     if not answer.is_certain or not (ignores or answer.kind.is_lazy):
         return None
+    if Role.CALLBACK_TAKER not in roles and is_awaited_by_callee(file, argument):
+        return None
     # A clock of the project may itself start what it calls.
     return None if calls_inside(file, argument, _STARTERS) else answer.kind
 
@@ -142,6 +144,42 @@ def given_by(file: File, argument: Taken) -> Awaitability:
         # Code that is handed a `Callable[..., Coroutine[Any, Any, R] | R]` may look which it is.
         return Awaitability(Certainty.UNKNOWN)
     return resolver.awaitability(given)
+
+
+def is_awaited_by_callee(file: File, argument: Taken) -> bool:
+    """Whether the callee awaits what a function gives, although it is declared to give None."""
+    for callee, parameters in signatures(file, argument.call, argument.scope):
+        for parameter, value in pairs(argument.call, parameters):
+            if value is argument.node and _awaits(callee.function, parameter.name):
+                return True
+    return False
+
+
+def _awaits(function: Function, name: str) -> bool:
+    """Whether a parameter, or the attribute that it is put into, has a part in an `await`."""
+    node = None if function.module.is_stub else function.implementation.tree()
+    if node is None:
+        return False
+    attributes = {
+        target.attr
+        for each in all_nodes(node)
+        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name)
+        for target in each.targets
+        if isinstance(target, ast.Attribute) and each.value.id == name
+    }
+    bodies: list[ast.AST | None] = [node]
+    if attributes and function.owner:
+        own = function.owner.facts.functions
+        bodies += [each.tree() for method in own for each in function.owner.function(method)]
+    return any(
+        (isinstance(each, ast.Name) and each.id == name and body is node)
+        or (isinstance(each, ast.Attribute) and each.attr in attributes)
+        for body in bodies
+        if body
+        for wait in all_nodes(body)
+        if isinstance(wait, ast.Await)
+        for each in all_nodes(wait)
+    )
 
 
 def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:

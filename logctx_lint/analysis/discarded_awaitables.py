@@ -9,14 +9,28 @@ from enum import Enum
 from typing import Any
 
 from logctx_lint.analysis.base_context import Context
-from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.analysis.ownership import Keeper
+from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, arguments
+from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import NONE, Certainty, Kind, members_of, type_variables
+from logctx_lint.findings import Profile
+from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.types import (
+    NONE,
+    Certainty,
+    FunctionType,
+    Kind,
+    Type,
+    TypeVariable,
+    members_of,
+    type_variables,
+    union_of,
+)
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes
 
 _DRIVEN_ELSEWHERE = frozenset(
     {
@@ -133,16 +147,57 @@ def fate_of(context: Context[Any], kind: Kind) -> str:
     if kind.is_lazy:
         return "a coroutine that never runs"
     if kind is Kind.AWAITABLE:
-        return "an awaitable that nobody awaits, so it may never run and its failure goes unseen"
-    return f"a {kind.value} that runs unawaited{losses(context)}"
+        return "an awaitable that nobody awaits: it may never run"
+    return f"{kind.with_article} that runs unawaited{losses(context)}"
 
 
 def losses(context: Context[Any], *, sees_failure: bool = False) -> str:
     """What dropping eager work costs; only some code bases have log contexts that can leak."""
-    lost = [] if sees_failure else ["its failure goes unseen"]
+    lost = [] if sees_failure else ["nobody handles its failure"]
     if context.file.traits.storage is Storage.THREAD_LOCAL:
         lost.append("its log context leaks")
     return f", so {' and '.join(lost)}" if lost else ""
+
+
+def cure(context: Context[Any], kind: Kind, *, in_lambda: bool = False) -> str:
+    """What to do about an awaitable that is dropped in code that cannot await it."""
+    where = "a function" if in_lambda else "this"
+    if kind is Kind.DEFERRED:
+        return "return it, or give it an errback"
+    if context.file.traits.uses_twisted and kind.is_lazy:
+        return (
+            f"make {where} an `async def` that awaits it, or give it to `ensureDeferred` "
+            "and add an errback"
+        )
+    if kind.is_lazy:
+        return (
+            f"make {where} an `async def` that awaits it, or start a task for it and keep that task"
+        )
+    return "keep it and look at its outcome, or await it in an `async def`"
+
+
+def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile:
+    """Which profile reports it.
+
+    Work that never runs is a mistake; so is an asynchronous function that runs on behind one
+    which could wait for it. Other eager work is often left alone on purpose: its failure is
+    logged when it is collected.
+    """
+    if context.file.traits.has_log_contexts or found.kind.is_lazy:
+        return Profile.RECOMMENDED
+    is_plain = found.how is How.PLAIN and found.kind is not Kind.AWAITABLE
+    if is_plain and can_await and _is_asynchronous(context, found.call):
+        return Profile.RECOMMENDED
+    return Profile.STRICT
+
+
+def _is_asynchronous(context: TreeContext, call: ast.Call) -> bool:
+    """Whether what is called is written as an asynchronous function."""
+    functions = context.callees(call)
+    return bool(functions) and all(
+        each.facts.is_async or Role.INLINE_CALLBACKS in context.decorator_roles(each)
+        for each in functions
+    )
 
 
 def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
@@ -150,8 +205,18 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not context.is_placed(call):
         return None
     answer = context.awaitability(call)
-    is_sure = answer.is_likely
-    if not is_sure and not _is_one_way_out(context, call):
+    if not answer.is_likely and not _is_one_way_out(context, call):
+        return None
+    type_ = context.type_of(call)
+    if need_not_be_awaited(context.resolver, type_) or _is_expected_to_raise(context, call):
+        return None
+    if answer.certainty is Certainty.LIKELY and _is_of_others(context, call):
+        return None
+    if any(map(context.resolver.functions.is_of_interface, context.functions(call.func))):
+        return None
+    callees = context.type_of(call.func)
+    is_sure = answer.is_likely and not context.file.summaries.may_give_else(callees)
+    if _is_registration(context, call) or _gives_back(context, callees):
         return None
     root: ast.expr = call
     sees_failure = False
@@ -169,14 +234,86 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
             return None
         how = How.CHAIN
         answer = context.awaitability(root)
+        if sees_failure and not context.file.traits.has_log_contexts:
+            return None
     elif Role.HAND_STARTER in context.roles(root):
         how = How.BY_HAND
     can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
     if _is_looked_after(context, root, can_await=can_await):
         return None
+    if _has_two_modes(context, root):
+        # Which of them the caller is in, it knows; a plain function cannot be in the other.
+        if how is How.PLAIN and not can_await:
+            return None
+        is_sure = False
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
     return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
+
+
+def _is_registration(context: TreeContext, call: ast.Call) -> bool:
+    """`app.get("/")(handler)`: a decorator that gives back what it is applied to."""
+    return isinstance(call.func, ast.Call) and any(
+        context.functions(each) for each in arguments(call)
+    )
+
+
+def _gives_back(context: TreeContext, callees: Type) -> bool:
+    """Whether all that functions give is what they have been given, of whatever type that is."""
+    resolver = context.resolver
+    plain = [
+        resolver.functions.plain_result(each.function)
+        for each in members_of(callees)
+        if isinstance(each, FunctionType) and each.function.facts.returns
+    ]
+    return bool(plain) and all(isinstance(each, TypeVariable) for each in plain)
+
+
+_RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assertRaisesRegexp"})
+"""Context managers of pytest and unittest that want an exception at once."""
+
+
+def _is_expected_to_raise(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a test says that a call fails before it gives anything."""
+    for outer in context.around(call):
+        if isinstance(outer, FunctionOrLambda):
+            return False
+        for item in outer.items if isinstance(outer, ast.With) else ():
+            match item.context_expr:
+                case ast.Call(ast.Attribute(_, name) | ast.Name(name)) if name in _RAISING:
+                    return True
+    return False
+
+
+def _is_of_others(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a method that is known by its name alone may well be another one of that name.
+
+    So it is where a method of this name hands the call on, and where the object takes down what
+    is called on it, to be awaited at the end.
+    """
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    function = context.function_of(call)
+    if isinstance(function, FunctionNode) and function.name == call.func.attr:
+        return True
+    return function is not None and _is_recorder(context, call.func.value, function)
+
+
+def _is_recorder(context: TreeContext, receiver: ast.expr, function: FunctionOrLambda) -> bool:
+    """`p = box.packet()`, `p.first()`, `p.second()`, `await p.send()`."""
+    if not isinstance(receiver, ast.Name):
+        return False
+    dropped: set[str] = set()
+    is_awaited = False
+    for node in all_nodes(function):
+        match node:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), method))) if name == receiver.id:
+                dropped.add(method)
+            case ast.Await(ast.Call(ast.Attribute(ast.Name(name)))) | ast.Yield(
+                ast.Call(ast.Attribute(ast.Name(name)))
+            ):
+                is_awaited |= name == receiver.id
+    return is_awaited and len(dropped) > 1
 
 
 def _is_one_way_out(context: TreeContext, call: ast.Call) -> bool:
@@ -213,16 +350,23 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
             or _is_looked_after(context, started, can_await=can_await)
         ):
             return True
-    if looks_after(context, call.func, can_await=can_await):
+    if looks_after(context, call.func, can_await=can_await, call=call):
         return True
     # Of functions that are known by the method's name only, each must do.
     presumed = [] if context.functions(call.func) else context.callees(call)
-    return any(_plays_a_part(context, each) for each in presumed) or _all_keep(
-        context, presumed, can_await=can_await
+    callees = union_of(FunctionType(each) for each in presumed)
+    return any(_plays_a_part(context, each) for each in presumed) or may_be_dropped(
+        context, callees, can_await=can_await
     )
 
 
-def looks_after(context: TreeContext, func: ast.expr, *, can_await: bool = False) -> bool:
+def looks_after(
+    context: TreeContext,
+    func: ast.expr,
+    *,
+    can_await: bool = False,
+    call: ast.Call | None = None,
+) -> bool:
     """Whether what a function gives may be left alone, by its role or by what it does."""
     if isinstance(func, ast.Call):
         return _is_made_safe(context, func)
@@ -231,17 +375,28 @@ def looks_after(context: TreeContext, func: ast.expr, *, can_await: bool = False
         Role.SAFE_DECORATOR in context.decorator_roles(function) for function in functions
     ):
         return True
-    return _all_keep(context, functions, can_await=can_await)
+    callees = context.type_of(func)
+    answer = context.resolver.awaitability(context.resolver.call_type(callees))
+    return may_be_dropped(
+        context,
+        callees,
+        can_await=can_await,
+        is_lazy=answer.kind.is_lazy,
+        call=call,
+        scope=context.scopes[func],
+    )
+
+
+def _has_two_modes(context: TreeContext, call: ast.Call) -> bool:
+    functions = context.functions(call.func)
+    summaries = context.file.summaries
+    return bool(functions) and all(summaries.of(each).has_two_modes for each in functions)
 
 
 def _plays_a_part(context: TreeContext, function: Function) -> bool:
     roles = context.file.vocabulary.roles([function.qualified_name])
     is_safe = Role.SAFE_DECORATOR in context.decorator_roles(function)
     return is_safe or bool(roles & _DRIVEN_ELSEWHERE)
-
-
-def _all_keep(context: TreeContext, functions: list[Function], *, can_await: bool) -> bool:
-    return bool(functions) and all(Keeper(context, can_await).keeps(each) for each in functions)
 
 
 def _is_made_safe(context: TreeContext, func: ast.Call) -> bool:

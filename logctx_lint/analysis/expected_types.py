@@ -144,7 +144,9 @@ def function_scope(scope: Scope) -> Scope:
 def _stated(unit: Unit, statement: ast.stmt, scope: Scope) -> Iterator[Place]:
     match statement:
         case ast.Return(ast.expr() as value):
-            yield value, declared_result(unit, scope)
+            # What works in two modes is declared as it is for one of them.
+            if not scope.function or not unit.file.summaries.of(scope.function).has_two_modes:
+                yield value, declared_result(unit, scope)
         case ast.AnnAssign(_, annotation, ast.expr() as value):
             yield value, annotation_types.evaluate(unit.file.resolver, annotation, scope)
         case ast.Assign([ast.Name(name)], value):

@@ -149,7 +149,8 @@ def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     answer = resolver.awaitability(type_)
     if not answer.is_certain:
         return None
-    if isinstance(resolver.type_of(call.func, scope), ClassObject):
+    callees = resolver.type_of(call.func, scope)
+    if isinstance(callees, ClassObject) or unit.file.summaries.may_give_else(callees):
         return None
     # What a class of one's own, awaitable besides, allows is another matter.
     is_own = any(

@@ -18,6 +18,7 @@ from logctx_lint.config.settings import Settings
 from logctx_lint.config.vocabulary import Role, Vocabulary
 from logctx_lint.inference.prefilter import Looks
 from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import (
     ClassFacts,
@@ -79,6 +80,11 @@ class File:
     def tree(self) -> ast.Module:
         """All of it, parsed."""
         return self.parsed or self.source.parse()
+
+    @property
+    def summaries(self) -> Summaries:
+        """What callers have to know of functions."""
+        return self.resolver.summaries(self.vocabulary)
 
     def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""

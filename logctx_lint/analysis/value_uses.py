@@ -46,7 +46,7 @@ class Use:
     scope: Scope
     how: How
     other: ast.expr | None = None
-    """What it is compared with or looked for in."""
+    """What it is compared or calculated with, or looked for in."""
     attribute: str = ""
 
 
@@ -58,7 +58,6 @@ _USED_PART: dict[type[ast.AST], tuple[str, How]] = {
     ast.IfExp: ("test", How.TRUTH),
     ast.For: ("iter", How.ITERATION),
     ast.AsyncFor: ("iter", How.ASYNC_ITERATION),
-    ast.AugAssign: ("value", How.ARITHMETIC),
     ast.FormattedValue: ("value", How.TEXT),
     ast.Subscript: ("value", How.ITEM),
     ast.Raise: ("exc", How.RAISE),
@@ -67,7 +66,7 @@ _USED_PART: dict[type[ast.AST], tuple[str, How]] = {
 """Nodes that use the value of one part of theirs, that part, and how."""
 _USING_MORE: tuple[type[ast.AST], ...] = (
     ast.Call, ast.UnaryOp, ast.BoolOp, ast.comprehension, ast.Compare, ast.BinOp, ast.Starred,
-    ast.Assign, ast.Dict, ast.With, ast.AsyncWith, ast.match_case,
+    ast.Assign, ast.AugAssign, ast.Dict, ast.With, ast.AsyncWith, ast.match_case,
 )  # fmt: skip
 """Nodes of which that takes a closer look."""
 _ENDS = frozenset({ast.Call, ast.Name, ast.NamedExpr, ast.IfExp, ast.BoolOp})
@@ -175,9 +174,12 @@ def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
             yield guard, How.TRUTH, None
         case ast.UnaryOp(sign, operand):
             yield operand, How.TRUTH if isinstance(sign, ast.Not) else How.ARITHMETIC, None
-        case ast.BoolOp(_, values):
+        case ast.BoolOp(junction, values):
             for each in values[:-1]:
-                yield each, How.TRUTH, None
+                # `c and f() or g()`, a conditional expression of old: that `f()` is true is meant.
+                is_choice = isinstance(junction, ast.Or) and isinstance(each, ast.BoolOp)
+                if not is_choice:
+                    yield each, How.TRUTH, None
         case ast.comprehension(_, source, conditions, is_async):
             yield source, How.ASYNC_ITERATION if is_async else How.ITERATION, None
             for each in conditions:
@@ -190,8 +192,10 @@ def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
             for each in _formatted(right):
                 yield each, How.TEXT, None
         case ast.BinOp(left, _, right):
-            yield left, How.ARITHMETIC, None
-            yield right, How.ARITHMETIC, None
+            yield left, How.ARITHMETIC, right
+            yield right, How.ARITHMETIC, left
+        case ast.AugAssign(target, _, value):
+            yield value, How.ARITHMETIC, target
         case ast.Starred(value, ast.Load()):
             yield value, How.ITERATION, None
         case ast.Assign([ast.Tuple() | ast.List(), *_], value):

@@ -199,6 +199,8 @@ def helper(
         if not accepts(name) or attribute in taken:
             continue
         is_new = home in _RUNTIME
+        if is_new and not context.file.traits.uses_runtime:
+            continue  # No fix adds a dependency.
         target = resolver.modules.find(home, module.root)
         is_there = target is not None and resolver.definitions.member(target, attribute)
         is_real = _is_library(home) or home in imported or (target and not target.is_stub)

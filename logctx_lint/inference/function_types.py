@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
 _RETURN_VALUE = frozenset({"twisted.internet.defer.returnValue"})
+_INTERFACE = frozenset({"zope.interface.Interface"})
 _BODIES_KEPT = 32
 """Function trees kept at a time: enough for neighbours, too few to cost memory."""
 
@@ -126,6 +127,14 @@ class Functions:
             return False
         body = [item for item in node.body if not _says_nothing(item)]
         return not body or isinstance(body[0], ast.Raise)
+
+    def is_of_interface(self, function: Function) -> bool:
+        """Whether an interface of the project declares it, and some class implements it anyhow."""
+        return (
+            function.owner is not None
+            and function.facts.is_async
+            and self._resolver.classes.has_ancestor(function.owner, _INTERFACE)
+        )
 
     def _returned(self, value: ast.expr, scope: Scope) -> Type:
         """What `return` gives; the object itself, or a new one of its class, is a `Self`."""

@@ -21,6 +21,12 @@ class Region:
     start: Position
     end: Position
     classes: ast.expr
+    is_negative: bool = False
+    """It is none of `classes`."""
+
+
+_Known = tuple[ast.Call, bool]
+"""An `isinstance` call, and what it has given."""
 
 
 @dataclass
@@ -50,21 +56,26 @@ class Narrowings:
     def _statement(self, node: ast.stmt, end: Position) -> None:
         match node:
             case ast.Assert(test):
-                self._region(_tests(test), _end(node), end)
-            case ast.If(ast.UnaryOp(ast.Not(), test), [*_, last], []) if isinstance(last, _LEAVING):
-                self._region(_tests(test), _end(node), end)
-            case ast.If(test, body) | ast.While(test, body):
-                self._region(_tests(test), _start(body[0]), _end(body[-1]))
+                self._regions(_known(test, True), _end(node), end)
+            case ast.If(test, body, orelse):
+                self._regions(_known(test, True), _start(body[0]), _end(body[-1]))
+                if orelse:
+                    self._regions(_known(test, False), _start(orelse[0]), _end(orelse[-1]))
+                elif isinstance(body[-1], _LEAVING):
+                    self._regions(_known(test, False), _end(node), end)
+            case ast.While(test, body):
+                self._regions(_known(test, True), _start(body[0]), _end(body[-1]))
             case ast.Assign(targets):
                 self._assignment(targets, node)
             case ast.AnnAssign(target) | ast.AugAssign(target):
                 self._assignment([target], node)
 
-    def _region(self, tests: Iterable[ast.Call], start: Position, end: Position) -> None:
-        for test in tests:
+    def _regions(self, known: Iterable[_Known], start: Position, end: Position) -> None:
+        for test, is_instance in known:
             name = dotted(test.args[0])
             if name:
-                self.regions.setdefault(name, []).append(Region(start, end, test.args[1]))
+                found = Region(start, end, test.args[1], not is_instance)
+                self.regions.setdefault(name, []).append(found)
 
     def _assignment(self, targets: list[ast.expr], node: ast.stmt) -> None:
         for target in targets:
@@ -72,14 +83,16 @@ class Narrowings:
                 self.assigned.setdefault(dotted(target), []).append(_end(node))
 
 
-def _tests(test: ast.expr) -> Iterator[ast.Call]:
-    """The `isinstance` calls that are true where `test` is."""
+def _known(test: ast.expr, outcome: bool) -> Iterator[_Known]:
+    """What `isinstance` calls have given where a condition has come out so."""
     match test:
         case ast.Call(ast.Name("isinstance"), [_, _], []):
-            yield test
-        case ast.BoolOp(ast.And(), values):
+            yield test, outcome
+        case ast.UnaryOp(ast.Not(), operand):
+            yield from _known(operand, not outcome)
+        case ast.BoolOp(operator, values) if isinstance(operator, ast.And) is outcome:
             for value in values:
-                yield from _tests(value)
+                yield from _known(value, outcome)
 
 
 def dotted(node: ast.expr) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
+from logctx_lint.config.vocabulary import Vocabulary
 from logctx_lint.incremental.memo import Memo, Store
 from logctx_lint.inference import annotation_types, calls, protocols
 from logctx_lint.inference.annotation_types import parse_expression, special_form
@@ -18,6 +19,7 @@ from logctx_lint.inference.definitions import Definition, Definitions, Found, Va
 from logctx_lint.inference.function_types import Functions
 from logctx_lint.inference.name_lookup import Names
 from logctx_lint.inference.references import Sites
+from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -67,6 +69,7 @@ class Resolver:
         """Of awaitable that the instances of a class are; see `protocols`."""
         self._variables: Store[Type] = {}
         self._aliases: Store[Type] = {}
+        self._summaries: dict[Vocabulary, Summaries] = {}
         self.builtins = modules.find("builtins", STUBS)
         self._typing = modules.find("typing", STUBS)
 
@@ -165,17 +168,18 @@ class Resolver:
         tested = scope.narrowed(node)
         if tested is None:
             return found
-        types = self.type_of(tested, scope)
+        types = self.type_of(tested.classes, scope)
         options = types.elements if isinstance(types, TupleType) else (types,)
         classes = [option.cls for option in options if isinstance(option, ClassObject)]
-        if len(classes) < len(options):
+        if len(classes) < len(options) and not tested.is_negative:
             return found
         names = frozenset(cls.qualified_name for cls in classes)
-        kept = [
-            member
-            for member in members_of(found)
-            if isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
-        ]
+        kept, others = list[Type](), list[Type]()
+        for member in members_of(found):
+            is_one = isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
+            (kept if is_one else others).append(member)
+        if tested.is_negative:
+            return union_of(others)
         return union_of(kept or [Instance(cls) for cls in classes])
 
     def _comprehension(self, node: Comprehension, scope: Scope) -> Type:
@@ -317,6 +321,12 @@ class Resolver:
     def call_type(self, callee: Type, arguments: calls.Arguments | None = None) -> Type:
         """What calling `callee` gives."""
         return calls.call(self, callee, arguments or calls.NO_ARGUMENTS)
+
+    def summaries(self, vocabulary: Vocabulary) -> Summaries:
+        """What callers have to know of functions, the vocabulary giving some of them roles."""
+        if vocabulary not in self._summaries:
+            self._summaries[vocabulary] = Summaries(self, vocabulary)
+        return self._summaries[vocabulary]
 
     def builtin(self, name: str, *arguments: Type) -> Type:
         """An instance of a built-in class."""

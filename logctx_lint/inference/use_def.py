@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from logctx_lint.incremental.memo import Store
-from logctx_lint.inference.narrowing import Narrowings, dotted
+from logctx_lint.inference.narrowing import Narrowings, Region, dotted
 from logctx_lint.inference.narrowing import Position as Position
 from logctx_lint.project.facts import (
     Extractor,
@@ -194,8 +194,8 @@ class Scope:
         narrowings.read(node.body)
         return narrowings
 
-    def narrowed(self, node: ast.Name | ast.Attribute) -> ast.expr | None:
-        """The classes that `isinstance` has tested the (dotted) name `node` for."""
+    def narrowed(self, node: ast.Name | ast.Attribute) -> Region | None:
+        """What `isinstance` has said of the (dotted) name `node`."""
         scope = self
         while isinstance(scope.node, Comprehension) and scope.parent:
             scope = scope.parent
@@ -210,7 +210,7 @@ class Scope:
         rebound = scope.bindings.get(name.partition(".")[0], ())
         if any(region.start < binding.position <= position for binding in rebound):
             return None
-        return region.classes
+        return region
 
     def block_at(self, position: Position) -> Block:
         block = self._layout[0]

@@ -6,6 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from logctx_lint.config.settings import Framework, Settings, Storage
+from logctx_lint.config.vocabulary import BUILT_IN, Role
 from logctx_lint.incremental.dependencies import Trace
 from logctx_lint.incremental.store import FactsCache
 from logctx_lint.project.modules import Modules
@@ -26,6 +27,10 @@ class Traits:
     wrapping: Container[str] = frozenset()
     """The bare names of functions that the package puts around an awaited call of a loop's
     variable: `await protect(callback(...))`."""
+    has_log_contexts: bool = False
+    """The package keeps log contexts, which work that nobody waits for leaks."""
+    uses_runtime: bool = False
+    """The package has the reference runtime, or its settings name it."""
 
     @property
     def uses_twisted(self) -> bool:
@@ -52,6 +57,13 @@ class TraitsDetector:
         self._settings = settings
         self._modules = modules or Modules((), FactsCache(None))
 
+        self._homes_of_contexts = _homes_of_contexts(settings)
+        self._names_runtime = any(
+            name.startswith(f"{_RUNTIME}.")
+            for names in settings.vocabulary.values()
+            for name in names
+        )
+
     def of_file(self, source: Source) -> Traits:
         path = source.path.absolute()
         tree = self._modules.beside(path)
@@ -65,7 +77,24 @@ class TraitsDetector:
         if storage is None:
             local = any(name in thread_local for name in THREAD_LOCAL)
             storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        return Traits(framework, storage, gathering, asynchronous, wrapping)
+        has_contexts = storage is Storage.THREAD_LOCAL or any(
+            name in imports for name in self._homes_of_contexts
+        )
+        uses_runtime = self._names_runtime or _RUNTIME in imports
+        return Traits(
+            framework, storage, gathering, asynchronous, wrapping, has_contexts, uses_runtime
+        )
+
+
+_RUNTIME = "logctx_lint"
+_OF_CONTEXTS = (Role.CONTEXT_MANAGER, Role.CONTEXT_SETTER, Role.SENTINEL_GUARD)
+
+
+def _homes_of_contexts(settings: Settings) -> tuple[str, ...]:
+    """The packages that log contexts come from: the known ones, and those of the settings."""
+    tables = (BUILT_IN, settings.vocabulary)
+    names = (name for table in tables for role in _OF_CONTEXTS for name in table.get(role, ()))
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def _framework(own: Container[str], package: Container[str]) -> Framework:

@@ -11,6 +11,17 @@ from tests.support.projects import types
 CASES = {
     "in the branch": ("if isinstance(x, A):\n    reveal(x)\nreveal(x)", ["A", "?"]),
     "not in the other": ("if isinstance(x, A):\n    pass\nelse:\n    reveal(x)", ["?"]),
+    "one of several is ruled out": (
+        "if isinstance(z, B):\n    pass\nelse:\n    reveal(z)",
+        ["int"],
+    ),
+    "ruled out by a guard": ("if isinstance(z, A):\n    return\nreveal(z)", ["int"]),
+    "ruled out by `or`": ("if c or isinstance(z, int):\n    return\nreveal(z)", ["B"]),
+    "not ruled out by `and`": (
+        "if c and isinstance(z, int):\n    return\nreveal(z)",
+        ["B | int"],
+    ),
+    "nothing is left": ("if isinstance(z, (B, int)):\n    return\nreveal(z)", ["?"]),
     "after an assertion": ("assert isinstance(x, A)\nreveal(x)", ["A"]),
     "after a guard": ("if not isinstance(x, A):\n    return\nreveal(x)", ["A"]),
     "a guard that goes on says nothing": (

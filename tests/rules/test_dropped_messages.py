@@ -21,6 +21,7 @@ def fetch() -> "Deferred[str]":
 def report(result): ...
 
 """
+RUNTIME = "background-starter:logctx_lint.runtime.run_in_background"
 RUN = "start it with `run_in_background"
 
 
@@ -36,13 +37,15 @@ RUN = "start it with `run_in_background"
         (
             "@inlineCallbacks\ndef run():\n    yield fetch()\n    fetch()\n",
             "contextvar",
-            "LCX101 `fetch()` returns a Deferred that runs unawaited, so its failure goes unseen "
+            "LCX101 `fetch()` returns a Deferred that runs unawaited, so nobody handles its "
+            "failure "
             f'(annotated `-> "Deferred[str]"`, app.py:5): yield it, or {RUN}`',
         ),
         (
             "async def run():\n    fetch()\n",
             "thread-local",
-            "LCX101 `fetch()` returns a Deferred that runs unawaited, so its failure goes unseen "
+            "LCX101 `fetch()` returns a Deferred that runs unawaited, so nobody handles its "
+            "failure "
             'and its log context leaks (annotated `-> "Deferred[str]"`, app.py:5): '
             f"await it, or {RUN}`",
         ),
@@ -62,27 +65,29 @@ RUN = "start it with `run_in_background"
         (
             "def run():\n    ensureDeferred(work())\n",
             "contextvar",
-            "LCX201 `ensureDeferred()` starts `work()`, which runs unawaited, so its failure goes "
-            f"unseen (async def, app.py:3): {RUN}(work)`",
+            "LCX201 `ensureDeferred()` starts `work()`, which runs unawaited, so nobody handles "
+            f"its failure (async def, app.py:3): {RUN}(work)`",
         ),
         (
             "def run():\n    maybeDeferred(report, 1)\n",
             "contextvar",
-            "LCX201 `maybeDeferred()` starts `report()`, which runs unawaited, so its failure goes "
-            f"unseen (def, app.py:8): {RUN}(report, ...)`",
+            "LCX201 `maybeDeferred()` starts `report()`, which runs unawaited, so nobody handles "
+            f"its failure (def, app.py:8): {RUN}(report, ...)`",
         ),
         (
             "def run(given):\n    ensureDeferred(given)\n",
             "contextvar",
-            "LCX201 `ensureDeferred()` starts work that runs unawaited, so its failure goes "
-            f"unseen: {RUN}`",
+            "LCX201 `ensureDeferred()` starts work that runs unawaited, so nobody handles its "
+            f"failure: {RUN}`",
         ),
     ],
 )
 def test_a_message_is_one_sentence_that_ends_with_the_cure(
     tmp_path: Path, code: str, storage: str, message: str
 ) -> None:
-    settings = loading.from_text({"framework": "twisted", "storage": storage}, tmp_path)
+    settings = loading.from_text(
+        {"framework": "twisted", "storage": storage, "vocabulary": RUNTIME}, tmp_path
+    )
     source = Source(tmp_path / "app.py", SOURCE + code)
     found = Engine(settings, use_cache=False).check(source, {"LCX101", "LCX201"})
     assert [f"{each.code} {each.message}" for each in found] == [message]

@@ -62,8 +62,8 @@ def report(result) -> None: ...
         (
             "reactor.callFromThread(lambda: fetch())",
             "LCX106 `reactor.callFromThread()` ignores what `fetch()` returns, a Deferred that "
-            'runs unawaited, so its failure goes unseen (annotated `-> "Deferred[str]"`, app.py:10)'
-            ": start it with `run_in_background`",
+            'runs unawaited, so nobody handles its failure (annotated `-> "Deferred[str]"`, '
+            "app.py:10): start it with `run_in_background`",
         ),
         (
             "fetch().addCallback(work)",

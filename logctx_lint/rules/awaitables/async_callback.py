@@ -143,7 +143,7 @@ class AsyncCallback(RuleVisitor):
         fixes: tuple[Fix, ...] = ()
         if Role.THREAD_STARTER not in roles:
             starter = background_starter(self.context, kind)
-            cure = f"start it with `{starter.text if starter else 'run_in_background'}`"
+            cure = f"start it with `{starter.text}`" if starter else _cure(kind)
         if starter:
             edits = started_instead(self.context, taker, taken, function, starter.text)
             title = f"Start it with {starter.text}()"
@@ -154,6 +154,12 @@ class AsyncCallback(RuleVisitor):
             f"{by} {does} what {callee.label} returns, {fate} ({callee.reason}): {cure}",
             fixes,
         )
+
+
+def _cure(kind: Kind) -> str:
+    if kind.is_lazy:
+        return "pass a function that starts a task for it and keeps that"
+    return "pass a function that handles its failure"
 
 
 def screen(unit: Unit) -> bool:

@@ -84,11 +84,22 @@ import re
 from types import CoroutineType
 
 from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.analysis.expected_types import function_scope
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import How, Use, uses
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
-from logctx_lint.inference.types import Certainty, Instance, Kind, Type, members_of
+from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.types import (
+    Certainty,
+    ClassObject,
+    Instance,
+    Kind,
+    TupleType,
+    Type,
+    members_of,
+)
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule, RuleVisitor
 from logctx_lint.syntax.ast_walk import all_nodes
 from logctx_lint.syntax.cst_walk import all_code
@@ -136,6 +147,10 @@ _OWN_ATTRIBUTES = {
     Kind.AWAITABLE: frozenset(dir(CoroutineType)) | _OF_SOME_FUTURE | _OF_SOME_DEFERRED,
 }
 _KNOWN_HOMES = ("typing", "types", "builtins", "asyncio", "twisted.internet.defer")
+
+
+_OPERATOR = re.compile(r"__[ir]?(add|sub|or|and|xor|lshift|rshift|matmul|mul|truediv|mod)__")
+_OF_EVERY_OBJECT = frozenset(dir(object))
 
 
 class AwaitableAsValue(RuleVisitor):
@@ -262,9 +277,82 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     answer = resolver.awaitability(type_)
     if not answer.is_certain or _allows(type_, answer.kind, use, unit):
         return None
+    if isinstance(node, ast.Call) and unit.file.summaries.may_give_else(
+        resolver.type_of(node.func, use.scope)
+    ):
+        return None
+    if need_not_be_awaited(resolver, type_) or _other_side_takes_it(use, unit):
+        return None
+    if isinstance(node, ast.Name) and (
+        _is_asked_for(unit, node.id)
+        or (_tests_for_none(use, unit) and _is_awaited_too(unit, use, node.id, answer.kind))
+    ):
+        return None
     if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
         return None
     return answer.kind
+
+
+def _other_side_takes_it(use: Use, unit: Unit) -> bool:
+    """`jobs += create_task(f())`, where `jobs` is an object that says what that means."""
+    if use.how is not How.ARITHMETIC or use.other is None:
+        return False
+    resolver = unit.file.resolver
+    for member in members_of(resolver.type_of(use.other, use.scope)):
+        if isinstance(member, Instance) and not member.cls.module.is_stub:
+            names = (
+                name
+                for base, _ in resolver.classes.ancestors(member.cls)
+                for name in base.facts.functions
+            )
+            if any(_OPERATOR.fullmatch(name) for name in names):
+                return True
+    return False
+
+
+def _is_asked_for(unit: Unit, name: str) -> bool:
+    """Whether code looks at run time whether the name holds an awaitable, or has an attribute."""
+    for call, scope in unit.nodes(ast.Call):
+        match call:
+            case ast.Call(ast.Name("hasattr"), [ast.Name(asked), _]) if asked == name:
+                return True
+            case ast.Call(ast.Name("isinstance"), [ast.Name(asked), classes]) if asked == name:
+                given = unit.file.resolver.type_of(classes, scope)
+                options = given.elements if isinstance(given, TupleType) else (given,)
+                instances = [
+                    Instance(each.cls) for each in options if isinstance(each, ClassObject)
+                ]
+                if any(unit.file.resolver.awaitability(each).is_certain for each in instances):
+                    return True
+            case ast.Call(func, [ast.Name(asked)]) if asked == name:
+                if unit.file.summaries.asks_whether_awaitable(func, scope):
+                    return True
+    return False
+
+
+def _tests_for_none(use: Use, unit: Unit) -> bool:
+    """`assert task`, `coro is not None`."""
+    if use.how is How.TRUTH:
+        return any(node.test is use.node for node, _ in unit.nodes(ast.Assert))
+    is_none = isinstance(use.other, ast.Constant) and use.other.value is None
+    return use.how is How.IDENTITY and is_none
+
+
+def _is_awaited_too(unit: Unit, use: Use, name: str, kind: Kind) -> bool:
+    """Whether the same name is elsewhere used as the awaitable that it is: the test is for None."""
+    own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
+    nodes: list[tuple[ast.AST, Scope]] = [*unit.nodes(ast.Await), *unit.nodes(ast.Attribute)]
+    for node, scope in nodes:
+        match node:
+            case ast.Await(ast.Name(found)):
+                pass
+            case ast.Attribute(ast.Name(found), attribute) if attribute in own:
+                pass
+            case _:
+                continue
+        if found == name and function_scope(scope) is function_scope(use.scope):
+            return True
+    return False
 
 
 def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:

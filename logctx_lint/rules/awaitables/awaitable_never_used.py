@@ -258,7 +258,14 @@ class _Consumption:
         if not items:
             return items
         known = facts_of(test, truth)
-        return frozenset(item for item in items if not _contradicts(known, item))
+        ruled_out = set(_not_awaitable(test, truth))
+        return frozenset(
+            item
+            for item in items
+            if not _contradicts(known, item)
+            and item.name not in ruled_out
+            and ast.unparse(item.call.func) not in ruled_out
+        )
 
     def _events_of(self, node: ast.AST) -> _Events:
         if node not in self._events:
@@ -290,6 +297,18 @@ class _Consumption:
             and self._unit.file.may_play(node.value.func, exits)
             and bool(self._unit.file.roles(node.value.func, self._scope) & exits)
         )
+
+
+def _not_awaitable(test: ast.expr, truth: bool) -> Iterator[str]:
+    """What a test has just denied something of: `is_async(f)` is false of a plain `f`."""
+    match test:
+        case ast.UnaryOp(ast.Not(), operand):
+            yield from _not_awaitable(operand, not truth)
+        case ast.BoolOp(operator, values) if isinstance(operator, ast.And) is truth:
+            for value in values:
+                yield from _not_awaitable(value, truth)
+        case ast.Call(_, [ast.Name() | ast.Attribute() as asked]) if not truth:
+            yield ast.unparse(asked)
 
 
 def _contradicts(known: frozenset[tuple[str, bool]], named: Named) -> bool:

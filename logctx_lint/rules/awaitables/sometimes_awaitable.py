@@ -82,13 +82,22 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 
 from logctx_lint.analysis.control_flow import Paths
 from logctx_lint.analysis.units import File, Unit
+from logctx_lint.findings import Profile
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope
-from logctx_lint.inference.types import Certainty, ClassObject, FunctionType, Kind
+from logctx_lint.inference.future_uses import Body
+from logctx_lint.inference.types import (
+    Certainty,
+    ClassObject,
+    FunctionType,
+    Kind,
+    members_of,
+)
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
@@ -111,6 +120,8 @@ class _Mixed:
     """Where it returns the awaitable."""
     other: str
     """What else it returns, and where, in words."""
+    caller: str = ""
+    """A caller that takes it for an awaitable without a look."""
 
 
 class SometimesAwaitable(RuleVisitor):
@@ -120,12 +131,15 @@ class SometimesAwaitable(RuleVisitor):
     def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
         found = self._found.get(id(self.context.scope_of(node)))
         if found:
+            caller = f", which {found.caller} does not expect" if found.caller else ""
+            is_sure = found.caller or self.context.file.traits.has_log_contexts
             self.context.report(
                 RULE.code,
                 node.name,
                 f"`{node.name.value}()` returns {found.kind.with_article} (line {found.line}), but "
-                f"{found.other}, so that its callers can neither await it nor do without: make it "
-                "an `async def`, or return an awaitable on every path",
+                f"{found.other}{caller}: return an awaitable on every path, or make it an "
+                "`async def`",
+                profile=Profile.RECOMMENDED if is_sure else Profile.STRICT,
             )
 
 
@@ -144,7 +158,66 @@ def _mixed(unit: Unit) -> Iterator[tuple[Scope, _Mixed]]:
         if scope.function and isinstance(node, FunctionNode):
             found = _returns_both(unit.file, scope.function, node, scope)
             if found and not _is_by_contract(unit.file, scope.function):
-                yield scope, found
+                callers = list(_callers(unit.file, scope.function))
+                if not callers or any(each.how is not _How.TESTED for each in callers):
+                    wrong = (each.place for each in callers if each.how is _How.AWAITED)
+                    yield scope, replace(found, caller=next(wrong, ""))
+
+
+class _How(Enum):
+    """What a caller does with what it gets."""
+
+    TESTED = "tested"
+    """It looks first what it is."""
+    AWAITED = "awaited"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    how: _How
+    place: str
+
+
+def _callers(file: File, function: Function) -> Iterator[_Caller]:
+    """The calls of a function in its package, as far as they are known."""
+    resolver = file.resolver
+    for call, scope in resolver.sites.calls(function.name, function.module):
+        called = members_of(resolver.type_of(call.func, scope))
+        if not any(isinstance(each, FunctionType) and each.function == function for each in called):
+            continue
+        outer = scope
+        while outer.parent and outer.parent.node:
+            outer = outer.parent
+        if outer.node is not None:
+            place = f"{scope.module.path.name}:{call.lineno}"
+            yield _Caller(_done_with(Body(outer.node), call), place)
+
+
+def _done_with(body: Body, node: ast.expr) -> _How:
+    match body.parent(node):
+        case ast.Await() | ast.Attribute(_, "addCallback" | "addErrback" | "addBoth"):
+            return _How.AWAITED
+        case ast.Assign([ast.Name(name)]) | ast.NamedExpr(ast.Name(name)):
+            parents = [body.parent(each) for each in body.named(name)]
+            if any(isinstance(each, _TESTING) for each in parents):
+                return _How.TESTED
+            uses = {_done_with(body, each) for each in body.named(name)}
+            return _How.AWAITED if _How.AWAITED in uses else _How.OTHER
+    return _How.OTHER
+
+
+_TESTING = (
+    ast.If,
+    ast.While,
+    ast.IfExp,
+    ast.Compare,
+    ast.BoolOp,
+    ast.UnaryOp,
+    ast.Assert,
+    ast.Call,
+)
+"""What is around a value that is looked at: a condition, or a call of `isawaitable`, say."""
 
 
 def _returns_both(

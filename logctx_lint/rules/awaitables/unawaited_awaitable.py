@@ -102,6 +102,7 @@ def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
         f"{callee.label} {found.verb} {discarded_awaitables.fate(context, found)} "
         f"({callee.reason}): {cure}",
         fixes,
+        profile=discarded_awaitables.profile(context, found, can_await=True),
     )
 
 

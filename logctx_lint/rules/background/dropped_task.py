@@ -157,9 +157,18 @@ def _starts(context: TreeContext, value: ast.expr) -> list[ast.Call]:
             if Role.TASK_STARTER in context.roles(call):
                 break
             call = call.func.value
-        if Role.TASK_STARTER in context.roles(call) and not _is_kept_already(context, call):
+        if _starts_task(context, call) and not _is_kept_already(context, call):
             found.append(call)
     return found
+
+
+def _starts_task(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call starts a task; a method of the project's own loop may well keep it."""
+    if Role.TASK_STARTER not in context.roles(call):
+        return False
+    own = [each for each in context.functions(call.func) if not each.module.is_stub]
+    vocabulary = context.file.vocabulary
+    return all(Role.TASK_STARTER in vocabulary.roles([each.qualified_name]) for each in own)
 
 
 def _is_kept_already(context: TreeContext, call: ast.Call) -> bool:

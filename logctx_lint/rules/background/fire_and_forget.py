@@ -79,6 +79,7 @@ from logctx_lint.analysis.discarded_awaitables import Dropped, How
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import background_fix, background_starter, started_by_hand_fix
+from logctx_lint.inference.types import Kind
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.lazy_libcst import cst
 
@@ -123,8 +124,22 @@ def _report(context: TreeContext, found: Dropped) -> None:
         work = callee.handed_on(has_arguments=bool(arguments(found.call)))
         if isinstance(call, cst.Call):
             fixes = background_fix(context.parsed, call, starter)
-    name = starter.text if starter else "run_in_background"
-    context.report(RULE.code, found.expression, f"{what}: start it with `{name}{work}`", fixes)
+    function = context.function_of(found.call)
+    can_await = context.is_asynchronous(function)
+    if starter:
+        cure = f"start it with `{starter.text}{work}`"
+    elif can_await:
+        cure = "yield it" if context.awaits_by_yield(function) else "await it"
+    else:
+        kind = found.kind if found.how is How.PLAIN else Kind.DEFERRED
+        cure = discarded_awaitables.cure(context, kind, in_lambda=isinstance(function, ast.Lambda))
+    context.report(
+        RULE.code,
+        found.expression,
+        f"{what}: {cure}",
+        fixes,
+        profile=discarded_awaitables.profile(context, found, can_await=can_await),
+    )
 
 
 def _by_hand(context: TreeContext, found: Dropped) -> tuple[str, str]:

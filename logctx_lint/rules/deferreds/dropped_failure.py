@@ -86,7 +86,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.deferred_chains import Chain, Chains
 from logctx_lint.analysis.discarded_awaitables import dropped_in
-from logctx_lint.analysis.ownership import Keeper
+from logctx_lint.analysis.ownership import is_kept_elsewhere
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
@@ -112,7 +112,7 @@ class DroppedFailure(RuleVisitor):
         functions = self.context.callees(root)
         return bool(functions) and all(
             Role.SAFE_DECORATOR in self.context.decorator_roles(each)
-            or Keeper(self.context, can_await=False).keeps(each)
+            or is_kept_elsewhere(self.context, each)
             for each in functions
         )
 

@@ -1,0 +1,108 @@
+"""How functions end: whether one ever returns, and whether a failure gets out of it."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import own_nodes
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.summaries import Summaries
+
+_CATCH_ALL = frozenset({"Exception", "BaseException"})
+
+
+def handles_failures(node: FunctionNode) -> bool:
+    """Whether all that may fail in a function stands in a `try` that handles every failure."""
+    body = [each for each in node.body if not _cannot_fail(each)]
+    return len(body) == 1 and _is_handled(body[0])
+
+
+def _is_handled(statement: ast.stmt) -> bool:
+    match statement:
+        case ast.Try(_, handlers, [], final):
+            return any(_catches_all(each) for each in handlers) and not any(
+                isinstance(inner, ast.Raise)
+                for block in (*(each.body for each in handlers), final)
+                for inner in own_nodes(block)
+            )
+        case ast.While(ast.Constant(), body, []) | ast.With(_, body):
+            inside = [each for each in body if not _cannot_fail(each)]
+            is_loop = isinstance(statement, ast.While)
+            return is_loop and len(inside) == 1 and _is_handled(inside[0])
+    return False
+
+
+def _catches_all(handler: ast.ExceptHandler) -> bool:
+    match handler.type:
+        case None:
+            return True
+        case ast.Name(name):
+            return name in _CATCH_ALL
+        case ast.Tuple(elements):
+            return any(isinstance(each, ast.Name) and each.id in _CATCH_ALL for each in elements)
+    return False
+
+
+def _cannot_fail(statement: ast.stmt) -> bool:
+    """A docstring, an import, and what binds or returns a name or a constant."""
+    match statement:
+        case ast.Pass() | ast.Expr(ast.Constant()) | ast.Return(None | ast.Constant() | ast.Name()):
+            return True
+        case ast.Import() | ast.ImportFrom() | ast.Global() | ast.Nonlocal():
+            return True
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return True
+        case ast.Assign(_, ast.Constant() | ast.Name() | ast.List([]) | ast.Dict([])):
+            return True
+        case ast.AnnAssign(_, _, None | ast.Constant() | ast.Name()):
+            return True
+    return False
+
+
+def never_returns(summaries: Summaries, node: FunctionNode, scope: Scope) -> bool:
+    """Whether every path through a plain function raises, or ends the process."""
+    if summaries.resolver.functions.is_abstract(scope.function) and _is_template(node):  # type: ignore[arg-type]
+        return False
+    if any(
+        isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in own_nodes(node.body)
+    ):
+        return False
+    return _ends(summaries, node.body, scope)
+
+
+def _is_template(node: FunctionNode) -> bool:
+    """A body that says nothing, or that it is to be overridden."""
+    raised = [each.exc for each in node.body if isinstance(each, ast.Raise)]
+    return not raised or any(
+        isinstance(each, ast.Name) and each.id == "NotImplementedError"
+        for exc in raised
+        if exc
+        for each in ast.walk(exc)
+    )
+
+
+def _ends(summaries: Summaries, body: list[ast.stmt], scope: Scope) -> bool:
+    return any(_never_passes(summaries, each, scope) for each in body)
+
+
+def _never_passes(summaries: Summaries, statement: ast.stmt, scope: Scope) -> bool:
+    """Whether control does not come out of a statement at its end."""
+    match statement:
+        case ast.Raise():
+            return True
+        case ast.Expr(ast.Call() as call):
+            return summaries.never_returns(call, scope)
+        case ast.If(_, body, orelse):
+            return _ends(summaries, body, scope) and _ends(summaries, orelse, scope)
+        case ast.Try(body, handlers, orelse, final):
+            return _ends(summaries, final, scope) or (
+                (_ends(summaries, body, scope) or _ends(summaries, orelse, scope))
+                and all(_ends(summaries, each.body, scope) for each in handlers)
+            )
+        case ast.While(ast.Constant(True), body):
+            return not any(isinstance(each, ast.Break) for each in own_nodes(body))
+    return False

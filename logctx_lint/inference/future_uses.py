@@ -1,0 +1,168 @@
+"""What code does with a Future or Deferred that it holds under a name: completes it, fails it, \
+looks at its failure.
+
+    future = self._waiter = Future()
+    future.set_exception(Closed())
+    future.exception()                # Whoever gets this one has no failure to look at.
+
+It works as follows: every use of a (dotted) name in a function is classified by what is around
+it; a use that is of no known sort may do anything.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from enum import Flag, auto
+from typing import Protocol
+
+from logctx_lint.inference.narrowing import dotted
+from logctx_lint.syntax.ast_walk import child_nodes
+
+_MOST_ALIASES = 3
+
+
+class Uses(Flag):
+    """What is done with a Future, somewhere."""
+
+    NOTHING = 0
+    COMPLETED = auto()
+    """Given a result."""
+    FAILED = auto()
+    """Given an exception."""
+    LOOKED_AT = auto()
+    """Asked for its exception, so that nobody else has to."""
+    CALLBACK = auto()
+    """Given a callback that may fail."""
+    ERRBACK = auto()
+    """Given an errback, which sees what failed before."""
+    UNKNOWN = auto()
+    """Handed to code that may do anything."""
+
+
+_METHODS = {
+    **dict.fromkeys(("set_result", "callback"), Uses.COMPLETED),
+    **dict.fromkeys(("set_exception", "errback"), Uses.FAILED),
+    "exception": Uses.LOOKED_AT,
+    "addCallback": Uses.CALLBACK,
+    **dict.fromkeys(("addErrback", "addBoth"), Uses.ERRBACK),
+    **dict.fromkeys(
+        ("add_done_callback", "remove_done_callback", "addCallbacks", "addTimeout", "cancel",
+         "cancelled", "cancelling", "done", "pause", "unpause", "get_loop", "print_stack",
+         "set_name", "get_name"),
+        Uses.NOTHING,
+    ),
+}  # fmt: skip
+_READING = frozenset({"exception", "result"})
+"""Methods that give a failure to whoever calls them."""
+_HARMLESS_PARENTS = (
+    ast.Await, ast.Yield, ast.YieldFrom, ast.Return, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If,
+    ast.While, ast.IfExp, ast.Assert, ast.Expr, ast.Delete, ast.FormattedValue, ast.NamedExpr,
+)  # fmt: skip
+
+
+class Elsewhere(Protocol):
+    """Knows what other code does with a Future that comes to it."""
+
+    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
+        """What the callee of a call does with one of its arguments."""
+
+    def as_attribute(self, path: str) -> Uses:
+        """What is done with an attribute that is set to it."""
+
+    def looks_at_failure(self, callback: ast.expr) -> bool:
+        """Whether a callback asks the Future that it is given how it ended."""
+
+
+class Body:
+    """The tree of one function, with what is around each node."""
+
+    def __init__(self, node: ast.AST) -> None:
+        self.node = node
+        self._parents: dict[ast.AST, ast.AST] = {}
+        self.nodes: list[ast.AST] = [node]
+        for outer in self.nodes:
+            inner = child_nodes(outer)
+            self._parents.update(dict.fromkeys(inner, outer))
+            self.nodes += inner
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """What a node is directly inside of."""
+        return self._parents.get(node)
+
+    def uses(self, path: str, elsewhere: Elsewhere, depth: int = 0) -> Uses:
+        """All that is done with what stands under a dotted name."""
+        found = Uses.NOTHING
+        for node in self.named(path):
+            found |= self.use(node, elsewhere, depth)
+        return found
+
+    def named(self, path: str) -> Iterator[ast.Name | ast.Attribute]:
+        """Where a dotted name is read."""
+        for node in self.nodes:
+            if (
+                isinstance(node, ast.Name | ast.Attribute)
+                and isinstance(node.ctx, ast.Load)
+                and dotted(node) == path
+            ):
+                yield node
+
+    def use(self, node: ast.expr, elsewhere: Elsewhere, depth: int = 0) -> Uses:
+        """What is done with a Future at one place."""
+        parent = self._parents.get(node)
+        match parent:
+            case ast.Attribute(_, name):
+                return self._attribute(parent, name, elsewhere)
+            case ast.Call() if node is not parent.func:
+                return elsewhere.as_argument(parent, node)
+            case ast.keyword():
+                call = self._parents.get(parent)
+                is_call = isinstance(call, ast.Call)
+                return elsewhere.as_argument(call, node) if is_call else Uses.UNKNOWN  # type: ignore[arg-type]
+            case ast.Assign(targets):
+                return self._aliases(targets, elsewhere, depth)
+            case None:
+                return Uses.NOTHING
+        return Uses.NOTHING if isinstance(parent, _HARMLESS_PARENTS) else Uses.UNKNOWN
+
+    def _attribute(self, node: ast.Attribute, name: str, elsewhere: Elsewhere) -> Uses:
+        call = self._parents.get(node)
+        if not isinstance(call, ast.Call) or call.func is not node:
+            # `.called`, `.result` of a Deferred; a bound method that is handed on.
+            return _METHODS.get(name, Uses.NOTHING) & (Uses.COMPLETED | Uses.FAILED)
+        if name == "add_done_callback" and call.args:
+            is_seen = elsewhere.looks_at_failure(call.args[0])
+            return Uses.LOOKED_AT if is_seen else Uses.NOTHING
+        if name == "addCallbacks":
+            return Uses.ERRBACK if len(call.args) > 1 else Uses.CALLBACK
+        return _METHODS.get(name, Uses.UNKNOWN)
+
+    def _aliases(self, targets: list[ast.expr], elsewhere: Elsewhere, depth: int) -> Uses:
+        found = Uses.NOTHING
+        for target in targets:
+            path = dotted(target)
+            if not path or depth >= _MOST_ALIASES:
+                return Uses.UNKNOWN
+            if "." in path:
+                found |= elsewhere.as_attribute(path)
+            else:
+                found |= self.uses(path, elsewhere, depth + 1)
+        return found
+
+
+def reads_failure(body: ast.AST, name: str) -> bool:
+    """Whether code asks the Future of that name how it ended."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr in _READING
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        for node in Body(body).nodes
+    )
+
+
+def cannot_fail(uses: Uses) -> bool:
+    """Whether nobody ever has to look at the failure of what is so used."""
+    if Uses.UNKNOWN in uses or (Uses.CALLBACK in uses and Uses.ERRBACK not in uses):
+        return False
+    return Uses.FAILED not in uses or bool(uses & (Uses.LOOKED_AT | Uses.ERRBACK))

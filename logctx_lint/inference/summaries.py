@@ -1,0 +1,649 @@
+"""What callers have to know of a function, found out once: its summary, in place of its body.
+
+    def flush(self):                       # Summary(returned=(STORED, cannot fail), ...)
+        future = self._flushed = Future()
+        self._wake.set()
+        return future
+
+A summary says of each value that the function returns where it comes from, and whether somebody
+has to look at its failure; whether the function ever returns; whether it sees to its own
+failures; and whether it does the same work in two ways, for callers that await and for others.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.incremental.memo import Store
+from logctx_lint.inference import endings, modes
+from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, reads_failure
+from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.types import (
+    NONE,
+    UNKNOWN,
+    Certainty,
+    ClassObject,
+    FunctionType,
+    Instance,
+    Kind,
+    Type,
+    members_of,
+)
+from logctx_lint.inference.use_def import Binding, Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class, Function
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+_MOST_OVERRIDES = 20
+_MAKERS = frozenset({"asyncio.events.AbstractEventLoop.create_future"})
+_WAITERS = frozenset(
+    {Role.CANCELLATION_SHIELD, Role.FORWARDING_GATHERER, Role.GATHERER, Role.DEFERRED_LIST}
+)
+
+_PREDICATES = frozenset(
+    {"iscoroutine", "iscoroutinefunction", "isawaitable", "isfuture", "isasyncgenfunction"}
+)
+"""Of `inspect` and `asyncio`, and of whoever has taken them over."""
+_MOST_OF_PREDICATE = 2
+"""Parameters, `self` included."""
+_LOOKING_ON = frozenset({"isinstance", "isawaitable", "isfuture", "iscoroutine", "print", "repr"})
+
+
+class Source(Enum):
+    """Where a value that a function returns comes from."""
+
+    NOTHING = "nothing"
+    """None, or a plain value."""
+    ARGUMENT = "argument"
+    """What the caller has passed, `self` included."""
+    COMPLETED = "completed"
+    """An awaitable that is done already."""
+    STORED = "stored"
+    """What the function has put where others find it."""
+    WAITER = "waiter"
+    """A Future or Deferred that is made for the caller to wait for, and stored to be fired."""
+    ATTRIBUTE = "attribute"
+    """What stood there before."""
+    STARTED = "started"
+    """Work that a background starter looks after."""
+    PENDING = "pending"
+    """A new Future or Deferred."""
+    FRESH = "fresh"
+    """Whatever else, and what is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """One of the values that a function may return."""
+
+    source: Source
+    can_fail: bool = True
+    """Whether somebody has to look at its failure."""
+    parameter: str = ""
+    """The name of the argument that it is."""
+
+
+_UNKNOWN_VALUE = (Returned(Source.FRESH),)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What callers have to know of one function."""
+
+    returned: tuple[Returned, ...] = _UNKNOWN_VALUE
+    """Empty where it has no `return` with a value."""
+    never_returns: bool = False
+    """It raises, or ends the process, on every path."""
+    handles_failures: bool = False
+    """No failure of its work gets out of it."""
+    has_two_modes: bool = False
+    """It does the same work at once, or gives an awaitable for it."""
+
+
+UNSUMMARIZED = Summary()
+
+
+class Summaries:
+    """Answers about the functions of a project; part of the resolver."""
+
+    def __init__(self, resolver: Resolver, vocabulary: Vocabulary) -> None:
+        self.resolver = resolver
+        self._vocabulary = vocabulary
+        self._summaries: Store[Summary] = {}
+        self._attributes: Store[Uses] = {}
+        self._parameters: Store[Uses] = {}
+        self._predicates: Store[bool] = {}
+
+    def of(self, function: Function) -> Summary:
+        """The summary of a function, or of what overrides one that is only there for that."""
+        function = function.implementation
+        return self.resolver.memo.get(
+            self._summaries, function, lambda: self._summarize(function), UNSUMMARIZED
+        )
+
+    def of_known_callees(self, func: ast.expr, scope: Scope) -> list[Summary]:
+        """The summaries of the functions that a call may reach, as far as they are known."""
+        members = members_of(self.resolver.type_of(func, scope))
+        return [self.of(each.function) for each in members if isinstance(each, FunctionType)]
+
+    def of_callee(self, func: ast.expr, scope: Scope) -> list[Summary] | None:
+        """The summaries of all that a call may reach; None where something is not known."""
+        found = self.of_known_callees(func, scope)
+        return found if len(found) == len(members_of(self.resolver.type_of(func, scope))) else None
+
+    def may_give_else(self, callee: Type) -> bool:
+        """Whether a function that gives awaitables is known to give something else as well.
+
+        Its callers have to be told "may"; what is taken for the value may be that.
+        """
+        for each in members_of(callee):
+            if isinstance(each, FunctionType):
+                given = self.resolver.call_type(each)
+                is_awaitable = self.resolver.awaitability(given).is_likely
+                if is_awaitable and (
+                    UNKNOWN in members_of(given) or self.of(each.function).has_two_modes
+                ):
+                    return True
+        return False
+
+    def roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
+        """The roles of what a (dotted) name names."""
+        return self._vocabulary.roles(self.resolver.names(func, scope))
+
+    def never_returns(self, call: ast.Call, scope: Scope) -> bool:
+        """Whether control does not come back from a call."""
+        if Role.PROCESS_EXIT in self.roles(call.func, scope):
+            return True
+        found = self.of_callee(call.func, scope)
+        return bool(found) and all(each.never_returns for each in found or ())
+
+    def asks_whether_awaitable(self, func: ast.expr, scope: Scope) -> bool:
+        """Whether a function says of its argument whether it is, or gives, an awaitable."""
+        names = self.resolver.names(func, scope)
+        if any(name.rpartition(".")[2] in _PREDICATES for name in names):
+            return True
+        members = members_of(self.resolver.type_of(func, scope))
+        return bool(members) and all(
+            isinstance(each, FunctionType) and self._wraps_predicate(each.function)
+            for each in members
+        )
+
+    def _wraps_predicate(self, function: Function) -> bool:
+        return self.resolver.memo.get(
+            self._predicates, function, lambda: self._find_predicate(function), False
+        )
+
+    def _find_predicate(self, function: Function) -> bool:
+        node = None if function.module.is_stub else function.tree()
+        if node is None or len(node.args.args) > _MOST_OF_PREDICATE:
+            return False
+        scope = Scope.of_body(function, node)
+        return any(
+            isinstance(each, ast.Call) and self.asks_whether_awaitable(each.func, scope)
+            for value in returned_values(node)
+            for each in all_nodes(value)
+        )
+
+    def _summarize(self, function: Function) -> Summary:
+        node = None if function.module.is_stub else function.tree()
+        if node is None:
+            return UNSUMMARIZED
+        if self.resolver.functions.is_abstract(function):
+            overrides = list(self._overrides(function))
+            if overrides:
+                found = [self.of(each) for each in overrides]
+                return Summary(
+                    tuple(dict.fromkeys(one for each in found for one in each.returned)),
+                    handles_failures=all(each.handles_failures for each in found),
+                    has_two_modes=any(each.has_two_modes for each in found),
+                )
+        scope = Scope.of_body(function, node)
+        handles = endings.handles_failures(node)
+        is_plain = not function.facts.is_async and not function.facts.is_generator
+        decorated = self.resolver.functions.decorated(function)
+        if not is_plain or decorated != FunctionType(function):
+            return Summary(
+                (Returned(Source.FRESH, can_fail=not handles),),
+                never_returns=is_plain and endings.never_returns(self, node, scope),
+                handles_failures=handles,
+                has_two_modes=modes.has_two_modes(self, node, scope) if is_plain else False,
+            )
+        returned = tuple(dict.fromkeys(_ReturnedValues(self, function, node, scope).all()))
+        return Summary(
+            returned,
+            never_returns=endings.never_returns(self, node, scope),
+            handles_failures=handles or not any(each.can_fail for each in returned),
+            has_two_modes=modes.has_two_modes(self, node, scope),
+        )
+
+    def _overrides(self, function: Function) -> Iterator[Function]:
+        """What overrides a method, in classes that the package has."""
+        if function.owner is None:
+            return
+        seen, waiting = {function.owner}, [function.owner]
+        while waiting and len(seen) < _MOST_OVERRIDES:
+            for each in self.resolver.sites.subclasses(waiting.pop()):
+                if each in seen:
+                    continue
+                seen.add(each)
+                waiting.append(each)
+                own = each.function(function.name)
+                if own and not self.resolver.functions.is_abstract(own[-1]):
+                    yield own[-1]
+
+    # What is done with Futures
+
+    def passed_on(self, scope: Scope, call: ast.Call, argument: ast.expr) -> Uses:
+        """What the callee of a call does with a Future that it is given."""
+        if self.roles(call.func, scope) & _WAITERS:
+            return Uses.NOTHING
+        if dotted(call.func).rpartition(".")[2] in _LOOKING_ON:
+            return Uses.NOTHING
+        found = Uses.NOTHING
+        for member in members_of(self.resolver.type_of(call.func, scope)):
+            callee: Type | None = member
+            if isinstance(member, ClassObject):
+                callee = self.resolver.classes.member(Instance(member.cls), "__init__")
+            if not isinstance(callee, FunctionType):
+                return Uses.UNKNOWN
+            parameter = self._parameter(callee, call, argument)
+            if not parameter:
+                return Uses.UNKNOWN
+            found |= self._parameter_uses(callee.function, parameter)
+        return found
+
+    def _parameter(self, callee: FunctionType, call: ast.Call, argument: ast.expr) -> str:
+        """The parameter that an argument is passed for; empty where that is not clear."""
+        for keyword in call.keywords:
+            if keyword.value is argument:
+                return keyword.arg or ""
+        if argument not in call.args or any(isinstance(each, ast.Starred) for each in call.args):
+            return ""
+        positional = [each for each in callee.function.facts.parameters if not each.kind]
+        is_bound = isinstance(callee.receiver, Instance)
+        first = self.resolver.bindings.first_parameter(callee.function)
+        index = call.args.index(argument) + (first == "cls" or (first == "self" and is_bound))
+        return positional[index].name if index < len(positional) else ""
+
+    def _parameter_uses(self, function: Function, name: str) -> Uses:
+        return self.resolver.memo.get(
+            self._parameters,
+            (function, name),
+            lambda: self._find_parameter_uses(function, name),
+            Uses.UNKNOWN,
+        )
+
+    def _find_parameter_uses(self, function: Function, name: str) -> Uses:
+        node = None if function.module.is_stub else function.tree()
+        if node is None or self.resolver.functions.is_abstract(function):
+            # asyncio's and Twisted's own are told apart by their roles.
+            return Uses.UNKNOWN
+        return Body(node).uses(name, _Elsewhere(self, Scope.of_body(function, node)))
+
+    def attribute_uses(self, cls: Class, name: str) -> Uses:
+        """What a class does with the Futures in a private attribute.
+
+        A failure that the class looks at itself is none that others have to see.
+        """
+        if not name.startswith("_"):
+            return Uses.UNKNOWN
+        return self.resolver.memo.get(
+            self._attributes, (cls, name), lambda: self._find_uses(cls, name), Uses.NOTHING
+        )
+
+    def _find_uses(self, cls: Class, name: str) -> Uses:
+        found = Uses.NOTHING
+        for node, scope in self._mentioning(cls, name):
+            body, elsewhere = Body(node), _Elsewhere(self, scope)
+            uses = body.uses(f"self.{name}", elsewhere)
+            for targets, _ in _assignments(body, f"self.{name}"):
+                for each in targets:
+                    if isinstance(each, ast.Name):
+                        uses |= body.uses(each.id, elsewhere)
+            found |= Uses.NOTHING if cannot_fail(uses) else uses
+        return found
+
+    def never_fails(self, cls: Class, name: str) -> bool:
+        """Whether an attribute holds Futures whose failure nobody has to look at."""
+        values = [
+            (value, scope)
+            for node, scope in self._mentioning(cls, name)
+            for _, value in _assignments(Body(node), f"self.{name}")
+            if not isinstance(value, ast.Constant)
+        ]
+        return (
+            bool(values)
+            and all(self.makes_future(*each) for each in values)
+            and cannot_fail(self.attribute_uses(cls, name))
+        )
+
+    def _mentioning(self, cls: Class, name: str) -> Iterator[tuple[FunctionNode, Scope]]:
+        """The methods of a class, and of its bases in the project, that mention an attribute."""
+        for ancestor, _ in self.resolver.classes.ancestors(cls):
+            for method_name in ancestor.facts.functions if not ancestor.module.is_stub else ():
+                for method in ancestor.function(method_name):
+                    node = method.tree()
+                    if node is not None and _mentions(node, name):
+                        yield node, Scope.of_body(method, node)
+
+    def makes_future(self, value: ast.expr, scope: Scope) -> bool:
+        """Whether an expression makes a Future or Deferred that nothing completes yet."""
+        if not isinstance(value, ast.Call):
+            return False
+        resolver = self.resolver
+        answer = resolver.awaitability(resolver.type_of(value, scope))
+        if not answer.is_certain or answer.kind not in (Kind.FUTURE, Kind.DEFERRED):
+            return False
+        callee = resolver.type_of(value.func, scope)
+        if isinstance(callee, ClassObject):
+            return Role.DEFERRED_LIST not in self.roles(value.func, scope)
+        if not _MAKERS.isdisjoint(resolver.names(value.func, scope)):
+            return True
+        found = self.of_callee(value.func, scope)
+        return bool(found) and all(
+            one.source is Source.PENDING for each in found or () for one in each.returned
+        )
+
+
+def _assignments(body: Body, path: str) -> Iterator[tuple[list[ast.expr], ast.expr]]:
+    """What a dotted name is set to in a function, with all targets of the assignment."""
+    for statement in body.nodes:
+        match statement:
+            case ast.Assign(targets, value) if path in map(dotted, targets):
+                yield targets, value
+            case ast.AnnAssign(target, _, ast.expr() as value) if dotted(target) == path:
+                yield [target], value
+
+
+def _mentions(node: ast.AST, name: str) -> bool:
+    return any(isinstance(each, ast.Attribute) and each.attr == name for each in all_nodes(node))
+
+
+@dataclass(frozen=True)
+class _Elsewhere:
+    """What becomes of a Future that one function hands on."""
+
+    summaries: Summaries
+    scope: Scope
+
+    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
+        return self.summaries.passed_on(self.scope, call, argument)
+
+    def as_attribute(self, path: str) -> Uses:
+        receiver, _, name = path.rpartition(".")
+        owner = self.scope.enclosing_class
+        if receiver != "self" or owner is None:
+            return Uses.UNKNOWN
+        return self.summaries.attribute_uses(owner, name)
+
+    def looks_at_failure(self, callback: ast.expr) -> bool:
+        if isinstance(callback, ast.Lambda):
+            return _looks_at_failure(callback, callback.body)
+        members = members_of(self.summaries.resolver.type_of(callback, self.scope))
+        nodes = [
+            None if not isinstance(each, FunctionType) else each.function.tree() for each in members
+        ]
+        return all(each is not None and _looks_at_failure(each, each) for each in nodes)
+
+
+def _looks_at_failure(function: FunctionNode | ast.Lambda, body: ast.AST) -> bool:
+    parameters = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
+    return bool(parameters) and reads_failure(body, parameters[-1])
+
+
+class _ReturnedValues:
+    """Follows what one plain function returns to where it comes from."""
+
+    def __init__(
+        self, summaries: Summaries, function: Function, node: FunctionNode, scope: Scope
+    ) -> None:
+        self._summaries = summaries
+        self._resolver = summaries.resolver
+        self._function = function
+        self._scope = scope
+        self._node = node
+        self._body = Body(node)
+        nodes = list(own_nodes(node.body))
+        self._made_here = set(self._named_constructions(nodes))
+        self._assigned = set(self._set_outside(nodes))
+        self._put_away = set(self._put_into_containers(nodes))
+        self._seen: set[Binding] = set()
+        self._elsewhere = _Elsewhere(summaries, scope)
+
+    def all(self) -> Iterator[Returned]:
+        for value in returned_values(self._node):
+            yield from self._of(value)
+
+    def _of(self, value: ast.expr) -> Iterator[Returned]:
+        match value:
+            case ast.Constant() | ast.JoinedStr() | ast.Compare():
+                yield Returned(Source.NOTHING, can_fail=False)
+            case ast.Attribute() | ast.Subscript():
+                yield self._kept(value)
+            case ast.Name():
+                yield from self._name(value)
+            case ast.Call():
+                yield from self._call(value)
+            case ast.NamedExpr(_, inner):
+                yield from self._of(inner)
+            case ast.IfExp(_, body, orelse):
+                yield from self._of(body)
+                yield from self._of(orelse)
+            case ast.BoolOp(_, values):
+                for each in values:
+                    yield from self._of(each)
+            case _:
+                yield from _UNKNOWN_VALUE
+
+    def _kept(self, value: ast.Attribute | ast.Subscript) -> Returned:
+        is_stored = ast.unparse(value) in self._assigned
+        owner = self._function.owner
+        can_fail = True
+        if owner and isinstance(value, ast.Attribute) and dotted(value.value) == "self":
+            can_fail = not self._summaries.never_fails(owner, value.attr)
+        return Returned(Source.STORED if is_stored else Source.ATTRIBUTE, can_fail)
+
+    def _name(self, value: ast.Name) -> Iterator[Returned]:
+        name = value.id
+        bindings = self._scope.reaching(name, (value.lineno, value.col_offset))
+        found: list[Returned] = []
+        for binding in bindings:
+            if binding in self._seen:
+                continue
+            self._seen.add(binding)
+            found += self._bound(name, binding)
+        if name in self._assigned or (name in self._put_away and name not in self._made_here):
+            source: Source | None = Source.STORED
+        else:
+            source = Source.WAITER if name in self._put_away else None
+        for each in found or _UNKNOWN_VALUE:
+            is_value = each.source is Source.NOTHING
+            yield each if is_value or not source else Returned(source, each.can_fail)
+
+    def _bound(self, name: str, binding: Binding) -> Iterator[Returned]:
+        if binding.kind == "parameter" and binding.parameter in ("", "k", "self"):
+            yield Returned(Source.ARGUMENT, parameter=name)
+            return
+        if binding.kind not in ("value", "annotation") or not binding.value or binding.path:
+            yield from _UNKNOWN_VALUE
+            return
+        uses = self._uses(name, binding)
+        for each in self._of(binding.value):
+            if each.source is Source.PENDING:
+                yield self._pending(name, binding, uses)
+            elif Uses.CALLBACK in uses and Uses.ERRBACK not in uses:
+                yield Returned(each.source, each.source is not Source.NOTHING, each.parameter)
+            elif uses & (Uses.ERRBACK | Uses.LOOKED_AT):
+                yield Returned(each.source, can_fail=False, parameter=each.parameter)
+            else:
+                yield each
+
+    def _pending(self, name: str, binding: Binding, uses: Uses) -> Returned:
+        """What becomes of a Future that is made here."""
+        if uses and Uses.UNKNOWN not in uses and cannot_fail(uses):
+            if Uses.COMPLETED in uses or Uses.FAILED in uses:
+                return Returned(Source.COMPLETED, can_fail=False)
+            return Returned(Source.PENDING, can_fail=False)
+        if Uses.LOOKED_AT in uses:
+            return Returned(Source.PENDING, can_fail=False)
+        owner = self._function.owner
+        paths = [path for path in self._also_under(binding) if path.startswith("self.")]
+        if owner and any(self._summaries.never_fails(owner, path[5:]) for path in paths):
+            return Returned(Source.PENDING, can_fail=False)
+        return Returned(Source.PENDING)
+
+    def _uses(self, name: str, binding: Binding) -> Uses:
+        """What is done here with what a binding binds."""
+        found = Uses.NOTHING
+        for node in self._body.named(name):
+            if binding in self._scope.reaching(name, (node.lineno, node.col_offset)):
+                found |= self._body.use(node, self)
+        for path in self._also_under(binding):
+            # Only between this binding and the next one of the attribute.
+            found |= self._body.uses(path, self) & (Uses.FAILED | Uses.LOOKED_AT)
+        return found
+
+    def _also_under(self, binding: Binding) -> list[str]:
+        """The attributes that are set to the same value: `future = self._done = Future()`."""
+        for node in self._body.nodes:
+            if isinstance(node, ast.Assign) and node.value is binding.value:
+                return [dotted(each) for each in node.targets if isinstance(each, ast.Attribute)]
+        return []
+
+    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
+        func = call.func
+        if isinstance(func, ast.Attribute) and self._outlives(func):
+            return Uses.NOTHING  # Put away: whoever takes it out is asked elsewhere.
+        return self._elsewhere.as_argument(call, argument)
+
+    def as_attribute(self, path: str) -> Uses:
+        return self._elsewhere.as_attribute(path)
+
+    def looks_at_failure(self, callback: ast.expr) -> bool:
+        return self._elsewhere.looks_at_failure(callback)
+
+    def _call(self, call: ast.Call) -> Iterator[Returned]:
+        summaries, scope = self._summaries, self._scope
+        roles = summaries.roles(call.func, scope)
+        if Role.BACKGROUND_STARTER in roles:
+            yield Returned(Source.STARTED)
+        elif Role.FIRED in roles:
+            yield Returned(Source.COMPLETED)
+        elif Role.CANCELLATION_SHIELD in roles and call.args:
+            yield from self._of(call.args[0])
+        elif Role.DEFERRED_LIST in roles:
+            yield Returned(Source.FRESH, can_fail=fails_on_first(call))
+        elif Role.CHAINER in roles and isinstance(call.func, ast.Attribute):
+            uses = self._body.use(call.func.value, self)
+            handled = Uses.ERRBACK in uses
+            for each in self._of(call.func.value):
+                yield Returned(each.source, not handled, each.parameter)
+        elif summaries.makes_future(call, scope):
+            yield Returned(Source.PENDING)
+        else:
+            yield from self._of_callees(call, roles)
+
+    def _of_callees(self, call: ast.Call, roles: frozenset[Role]) -> Iterator[Returned]:
+        if roles & {Role.TASK_STARTER, Role.HAND_STARTER}:
+            work = call.args[0] if call.args else None
+            inner = (
+                self._summaries.of_callee(work.func, self._scope)
+                if isinstance(work, ast.Call)
+                else None
+            )
+            handled = bool(inner) and all(each.handles_failures for each in inner or ())
+            yield Returned(Source.FRESH, can_fail=not handled)
+            return
+        type_ = self._resolver.type_of(call, self._scope)
+        answer = self._resolver.awaitability(type_)
+        if answer.certainty is Certainty.NO and type_ != NONE:
+            yield Returned(Source.NOTHING, can_fail=False)
+            return
+        callees = members_of(self._resolver.type_of(call.func, self._scope))
+        for callee in callees:
+            if not isinstance(callee, FunctionType):
+                yield from _UNKNOWN_VALUE
+                continue
+            found = self._summaries.of(callee.function).returned
+            for each in found or _UNKNOWN_VALUE:
+                argument = argument_for(self._resolver, call, callee, each)
+                if each.source is not Source.ARGUMENT:
+                    yield each
+                elif argument is None:
+                    yield from _UNKNOWN_VALUE
+                else:
+                    yield from self._of(argument)
+
+    # What is put where others find it
+
+    def _set_outside(self, nodes: list[ast.AST]) -> Iterator[str]:
+        for node in nodes:
+            match node:
+                case ast.Assign(targets, value) if any(
+                    isinstance(target, ast.Attribute | ast.Subscript) for target in targets
+                ):
+                    yield from map(ast.unparse, [*targets, value])
+
+    def _put_into_containers(self, nodes: list[ast.AST]) -> Iterator[str]:
+        for node in nodes:
+            match node:
+                case ast.Call(ast.Attribute() as method, arguments) if self._outlives(method):
+                    for argument in arguments:
+                        for inner in all_nodes(argument):
+                            if isinstance(inner, ast.Name):
+                                yield inner.id
+
+    def _named_constructions(self, nodes: list[ast.AST]) -> Iterator[str]:
+        """The names of what is made here, for whoever calls to wait for."""
+        for node in nodes:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+                made = self._resolver.type_of(node.value.func, self._scope)
+                if isinstance(made, ClassObject):
+                    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                        if isinstance(target, ast.Name):
+                            yield target.id
+
+    def _outlives(self, method: ast.Attribute) -> bool:
+        """Whether a method is that of something that outlives the function, and is no logger."""
+        receiver = method.value
+        outlives = isinstance(receiver, ast.Attribute | ast.Subscript) or (
+            isinstance(receiver, ast.Name) and receiver.id not in self._scope.bindings
+        )
+        names = self._resolver.names(method, self._scope)
+        return outlives and not any(name.startswith("logging.") for name in names)
+
+
+def argument_for(
+    resolver: Resolver, call: ast.Call, callee: FunctionType, returned: Returned
+) -> ast.expr | None:
+    """The expression at a call that a function gives back; None where it is not there."""
+    name = returned.parameter
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    positional = [each.name for each in callee.function.facts.parameters if not each.kind]
+    if name not in positional:
+        return None
+    first = resolver.bindings.first_parameter(callee.function)
+    is_bound = first == "cls" or (first == "self" and isinstance(callee.receiver, Instance))
+    index = positional.index(name) - is_bound
+    if index < 0:
+        return call.func.value if isinstance(call.func, ast.Attribute) else None
+    if index >= len(call.args) or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    return call.args[index]
+
+
+def fails_on_first(call: ast.Call) -> bool:
+    """Whether a `DeferredList` fails with the first of its Deferreds; else it never does."""
+    given = [each.value for each in call.keywords if each.arg == "fireOnOneErrback"]
+    given += call.args[2:3]
+    return any(not (isinstance(each, ast.Constant) and not each.value) for each in given)
