@@ -219,6 +219,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.CancelledError",
         "asyncio.exceptions.CancelledError",
         "asyncio.CancelledError",
+        "trio.Cancelled",
+        "anyio.get_cancelled_exc_class",
     ),
     Role.CANCELLABLE_MARKER: _helpers("synapse.util.cancellation", "cancellable"),
     Role.SAFE_DECORATOR: (

@@ -19,6 +19,8 @@ class Traits:
 
     framework: Framework
     storage: Storage
+    prevailing: Framework = Framework.BOTH
+    """Of a file that may be either: what most files of its package import."""
     gathering: Container[str] = frozenset()
     """The bare names of the package's plain functions that call a gatherer of Deferreds."""
     asynchronous: Container[str] = frozenset()
@@ -62,10 +64,14 @@ class TraitsDetector:
         framework, storage = self._settings.framework, self._settings.storage
         if framework is None:
             framework = _framework(tree.named_in(str(path), "imports"), imports)
+        prevailing = framework
+        if self._settings.framework is None and framework is Framework.BOTH:
+            outnumbered = "twisted>asyncio" in imports
+            prevailing = Framework.TWISTED if outnumbered else Framework.ASYNCIO
         if storage is None:
             local = any(name in thread_local for name in THREAD_LOCAL)
             storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        return Traits(framework, storage, gathering, asynchronous, wrapping)
+        return Traits(framework, storage, prevailing, gathering, asynchronous, wrapping)
 
 
 def _framework(own: Container[str], package: Container[str]) -> Framework:

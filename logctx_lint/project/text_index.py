@@ -204,8 +204,12 @@ class Tree(Place):
         return sorted({path for each in table if fnmatchcase(each, name) for path in table[each]})
 
     def has(self, role: str, name: str) -> bool:
-        """Whether any file mentions a name."""
-        return bool(self._table(role).get(name))
+        """Whether any file mentions a name; of `a>b`, whether more files mention a than b."""
+        table = self._table(role)
+        more, is_compared, fewer = name.partition(">")
+        if is_compared:
+            return len(table.get(more, ())) > len(table.get(fewer, ()))
+        return bool(table.get(name))
 
     def named_in(self, path: str, role: str) -> Names:
         """What one file mentions in a role."""
