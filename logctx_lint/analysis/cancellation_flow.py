@@ -13,7 +13,6 @@ where the function ends, or at the next suspension point once nothing holds the 
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -62,9 +61,7 @@ _DEEPEST_CALL = 2
 _RETURN_VALUE = "twisted.internet.defer.returnValue"
 _HANDING_ON = frozenset({"set_exception", "errback", "put", "put_nowait", "send_nowait"})
 _COLLECTING = frozenset({"append", "add", "appendleft", "extend", "insert"})
-_CURRENT_EXCEPTION = frozenset(
-    {"sys.exc_info", "sys.exception", "twisted.python.failure.Failure"}
-)
+_CURRENT_EXCEPTION = frozenset({"sys.exc_info", "sys.exception", "twisted.python.failure.Failure"})
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 
@@ -188,7 +185,8 @@ def of_function(file: File, function: Function) -> Code | None:
         return None
     scope = Scope.of_body(function, node)
     by_yield = isinstance(node, ast.FunctionDef) and any(
-        Role.INLINE_CALLBACKS in file.roles(each.func if isinstance(each, ast.Call) else each, outer)
+        Role.INLINE_CALLBACKS
+        in file.roles(each.func if isinstance(each, ast.Call) else each, outer)
         for outer in [scope.parent or scope]
         for each in node.decorator_list
     )
@@ -458,7 +456,9 @@ class _Run:
             return _Exc.CANCELLATION
         if _key(raised) in state.others:
             return _Exc.OTHER
-        if is_cancelled(self._code.file.resolver, self._code.file.vocabulary, raised, self._code.scope):
+        if is_cancelled(
+            self._code.file.resolver, self._code.file.vocabulary, raised, self._code.scope
+        ):
             return _Exc.CANCELLATION
         if state.current is _Exc.OTHER and state.is_handling:
             return _Exc.OTHER
@@ -656,7 +656,9 @@ class _Run:
             if held and name in _HANDING_ON:
                 return replace(state, is_handed_on=True)
             if held and name in _COLLECTING:
-                is_local = isinstance(receiver, ast.Name) and receiver.id in self._code.scope.bindings
+                is_local = (
+                    isinstance(receiver, ast.Name) and receiver.id in self._code.scope.bindings
+                )
                 return replace(
                     state,
                     containers=state.containers | {_key(receiver)},
@@ -729,9 +731,7 @@ class _Run:
     def _functions(self, call: ast.Call) -> list[Function]:
         resolver = self._code.file.resolver
         members = list(members_of(resolver.type_of(call.func, self._code.scope)))
-        found = [
-            each.function.implementation for each in members if isinstance(each, FunctionType)
-        ]
+        found = [each.function.implementation for each in members if isinstance(each, FunctionType)]
         is_first_party = all(not each.module.is_stub for each in found)
         return found if found and len(found) == len(members) and is_first_party else []
 
@@ -861,7 +861,7 @@ def _is_swallowing(file: File, member: object, live: Cancellation) -> bool:
         )
     if isinstance(member, ClassObject) and not member.cls.module.is_stub:
         for name in ("__exit__", "__aexit__"):
-            for function in member.cls.functions(name):
+            for function in member.cls.function(name):
                 node = function.tree()
                 if node and _gives_true(node):
                     return True
@@ -871,9 +871,11 @@ def _is_swallowing(file: File, member: object, live: Cancellation) -> bool:
 def _gives_true(node: FunctionNode) -> bool:
     """Whether `__exit__` swallows everything."""
     given = [each for each in own_nodes(node.body) if isinstance(each, ast.Return)]
-    return bool(given) and all(
-        isinstance(each.value, ast.Constant) and each.value.value is True for each in given
-    ) and given[-1] in node.body
+    return (
+        bool(given)
+        and all(isinstance(each.value, ast.Constant) and each.value.value is True for each in given)
+        and given[-1] in node.body
+    )
 
 
 def _has_handler(node: FunctionNode) -> bool:
@@ -920,4 +922,5 @@ def _mentions(node: ast.AST, names: frozenset[str]) -> bool:
 
 def frameworks(live: Cancellation) -> Iterator[Cancellation]:
     """Each of several frameworks by itself."""
-    return (each for each in Cancellation if each is not Cancellation.NONE and each & live)
+    kinds = (Cancellation.TWISTED, Cancellation.ASYNCIO, Cancellation.TRIO)
+    return (each for each in kinds if each in live)

@@ -96,9 +96,7 @@ class _Builder:
         self.nodes: list[FlowNode] = []
         self.end = self._node(NodeKind.END, None, 0)
         self.raised = self._node(NodeKind.RAISED, None, 0)
-        around = _Around(
-            self.raised, lambda: self.end, lambda: self.end, lambda: self.end, 0
-        )
+        around = _Around(self.raised, lambda: self.end, lambda: self.end, lambda: self.end, 0)
         self.entry = self._block(function.body, self.end, around)
 
     def _node(
@@ -151,9 +149,7 @@ class _Builder:
             return self._try(node, behind, around)  # type: ignore[arg-type]
         return self._run(node, around, behind)
 
-    def _test(
-        self, test: ast.expr, around: _Around, holds: FlowNode, fails: FlowNode
-    ) -> FlowNode:
+    def _test(self, test: ast.expr, around: _Around, holds: FlowNode, fails: FlowNode) -> FlowNode:
         node = self._node(NodeKind.TEST, test, around.depth, around.raises)
         constant = _constant(test)
         node.next = [
@@ -187,12 +183,8 @@ class _Builder:
             first = self._node(NodeKind.TURN, node, around.depth, around.raises, body)
         return self._run(node.iter, around, first)
 
-    def _with(
-        self, node: ast.With | ast.AsyncWith, behind: FlowNode, around: _Around
-    ) -> FlowNode:
-        raising = self._node(
-            NodeKind.LEAVE_RAISING, node, around.depth, around.raises, behind
-        )
+    def _with(self, node: ast.With | ast.AsyncWith, behind: FlowNode, around: _Around) -> FlowNode:
+        raising = self._node(NodeKind.LEAVE_RAISING, node, around.depth, around.raises, behind)
         leave = self._node(NodeKind.LEAVE, node, around.depth, around.raises, behind)
         entered = self._block(node.body, leave, replace(around, raises=raising))
         for item in reversed(node.items):
@@ -220,9 +212,7 @@ class _Builder:
             deeper = replace(around, depth=around.depth + 1)
             for handler in node.handlers:
                 body = self._block(handler.body, behind, deeper)
-                begin = self._node(
-                    NodeKind.HANDLER, handler, deeper.depth, around.raises, body
-                )
+                begin = self._node(NodeKind.HANDLER, handler, deeper.depth, around.raises, body)
                 dispatch.handlers.append(begin)
         orelse = self._block(node.orelse, behind, around)
         return self._block(node.body, orelse, inside)
