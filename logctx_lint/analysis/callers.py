@@ -1,7 +1,7 @@
 """Who runs an asynchronous function: callers that wait for it, or a loop, a timer, an event.
 
-It decides what a swallowed cancellation does: a waiting caller goes on with a wrong answer, while the
-entry of a task merely ends.
+It decides what a swallowed cancellation does: a waiting caller goes on with a wrong answer, while
+the entry of a task merely ends.
 """
 
 from __future__ import annotations

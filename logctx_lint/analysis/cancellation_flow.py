@@ -4,10 +4,11 @@
     for stop in flow.stops:             # handlers, `finally` blocks and `with`s that it comes to
         flow.ways(stop)                 # every way that the code goes on from there
 
-It starts at the suspension points, goes where exceptions go in the control-flow graph, and from each
-handler follows every path, with what is known on it: which exception is being handled, which names
-hold the cancellation, which flags are set. A path ends where the cancellation leaves the function,
-where the function ends, or at the next suspension point once nothing holds the cancellation any more.
+It starts at the suspension points, goes where exceptions go in the control-flow graph, and from
+each handler follows every path, with what is known on it: which exception is being handled, which
+names hold the cancellation, which flags are set. A path ends where the cancellation leaves the
+function, where the function ends, or at the next suspension point once nothing holds the
+cancellation any more.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ _MOST_STEPS = 3000
 """How far paths are followed; a longer search is given up, and nothing is known."""
 _DEEPEST_CALL = 2
 _RETURN_VALUE = "twisted.internet.defer.returnValue"
-_HANDING_ON = frozenset({"set_exception", "errback", "put", "put_nowait", "send_nowait"})
+_HANDING_ON = frozenset({"set_exception", "errback", "throw", "put", "put_nowait", "send_nowait"})
 _COLLECTING = frozenset({"append", "add", "appendleft", "extend", "insert"})
 _CURRENT_EXCEPTION = frozenset({"sys.exc_info", "sys.exception", "twisted.python.failure.Failure"})
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -275,6 +276,13 @@ class CancellationFlow:
 
     # How it goes on
 
+    def drops(self, target: FlowNode) -> bool:
+        """Whether every exception that goes there is dropped by leaving a `finally`."""
+        if target.kind is not NodeKind.FINALLY:
+            return False
+        paths = self.paths(target)
+        return bool(paths.left_by) and Way.LETS_OUT not in paths.ways
+
     def ways(self, stop: Stop) -> Paths:
         """Every way on from a stop."""
         whole = Paths()
@@ -288,13 +296,30 @@ class CancellationFlow:
     def paths(self, start: FlowNode) -> Paths:
         """Every path from a node that takes the cancellation."""
         if start not in self._known:
-            state = _State()
+            state = _State(((_Exc.OTHER, ""),) * start.depth)
             if start.kind is not NodeKind.LEAVE_RAISING:
                 name = getattr(start.code, "name", None) or ""
                 state = state.handling(_Exc.CANCELLATION, name, start.depth)
+            kept = frozenset(self._kept_before(start))
+            state = replace(state, holders=state.holders | kept)
             run = _Run(self._code, self, self._live, start, 0, self._depth)
             self._known[start] = run.follow([(each, state) for each, _ in start.next])
         return self._known[start]
+
+    def _kept_before(self, start: FlowNode) -> Iterator[str]:
+        """Where a handler around has kept the cancellation that it names."""
+        place = start.code
+        for outer in own_nodes(self._code.node.body):
+            if (
+                isinstance(outer, ast.ExceptHandler)
+                and outer is not place
+                and outer.name
+                and self._code.caught(outer.type).by_name
+                and any(inner is place for inner in own_nodes(outer.body))
+            ):
+                for inner in own_nodes(outer.body):
+                    if isinstance(inner, ast.Assign) and _key(inner.value) == outer.name:
+                        yield from filter(None, map(_key, inner.targets))
 
     def called(self, state: _State) -> Paths:
         """The paths through the whole function, which is called while `state` holds."""
@@ -325,10 +350,6 @@ class _Run:
         self.paths = Paths()
         self._waiting: list[tuple[FlowNode, _State]] = []
         self._seen: set[tuple[FlowNode, _State]] = set()
-        code_ = start.code if start else None
-        self._is_named = (
-            isinstance(code_, ast.ExceptHandler) and self._code.caught(code_.type).by_name
-        )
 
     def follow(self, waiting: list[tuple[FlowNode, _State]]) -> Paths:
         self._waiting = list(waiting)
@@ -361,8 +382,12 @@ class _Run:
                 return
         if self._is_left_behind(node, state):
             return
-        if node.raises is not None and self._is_inside(node.raises) and _may_fail(node):
-            self._deliver(node.raises, _Exc.OTHER, state)
+        if node.raises is not None and _may_fail(node):
+            if self._is_inside(node.raises):
+                self._deliver(node.raises, _Exc.OTHER, state)
+            elif state.holders and not state.handled and self._start is not None:
+                # What it holds may be lost to a later failure.
+                self._deliver(node.raises, _Exc.OTHER, state, anywhere=True)
         after = self._calls(node, state)
         if after is None:
             return
@@ -403,6 +428,8 @@ class _Run:
         result = state.result
         if state.is_handed_on or (result is not None and self._holds(result, state)):
             self._note(Way.HANDS_ON)
+        elif result is not None and _mentions(result, state.others):
+            self._note(Way.FAILS)
         elif result is None or (isinstance(result, ast.Constant) and result.value is None):
             self._note(Way.ENDS)
         else:
@@ -416,9 +443,10 @@ class _Run:
             if place and state.is_handling and state.current is _Exc.CANCELLATION:
                 self._note(Way.YIELDS, place)
                 return False
-        if place is None or state.is_handling or state.containers or self._start is None:
+        if place is None or state.handled or state.containers or self._start is None:
+            # In a handler of another exception that one goes on, or the function ends.
             return False
-        if state.holders and self._is_named:
+        if state.holders:
             return False
         if state.is_handed_on and not self._loop_around(place):
             return False
@@ -486,8 +514,10 @@ class _Run:
         depth = target.depth - (target.kind is NodeKind.FINALLY)
         return target.kind is not NodeKind.RAISED and depth >= self._base > 0
 
-    def _deliver(self, target: FlowNode, exc: _Exc, state: _State) -> None:
-        while self._is_inside(target):
+    def _deliver(
+        self, target: FlowNode, exc: _Exc, state: _State, *, anywhere: bool = False
+    ) -> None:
+        while self._is_inside(target) or (anywhere and target.kind is not NodeKind.RAISED):
             match target.kind:
                 case NodeKind.DISPATCH:
                     if self._handle(target, exc, state):
@@ -502,10 +532,14 @@ class _Run:
             if target.raises is None:
                 break
             target = target.raises
+        is_dropped = exc is _Exc.CONVERTED and self._flow.drops(target)
+        if (exc is _Exc.CANCELLATION or is_dropped) and target not in self.paths.targets:
+            self.paths.targets.append(target)
         if exc is _Exc.CANCELLATION:
             self._note(Way.LETS_OUT)
-            if self._start is not None and target not in self.paths.targets:
-                self.paths.targets.append(target)
+        elif is_dropped:
+            # Whatever it raises, a `return` in `finally` comes afterwards.
+            self._note(Way.FAILS)
         else:
             self._note(Way.FAILS if exc is _Exc.OTHER else Way.CONVERTS)
 
@@ -530,11 +564,14 @@ class _Run:
     # Statements
 
     def _assigned(self, node: ast.stmt, state: _State) -> _State:
+        targets: list[ast.expr] = []
         match node:
             case ast.Assign(targets, value):
                 pass
-            case ast.AnnAssign(target, _, ast.expr() as value) | ast.AugAssign(target, _, value):
-                targets = [target]
+            case ast.AnnAssign(value=ast.expr() as value):
+                targets = [node.target]
+            case ast.AugAssign():
+                targets, value = [node.target], node.value
             case _:
                 return state
         for target in targets:
@@ -640,6 +677,9 @@ class _Run:
         if Role.PROCESS_EXIT in roles or self._never_returns(call):
             self._note(Way.EXITS)
             return None
+        if _is_failed_assertion(call):
+            self._raise(node, _Exc.OTHER, state)
+            return None
         if Role.FAILURE_TRAP in roles:
             if any(self._code.caught(each).cancellation & self._live for each in given):
                 return state
@@ -677,6 +717,7 @@ class _Run:
         if not functions:
             return state
         goes_on, handed = False, True
+        converted: set[Way] = set()
         for function in functions:
             ways = self._summary(function, call, node, state)
             if ways is None:
@@ -689,12 +730,14 @@ class _Run:
                         goes_on = True
                     case Way.LETS_OUT:
                         self._raise(node, _Exc.CANCELLATION, state)
-                    case Way.CONVERTS:
-                        self._raise(node, _Exc.CONVERTED, state)
-                    case Way.FAILS:
-                        self._raise(node, _Exc.OTHER, state)
+                    case Way.CONVERTS | Way.FAILS:
+                        converted.add(way)
                     case _:
                         self._note(way)
+        for way in converted:
+            # A failure of a function that may as well end is its own.
+            is_own = goes_on or way is Way.FAILS
+            self._raise(node, _Exc.OTHER if is_own else _Exc.CONVERTED, state)
         if not goes_on:
             return None
         return replace(state, is_handed_on=True) if handed else state
@@ -762,6 +805,19 @@ class _Run:
                 )
         return False
 
+    def _is_active_exception(self, node: ast.expr) -> bool:
+        """Whether a name holds what was being handled before: of `sys.exc_info()[1]`."""
+        if not isinstance(node, ast.Name) or node.id not in self._code.scope.bindings:
+            return False
+        found = self._code.scope.reaching(node.id, (node.lineno, node.col_offset))
+        values = [binding.value for binding in found if binding.kind == "value"]
+        calls = [each.value if isinstance(each, ast.Subscript) else each for each in values]
+        return bool(calls) and all(
+            isinstance(each, ast.Call)
+            and not {"sys.exc_info", "sys.exception"}.isdisjoint(self._code.names(each))
+            for each in calls
+        )
+
     # Conditions
 
     def _truth_at(self, node: FlowNode, state: _State) -> bool | None:
@@ -805,6 +861,9 @@ class _Run:
     ) -> bool | None:
         if isinstance(operator, ast.Is | ast.IsNot):
             if isinstance(right, ast.Constant) and right.value is None:
+                if self._is_active_exception(left):
+                    # There is one where a handler is around.
+                    return isinstance(operator, ast.IsNot) is (self._base > 1)
                 known = self._truth(left, state) is True or self._is_current_task(left)
                 return isinstance(operator, ast.IsNot) if known else None
             return None
@@ -903,6 +962,16 @@ def _may_fail(node: FlowNode) -> bool:
         isinstance(each, ast.Call | ast.Await | ast.Yield | ast.YieldFrom)
         for each in expressions(node)
     )
+
+
+def _is_failed_assertion(call: ast.Call) -> bool:
+    """`self.fail(...)`, `pytest.fail(...)`, `self.assertTrue(False, ...)`."""
+    match call.func, call.args:
+        case ast.Attribute(ast.Name("self" | "pytest"), "fail"), _:
+            return True
+        case ast.Attribute(ast.Name("self"), name), [ast.Constant(bool() as value), *_]:
+            return (name == "assertTrue" and not value) or (name == "assertFalse" and value)
+    return False
 
 
 def _key(node: ast.AST) -> str:

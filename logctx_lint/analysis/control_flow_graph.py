@@ -2,11 +2,12 @@
 
     graph = flow_graph(function)          # ast.FunctionDef, ast.AsyncFunctionDef
 
-A node is a simple statement, a condition, one turn of a loop, or a place that exceptions come to. It
-has successors for when it ends normally, and one node to which an exception raised in it goes: the
-dispatch of the innermost `try`, the exit of the innermost `with`, or the end of the function. What
-stands in `finally` is there once for each way into it, as it runs: after the body, for an exception,
-and for each kind of jump. Which exceptions a handler or a `with` takes is for the reader to say.
+A node is a simple statement, a condition, one turn of a loop, or a place that exceptions come to.
+It has successors for when it ends normally, and one node to which an exception raised in it goes:
+the dispatch of the innermost `try`, the exit of the innermost `with`, or the end of the function.
+What stands in `finally` is there once for each way into it, as it runs: after the body, for an
+exception, and for each kind of jump. Which exceptions a handler or a `with` takes is for the reader
+to say.
 """
 
 from __future__ import annotations

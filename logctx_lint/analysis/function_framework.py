@@ -3,8 +3,8 @@
     async def fetch(self): await asyncio.sleep(1)       -> asyncio, in whatever package
     async def get(self): return await self.fetch()      -> asyncio, as `fetch` is
 
-A file that imports both Twisted and asyncio has functions of either kind. Where nothing that a function
-awaits says which, the file's own imports and then most of its package's decide.
+A file that imports both Twisted and asyncio has functions of either kind. Where nothing that a
+function awaits says which, the file's own imports and then most of its package's decide.
 """
 
 from __future__ import annotations

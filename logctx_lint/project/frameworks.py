@@ -6,11 +6,23 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from logctx_lint.config.settings import Framework, Settings, Storage
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Trace
 from logctx_lint.incremental.store import FactsCache
 from logctx_lint.project.modules import Modules
-from logctx_lint.project.text_index import THREAD_LOCAL, Tree
+from logctx_lint.project.text_index import LOG_CONTEXTS, THREAD_LOCAL, Tree
 from logctx_lint.syntax.source import Source
+
+_LOG_CONTEXT_ROLES = frozenset(
+    {
+        Role.BACKGROUND_STARTER,
+        Role.BACKGROUND_PROCESS,
+        Role.YIELDABLE_WRAPPER,
+        Role.CONTEXT_MANAGER,
+        Role.CANCELLATION_SHIELD,
+        Role.CANCELLABLE_MARKER,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,8 @@ class Traits:
     storage: Storage
     prevailing: Framework = Framework.BOTH
     """Of a file that may be either: what most files of its package import."""
+    has_log_contexts: bool = False
+    """Whether the package, or its settings, knows helpers for log contexts."""
     gathering: Container[str] = frozenset()
     """The bare names of the package's plain functions that call a gatherer of Deferreds."""
     asynchronous: Container[str] = frozenset()
@@ -57,9 +71,16 @@ class TraitsDetector:
     def of_file(self, source: Source) -> Traits:
         path = source.path.absolute()
         tree = self._modules.beside(path)
-        gathering, asynchronous, wrapping, imports, thread_local = (
+        gathering, asynchronous, wrapping, imports, thread_local, contexts = (
             Names(tree, role, self._modules.trace)
-            for role in ("gathering", "asynchronous", "wrapping", "imports", "thread-local")
+            for role in (
+                "gathering",
+                "asynchronous",
+                "wrapping",
+                "imports",
+                "thread-local",
+                "log-contexts",
+            )
         )
         framework, storage = self._settings.framework, self._settings.storage
         if framework is None:
@@ -71,7 +92,12 @@ class TraitsDetector:
         if storage is None:
             local = any(name in thread_local for name in THREAD_LOCAL)
             storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        return Traits(framework, storage, prevailing, gathering, asynchronous, wrapping)
+        has_contexts = bool(self._settings.vocabulary.keys() & _LOG_CONTEXT_ROLES) or any(
+            name in contexts for name in LOG_CONTEXTS
+        )
+        return Traits(
+            framework, storage, prevailing, has_contexts, gathering, asynchronous, wrapping
+        )
 
 
 def _framework(own: Container[str], package: Container[str]) -> Framework:

@@ -21,7 +21,7 @@ from logctx_lint.incremental.dependencies import Place, Trace
 from logctx_lint.incremental.store import Entries
 from logctx_lint.syntax.source import digest_of
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change of what is kept of a text."""
 # Each begins with letters, which `re` finds many times faster than the beginning of a line.
 _CLASS = re.compile(r"class \w+[^(:\n]*\(([^:]*)\)[ \t]*:")
@@ -43,6 +43,16 @@ _ANY_DEF = re.compile(
     re.MULTILINE,
 )
 THREAD_LOCAL = ("PreserveLoggingContext", "make_deferred_yieldable")
+LOG_CONTEXTS = (
+    *THREAD_LOCAL,
+    "LoggingContext",
+    "run_in_background",
+    "run_as_background_process",
+    "stop_cancellation",
+    "delay_cancellation",
+    "@cancellable",
+)
+_LOG_CONTEXT = re.compile("|".join(LOG_CONTEXTS))
 
 Names = Sequence[str]
 
@@ -83,6 +93,10 @@ def _thread_local(text: str) -> Iterator[str]:
     return (name for name in THREAD_LOCAL if name in text)
 
 
+def _log_contexts(text: str) -> set[str]:
+    return set(_LOG_CONTEXT.findall(text))
+
+
 def _asynchronous(text: str) -> set[str]:
     return {*_ASYNC.findall(text), *_INLINE.findall(text)}
 
@@ -112,6 +126,7 @@ _ROLES: Mapping[str, Callable[[str], Iterable[str]]] = {
     "decorators": _decorators,
     "imports": _imported,
     "thread-local": _thread_local,
+    "log-contexts": _log_contexts,
     "asynchronous": _asynchronous,
     "gathering": _gathering,
     "wrapping": _wrapping,
@@ -123,6 +138,7 @@ _ROLES: Mapping[str, Callable[[str], Iterable[str]]] = {
 - `decorators`: what stands behind an `@`;
 - `imports`: packages that decide how code runs;
 - `thread-local`: helpers that only log contexts in thread-locals need;
+- `log-contexts`: helpers that code with log contexts or cancellable requests has;
 - `asynchronous`: functions that give awaitables;
 - `gathering`: plain functions that call a gatherer of Deferreds;
 - `wrapping`: functions around an awaited call of a loop's variable, `await protect(callback(...))`.

@@ -103,7 +103,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from logctx_lint.analysis.callers import Callers
+from logctx_lint.analysis.callers import Callers, Started
 from logctx_lint.analysis.cancellation_flow import (
     HARMLESS,
     CancellationFlow,
@@ -119,7 +119,7 @@ from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_sour
 from logctx_lint.analysis.exception_handlers import Cancellation, Caught, caught
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.units import Unit
-from logctx_lint.config.settings import CancellationScope
+from logctx_lint.config.settings import CancellationScope, Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile, Span
 from logctx_lint.fixes.let_out import fixes
@@ -226,7 +226,7 @@ def _check_handler(
     clause = code.caught(handler.type)
     if not ways or Way.UNCANCELS in found.paths.ways:
         return
-    if clause.by_name and Way.LETS_OUT in found.paths.ways:
+    if clause.by_name and Way.LETS_OUT in found.paths.ways and Way.YIELDS not in ways:
         return
     if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
         return
@@ -246,7 +246,7 @@ def _check_handler(
         RULE.code,
         handler,
         f"`{shown}` {does}: {'re-raise it' if clause.by_name else let_out}",
-        () if clause.by_name else fixes(context, found.stop.statement, handler, found.live),
+        fixes(context, code, found.stop.statement, handler, found.live),
         span=Span(start.line, start.column, body.line, body.column),
         profile=_profile(context, code, clause, found),
     )
@@ -257,25 +257,30 @@ def _clause(live: Cancellation) -> str:
 
 
 def _profile(context: TreeContext, code: Code, clause: Caught, found: _Swallowing) -> Profile:
-    import os
+    """Whether somebody is harmed: a loop that goes on, a caller that waits for the answer."""
+    traits, ways = context.file.traits, found.paths.ways.keys() - HARMLESS
+    if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
+        return Profile.RECOMMENDED
+    if found.live is Cancellation.TWISTED:
+        # Few projects cancel Deferreds at all.
+        harms = {Way.LOOPS, Way.RETURNS} <= ways
+    elif not clause.by_name:
+        harms = ways != {Way.ENDS} or _is_awaited(context, code)
+    elif Way.CONVERTS in ways:
+        harms = Way.ENDS not in ways
+    else:
+        harms = Way.RETURNS in ways and _is_awaited(context, code)
+        harms = harms or ways == {Way.LOOPS}
+    return Profile.RECOMMENDED if harms else Profile.STRICT
 
-    if os.environ.get("LCX_DEBUG"):
-        ways = found.paths.ways.keys() - HARMLESS
-        print(
-            "DEBUG",
-            context.file.source.path,
-            found.stop.code.lineno,
-            sorted(w.name for w in ways),
-            "NAMED" if clause.by_name else "BROAD",
-            Callers(context.file).of(code).name,
-            found.live,
-        )
-    return Profile.RECOMMENDED
+
+def _is_awaited(context: TreeContext, code: Code) -> bool:
+    return Callers(context.file).of(code) in (Started.AWAITED, Started.BOTH)
 
 
 def _are_time_outs(context: TreeContext, found: _Swallowing) -> bool:
-    """Whether the awaited requests have a time-out of their own that *is* a cancelled error."""
-    return all(
+    """Whether an awaited request has a time-out of its own that *is* a cancelled error."""
+    return any(
         isinstance(each, ast.Await | ast.Yield)
         and isinstance(each.value, ast.Call)
         and any(keyword.arg == "timeout" for keyword in each.value.keywords)
