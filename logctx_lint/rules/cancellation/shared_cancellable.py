@@ -94,6 +94,8 @@ from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.registered_callbacks import registered_at
 from logctx_lint.analysis.shared_state import LOOK_UPS, Sharing
 from logctx_lint.analysis.units import File, Unit
+from logctx_lint.analysis.waiters import Waiters
+from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import Helper, helper, wrapped
@@ -205,6 +207,9 @@ def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> 
     place = Sharing(context.resolver).place(taken, scope)
     if place is None or cancels.reach(taken, [taken]):
         return
+    profile = Waiters(context).profile(taken, use)
+    if profile is None:
+        return
     shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
     name = shield.text if shield else "stop_cancellation"
     text = context.line(taken)
@@ -218,6 +223,7 @@ def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> 
         f"`{text}` is {_A[answer.kind]} shared through {place} and {use} as it is, so that "
         f"cancelling one waiter cancels all: protect it, `{name}({text})`",
         fixes,
+        profile=profile,
     )
 
 
@@ -231,6 +237,10 @@ def _check_container(context: TreeContext, node: ast.expr, cancels: Cancels) -> 
     answer = resolver.awaitability(protocols.iterated(resolver, resolver.type_of(node, scope)))
     place = Sharing(resolver).container(node, scope) if answer.kind in _EAGER else None
     if place is None or not answer.is_certain or cancels.reach(node, containers(node)):
+        return
+    traits = context.file.traits
+    if not traits.has_log_contexts and traits.storage is not Storage.THREAD_LOCAL:
+        # Who gathers all that there are ends them, as a rule.
         return
     shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
     name = shield.text if shield else "stop_cancellation"
