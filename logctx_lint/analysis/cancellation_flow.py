@@ -90,6 +90,8 @@ class _State:
     is_handed_on: bool = False
     result: ast.AST | None = None
     """What is returned."""
+    is_failing: bool = False
+    """Another exception takes the place of the cancellation."""
 
     @property
     def is_handling(self) -> bool:
@@ -396,7 +398,7 @@ class _Run:
                 self._raise(node, self._raised(statement, after), after)
                 return
             case ast.Return(value):
-                after = replace(after, result=value)
+                after = self._returning(value, after)
             case ast.Assert():
                 self._raise(node, _Exc.OTHER, after)
                 return
@@ -418,7 +420,29 @@ class _Run:
                 and node.depth >= self._base > target.depth
             ):
                 self.paths.left_by[node.code] = None
-            self._waiting.append((target, state))
+            kept = self._kept_instead(node, way)
+            after = replace(state, holders=state.holders | {kept}) if kept else state
+            self._waiting.append((target, after))
+
+    def _kept_instead(self, node: FlowNode, truth: bool) -> str:
+        """Of `if first is None: first = error`: the name that holds an earlier one otherwise."""
+        start = self._start.code if self._start else None
+        if not isinstance(start, ast.ExceptHandler) or node.depth < self._base:
+            return ""
+        match node.code:
+            case ast.Compare(left, [ast.Is()], [ast.Constant(None)]) if not truth:
+                key = _key(left)
+            case ast.Compare(left, [ast.IsNot()], [ast.Constant(None)]) if truth:
+                key = _key(left)
+            case _:
+                return ""
+        is_kept = any(
+            isinstance(each, ast.Assign)
+            and _key(each.value) == start.name
+            and any(_key(target) == key for target in each.targets)
+            for each in own_nodes(start.body)
+        )
+        return key if is_kept else ""
 
     def _end(self, state: _State) -> None:
         if self._start is None:
@@ -426,14 +450,24 @@ class _Run:
             self._note(Way.HANDS_ON if state.is_handed_on else Way.ENDS)
             return
         result = state.result
-        if state.is_handed_on or (result is not None and self._holds(result, state)):
+        if state.is_handed_on:
             self._note(Way.HANDS_ON)
-        elif result is not None and _mentions(result, state.others):
+        elif state.is_failing:
             self._note(Way.FAILS)
         elif result is None or (isinstance(result, ast.Constant) and result.value is None):
             self._note(Way.ENDS)
         else:
             self._note(Way.RETURNS, result)
+
+    def _returning(self, value: ast.expr | None, state: _State) -> _State:
+        if value is None:
+            return replace(state, result=None)
+        return replace(
+            state,
+            result=value,
+            is_handed_on=state.is_handed_on or self._holds(value, state),
+            is_failing=_mentions(value, state.others),
+        )
 
     def _is_left_behind(self, node: FlowNode, state: _State) -> bool:
         """Whether the code suspends again here, and nothing holds the cancellation any more."""
@@ -448,7 +482,7 @@ class _Run:
             return False
         if state.holders:
             return False
-        if state.is_handed_on and not self._loop_around(place):
+        if state.is_handed_on:
             return False
         self._note(Way.LOOPS if self._loop_around(place) else Way.GOES_ON, place)
         return True
@@ -672,7 +706,7 @@ class _Run:
         given = arguments(call)
         if _RETURN_VALUE in self._code.names(call):
             value = given[0] if given else None
-            self._end(replace(state, result=value))
+            self._end(self._returning(value, state))
             return None
         if Role.PROCESS_EXIT in roles or self._never_returns(call):
             self._note(Way.EXITS)

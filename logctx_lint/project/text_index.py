@@ -46,13 +46,13 @@ THREAD_LOCAL = ("PreserveLoggingContext", "make_deferred_yieldable")
 LOG_CONTEXTS = (
     *THREAD_LOCAL,
     "LoggingContext",
-    "run_in_background",
     "run_as_background_process",
     "stop_cancellation",
     "delay_cancellation",
-    "@cancellable",
+    "cancellable",
+    "logctx_lint",
 )
-_LOG_CONTEXT = re.compile("|".join(LOG_CONTEXTS))
+_LOG_CONTEXT = re.compile(rf"\b(?:{'|'.join(LOG_CONTEXTS)})\b")
 
 Names = Sequence[str]
 
@@ -94,7 +94,9 @@ def _thread_local(text: str) -> Iterator[str]:
 
 
 def _log_contexts(text: str) -> set[str]:
-    return set(_LOG_CONTEXT.findall(text))
+    found = set(_LOG_CONTEXT.findall(text))
+    # Only as a decorator it is no ordinary word.
+    return found if "@cancellable" in text else found - {"cancellable"}
 
 
 def _asynchronous(text: str) -> set[str]:

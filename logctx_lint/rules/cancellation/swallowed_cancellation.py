@@ -116,7 +116,7 @@ from logctx_lint.analysis.cancellation_flow import (
 )
 from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
-from logctx_lint.analysis.exception_handlers import Cancellation, Caught, caught
+from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import CancellationScope, Storage
@@ -202,7 +202,7 @@ def _check_function(context: TreeContext, code: Code, cancels: Cancels) -> None:
             case ast.With() | ast.AsyncWith() as statement:
                 _check_with(context, code, statement, each, cancels)
             case _:
-                _check_finally(context, each)
+                _check_finally(context, code, each)
 
 
 def _named(code: Code) -> Cancellation:
@@ -270,8 +270,18 @@ def _profile(context: TreeContext, code: Code, clause: Caught, found: _Swallowin
         harms = Way.ENDS not in ways
     else:
         harms = Way.RETURNS in ways and _is_awaited(context, code)
-        harms = harms or ways == {Way.LOOPS}
+        harms = harms or (ways == {Way.LOOPS} and not _are_shielded(context, found))
     return Profile.RECOMMENDED if harms else Profile.STRICT
+
+
+def _are_shielded(context: TreeContext, found: _Swallowing) -> bool:
+    """Whether only shielded work is waited for: it is waited for once more."""
+    return all(
+        isinstance(each, ast.Await)
+        and isinstance(each.value, ast.Call)
+        and Role.CANCELLATION_SHIELD in context.roles(each.value)
+        for each in found.awaits
+    )
 
 
 def _is_awaited(context: TreeContext, code: Code) -> bool:
@@ -323,13 +333,16 @@ def _check_with(
         )
 
 
-def _check_finally(context: TreeContext, found: _Swallowing) -> None:
+def _check_finally(context: TreeContext, code: Code, found: _Swallowing) -> None:
+    found.paths.ways = {Way.GOES_ON: None}
+    profile = _profile(context, code, BARE, found)
     for leaving in in_source_order(found.paths.left_by):
         context.report(
             RULE.code,
             leaving,
             f"`{_shown(context, leaving)}` in `finally` swallows the CancelledError of "
             f"{_what(context, found.awaits)}: move it behind the `try`",
+            profile=profile,
         )
 
 
