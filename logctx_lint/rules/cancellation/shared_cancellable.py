@@ -6,6 +6,11 @@ Cancelling a request cancels the Deferred (or task, or future) that it waits for
 from an attribute, a cache, a module variable or a closure may have other waiters: all of them see a
 `CancelledError` because one client went away.
 
+That there are others is known where a function waits for what is pending instead of starting it
+again, where several functions wait, or where a public method returns the value to whoever calls it.
+An awaitable with one waiter only may be cancelled with it. Code with log contexts, where every
+request can be cancelled, is held to more: there anything shared has to be protected.
+
 So may what a registered callback gives (`for callback in self.callbacks: await callback(...)`), and
 it is other people's code, which need not be ready to be cancelled. That is flagged only where the
 package protects such calls elsewhere, and only where the answer is used.
@@ -35,8 +40,13 @@ import asyncio
 class Connection:
     _ready: "asyncio.Future[None]"
 
-    async def wait_until_ready(self) -> None:
+    async def send(self, text: str) -> None:
         await self._ready
+        print(text)
+
+    async def ask(self, text: str) -> str:
+        await self._ready
+        return input(text)
 ```
 
 ## Good
@@ -66,8 +76,13 @@ import asyncio
 class Connection:
     _ready: "asyncio.Future[None]"
 
-    async def wait_until_ready(self) -> None:
+    async def send(self, text: str) -> None:
         await asyncio.shield(self._ready)
+        print(text)
+
+    async def ask(self, text: str) -> str:
+        await asyncio.shield(self._ready)
+        return input(text)
 ```
 
 ## Fix

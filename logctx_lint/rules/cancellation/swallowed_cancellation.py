@@ -7,8 +7,15 @@ let it pass; a handler that logs it and goes on makes the code run on for a clie
 and one that raises another exception turns the cancellation into an ordinary failure.
 
 Twisted's `CancelledError` is an `Exception`, so that every `except Exception` catches it. asyncio's
-is a `BaseException`: only `except BaseException`, a bare `except` and `except CancelledError` catch
-that one. Which of them counts is taken from the framework that the code is written for.
+is a `BaseException`, as is trio's `Cancelled`: only `except BaseException`, a bare `except` and a
+clause that names it catch that one. Which of them counts is known from what the function awaits.
+
+Every path from the handler is followed. It is no finding where the cancellation gets out in the end
+(kept and raised behind the loop, by a helper that always raises), where it is handed on to whoever
+waits (`future.set_exception(error)`, `return error`), or taken back with `uncancel()`.
+
+Where nobody is harmed, the finding belongs to the profile `strict`: the entry of a task merely ends
+when it is cancelled, and in Twisted code without log contexts few Deferreds are ever cancelled.
 
 ## Bad
 
@@ -82,7 +89,9 @@ async def stop(task: "asyncio.Task[None]") -> None:
 
 ## Fix
 
-Safe: `except CancelledError: raise` is put before the handler, with its import. A handler that
+`except CancelledError: raise` is put before the handler, with its import: safe, and only where the
+handler does nothing but log, count or go on. One that does more goes on doing it, and lets the
+cancellation out at its end (`if isinstance(error, CancelledError): raise`): unsafe. A handler that
 names `CancelledError` itself was written on purpose and gets no fix.
 
 ## Settings
@@ -90,8 +99,8 @@ names `CancelledError` itself was written on purpose and gets no fix.
 `cancellation-scope = "cancellable"` limits the rule to functions that a marked (`@cancellable`) one
 waits for, directly or through others, in whatever file they stand.
 
-`framework` (`twisted`, `asyncio` or `both`) says whose cancellation counts; unset, it is detected
-from the imports of the file and its package.
+`framework` (`twisted`, `asyncio` or `both`) says whose cancellation counts; unset, it is what the
+function awaits, and where that does not say, what the file and its package import.
 
 ## Use instead
 
@@ -414,7 +423,7 @@ _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
 
 RULE = Rule(
     code="LCX301",
-    fixes="`except CancelledError: raise` + import (safe)",
+    fixes="`except CancelledError: raise` + import (safe; unsafe behind a handler's work)",
     screen=screen,
     check=check,
 )
