@@ -134,6 +134,8 @@ _BACKGROUND_PROCESSES = (
 _CONTEXT = "synapse.logging.context"
 _ASYNC_HELPERS = "synapse.util.async_helpers"
 
+HOMES_OF_LOG_CONTEXTS = ("synapse", "logctx_lint")
+"""Packages whose log contexts the vocabulary knows: who imports one keeps such contexts."""
 BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.BACKGROUND_STARTER: (
         *_helpers(_CONTEXT, "run_in_background", "run_coroutine_in_background"),
@@ -219,6 +221,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.CancelledError",
         "asyncio.exceptions.CancelledError",
         "asyncio.CancelledError",
+        "trio.Cancelled",
+        "anyio.get_cancelled_exc_class",
     ),
     Role.CANCELLABLE_MARKER: _helpers("synapse.util.cancellation", "cancellable"),
     Role.SAFE_DECORATOR: (

@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from logctx_lint.config.settings import Framework, Settings, Storage
-from logctx_lint.config.vocabulary import BUILT_IN, Role
+from logctx_lint.config.vocabulary import HOMES_OF_LOG_CONTEXTS, Role
 from logctx_lint.incremental.dependencies import Trace
 from logctx_lint.incremental.store import FactsCache
 from logctx_lint.project.modules import Modules
@@ -20,6 +20,8 @@ class Traits:
 
     framework: Framework
     storage: Storage
+    prevailing: Framework = Framework.BOTH
+    """Of a file that may be either: what most files of its package import."""
     gathering: Container[str] = frozenset()
     """The bare names of the package's plain functions that call a gatherer of Deferreds."""
     asynchronous: Container[str] = frozenset()
@@ -57,7 +59,6 @@ class TraitsDetector:
         self._settings = settings
         self._modules = modules or Modules((), FactsCache(None))
 
-        self._homes_of_contexts = _homes_of_contexts(settings)
         self._names_runtime = any(
             name.startswith(f"{_RUNTIME}.")
             for names in settings.vocabulary.values()
@@ -74,27 +75,33 @@ class TraitsDetector:
         framework, storage = self._settings.framework, self._settings.storage
         if framework is None:
             framework = _framework(tree.named_in(str(path), "imports"), imports)
+        prevailing = framework
+        if self._settings.framework is None and framework is Framework.BOTH:
+            outnumbered = "twisted>asyncio" in imports
+            prevailing = Framework.TWISTED if outnumbered else Framework.ASYNCIO
         if storage is None:
             local = any(name in thread_local for name in THREAD_LOCAL)
             storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        has_contexts = storage is Storage.THREAD_LOCAL or any(
-            name in imports for name in self._homes_of_contexts
+        has_contexts = (
+            storage is Storage.THREAD_LOCAL
+            or bool(self._settings.vocabulary.keys() & set(_OF_CONTEXTS))
+            or any(name in imports for name in HOMES_OF_LOG_CONTEXTS)
         )
         uses_runtime = self._names_runtime or _RUNTIME in imports
         return Traits(
-            framework, storage, gathering, asynchronous, wrapping, has_contexts, uses_runtime
+            framework,
+            storage,
+            prevailing,
+            gathering,
+            asynchronous,
+            wrapping,
+            has_contexts,
+            uses_runtime,
         )
 
 
 _RUNTIME = "logctx_lint"
 _OF_CONTEXTS = (Role.CONTEXT_MANAGER, Role.CONTEXT_SETTER, Role.SENTINEL_GUARD)
-
-
-def _homes_of_contexts(settings: Settings) -> tuple[str, ...]:
-    """The packages that log contexts come from: the known ones, and those of the settings."""
-    tables = (BUILT_IN, settings.vocabulary)
-    names = (name for table in tables for role in _OF_CONTEXTS for name in table.get(role, ()))
-    return tuple(dict.fromkeys(name.partition(".")[0] for name in names))
 
 
 def _framework(own: Container[str], package: Container[str]) -> Framework:

@@ -17,11 +17,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from logctx_lint.config.vocabulary import HOMES_OF_LOG_CONTEXTS
 from logctx_lint.incremental.dependencies import Place, Trace
 from logctx_lint.incremental.store import Entries
 from logctx_lint.syntax.source import digest_of
 
-FORMAT = 1
+FORMAT = 2
 """Goes up with every change of what is kept of a text."""
 # Each begins with letters, which `re` finds many times faster than the beginning of a line.
 _CLASS = re.compile(r"class \w+[^(:\n]*\(([^:]*)\)[ \t]*:")
@@ -31,7 +32,7 @@ _ALIAS = re.compile(r" as (\w+)")
 _NAME = re.compile(r"\w+")
 _IMPORTS = {
     package: [re.compile(rf"{word}[ \t]+{package}\b") for word in ("import", "from")]
-    for package in ("twisted", "asyncio")
+    for package in ("twisted", "asyncio", *HOMES_OF_LOG_CONTEXTS)
 }
 _ASYNC = re.compile(r"async def (\w+)")
 _INLINE = re.compile(r"inlineCallbacks\s+def (\w+)")
@@ -43,7 +44,6 @@ _ANY_DEF = re.compile(
     re.MULTILINE,
 )
 THREAD_LOCAL = ("PreserveLoggingContext", "make_deferred_yieldable")
-
 Names = Sequence[str]
 
 
@@ -204,8 +204,12 @@ class Tree(Place):
         return sorted({path for each in table if fnmatchcase(each, name) for path in table[each]})
 
     def has(self, role: str, name: str) -> bool:
-        """Whether any file mentions a name."""
-        return bool(self._table(role).get(name))
+        """Whether any file mentions a name; of `a>b`, whether more files mention a than b."""
+        table = self._table(role)
+        more, is_compared, fewer = name.partition(">")
+        if is_compared:
+            return len(table.get(more, ())) > len(table.get(fewer, ()))
+        return bool(table.get(name))
 
     def named_in(self, path: str, role: str) -> Names:
         """What one file mentions in a role."""

@@ -6,6 +6,11 @@ Cancelling a request cancels the Deferred (or task, or future) that it waits for
 from an attribute, a cache, a module variable or a closure may have other waiters: all of them see a
 `CancelledError` because one client went away.
 
+That there are others is known where a function waits for what is pending instead of starting it
+again, where several functions wait, or where a public method returns the value to whoever calls it.
+An awaitable with one waiter only may be cancelled with it. Code with log contexts, where every
+request can be cancelled, is held to more: there anything shared has to be protected.
+
 So may what a registered callback gives (`for callback in self.callbacks: await callback(...)`), and
 it is other people's code, which need not be ready to be cancelled. That is flagged only where the
 package protects such calls elsewhere, and only where the answer is used.
@@ -35,8 +40,13 @@ import asyncio
 class Connection:
     _ready: "asyncio.Future[None]"
 
-    async def wait_until_ready(self) -> None:
+    async def send(self, text: str) -> None:
         await self._ready
+        print(text)
+
+    async def ask(self, text: str) -> str:
+        await self._ready
+        return input(text)
 ```
 
 ## Good
@@ -66,8 +76,13 @@ import asyncio
 class Connection:
     _ready: "asyncio.Future[None]"
 
-    async def wait_until_ready(self) -> None:
+    async def send(self, text: str) -> None:
         await asyncio.shield(self._ready)
+        print(text)
+
+    async def ask(self, text: str) -> str:
+        await asyncio.shield(self._ready)
+        return input(text)
 ```
 
 ## Fix
@@ -94,6 +109,8 @@ from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.registered_callbacks import registered_at
 from logctx_lint.analysis.shared_state import LOOK_UPS, Sharing
 from logctx_lint.analysis.units import File, Unit
+from logctx_lint.analysis.waiters import Waiters
+from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import Helper, helper, wrapped
@@ -205,6 +222,9 @@ def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> 
     place = Sharing(context.resolver).place(taken, scope)
     if place is None or cancels.reach(taken, [taken]):
         return
+    profile = Waiters(context).profile(taken, use)
+    if profile is None:
+        return
     shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
     name = shield.text if shield else "stop_cancellation"
     text = context.line(taken)
@@ -218,6 +238,7 @@ def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> 
         f"`{text}` is {_A[answer.kind]} shared through {place} and {use} as it is, so that "
         f"cancelling one waiter cancels all: protect it, `{name}({text})`",
         fixes,
+        profile=profile,
     )
 
 
@@ -231,6 +252,10 @@ def _check_container(context: TreeContext, node: ast.expr, cancels: Cancels) -> 
     answer = resolver.awaitability(protocols.iterated(resolver, resolver.type_of(node, scope)))
     place = Sharing(resolver).container(node, scope) if answer.kind in _EAGER else None
     if place is None or not answer.is_certain or cancels.reach(node, containers(node)):
+        return
+    traits = context.file.traits
+    if not traits.has_log_contexts and traits.storage is not Storage.THREAD_LOCAL:
+        # Who gathers all that there are ends them, as a rule.
         return
     shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
     name = shield.text if shield else "stop_cancellation"

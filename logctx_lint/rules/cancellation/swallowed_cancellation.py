@@ -7,8 +7,15 @@ let it pass; a handler that logs it and goes on makes the code run on for a clie
 and one that raises another exception turns the cancellation into an ordinary failure.
 
 Twisted's `CancelledError` is an `Exception`, so that every `except Exception` catches it. asyncio's
-is a `BaseException`: only `except BaseException`, a bare `except` and `except CancelledError` catch
-that one. Which of them counts is taken from the framework that the code is written for.
+is a `BaseException`, as is trio's `Cancelled`: only `except BaseException`, a bare `except` and a
+clause that names it catch that one. Which of them counts is known from what the function awaits.
+
+Every path from the handler is followed. It is no finding where the cancellation gets out in the end
+(kept and raised behind the loop, by a helper that always raises), where it is handed on to whoever
+waits (`future.set_exception(error)`, `return error`), or taken back with `uncancel()`.
+
+Where nobody is harmed, the finding belongs to the profile `strict`: the entry of a task merely ends
+when it is cancelled, and in Twisted code without log contexts few Deferreds are ever cancelled.
 
 ## Bad
 
@@ -82,7 +89,9 @@ async def stop(task: "asyncio.Task[None]") -> None:
 
 ## Fix
 
-Safe: `except CancelledError: raise` is put before the handler, with its import. A handler that
+`except CancelledError: raise` is put before the handler, with its import: safe, and only where the
+handler does nothing but log, count or go on. One that does more goes on doing it, and lets the
+cancellation out at its end (`if isinstance(error, CancelledError): raise`): unsafe. A handler that
 names `CancelledError` itself was written on purpose and gets no fix.
 
 ## Settings
@@ -90,8 +99,8 @@ names `CancelledError` itself was written on purpose and gets no fix.
 `cancellation-scope = "cancellable"` limits the rule to functions that a marked (`@cancellable`) one
 waits for, directly or through others, in whatever file they stand.
 
-`framework` (`twisted`, `asyncio` or `both`) says whose cancellation counts; unset, it is detected
-from the imports of the file and its package.
+`framework` (`twisted`, `asyncio` or `both`) says whose cancellation counts; unset, it is what the
+function awaits, and where that does not say, what the file and its package import.
 
 ## Use instead
 
@@ -101,226 +110,253 @@ from the imports of the file and its package.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 
+from logctx_lint.analysis.callers import Callers, Started
+from logctx_lint.analysis.cancellation_flow import (
+    HARMLESS,
+    CancellationFlow,
+    Code,
+    Paths,
+    Stop,
+    Way,
+    frameworks,
+    swallows,
+)
 from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
-from logctx_lint.analysis.deferred_reraise import is_raised_later
-from logctx_lint.analysis.exception_handlers import (
-    Cancellation,
-    Caught,
-    HandlerPaths,
-    Outcome,
-    caught,
-    caught_by,
-    is_harmless,
-)
+from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
+from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.units import Unit
-from logctx_lint.config.settings import CancellationScope, Framework
+from logctx_lint.config.settings import CancellationScope, Storage
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Applicability, Fix, Span
-from logctx_lint.fixes.edits import Helper, helper
-from logctx_lint.fixes.import_edits import insertion
+from logctx_lint.findings import Profile, Span
+from logctx_lint.fixes.let_out import fixes
+from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes
 
-_LIVE = {
-    Framework.TWISTED: Cancellation.TWISTED,
-    Framework.ASYNCIO: Cancellation.ASYNCIO,
-    Framework.BOTH: Cancellation.TWISTED | Cancellation.ASYNCIO,
-}
-_ERRORS = {
-    Cancellation.TWISTED: "twisted.internet.defer.CancelledError",
-    Cancellation.ASYNCIO: "asyncio.CancelledError",
-}
 _EXIT = {
-    Outcome.RETURNS: "returns",
-    Outcome.BREAKS: "leaves the loop",
-    Outcome.CONTINUES: "goes on with the loop",
-    Outcome.FALLS_THROUGH: "goes on behind the `try`",
+    Way.LOOPS: "goes on with the loop",
+    Way.GOES_ON: "goes on behind the `try`",
+    Way.RETURNS: "returns",
+    Way.ENDS: "ends as if it were done",
+}
+_CLAUSES = {
+    Cancellation.TWISTED: "CancelledError",
+    Cancellation.ASYNCIO: "asyncio.CancelledError",
+    Cancellation.TRIO: "trio.Cancelled",
+    Cancellation.ASYNCIO | Cancellation.TRIO: "get_cancelled_exc_class()",
 }
 _LONGEST_TEXT = 50
 
 
+@dataclass(slots=True)
+class _Swallowing:
+    """What takes a cancellation, for all the frameworks that it may come from."""
+
+    stop: Stop
+    live: Cancellation = Cancellation.NONE
+    awaits: list[ast.AST] = field(default_factory=list)
+    paths: Paths = field(default_factory=Paths)
+
+    def add(self, stop: Stop, live: Cancellation, paths: Paths) -> None:
+        self.live |= live
+        self.awaits += [each for each in stop.awaits if each not in self.awaits]
+        self.paths.ways.update(paths.ways)
+        self.paths.left_by.update(paths.left_by)
+        self.paths.is_known = self.paths.is_known and paths.is_known
+
+
 def check(context: TreeContext) -> None:
     cancels = Cancels(context)
-    for statement, _ in context.unit.statements:
-        attempt = as_try(statement)
-        if attempt and _is_judged(context, attempt):
-            _check_try(context, attempt, cancels)
-        elif isinstance(statement, ast.With | ast.AsyncWith):
-            _check_with(context, statement, cancels)
+    for node, scope in context.unit.scopes.items():
+        if isinstance(node, FunctionNode) and _may_catch(node) and _is_judged(context, node):
+            code = Code(context.file, node, scope, context.awaits_by_yield(node))
+            if code.by_yield or isinstance(node, ast.AsyncFunctionDef):
+                _check_function(context, code, cancels)
 
 
-def _check_try(context: TreeContext, node: ast.Try, cancels: Cancels) -> None:
-    awaits = _suspensions(context, node.body)
-    if awaits:
-        _check_handlers(context, node, awaits, cancels)
-    if node.finalbody:
-        _check_finally(context, node, awaits)
+def _may_catch(node: FunctionNode) -> bool:
+    return any(as_try(each) or isinstance(each, ast.withitem) for each in own_nodes(node.body))
 
 
-def _check_with(context: TreeContext, node: ast.With | ast.AsyncWith, cancels: Cancels) -> None:
-    for item in node.items:
-        call = item.context_expr
-        if not isinstance(call, ast.Call) or Role.SUPPRESSOR not in context.roles(call):
-            continue
-        clauses = [caught_by(context, argument) for argument in arguments(call)]
-        live = _live(context, *clauses)
-        awaits = _suspensions(context, node.body) if live and _is_judged(context, node) else []
-        if awaits and not cancels.are_waited_for(awaits):
-            by_name = any(clause.by_name for clause in clauses)
-            cure = "leave out CancelledError" if by_name else "name the errors that you expect"
-            context.report(
-                RULE.code,
-                call,
-                f"`{_shown(context, call)}` swallows the CancelledError of "
-                f"{_what(context, awaits)} and goes on behind the `with`: {cure}",
-            )
-
-
-def _is_judged(context: TreeContext, node: ast.stmt) -> bool:
+def _is_judged(context: TreeContext, node: FunctionNode) -> bool:
     """Whether the setting `cancellation-scope` takes the function in."""
     if context.file.settings.cancellation_scope is CancellationScope.ALL:
         return True
-    node_function = context.function_of(node)
-    if not isinstance(node_function, FunctionNode):
-        return False
-    function = context.unit.scopes[node_function].function
-    return function in context.file.auditor().cancellable
+    return context.unit.scopes[node].function in context.file.auditor().cancellable
 
 
-def _suspensions(context: TreeContext, body: list[ast.stmt]) -> list[ast.AST]:
-    """The suspension points of a block, those of nested functions left out."""
-    by_yield = context.awaits_by_yield(context.function_of(body[0])) if body else False
-    return in_source_order(
-        node.target if isinstance(node, ast.comprehension) else node
-        for node in own_nodes(body)
-        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith)
-        or (isinstance(node, ast.comprehension) and node.is_async)
-        or (by_yield and isinstance(node, ast.Yield))
-    )
+def _check_function(context: TreeContext, code: Code, cancels: Cancels) -> None:
+    found: dict[ast.AST, _Swallowing] = {}
+    usual = live_cancellation(code)
+    for live in frameworks(usual | _named(code)):
+        flow = CancellationFlow(code, live)
+        for stop in flow.stops:
+            # A framework that the code is not known to run on counts where a clause names it.
+            if live & usual or (
+                isinstance(stop.code, ast.ExceptHandler) and code.caught(stop.code.type).by_name
+            ):
+                entry = found.setdefault(stop.code, _Swallowing(stop))
+                entry.add(stop, live, flow.ways(stop))
+    for each in found.values():
+        if not each.paths.is_known:
+            continue
+        match each.stop.code:
+            case ast.ExceptHandler() as handler:
+                _check_handler(context, code, handler, each, cancels)
+            case ast.With() | ast.AsyncWith() as statement:
+                _check_with(context, code, statement, each, cancels)
+            case _:
+                _check_finally(context, code, each)
 
 
-def _live(context: TreeContext, *clauses: Caught) -> Cancellation:
-    """The cancellations that can happen here and are caught; one that is named counts."""
-    live = _LIVE[context.file.traits.framework]
+def _named(code: Code) -> Cancellation:
+    """The frameworks whose cancelled error a handler of the function names."""
     found = Cancellation.NONE
-    for clause in clauses:
-        found |= clause.cancellation if clause.by_name else clause.cancellation & live
+    for node in own_nodes(code.node.body):
+        if isinstance(node, ast.ExceptHandler):
+            clause = code.caught(node.type)
+            found |= clause.cancellation if clause.by_name else Cancellation.NONE
     return found
 
 
-def _check_handlers(
-    context: TreeContext, node: ast.Try, awaits: list[ast.AST], cancels: Cancels
-) -> None:
-    settled = Cancellation.NONE
-    for handler in node.handlers:
-        clause = caught_by(context, handler.type)
-        live = _live(context, clause) & ~settled
-        settled |= clause.cancellation
-        if not live:
-            continue
-        paths = HandlerPaths(context, handler, live)
-        outcomes = paths.outcomes
-        if is_harmless(outcomes) or (clause.by_name and Outcome.LETS_OUT in outcomes):
-            continue
-        if is_raised_later(context, node, handler, paths):
-            continue
-        if not cancels.are_waited_for(awaits):
-            keyword = "except" if isinstance(node, ast.Try) else "except*"
-            fixes = () if clause.by_name else _fixes(context, node, handler, keyword, live)
-            _report(context, handler, keyword, clause, outcomes, awaits, fixes)
-
-
-def _report(
+def _check_handler(
     context: TreeContext,
+    code: Code,
     handler: ast.ExceptHandler,
-    keyword: str,
-    clause: Caught,
-    outcomes: frozenset[Outcome],
-    awaits: list[ast.AST],
-    fixes: tuple[Fix, ...],
+    found: _Swallowing,
+    cancels: Cancels,
 ) -> None:
+    ways = found.paths.ways.keys() - HARMLESS
+    clause = code.caught(handler.type)
+    if not ways or Way.UNCANCELS in found.paths.ways:
+        return
+    if clause.by_name and Way.LETS_OUT in found.paths.ways and Way.YIELDS not in ways:
+        return
+    if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
+        return
+    keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
-    what = _what(context, awaits)
-    exits = [text for outcome, text in _EXIT.items() if outcome in outcomes]
+    what = _what(context, found.awaits)
+    exits = [text for way, text in _EXIT.items() if way in ways]
     if exits:
         does = f"swallows the CancelledError of {what} and {exits[0]}"
-    else:
+    elif Way.CONVERTS in ways:
         does = f"turns the CancelledError of {what} into an ordinary failure"
-    let_out = f"put `{keyword} CancelledError: raise` before it"
-    cure = "re-raise it" if clause.by_name else let_out
+    else:
+        does = f"yields while it holds the CancelledError of {what} back"
+    let_out = f"put `{keyword} {_clause(found.live)}: raise` before it"
     start, body = context.span(handler), context.span(handler.body[0])
     context.report(
         RULE.code,
         handler,
-        f"`{shown}` {does}: {cure}",
-        fixes,
+        f"`{shown}` {does}: {'re-raise it' if clause.by_name else let_out}",
+        fixes(context, code, found.stop.statement, handler, found.live),
         span=Span(start.line, start.column, body.line, body.column),
+        profile=_profile(context, code, clause, found),
     )
 
 
-def _fixes(
+def _clause(live: Cancellation) -> str:
+    return _CLAUSES.get(live, "CancelledError")
+
+
+def _profile(context: TreeContext, code: Code, clause: Caught, found: _Swallowing) -> Profile:
+    """Whether somebody is harmed: a loop that goes on, a caller that waits for the answer."""
+    traits, ways = context.file.traits, found.paths.ways.keys() - HARMLESS
+    if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
+        return Profile.RECOMMENDED
+    if found.live is Cancellation.TWISTED:
+        # Few projects cancel Deferreds at all.
+        harms = {Way.LOOPS, Way.RETURNS} <= ways
+    elif not clause.by_name:
+        harms = ways != {Way.ENDS} or _is_awaited(context, code)
+    elif Way.CONVERTS in ways:
+        harms = Way.ENDS not in ways
+    else:
+        harms = Way.RETURNS in ways and _is_awaited(context, code)
+        harms = harms or (ways == {Way.LOOPS} and not _are_shielded(context, found))
+    return Profile.RECOMMENDED if harms else Profile.STRICT
+
+
+def _are_shielded(context: TreeContext, found: _Swallowing) -> bool:
+    """Whether only shielded work is waited for: it is waited for once more."""
+    return all(
+        isinstance(each, ast.Await)
+        and isinstance(each.value, ast.Call)
+        and Role.CANCELLATION_SHIELD in context.roles(each.value)
+        for each in found.awaits
+    )
+
+
+def _is_awaited(context: TreeContext, code: Code) -> bool:
+    return Callers(context.file).of(code) in (Started.AWAITED, Started.BOTH)
+
+
+def _are_time_outs(context: TreeContext, found: _Swallowing) -> bool:
+    """Whether an awaited request has a time-out of its own that *is* a cancelled error."""
+    return any(
+        isinstance(each, ast.Await | ast.Yield)
+        and isinstance(each.value, ast.Call)
+        and any(keyword.arg == "timeout" for keyword in each.value.keywords)
+        and any(name.startswith("treq.") for name in context.names(each.value))
+        for each in found.awaits
+    )
+
+
+def _check_with(
     context: TreeContext,
-    node: ast.Try,
-    handler: ast.ExceptHandler,
-    keyword: str,
-    live: Cancellation,
-) -> tuple[Fix, ...]:
-    """`except CancelledError: raise` before a handler and the comments that belong to it."""
-    lines = context.file.source.lines
-    span = context.span(handler)
-    indent = lines[span.line - 1][: span.column]
-    if indent.strip():
-        return ()
-    errors = [_error(context, flavour) for flavour in _ERRORS if flavour in live]
-    known = {error.text: error for error in errors if error}
-    if len(known) < len(errors):
-        return ()
-    names = next(iter(known)) if len(known) == 1 else f"({', '.join(known)})"
-    clause = f"{keyword} {names}:"
-    first = span.line
-    while lines[first - 2].startswith(f"{indent}#"):
-        first -= 1
-    text = f"{indent}{clause}\n{indent}{_step(context, node, indent)}raise\n"
-    imports = [edit for error in known.values() for edit in error.imports]
-    edits = (insertion(first, 0, text), *imports)
-    return (Fix(f"Let it out: `{clause} raise`", Applicability.SAFE, edits),)
+    code: Code,
+    node: ast.With | ast.AsyncWith,
+    found: _Swallowing,
+    cancels: Cancels,
+) -> None:
+    ways = found.paths.ways.keys() - HARMLESS
+    if not ways or cancels.are_waited_for(found.awaits):
+        return
+    items = [
+        item
+        for item in node.items
+        if any(swallows(code, item, live) for live in frameworks(found.live))
+    ]
+    for item in items[:1]:
+        call = item.context_expr
+        clauses = (
+            [code.caught(each) for each in arguments(call)] if isinstance(call, ast.Call) else []
+        )
+        by_name = any(clause.by_name for clause in clauses)
+        is_own = isinstance(call, ast.Call) and Role.SUPPRESSOR not in context.roles(call)
+        cure = "leave out CancelledError" if by_name else "name the errors that you expect"
+        if is_own:
+            cure = "let it raise CancelledError"
+        context.report(
+            RULE.code,
+            call,
+            f"`{_shown(context, call)}` swallows the CancelledError of "
+            f"{_what(context, found.awaits)} and goes on behind the `with`: {cure}",
+            profile=_profile(context, code, Caught(found.live, by_name), found),
+        )
 
 
-def _error(context: TreeContext, flavour: Cancellation) -> Helper | None:
-    """How this file can name a framework's cancelled error."""
-    wanted = _ERRORS[flavour]
-    return helper(context, Role.CANCELLED_ERROR, lambda name: name == wanted)
-
-
-def _step(context: TreeContext, node: ast.Try, indent: str) -> str:
-    """By how much this code indents."""
-    for block in (node.body, *(handler.body for handler in node.handlers)):
-        span = context.span(block[0])
-        before = context.file.source.lines[span.line - 1][: span.column]
-        if before.startswith(indent) and not before.strip():
-            return before.removeprefix(indent)
-    return "    "
-
-
-def _check_finally(context: TreeContext, node: ast.Try, awaits: list[ast.AST]) -> None:
-    blocks = [*(handler.body for handler in node.handlers), node.orelse]
-    awaits = awaits + [each for block in blocks for each in _suspensions(context, block)]
-    for leaving in in_source_order(_leaving(node.finalbody)) if awaits else ():
+def _check_finally(context: TreeContext, code: Code, found: _Swallowing) -> None:
+    found.paths.ways = {Way.GOES_ON: None}
+    profile = _profile(context, code, BARE, found)
+    for leaving in in_source_order(found.paths.left_by):
         context.report(
             RULE.code,
             leaving,
             f"`{_shown(context, leaving)}` in `finally` swallows the CancelledError of "
-            f"{_what(context, awaits)}: move it behind the `try`",
+            f"{_what(context, found.awaits)}: move it behind the `try`",
+            profile=profile,
         )
 
 
 def _what(context: TreeContext, awaits: list[ast.AST]) -> str:
-    first = awaits[0]
+    first = in_source_order(awaits)[0]
     line = context.span(first).line
     if isinstance(first, ast.Await | ast.Yield):
         return f"`{_shown(context, first)}` (line {line})"
@@ -331,20 +367,6 @@ def _what(context: TreeContext, awaits: list[ast.AST]) -> str:
 def _shown(context: TreeContext, node: ast.AST) -> str:
     text = context.line(node)
     return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
-
-
-def _leaving(body: list[ast.stmt], *, in_loop: bool = False) -> Iterator[ast.stmt]:
-    """The statements that leave a `finally` block and so drop what was being raised."""
-    for statement in body:
-        match statement:
-            case ast.Return():
-                yield statement
-            case ast.Break() | ast.Continue() if not in_loop:
-                yield statement
-            case _:
-                is_loop = isinstance(statement, ast.For | ast.AsyncFor | ast.While)
-                for block in child_blocks(statement):
-                    yield from _leaving(block, in_loop=in_loop or is_loop)
 
 
 def screen(unit: Unit) -> bool:
@@ -370,11 +392,7 @@ def _suspends(statement: ast.stmt) -> bool:
 
 def _may_swallow(unit: Unit, statement: ast.stmt, scope: Scope) -> bool:
     if isinstance(statement, ast.With | ast.AsyncWith):
-        return any(
-            isinstance(item.context_expr, ast.Call)
-            and Role.SUPPRESSOR in unit.file.roles(item.context_expr.func, scope)
-            for item in statement.items
-        )
+        return any(_may_suppress(unit, item.context_expr, scope) for item in statement.items)
     final: list[ast.stmt] = getattr(statement, "finalbody", [])
     if any(isinstance(inner, _LEAVING) for inner in own_nodes(final)):
         return True
@@ -387,12 +405,25 @@ def _may_swallow(unit: Unit, statement: ast.stmt, scope: Scope) -> bool:
     )
 
 
+def _may_suppress(unit: Unit, node: ast.expr, scope: Scope) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    if Role.SUPPRESSOR in unit.file.roles(node.func, scope):
+        return True
+    for member in members_of(unit.file.resolver.type_of(node.func, scope)):
+        if isinstance(member, FunctionType) and not member.function.module.is_stub:
+            return any("contextmanager" in each for each in member.function.facts.decorators)
+        if isinstance(member, ClassObject) and not member.cls.module.is_stub:
+            return True
+    return False
+
+
 _LEAVING = (ast.Return, ast.Break, ast.Continue)
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
 
 RULE = Rule(
     code="LCX301",
-    fixes="`except CancelledError: raise` + import (safe)",
+    fixes="`except CancelledError: raise` + import (safe; unsafe behind a handler's work)",
     screen=screen,
     check=check,
 )

@@ -1,0 +1,106 @@
+"""Whose cancellation can come out of the awaits of one function: by what it awaits.
+
+    async def fetch(self): await asyncio.sleep(1)       -> asyncio, in whatever package
+    async def get(self): return await self.fetch()      -> asyncio, as `fetch` is
+
+A file that imports both Twisted and asyncio has functions of either kind. Where nothing that a
+function awaits says which, the file's own imports and then most of its package's decide.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.cancellation_flow import Code, of_function
+from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.config.settings import Framework, Storage
+from logctx_lint.inference.types import FunctionType, Kind, members_of
+from logctx_lint.syntax.ast_walk import own_nodes
+
+LIVE = {
+    Framework.TWISTED: Cancellation.TWISTED,
+    Framework.ASYNCIO: Cancellation.ASYNCIO,
+    Framework.BOTH: Cancellation.TWISTED | Cancellation.ASYNCIO,
+}
+_OF_PACKAGE = {
+    "asyncio": Cancellation.ASYNCIO,
+    "aiohttp": Cancellation.ASYNCIO,
+    "twisted": Cancellation.TWISTED,
+    "treq": Cancellation.TWISTED,
+    "trio": Cancellation.TRIO,
+    "anyio": Cancellation.ASYNCIO | Cancellation.TRIO,
+}
+_OF_KIND = {
+    Kind.DEFERRED: Cancellation.TWISTED,
+    Kind.FUTURE: Cancellation.ASYNCIO,
+    Kind.TASK: Cancellation.ASYNCIO,
+}
+_DEEPEST = 3
+"""How many coroutines in between are looked through."""
+
+
+def live_cancellation(code: Code) -> Cancellation:
+    """The frameworks whose cancellation can come out of a function's suspension points."""
+    found = _awaited(code, _DEEPEST, set())
+    settings, traits = code.file.settings, code.file.traits
+    if code.by_yield:
+        # A generator under `@inlineCallbacks` is driven by Twisted.
+        return Cancellation.TWISTED
+    if found & Cancellation.TRIO and not found & Cancellation.TWISTED:
+        return found
+    if settings.framework is not None:
+        return LIVE[settings.framework]
+    if traits.storage is Storage.THREAD_LOCAL and traits.framework is Framework.BOTH:
+        # Its log contexts follow Deferreds, whatever else is awaited.
+        return LIVE[Framework.BOTH] if found is not Cancellation.ASYNCIO else found
+    return found or LIVE[traits.prevailing]
+
+
+def _awaited(code: Code, depth: int, seen: set[ast.AST]) -> Cancellation:
+    """Whose awaitables a function awaits, as far as that is known."""
+    found = Cancellation.NONE
+    seen.add(code.node)
+    through: list[ast.Call] = []
+    for awaited in _operands(code):
+        own = _of_expression(code, awaited)
+        if not own and isinstance(awaited, ast.Call):
+            through.append(awaited)
+        found |= own
+    if found or not depth:
+        return found
+    resolver = code.file.resolver
+    for call in through:
+        for member in members_of(resolver.type_of(call.func, code.scope)):
+            if not isinstance(member, FunctionType):
+                continue
+            inner = of_function(code.file, member.function.implementation)
+            if inner is not None and inner.node not in seen:
+                found |= _awaited(inner, depth - 1, seen)
+        if found:
+            break
+    return found
+
+
+def _operands(code: Code) -> Iterator[ast.expr]:
+    for node in own_nodes(code.node.body):
+        match node:
+            case ast.Await(value):
+                yield value
+            case ast.Yield(ast.expr() as value) if code.by_yield:
+                yield value
+            case ast.AsyncFor(iter=iterated):
+                yield iterated
+            case ast.AsyncWith(items):
+                yield from (item.context_expr for item in items)
+
+
+def _of_expression(code: Code, node: ast.expr) -> Cancellation:
+    found = Cancellation.NONE
+    for name in code.names(node) if isinstance(node, ast.Call) else ():
+        found |= _OF_PACKAGE.get(name.partition(".")[0], Cancellation.NONE)
+    resolver = code.file.resolver
+    kind = resolver.awaitability(resolver.type_of(node, code.scope)).kind
+    if kind is not None:
+        found |= _OF_KIND.get(kind, Cancellation.NONE)
+    return found

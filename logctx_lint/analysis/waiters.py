@@ -1,0 +1,172 @@
+"""How many may wait for a shared awaitable, as far as its file shows.
+
+Cancelling one waiter harms others only if there are others. There are where a function takes what
+is pending instead of starting it again, where several functions wait, or where a public method
+gives everybody who calls it the value. A task that one function awaits when it stops everything has
+one.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.shared_state import LOOK_UPS
+from logctx_lint.config.settings import Storage
+from logctx_lint.findings import Profile
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Waiters:
+    """Looks for the waiters of what one unit waits for."""
+
+    context: TreeContext
+
+    def profile(self, node: ast.expr, use: str) -> Profile | None:
+        """In which profile sharing `node` is reported, if it is; `use` is what is done with it."""
+        traits = self.context.file.traits
+        if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
+            return Profile.RECOMMENDED
+        function = self.context.function_of(node)
+        if not isinstance(function, FunctionNode):
+            return None
+        place = self._place(node, function)
+        if place is None:
+            return None
+        if self._is_done(node):
+            return None
+        if self._starts_it(place, function):
+            return Profile.RECOMMENDED
+        if use != "awaited":
+            return None
+        is_name = isinstance(place, ast.Name)
+        waiting = self._waiting(place)
+        if len(waiting) > 1:
+            return Profile.STRICT if is_name else Profile.RECOMMENDED
+        if is_name or function.name.startswith("_"):
+            return None
+        wait = self.context.parent(node)
+        is_given = isinstance(wait, ast.Await) and isinstance(self.context.parent(wait), ast.Return)
+        return Profile.RECOMMENDED if is_given else None
+
+    def _place(self, node: ast.expr, function: FunctionNode) -> ast.expr | None:
+        """The attribute, element or outer variable that a value is taken from."""
+        match node:
+            case ast.Attribute() | ast.Subscript():
+                return node
+            case ast.Call(ast.Attribute(holder, name)) if name in LOOK_UPS:
+                return ast.Subscript(holder, ast.Constant(None), ast.Load())
+            case ast.NamedExpr(_, value) | ast.IfExp(_, value, _):
+                return self._place(value, function)
+            case ast.BoolOp(_, [value, *_]):
+                return self._place(value, function)
+            case ast.Name(name):
+                for inner in own_nodes(function.body):
+                    match inner:
+                        case ast.Assign([ast.Name(target)], value) | ast.NamedExpr(
+                            ast.Name(target), value
+                        ) if target == name and not isinstance(value, ast.Name):
+                            place = self._place(value, function)
+                            if place is not None:
+                                return place
+                scope = self.context.scopes[node]
+                return node if name not in scope.bindings else None
+        return None
+
+    def _starts_it(self, place: ast.expr, function: FunctionNode) -> bool:
+        """Whether the function puts something new there, where there is nothing yet."""
+        if isinstance(place, ast.Name):
+            return False
+        wanted = _text(place)
+        for inner in own_nodes(function.body):
+            match inner:
+                case ast.Assign(targets, value):
+                    pass
+                case ast.AnnAssign(target, _, ast.expr() as value):
+                    targets = [target]
+                case ast.Call(ast.Attribute(holder, "setdefault")):
+                    if isinstance(place, ast.Subscript) and _text(place.value) == _text(holder):
+                        return True
+                    continue
+                case _:
+                    continue
+            if not isinstance(value, ast.Constant) and any(
+                _text(each) == wanted for each in targets
+            ):
+                return True
+        return False
+
+    def _is_done(self, node: ast.expr) -> bool:
+        """Whether the code has made sure that nothing is waited for here: `if x.done():`."""
+        text = ast.unparse(node)
+        inner: ast.AST = node
+        for outer in self.context.around(node):
+            if isinstance(outer, FunctionNode):
+                break
+            if isinstance(outer, ast.If) and any(each is inner for each in outer.body):
+                for test in all_nodes(outer.test):
+                    match test:
+                        case ast.Call(ast.Attribute(receiver, "done" | "called")):
+                            if ast.unparse(receiver) == text and not _is_negated(outer.test, test):
+                                return True
+            inner = outer
+        return False
+
+    def _waiting(self, place: ast.expr) -> set[ast.AST]:
+        """The functions of the file that wait for what is found in a place of this name."""
+        name = _last(place)
+        found: set[ast.AST] = set()
+        stack: list[tuple[ast.AST, ast.AST | None]] = [(self.context.file.tree, None)]
+        while stack:
+            node, function = stack.pop()
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                function = node
+            if function and isinstance(node, ast.Await | ast.Yield) and node.value:
+                found |= {function} if _waits_for(node.value, name) else set()
+            stack += [(each, function) for each in child_nodes(node)]
+        return found
+
+
+def _is_negated(test: ast.expr, call: ast.AST) -> bool:
+    return any(
+        isinstance(each, ast.UnaryOp)
+        and isinstance(each.op, ast.Not)
+        and any(inner is call for inner in all_nodes(each))
+        for each in all_nodes(test)
+    )
+
+
+def _waits_for(node: ast.expr, name: str) -> bool:
+    """Whether what is awaited is the place, or a call that passes a cancellation on to it."""
+    match node:
+        case ast.Attribute(attr=attr):
+            return attr == name
+        case ast.Name(id_):
+            return id_ == name
+        case ast.Subscript(value):
+            return _last(value) == name
+        case ast.Call(func, args):
+            passes = _last(func) in ("gather", "wait_for", "cast", "gatherResults", "DeferredList")
+            return passes and any(_waits_for(each, name) for each in args)
+        case ast.Starred(value):
+            return _waits_for(value, name)
+        case ast.List(elements) | ast.Tuple(elements):
+            return any(_waits_for(each, name) for each in elements)
+    return False
+
+
+def _last(node: ast.AST) -> str:
+    match node:
+        case ast.Attribute(attr=name) | ast.Name(name):
+            return name
+        case ast.Subscript(value):
+            return _last(value)
+    return ""
+
+
+def _text(node: ast.expr) -> str:
+    """A place in words; whatever stands in the brackets of an element."""
+    return f"{_text(node.value)}[]" if isinstance(node, ast.Subscript) else ast.unparse(node)

@@ -1,0 +1,219 @@
+"""Fixes that let a cancellation out of a handler that swallows it.
+
+`except CancelledError: raise` before a handler changes nothing else only if that handler does
+nothing but log or count. One that does more goes on doing so, and lets the cancellation out at its
+end.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.cancellation_flow import Code
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.fixes.edits import Helper, after, helper
+from logctx_lint.fixes.import_edits import insertion
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_ERRORS = {
+    Cancellation.TWISTED: "twisted.internet.defer.CancelledError",
+    Cancellation.ASYNCIO: "asyncio.CancelledError",
+}
+_LOG_METHODS = frozenset(
+    {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"}
+)
+_LOG_FUNCTIONS = (
+    "twisted.python.log.",
+    "twisted.logger.",
+    "logging.",
+    "traceback.print_",
+    "sys.stderr.",
+    "sys.stdout.",
+)
+_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+
+
+def fixes(
+    context: TreeContext,
+    code: Code,
+    node: ast.AST,
+    handler: ast.ExceptHandler,
+    live: Cancellation,
+) -> tuple[Fix, ...]:
+    """How a handler that does not name the cancelled error can let it out."""
+    if live & Cancellation.TRIO or _names_it(code, handler):
+        return ()
+    errors = [_error(context, flavour) for flavour in _ERRORS if flavour in live]
+    known = {error.text: error for error in errors if error}
+    if len(known) < len(errors):
+        return ()
+    names = next(iter(known)) if len(known) == 1 else f"({', '.join(known)})"
+    imports = tuple(edit for error in known.values() for edit in error.imports)
+    if imports and _imports_elsewhere(context, list(known.values())):
+        return ()
+    if _only_logs(code, handler):
+        return _clause_before(context, node, handler, names, imports)
+    return _raise_behind(context, node, handler, names, imports)
+
+
+def _clause_before(
+    context: TreeContext,
+    node: ast.AST,
+    handler: ast.ExceptHandler,
+    names: str,
+    imports: tuple[Edit, ...],
+) -> tuple[Fix, ...]:
+    """`except CancelledError: raise` before a handler and the comments that belong to it."""
+    keyword = "except" if isinstance(node, ast.Try) else "except*"
+    lines = context.file.source.lines
+    span = context.span(handler)
+    indent = lines[span.line - 1][: span.column]
+    if indent.strip():
+        return ()
+    clause = f"{keyword} {names}:"
+    first = span.line
+    while lines[first - 2].startswith(f"{indent}#"):
+        first -= 1
+    text = f"{indent}{clause}\n{indent}{_step(context, node, indent)}raise\n"
+    edits = (insertion(first, 0, text), *imports)
+    return (Fix(f"Let it out: `{clause} raise`", Applicability.SAFE, edits),)
+
+
+def _raise_behind(
+    context: TreeContext,
+    node: ast.AST,
+    handler: ast.ExceptHandler,
+    names: str,
+    imports: tuple[Edit, ...],
+) -> tuple[Fix, ...]:
+    """`if isinstance(error, CancelledError): raise` at the end of a handler's work."""
+    if handler.type is None or not isinstance(node, ast.Try):
+        return ()
+    last, lines = handler.body[-1], context.file.source.lines
+    if any(isinstance(each, _LEAVING) for each in own_nodes(handler.body) if each is not last):
+        return ()
+    leaves = isinstance(last, _LEAVING)
+    if leaves and len(handler.body) == 1:
+        return ()
+    span = context.span(last)
+    indent = lines[span.line - 1][: span.column]
+    if indent.strip():
+        return ()
+    name = handler.name or _new_name(context, handler)
+    naming = () if handler.name else (after(context, handler.type, f" as {name}"),)
+    step = _step(context, node, lines[context.span(handler).line - 1][: handler.col_offset])
+    text = f"{indent}if isinstance({name}, {names}):\n{indent}{step}raise\n"
+    if leaves:
+        edit = insertion(span.line, 0, text)
+    else:
+        end = lines[span.end_line - 1]
+        if not end.endswith(("\n", "\r")):
+            edit = insertion(span.end_line, len(end), f"\n{text}".removesuffix("\n"))
+        else:
+            edit = insertion(span.end_line + 1, 0, text)
+    title = f"Let it out behind the handler's work: `isinstance({name}, {names})`"
+    return (Fix(title, Applicability.UNSAFE, (edit, *naming, *imports)),)
+
+
+def _new_name(context: TreeContext, handler: ast.ExceptHandler) -> str:
+    function = context.function_of(handler)
+    taken = {each.id for each in all_nodes(function or handler) if isinstance(each, ast.Name)}
+    return next(name for name in ("error", "exc", "error_", "exc_") if name not in taken)
+
+
+def _names_it(code: Code, handler: ast.ExceptHandler) -> bool:
+    """Whether a handler speaks of the cancelled error itself: it was written on purpose."""
+    clauses = [handler.type] if handler.type else []
+    named = [each for clause in clauses for each in all_nodes(clause)]
+    named += list(own_nodes(handler.body))
+    return any(
+        isinstance(each, ast.Name | ast.Attribute)
+        and Role.CANCELLED_ERROR in code.file.roles(each, code.scope)
+        for each in named
+    )
+
+
+def _only_logs(code: Code, handler: ast.ExceptHandler) -> bool:
+    """Whether nothing is lost if a handler is passed by: it logs, counts, or goes on."""
+    return all(_is_harmless(code, each) for each in handler.body)
+
+
+def _is_harmless(code: Code, node: ast.stmt) -> bool:
+    match node:
+        case ast.Pass() | ast.Continue() | ast.Break() | ast.Return(None):
+            return True
+        case ast.Return(value) if value is not None:
+            return _is_plain(value)
+        case ast.Expr(ast.Constant()):
+            return True
+        case ast.Expr(ast.Call() as call):
+            return _logs(code, call)
+        case ast.AugAssign(_, ast.Add(), ast.Constant(int())):
+            return True
+        case ast.Raise(exc=raised):
+            return raised is None or _is_plain(raised)
+    return False
+
+
+def _logs(code: Code, call: ast.Call) -> bool:
+    names = code.names(call)
+    match call.func:
+        case ast.Name(name):
+            is_logging = name == "print" or any(each.startswith(_LOG_FUNCTIONS) for each in names)
+        case ast.Attribute(receiver, name):
+            is_logging = any(each.startswith(_LOG_FUNCTIONS) for each in names) or (
+                name in _LOG_METHODS and "log" in ast.unparse(receiver).lower()
+            )
+        case _:
+            return False
+    return is_logging and not any(
+        isinstance(each, ast.Await | ast.Yield | ast.NamedExpr) for each in all_nodes(call)
+    )
+
+
+def _is_plain(value: ast.expr) -> bool:
+    """Whether evaluating something does no more than give a value."""
+    return not any(
+        isinstance(each, ast.Await | ast.Yield | ast.NamedExpr)
+        or (isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute))
+        for each in all_nodes(value)
+    )
+
+
+def _imports_elsewhere(context: TreeContext, helpers: list[Helper]) -> bool:
+    """Whether the file imports what is needed only under a condition: it can do without."""
+    packages = {each.name.partition(".")[0] for each in helpers if each.imports}
+    top = _imported(context.file.tree.body)
+    nested = _imported(list(all_nodes(context.file.tree)))
+    return any(each in nested and each not in top for each in packages)
+
+
+def _imported(nodes: list[ast.stmt] | list[ast.AST]) -> set[str]:
+    return {
+        (each.module or "").partition(".")[0]
+        if isinstance(each, ast.ImportFrom)
+        else alias.name.partition(".")[0]
+        for each in nodes
+        if isinstance(each, ast.Import | ast.ImportFrom)
+        for alias in each.names
+    }
+
+
+def _error(context: TreeContext, flavour: Cancellation) -> Helper | None:
+    """How this file can name a framework's cancelled error."""
+    wanted = _ERRORS[flavour]
+    return helper(context, Role.CANCELLED_ERROR, lambda name: name == wanted)
+
+
+def _step(context: TreeContext, node: ast.AST, indent: str) -> str:
+    """By how much this code indents."""
+    blocks = [node.body, *(handler.body for handler in node.handlers)]  # type: ignore[attr-defined]
+    for block in blocks:
+        span = context.span(block[0])
+        before = context.file.source.lines[span.line - 1][: span.column]
+        if before.startswith(indent) and not before.strip():
+            return before.removeprefix(indent)
+    return "    "
