@@ -95,6 +95,8 @@ class Role(str, Enum):
     """An asynchronous context manager that raises TimeoutError where its block ends."""
     RESULT_CACHE = "result-cache"
     """A decorator that keeps what the function returned, whatever that is."""
+    RELEASER = "releaser"
+    """Gives back or closes what it is called on, or given; a glob stands for any receiver."""
     DRIVER = "driver"
     """Calls its argument and waits for the awaitable that it gives."""
     TIMER = "timer"
@@ -160,6 +162,7 @@ _REACTOR_CALLS = (
     "ITransport.loseConnection",
     "ITCPTransport.abortConnection",
 )
+_RELEASING = ("close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort")
 _SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
 _CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
 _BACKGROUND_PROCESSES = (
@@ -382,6 +385,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.create_task",
         "asyncio.tasks.create_task",
     ),
+    Role.RELEASER: tuple(f"*.{name}" for name in _RELEASING),
     Role.LOOP_RUNNER: (
         "asyncio.run",
         "asyncio.runners.run",
