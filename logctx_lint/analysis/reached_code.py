@@ -74,14 +74,20 @@ def reached(file: File, starts: list[Code]) -> Iterator[Code]:
 
 
 def _called(file: File, code: Code) -> Iterator[Code]:
+    awaited = {node.value for node in code.nodes if isinstance(node, ast.Await)}
     for node in code.nodes:
         if isinstance(node, ast.Call):
             functions = _functions(file.resolver.type_of(node.func, code.scope))
             # Of several that it may be, none is known to run.
-            if len(functions) == 1 and not functions[0].facts.is_generator:
+            if len(functions) == 1 and _runs(functions[0], is_awaited=node in awaited):
                 found = code_of(functions[0])
                 if found:
                     yield found
+
+
+def _runs(function: Function, *, is_awaited: bool) -> bool:
+    """Whether the body of a function runs where it is called."""
+    return not function.facts.is_generator and (is_awaited or not function.facts.is_async)
 
 
 def _functions(type_: Type) -> list[Function]:

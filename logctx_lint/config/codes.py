@@ -68,8 +68,11 @@ REGISTRY: tuple[Code, ...] = (
     Code("LCX404", "manual-context", "log_contexts"),
     Code("LCX405", "context-across-yield", "log_contexts"),
     Code("LCX406", "context-lost-in-thread", "log_contexts"),
+    Code("LCX407", "unbalanced-context", "log_contexts"),
     Code("LCX501", "hanging-request", "deferreds"),
     Code("LCX502", "dropped-failure", "deferreds"),
+    Code("LCX504", "looping-call", "deferreds"),
+    Code("LCX505", "reactor-from-thread", "deferreds"),
 )
 
 CODES: Mapping[str, str] = MappingProxyType({each.code: each.name for each in REGISTRY})
