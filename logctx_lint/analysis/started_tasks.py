@@ -107,10 +107,8 @@ def _run_by(context: TreeContext, call: ast.Call) -> list[Function]:
     assert isinstance(made, ast.Call)
     if not context.file.may_play(call.func, _STARTERS):
         return []
-    if made in context.scopes:
-        found = context.functions(made.func)
-    else:
-        found = _method(context, made.func)
+    is_here = made in context.scopes
+    found = context.functions(made.func) if is_here else _method(context, made.func)
     return [each for each in found if each.facts.is_async and not each.facts.is_generator]
 
 

@@ -179,8 +179,9 @@ def _is_released_elsewhere(context: TreeContext, attempt: ast.Try, name: str) ->
 
 
 def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:
-    clause = handler.type
-    if not isinstance(clause, ast.Name):
+    clause, last = handler.type, handler.body[-1]
+    # Another exception in its place would hide the cancellation.
+    if not isinstance(clause, ast.Name) or not isinstance(last, ast.Raise) or last.exc:
         return ()
     edit = Edit(context.span(clause), "BaseException")
     return (Fix("Catch `BaseException`", Applicability.UNSAFE, (edit,)),)

@@ -75,7 +75,6 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.reached_code import code_of
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.types import UNKNOWN, FunctionType, Instance, Type, members_of
@@ -119,18 +118,16 @@ def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
         case ast.Expr():
             return True
         case ast.Assign([ast.Name(name)]):
-            return _mentions(context.unit.node, name) == 1
+            return _uses(context.unit.node, ast.Name, name) == 1
         case ast.Assign([ast.Attribute(_, name)]):
-            return _mentions(context.file.tree, name) == 1
+            return _uses(context.file.tree, ast.Attribute, name) == 1
     return False
 
 
-def _mentions(tree: ast.AST, name: str) -> int:
-    return sum(
-        (isinstance(node, ast.Name) and node.id == name)
-        or (isinstance(node, ast.Attribute) and node.attr == name)
-        for node in all_nodes(tree)
-    )
+def _uses(tree: ast.AST, kind: type[ast.expr], name: str) -> int:
+    """How often a local name or an attribute of this name stands in some code."""
+    field = "id" if kind is ast.Name else "attr"
+    return sum(isinstance(node, kind) and getattr(node, field) == name for node in all_nodes(tree))
 
 
 def _looped(context: TreeContext, loop: ast.expr) -> tuple[list[Function], bool]:
@@ -140,7 +137,13 @@ def _looped(context: TreeContext, loop: ast.expr) -> tuple[list[Function], bool]
     for made, scope in _made(context, loop):
         if not made.args:
             return [], False
-        members = members_of(_type(context, made.args[0], scope))
+        function = made.args[0]
+        if isinstance(function, ast.Lambda):
+            # Lambdas see the names of where they stand.
+            if not isinstance(function.body, ast.Call):
+                return [], True
+            function = function.body.func
+        members = members_of(_type(context, function, scope))
         if not all(isinstance(each, FunctionType) for each in members):
             return [], False
         found += [each.function for each in members if isinstance(each, FunctionType)]
@@ -179,10 +182,9 @@ def _made(context: TreeContext, loop: ast.expr) -> list[tuple[ast.Call, Scope]]:
 
 def _may_fail(function: Function) -> bool:
     """Whether anything in a function can raise out of it."""
-    code = code_of(function)
-    node = function.tree()
-    if code is None or node is None:
-        return True
+    node = None if function.module.is_stub else function.tree()
+    if node is None:
+        return False
     if any(isinstance(each, ast.Expr) and _is_ellipsis(each.value) for each in node.body):
         return True  # Its overrides may.
     body = [each for each in node.body if not _is_harmless(each)]
