@@ -76,6 +76,7 @@ import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.units import Unit
+from logctx_lint.findings import Profile
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.types import UNKNOWN, FunctionType, Instance, Type, members_of
 from logctx_lint.inference.use_def import Scope
@@ -94,7 +95,8 @@ def check(context: TreeContext) -> None:
             continue
         if not context.is_placed(call) or _START not in context.names(call):
             continue
-        functions, is_known = _looped(context, call.func.value)
+        made = _made(context, call.func.value)
+        functions, is_known = _looped(context, made)
         if not _is_dropped(context, call) or (is_known and not any(map(_may_fail, functions))):
             continue
         name = f"`{functions[0].name}()`" if functions else "its function"
@@ -103,6 +105,7 @@ def check(context: TreeContext) -> None:
             call,
             f"this loop ends for good when {name} fails once, and nobody looks at the Deferred "
             "that `start()` gives: add an errback",
+            profile=Profile.RECOMMENDED if made else Profile.STRICT,
         )
 
 
@@ -130,11 +133,13 @@ def _uses(tree: ast.AST, kind: type[ast.expr], name: str) -> int:
     return sum(isinstance(node, kind) and getattr(node, field) == name for node in all_nodes(tree))
 
 
-def _looped(context: TreeContext, loop: ast.expr) -> tuple[list[Function], bool]:
-    """The functions that a loop may call, and whether all of them are known."""
+def _looped(
+    context: TreeContext, loops: list[tuple[ast.Call, Scope]]
+) -> tuple[list[Function], bool]:
+    """The functions that some loops call, and whether all of them are known."""
     found: list[Function] = []
     is_known = False
-    for made, scope in _made(context, loop):
+    for made, scope in loops:
         if not made.args:
             return [], False
         function = made.args[0]
