@@ -105,7 +105,7 @@ from logctx_lint.syntax.ast_walk import own_nodes
 _LOCKS = frozenset(
     f"asyncio.locks.{name}" for name in ("Lock", "Condition", "Semaphore", "BoundedSemaphore")
 )
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+_Suspension = ast.Await | ast.AsyncFor | ast.AsyncWith
 
 
 def check(context: TreeContext) -> None:
@@ -183,9 +183,9 @@ def _check_following(context: TreeContext, node: ast.Await, statement: ast.stmt,
 
 def _until_release(
     context: TreeContext, statement: ast.stmt, lock: str
-) -> Iterator[tuple[ast.stmt, list[ast.expr]]]:
+) -> Iterator[tuple[ast.stmt, list[_Suspension]]]:
     """The statement behind that releases the lock, and the suspension points before it."""
-    risks: list[ast.expr] = []
+    risks: list[_Suspension] = []
     for each in context.behind(statement):
         attempt = as_try(each)
         if attempt is not None:
@@ -198,7 +198,7 @@ def _until_release(
             return
         if any(_is_release(node, lock) for node in own_nodes([each])):
             return  # On some path; which one is not known here.
-        risks += [node for node in own_nodes([each]) if isinstance(node, _SUSPENSIONS)]
+        risks += [node for node in own_nodes([each]) if isinstance(node, _Suspension)]
 
 
 def _is_released_by_a_handler(function: FunctionNode, lock: str) -> bool:
