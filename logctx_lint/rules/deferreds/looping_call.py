@@ -62,7 +62,9 @@ None: whether the loop starts anew or the program ends is for a person to say.
 
 ## When not to use it
 
-Where the loop may end unseen. Functions that catch every error are silent.
+Where the loop may end unseen. Functions that catch every error are silent; with the profile
+`recommended`, so are those of which it is not seen that they raise, wait for others, or are handed
+over by a caller.
 
 ## Use instead
 
@@ -76,6 +78,7 @@ import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.types import UNKNOWN, FunctionType, Instance, Type, members_of
@@ -105,8 +108,32 @@ def check(context: TreeContext) -> None:
             call,
             f"this loop ends for good when {name} fails once, and nobody looks at the Deferred "
             "that `start()` gives: add an errback",
-            profile=Profile.RECOMMENDED if made else Profile.STRICT,
+            profile=_profile(context, made, functions),
         )
+
+
+def _profile(
+    context: TreeContext, made: list[tuple[ast.Call, Scope]], functions: list[Function]
+) -> Profile:
+    """Recommended for what is known to fail now and then: whatever a caller hands over, work that
+    waits for others, and what raises by itself."""
+    if functions:
+        is_likely = any(_waits_or_raises(context, each) for each in functions)
+    else:
+        is_likely = any(
+            isinstance(call.args[0], ast.Name)
+            and any(each.kind == "parameter" for each in scope.bindings.get(call.args[0].id, ()))
+            for call, scope in made
+            if call.args
+        )
+    return Profile.RECOMMENDED if is_likely else Profile.STRICT
+
+
+def _waits_or_raises(context: TreeContext, function: Function) -> bool:
+    node = function.tree()
+    if function.facts.is_async or Role.INLINE_CALLBACKS in context.decorator_roles(function):
+        return True
+    return node is not None and any(isinstance(each, ast.Raise) for each in own_nodes(node.body))
 
 
 def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
