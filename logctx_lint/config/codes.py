@@ -52,6 +52,7 @@ REGISTRY: tuple[Code, ...] = (
     Code("LCX205", "outlived-context", "background"),
     Code("LCX206", "background-in-request", "background", opt_in=True),
     Code("LCX207", "timer-without-context", "background", opt_in=True),
+    Code("LCX209", "sync-or-async-guess", "background"),
     Code("LCX301", "swallowed-cancellation", "cancellation"),
     Code("LCX302", "wrapped-first-error", "cancellation"),
     Code("LCX303", "shared-cancellable", "cancellation"),
@@ -73,6 +74,7 @@ REGISTRY: tuple[Code, ...] = (
     Code("LCX502", "dropped-failure", "deferreds"),
     Code("LCX504", "looping-call", "deferreds"),
     Code("LCX505", "reactor-from-thread", "deferreds"),
+    Code("LCX507", "deferred-fired-twice", "deferreds"),
 )
 
 CODES: Mapping[str, str] = MappingProxyType({each.code: each.name for each in REGISTRY})

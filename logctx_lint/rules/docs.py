@@ -50,6 +50,7 @@ _TAUGHT_AT = {
     "delay_cancellation": "stop_cancellation-and-delay_cancellation",
     "gather_optional_coroutines": "unwrapfirsterror-and-the-gatherers",
     "make_deferred_yieldable": "make_deferred_yieldable",
+    "maybe_awaitable": "unwrapfirsterror-and-the-gatherers",
     "run_as_background_process": "run_as_background_process",
     "run_in_background": "run_in_background",
     "stop_cancellation": "stop_cancellation-and-delay_cancellation",

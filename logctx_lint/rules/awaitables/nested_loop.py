@@ -91,6 +91,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes
 
 _RUNNERS = frozenset({Role.LOOP_RUNNER})
+_RUN = frozenset({"asyncio.run", "asyncio.runners.run"})
 _WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
 
@@ -121,7 +122,7 @@ def _check_runner(context: TreeContext, call: ast.Call) -> None:
             f"`{context.line(call.func)}()` fails in a coroutine, whose loop is running{lost}: "
             f"{instead}",
         )
-    elif is_expected and not isinstance(function, ast.AsyncFunctionDef):
+    elif is_expected and _RUN & set(context.names(call)):
         _check_fallback(context, call)
 
 
