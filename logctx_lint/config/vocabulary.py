@@ -34,6 +34,16 @@ class Role(str, Enum):
     """Makes a log context the current one and gives back the one before."""
     CONTEXT_GETTER = "context-getter"
     """Gives the current log context."""
+    CONTEXT_BINDING = "context-binding"
+    """A context manager that binds values to the current context, for logs, errors or traces."""
+    CONTEXT_TOKEN = "context-token"
+    """Changes the current context and gives a token, by which that is undone."""
+    TOKEN_RESETTER = "token-resetter"
+    """Undoes a change of the current context, given its token."""
+    CONTEXT_READER = "context-reader"
+    """Gives something that is kept in the current context."""
+    CONTEXT_COPIER = "context-copier"
+    """Copies the context of the thread that it is called in."""
     TRACING_SPAN = "tracing-span"
     """A context manager that is, or opens, a tracing span."""
     MEASUREMENT = "measurement"
@@ -75,6 +85,18 @@ class Role(str, Enum):
     """Calls its argument and takes what that gives: waits for a Deferred, but for no coroutine."""
     THREAD_STARTER = "thread-starter"
     """Calls its argument in a thread, where no awaitable is waited for."""
+    BARE_THREAD_STARTER = "bare-thread-starter"
+    """Calls its argument in a thread that knows nothing of the caller's context variables."""
+    LOOP_BOUND = "loop-bound"
+    """May be called only in the thread that the event loop or reactor runs in."""
+    LOOP_RUNNER = "loop-runner"
+    """Runs an event loop until something is done; fails where one runs already."""
+    TIMEOUT_SCOPE = "timeout-scope"
+    """An asynchronous context manager that raises TimeoutError where its block ends."""
+    RESULT_CACHE = "result-cache"
+    """A decorator that keeps what the function returned, whatever that is."""
+    RELEASER = "releaser"
+    """Gives back or closes what it is called on, or given; a glob stands for any receiver."""
     DRIVER = "driver"
     """Calls its argument and waits for the awaitable that it gives."""
     TIMER = "timer"
@@ -124,6 +146,24 @@ _LOOP_CALLBACKS = (
     "call_soon", "call_soon_threadsafe", "call_later", "call_at",
     "add_reader", "add_writer", "add_signal_handler",
 )  # fmt: skip
+_LOOP_CALLS = ("call_soon", "call_later", "call_at", "create_task", "add_reader", "add_writer")
+_REACTOR_CALLS = (
+    "IReactorTime.callLater",
+    "IReactorCore.stop",
+    "IReactorCore.addSystemEventTrigger",
+    "IReactorTCP.connectTCP",
+    "IReactorTCP.listenTCP",
+    "IReactorSSL.connectSSL",
+    "IReactorSSL.listenSSL",
+    "IReactorUDP.listenUDP",
+    "IReactorProcess.spawnProcess",
+    "ITransport.write",
+    "ITransport.writeSequence",
+    "ITransport.loseConnection",
+    "ITCPTransport.abortConnection",
+)
+_RELEASING = ("close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort")
+_SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
 _CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
 _BACKGROUND_PROCESSES = (
     *_helpers("synapse.metrics.background_process_metrics", "run_as_background_process"),
@@ -167,6 +207,35 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.NESTED_CONTEXT: _helpers(_CONTEXT, "nested_logging_context"),
     Role.CONTEXT_SETTER: _helpers(_CONTEXT, "set_current_context"),
     Role.CONTEXT_GETTER: _helpers(_CONTEXT, "current_context"),
+    Role.CONTEXT_BINDING: (
+        "structlog.contextvars.bound_contextvars",
+        "structlog.threadlocal.bound_threadlocal",
+        "loguru.logger.contextualize",
+        "loguru._logger.Logger.contextualize",
+        *(f"sentry_sdk.{home}{name}" for home in ("", "api.", "scope.") for name in _SCOPES),
+    ),
+    Role.CONTEXT_TOKEN: (
+        "contextvars.ContextVar.set",
+        "opentelemetry.context.attach",
+        "structlog.contextvars.bind_contextvars",
+    ),
+    Role.TOKEN_RESETTER: (
+        "contextvars.ContextVar.reset",
+        "opentelemetry.context.detach",
+        "structlog.contextvars.reset_contextvars",
+    ),
+    Role.CONTEXT_READER: (
+        "contextvars.ContextVar.get",
+        "asgi_correlation_id.correlation_id.get",
+        "asgi_correlation_id.context.correlation_id.get",
+        "aiotask_context.get",
+        "structlog.contextvars.get_contextvars",
+        "opentelemetry.trace.get_current_span",
+        "opentelemetry.context.get_current",
+        "opentelemetry.context.get_value",
+        *_helpers(_CONTEXT, "current_context"),
+    ),
+    Role.CONTEXT_COPIER: ("contextvars.copy_context",),
     Role.TRACING_SPAN: (
         "synapse.logging.opentracing.start_active_span*",
         "opentracing.Scope",
@@ -296,6 +365,53 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.to_thread",
         "asyncio.events.AbstractEventLoop.run_in_executor",
         "concurrent.futures._base.Executor.submit",
+    ),
+    Role.BARE_THREAD_STARTER: (
+        "asyncio.events.AbstractEventLoop.run_in_executor",
+        "concurrent.futures._base.Executor.submit",
+        "concurrent.futures.thread.ThreadPoolExecutor.submit",
+        "threading.Thread",
+        "threading.Timer",
+        "twisted.internet.threads.deferToThread",
+        "twisted.internet.threads.deferToThreadPool",
+        "twisted.internet.interfaces.IReactorInThreads.callInThread",
+    ),
+    Role.LOOP_BOUND: (
+        *(f"twisted.internet.interfaces.{name}" for name in _REACTOR_CALLS),
+        *(f"asyncio.events.AbstractEventLoop.{name}" for name in _LOOP_CALLS),
+        f"{_DEFER}.Deferred.callback",
+        f"{_DEFER}.Deferred.errback",
+        "asyncio.futures.Future.set_result",
+        "asyncio.futures.Future.set_exception",
+        "asyncio.locks.Event.set",
+        "asyncio.queues.Queue.put_nowait",
+        "asyncio.tasks.Task.cancel",
+        "asyncio.create_task",
+        "asyncio.tasks.create_task",
+    ),
+    Role.RELEASER: tuple(f"*.{name}" for name in _RELEASING),
+    Role.LOOP_RUNNER: (
+        "asyncio.run",
+        "asyncio.runners.run",
+        "asyncio.runners.Runner.run",
+        "asyncio.events.AbstractEventLoop.run_until_complete",
+        "asyncio.events.AbstractEventLoop.run_forever",
+    ),
+    Role.TIMEOUT_SCOPE: (
+        "asyncio.timeout",
+        "asyncio.timeout_at",
+        "asyncio.timeouts.timeout",
+        "asyncio.timeouts.timeout_at",
+        "async_timeout.timeout",
+        "async_timeout.timeout_at",
+    ),
+    Role.RESULT_CACHE: (
+        "functools.lru_cache",
+        "functools.cache",
+        "functools.cached_property",
+        "cachetools.cached",
+        "cachetools.cachedmethod",
+        "cachetools.func.*",
     ),
     Role.DRIVER: (
         "twisted.internet.task.LoopingCall",

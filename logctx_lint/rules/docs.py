@@ -22,7 +22,7 @@ from logctx_lint.rules import RULES
 from logctx_lint.rules.rule import Rule
 
 REQUIRED = ("Why", "Bad", "Good", "Fix")
-OPTIONAL = ("Settings", "Use instead")
+OPTIONAL = ("Settings", "When not to use it", "Use instead")
 
 _NOT_ANALYSED_PAGE = """A file, or a part of it, could not be analysed.
 
@@ -46,9 +46,11 @@ _TAUGHT_AT = {
     "PreserveLoggingContext": "what-a-log-context-is",
     "async_render": "web-requests",
     "blocking_render": "web-requests",
+    "defer_to_thread": "defer_to_thread-and-run_in_executor",
     "delay_cancellation": "stop_cancellation-and-delay_cancellation",
     "gather_optional_coroutines": "unwrapfirsterror-and-the-gatherers",
     "make_deferred_yieldable": "make_deferred_yieldable",
+    "maybe_awaitable": "unwrapfirsterror-and-the-gatherers",
     "run_as_background_process": "run_as_background_process",
     "run_in_background": "run_in_background",
     "stop_cancellation": "stop_cancellation-and-delay_cancellation",

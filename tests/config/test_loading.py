@@ -150,7 +150,7 @@ def test_a_pyproject_that_is_not_text_names_the_file(folder: Path) -> None:
         ("framework = 3", 'framework: expected "twisted", "asyncio" or "both", not 3'),
         ("exclude = 'vendor'", "exclude: expected a list of strings, not 'vendor'"),
         ("exclude = ['vendor', 1]", "exclude: expected a list of strings, not ['vendor', 1]"),
-        ("enable = ['LCX3O1']", 'enable: no code begins with "LCX3O1"; did you mean "LCX301"?'),
+        ("enable = ['LCX4O2']", 'enable: no code begins with "LCX4O2"; did you mean "LCX402"?'),
         ("select = ['']", 'select: no code begins with ""'),
         ("vocabulary = []", "vocabulary: expected a table of lists, not []"),
         (

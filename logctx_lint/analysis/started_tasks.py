@@ -1,0 +1,126 @@
+"""Which coroutine functions run in the tasks that an object or a function keeps.
+
+`self._task = create_task(self._work())`, `self._tasks.append(...)`, `[create_task(f()) for ...]`:
+all methods of the class are looked at, whatever their order.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import FunctionType, Instance, members_of
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_STARTERS = frozenset({Role.TASK_STARTER})
+_ADDERS = frozenset({"append", "add", "extend"})
+
+
+def class_node(context: TreeContext) -> ast.ClassDef | None:
+    """The tree of the class whose method the unit is."""
+    owner = context.unit.scope.owner
+    if owner is None:
+        return None
+    for node in all_nodes(context.file.tree):
+        if isinstance(node, ast.ClassDef) and context.unit.node in node.body:
+            return node
+    return None
+
+
+def run_by_attribute(context: TreeContext, name: str) -> list[Function]:
+    """What runs in the tasks that `self.NAME` is, or holds."""
+    cls = class_node(context)
+    found: list[Function] = []
+    for method in cls.body if cls else ():
+        if isinstance(method, FunctionNode):
+            for call in _kept_in(method, name):
+                found += _run_by(context, call)
+    return found
+
+
+def run_by_local(context: TreeContext, name: ast.Name) -> list[Function]:
+    """What runs in the task that a local name is."""
+    scope = context.scopes[name]
+    found: list[Function] = []
+    for binding in scope.reaching(name.id, (name.lineno, name.col_offset)):
+        if binding.kind == "value" and binding.value is not None:
+            for call in _starts(binding.value):
+                found += _run_by(context, call)
+    return found
+
+
+def _kept_in(method: FunctionNode, name: str) -> Iterator[ast.Call]:
+    """The task starts of a method whose task goes to an attribute of the object."""
+    names: set[str] = set()
+    nodes = list(own_nodes(method.body))
+    for node in nodes:
+        value = _value_for(node, name)
+        if value is not None:
+            yield from _starts(value)
+            names.update(each.id for each in all_nodes(value) if isinstance(each, ast.Name))
+    for node in nodes:
+        # `task = create_task(f()); self._tasks.add(task)`
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and target.id in names:
+                yield from _starts(node.value)
+
+
+def _value_for(node: ast.AST, name: str) -> ast.expr | None:
+    """What a statement or call puts into `self.NAME`."""
+    match node:
+        case ast.Assign(targets, value):
+            if any(_is_attribute(_base(target), name) for target in targets):
+                return value
+        case ast.AnnAssign(target, _, ast.expr() as value):
+            return value if _is_attribute(_base(target), name) else None
+        case ast.Call(ast.Attribute(receiver, method), [value]) if method in _ADDERS:
+            return value if _is_attribute(receiver, name) else None
+    return None
+
+
+def _base(target: ast.expr) -> ast.expr:
+    return target.value if isinstance(target, ast.Subscript) else target
+
+
+def _is_attribute(node: ast.expr, name: str) -> bool:
+    match node:
+        case ast.Attribute(ast.Name("self"), found):
+            return found == name
+    return False
+
+
+def _starts(value: ast.expr) -> Iterator[ast.Call]:
+    """The calls of one argument, a call, in an expression: they may start tasks."""
+    for node in all_nodes(value):
+        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Call):
+            yield node
+
+
+def _run_by(context: TreeContext, call: ast.Call) -> list[Function]:
+    """The coroutine function whose coroutine a call makes a task of, if it does."""
+    made = call.args[0]
+    assert isinstance(made, ast.Call)
+    if not context.file.may_play(call.func, _STARTERS):
+        return []
+    is_here = made in context.scopes
+    found = context.functions(made.func) if is_here else _method(context, made.func)
+    return [each for each in found if each.facts.is_async and not each.facts.is_generator]
+
+
+def _method(context: TreeContext, func: ast.expr) -> list[Function]:
+    """The method that `self.f` is, written in another method of the class."""
+    owner = context.unit.scope.owner
+    match func:
+        case ast.Attribute(ast.Name("self"), name) if owner is not None:
+            member = context.resolver.classes.member(Instance(owner), name)
+            return [
+                each.function
+                for each in (members_of(member) if member else ())
+                if isinstance(each, FunctionType)
+            ]
+    return []

@@ -1,0 +1,234 @@
+"""A coroutine is kept and awaited again, as by a cache of what a function returned.
+
+## Why
+
+A coroutine can be awaited once. `functools.lru_cache`, `cache` and `cached_property` keep what the
+function returned, and an `async def` returns a coroutine: the first caller awaits it, and every
+later one gets `RuntimeError: cannot reuse already awaited coroutine`. The same happens to one
+coroutine that a function awaits twice.
+
+The shape of many reports, such as
+[python-launch-library 9](https://github.com/Plutoberth/python-launch-library/issues/9) (the status
+of the first launch is fetched, that of the second fails) and
+[cachetools 92](https://github.com/tkem/cachetools/issues/92).
+
+## Bad
+
+```python
+from functools import lru_cache
+
+
+@lru_cache(maxsize=None)
+async def commit_of(branch: str) -> str:
+    return branch.upper()
+```
+
+```python
+async def load() -> str:
+    return "x"
+
+
+async def twice() -> None:
+    loading = load()
+    print(await loading)
+    print(await loading)
+```
+
+## Good
+
+```python
+import asyncio
+
+
+async def _load(branch: str) -> str:
+    return branch.upper()
+
+
+class Commits:
+    def __init__(self) -> None:
+        self.known: "dict[str, asyncio.Task[str]]" = {}
+
+    async def of(self, branch: str) -> str:
+        if branch not in self.known:
+            self.known[branch] = asyncio.create_task(_load(branch))
+        return await asyncio.shield(self.known[branch])
+```
+
+## Fix
+
+None: a cache that knows coroutines (`async_lru`, a task for each key) is a choice of its own.
+
+## Settings
+
+`vocabulary` adds the project's own `result-cache` decorators.
+
+## When not to use it
+
+Where the cache is one that awaits the coroutine and keeps its result; such decorators are not in
+the vocabulary.
+
+## Use instead
+
+A task for each key, behind `asyncio.shield`; with Twisted
+`logctx_lint.runtime.ObservableDeferred`.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import Kind
+from logctx_lint.inference.use_def import Binding
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_LOOPS = ast.For | ast.AsyncFor | ast.While
+_CONDITIONAL = (ast.IfExp, ast.BoolOp, ast.comprehension, ast.Lambda, ast.ListComp, ast.SetComp,
+                ast.DictComp, ast.GeneratorExp)  # fmt: skip
+_LEAVING = (ast.Break, ast.Return, ast.Raise)
+
+
+def check(context: TreeContext) -> None:
+    for function in context.unit.scopes:
+        assert isinstance(function, FunctionNode)
+        _check_cache(context, function)
+        if context.is_asynchronous(function):
+            _check_awaits(context, function)
+
+
+def _check_cache(context: TreeContext, function: FunctionNode) -> None:
+    """The cache has to stand next to the function: what is between may await it."""
+    if not function.decorator_list:
+        return
+    decorator = function.decorator_list[-1]
+    if Role.RESULT_CACHE not in context.roles(decorator):
+        return
+    facts = context.unit.scopes[function].function
+    if isinstance(function, ast.AsyncFunctionDef):
+        kind = "an async generator" if facts and facts.facts.is_generator else "a coroutine"
+        how = "can be iterated once" if kind != "a coroutine" else "can be awaited once"
+    elif facts and _returns_coroutine(context, function):
+        kind, how = "a coroutine", "can be awaited once"
+    else:
+        return
+    context.report(
+        RULE.code,
+        decorator,
+        f"`@{context.line(decorator)}` keeps what `{function.name}()` returned, {kind}, which "
+        f"{how}: the second caller fails; keep the result, or a task",
+    )
+
+
+def _returns_coroutine(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether a plain function, as it is without its decorators, gives a coroutine on each path."""
+    returned = [node.value for node in own_nodes(function.body) if isinstance(node, ast.Return)]
+    return bool(returned) and all(
+        value is not None and _is_coroutine(context, value) for value in returned
+    )
+
+
+def _is_coroutine(context: TreeContext, node: ast.expr) -> bool:
+    answer = context.awaitability(node)
+    return answer.is_certain and answer.kind is Kind.COROUTINE
+
+
+def _check_awaits(context: TreeContext, function: FunctionNode) -> None:
+    """Awaits of one local name that is bound once to a coroutine, each surely behind another."""
+    scope = context.unit.scopes[function]
+    seen: dict[Binding, tuple[ast.Await, list[ast.AST]]] = {}
+    awaits = (node for node in own_nodes(function.body) if isinstance(node, ast.Await))
+    for node in in_source_order(awaits):
+        if not isinstance(node.value, ast.Name):
+            continue
+        name = node.value
+        bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+        if len(bindings) != 1 or not _makes_coroutine(context, bindings[0]):
+            continue
+        binding = bindings[0]
+        places = [node, *context.around(node)]
+        known = seen.setdefault(binding, (node, places))
+        first = known[0]
+        if first is not node and _is_behind(context, first, places):
+            why = f"it is awaited in line {first.lineno} already"
+        elif first is node and _repeats(context, node, binding):
+            why = "the loop awaits it again"
+        else:
+            continue
+        context.report(
+            RULE.code,
+            node,
+            f"`{name.id}` is a coroutine, which can be awaited once, and {why}: "
+            "keep its result, or make it a task",
+        )
+
+
+def _makes_coroutine(context: TreeContext, binding: Binding) -> bool:
+    """Whether a call that stands right in an assignment makes one."""
+    if binding.kind != "value" or binding.path or not isinstance(binding.value, ast.Call):
+        return False
+    functions = context.functions(binding.value.func)
+    # What a decorator makes of it may be awaited as often as one likes.
+    is_plain = functions and all(
+        each.facts.is_async and not each.facts.decorators for each in functions
+    )
+    return bool(is_plain) and _is_coroutine(context, binding.value)
+
+
+def _is_behind(context: TreeContext, first: ast.Await, places: list[ast.AST]) -> bool:
+    """Whether the first await runs on every path to the places around another one."""
+    statement = next((each for each in context.around(first) if isinstance(each, ast.stmt)), None)
+    if not isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return False
+    following = context.behind(statement)
+    return not _is_conditional(context, first, statement) and any(
+        place in following for place in places
+    )
+
+
+def _is_conditional(context: TreeContext, node: ast.AST, statement: ast.stmt) -> bool:
+    """Whether an expression of a statement need not run when the statement does."""
+    for outer in context.around(node):
+        if outer is statement:
+            return False
+        if isinstance(outer, _CONDITIONAL):
+            return True
+    return True
+
+
+def _repeats(context: TreeContext, node: ast.Await, binding: Binding) -> bool:
+    """Whether the innermost loop around an await surely goes round, with no new coroutine."""
+    for outer in context.around(node):
+        if isinstance(outer, FunctionNode | ast.Try | ast.If | ast.Match):
+            return False
+        if isinstance(outer, _LOOPS):
+            inside = list(own_nodes(outer.body))
+            makes = binding.value in inside
+            return not makes and not any(isinstance(each, _LEAVING) for each in inside)
+    return False
+
+
+def screen(unit: Unit) -> bool:
+    """Whether a cache decorates a function, or a name is awaited twice."""
+    roles = frozenset({Role.RESULT_CACHE})
+    for function in unit.scopes:
+        decorators = getattr(function, "decorator_list", [])
+        last = decorators[-1] if decorators else None
+        called = last.func if isinstance(last, ast.Call) else last
+        if called is not None and unit.file.may_play(called, roles):
+            return True
+    names = [each.value.id for each, _ in unit.nodes(ast.Await) if isinstance(each.value, ast.Name)]
+    return len(set(names)) < len(names) or (
+        bool(names) and any(isinstance(each, _LOOPS) for each, _ in unit.statements)
+    )
+
+
+RULE = Rule(
+    code="LCX110",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

@@ -1,0 +1,245 @@
+"""An event loop is started inside a running one, or coroutines are given to what takes none.
+
+## Why
+
+`asyncio.run()` and `loop.run_until_complete()` raise `RuntimeError` in a thread whose loop runs,
+and a coroutine function runs nowhere else. The coroutine that was made for them never runs: Python
+warns that it was never awaited.
+
+Where `except RuntimeError` around `asyncio.run(f())` finds that out and calls `f()` again, the
+first coroutine is left over, and a `RuntimeError` out of the work itself makes it run twice. The
+shape of [hermes-agent 2317](https://github.com/NousResearch/hermes-agent/pull/2317).
+
+`asyncio.wait()` takes tasks and futures. Given coroutines it raises `TypeError` since Python 3.11.
+
+## Bad
+
+```python
+import asyncio
+
+
+async def fetch() -> str:
+    return "x"
+
+
+async def handle() -> str:
+    return asyncio.run(fetch())
+```
+
+```python
+import asyncio
+
+
+async def fetch() -> str:
+    return "x"
+
+
+async def both() -> None:
+    await asyncio.wait([fetch(), fetch()])
+```
+
+## Good
+
+```python
+import asyncio
+
+
+async def fetch() -> str:
+    return "x"
+
+
+async def handle() -> str:
+    return await fetch()
+
+
+async def both() -> None:
+    tasks = [asyncio.create_task(fetch()), asyncio.create_task(fetch())]
+    await asyncio.wait(tasks)
+
+
+def main() -> str:
+    return asyncio.run(handle())
+```
+
+## Fix
+
+None.
+
+## Settings
+
+`vocabulary` adds the project's own `loop-runner` names.
+
+## When not to use it
+
+Where `nest_asyncio` is applied; a module that imports it is left alone.
+
+## Use instead
+
+`await`; `logctx_lint.runtime.tasks.run_in_background` for work that nobody waits for.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.context import TreeContext, arguments, as_try
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import Kind
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import all_nodes
+
+_RUNNERS = frozenset({Role.LOOP_RUNNER})
+_RUN = frozenset({"asyncio.run", "asyncio.runners.run"})
+_WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
+
+
+def check(context: TreeContext) -> None:
+    if "nest_asyncio" in context.file.source.text:
+        return
+    for call, _ in context.unit.nodes(ast.Call):
+        if not context.is_placed(call):
+            continue
+        if Role.LOOP_RUNNER in context.roles(call):
+            _check_runner(context, call)
+        elif _WAIT & set(context.names(call)):
+            _check_wait(context, call)
+
+
+def _check_runner(context: TreeContext, call: ast.Call) -> None:
+    function = context.function_of(call)
+    is_expected = _is_expected_to_fail(context, call)
+    if isinstance(function, ast.AsyncFunctionDef) and not is_expected:
+        given = next(iter(arguments(call)), None)
+        lost = ""
+        if isinstance(given, ast.Call) and context.awaitability(given).kind is Kind.COROUTINE:
+            lost = f", and {context.callee(given).label} never runs"
+        instead = "`await` it" if given is not None else "let the running loop do it"
+        context.report(
+            RULE.code,
+            call,
+            f"`{context.line(call.func)}()` fails in a coroutine, whose loop is running{lost}: "
+            f"{instead}",
+        )
+    elif is_expected and _RUN & set(context.names(call)):
+        _check_fallback(context, call)
+
+
+def _check_fallback(context: TreeContext, call: ast.Call) -> None:
+    """`asyncio.run(f())`, and `f()` once more where that raised RuntimeError."""
+    made = next(iter(arguments(call)), None)
+    attempt = _attempt(context, call)
+    if attempt is None or not isinstance(made, ast.Call):
+        return
+    if context.awaitability(made).kind is not Kind.COROUTINE:
+        return
+    text = ast.unparse(made)
+    again = any(
+        isinstance(node, ast.Call) and ast.unparse(node) == text
+        for handler in attempt.handlers
+        for statement in handler.body
+        for node in all_nodes(statement)
+    )
+    if again:
+        label = context.callee(made).label
+        context.report(
+            RULE.code,
+            call,
+            f"where a loop runs already, the coroutine of {label} made here never runs; and when "
+            f"{label} itself raises RuntimeError, it runs twice: ask "
+            "`asyncio.get_running_loop()` first",
+        )
+
+
+def _attempt(context: TreeContext, call: ast.Call) -> ast.Try | None:
+    """The `try` around a call that catches RuntimeError by name."""
+    inner: ast.AST = call
+    for outer in context.around(call):
+        if isinstance(outer, FunctionNode | ast.Lambda):
+            return None
+        attempt = as_try(outer)
+        if (
+            attempt
+            and inner in attempt.body
+            and any(
+                handler.type is not None and _names_runtime_error(context, handler.type)
+                for handler in attempt.handlers
+            )
+        ):
+            return attempt
+        inner = outer
+    return None
+
+
+def _names_runtime_error(context: TreeContext, clause: ast.expr) -> bool:
+    parts = clause.elts if isinstance(clause, ast.Tuple) else [clause]
+    return any("builtins.RuntimeError" in context.names(each) for each in parts)
+
+
+def _is_expected_to_fail(context: TreeContext, call: ast.Call) -> bool:
+    """Whether RuntimeError is caught around it, or a test waits for it."""
+    if _attempt(context, call) is not None:
+        return True
+    return any(
+        isinstance(item.context_expr, ast.Call)
+        and any(
+            "builtins.RuntimeError" in context.names(each)
+            for each in arguments(item.context_expr)
+            if isinstance(each, ast.Name | ast.Attribute)
+        )
+        for outer in context.around(call)
+        if isinstance(outer, ast.With | ast.AsyncWith)
+        for item in outer.items
+    )
+
+
+def _check_wait(context: TreeContext, call: ast.Call) -> None:
+    if not call.args:
+        return
+    made = [each for each in _elements(context, call.args[0]) if isinstance(each, ast.Call)]
+    for each in made:
+        answer = context.awaitability(each)
+        if answer.is_certain and answer.kind is Kind.COROUTINE:
+            context.report(
+                RULE.code,
+                each,
+                f"`{context.line(call.func)}()` takes no coroutines since Python 3.11, and raises "
+                f"TypeError for {context.callee(each).label}: start a task for each, or use "
+                "`gather`",
+            )
+            return
+
+
+def _elements(context: TreeContext, node: ast.expr) -> list[ast.expr]:
+    """What is in a display or comprehension, also behind a local name that is bound once."""
+    match node:
+        case ast.List(elements) | ast.Set(elements) | ast.Tuple(elements):
+            return elements
+        case ast.ListComp(element) | ast.SetComp(element) | ast.GeneratorExp(element):
+            return [element]
+        case ast.Name():
+            scope = context.scopes[node]
+            bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+            if len(bindings) == 1 and bindings[0].kind == "value" and not bindings[0].path:
+                value = bindings[0].value
+                if (
+                    value is not None
+                    and value in context.scopes
+                    and not isinstance(value, ast.Name)
+                ):
+                    return _elements(context, value)
+    return []
+
+
+def screen(unit: Unit) -> bool:
+    """Whether something is called that runs a loop, or waits for tasks."""
+    return unit.may_call(_RUNNERS) or ".wait(" in unit.text or "wait(" in unit.text
+
+
+RULE = Rule(
+    code="LCX111",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

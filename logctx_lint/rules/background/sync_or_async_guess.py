@@ -1,0 +1,152 @@
+"""`iscoroutinefunction(f)` decides whether the result of `f()` is awaited.
+
+## Why
+
+A function need not be an `async def` to return an awaitable: an object with `async def __call__`,
+`lambda: send(x)`, a decorated function, a method that returns a task. For all of these
+`iscoroutinefunction` says no; the code calls them, does not look at what comes back, and the
+coroutine never runs. What is to be asked is the result: `inspect.isawaitable(result)`.
+
+The shape of [aioitertools 4](https://github.com/omnilib/aioitertools/issues/4) and
+[aiocron 20](https://github.com/gawel/aiocron/pull/20).
+
+## Bad
+
+```python
+import inspect
+from typing import Any, Callable
+
+
+async def notify(hook: Callable[[str], Any], name: str) -> None:
+    if inspect.iscoroutinefunction(hook):
+        await hook(name)
+    else:
+        hook(name)
+```
+
+## Good
+
+```python
+import inspect
+from typing import Any, Callable
+
+
+async def notify(hook: Callable[[str], Any], name: str) -> None:
+    result = hook(name)
+    if inspect.isawaitable(result):
+        await result
+```
+
+## Fix
+
+None.
+
+## When not to use it
+
+Where the plain function is run in a thread, only `iscoroutinefunction` can tell beforehand: such
+code is silent. With the profile `recommended`, so is code that uses what the plain call gives.
+
+## Use instead
+
+`inspect.isawaitable` of the result; with Twisted `logctx_lint.runtime.maybe_awaitable`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.units import Unit
+from logctx_lint.findings import Profile
+from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_PREDICATES = frozenset(
+    {
+        "asyncio.iscoroutinefunction",
+        "asyncio.coroutines.iscoroutinefunction",
+        "inspect.iscoroutinefunction",
+    }
+)
+
+
+def check(context: TreeContext) -> None:
+    for node, _ in context.unit.statements:
+        if isinstance(node, ast.If):
+            _check_branches(context, node, node.body, node.orelse or _following(context, node))
+    for expression, _ in context.unit.nodes(ast.IfExp):
+        _check_branches(context, expression, [expression.body], [expression.orelse])
+
+
+def _following(context: TreeContext, node: ast.If) -> list[ast.stmt]:
+    """What runs instead of the body of an `if` that returns."""
+    return context.behind(node) if isinstance(node.body[-1], ast.Return) else []
+
+
+def _check_branches(
+    context: TreeContext,
+    node: ast.If | ast.IfExp,
+    chosen: list[ast.stmt] | list[ast.expr],
+    other: list[ast.stmt] | list[ast.expr],
+) -> None:
+    test = node.test
+    if not isinstance(test, ast.Call) or not _PREDICATES & set(context.names(test)):
+        return
+    if len(test.args) != 1 or _is_known(context, test.args[0]):
+        return
+    text = ast.unparse(test.args[0])
+    awaited = any(
+        isinstance(each, ast.Await)
+        and isinstance(each.value, ast.Call)
+        and ast.unparse(each.value.func) == text
+        for each in own_nodes(chosen)
+    )
+    plain = next(_calls(other, text), None) if awaited else None
+    if plain is None or _is_looked_at(other):
+        return
+    is_dropped = isinstance(context.parent(plain), ast.Expr)
+    context.report(
+        RULE.code,
+        test,
+        f"`{text}` may be no `async def` and return an awaitable all the same, as an object with "
+        f"an async `__call__` or a lambda does; what line {plain.lineno} calls then never runs: "
+        "await the result if `inspect.isawaitable(result)`",
+        profile=Profile.RECOMMENDED if is_dropped else Profile.STRICT,
+    )
+
+
+def _is_known(context: TreeContext, node: ast.expr) -> bool:
+    """Whether it is a function that the project defines."""
+    return any(isinstance(each, FunctionType) for each in members_of(context.type_of(node)))
+
+
+def _calls(body: list[ast.stmt] | list[ast.expr], text: str) -> Iterator[ast.Call]:
+    awaited = {each.value for each in own_nodes(body) if isinstance(each, ast.Await)}
+    for node in own_nodes(body):
+        if isinstance(node, ast.Call) and node not in awaited and ast.unparse(node.func) == text:
+            yield node
+
+
+def _is_looked_at(body: list[ast.stmt] | list[ast.expr]) -> bool:
+    """Whether somebody asks afterwards what came back."""
+    return any(
+        isinstance(node, ast.Name | ast.Attribute)
+        and (getattr(node, "attr", "") or getattr(node, "id", ""))
+        in ("isawaitable", "iscoroutine", "isfuture", "Awaitable", "ensure_future")
+        for node in own_nodes(body)
+    )
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit asks what kind a function is of."""
+    return "iscoroutinefunction" in unit.text
+
+
+RULE = Rule(
+    code="LCX209",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

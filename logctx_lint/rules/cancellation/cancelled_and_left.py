@@ -1,0 +1,271 @@
+"""A task is cancelled and not waited for, though its end takes time.
+
+## Why
+
+`task.cancel()` asks. The task ends when it has run its `finally` blocks and handlers, which may
+await: flush a buffer, close a connection. Code that goes on at once finds them half done: a
+`close()` has returned while data is still being written, a restarted worker runs beside the old
+one, and at the end of the program asyncio says "Task was destroyed but it is pending".
+
+The shape of [OSMO 412](https://github.com/NVIDIA/OSMO/pull/412) and
+[aiohttp-devtools 622](https://github.com/aio-libs/aiohttp-devtools/pull/622).
+
+It is reported in `async def` functions, for tasks of which it is known what they run, when that
+awaits something in a `finally` block or a handler of the cancellation.
+
+With the profile `strict`, so is `asyncio.gather()` without `return_exceptions` in a `try` whose
+handler goes on: where one of the coroutines fails, the others are neither cancelled nor waited for.
+
+## Bad
+
+```python
+import asyncio
+
+
+class Log:
+    def start(self) -> None:
+        self.writer = asyncio.create_task(self.write())
+
+    async def flush(self) -> None: ...
+
+    async def write(self) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await self.flush()
+
+    async def close(self) -> None:
+        self.writer.cancel()
+```
+
+## Good
+
+```python
+import asyncio
+
+
+class Log:
+    def start(self) -> None:
+        self.writer = asyncio.create_task(self.write())
+
+    async def flush(self) -> None: ...
+
+    async def write(self) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await self.flush()
+
+    async def close(self) -> None:
+        self.writer.cancel()
+        await asyncio.gather(self.writer, return_exceptions=True)
+```
+
+## Fix
+
+None: whether the failure of the task is of interest, too, is for a person to say.
+
+## Settings
+
+`vocabulary` adds the project's own `task-starter` names.
+
+## When not to use it
+
+Where the end of the task is of no interest to anybody. What somebody waits for elsewhere in the
+class is silent.
+
+## Use instead
+
+`await asyncio.gather(task, return_exceptions=True)`, or a `TaskGroup`.
+`logctx_lint.runtime.testing.cancel_at_each_await` shows what a cancelled function leaves undone.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.exception_handlers import Cancellation, caught
+from logctx_lint.analysis.reached_code import Code, code_of
+from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
+from logctx_lint.analysis.units import Unit
+from logctx_lint.findings import Profile
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+_GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+
+
+def check(context: TreeContext) -> None:
+    for function in context.unit.scopes:
+        if isinstance(function, ast.AsyncFunctionDef):
+            for node in own_nodes(function.body):
+                if isinstance(node, ast.Call):
+                    _check_cancel(context, function, node)
+                attempt = as_try(node)
+                if attempt is not None:
+                    _check_gather(context, attempt)
+
+
+def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: ast.Call) -> None:
+    if not isinstance(call.func, ast.Attribute) or call.func.attr != "cancel" or call.args:
+        return
+    if not isinstance(context.parent(call), ast.Expr):
+        return
+    task = call.func.value
+    functions, texts = _runs(context, task)
+    cleanup = next((found for each in functions if (found := _slow_end(context, each))), None)
+    if cleanup is None or _is_seen_to(context, function, call, texts):
+        return
+    runs, at = cleanup
+    context.report(
+        RULE.code,
+        call,
+        f"`{ast.unparse(task)}` is cancelled and not waited for, though `{runs.name}()` still "
+        f"awaits when it ends (line {at.lineno} of {runs.module.name}): await it, as by "
+        "`asyncio.gather(..., return_exceptions=True)`",
+    )
+
+
+def _runs(context: TreeContext, task: ast.expr) -> tuple[list[Function], set[str]]:
+    """What runs in a task, and the names of the task or of what it was taken from."""
+    match task:
+        case ast.Attribute(ast.Name("self"), name):
+            return run_by_attribute(context, name), {f"self.{name}"}
+        case ast.Name(name):
+            for outer in context.around(task):
+                if isinstance(outer, FunctionNode):
+                    break
+                if isinstance(outer, ast.For) and isinstance(outer.target, ast.Name):
+                    attribute = _attribute_in(outer.iter)
+                    if outer.target.id == name and attribute:
+                        return run_by_attribute(context, attribute), {name, f"self.{attribute}"}
+            return run_by_local(context, task), {name}
+    return [], set()
+
+
+def _attribute_in(node: ast.expr) -> str | None:
+    """The attribute of the object that is looped over, copied or not."""
+    found = [
+        each.attr
+        for each in all_nodes(node)
+        if isinstance(each, ast.Attribute)
+        and isinstance(each.value, ast.Name)
+        and each.value.id == "self"
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _slow_end(context: TreeContext, function: Function) -> tuple[Function, ast.stmt] | None:
+    """Where a coroutine function awaits something when it is cancelled."""
+    code = code_of(function)
+    for node in code.nodes if code else ():
+        attempt = as_try(node)
+        if code is None or attempt is None or not _suspends(attempt.body):
+            continue
+        blocks = [attempt.finalbody]
+        blocks += [each.body for each in attempt.handlers if _catches(context, each, code)]
+        for block in blocks:
+            for statement in block:
+                if _suspends([statement]):
+                    return function, statement
+    return None
+
+
+def _suspends(body: list[ast.stmt]) -> bool:
+    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
+
+
+def _catches(context: TreeContext, handler: ast.ExceptHandler, code: Code) -> bool:
+    if handler.type is None:
+        return True
+    file = context.file
+    found = caught(file.resolver, file.vocabulary, handler.type, code.scope)
+    return Cancellation.ASYNCIO in found.cancellation
+
+
+def _is_seen_to(
+    context: TreeContext, function: ast.AsyncFunctionDef, call: ast.Call, texts: set[str]
+) -> bool:
+    """Whether somebody waits for the task: this function afterwards, or any method of the class."""
+    for node in own_nodes(function.body):
+        if getattr(node, "lineno", 0) > call.lineno and _mentions_use(node, texts):
+            return True
+    shared = {text for text in texts if text.startswith("self.")}
+    cls = class_node(context) if shared else None
+    return any(
+        isinstance(node, ast.Await) and _mentions(node, shared)
+        for node in (all_nodes(cls) if cls else ())
+    )
+
+
+def _mentions_use(node: ast.AST, texts: set[str]) -> bool:
+    """Whether a task is awaited, returned or handed on."""
+    if isinstance(node, ast.Await | ast.Return):
+        return _mentions(node, texts)
+    return isinstance(node, ast.Call) and any(
+        _mentions(each, texts) for each in (*node.args, *(kw.value for kw in node.keywords))
+    )
+
+
+def _mentions(node: ast.AST, texts: set[str]) -> bool:
+    return any(
+        isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in texts
+        for each in all_nodes(node)
+    )
+
+
+def _check_gather(context: TreeContext, attempt: ast.Try) -> None:
+    handlers = [each for each in attempt.handlers if not _leaves(each.body)]
+    if not handlers:
+        return
+    for node in own_nodes(attempt.body):
+        if (
+            isinstance(node, ast.Await)
+            and isinstance(node.value, ast.Call)
+            and _GATHER & set(context.names(node.value))
+            and not any(each.arg in ("return_exceptions", None) for each in node.value.keywords)
+            and _starts_several(node.value)
+        ):
+            context.report(
+                RULE.code,
+                node.value,
+                "where one of these fails, the others go on behind the handler in line "
+                f"{handlers[0].lineno}, and nobody waits for them: use a `TaskGroup`, or "
+                "`return_exceptions=True`",
+                profile=Profile.STRICT,
+            )
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    """Whether a handler always raises."""
+    return any(isinstance(statement, ast.Raise) for statement in body)
+
+
+def _starts_several(call: ast.Call) -> bool:
+    """Whether coroutines are made right in the call, more than one or as many as there are."""
+    made = [each for each in call.args if isinstance(each, ast.Call)]
+    many = any(
+        isinstance(each, ast.Starred)
+        and isinstance(each.value, ast.ListComp | ast.GeneratorExp)
+        and isinstance(each.value.elt, ast.Call)
+        for each in call.args
+    )
+    return many or len(made) > 1
+
+
+def screen(unit: Unit) -> bool:
+    """Whether something is cancelled or gathered in an `async def`."""
+    text = unit.text
+    return "async def" in text and (".cancel()" in text or "gather(" in text)
+
+
+RULE = Rule(
+    code="LCX308",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

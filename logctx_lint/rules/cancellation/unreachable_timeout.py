@@ -1,0 +1,151 @@
+"""`except TimeoutError` stands inside the `async with timeout()` that is to raise it.
+
+## Why
+
+A timeout scope cancels what its block waits for. Inside the block that is a `CancelledError`; only
+where the block ends is it turned into `TimeoutError`. A handler inside the block never sees it, and
+the error goes on to a caller that expects none. CPython's documentation of
+[`asyncio.timeout`](https://docs.python.org/3/library/asyncio-task.html#asyncio.timeout) says so.
+
+## Bad
+
+```python
+import asyncio
+
+
+async def answer(queue: "asyncio.Queue[str]") -> str:
+    async with asyncio.timeout(3):
+        try:
+            return await queue.get()
+        except TimeoutError:
+            return "nothing came"
+```
+
+## Good
+
+```python
+import asyncio
+
+
+async def answer(queue: "asyncio.Queue[str]") -> str:
+    try:
+        async with asyncio.timeout(3):
+            return await queue.get()
+    except TimeoutError:
+        return "nothing came"
+```
+
+## Fix
+
+None: move the `try` around the `async with`.
+
+## Settings
+
+`vocabulary` adds the project's own `timeout-scope` names.
+
+## When not to use it
+
+What is awaited may have a time limit of its own and raise `TimeoutError` by itself: where that can
+be seen, or the block has more in it than the `try`, nothing is reported.
+
+## Use instead
+
+`try` around `async with`. `logctx_lint.runtime.testing.cancel_at_each_await` shows what a function
+does when its waiting is cut short.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_SCOPES = frozenset({Role.TIMEOUT_SCOPE})
+_ERRORS = frozenset(
+    {"builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError"}
+)
+_LIMITED = frozenset({"wait_for", "timeout", "timeout_at", "fail_after", "move_on_after"})
+"""Names of what limits a time by itself, whatever it belongs to."""
+
+
+def check(context: TreeContext) -> None:
+    for node, _ in context.unit.statements:
+        if not isinstance(node, ast.AsyncWith):
+            continue
+        scope = next((each.context_expr for each in node.items if _limits(context, each)), None)
+        if scope is None or _is_caught_outside(context, node):
+            continue
+        # With more in the block, the handler may be for something else.
+        attempt = as_try(node.body[0]) if len(node.body) == 1 else None
+        if attempt and not _may_time_out(attempt.body):
+            _check_handlers(context, scope, attempt)
+
+
+def _limits(context: TreeContext, item: ast.withitem) -> bool:
+    call = item.context_expr
+    return isinstance(call, ast.Call) and Role.TIMEOUT_SCOPE in context.roles(call)
+
+
+def _check_handlers(context: TreeContext, scope: ast.expr, attempt: ast.Try) -> None:
+    for handler in attempt.handlers:
+        if handler.type is not None and _catches(context, handler.type):
+            context.report(
+                RULE.code,
+                handler.type,
+                f"`{context.line(scope)}` raises TimeoutError where its block ends, which is "
+                "outside of this `try`: put the `try` around the `async with`",
+            )
+
+
+def _catches(context: TreeContext, clause: ast.expr) -> bool:
+    parts = clause.elts if isinstance(clause, ast.Tuple) else [clause]
+    return any(_ERRORS & set(context.names(each)) for each in parts)
+
+
+def _may_time_out(body: list[ast.stmt]) -> bool:
+    """Whether something in a block has a time limit of its own."""
+    return any(
+        isinstance(node, ast.Raise)
+        or (isinstance(node, ast.keyword) and node.arg == "timeout")
+        or (isinstance(node, ast.Attribute) and node.attr in _LIMITED)
+        or (isinstance(node, ast.Name) and node.id in _LIMITED)
+        for node in own_nodes(body)
+    )
+
+
+def _is_caught_outside(context: TreeContext, node: ast.AsyncWith) -> bool:
+    """Whether a `try` around the block catches it: the one inside is for something else then."""
+    inner: ast.AST = node
+    for outer in context.around(node):
+        if isinstance(outer, FunctionNode):
+            return False
+        attempt = as_try(outer)
+        if (
+            attempt
+            and inner in attempt.body
+            and any(
+                handler.type is None or _catches(context, handler.type)
+                for handler in attempt.handlers
+            )
+        ):
+            return True
+        inner = outer
+    return False
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit has both a timeout scope and a handler of its error."""
+    return "TimeoutError" in unit.text and unit.may_call(_SCOPES)
+
+
+RULE = Rule(
+    code="LCX309",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

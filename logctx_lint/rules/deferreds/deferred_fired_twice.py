@@ -1,0 +1,221 @@
+"""A timer and an answer may both fire one Deferred, or set one Future.
+
+## Why
+
+A Deferred fires once, and a Future gets one result. Where a time limit fails what waits for an
+answer and leaves it where it was, the late answer raises `AlreadyCalledError` or
+`InvalidStateError` in whatever code received it; so does a time limit that nobody cancelled when
+the answer came.
+
+The shape of [Tribler 4191](https://github.com/Tribler/tribler/issues/4191).
+
+## Bad
+
+```python
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+
+class Caller:
+    def __init__(self) -> None:
+        self.waiting: "dict[int, Deferred[str]]" = {}
+
+    def call(self, number: int) -> None:
+        self.waiting[number] = Deferred()
+        reactor.callLater(5, self.too_late, number)
+
+    def too_late(self, number: int) -> None:
+        self.waiting[number].errback(TimeoutError())
+
+    def answered(self, number: int, text: str) -> None:
+        self.waiting[number].callback(text)
+```
+
+## Good
+
+```python
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+
+class Caller:
+    def __init__(self) -> None:
+        self.waiting: "dict[int, Deferred[str]]" = {}
+
+    def call(self, number: int) -> None:
+        self.waiting[number] = Deferred()
+        reactor.callLater(5, self.too_late, number)
+
+    def too_late(self, number: int) -> None:
+        waiting = self.waiting.pop(number, None)
+        if waiting:
+            waiting.errback(TimeoutError())
+
+    def answered(self, number: int, text: str) -> None:
+        waiting = self.waiting.pop(number, None)
+        if waiting:
+            waiting.callback(text)
+```
+
+## Fix
+
+None.
+
+## When not to use it
+
+Where something else makes sure of it. Code that takes the Deferred out, forgets it, cancels the
+timer or asks whether it was fired is silent.
+
+## Use instead
+
+`pop`, or `Deferred.addTimeout`; `logctx_lint.runtime.ObservableDeferred` where several wait.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import Kind
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import all_nodes
+
+_MAKERS = frozenset({"twisted.internet.defer.Deferred", "asyncio.Future", "asyncio.futures.Future"})
+_FIRING = frozenset({"callback", "errback", "set_result", "set_exception"})
+_ASKING = frozenset({"called", "done", "pop", "cancelled", "cancel", "active"})
+_TIMERS = frozenset({Role.CALLBACK_TAKER})
+_ONCE = frozenset({Kind.DEFERRED, Kind.FUTURE})
+
+
+@dataclass(frozen=True, slots=True)
+class _Fired:
+    method: FunctionNode
+    call: ast.Call
+
+
+def check(context: TreeContext) -> None:
+    node = context.unit.node
+    if not isinstance(node, FunctionNode) or context.unit.scope.owner is None:
+        return
+    cls: ast.ClassDef | None = None
+    for call in _firing(node):
+        cls = cls or class_node(context)
+        place = _place(call)
+        if cls is None or place is None or not _is_careless(node, place):
+            continue
+        assert isinstance(call.func, ast.Attribute)
+        if not _is_fired_once(context, cls, call.func.value, place):
+            continue
+        other = _other(cls, node, place)
+        if other is not None and _is_timed(context, cls, node.name):
+            context.report(
+                RULE.code,
+                call,
+                f"`{place}` is fired by this timer and in line {other.call.lineno}, and neither "
+                "takes it away or asks whether it has fired: the second one fails; `pop` it",
+            )
+
+
+def _is_fired_once(context: TreeContext, cls: ast.ClassDef, held: ast.expr, place: str) -> bool:
+    """Whether it is a Deferred or Future, by its type or by what the class puts there."""
+    answer = context.awaitability(held)
+    if answer.is_certain:
+        return answer.kind in _ONCE
+    for method in cls.body:
+        if isinstance(method, FunctionNode):
+            assigned = [each for each in all_nodes(method) if isinstance(each, ast.Assign)]
+            made = {
+                target.id
+                for each in assigned
+                for target in each.targets
+                if isinstance(target, ast.Name) and _makes(context, each.value)
+            }
+            for each in assigned:
+                is_made = _makes(context, each.value) or getattr(each.value, "id", "") in made
+                if is_made and any(ast.unparse(_base(target)) == place for target in each.targets):
+                    return True
+    return False
+
+
+def _base(target: ast.expr) -> ast.expr:
+    return target.value if isinstance(target, ast.Subscript) else target
+
+
+def _makes(context: TreeContext, value: ast.expr) -> bool:
+    if not isinstance(value, ast.Call):
+        return False
+    scope = Scope(context.file.module)
+    return bool(_MAKERS & set(context.resolver.names(value.func, scope)))
+
+
+def _firing(method: FunctionNode) -> Iterator[ast.Call]:
+    for node in all_nodes(method):
+        match node:
+            case ast.Call(ast.Attribute(_, name)) if name in _FIRING:
+                yield node
+
+
+def _place(call: ast.Call) -> str | None:
+    """The attribute of the object that holds, or is, what a call fires."""
+    assert isinstance(call.func, ast.Attribute)
+    held = call.func.value
+    if isinstance(held, ast.Subscript):
+        held = held.value
+    match held:
+        case ast.Attribute(ast.Name("self"), name):
+            return f"self.{name}"
+    return None
+
+
+def _is_careless(method: FunctionNode, place: str) -> bool:
+    """Whether a method neither takes away what it fires, nor asks about it."""
+    for node in all_nodes(method):
+        match node:
+            case ast.Attribute(_, name) if name in _ASKING:
+                return False
+            case ast.Delete() | ast.Try() | ast.Compare(_, [ast.In() | ast.NotIn()]):
+                return False
+            case ast.Assign(targets) if any(ast.unparse(each) == place for each in targets):
+                return False
+            case ast.Attribute() if isinstance(node.ctx, ast.Store) and ast.unparse(node) == place:
+                return False
+    return True
+
+
+def _other(cls: ast.ClassDef, method: FunctionNode, place: str) -> _Fired | None:
+    for each in cls.body:
+        if isinstance(each, FunctionNode) and each is not method and _is_careless(each, place):
+            for call in _firing(each):
+                if _place(call) == place:
+                    return _Fired(each, call)
+    return None
+
+
+def _is_timed(context: TreeContext, cls: ast.ClassDef, name: str) -> bool:
+    """Whether a method of the class hands a method of this name to a timer."""
+    for node in all_nodes(cls):
+        if isinstance(node, ast.Call) and context.file.may_play(node.func, _TIMERS):
+            for each in node.args:
+                if isinstance(each, ast.Attribute) and each.attr == name:
+                    return True
+    return False
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit fires something that an attribute holds."""
+    return any(f".{name}(" in unit.text for name in _FIRING) and "self." in unit.text
+
+
+RULE = Rule(
+    code="LCX507",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

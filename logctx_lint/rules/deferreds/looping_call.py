@@ -1,0 +1,257 @@
+"""A `LoopingCall` is started, and nobody would notice that it has ended.
+
+## Why
+
+When the function of a `LoopingCall` fails once, the loop stops for good. The failure goes to the
+Deferred that `start()` gave; where that was dropped, Twisted logs it when the garbage collector
+finds it, which is late, and never while the loop is kept in an attribute. What was to be done every
+minute is not done any more.
+
+The shape of [autopush 805](https://github.com/mozilla-services/autopush/issues/805) and
+[synapse 3929](https://github.com/matrix-org/synapse/issues/3929).
+
+## Bad
+
+```python
+from twisted.internet.task import LoopingCall
+
+
+class Poller:
+    def fetch(self) -> None:
+        raise OSError("no network")
+
+    def start(self) -> None:
+        self.loop = LoopingCall(self.fetch)
+        self.loop.start(60)
+```
+
+## Good
+
+```python
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+log = Logger()
+
+
+class Poller:
+    def fetch(self) -> None:
+        raise OSError("no network")
+
+    def start(self) -> None:
+        self.loop = LoopingCall(self.fetch)
+        done = self.loop.start(60)
+        done.addErrback(lambda failure: log.failure("polling has ended", failure))
+
+
+class Careful:
+    def fetch(self) -> None:
+        try:
+            raise OSError("no network")
+        except Exception:
+            log.failure("will try again")
+
+    def start(self) -> None:
+        self.loop = LoopingCall(self.fetch)
+        self.loop.start(60)
+```
+
+## Fix
+
+None: whether the loop starts anew or the program ends is for a person to say.
+
+## When not to use it
+
+Where the loop may end unseen. Functions that catch every error are silent; with the profile
+`recommended`, so are those of which it is not seen that they raise, wait for others, or are handed
+over by a caller.
+
+## Use instead
+
+An errback on what `start()` gives, or a `try` in the function;
+`logctx_lint.runtime.run_as_background_process` logs the failures of what it runs.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.types import UNKNOWN, FunctionType, Instance, Type, members_of
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Function
+from logctx_lint.rules.rule import Applies, Rule
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_START = "twisted.internet.task.LoopingCall.start"
+_SEEING = frozenset({"addErrback", "addBoth", "addCallbacks"})
+_CATCHING = frozenset({"builtins.Exception", "builtins.BaseException"})
+
+
+def check(context: TreeContext) -> None:
+    for call, _ in context.unit.nodes(ast.Call):
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != "start":
+            continue
+        if not context.is_placed(call) or _START not in context.names(call):
+            continue
+        made = _made(context, call.func.value)
+        functions, is_known = _looped(context, made)
+        if not _is_dropped(context, call) or (is_known and not any(map(_may_fail, functions))):
+            continue
+        name = f"`{functions[0].name}()`" if functions else "its function"
+        context.report(
+            RULE.code,
+            call,
+            f"this loop ends for good when {name} fails once, and nobody looks at the Deferred "
+            "that `start()` gives: add an errback",
+            profile=_profile(context, made, functions),
+        )
+
+
+def _profile(
+    context: TreeContext, made: list[tuple[ast.Call, Scope]], functions: list[Function]
+) -> Profile:
+    """Recommended for what is known to fail now and then: whatever a caller hands over, work that
+    waits for others, and what raises by itself."""
+    if functions:
+        is_likely = any(_waits_or_raises(context, each) for each in functions)
+    else:
+        is_likely = any(
+            isinstance(call.args[0], ast.Name)
+            and any(each.kind == "parameter" for each in scope.bindings.get(call.args[0].id, ()))
+            for call, scope in made
+            if call.args
+        )
+    return Profile.RECOMMENDED if is_likely else Profile.STRICT
+
+
+def _waits_or_raises(context: TreeContext, function: Function) -> bool:
+    node = function.tree()
+    if function.facts.is_async or Role.INLINE_CALLBACKS in context.decorator_roles(function):
+        return True
+    return node is not None and any(isinstance(each, ast.Raise) for each in own_nodes(node.body))
+
+
+def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
+    """Whether nobody adds an errback to what a call gives."""
+    node: ast.AST = call
+    while (method := context.method_call(node)) is not None:
+        if isinstance(method.func, ast.Attribute) and method.func.attr in _SEEING:
+            return False
+        node = method
+    parent = context.parent(node)
+    match parent:
+        case ast.Expr():
+            return True
+        case ast.Assign([ast.Name(name)]):
+            return _uses(context.unit.node, ast.Name, name) == 1
+        case ast.Assign([ast.Attribute(_, name)]):
+            return _uses(context.file.tree, ast.Attribute, name) == 1
+    return False
+
+
+def _uses(tree: ast.AST, kind: type[ast.expr], name: str) -> int:
+    """How often a local name or an attribute of this name stands in some code."""
+    field = "id" if kind is ast.Name else "attr"
+    return sum(isinstance(node, kind) and getattr(node, field) == name for node in all_nodes(tree))
+
+
+def _looped(
+    context: TreeContext, loops: list[tuple[ast.Call, Scope]]
+) -> tuple[list[Function], bool]:
+    """The functions that some loops call, and whether all of them are known."""
+    found: list[Function] = []
+    is_known = False
+    for made, scope in loops:
+        if not made.args:
+            return [], False
+        function = made.args[0]
+        if isinstance(function, ast.Lambda):
+            # Lambdas see the names of where they stand.
+            if not isinstance(function.body, ast.Call):
+                return [], True
+            function = function.body.func
+        members = members_of(_type(context, function, scope))
+        if not all(isinstance(each, FunctionType) for each in members):
+            return [], False
+        found += [each.function for each in members if isinstance(each, FunctionType)]
+        is_known = True
+    return found, is_known
+
+
+def _type(context: TreeContext, node: ast.expr, scope: Scope) -> Type:
+    """The type of an expression; of `self.f` in facts of a class, which say nothing of `self`."""
+    match node:
+        case ast.Attribute(ast.Name("self"), name) if scope.is_class_body and scope.owner:
+            return context.resolver.classes.member(Instance(scope.owner), name) or UNKNOWN
+    return context.resolver.type_of(node, scope)
+
+
+def _made(context: TreeContext, loop: ast.expr) -> list[tuple[ast.Call, Scope]]:
+    """The calls that may have made a loop, each with the scope that it is read in."""
+    scope = context.scopes[loop]
+    match loop:
+        case ast.Call():
+            return [(loop, scope)]
+        case ast.Name(name):
+            values = [each.value for each in scope.reaching(name, (loop.lineno, loop.col_offset))]
+            return [(each, scope) for each in values if isinstance(each, ast.Call)]
+        case ast.Attribute(receiver, name):
+            return [
+                (value, Scope(member.cls.module, owner=member.cls))
+                for member in members_of(context.type_of(receiver))
+                if isinstance(member, Instance)
+                for ancestor, _ in context.resolver.classes.ancestors(member.cls)
+                for item in ancestor.facts.variables.get(name, ())
+                if isinstance(value := parse_expression(item.value), ast.Call)
+            ]
+    return []
+
+
+def _may_fail(function: Function) -> bool:
+    """Whether anything in a function can raise out of it."""
+    node = None if function.module.is_stub else function.tree()
+    if node is None:
+        return False
+    if any(isinstance(each, ast.Expr) and _is_ellipsis(each.value) for each in node.body):
+        return True  # Its overrides may.
+    body = [each for each in node.body if not _is_harmless(each)]
+    if len(body) == 1 and (attempt := as_try(body[0])) is not None:
+        return not any(_catches_all(each) for each in attempt.handlers)
+    return any(isinstance(each, ast.Call | ast.Raise | ast.Subscript) for each in own_nodes(body))
+
+
+def _is_ellipsis(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is ...
+
+
+def _is_harmless(statement: ast.stmt) -> bool:
+    """A docstring, a plain assignment or `pass`: nothing to fail."""
+    return isinstance(statement, ast.Pass | ast.Import | ast.ImportFrom | ast.Global) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
+
+
+def _catches_all(handler: ast.ExceptHandler) -> bool:
+    is_all = handler.type is None or (
+        isinstance(handler.type, ast.Name) and f"builtins.{handler.type.id}" in _CATCHING
+    )
+    return is_all and not any(isinstance(node, ast.Raise) for node in own_nodes(handler.body))
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit starts something, in a file that has loops."""
+    return ".start(" in unit.text and "LoopingCall" in unit.file.source.text
+
+
+RULE = Rule(
+    code="LCX504",
+    fixes="none",
+    screen=screen,
+    check=check,
+    applies=Applies.TWISTED,
+)

@@ -1,0 +1,215 @@
+"""A thread uses what belongs to the thread of the event loop or reactor, or that one waits for it.
+
+## Why
+
+Neither asyncio's loop nor Twisted's reactor may be touched from another thread, nor may Deferreds,
+futures, tasks, events, queues and transports. What a thread starts there happens late or never, as
+nobody wakes the loop, and now and then the loop's own state is corrupted.
+
+The other way round it is a deadlock: the loop's thread that waits for something which only the loop
+can do waits for ever.
+
+The shape of [buildbot 8188](https://github.com/buildbot/buildbot/pull/8188) (a Deferred queue is
+filled by a thread) and of [twisted 11625](https://github.com/twisted/twisted/issues/11625), where a
+response written by a thread broke the reactor.
+
+## Bad
+
+```python
+from twisted.internet import reactor
+from twisted.internet.threads import deferToThread
+
+
+class Job:
+    def work(self) -> None:
+        reactor.callLater(1, print, "done")
+
+    def start(self) -> None:
+        deferToThread(self.work).addErrback(print)
+```
+
+```python
+import asyncio
+import threading
+
+
+class Job:
+    def __init__(self) -> None:
+        self.done: "asyncio.Event" = asyncio.Event()
+
+    def work(self) -> None:
+        self.done.set()
+
+    async def run(self) -> None:
+        threading.Thread(target=self.work).start()
+        await self.done.wait()
+```
+
+## Good
+
+```python
+import asyncio
+import threading
+
+
+class Job:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.done: "asyncio.Event" = asyncio.Event()
+
+    def work(self) -> None:
+        self.loop.call_soon_threadsafe(self.done.set)
+
+    async def run(self) -> None:
+        threading.Thread(target=self.work).start()
+        await self.done.wait()
+```
+
+## Fix
+
+None.
+
+## Settings
+
+`vocabulary` adds the project's own `loop-bound`, `thread-starter` and `bare-thread-starter` names.
+
+## When not to use it
+
+Code that asks in which thread it runs, and a thread that runs an event loop of its own, are silent.
+
+## Use instead
+
+`loop.call_soon_threadsafe`, `asyncio.run_coroutine_threadsafe`; with Twisted
+`reactor.callFromThread`, and `logctx_lint.runtime.defer_to_thread` for the work.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.reached_code import Code, entered, reached
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+
+_STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER})
+_ASKING = frozenset(
+    {
+        "isInIOThread",
+        "get_ident",
+        "current_thread",
+        "get_running_loop",
+        "_get_running_loop",
+        "new_event_loop",
+        "set_event_loop",
+    }
+)
+"""What code calls that looks where it runs, or has a loop of its own."""
+_BLOCKING = frozenset({"twisted.internet.threads.blockingCallFromThread"})
+_SUBMIT = frozenset({"asyncio.run_coroutine_threadsafe", "asyncio.tasks.run_coroutine_threadsafe"})
+_RUNNING = frozenset({"asyncio.get_running_loop", "asyncio.events.get_running_loop"})
+
+
+def check(context: TreeContext) -> None:
+    for call, scope in context.unit.nodes(ast.Call):
+        if not context.is_placed(call):
+            continue
+        if context.roles(call) & _STARTERS:
+            for each in taken(context.file, call, scope):
+                _check_thread(context, call, each.node)
+        else:
+            _check_waiting(context, call)
+
+
+def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
+    starts = entered(context.file, node, context.scopes[node])
+    if any(each.function is not None and each.function.facts.is_async for each in starts):
+        return
+    codes = list(reached(context.file, starts))
+    if any(_asks(context, code) for code in codes):
+        return
+    for code in codes:
+        for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
+            if Role.LOOP_BOUND in _roles(context, inner, code):
+                where = f" (line {inner.lineno} of {code.scope.module.name})"
+                context.report(
+                    RULE.code,
+                    node,
+                    f"`{context.line(call.func)}()` runs this in a thread, where "
+                    f"`{ast.unparse(inner.func)}()`{where} must not be called: hand it to "
+                    "`callFromThread` or `call_soon_threadsafe`",
+                )
+                return
+
+
+def _asks(context: TreeContext, code: Code) -> bool:
+    for node in code.nodes:
+        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+        if name in _ASKING:
+            return True
+        if isinstance(node, ast.Call) and Role.LOOP_RUNNER in _roles(context, node, code):
+            return True
+    return False
+
+
+def _roles(context: TreeContext, call: ast.Call, code: Code) -> frozenset[Role]:
+    file = context.file
+    return file.vocabulary.roles(file.resolver.names(call.func, code.scope))
+
+
+def _check_waiting(context: TreeContext, call: ast.Call) -> None:
+    """The loop's own thread waits for what only the loop can do."""
+    if not _runs_in_loop(context, call):
+        return
+    if _BLOCKING & set(context.names(call)):
+        context.report(
+            RULE.code,
+            call,
+            f"`{context.line(call.func)}()` waits for the reactor, in whose thread this runs: it "
+            "waits for ever; await the Deferred",
+        )
+        return
+    match call:
+        case ast.Call(ast.Attribute(ast.Call() as submitted, "result"), []):
+            if not _SUBMIT & set(context.names(submitted)):
+                return
+            loops = submitted.args[1:2]
+            is_own = (
+                bool(loops)
+                and isinstance(loops[0], ast.Call)
+                and bool(_RUNNING & set(context.names(loops[0])))
+            )
+            context.report(
+                RULE.code,
+                call,
+                f"`{context.line(call.func)}()` blocks the event loop that runs this, and waits "
+                "for ever if that is the one which is to do the work: `await` the coroutine, or "
+                "`asyncio.wrap_future(...)`",
+                profile=Profile.RECOMMENDED if is_own else Profile.STRICT,
+            )
+
+
+def _runs_in_loop(context: TreeContext, call: ast.Call) -> bool:
+    function = context.function_of(call)
+    return isinstance(function, FunctionNode) and context.is_asynchronous(function)
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit starts something in a thread, or waits for another one."""
+    return (
+        unit.may_call(_STARTERS)
+        or "threadsafe" in unit.text
+        or "blockingCallFromThread" in unit.text
+    )
+
+
+RULE = Rule(
+    code="LCX505",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

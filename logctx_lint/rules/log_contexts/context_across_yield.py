@@ -1,0 +1,279 @@
+"""A generator holds a log context, span or context variable while it yields.
+
+## Why
+
+A generator has no context of its own. Between two of its steps the code that iterates over it runs
+inside what the generator has opened: its log lines, spans and errors are filed under the wrong
+context. And where an asynchronous generator is closed, by the garbage collector, another task or a
+client that disconnects, it is in another context than it began in: resetting the token raises
+`ValueError: was created in a different Context`, and OpenTelemetry logs "Failed to detach context".
+
+The shape of many reports:
+[opentelemetry-python 2606](https://github.com/open-telemetry/opentelemetry-python/issues/2606),
+[adk-python 4894](https://github.com/google/adk-python/issues/4894) (an answer is streamed out of a
+span, and its reader stops early),
+[langfuse 13590](https://github.com/langfuse/langfuse/issues/13590).
+
+## Bad
+
+```python
+from collections.abc import AsyncIterator
+
+from logctx_lint.runtime import LoggingContext
+
+
+async def lines(chunks: "AsyncIterator[str]") -> "AsyncIterator[str]":
+    with LoggingContext("stream"):
+        async for chunk in chunks:
+            yield chunk.upper()
+```
+
+```python
+from collections.abc import AsyncIterator
+from contextvars import ContextVar
+
+crawling: "ContextVar[bool]" = ContextVar("crawling", default=False)
+
+
+async def pages(urls: "list[str]") -> "AsyncIterator[str]":
+    token = crawling.set(True)
+    try:
+        for url in urls:
+            yield url
+    finally:
+        crawling.reset(token)
+```
+
+## Good
+
+```python
+from collections.abc import AsyncIterator
+
+from logctx_lint.runtime import LoggingContext
+
+
+async def lines(chunks: "AsyncIterator[str]") -> "AsyncIterator[str]":
+    async for chunk in chunks:
+        with LoggingContext("line"):
+            line = chunk.upper()
+        yield line
+```
+
+```python
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from logctx_lint.runtime import LoggingContext
+
+
+@contextmanager
+def job(name: str) -> "Iterator[None]":
+    with LoggingContext(name):
+        yield
+```
+
+## Fix
+
+None: open the context around each step, or in the code that iterates.
+
+## Settings
+
+`vocabulary` adds the project's own `context-manager`, `context-binding`, `tracing-span`,
+`context-token` and `token-resetter` names.
+
+## When not to use it
+
+Generators under `@contextmanager`, fixtures and other decorators are silent. So is an undecorated
+generator with one `yield` that no loop is around, in a module where it is handed on by its name:
+frameworks use such as context managers (`Depends(session)`).
+
+## Use instead
+
+`with` around the loop that iterates; `logctx_lint.runtime.LoggingContext` around one step.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_HELD = frozenset(
+    {Role.CONTEXT_MANAGER, Role.SENTINEL_GUARD, Role.TRACING_SPAN, Role.CONTEXT_BINDING}
+)
+_RESETTERS = frozenset({Role.TOKEN_RESETTER})
+_TRANSPARENT = frozenset(
+    {
+        "builtins.staticmethod",
+        "builtins.classmethod",
+        "abc.abstractmethod",
+        "typing.override",
+        "typing_extensions.override",
+        "functools.wraps",
+    }
+)
+"""Decorators under which a generator function stays one."""
+
+
+def check(context: TreeContext) -> None:
+    for function in context.unit.scopes:
+        assert isinstance(function, FunctionNode)
+        yields = _yields(function)
+        if not yields or context.awaits_by_yield(function) or _is_managed(context, function):
+            continue
+        is_single = len(yields) == 1 and not _in_loop(context, yields[0])
+        if is_single and _is_handed_on(context, function):
+            continue
+        profile = Profile.RECOMMENDED
+        if is_single and not isinstance(function, ast.AsyncFunctionDef):
+            profile = Profile.STRICT
+        _check_blocks(context, function, yields, profile)
+        _check_tokens(context, function, yields, profile)
+
+
+def _yields(function: FunctionNode) -> list[ast.expr]:
+    found = (
+        node for node in own_nodes(function.body) if isinstance(node, ast.Yield | ast.YieldFrom)
+    )
+    return in_source_order(found)
+
+
+def _is_managed(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether a decorator may make something else of the generator."""
+    return any(
+        not _TRANSPARENT & set(context.names(decorator)) for decorator in function.decorator_list
+    )
+
+
+def _in_loop(context: TreeContext, node: ast.AST) -> bool:
+    for outer in context.around(node):
+        if isinstance(outer, FunctionNode):
+            return False
+        if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
+            return True
+    return False
+
+
+def _is_handed_on(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether the module names a function anywhere but to call it."""
+    called: set[ast.expr] = set()
+    named: list[ast.expr] = []
+    for node in all_nodes(context.file.tree):
+        if isinstance(node, ast.Call):
+            called.add(node.func)
+        if (isinstance(node, ast.Name) and node.id == function.name) or (
+            isinstance(node, ast.Attribute) and node.attr == function.name
+        ):
+            named.append(node)
+    return any(each not in called for each in named)
+
+
+def _check_blocks(
+    context: TreeContext, function: FunctionNode, yields: list[ast.expr], profile: Profile
+) -> None:
+    reported: set[ast.AST] = set()
+    for node in yields:
+        for block in _blocks_around(context, node, function):
+            held = _held(context, block)
+            if held is not None and block not in reported:
+                reported.add(block)
+                context.report(
+                    RULE.code,
+                    node,
+                    f"`{context.line(held)}` (line {held.lineno}) stays open while "
+                    f"`{function.name}()` yields: the code that iterates runs in it, and it may be "
+                    "closed in another context; open it around each step, or around the iteration",
+                    profile=profile,
+                )
+
+
+def _blocks_around(
+    context: TreeContext, node: ast.AST, function: FunctionNode
+) -> Iterator[ast.With | ast.AsyncWith]:
+    for outer in context.around(node):
+        if outer is function:
+            return
+        if isinstance(outer, ast.With | ast.AsyncWith):
+            yield outer
+
+
+def _held(context: TreeContext, block: ast.With | ast.AsyncWith) -> ast.expr | None:
+    """What of a block's items is kept in the current context."""
+    for item in block.items:
+        value = item.context_expr
+        if plays(context.file, value, context.scopes[value], _HELD):
+            return value
+    return None
+
+
+def _check_tokens(
+    context: TreeContext, function: FunctionNode, yields: list[ast.expr], profile: Profile
+) -> None:
+    """A token made before a `yield` and used behind it."""
+    nodes = list(own_nodes(function.body))
+    for call in in_source_order(each for each in nodes if isinstance(each, ast.Call)):
+        if Role.TOKEN_RESETTER not in context.roles(call):
+            continue
+        made = _made(context, call)
+        if made is None:
+            continue
+        between = [each for each in yields if made.lineno < each.lineno < call.lineno]
+        loop = _common_loop(context, made, call)
+        if between and all(loop is None or loop in context.around(each) for each in between):
+            context.report(
+                RULE.code,
+                call,
+                f"`{context.line(made)}` (line {made.lineno}) holds while `{function.name}()` "
+                "yields: the code that iterates sees it, and where the generator is closed in "
+                "another context, resetting it fails; set and reset it within one step",
+                profile=profile,
+            )
+
+
+def _made(context: TreeContext, call: ast.Call) -> ast.Call | None:
+    """The call that made the token which another one is given by a local name."""
+    for argument in call.args:
+        name = argument.value if isinstance(argument, ast.Starred) else argument
+        if not isinstance(name, ast.Name):
+            continue
+        scope = context.scopes[name]
+        for binding in scope.reaching(name.id, (name.lineno, name.col_offset)):
+            value = binding.value
+            if (
+                binding.kind == "value"
+                and isinstance(value, ast.Call)
+                and value in context.scopes
+                and Role.CONTEXT_TOKEN in context.roles(value)
+            ):
+                return value
+    return None
+
+
+def _common_loop(context: TreeContext, first: ast.AST, second: ast.AST) -> ast.AST | None:
+    """The innermost loop that is around both: each turn of it has a token of its own."""
+    outer = list(context.around(second))
+    loops = (each for each in context.around(first) if isinstance(each, ast.For | ast.While))
+    return next((each for each in loops if each in outer), None)
+
+
+def screen(unit: Unit) -> bool:
+    """Whether a generator opens a context or resets a token."""
+    if "yield" not in unit.text or not unit.scopes:
+        return False
+    return unit.may_call(_RESETTERS) or "with " in unit.text
+
+
+RULE = Rule(
+    code="LCX405",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

@@ -1,0 +1,213 @@
+"""Work goes to a thread without the context variables that it reads.
+
+## Why
+
+A new thread, and a worker of a thread pool, has a context of its own: each `ContextVar` has its
+default there, or none. `loop.run_in_executor`, `Executor.submit`, `threading.Thread` and
+`threading.Timer` hand nothing on (`asyncio.to_thread` does). What runs there logs without its
+request, starts a trace of its own, or raises `LookupError`.
+
+`copy_context()` called *inside* the thread copies the thread's empty context. The shape of
+[structlog 462](https://github.com/hynek/structlog/issues/462) and, for what is lost without it,
+[loguru 792](https://github.com/Delgan/loguru/issues/792) and
+[aiosqlite 378](https://github.com/omnilib/aiosqlite/issues/378).
+
+## Bad
+
+```python
+import asyncio
+from contextvars import ContextVar
+
+request_id: "ContextVar[str]" = ContextVar("request_id", default="-")
+
+
+def store(text: str) -> None:
+    print(request_id.get(), text)
+
+
+async def handle(text: str) -> None:
+    await asyncio.get_running_loop().run_in_executor(None, store, text)
+```
+
+```python
+import asyncio
+import contextvars
+
+
+def store() -> None: ...
+
+
+async def handle() -> None:
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, lambda: contextvars.copy_context().run(store))
+```
+
+## Good
+
+```python
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
+
+request_id: "ContextVar[str]" = ContextVar("request_id", default="-")
+pool = ThreadPoolExecutor(2)
+
+
+def store(text: str) -> None:
+    print(request_id.get(), text)
+
+
+async def handle(text: str) -> None:
+    await asyncio.to_thread(store, text)
+    pool.submit(copy_context().run, store, text)
+```
+
+## Fix
+
+Where the arguments stand behind the function: `copy_context().run` is put before it, with its
+import. Unsafe, as an executor may turn out to be one of processes, which cannot take a context.
+
+## Settings
+
+`vocabulary` adds the project's own `bare-thread-starter`, `context-reader` and `context-copier`
+names.
+
+## When not to use it
+
+Python 3.14 built without the global lock hands the context to a `threading.Thread` by itself. A
+thread of the whole process, which belongs to no request, may want the default: only what is seen
+to read a variable, and never to set it, is reported.
+
+## Use instead
+
+`asyncio.to_thread`, `copy_context().run`; with Twisted `logctx_lint.runtime.defer_to_thread`.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.reached_code import Code, entered, reached
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.fixes.edits import before, helper
+from logctx_lint.inference.types import ExternalInstance, Instance, members_of
+from logctx_lint.rules.rule import Applies, Rule
+
+_STARTERS = frozenset({Role.BARE_THREAD_STARTER})
+_BINDING = frozenset({Role.CONTEXT_TOKEN, Role.CONTEXT_BINDING, Role.CONTEXT_MANAGER})
+_PROCESSES = "ProcessPoolExecutor"
+
+
+def check(context: TreeContext) -> None:
+    for call, scope in context.unit.nodes(ast.Call):
+        if not context.is_placed(call) or Role.BARE_THREAD_STARTER not in context.roles(call):
+            continue
+        if _is_of_processes(context, call):
+            continue
+        for each in taken(context.file, call, scope):
+            starts = entered(context.file, each.node, scope)
+            _check(context, call, each.node, starts, can_fix=each.passes_arguments)
+
+
+def _is_of_processes(context: TreeContext, call: ast.Call) -> bool:
+    """Whether the work goes to another process, which has no context of anybody's."""
+    executors = list(call.args[:1])
+    if isinstance(call.func, ast.Attribute):
+        executors.append(call.func.value)
+    for node in executors:
+        for member in members_of(context.type_of(node)):
+            name = member.cls.name if isinstance(member, Instance) else ""
+            if isinstance(member, ExternalInstance):
+                name = member.name.rpartition(".")[2]
+            if name == _PROCESSES:
+                return True
+    return False
+
+
+def _check(
+    context: TreeContext, call: ast.Call, node: ast.expr, starts: list[Code], *, can_fix: bool
+) -> None:
+    codes = list(reached(context.file, starts))
+    copier = _copied_inside(context, starts)
+    if copier is not None:
+        context.report(
+            RULE.code,
+            node,
+            f"`{ast.unparse(copier.func)}()` runs in the thread that "
+            f"`{context.line(call.func)}()` uses, and copies that one's empty context: call it "
+            "before, and hand on its `run`",
+        )
+        return
+    found = _read(context, codes)
+    if found is not None:
+        what, where = found
+        by = f"`{context.line(call.func)}()`"
+        function = f", by `{where.function.name}()`" if where.function else ""
+        context.report(
+            RULE.code,
+            node,
+            f"{by} runs this in a thread without the caller's context, where `{what}` is read"
+            f"{function}: use `asyncio.to_thread`, or hand on `copy_context().run`",
+            _fixes(context, node) if can_fix else (),
+        )
+
+
+def _copied_inside(context: TreeContext, starts: list[Code]) -> ast.Call | None:
+    """`copy_context()` in what the thread runs itself, to run something else in the copy."""
+    for code in starts:
+        for node in code.nodes:
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "run"
+                and isinstance(node.func.value, ast.Call)
+                and Role.CONTEXT_COPIER in _roles(context, node.func.value, code)
+            ):
+                return node.func.value
+    return None
+
+
+def _read(context: TreeContext, codes: list[Code]) -> tuple[str, Code] | None:
+    """What of the context is read; None if the code binds something to the context itself."""
+    found: tuple[str, Code] | None = None
+    for code in codes:
+        for node in code.nodes:
+            if not isinstance(node, ast.Call):
+                continue
+            roles = _roles(context, node, code)
+            if roles & _BINDING:
+                return None
+            if Role.CONTEXT_READER in roles and found is None:
+                found = f"{ast.unparse(node.func)}()", code
+    return found
+
+
+def _roles(context: TreeContext, call: ast.Call, code: Code) -> frozenset[Role]:
+    file = context.file
+    return file.vocabulary.roles(file.resolver.names(call.func, code.scope))
+
+
+def _fixes(context: TreeContext, node: ast.expr) -> tuple[Fix, ...]:
+    copier = helper(context, Role.CONTEXT_COPIER)
+    if copier is None or isinstance(node, ast.Starred):
+        return ()
+    edits: tuple[Edit, ...] = (before(context, node, f"{copier.text}().run, "), *copier.imports)
+    return (Fix("Run it in a copy of the context", Applicability.UNSAFE, edits),)
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit starts something in a thread."""
+    return unit.may_call(_STARTERS)
+
+
+RULE = Rule(
+    code="LCX406",
+    fixes="`copy_context().run` (unsafe)",
+    screen=screen,
+    check=check,
+    applies=Applies.CONTEXTVAR,
+)

@@ -1,0 +1,351 @@
+"""A context variable, span or log binding is set and not set back.
+
+## Why
+
+What a `ContextVar` is set to stays until its token is used, or its context ends. In a context
+manager, in code that others call, and in a task that serves many requests, that is later than
+meant: the next request runs with the values of the one before.
+
+Reported are
+
+- a context manager that sets a variable, yields, and never sets it back;
+- `opentelemetry.context.attach()` whose token is thrown away, so that nobody can detach it;
+- a token that is used behind an `await` without `finally`: not where that raises;
+- a task with an endless loop that reads a context variable, where the task is started by need
+  (`if self.worker is None:`) or inside a span or log context: it keeps the values of whoever came
+  first, for ever.
+
+The last is the shape of [llama-stack 5221](https://github.com/ogx-ai/ogx/issues/5221) and of
+[aiojobs 362](https://github.com/aio-libs/aiojobs/issues/362).
+
+## Bad
+
+```python
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+tenant: "ContextVar[str]" = ContextVar("tenant", default="-")
+
+
+@contextmanager
+def working_for(name: str) -> "Iterator[None]":
+    tenant.set(name)
+    yield
+```
+
+```python
+import asyncio
+from contextvars import ContextVar
+
+request_id: "ContextVar[str]" = ContextVar("request_id", default="-")
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.queue: "asyncio.Queue[str]" = asyncio.Queue()
+        self.worker: "asyncio.Task[None] | None" = None
+
+    async def put(self, text: str) -> None:
+        if self.worker is None:
+            self.worker = asyncio.create_task(self.write())
+        await self.queue.put(text)
+
+    async def write(self) -> None:
+        while True:
+            print(request_id.get(), await self.queue.get())
+```
+
+## Good
+
+```python
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+tenant: "ContextVar[str]" = ContextVar("tenant", default="-")
+
+
+@contextmanager
+def working_for(name: str) -> "Iterator[None]":
+    token = tenant.set(name)
+    try:
+        yield
+    finally:
+        tenant.reset(token)
+```
+
+```python
+import asyncio
+from contextvars import Context, ContextVar
+
+request_id: "ContextVar[str]" = ContextVar("request_id", default="-")
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.queue: "asyncio.Queue[tuple[str, str]]" = asyncio.Queue()
+        self.worker: "asyncio.Task[None] | None" = None
+
+    async def put(self, text: str) -> None:
+        if self.worker is None:
+            self.worker = asyncio.create_task(self.write(), context=Context())
+        await self.queue.put((request_id.get(), text))
+
+    async def write(self) -> None:
+        while True:
+            print(*await self.queue.get())
+```
+
+## Fix
+
+None.
+
+## Settings
+
+`vocabulary` adds the project's own `context-token`, `token-resetter`, `context-reader` and
+`task-starter` names.
+
+## When not to use it
+
+A variable that is set for the rest of a request's own task needs no reset: nothing is reported for
+`var.set(x)` outside of context managers.
+
+## Use instead
+
+`try` and `finally`; `logctx_lint.runtime.LoggingContext`, which is left as it was entered.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.reached_code import Code, code_of, reached
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
+_ATTACH = "opentelemetry.context.attach"
+_SET = "contextvars.ContextVar.set"
+_TOKENS = frozenset({Role.CONTEXT_TOKEN})
+_STARTERS = frozenset({Role.TASK_STARTER})
+_OPEN = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING})
+_BINDING = _TOKENS | _OPEN
+_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
+
+
+def check(context: TreeContext) -> None:
+    for call in in_source_order(call for call, _ in context.unit.nodes(ast.Call)):
+        if not context.is_placed(call):
+            continue
+        roles = context.roles(call)
+        if Role.CONTEXT_TOKEN in roles:
+            _check_change(context, call)
+        elif Role.TOKEN_RESETTER in roles:
+            _check_reset(context, call)
+        elif Role.TASK_STARTER in roles:
+            _check_worker(context, call)
+
+
+def _check_change(context: TreeContext, call: ast.Call) -> None:
+    if not isinstance(context.parent(call), ast.Expr):
+        return
+    function = context.function_of(call)
+    if _ATTACH in context.names(call):
+        context.report(
+            RULE.code,
+            call,
+            f"the token of `{context.line(call.func)}()` is thrown away, so that nobody can detach "
+            "what it attached: keep it, and `detach` it in `finally`",
+        )
+    elif isinstance(function, FunctionNode) and _SET in context.names(call):
+        variable = ast.unparse(call.func.value)  # type: ignore[attr-defined]
+        if _is_manager(context, function) and not _is_set_back(context, function, call, variable):
+            context.report(
+                RULE.code,
+                call,
+                f"`{function.name}()` leaves `{variable}` as it has set it when its block ends: "
+                "keep the token, and reset it in `finally`",
+            )
+
+
+def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
+    return any(_MANAGERS & set(context.names(each)) for each in function.decorator_list)
+
+
+def _is_set_back(
+    context: TreeContext, function: FunctionNode, call: ast.Call, variable: str
+) -> bool:
+    """Whether the variable is changed again once the context manager has yielded."""
+    yields = [each.lineno for each in own_nodes(function.body) if isinstance(each, ast.Yield)]
+    if not yields or call.lineno > min(yields):
+        return True
+    return any(
+        isinstance(node, ast.Call)
+        and node is not call
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value) == variable
+        and node.func.attr in ("set", "reset")
+        for node in own_nodes(function.body)
+    )
+
+
+def _check_reset(context: TreeContext, call: ast.Call) -> None:
+    """A reset that no `finally` makes sure of, with a suspension point before it."""
+    statement = context.parent(call)
+    function = context.function_of(call)
+    if not isinstance(statement, ast.Expr) or not isinstance(function, FunctionNode):
+        return
+    block = context.parent(statement)
+    body: list[ast.stmt] = getattr(block, "body", [])
+    if statement not in body or not isinstance(block, FunctionNode | ast.If | ast.For | ast.While):
+        return
+    names = [each.id for each in call.args if isinstance(each, ast.Name)]
+    before = body[: body.index(statement)]
+    for position, each in enumerate(before):
+        if _binds_token(context, each, names):
+            risks = in_source_order(
+                node
+                for node in own_nodes(before[position + 1 :])
+                if isinstance(node, _SUSPENSIONS) and not isinstance(node, ast.Yield)
+            )
+            others = [
+                node
+                for node in own_nodes(function.body)
+                if isinstance(node, ast.Call)
+                and node is not call
+                and node.args
+                and ast.unparse(node.args[0]) in names
+            ]
+            if risks and not others:
+                context.report(
+                    RULE.code,
+                    call,
+                    f"this is not reached where line {risks[0].lineno} raises or is cancelled, "
+                    f"and what line {each.lineno} has set stays: put it into `finally`",
+                )
+            return
+
+
+def _binds_token(context: TreeContext, statement: ast.stmt, names: list[str]) -> bool:
+    match statement:
+        case ast.Assign([ast.Name(name)], ast.Call() as value):
+            return name in names and Role.CONTEXT_TOKEN in context.roles(value)
+    return False
+
+
+def _check_worker(context: TreeContext, call: ast.Call) -> None:
+    if not call.args or not isinstance(call.args[0], ast.Call):
+        return
+    if any(keyword.arg in ("context", None) for keyword in call.keywords):
+        return
+    functions = context.functions(call.args[0].func)
+    if len(functions) != 1 or not _is_endless(functions[0]):
+        return
+    block = _open_block(context, call)
+    if block is not None:
+        where = f"`with {context.line(block)}` (line {block.lineno})"
+        context.report(
+            RULE.code,
+            call,
+            f"`{functions[0].name}()` never ends, and keeps the context of {where} for ever: start "
+            "it outside, or with `context=contextvars.Context()`",
+        )
+        return
+    code = code_of(functions[0])
+    read = _read(context, code) if code and _is_by_need(context, call) else None
+    if read is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"`{functions[0].name}()` never ends, and `{read}` in it gives what the first caller "
+            "had set, for ever: start it with `context=contextvars.Context()`, and hand the value "
+            "on with each piece of work",
+        )
+
+
+def _is_endless(function: Function) -> bool:
+    """Whether a coroutine function of the project is a loop without end."""
+    code = code_of(function) if function.facts.is_async else None
+    return code is not None and any(
+        isinstance(node, ast.While)
+        and isinstance(node.test, ast.Constant)
+        and bool(node.test.value)
+        and not any(isinstance(inner, ast.Return | ast.Break) for inner in own_nodes(node.body))
+        for node in code.nodes
+    )
+
+
+def _open_block(context: TreeContext, call: ast.Call) -> ast.expr | None:
+    """The log context or span that is open around a call."""
+    for outer in context.around(call):
+        if isinstance(outer, FunctionNode):
+            return None
+        if isinstance(outer, ast.With | ast.AsyncWith):
+            for item in outer.items:
+                value = item.context_expr
+                if plays(context.file, value, context.scopes[value], _OPEN):
+                    return value
+    return None
+
+
+def _is_by_need(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a condition around it asks for what the task is kept in: `if self.worker is None`."""
+    kept = {ast.unparse(each) for each in _kept_in(context, call)}
+    for outer in context.around(call):
+        if isinstance(outer, FunctionNode):
+            return False
+        if isinstance(outer, ast.If) and any(
+            isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in kept
+            for each in all_nodes(outer.test)
+        ):
+            return True
+    return False
+
+
+def _kept_in(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
+    for outer in context.around(call):
+        match outer:
+            case ast.Assign(targets):
+                yield from targets
+            case ast.AnnAssign(target):
+                yield target
+            case ast.Call(ast.Attribute(receiver)):
+                yield receiver
+            case ast.stmt():
+                return
+
+
+def _read(context: TreeContext, code: Code) -> str | None:
+    """What of the context is read; None if the code binds something to the context itself."""
+    file = context.file
+    found: str | None = None
+    for each in reached(file, [code]):
+        for node in each.nodes:
+            if isinstance(node, ast.Call):
+                roles = file.vocabulary.roles(file.resolver.names(node.func, each.scope))
+                if roles & _BINDING:
+                    return None
+                if Role.CONTEXT_READER in roles and found is None:
+                    found = f"{ast.unparse(node.func)}()"
+    return found
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit changes a context, or starts a task."""
+    return unit.may_call(_TOKENS | _STARTERS)
+
+
+RULE = Rule(
+    code="LCX407",
+    fixes="none",
+    screen=screen,
+    check=check,
+)
