@@ -150,8 +150,7 @@ def table(metavar: str, items: Kind, keys: type[Enum] | None = None) -> Kind:
             return key
         known = [str(option.value) for option in keys]
         if key not in known:
-            near = did_you_mean(key, known) or f"; known are {', '.join(known)}"
-            raise ValueError(f'"{key}" is not known{near}')
+            raise ValueError(f'"{key}" is not known{did_you_mean(key, known)}')
         return keys(key)
 
     def convert(value: object) -> object:

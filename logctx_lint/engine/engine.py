@@ -86,6 +86,11 @@ class Engine:
         self._set_aside()
         return findings
 
+    @property
+    def questions(self) -> int:
+        """How many questions the resolver has computed an answer to."""
+        return self._resolver.memo.computed
+
     def key(self, path: Path) -> bytes:
         """The key that the findings of a file are kept by; empty where they are not."""
         return self._keys.get(path, b"")

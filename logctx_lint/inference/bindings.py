@@ -32,9 +32,11 @@ class Bindings:
         self._resolver = resolver
 
     def type_of(self, binding: Binding, scope: Scope) -> Type:
-        return self._resolver.memo.get(
-            scope.types, binding, lambda: self._infer(binding, scope), UNKNOWN
-        )
+        memo = self._resolver.memo
+        unknown: Type = UNKNOWN
+        if scope.is_transient:
+            return memo.transient(scope, binding, lambda: self._infer(binding, scope), unknown)
+        return memo.get(scope.types, binding, lambda: self._infer(binding, scope), unknown)
 
     def _infer(self, binding: Binding, scope: Scope) -> Type:
         found = self._packed(binding, scope)

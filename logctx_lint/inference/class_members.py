@@ -142,6 +142,8 @@ class Classes:
             if isinstance(base, Instance):
                 bindings = self.bindings(base.cls, base.arguments)
                 for ancestor, arguments in self.ancestors(base.cls):
+                    if ancestor == cls:
+                        continue
                     # A class met again moves behind the one that inherits it, as in Python.
                     found.pop(ancestor, None)
                     found[ancestor] = substitute_all(arguments, bindings)
@@ -211,7 +213,7 @@ class Classes:
         for index, ancestor in holders:
             if index < skip:
                 continue
-            # Too deep inside other questions, the ancestors are cut short.
+            # Of classes that inherit each other, the ancestors are found out in rounds.
             is_there = index < len(ancestors) and ancestors[index][0] == ancestor
             arguments = substitute_all(ancestors[index][1], given) if is_there else ()
             found = self._own_member(ancestor, name)

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 _RETURN_VALUE = frozenset({"twisted.internet.defer.returnValue"})
 _INTERFACE = frozenset({"zope.interface.Interface"})
 _BODIES_KEPT = 32
-"""Function trees kept at a time: enough for neighbours, too few to cost memory."""
+"""Function trees kept at a time: enough for neighbours, too few to cost memory. While a question
+is open, more are kept: those about the names in a body are told apart by its scope."""
 
 
 class Functions:
@@ -92,8 +93,9 @@ class Functions:
     def body_scope(self, function: Function) -> Scope:
         """The scope that facts about a function's body are read in."""
         if function not in self._bodies:
-            if len(self._bodies) >= _BODIES_KEPT:
-                self._bodies.pop(next(iter(self._bodies)))
+            if self._resolver.memo.is_idle:
+                while len(self._bodies) >= _BODIES_KEPT:
+                    self._bodies.pop(next(iter(self._bodies)))
             self._bodies[function] = Scope(
                 function.module,
                 None,
@@ -107,7 +109,7 @@ class Functions:
         node = self.body_scope(function).tree
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             return UNKNOWN
-        scope = Scope.of_body(function, node)
+        scope = self._resolver.body_scopes.of(function, node)
         results: list[Type] = []
         for inner in own_nodes(node.body):
             if isinstance(inner, ast.Return):

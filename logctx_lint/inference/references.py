@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from logctx_lint.incremental.dependencies import Answers
+from logctx_lint.incremental.memo import Memo
+from logctx_lint.inference.body_scopes import BodyScopes
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import ClassFacts, ModuleFacts
 from logctx_lint.project.modules import Class, Function, Module, Modules
@@ -26,12 +28,13 @@ _Query = tuple[str, str, str, Path, bool]
 class Body:
     """What one function calls and which attributes it sets."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, scopes: BodyScopes) -> None:
+        self._scopes = scopes
         self.calls: dict[str, list[Located[ast.Call]]] = {}
         self.assignments: dict[str, list[Located[ast.Assign]]] = {}
         node = function.tree()
         if node is not None:
-            self._read(node.body, Scope.of_body(function, node))
+            self._read(node.body, self._scopes.of(function, node))
 
     def _read(self, nodes: list[ast.stmt] | list[ast.expr], scope: Scope) -> None:
         for node in own_nodes(nodes):
@@ -45,7 +48,7 @@ class Body:
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for binding in scope.bindings.get(node.name, ()):
                     if binding.function and binding.function.node is node:
-                        self._read(node.body, Scope.of_body(binding.function, node))
+                        self._read(node.body, self._scopes.of(binding.function, node))
             elif isinstance(node, ast.Lambda):
                 self._read([node.body], scope.child(node))
 
@@ -59,8 +62,10 @@ def _last_name(node: ast.expr) -> str:
 class Sites:
     """Finds code by the names in it; part of the resolver."""
 
-    def __init__(self, modules: Modules) -> None:
+    def __init__(self, modules: Modules, memo: Memo, scopes: BodyScopes) -> None:
         self._modules = modules
+        self._memo = memo
+        self._scopes = scopes
         self._bodies: dict[Function, Body] = {}
         self._with_functions: Answers[_Query, list[Function]] = Answers(modules.trace)
         self._with_classes: Answers[_Query, list[Class]] = Answers(modules.trace)
@@ -100,9 +105,10 @@ class Sites:
         """What a function holds."""
         function.note_body()
         if function not in self._bodies:
-            if len(self._bodies) >= _BODIES_KEPT:
-                self._bodies.pop(next(iter(self._bodies)))
-            self._bodies[function] = Body(function)
+            if self._memo.is_idle:
+                while len(self._bodies) >= _BODIES_KEPT:
+                    self._bodies.pop(next(iter(self._bodies)))
+            self._bodies[function] = Body(function, self._scopes)
         return self._bodies[function]
 
     def subclasses(self, cls: Class) -> list[Class]:

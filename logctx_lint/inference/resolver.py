@@ -14,6 +14,7 @@ from logctx_lint.inference import annotation_types, calls, protocols
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.argument_types import CallSites
 from logctx_lint.inference.bindings import Bindings
+from logctx_lint.inference.body_scopes import BodyScopes
 from logctx_lint.inference.class_members import Classes
 from logctx_lint.inference.definitions import Definition, Definitions, Found, Variable
 from logctx_lint.inference.function_types import Functions
@@ -45,6 +46,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.unique_method_names import Distinctive
 from logctx_lint.inference.use_def import Comprehension, Scope
+from logctx_lint.inference.widening import widen
 from logctx_lint.project.files import STUBS
 from logctx_lint.project.modules import Module, Modules
 
@@ -56,13 +58,14 @@ class Resolver:
         """`hints` says by their names what objects are of which nothing else is known."""
         self._hints = hints or {}
         self.modules = modules
-        self.memo = Memo(modules.trace)
+        self.memo = Memo(modules.trace, widen)
+        self.body_scopes = BodyScopes(self.memo)
         self.definitions = Definitions(modules)
         self.classes = Classes(self)
         self.lookup = Names(self)
         self.bindings = Bindings(self)
         self.functions = Functions(self)
-        self.sites = Sites(modules)
+        self.sites = Sites(modules, self.memo, self.body_scopes)
         self.call_sites = CallSites(self)
         self.distinctive = Distinctive(self)
         self.kinds: Store[Kind | bool | None] = {}

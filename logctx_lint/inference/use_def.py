@@ -114,6 +114,7 @@ class Scope:
     types: Store[Type] = field(default_factory=dict, repr=False)
     """Answers about the bindings and calls here, which live no longer than the tree."""
     names: Store[tuple[str, ...]] = field(default_factory=dict, repr=False)
+    _children: dict[ast.AST, Scope] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of_body(cls, function: Function, node: FunctionNode) -> Scope:
@@ -152,7 +153,17 @@ class Scope:
 
     def child(self, node: ast.Lambda | Comprehension) -> Scope:
         """The scope of a lambda or comprehension that is read in this one."""
-        return Scope(self.module, node, self, is_positioned=self.is_positioned)
+        found = self._children.get(node)
+        if found is None:
+            found = Scope(self.module, node, self, is_positioned=self.is_positioned)
+            if self.is_positioned:
+                self._children[node] = found
+        return found
+
+    @property
+    def is_transient(self) -> bool:
+        """Made for one question: whoever asks again reads the same text in a scope of its own."""
+        return self.node is not None and not self.is_positioned
 
     @property
     def tree(self) -> FunctionScopeNode | Comprehension | None:
