@@ -134,18 +134,20 @@ def replace() -> list[str]:
 def substitute(theirs: object, name: str, ours: object) -> None:
     """Everywhere: other modules have imported it by its name."""
     for module_name, module in list(sys.modules.items()):
-        if module_name.split(".")[0] in ("synapse", "tests"):
-            if vars(module).get(name) is theirs:
-                setattr(module, name, ours)
+        of_synapse = module_name.split(".")[0] in ("synapse", "tests")
+        if of_synapse and vars(module).get(name) is theirs:
+            setattr(module, name, ours)
 
 
 def run_tests(modules: Iterable[str]) -> dict[str, str]:
     """What became of each test: ``ok``, ``skipped``, or the last line of its failure."""
     from twisted.trial import reporter, runner
 
+    base: Any = reporter.Reporter
+    make_runner: Any = runner.TrialRunner
     outcomes: dict[str, str] = {}
 
-    class Reporter(reporter.Reporter):
+    class Reporter(base):  # type: ignore[misc]
         def addSuccess(self, test: Any) -> None:
             super().addSuccess(test)
             outcomes.setdefault(test.id(), "ok")
@@ -168,7 +170,7 @@ def run_tests(modules: Iterable[str]) -> dict[str, str]:
 
     loader = runner.TestLoader()
     suite = loader.loadByNames(list(modules))
-    trial = runner.TrialRunner(Reporter, workingDirectory="_trial_temp")
+    trial = make_runner(Reporter, workingDirectory="_trial_temp")
     trial.stream = open(os.devnull, "w")  # noqa: SIM115 - for as long as the process runs
     trial.run(suite)
     return outcomes
