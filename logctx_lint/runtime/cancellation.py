@@ -21,6 +21,10 @@ __all__ = ["cancellable", "delay_cancellation", "is_function_cancellable", "stop
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
+# How to protect what needs no second look, a plain Deferred: filled when one is first seen.
+_stoppers: dict[type, Callable[[Any], Any]] = {}
+_delayers: dict[type, Callable[[Any], Any]] = {}
+
 
 def cancellable(function: F) -> F:
     """Mark a request handler as safe to cancel when its client goes away.
@@ -54,11 +58,17 @@ def stop_cancellation(deferred: Any) -> Any:
 
     Seed ``cancellation``, "Creation of Deferreds".
     """
-    if _is_twisted(deferred):
-        from . import deferreds
+    stop = _stoppers.get(type(deferred))
+    if stop is not None:
+        return stop(deferred)
+    if not _is_twisted(deferred):
+        return futures.stop(deferred)
+    from twisted.internet.defer import Deferred
 
-        return deferreds.stop(deferred)
-    return futures.stop(deferred)
+    from . import deferreds
+
+    _stoppers[Deferred] = deferreds.stop
+    return deferreds.stop(deferred)
 
 
 @overload
@@ -78,11 +88,17 @@ def delay_cancellation(awaitable: Any) -> Any:
 
     Seed ``cancellation``, "Uncancelled processing".
     """
-    if _is_twisted(awaitable):
-        from . import deferreds
+    delay = _delayers.get(type(awaitable))
+    if delay is not None:
+        return delay(awaitable)
+    if not _is_twisted(awaitable):
+        return futures.delay(awaitable)
+    from twisted.internet.defer import Deferred
 
-        return deferreds.delay(awaitable)
-    return futures.delay(awaitable)
+    from . import deferreds
+
+    _delayers[Deferred] = deferreds.delay
+    return deferreds.delay(awaitable)
 
 
 def _is_twisted(awaitable: object) -> bool:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -39,6 +40,7 @@ __all__ = [
     "PreserveLoggingContext",
     "Settings",
     "accounted",
+    "collected_reports",
     "configure",
     "current_context",
     "get_thread_resource_usage",
@@ -67,6 +69,18 @@ def logcontext_error(msg: str) -> None:
     if storage.settings.strict:
         raise LogContextError(msg)
     logger.warning(msg)
+
+
+@contextmanager
+def collected_reports() -> Iterator[list[str]]:
+    """Collect what is passed to ``logcontext_error``, for a block, instead of logging it."""
+    reports: list[str] = []
+    original = logcontext_error
+    globals()["logcontext_error"] = reports.append
+    try:
+        yield reports
+    finally:
+        globals()["logcontext_error"] = original
 
 
 def current_context() -> LoggingContextOrSentinel:

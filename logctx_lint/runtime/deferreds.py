@@ -273,31 +273,43 @@ class _Delivered(DebugInfo):
         self._unhandled = None if failure is self._failure else failure
 
 
-def _consumed(original: Deferred[Any], result: T | Failure) -> T | Failure:
-    if isinstance(result, Failure):
-        if original._debugInfo is not None:
-            original._debugInfo.failResult = None  # or it would be logged when it is replaced
-        original._debugInfo = _Delivered(result)
-    return result
+def _consumed(original: Deferred[Any], failure: Failure) -> Failure:
+    if original._debugInfo is not None:
+        original._debugInfo.failResult = None  # or it would be logged when it is replaced
+    original._debugInfo = _Delivered(failure)
+    return failure
+
+
+class _Stopped(Deferred[T]):
+    """Gets the result of the original, and has no canceller: cancelled, it fails at once, and
+    swallows what comes later, as Twisted arranges for every such Deferred."""
+
+    original: Deferred[T]
+
+    # Methods, and one for each outcome: closures and a look at the type would cost as much again
+    # as all of this.
+    def succeeded(self, result: T) -> T:
+        self.callback(result)
+        return result
+
+    def failed(self, failure: Failure) -> Failure:
+        self.errback(failure)
+        return _consumed(self.original, failure)
 
 
 def stop(awaitable: Awaitable[T]) -> Deferred[T]:
-    waiter: Deferred[T] = Deferred()  # without a canceller: it fails at once when cancelled
-    original = drive(awaitable)
-
-    def done(result: T | Failure) -> T | Failure:
-        # A waiter that was cancelled swallows this, as Twisted arranges for every Deferred
-        # without a canceller.
-        waiter.callback(cast(T, result))
-        return _consumed(original, result)
-
-    original.addBoth(done)  # noqa: LCX201 - `waiter` is what is left of it
+    waiter: _Stopped[T] = _Stopped()
+    original = awaitable if isinstance(awaitable, Deferred) else drive(awaitable)
+    waiter.original = original
+    original.addCallbacks(waiter.succeeded, waiter.failed)
     return waiter
 
 
 class _Delayed(Deferred[T]):
-    """A Deferred that, cancelled, waits for somebody else to fire it."""
+    """Gets the result of the original and, cancelled, waits for it."""
 
+    original: Deferred[T]
+    context: LoggingContextOrSentinel | None = None  # to be restored before anything else runs
     was_cancelled = False
 
     def cancel(self) -> None:
@@ -306,29 +318,36 @@ class _Delayed(Deferred[T]):
         else:
             self.was_cancelled = True
 
+    def succeeded(self, result: T) -> T:
+        if self.context is not None:
+            set_current_context(self.context)
+        if self.was_cancelled:
+            self.errback(CancelledError())
+        else:
+            self.callback(result)
+        return result
+
+    def failed(self, failure: Failure) -> Failure:
+        if self.context is not None:
+            set_current_context(self.context)
+        self.errback(CancelledError() if self.was_cancelled else failure)
+        return _consumed(self.original, failure)
+
 
 def delay(awaitable: Awaitable[T]) -> Deferred[T]:
     waiter: _Delayed[T] = _Delayed()
-    context = current_context()
-    original = drive(awaitable)
-    # We started it: whatever it does with the log context, our waiter gets its own back.
-    # A Deferred we were given has seen to that, or will be made yieldable by the caller; so has
-    # whoever started something that has cleared the context already.
-    started = original is not awaitable and not is_complete(original)
-    ours = storage.thread_local and started and bool(context)
-    if ours:
-        set_current_context(SENTINEL_CONTEXT)
-
-    def done(result: T | Failure) -> T | Failure:
-        if ours:
-            set_current_context(context)
-        if waiter.was_cancelled:
-            waiter.errback(CancelledError())
-        else:
-            waiter.callback(cast(T, result))  # which is also how a failure is handed on
-        return _consumed(original, result)
-
-    original.addBoth(done)
+    if isinstance(awaitable, Deferred):
+        # It follows the log-context rules, or will be made yieldable by the caller.
+        original = awaitable
+    else:
+        # We start it: whatever it does with the log context, our waiter gets its own back.
+        context = current_context()
+        original = drive(awaitable)
+        if storage.thread_local and context and not is_complete(original):
+            set_current_context(SENTINEL_CONTEXT)  # noqa: LCX402 - the waiter restores it
+            waiter.context = context
+    waiter.original = original
+    original.addCallbacks(waiter.succeeded, waiter.failed)
     return waiter
 
 
