@@ -8,7 +8,7 @@ from typing import Any, Final
 from . import accounting, storage
 from .storage import SENTINEL_CONTEXT
 
-__all__ = ["LoggingContextFilter"]
+__all__ = ["LoggingContextFilter", "context_fields"]
 
 _here, _variable = storage.here, storage.variable
 
@@ -53,6 +53,14 @@ class LoggingContextFilter(logging.Filter):
         if described:
             _add_fields(fields, described)
         return True
+
+
+def context_fields() -> dict[str, Any]:
+    """What the filter adds to a record of the code that is running."""
+    record = logging.makeLogRecord({})
+    before = frozenset(record.__dict__)
+    LoggingContextFilter().filter(record)
+    return {name: value for name, value in record.__dict__.items() if name not in before}
 
 
 def _add_fields(record: dict[str, Any], fields: dict[str, Any]) -> None:
