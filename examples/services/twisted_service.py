@@ -14,11 +14,13 @@ from typing import Any
 from service_logging import start_logging
 from twisted.internet import reactor
 from twisted.internet.task import deferLater
-from twisted.logger import STDLibLogObserver, globalLogPublisher
+from twisted.logger import STDLibLogObserver, globalLogBeginner
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from logctx_lint.runtime import (
+    LoggingContext,
+    PreserveLoggingContext,
     async_render,
     blocking_render,
     cancellable,
@@ -71,10 +73,14 @@ class Order(Resource):
 class Blocking(Resource):
     isLeaf = True
 
+    def render_GET(self, request: Any) -> int:
+        context = LoggingContext("block", request=request.getHeader("X-Request-ID"))
+        with PreserveLoggingContext(context):  # which that of the request inherits from
+            return self.page(request, request.postpath[0].decode())
+
     @blocking_render
-    def render_GET(self, request: Any) -> str:  # in a thread: it must not touch the request
-        number = request.postpath[0].decode()
-        with nested_logging_context("thread"):
+    def page(self, request: Any, number: str) -> str:  # in a thread: must not touch the request
+        with nested_logging_context("part"):
             logger.info("computed %s", number)
         return number
 
@@ -127,7 +133,7 @@ class LoggingSite(Site):
 def main(port_file: str, requests: int) -> None:
     configure(strict=True)
     # Twisted's own log, where async_render reports failures, goes to logging only with this.
-    globalLogPublisher.addObserver(STDLibLogObserver())
+    globalLogBeginner.beginLoggingTo([STDLibLogObserver()], redirectStandardIO=False)
     root = Resource()
     for path, resource in (
         (b"order", Order()),

@@ -128,8 +128,11 @@ def check_lines(lines: list[dict[str, Any]], kinds: list[str]) -> None:
         if kind == "order":
             assert f"ordered {number}" in messages
             assert f"looked up {number}" in messages
-        if kind in ("order", "fail", "sync"):
-            assert [m for m in messages if f"/{kind}/{number} " in m or f"/{kind}/{number}\"" in m]
+        if kind == "block":
+            assert f"computed {number}" in messages
+        if kind in ("order", "fail", "sync", "block"):
+            access = re.compile(rf"/{kind}/{number}\b")
+            assert any(access.search(message) for message in messages)
         if kind == "fail":
             errors = [
                 line
