@@ -122,7 +122,9 @@ class LoggingSite(Site):
         return super().getResourceFor(request)
 
     def log(self, request: Any) -> None:
-        access_logger.info('"%s %s" %d', request.method.decode(), request.uri.decode(), request.code)
+        access_logger.info(
+            '"%s %s" %d', request.method.decode(), request.uri.decode(), request.code
+        )
 
     def _over(self, _: object) -> None:
         self.remaining -= 1

@@ -74,16 +74,56 @@ def drive(awaitable: Awaitable[T]) -> asyncio.Future[T]:
     if asyncio.isfuture(awaitable):
         return _keep(awaitable)
     context = current_context()
-    task = asyncio.get_running_loop().create_task(accounted(_in_context(context, awaitable)))
+    coroutine = awaitable if isinstance(awaitable, Coroutine) else _await(awaitable)
+    if storage.thread_local:
+        coroutine = _InContext(context, coroutine)
+    else:
+        coroutine = accounted(coroutine)  # the task has a copy of the caller's context variables
+    task = asyncio.get_running_loop().create_task(coroutine)
     set_current_context(context)  # an eager task has already begun
     return _keep(task)
 
 
-async def _in_context(context: LoggingContextOrSentinel, awaitable: Awaitable[R]) -> R:
-    if not storage.thread_local:
-        return await awaitable  # the task has a copy of the caller's context variables
-    with PreserveLoggingContext(context):
-        return await awaitable
+async def _await(awaitable: Awaitable[R]) -> R:
+    return await awaitable
+
+
+class _InContext(Coroutine[Any, Any, R]):
+    """A coroutine that has a log context of its own in thread-local storage: each of its steps
+    begins in the one that the step before has ended in, and leaves none behind.
+
+    Not a coroutine function: cancelled before its first step, that would never await the other.
+    """
+
+    def __init__(
+        self, context: LoggingContextOrSentinel, coroutine: Coroutine[Any, Any, R]
+    ) -> None:
+        self._context = context
+        self._coroutine = coroutine
+
+    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
+        before = set_current_context(self._context)
+        try:
+            return step(*args)
+        finally:
+            self._context = set_current_context(before)
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *args: Any) -> Any:
+        return self._step(self._coroutine.throw, *args)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Generator[Any, Any, R]:
+        return (yield from self._coroutine.__await__())
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_coroutine":
+            raise AttributeError(name)
+        return getattr(self._coroutine, name)  # what debuggers and reprs ask for
 
 
 class _Yieldable(Awaitable[T]):

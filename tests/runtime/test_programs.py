@@ -118,7 +118,7 @@ class OnAsyncio(World):
         await make_future_yieldable(started)
 
     async def in_thread(self, f: Callable[[], None]) -> None:
-        await make_future_yieldable(tasks.run_in_executor(None, f))
+        await delay_cancellation(tasks.run_in_executor(None, f))
 
 
 class Run:
@@ -154,18 +154,26 @@ class Run:
                 raise Fault
         elif step.kind == "thread":
             await world.in_thread(lambda: self.synchronously(step.body, where))
-        elif step.kind in ("delay", "stop"):
-            protect = delay_cancellation if step.kind == "delay" else stop_cancellation
-            await world.join(protect(world.start(lambda: self.program(step.body, where))))
-        elif step.kind.startswith("start"):
+        else:
             started = world.start(lambda: self.program(step.body, where))
             self.check(where)
+            try:
+                await self.wait_for(started, step.kind)
+            finally:  # it must not outlive the context
+                with contextlib.suppress(world.cancelled):
+                    await world.join(delay_cancellation(started))
+
+    async def wait_for(self, started: Any, how: str) -> None:
+        world = self.world
+        if how == "delay":
+            await world.join(delay_cancellation(started))
+        elif how == "stop":
+            await world.join(stop_cancellation(started))
+        else:
             await world.wait()
-            if step.kind == "start and cancel":
+            if how == "start and cancel":
                 with PreserveLoggingContext():
                     started.cancel()
-            with contextlib.suppress(world.cancelled):
-                await world.join(started)
 
     def synchronously(self, steps: tuple[Step, ...], where: str) -> None:
         """What can be done in a thread."""

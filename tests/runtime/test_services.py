@@ -135,9 +135,7 @@ def check_lines(lines: list[dict[str, Any]], kinds: list[str]) -> None:
             assert any(access.search(message) for message in messages)
         if kind == "fail":
             errors = [
-                line
-                for line in lines
-                if line["request"] == f"id-{number}" and "exception" in line
+                line for line in lines if line["request"] == f"id-{number}" and "exception" in line
             ]
             assert len(errors) == 1, messages
         for message in messages:  # nobody else's
