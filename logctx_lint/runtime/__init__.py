@@ -35,7 +35,7 @@ from .futures import ObservableFuture, make_future_yieldable
 from .locks import Linearizer, ReadWriteLock
 
 # Synapse has these in the same module as the contexts.
-_IN_CONTEXT = {
+_IN_CONTEXT: dict[str, str] = {
     "defer_to_thread": "deferreds",
     "defer_to_threadpool": "deferreds",
     "make_deferred_yieldable": "deferreds",
@@ -43,7 +43,7 @@ _IN_CONTEXT = {
     "run_coroutine_in_background": "deferreds",
     "run_in_background": "deferreds",
 }
-_NEEDS_TWISTED = {
+_NEEDS_TWISTED: dict[str, str] = {
     **_IN_CONTEXT,
     "ObservableDeferred": "deferreds",
     "concurrently_execute": "deferreds",

@@ -75,10 +75,8 @@ def drive(awaitable: Awaitable[T]) -> asyncio.Future[T]:
         return _keep(awaitable)
     context = current_context()
     coroutine = awaitable if isinstance(awaitable, Coroutine) else _await(awaitable)
-    if storage.thread_local:
-        coroutine = _InContext(context, coroutine)
-    else:
-        coroutine = accounted(coroutine)  # the task has a copy of the caller's context variables
+    # In contextvar storage the task gets a copy of the caller's context variables.
+    coroutine = _InContext(context, coroutine) if storage.thread_local else accounted(coroutine)
     task = asyncio.get_running_loop().create_task(coroutine)
     set_current_context(context)  # an eager task has already begun
     return _keep(task)

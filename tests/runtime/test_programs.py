@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from logctx_lint.runtime import tasks
 from logctx_lint.runtime.cancellation import delay_cancellation, stop_cancellation
@@ -192,6 +193,10 @@ class Run:
             await self.program(steps, f"request-{number}")
 
 
+def expect_cancellation(failure: Failure) -> None:
+    failure.trap(defer.CancelledError)  # type: ignore[no-untyped-call]
+
+
 @pytest.mark.parametrize("storage_name", STORAGES)
 @settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(programs=st.lists(PROGRAMS, min_size=1, max_size=3), cancel_at=st.integers(0, 6))
@@ -213,7 +218,7 @@ def test_programs_on_twisted(storage_name: Any, programs: Any, cancel_at: int) -
             world.clock.advance(1)
         assert all(request.called for request in requests)
         for request in requests:
-            request.addErrback(lambda failure: failure.trap(defer.CancelledError))
+            request.addErrback(expect_cancellation)
     assert (run.wrong, reports) == ([], [])
     assert current_context() is SENTINEL_CONTEXT
 

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from logctx_lint.frontends.runtime_copy import write
+
 from .helpers import PATIENCE
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "services"
@@ -66,10 +68,10 @@ async def get(port: int, path: str, request_id: str) -> tuple[int, str, str]:
     answer = (await reader.read()).decode()
     writer.close()
     head, _, body = answer.partition("\r\n\r\n")
-    headers = dict(
-        (name.lower(), value)
+    headers = {
+        name.lower(): value
         for name, _, value in (line.partition(": ") for line in head.splitlines()[1:])
-    )
+    }
     return int(head.split()[1]), headers.get("x-request-id", ""), body
 
 
@@ -106,8 +108,8 @@ async def ask_all(port: int, kinds: list[str]) -> None:
 def start(tmp_path: Path) -> Iterator[Any]:
     services: list[Service] = []
 
-    def started(name: str) -> Service:
-        services.append(Service(EXAMPLES / name, tmp_path, REQUESTS + DISCONNECTED))
+    def started(name: str, folder: Path = EXAMPLES) -> Service:
+        services.append(Service(folder / name, tmp_path, REQUESTS + DISCONNECTED))
         return services[-1]
 
     yield started
@@ -153,7 +155,7 @@ def check_lines(lines: list[dict[str, Any]], kinds: list[str]) -> None:
     assert [line for line in strange if line["request"] == "sentinel"] == []
 
 
-@pytest.mark.parametrize(
+SERVICES = pytest.mark.parametrize(
     ("name", "package", "kinds"),
     [
         ("asgi_service.py", "uvicorn", ["order", "order", "sync", "fail"]),
@@ -161,6 +163,28 @@ def check_lines(lines: list[dict[str, Any]], kinds: list[str]) -> None:
         ("twisted_service.py", "twisted", ["order", "order", "block", "fail"]),
     ],
 )
+
+
+@SERVICES
+def test_five_hundred_requests_on_a_copy_without_the_linter(
+    start: Any, tmp_path: Path, name: str, package: str, kinds: list[str]
+) -> None:
+    pytest.importorskip(package)
+    folder = tmp_path / "service"
+    write(folder / "logctx", "twisted" if package == "twisted" else "asyncio")
+    forbid = (
+        "import sys\nfor gone in ('logctx_lint', 'libcst', 'flake8'): sys.modules[gone] = None\n"
+    )
+    for program in (name, "service_logging.py"):
+        text = (EXAMPLES / program).read_text().replace("logctx_lint.runtime", "logctx")
+        text = text.replace("from __future__ import annotations\n", "")
+        (folder / program).write_text(f"from __future__ import annotations\n{forbid}{text}")
+    service = start(name, folder)
+    asyncio.run(ask_all(service.port, kinds))
+    check_lines(service.lines(), kinds)
+
+
+@SERVICES
 def test_five_hundred_requests_at_once(
     start: Any, name: str, package: str, kinds: list[str]
 ) -> None:
