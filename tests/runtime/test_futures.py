@@ -382,13 +382,14 @@ def test_background_process_on_asyncio(
         with LoggingContext("request") as request:
             first = run_as_background_process("clean_up", clean_up, "a")
             second = run_as_background_process("clean_up", "server", clean_up, what="b")
-            third = run_as_background_process("fail", func=fail)
+            third: asyncio.Future[Any] = run_as_background_process("fail", func=fail)
             fourth = run_as_background_process("plain", lambda: 4)
             endless = run_as_background_process("endless", for_ever)
             assert current_context() is request
         assert await first == "a"
         assert await second == "b"
-        assert await third is None
+        nothing: Any = await third
+        assert nothing is None
         assert await fourth == 4
         assert background_processes()["endless"].in_flight == 1
         endless.cancel()

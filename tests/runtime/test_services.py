@@ -172,9 +172,8 @@ def test_five_hundred_requests_on_a_copy_without_the_linter(
     pytest.importorskip(package)
     folder = tmp_path / "service"
     write(folder / "logctx", "twisted" if package == "twisted" else "asyncio")
-    forbid = (
-        "import sys\nfor gone in ('logctx_lint', 'libcst', 'flake8'): sys.modules[gone] = None\n"
-    )
+    unwanted = ("logctx_lint", "libcst", "flake8")
+    forbid = f"import sys\nfor gone in {unwanted!r}: sys.modules[gone] = None\n"
     for program in (name, "service_logging.py"):
         text = (EXAMPLES / program).read_text().replace("logctx_lint.runtime", "logctx")
         text = text.replace("from __future__ import annotations\n", "")
