@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from logctx_lint.config.flake8_files import Ini, find_ini
+from logctx_lint.config.runtime_copies import find_copies
 from logctx_lint.config.settings import Description, Settings, SettingsError, described
 from logctx_lint.config.value_kinds import did_you_mean
 from logctx_lint.syntax.source import Unreadable, read_bytes
@@ -147,7 +148,10 @@ def _merged(folder: Path, file: _TomlFile | None, layers: list[Layer]) -> Loaded
                 value = before | value if isinstance(value, dict) else (*before, *value)  # type: ignore[misc]
             values[name] = value
     root = file.path.parent if file else folder
-    settings = Settings(root=root.resolve(), **values)
+    root = root.resolve()
+    if "runtime" not in values:
+        values["runtime"] = find_copies(root, values.get("source_roots", ()))
+    settings = Settings(root=root, **values)
     return Loaded(settings, origins, file.notes if file else ())
 
 

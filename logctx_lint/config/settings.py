@@ -108,6 +108,15 @@ class Settings:
             '{ background-starter = ["myproject.background.start"] }',
         ),
     )
+    runtime: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "The project's own copies of the reference runtime, as qualified names of packages;"
+            " what `logctx-lint runtime copy` wrote is found by its mark when unset.",
+            value_kinds.STRINGS,
+            '["myproject.logctx"]',
+        ),
+    )
     cancellation_scope: CancellationScope = field(
         default=CancellationScope.ALL,
         metadata=_about(

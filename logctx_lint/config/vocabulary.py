@@ -124,7 +124,8 @@ class Role(str, Enum):
 
 
 _DEFER = "twisted.internet.defer"
-_RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.*")
+RUNTIME = "logctx_lint.runtime"
+_RUNTIME = (RUNTIME, f"{RUNTIME}.*")
 
 
 def _helpers(synapse_module: str, *names: str) -> tuple[str, ...]:
@@ -277,9 +278,15 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.shield",
     ),
     Role.CANCELLATION_DELAYER: _helpers(_ASYNC_HELPERS, "delay_cancellation"),
-    Role.OBSERVABLE: _helpers(_ASYNC_HELPERS, "ObservableDeferred"),
-    Role.OBSERVER: _helpers(
-        _ASYNC_HELPERS, "ObservableDeferred.observe", "AbstractObservableDeferred.observe"
+    Role.OBSERVABLE: (
+        *_helpers(_ASYNC_HELPERS, "ObservableDeferred"),
+        *(f"{module}.ObservableFuture" for module in _RUNTIME),
+    ),
+    Role.OBSERVER: (
+        *_helpers(
+            _ASYNC_HELPERS, "ObservableDeferred.observe", "AbstractObservableDeferred.observe"
+        ),
+        *(f"{module}.ObservableFuture.observe" for module in _RUNTIME),
     ),
     Role.DEFERRED_PASSER: (
         *_helpers(_ASYNC_HELPERS, "timeout_deferred"),
@@ -462,13 +469,17 @@ class _BareNames(dict[str, bool]):
 class Vocabulary:
     """Answers which roles a callee has, given the qualified names it is known by."""
 
-    def __init__(self, additions: Mapping[Role, tuple[str, ...]]) -> None:
-        self._additions = additions
+    def __init__(
+        self, additions: Mapping[Role, tuple[str, ...]], runtime_copies: tuple[str, ...] = ()
+    ) -> None:
+        copied = {role: tuple(_copied(names, runtime_copies)) for role, names in BUILT_IN.items()}
+        self._tables = (additions, copied, BUILT_IN)
+        self._runtimes = (*runtime_copies, RUNTIME)
         self._exact: dict[str, set[Role]] = {}
         self._known: dict[str, frozenset[Role]] = {}
         self._bare: dict[frozenset[Role], _BareNames] = {}
         globs: list[tuple[re.Pattern[str], Role]] = []
-        for table in (BUILT_IN, additions):
+        for table in self._tables:
             for role, patterns in table.items():
                 for pattern in patterns:
                     if _is_glob(pattern):
@@ -480,7 +491,7 @@ class Vocabulary:
 
     def names_of(self, role: Role) -> Iterator[str]:
         """The names of a role that are written out, the project's own first."""
-        for table in (self._additions, BUILT_IN):
+        for table in self._tables:
             yield from (name for name in table.get(role, ()) if not _is_glob(name))
 
     def has_bare_name(self, name: str, roles: frozenset[Role]) -> bool:
@@ -492,10 +503,13 @@ class Vocabulary:
 
     def bare_names(self, role: Role) -> frozenset[str]:
         """The last names of what has a role, globs among them."""
-        tables = (self._additions, BUILT_IN)
         return frozenset(
-            each.rpartition(".")[2] for table in tables for each in table.get(role, ())
+            each.rpartition(".")[2] for table in self._tables for each in table.get(role, ())
         )
+
+    def runtime_of(self, name: str) -> str | None:
+        """The package of the reference runtime, or of a copy of it, that a name belongs to."""
+        return next((each for each in self._runtimes if name.startswith(f"{each}.")), None)
 
     def roles(self, names: Iterable[str]) -> frozenset[Role]:
         return frozenset(role for name in names for role in self._roles_of(name))
@@ -508,6 +522,13 @@ class Vocabulary:
                 found.update(role for pattern, role in self._globs if pattern.match(name))
             known = self._known[name] = frozenset(found)
         return known
+
+
+def _copied(names: tuple[str, ...], copies: tuple[str, ...]) -> Iterator[str]:
+    """What the names of the reference runtime are in a project's copies of it."""
+    for name in names:
+        if name.startswith(f"{RUNTIME}."):
+            yield from (f"{copy}{name[len(RUNTIME) :]}" for copy in copies)
 
 
 def _is_glob(pattern: str) -> bool:

@@ -182,7 +182,7 @@ class Engine:
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:
-        return Vocabulary(self._settings.vocabulary)
+        return Vocabulary(self._settings.vocabulary, self._settings.runtime)
 
     def _set_aside(self) -> None:
         """Collect garbage, which a run of our own leaves to us, and keep what is known out of it.

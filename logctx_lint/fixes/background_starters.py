@@ -78,7 +78,10 @@ def process(context: RuleContext, function: cst.BaseExpression) -> Process | Non
         # Not the decorator.
         lambda name: Role.SAFE_DECORATOR not in _BUILT_IN.roles([name]),
     )
-    if starter is None or (starter.is_new and not context.file.traits.uses_twisted):
+    if starter is None:
+        return None
+    is_runtime_s = context.file.vocabulary.runtime_of(starter.name) is not None
+    if is_runtime_s and ".tasks." not in starter.name and not context.file.traits.uses_twisted:
         return None
     return Process(starter, _first_arguments(context, starter.name, function))
 

@@ -171,7 +171,8 @@ def background_starter(context: Context[Any], kind: Kind) -> Helper | None:
     as_task = not context.file.traits.uses_twisted and kind is not Kind.DEFERRED
 
     def accepts(name: str) -> bool:
-        if Role.BACKGROUND_STARTER not in _BUILT_IN.roles([name]):
+        is_runtime_s = context.file.vocabulary.runtime_of(name) is not None
+        if not is_runtime_s and Role.BACKGROUND_STARTER not in _BUILT_IN.roles([name]):
             return True  # The project's own.
         return name.endswith(".run_in_background") and (".tasks." in name) is as_task
 

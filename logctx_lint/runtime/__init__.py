@@ -4,12 +4,15 @@ The functions that the rules of logctx-lint point to. ``from logctx_lint.runtime
 stands in for ``synapse.logging.context``, ``from logctx_lint.runtime import tasks`` for
 ``aiotask_context``; every name can also be imported from here. Names that need Twisted are
 fetched when first asked for, so importing this package imports neither Twisted nor the linter.
+``import *`` brings in what can be used with what is installed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING
 
+from . import _lazy, context
 from .cancellation import (
     cancellable,
     delay_cancellation,
@@ -28,25 +31,47 @@ from .context import (
     nested_logging_context,
     set_current_context,
 )
+from .futures import ObservableFuture, make_future_yieldable
+from .locks import Linearizer, ReadWriteLock
 
-_NEEDS_TWISTED = {
-    "ObservableDeferred": "deferreds",
-    "concurrently_execute": "deferreds",
+# Synapse has these in the same module as the contexts.
+_IN_CONTEXT: dict[str, str] = {
     "defer_to_thread": "deferreds",
     "defer_to_threadpool": "deferreds",
-    "gather_optional_coroutines": "deferreds",
     "make_deferred_yieldable": "deferreds",
-    "maybe_awaitable": "deferreds",
     "preserve_fn": "deferreds",
-    "run_as_background_process": "deferreds",
     "run_coroutine_in_background": "deferreds",
     "run_in_background": "deferreds",
+}
+_NEEDS_TWISTED: dict[str, str] = {
+    **_IN_CONTEXT,
+    "ObservableDeferred": "deferreds",
+    "concurrently_execute": "deferreds",
+    "gather_optional_coroutines": "deferreds",
+    "maybe_awaitable": "deferreds",
+    "run_as_background_process": "deferreds",
     "timeout_deferred": "deferreds",
     "unwrapFirstError": "deferreds",
     "yieldable_gather_results": "deferreds",
     "async_render": "web",
     "blocking_render": "web",
 }
+_MODULES = (
+    "aiohttp_middleware",
+    "asgi",
+    "cancellation",
+    "deferreds",
+    "futures",
+    "locks",
+    "opentelemetry_bridge",
+    "structlog_processor",
+    "tasks",
+    "testing",
+    "web",
+)
+
+_lazy.offer(context, _IN_CONTEXT)
+_lazy.offer(sys.modules[__name__], {**_NEEDS_TWISTED, **{name: name for name in _MODULES}})
 
 if TYPE_CHECKING:
     from .deferreds import (
@@ -66,28 +91,18 @@ if TYPE_CHECKING:
         yieldable_gather_results,
     )
     from .web import async_render, blocking_render
-else:
-
-    def __getattr__(name: str) -> Any:
-        if name not in _NEEDS_TWISTED:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        try:
-            module = import_module(f"{__name__}.{_NEEDS_TWISTED[name]}")
-        except ImportError as error:
-            raise ImportError(f"{__name__}.{name}: {error}") from error
-        return getattr(module, name)
-
 
 __all__ = [
     "SENTINEL_CONTEXT",
     "ContextResourceUsage",
+    "Linearizer",
     "LogContextError",
     "LoggingContext",
     "LoggingContextFilter",
     "ObservableDeferred",
+    "ObservableFuture",
     "PreserveLoggingContext",
+    "ReadWriteLock",
     "async_render",
     "blocking_render",
     "cancellable",
@@ -100,6 +115,7 @@ __all__ = [
     "gather_optional_coroutines",
     "is_function_cancellable",
     "make_deferred_yieldable",
+    "make_future_yieldable",
     "maybe_awaitable",
     "nested_logging_context",
     "preserve_fn",
@@ -112,3 +128,6 @@ __all__ = [
     "unwrapFirstError",
     "yieldable_gather_results",
 ]
+
+if not _lazy.is_installed("twisted"):
+    __all__ = [name for name in __all__ if name not in _NEEDS_TWISTED]

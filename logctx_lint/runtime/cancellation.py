@@ -11,7 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from .context import PreserveLoggingContext
+from . import futures
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
@@ -20,6 +20,10 @@ __all__ = ["cancellable", "delay_cancellation", "is_function_cancellable", "stop
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
+
+# How to protect what needs no second look, a plain Deferred: filled when one is first seen.
+_stoppers: dict[type, Callable[[Any], Any]] = {}
+_delayers: dict[type, Callable[[Any], Any]] = {}
 
 
 def cancellable(function: F) -> F:
@@ -54,15 +58,23 @@ def stop_cancellation(deferred: Any) -> Any:
 
     Seed ``cancellation``, "Creation of Deferreds".
     """
-    if _is_twisted(deferred):
-        from . import _shields
+    stop = _stoppers.get(type(deferred))
+    if stop is not None:
+        return stop(deferred)
+    if not _is_twisted(deferred):
+        return futures.stop(deferred)
+    from twisted.internet.defer import Deferred
 
-        return _shields.stop(deferred)
-    return _stop_future(_drive(deferred))
+    from . import deferreds
+
+    _stoppers[Deferred] = deferreds.stop
+    return deferreds.stop(deferred)
 
 
 @overload
 def delay_cancellation(awaitable: Deferred[T]) -> Deferred[T]: ...
+@overload
+def delay_cancellation(awaitable: asyncio.Future[T]) -> asyncio.Future[T]: ...
 @overload
 def delay_cancellation(awaitable: Awaitable[T]) -> Awaitable[T]: ...
 def delay_cancellation(awaitable: Any) -> Any:
@@ -71,72 +83,27 @@ def delay_cancellation(awaitable: Any) -> Any:
     A cancelled waiter gets CancelledError once the original is done, whatever came of it; the
     original does not notice. Cancelling again changes nothing. So nothing that the original
     uses, its log context above all, ends before it. A Deferred gives a Deferred, which follows
-    the log-context rules as far as the original does; other awaitables are driven, as with
-    ``stop_cancellation``, and what comes back follows the rules.
+    the log-context rules as far as the original does; other awaitables are driven from now on, as
+    with ``stop_cancellation``, and what comes back follows the rules.
 
     Seed ``cancellation``, "Uncancelled processing".
     """
-    if _is_twisted(awaitable):
-        from . import _shields
+    delay = _delayers.get(type(awaitable))
+    if delay is not None:
+        return delay(awaitable)
+    if not _is_twisted(awaitable):
+        return futures.delay(awaitable)
+    from twisted.internet.defer import Deferred
 
-        return _shields.delay(awaitable)
-    return _delay_future(awaitable)
+    from . import deferreds
+
+    _delayers[Deferred] = deferreds.delay
+    return deferreds.delay(awaitable)
 
 
 def _is_twisted(awaitable: object) -> bool:
     defer = sys.modules.get("twisted.internet.defer")
     if defer is None or asyncio.isfuture(awaitable):
         return False
-    if isinstance(awaitable, defer.Deferred):
-        return True
-    try:
-        # Twisted's reactor may itself run on an asyncio loop, but never in one of its tasks.
-        return asyncio.current_task() is None
-    except RuntimeError:
-        return True
-
-
-# The event loop itself keeps only weak references to tasks.
-_running: set[asyncio.Future[Any]] = set()
-
-
-def _drive(awaitable: Awaitable[T]) -> asyncio.Future[T]:
-    loop = None if asyncio.isfuture(awaitable) else asyncio.get_running_loop()
-    future = asyncio.ensure_future(awaitable, loop=loop)
-    _running.add(future)
-    future.add_done_callback(_running.discard)
-    return future
-
-
-def _stop_future(original: asyncio.Future[T]) -> asyncio.Future[T]:
-    waiter: asyncio.Future[T] = original.get_loop().create_future()
-
-    def done(original: asyncio.Future[T]) -> None:
-        failure = None if original.cancelled() else original.exception()  # now it is "retrieved"
-        if waiter.done():
-            return
-        if original.cancelled():
-            waiter.cancel()
-        elif failure is not None:
-            waiter.set_exception(failure)
-        else:
-            waiter.set_result(original.result())
-
-    original.add_done_callback(done)
-    return waiter
-
-
-async def _delay_future(awaitable: Awaitable[T]) -> T:
-    future = _drive(awaitable)
-    cancelled: asyncio.CancelledError | None = None
-    with PreserveLoggingContext():  # the loop goes on with other things meanwhile
-        while not future.done():
-            try:
-                await asyncio.wait([future])
-            except asyncio.CancelledError as error:
-                cancelled = cancelled or error
-    if cancelled is None:
-        return future.result()
-    if not future.cancelled():
-        future.exception()  # not asking would have it logged as never retrieved
-    raise cancelled
+    # Twisted's reactor may itself run on an asyncio loop, but never in one of its tasks.
+    return isinstance(awaitable, defer.Deferred) or not futures.in_task()

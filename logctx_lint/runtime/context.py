@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import storage, usage
+from . import accounting, storage, usage
+from .accounting import accounted
+from .log_filter import LoggingContextFilter
 from .storage import SENTINEL_CONTEXT, LoggingContextOrSentinel, Settings, configure
 from .usage import (
     ContextResourceUsage,
-    accounted,
+    charge,
     charge_cpu,
-    charged,
     get_thread_resource_usage,
     recent_reading,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "PreserveLoggingContext",
     "Settings",
     "accounted",
+    "collected_reports",
     "configure",
     "current_context",
     "get_thread_resource_usage",
@@ -68,11 +71,23 @@ def logcontext_error(msg: str) -> None:
     logger.warning(msg)
 
 
+@contextmanager
+def collected_reports() -> Iterator[list[str]]:
+    """Collect what is passed to ``logcontext_error``, for a block, instead of logging it."""
+    reports: list[str] = []
+    original = logcontext_error
+    globals()["logcontext_error"] = reports.append
+    try:
+        yield reports
+    finally:
+        globals()["logcontext_error"] = original
+
+
 def current_context() -> LoggingContextOrSentinel:
     """The log context of the code that is running, ``SENTINEL_CONTEXT`` if there is none."""
     context = (_here.cell if storage.thread_local else _variable.get())[0]
     if storage.slotted:
-        usage.point_slot(context)  # a coroutine may have resumed since the last look
+        accounting.follow(context)  # a coroutine may have resumed since the last look
     return context
 
 
@@ -94,12 +109,15 @@ def set_current_context(context: LoggingContextOrSentinel) -> LoggingContextOrSe
 def _switch(old: Any, new: Any) -> storage.Cell:
     """Replace one context by another one, and return the cell that holds it.
 
-    Does in one go what ``new.start()``, ``storage.store()``, ``old.stop()`` and ``charge_cpu()``
-    do one by one: calls would be most of its cost.
+    Inlines what ``new.start()`` and ``old.stop()`` do where there is nothing to report, for calls
+    would be most of its cost.
     """
     reading = recent_reading() if storage.charging else None
     if new is not SENTINEL_CONTEXT:
-        if new.finished or new.usage_start is not None or new.main_thread != _get_ident():
+        if new.finished or (
+            storage.thread_local
+            and (new.usage_start is not None or new.main_thread != _get_ident())
+        ):
             new.start(reading)  # may refuse, under strict: then nothing has changed
         else:
             new.usage_start = reading
@@ -109,7 +127,7 @@ def _switch(old: Any, new: Any) -> storage.Cell:
     else:
         _variable.set(cell)
         if storage.slotted:
-            usage.point_slot(new)
+            accounting.follow(new)
     if reading is not None and old is not SENTINEL_CONTEXT:
         since = old.usage_start
         if since is None or old.main_thread != _get_ident():
@@ -120,6 +138,35 @@ def _switch(old: Any, new: Any) -> storage.Cell:
     return cell
 
 
+def _restore(
+    found: LoggingContextOrSentinel,
+    previous: LoggingContextOrSentinel,
+    expected: LoggingContextOrSentinel,
+    body_failed: bool,
+) -> None:
+    """At the end of a block: back from the context that was found to the previous one.
+
+    Reports it if another context was found than expected. Under strict, reports are exceptions:
+    they must not replace one that the body has raised, and are logged then.
+    """
+    try:
+        if found is not previous:
+            try:
+                _switch(found, previous)
+            except Exception:  # under strict, or from somebody's own logcontext_error
+                _switch(found, SENTINEL_CONTEXT)  # rather none than the one we are done with
+                raise
+        if found is not expected:
+            if found:
+                logcontext_error(f"Expected log context {expected} but found {found}")
+            else:
+                logcontext_error(f"Expected log context {expected} was lost")
+    except Exception as error:
+        if not body_failed:
+            raise
+        logger.warning("%s", error)
+
+
 class LoggingContext:
     """A log context: a name, a parent to be charged too, and any attribute you care to set.
 
@@ -128,7 +175,8 @@ class LoggingContext:
     through ``logcontext_error``. A context belongs to the thread that created it.
 
     ``request`` is what the log lines are filed under: an id, or a dataclass of fields for the log
-    record; without one, log lines carry the context's name. It is inherited from the parent.
+    record; without one, log lines carry the context's name. It is inherited from the parent, and
+    so are the attributes that the parent has when the child is made.
     """
 
     # The runtime's own attributes are slots, which leaves __dict__ to the user's: the filter
@@ -144,7 +192,9 @@ class LoggingContext:
         "parent_context",
         "previous_context",
         "request",
+        "scope",
         "server_name",
+        "tag",
         "usage_start",
     )
 
@@ -153,6 +203,8 @@ class LoggingContext:
     parent_context: LoggingContext | None
     previous_context: LoggingContextOrSentinel | None
     request: Any
+    scope: Any  # a place for Synapse's tracing scope and its tag; not on log records
+    tag: Any
     finished: bool
     main_thread: int
     usage_start: Any
@@ -172,11 +224,16 @@ class LoggingContext:
         parent_context: LoggingContext | None = None,
         request: Any = None,
     ) -> None:
+        self.scope = None
         if parent_context is not None:
             if request is None:
                 request = parent_context.request
             if not server_name:
                 server_name = parent_context.server_name
+            self.scope = parent_context.scope
+            if parent_context.__dict__:
+                self.__dict__.update(parent_context.__dict__)
+        self.tag = ""
         self.name = name
         self.server_name = server_name
         self.parent_context = parent_context
@@ -222,19 +279,19 @@ class LoggingContext:
         if previous is None:
             if found is self:
                 _switch(self, SENTINEL_CONTEXT)
-            logcontext_error(f"Leaving log context {self} that was not entered")
+            message = f"Leaving log context {self} that was not entered"
+            try:
+                logcontext_error(message)
+            except Exception:
+                if exc_type is None:
+                    raise
+                logger.warning(message)
             return
         ours, self._cell = self._cell, None  # or it would refer to itself
         if exc_type is GeneratorExit and cell is not ours:
             return  # collected with its coroutine: see PreserveLoggingContext.__exit__
-        if found is not previous:
-            try:
-                _switch(found, previous)
-            except Exception:  # under strict, or from somebody's own logcontext_error
-                _switch(found, SENTINEL_CONTEXT)  # rather none than the one we are done with
-                raise
-        if found is not self:
-            _report_unexpected(self, found)
+        if found is not previous or found is not self:
+            _restore(found, previous, self, exc_type is not None)
 
     def start(self, rusage: Any) -> None:
         """Called when the context becomes current, with the thread's resource usage or None.
@@ -243,7 +300,7 @@ class LoggingContext:
         """
         if self.finished:
             logcontext_error(f"Re-starting finished log context {self}")
-        if self.main_thread != _get_ident():
+        if storage.thread_local and self.main_thread != _get_ident():
             logcontext_error(f"Started log context {self} on a different thread")
             return  # another thread's CPU time cannot be compared with ours
         if rusage is None:
@@ -271,7 +328,8 @@ class LoggingContext:
         Includes the CPU time of the stretch that is running now, on its own thread only:
         another thread's clock cannot be read.
         """
-        result = ContextResourceUsage(copy_from=self._used)
+        with usage.charging_lock:
+            result = ContextResourceUsage(copy_from=self._used)
         if self.usage_start is not None and self.main_thread == _get_ident():
             since = self.usage_start
         elif usage.slot.context is self:
@@ -284,28 +342,21 @@ class LoggingContext:
             result.ru_stime += max(0.0, now[1] - since[1])
         return result
 
+    def add_cputime(self, utime_delta: float, stime_delta: float) -> None:
+        """Charge CPU seconds that were measured by other means."""
+        charge(self, ru_utime=utime_delta, ru_stime=stime_delta)
+
     def add_database_transaction(self, duration_sec: float) -> None:
         """Charge one database transaction that took so many seconds."""
-        for used in charged(self):
-            used.db_txn_count += 1
-            used.db_txn_duration_sec += max(0.0, duration_sec)
+        charge(self, db_txn_count=1, db_txn_duration_sec=duration_sec)
 
     def add_database_scheduled(self, sched_sec: float) -> None:
         """Charge the seconds that a transaction waited for a database connection."""
-        for used in charged(self):
-            used.db_sched_duration_sec += max(0.0, sched_sec)
+        charge(self, db_sched_duration_sec=sched_sec)
 
     def record_event_fetch(self, event_count: int) -> None:
         """Charge so many events fetched from the database."""
-        for used in charged(self):
-            used.evt_db_fetch_count += max(0, event_count)
-
-
-def _report_unexpected(expected: LoggingContextOrSentinel, found: LoggingContextOrSentinel) -> None:
-    if found:
-        logcontext_error(f"Expected log context {expected} but found {found}")
-    else:
-        logcontext_error(f"Expected log context {expected} was lost")
+        charge(self, evt_db_fetch_count=event_count)
 
 
 class PreserveLoggingContext:
@@ -341,15 +392,8 @@ class PreserveLoggingContext:
             # garbage-collection of awaitable chains").
             return
         found = (_here.cell if storage.thread_local else _variable.get())[0]
-        previous = self._old_context
-        if found is not previous:
-            try:
-                _switch(found, previous)
-            except Exception:
-                _switch(found, SENTINEL_CONTEXT)  # rather none than the one we are done with
-                raise
-        if found is not self._new_context:
-            _report_unexpected(self._new_context, found)
+        if found is not self._old_context or found is not self._new_context:
+            _restore(found, self._old_context, self._new_context, exc_type is not None)
 
     def _still_ours(self) -> bool:
         # With a thread-local, the sentinel is everybody's: the cell that we stored stays in place
@@ -371,59 +415,6 @@ def nested_logging_context(
     return LoggingContext(f"{parent}-{suffix}", parent_context=parent or None)
 
 
-# Attributes that a log record has anyway; a context's field of the same name must not hide them.
-_RECORD_FIELDS: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime"}
-
-
-class LoggingContextFilter(logging.Filter):
-    """Adds ``request``, ``server_name`` and the context's own attributes to each log record.
-
-    Put it on *handlers*: a logger's filters are skipped for records that come from its
-    children. Never drops a record. ``request`` is the default for records outside any context,
-    so that ``%(request)s`` never fails; there, what somebody else put on the record is left
-    alone, and so are the standard attributes of a record everywhere.
-    """
-
-    def __init__(self, request: str = "") -> None:
-        super().__init__()
-        self._default_request = request or str(SENTINEL_CONTEXT)
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        context = (_here.cell if storage.thread_local else _variable.get())[0]
-        if storage.slotted:
-            usage.point_slot(context)
-        fields = record.__dict__
-        if context is SENTINEL_CONTEXT:
-            fields.setdefault("request", self._default_request)
-            fields.setdefault("server_name", "")
-            return True
-        request = context.request
-        fields["server_name"] = context.server_name
-        fields["request"] = context.name if request is None else request
-        if context.__dict__:
-            _add_fields(fields, context.__dict__)
-        if request is not None and type(request) is not str:
-            described = _described(request)
-            if described is not None:
-                fields["request"] = context.name
-                _add_fields(fields, described)
-        return True
-
-
-def _add_fields(record: dict[str, Any], fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        if name not in _RECORD_FIELDS:
-            record[name] = value
-
-
-def _described(request: object) -> dict[str, Any] | None:
-    """The fields of a request that is a dataclass or attrs object, None for a plain id."""
-    names = getattr(request, "__dataclass_fields__", None)
-    if names is None:
-        names = [field.name for field in getattr(request, "__attrs_attrs__", ())]
-    return {name: getattr(request, name) for name in names} or None
-
-
 def in_child_context(function: Callable[..., R]) -> Callable[..., R]:
     """Wrap a function for a pool thread: there it runs in a child of the caller's log context.
 
@@ -442,26 +433,3 @@ def in_child_context(function: Callable[..., R]) -> Callable[..., R]:
             return function(*args, **kwargs)
 
     return partial(variables.run, in_child)
-
-
-# Synapse keeps these in the same module as the contexts; they live in `deferreds`, which needs
-# Twisted, and are fetched from there when first asked for.
-_IN_DEFERREDS: Final = frozenset(
-    {
-        "defer_to_thread",
-        "defer_to_threadpool",
-        "make_deferred_yieldable",
-        "preserve_fn",
-        "run_coroutine_in_background",
-        "run_in_background",
-    }
-)
-
-if not TYPE_CHECKING:
-
-    def __getattr__(name: str) -> Any:
-        if name in _IN_DEFERREDS:
-            from . import deferreds
-
-            return getattr(deferreds, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

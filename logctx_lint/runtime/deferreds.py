@@ -10,29 +10,34 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import logging
-import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
-from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar, cast, overload
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 try:
     from twisted.internet import defer, threads
-    from twisted.internet.defer import CancelledError, Deferred, FirstError, ensureDeferred
+    from twisted.internet.defer import (
+        CancelledError,
+        DebugInfo,
+        Deferred,
+        FirstError,
+        ensureDeferred,
+    )
     from twisted.python.failure import Failure
 except ImportError as error:
     raise ImportError("this needs Twisted: pip install 'logctx-lint[twisted]'") from error
 
 from . import storage
+from .accounting import accounted
 from .context import (
-    LoggingContext,
     PreserveLoggingContext,
-    accounted,
     current_context,
     in_child_context,
     set_current_context,
 )
+from .observables import ObservableDeferred
+from .processes import BackgroundProcess, Process, background_processes, split_arguments
 from .storage import SENTINEL_CONTEXT, LoggingContextOrSentinel
+from .timeouts import timeout_deferred
 
 __all__ = [
     "BackgroundProcess",
@@ -52,8 +57,6 @@ __all__ = [
     "unwrapFirstError",
     "yieldable_gather_results",
 ]
-
-logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -194,35 +197,6 @@ def defer_to_threadpool(
 # --- Background processes
 
 
-@dataclass(frozen=True)
-class BackgroundProcess:
-    """The counts of the background processes of one description; ``seconds`` is wall-clock time
-    of those that have ended."""
-
-    started: int = 0
-    in_flight: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    seconds: float = 0.0
-
-
-class _Counts:
-    def __init__(self) -> None:
-        self.started = self.failed = self.cancelled = self.ended = 0
-        self.seconds = 0.0
-
-
-_counts: dict[str, _Counts] = {}
-
-
-def background_processes() -> dict[str, BackgroundProcess]:
-    """A snapshot of what ``run_as_background_process`` has counted, by description."""
-    return {
-        desc: BackgroundProcess(c.started, c.started - c.ended, c.failed, c.cancelled, c.seconds)
-        for desc, c in _counts.items()
-    }
-
-
 @overload
 def run_as_background_process(
     desc: str,
@@ -235,114 +209,146 @@ def run_as_background_process(
 def run_as_background_process(
     desc: str, func: Callable[..., R], *args: Any, bg_start_span: bool = True, **kwargs: Any
 ) -> Deferred[R | None]: ...
+@overload
 def run_as_background_process(
     desc: str,
-    func: Callable[..., Any],
+    server_name: str,
+    func: Callable[..., Awaitable[R]],
     *args: Any,
     bg_start_span: bool = True,
+    **kwargs: Any,
+) -> Deferred[R | None]: ...
+def run_as_background_process(
+    desc: str,
+    *args: Any,
+    server_name: str = "",
+    func: Callable[..., Any] | None = None,
+    bg_start_span: bool = True,
+    test_only_tracer: Any = None,
     **kwargs: Any,
 ) -> Deferred[Any]:
     """Run a function as a background process: in a log context of its own, ``desc-N``.
 
     It starts under the sentinel, so that it is neither charged to the caller's log context nor
     restores it. An exception is logged and becomes None; so does a cancellation, which is
-    not a failure and is not logged as one. ``bg_start_span`` is accepted for Synapse's sake.
-    The Deferred does not follow the log-context rules.
+    not a failure and is not logged as one. Takes ``(desc, func, ...)`` and, as newer versions of
+    Synapse do, ``(desc, server_name, func, ...)``; ``bg_start_span`` and ``test_only_tracer`` are
+    accepted for its sake. The Deferred does not follow the log-context rules.
 
     Seeds ``log_contexts_contextvar`` ("Fire-and-forget"), ``cancellation`` ("Uncancelled
     processing").
     """
-    counts = _counts.setdefault(desc, _Counts())
-    counts.started += 1
-    number = counts.started
+    server_name, func, args = split_arguments(args, server_name, func)
+    process = Process(desc, server_name)
 
-    async def process() -> Any:
-        began = time.monotonic()
-        try:
-            with LoggingContext(f"{desc}-{number}"):
-                try:
-                    return await maybe_awaitable(func(*args, **kwargs))
-                except CancelledError:  # noqa: LCX301 - nobody waits for a background process
-                    counts.cancelled += 1
-                    logger.debug("Background process %s was cancelled", desc)
-                except Exception:
-                    counts.failed += 1
-                    logger.exception("Background process %s failed", desc)
-                return None
-        finally:
-            counts.ended += 1
-            counts.seconds += time.monotonic() - began
+    async def work() -> Any:
+        with process.running():
+            try:
+                return await maybe_awaitable(func(*args, **kwargs))
+            except CancelledError:  # noqa: LCX301 - nobody waits for a background process
+                process.was_cancelled()
+        return None
 
     with PreserveLoggingContext():
-        return drive(process())
+        return drive(work())
 
 
-# --- Several waiters for one Deferred
+# --- Protection against cancellation: see ``cancellation``
 
 
-class ObservableDeferred(Generic[T]):
-    """Lets many observers wait for one Deferred, independently of each other.
+class _Delivered(DebugInfo):
+    """In the place of a Deferred's own: this failure has been delivered to a waiter, and is not
+    to be logged as unhandled. The Deferred still has it, for whoever comes next."""
 
-    ``observe()`` gives each its own Deferred with the same result. Observers are told in
-    the order in which they came; one that raises does not disturb the others; cancelling one
-    removes only that one. Cancelling the original Deferred reaches all.
+    def __init__(self, failure: Failure) -> None:
+        self._failure = failure
+        self._unhandled: Failure | None = None
 
-    ``consumeErrors``: a failure is not passed on along the original Deferred, where it would be
-    logged as unhandled when there is nobody else.
+    @property
+    def failResult(self) -> Failure | None:
+        return self._unhandled
 
-    Seed ``cancellation``, "Uncancelled processing".
-    """
+    @failResult.setter
+    def failResult(self, failure: Failure | None) -> None:
+        self._unhandled = None if failure is self._failure else failure
 
-    def __init__(self, deferred: Deferred[T], consumeErrors: bool = False) -> None:
-        self._consume_errors = consumeErrors
-        self._observers: dict[Deferred[T], None] = {}  # in order; removal does not search
-        self._result: tuple[T | Failure] | None = None
-        deferred.addBoth(self._fired)
 
-    def _fired(self, result: T | Failure) -> T | Failure | None:
-        self._result = (result,)
-        observers, self._observers = self._observers, {}
-        for observer in observers:
-            try:
-                # Does what `errback` does with a failure, and `callback` with anything else.
-                observer.callback(cast(T, result))
-            except Exception:
-                # Somebody else has fired it: not our business, and not the next observer's.
-                logger.exception("Could not tell %r the result %r", observer, result)
-        return None if self._consume_errors and isinstance(result, Failure) else result
+def _consumed(original: Deferred[Any], failure: Failure) -> Failure:
+    if original._debugInfo is not None:
+        original._debugInfo.failResult = None  # or it would be logged when it is replaced
+    original._debugInfo = _Delivered(failure)
+    return failure
 
-    def observe(self) -> Deferred[T]:
-        """A new Deferred with the result of the original. It does not follow the log-context
-        rules."""
-        if self._result is None:
-            observer: Deferred[T] = Deferred(canceller=self._forget)
-            self._observers[observer] = None
-            return observer
-        result = self._result[0]
-        return defer.fail(result) if isinstance(result, Failure) else defer.succeed(result)
 
-    def _forget(self, observer: Deferred[T]) -> None:
-        self._observers.pop(observer, None)
+class _Stopped(Deferred[T]):
+    """Gets the result of the original, and has no canceller: cancelled, it fails at once, and
+    swallows what comes later, as Twisted arranges for every such Deferred."""
 
-    def observers(self) -> Collection[Deferred[T]]:
-        """Those who still wait."""
-        return tuple(self._observers)
+    original: Deferred[T]
 
-    def has_called(self) -> bool:
-        return self._result is not None
+    # Methods, and one for each outcome: closures and a look at the type would cost as much again
+    # as all of this.
+    def succeeded(self, result: T) -> T:
+        self.callback(result)
+        return result
 
-    def has_succeeded(self) -> bool:
-        return self._result is not None and not isinstance(self._result[0], Failure)
+    def failed(self, failure: Failure) -> Failure:
+        self.errback(failure)
+        return _consumed(self.original, failure)
 
-    def get_result(self) -> T | Failure:
-        """The result or the ``Failure``. Raises ``ValueError`` if there is none yet."""
-        if self._result is None:
-            raise ValueError(f"{self!r} has no result yet")
-        return self._result[0]
 
-    def __repr__(self) -> str:
-        state = "waiting" if self._result is None else f"result={self._result[0]!r}"
-        return f"<ObservableDeferred {state}, {len(self._observers)} observers>"
+def stop(awaitable: Awaitable[T]) -> Deferred[T]:
+    waiter: _Stopped[T] = _Stopped()
+    original = awaitable if isinstance(awaitable, Deferred) else drive(awaitable)
+    waiter.original = original
+    original.addCallbacks(waiter.succeeded, waiter.failed)
+    return waiter
+
+
+class _Delayed(Deferred[T]):
+    """Gets the result of the original and, cancelled, waits for it."""
+
+    original: Deferred[T]
+    context: LoggingContextOrSentinel | None = None  # to be restored before anything else runs
+    was_cancelled = False
+
+    def cancel(self) -> None:
+        if self.called:
+            super().cancel()  # it may be waiting for a Deferred that a callback returned
+        else:
+            self.was_cancelled = True
+
+    def succeeded(self, result: T) -> T:
+        if self.context is not None:
+            set_current_context(self.context)
+        if self.was_cancelled:
+            self.errback(CancelledError())
+        else:
+            self.callback(result)
+        return result
+
+    def failed(self, failure: Failure) -> Failure:
+        if self.context is not None:
+            set_current_context(self.context)
+        self.errback(CancelledError() if self.was_cancelled else failure)
+        return _consumed(self.original, failure)
+
+
+def delay(awaitable: Awaitable[T]) -> Deferred[T]:
+    waiter: _Delayed[T] = _Delayed()
+    if isinstance(awaitable, Deferred):
+        # It follows the log-context rules, or will be made yieldable by the caller.
+        original = awaitable
+    else:
+        # We start it: whatever it does with the log context, our waiter gets its own back.
+        context = current_context()
+        original = drive(awaitable)
+        if storage.thread_local and context and not is_complete(original):
+            set_current_context(SENTINEL_CONTEXT)  # noqa: LCX402 - the waiter restores it
+            waiter.context = context
+    waiter.original = original
+    original.addCallbacks(waiter.succeeded, waiter.failed)
+    return waiter
 
 
 # --- Gathering
@@ -410,12 +416,8 @@ async def concurrently_execute(
             await maybe_awaitable(func(value))
 
     first = list(itertools.islice(remaining, limit))
-    if delay_cancellation:
-        from . import cancellation
-
-        await cancellation.delay_cancellation(yieldable_gather_results(work, first))
-    else:
-        await yieldable_gather_results(work, first)
+    working = yieldable_gather_results(work, first)
+    await (delay(working) if delay_cancellation else working)
 
 
 # --- Odds and ends
@@ -430,63 +432,3 @@ async def maybe_awaitable(value: Any) -> Any:
     if inspect.isawaitable(value):
         return await value
     return value
-
-
-def timeout_deferred(
-    deferred: Deferred[T],
-    timeout: float,
-    reactor: Any = None,
-    *,
-    clock: Any = None,
-    cancel_on_shutdown: bool = True,
-) -> Deferred[T]:
-    """A Deferred with the result of this one, or with ``defer.TimeoutError`` after so many
-    seconds.
-
-    On time-out the original is cancelled; unlike with ``Deferred.addTimeout``, the waiter does
-    not have to wait until it takes notice. Cancelling the new Deferred cancels the original.
-    ``reactor`` or ``clock`` has ``callLater`` (or Synapse's ``call_later``); the default is the
-    global reactor. ``cancel_on_shutdown`` is accepted for Synapse's sake. The new Deferred
-    follows the log-context rules no more than the original did: wrap it in
-    ``make_deferred_yieldable``.
-    """
-    clock = clock or reactor
-    if clock is None:
-        from twisted.internet import reactor as clock
-    timed_out = False
-
-    def cancel(_: Deferred[T]) -> None:
-        with PreserveLoggingContext():
-            deferred.cancel()
-
-    waiter: Deferred[T] = Deferred(canceller=cancel)
-
-    def time_out() -> None:
-        nonlocal timed_out
-        timed_out = True
-        try:
-            with PreserveLoggingContext():
-                deferred.cancel()
-        except Exception:
-            logger.exception("Cancelling after a time-out failed")
-        if not waiter.called:  # the original has not reacted, or failed to
-            with PreserveLoggingContext():
-                waiter.errback(defer.TimeoutError(f"Timed out after {timeout:g}s"))
-
-    # The timer belongs to nobody: in the caller's log context it could outlive it.
-    with PreserveLoggingContext():
-        delayed = getattr(clock, "callLater", None) or clock.call_later
-        timer = delayed(timeout, time_out)
-
-    def fired(result: T | Failure) -> None:
-        if timer.active():
-            timer.cancel()
-        if waiter.called:
-            return  # too late: a failure has been replaced by the time-out
-        if timed_out and isinstance(result, Failure) and isinstance(result.value, CancelledError):
-            waiter.errback(defer.TimeoutError(f"Timed out after {timeout:g}s"))
-            return
-        waiter.callback(cast(T, result))
-
-    deferred.addBoth(fired)
-    return waiter

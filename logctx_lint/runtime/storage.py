@@ -13,7 +13,9 @@ from __future__ import annotations
 import contextvars
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Union, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, Union, get_args
+
+from .usage import ContextResourceUsage
 
 if TYPE_CHECKING:
     from .context import LoggingContext
@@ -23,7 +25,11 @@ STORAGES: Final = get_args(StorageName)
 
 
 class Sentinel:
-    """The log context where there is none: falsy, named ``sentinel``, charged with nothing."""
+    """The log context where there is none: falsy, named ``sentinel``, charged with nothing.
+
+    Takes every call that a log context takes, and does nothing: code that charges the current
+    context need not ask whether there is one.
+    """
 
     __slots__ = ()
 
@@ -31,7 +37,11 @@ class Sentinel:
     request: Final = None
     server_name: Final = ""
     parent_context: Final = None
+    previous_context: Final = None
     finished: Final = False
+    scope: Final = None
+    tag: Final = None
+    usage_start: Final = None
 
     def __bool__(self) -> Literal[False]:
         return False
@@ -40,6 +50,22 @@ class Sentinel:
         return "sentinel"
 
     __repr__ = __str__
+
+    def start(self, rusage: Any) -> None: ...
+
+    def stop(self, rusage: Any) -> None: ...
+
+    def get_resource_usage(self) -> ContextResourceUsage:
+        """Nothing was used, whatever was charged."""
+        return ContextResourceUsage()
+
+    def add_cputime(self, utime_delta: float, stime_delta: float) -> None: ...
+
+    def add_database_transaction(self, duration_sec: float) -> None: ...
+
+    def add_database_scheduled(self, sched_sec: float) -> None: ...
+
+    def record_event_fetch(self, event_count: int) -> None: ...
 
 
 SENTINEL_CONTEXT: Final = Sentinel()
@@ -89,6 +115,8 @@ slotted: bool = False
 
 
 def configure(
+    restore: Settings | None = None,
+    /,
     *,
     storage: StorageName | None = None,
     strict: bool | None = None,
@@ -96,7 +124,8 @@ def configure(
 ) -> Settings:
     """Choose the storage once, at start, and return the settings that were in force before.
 
-    What is not given stays as it is, except that a new storage brings its own default for
+    ``configure(before)`` restores what an earlier call has returned. What is not given stays as it
+    is, except that a new storage brings its own default for
     ``accounting``: on for ``thread-local``, off for ``contextvar``, where it costs a thread-local
     slot besides the context variable (see ``context.accounted``). ``strict`` makes
     ``context.logcontext_error`` raise instead of warn.
@@ -105,6 +134,10 @@ def configure(
     would change while a log context is current: it could never be stopped again.
     """
     global settings, thread_local, charging, slotted
+    if restore is not None:
+        storage = restore.storage if storage is None else storage
+        strict = restore.strict if strict is None else strict
+        accounting = restore.accounting if accounting is None else accounting
     before = settings
     chosen = before.storage if storage is None else storage
     if chosen not in STORAGES:

@@ -3,44 +3,52 @@
 The task contexts have the names and the behaviour of ``aiotask_context`` (seed of that name):
 install one of the three factories with ``loop.set_task_factory`` and each new task gets its
 parent's dict, a deep copy of it, or a ``ChainMap`` child. They do not depend on the storage of the
-log contexts.
+log contexts. The background work of ``futures`` can be had from here, too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import builtins
 import copy
-import inspect
 from asyncio import Task, current_task
 from collections import ChainMap
-from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping
-from concurrent.futures import Executor
-from typing import Any, ParamSpec, TypeVar, cast, overload
+from collections.abc import Callable, Coroutine, Generator, MutableMapping
+from typing import Any, TypeVar, cast
 
 from . import storage
-from .context import (
-    LoggingContextOrSentinel,
-    PreserveLoggingContext,
-    accounted,
-    current_context,
-    in_child_context,
+from .accounting import accounted
+from .futures import (
+    ObservableFuture,
+    concurrently_execute,
+    gather_optional_coroutines,
+    make_future_yieldable,
+    run_as_background_process,
+    run_coroutine_in_background,
+    run_in_background,
+    run_in_executor,
+    yieldable_gather_results,
 )
 
 __all__ = [
+    "ObservableFuture",
     "chainmap_context_factory",
     "chainmap_task_factory",
     "clear",
+    "concurrently_execute",
     "copying_task_factory",
     "dict_context_factory",
+    "gather_optional_coroutines",
     "get",
+    "make_future_yieldable",
+    "run_as_background_process",
+    "run_coroutine_in_background",
     "run_in_background",
     "run_in_executor",
     "set",
     "task_factory",
+    "yieldable_gather_results",
 ]
 
-P = ParamSpec("P")
 R = TypeVar("R")
 
 TaskContext = MutableMapping[Any, Any]
@@ -165,66 +173,3 @@ def chainmap_task_factory(
     """Makes tasks with a ``ChainMap`` child of the context of the task that made them: values
     can be redefined in the child, and objects found in the parent are the parent's own."""
     return task_factory(loop, coro, False, chainmap_context_factory, **kwargs)
-
-
-# --- Background work
-
-# The event loop itself keeps only weak references to tasks.
-_running: builtins.set[asyncio.Future[Any]] = builtins.set()
-
-
-@overload
-def run_in_background(
-    f: Callable[P, Awaitable[R]], *args: P.args, **kwargs: P.kwargs
-) -> asyncio.Future[R]: ...
-@overload
-def run_in_background(
-    f: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-) -> asyncio.Future[R]: ...
-def run_in_background(f: Callable[..., Any], *args: Any, **kwargs: Any) -> asyncio.Future[Any]:
-    """Call a function, and go on without waiting for what it returns.
-
-    A coroutine becomes a task, which keeps the caller's log context and is itself kept until it
-    is done: asyncio alone may collect a task that nobody else refers to. Never raises an
-    ``Exception``: that comes out as a failed future, which asyncio logs if nobody asks. Must be
-    called with a running loop.
-    """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Any]
-    try:
-        result = f(*args, **kwargs)
-    except Exception as error:
-        future = loop.create_future()
-        future.set_exception(error)
-        return future
-    if asyncio.isfuture(result):
-        future = result
-    elif inspect.isawaitable(result):
-        future = loop.create_task(accounted(_in_context(current_context(), result)))
-    else:
-        future = loop.create_future()
-        future.set_result(result)
-        return future
-    _running.add(future)
-    future.add_done_callback(_running.discard)
-    return future
-
-
-async def _in_context(context: LoggingContextOrSentinel, awaitable: Awaitable[R]) -> R:
-    if not storage.thread_local:
-        return await awaitable  # the task has a copy of the caller's context variables
-    with PreserveLoggingContext(context):
-        return await awaitable
-
-
-def run_in_executor(
-    executor: Executor | None, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-) -> asyncio.Future[R]:
-    """``loop.run_in_executor`` for the running loop, in a child of the caller's log context.
-
-    A thread of a pool has no log context of its own; the child has the caller's name and
-    request, and charges its CPU time to the caller. Context variables are copied in.
-    """
-    child = in_child_context(func)
-    loop = asyncio.get_running_loop()
-    return loop.run_in_executor(executor, lambda: child(*args, **kwargs))

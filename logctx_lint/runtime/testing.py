@@ -7,27 +7,20 @@ and ``cancel_at_each_await`` runs a coroutine again and again, cancelled at anot
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import functools
 import gc
 import inspect
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import pytest
+try:
+    import pytest
+except ImportError as error:
+    raise ImportError("this needs pytest: pip install 'logctx-lint[testing]'") from error
 
-from . import context as context_module
-from . import storage
-from .context import (
-    SENTINEL_CONTEXT,
-    LoggingContext,
-    PreserveLoggingContext,
-    current_context,
-    set_current_context,
-)
+from .cancel_everywhere import CancellationReport, CancelledRun, cancel_at_each_await
+from .context import collected_reports, current_context, set_current_context
 
 __all__ = [
     "CancellationReport",
@@ -45,18 +38,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 @contextmanager
-def _reports() -> Iterator[list[str]]:
-    """Collect what is passed to ``logcontext_error`` instead of logging it."""
-    reports: list[str] = []
-    original = context_module.logcontext_error
-    context_module.logcontext_error = reports.append  # type: ignore[assignment]
-    try:
-        yield reports
-    finally:
-        context_module.logcontext_error = original
-
-
-@contextmanager
 def checking_contexts() -> Iterator[None]:
     """Fails with ``AssertionError`` if the block misuses log contexts: if one is restarted, lost
     or found in the wrong place, or if another one than before is current afterwards.
@@ -66,7 +47,7 @@ def checking_contexts() -> Iterator[None]:
     """
     gc.collect()
     before = current_context()
-    with _reports() as problems:
+    with collected_reports() as problems:
         yield
         gc.collect()
         after = current_context()
@@ -78,8 +59,15 @@ def checking_contexts() -> Iterator[None]:
 
 
 @pytest.fixture
-def no_context_leaks() -> Iterator[None]:
-    """Fails a test that leaks, loses or restarts a log context. See ``checking_contexts``."""
+def no_context_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaks, loses or restarts a log context. See ``checking_contexts``.
+
+    A coroutine, as with pytest-asyncio and anyio, is checked inside of its own task: the context
+    variables that it leaves behind cannot be seen from outside.
+    """
+    test = getattr(request.node, "obj", None)
+    if inspect.iscoroutinefunction(test):
+        request.node.obj = checks_contexts(test)
     with checking_contexts():
         yield
 
@@ -113,280 +101,3 @@ def checks_contexts(test: F) -> F:
 
     chosen: Any = checked_coroutine if inspect.iscoroutinefunction(test) else checked
     return chosen  # type: ignore[no-any-return]
-
-
-# --- Cancellation
-
-
-@dataclass(frozen=True)
-class CancelledRun:
-    """One run, cancelled at its ``number``-th suspension point, which was at ``where``."""
-
-    number: int
-    where: str
-    problems: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class CancellationReport:
-    """What ``cancel_at_each_await`` found: one run per suspension point."""
-
-    runs: tuple[CancelledRun, ...]
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        return tuple(
-            f"cancelled at await {run.number} ({run.where}): {problem}"
-            for run in self.runs
-            for problem in run.problems
-        )
-
-    def check(self) -> None:
-        """Raise ``AssertionError`` with the problems, if there are any."""
-        if self.problems:
-            raise AssertionError("\n".join(self.problems))
-
-
-def cancel_at_each_await(
-    fn: Callable[[], Coroutine[Any, Any, Any]],
-    *,
-    advance: Callable[[], object] | None = None,
-    max_steps: int = 100,
-    max_awaits: int = 1000,
-    timeout: float = 5.0,
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop,
-) -> CancellationReport:
-    """Run a coroutine again and again, cancelled at its first, second, ... suspension point.
-
-    ``fn`` makes the coroutine and everything it needs, afresh for each run. Each run has a log
-    context of its own, as a request would. Reported are
-
-    - a cancellation that is swallowed, or turned into another exception;
-    - an await that is stuck: it does not come to an end, before or after the cancellation;
-    - a log context that is left set while the coroutine is suspended, lost when it ends, or
-      restarted after the end of the request by work that it left behind.
-
-    For Twisted, ``advance`` lets the world take a step (``lambda: clock.advance(1)``); it is
-    called up to ``max_steps`` times until the coroutine resumes, and again after it has ended.
-    Without it the coroutine runs on asyncio, on a new loop from ``loop_factory``, and an await is
-    stuck when it takes more than ``timeout`` seconds.
-
-    A coroutine that goes on for ``max_awaits`` suspensions is taken to be endless, and is not
-    cancelled any later; one that goes on for ``max_steps`` suspensions after the cancellation
-    is stuck.
-
-    Seed ``cancellation``, "Handling cancellation correctly".
-    """
-    runs: list[CancelledRun] = []
-    while len(runs) < max_awaits:
-        probe = _Probe(len(runs) + 1, max_steps)
-        if advance is not None:
-            _run_on_twisted(fn, probe, advance, max_steps)
-        else:
-            _run_on_asyncio(fn, probe, timeout, loop_factory)
-        if probe.where or probe.problems:
-            runs.append(
-                CancelledRun(probe.number, probe.where or "not reached", tuple(probe.problems))
-            )
-        if not probe.where:  # it ended before there was anything to cancel: that was all
-            break
-    return CancellationReport(tuple(runs))
-
-
-class _Probe:
-    """Follows one run: counts its suspensions, and notices where it is to be cancelled."""
-
-    def __init__(self, number: int, patience: int) -> None:
-        self.number = number
-        self.patience = patience
-        self.abandoned = False
-        self.where = ""
-        self.problems: list[str] = []
-        self.suspensions = 0
-        self.context = LoggingContext(f"cancelled-at-{number}")
-        self._coroutine: Any = None
-
-    async def request(self, fn: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-        self._coroutine = fn()
-        with self.context:
-            try:
-                return await self._coroutine
-            finally:
-                found = current_context()
-                if found is not self.context and not self.abandoned:
-                    self.problems.append(f"lost its log context: it ended in {found}")
-                    set_current_context(self.context)
-
-    def suspended(self) -> bool:
-        """To be called at each suspension. Is this the one to cancel at?"""
-        self.suspensions += 1
-        if current_context() is self.context and storage.thread_local:
-            self.problems.append(f"suspended with its log context still set ({self.place()})")
-            set_current_context(SENTINEL_CONTEXT)
-        if self.suspensions == self.number:
-            self.where = self.place()
-            return True
-        return False
-
-    def hopeless(self) -> bool:
-        """Whether it has gone on for too long after it was cancelled."""
-        return self.suspensions >= self.number + self.patience
-
-    def place(self) -> str:
-        """The line of the coroutine function that waits."""
-        frame = getattr(self._coroutine, "cr_frame", None)
-        if frame is None:
-            return "ended"
-        return f"{frame.f_code.co_name}, line {frame.f_lineno}"
-
-    def ended(self, error: BaseException | None, cancelled: type[BaseException]) -> None:
-        if not self.where:
-            if error is not None:
-                self.problems.append(f"failed without being cancelled: {error!r}")
-        elif error is None:
-            self.problems.append("the cancellation was swallowed")
-        elif not isinstance(error, cancelled):
-            self.problems.append(f"the cancellation was turned into {error!r}")
-
-
-def _run_on_twisted(
-    fn: Callable[[], Coroutine[Any, Any, Any]],
-    probe: _Probe,
-    advance: Callable[[], object],
-    max_steps: int,
-) -> None:
-    from twisted.internet.defer import CancelledError
-    from twisted.python.failure import Failure
-
-    variables = contextvars.copy_context()
-    coroutine = probe.request(fn)
-    outcome: list[BaseException | None] = []
-
-    # Not ensureDeferred: the cancellation must come at the very suspension that it is meant for,
-    # though the world may move on by several of them in one step.
-    def resume(result: Any) -> None:
-        try:
-            if isinstance(result, Failure):
-                waiting = variables.run(result.throwExceptionIntoGenerator, coroutine)
-            else:
-                waiting = variables.run(coroutine.send, result)
-        except StopIteration:
-            outcome.append(None)
-        except BaseException as error:
-            outcome.append(error)
-        else:
-            cancel_now = probe.suspended()
-            waiting.addBoth(resume)
-            if cancel_now:
-                with PreserveLoggingContext():
-                    waiting.cancel()
-
-    def step() -> None:
-        advance()
-        notice_leak()
-
-    def notice_leak() -> None:
-        found = current_context()
-        if found:
-            probe.problems.append(f"log context {found} was leaked to the reactor")
-            set_current_context(SENTINEL_CONTEXT)
-
-    with _reports() as reports, PreserveLoggingContext():
-        resume(None)
-        steps, seen = 0, probe.suspensions
-        while not outcome and steps < max_steps and not probe.hopeless():
-            step()
-            steps += 1
-            if probe.suspensions != seen:
-                steps, seen = 0, probe.suspensions
-        if not outcome:
-            probe.problems.append(f"stuck: still waiting in {probe.place()}")
-            probe.abandoned = True
-            coroutine.close()
-            so_far = len(reports)
-            for _ in range(max_steps):  # let go off what it waited for, and not in the next run
-                advance()
-                set_current_context(SENTINEL_CONTEXT)
-            del reports[so_far:]
-        else:
-            probe.ended(outcome.pop(), CancelledError)
-            for _ in range(max_steps if probe.where else 0):
-                step()  # what was left behind may still use the context
-        gc.collect()
-        notice_leak()
-    probe.problems.extend(reports)
-
-
-class _Watched(Coroutine[Any, Any, Any]):
-    """A coroutine that tells of each suspension."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], on_suspend: Callable[[], None]) -> None:
-        self._coroutine = coroutine
-        self._on_suspend = on_suspend
-
-    def send(self, value: Any) -> Any:
-        result = self._coroutine.send(value)
-        self._on_suspend()
-        return result
-
-    def throw(self, *args: Any) -> Any:
-        result = self._coroutine.throw(*args)
-        self._on_suspend()
-        return result
-
-    def close(self) -> None:
-        self._coroutine.close()
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        raise NotImplementedError("for a task only")
-
-
-def _run_on_asyncio(
-    fn: Callable[[], Coroutine[Any, Any, Any]],
-    probe: _Probe,
-    timeout: float,
-    loop_factory: Callable[[], asyncio.AbstractEventLoop],
-) -> None:
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        given_up = asyncio.Event()
-
-        def on_suspend() -> None:
-            if probe.hopeless():
-                given_up.set()
-            if probe.suspended():
-                # As soon as it has come to rest, before anything else can wake it.
-                loop.call_soon(lambda: task.cancel())
-
-        task = asyncio.ensure_future(_Watched(probe.request(fn), on_suspend))
-        seen = -1
-        while not task.done() and probe.suspensions != seen and not probe.hopeless():
-            seen = probe.suspensions
-            giving_up = asyncio.ensure_future(given_up.wait())
-            await asyncio.wait(
-                [task, giving_up], timeout=timeout, return_when=asyncio.FIRST_COMPLETED
-            )
-            giving_up.cancel()
-        if not task.done():
-            probe.problems.append(f"stuck: still waiting in {probe.place()}")
-            probe.abandoned = True
-            task.cancel()
-        elif task.cancelled():
-            probe.ended(asyncio.CancelledError(), asyncio.CancelledError)
-        else:
-            probe.ended(task.exception(), asyncio.CancelledError)
-        left_behind = asyncio.all_tasks() - {asyncio.current_task()}
-        if left_behind and probe.where and not probe.abandoned:
-            await asyncio.wait(left_behind, timeout=timeout)
-        for other in asyncio.all_tasks() - {asyncio.current_task()}:
-            other.cancel()
-
-    with _reports() as reports:
-        loop = loop_factory()
-        try:
-            loop.run_until_complete(run())
-            loop.run_until_complete(loop.shutdown_asyncgens())
-        finally:
-            loop.close()
-        gc.collect()
-    probe.problems.extend(reports)

@@ -3,16 +3,17 @@
 In thread-local storage every switch goes through ``set_current_context``, which stops one context
 and starts the next. In contextvar storage the event loop switches behind its back; there each
 thread has a *slot* that says whom its CPU time goes to, and whoever notices that the slot is stale
-points it to the current context.
+points it to the current context. This module knows nothing of storages: ``context`` says which
+log context is current.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Coroutine, Generator, Iterator
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 try:
     import resource
@@ -21,13 +22,9 @@ try:
 except ImportError:  # Windows
     _RUSAGE_THREAD = None
 
-from . import storage
-
 if TYPE_CHECKING:
     from .context import LoggingContext
     from .storage import LoggingContextOrSentinel
-
-R = TypeVar("R")
 
 _FIELDS = (
     "ru_utime",
@@ -129,13 +126,23 @@ def recent_reading() -> Any:
     return _clock.reading
 
 
-def charged(context: LoggingContext | None) -> Iterator[ContextResourceUsage]:
-    """What a context and all its parents have used so far: whatever is charged rolls up."""
-    while context is not None:
-        if context._used is None:
-            context._used = ContextResourceUsage()
-        yield context._used
-        context = context.parent_context
+# `used.db_txn_count += 1` is a read and a write, between which another thread may run: pool threads
+# charge the context of the request that started them. Re-entrant, because a garbage collection in
+# the middle may close a coroutine that leaves its log context.
+charging_lock = threading.RLock()
+
+
+def charge(context: LoggingContext | None, **amounts: float) -> None:
+    """Add to what a context and all its parents have used; a negative amount counts as nothing."""
+    with charging_lock:
+        while context is not None:
+            used = context._used
+            if used is None:
+                used = context._used = ContextResourceUsage()
+            for field, amount in amounts.items():
+                if amount > 0:
+                    setattr(used, field, getattr(used, field) + amount)
+            context = context.parent_context
 
 
 def charge_cpu(context: LoggingContext, since: Any, until: Any) -> None:
@@ -149,14 +156,21 @@ def charge_cpu(context: LoggingContext, since: Any, until: Any) -> None:
         utime = 0.0
     if stime < 0.0:
         stime = 0.0
-    for used in charged(context):
-        used.ru_utime += utime
-        used.ru_stime += stime
+    charged: LoggingContext | None = context
+    with charging_lock:
+        while charged is not None:
+            used = charged._used
+            if used is None:
+                used = charged._used = ContextResourceUsage()
+            used.ru_utime += utime
+            used.ru_stime += stime
+            charged = charged.parent_context
 
 
 class _Slot(threading.local):
     context: LoggingContextOrSentinel | None = None
     since: Any = None
+    steps: int = 0  # how many accounted coroutines are being resumed, one inside of the other
 
 
 slot = _Slot()
@@ -170,41 +184,3 @@ def point_slot(context: LoggingContextOrSentinel | None) -> None:
     if slot.context and slot.since is not None and now is not None:
         charge_cpu(slot.context, slot.since, now)
     slot.context, slot.since = context, now
-
-
-class _Accounted(Coroutine[Any, Any, R]):
-    def __init__(self, coroutine: Coroutine[Any, Any, R]) -> None:
-        self._coroutine = coroutine
-
-    def _step(self, step: Callable[..., Any], *args: Any) -> Any:
-        before = slot.context
-        point_slot(storage.load()[0])
-        try:
-            return step(*args)
-        finally:
-            point_slot(before)
-
-    def send(self, value: Any) -> Any:
-        return self._step(self._coroutine.send, value)
-
-    def throw(self, *args: Any) -> Any:
-        return self._step(self._coroutine.throw, *args)
-
-    def close(self) -> None:
-        self._coroutine.close()
-
-    def __await__(self) -> Generator[Any, Any, R]:
-        return (yield from self._coroutine.__await__())
-
-
-def accounted(coroutine: Coroutine[Any, Any, R]) -> Coroutine[Any, Any, R]:
-    """A coroutine that charges the right log context whenever it resumes.
-
-    In contextvar storage, the event loop resumes coroutines without a word to anybody; every
-    background starter and task factory of this runtime passes its coroutines through here. Where
-    accounting is off, or storage thread-local, the coroutine is returned as it is. Coroutines
-    driven by other means are charged from the moment something asks for the current context.
-    """
-    if storage.thread_local or not storage.settings.accounting:
-        return coroutine
-    return _Accounted(coroutine)

@@ -20,13 +20,9 @@ try:
 except ImportError as error:
     raise ImportError("this needs Twisted: pip install 'logctx-lint[twisted]'") from error
 
+from .accounting import accounted
 from .cancellation import is_function_cancellable
-from .context import (
-    LoggingContext,
-    PreserveLoggingContext,
-    accounted,
-    current_context,
-)
+from .context import LoggingContext, PreserveLoggingContext, current_context
 from .deferreds import defer_to_thread
 
 __all__ = ["async_render", "blocking_render"]
@@ -51,7 +47,7 @@ def blocking_render(method: RenderMethod) -> Callable[..., int]:
     - A page already begun gets nothing appended: the connection is closed, so that the client sees
       that the page is not complete.
     - Nothing is written once the request is finished or the client gone; a page is dropped, a
-      failure still logged.
+      failure still logged. A method that still waits for a thread then is not called.
 
     The request has a log context of its own, a child of the current one if any, and the method
     runs in a child of that. Seed ``twisted_deferred_web``.
@@ -61,8 +57,13 @@ def blocking_render(method: RenderMethod) -> Callable[..., int]:
     def render(self: Any, request: Any, *args: Any, **kwargs: Any) -> int:
         from twisted.internet import reactor
 
-        def start() -> Awaitable[Any]:
-            return defer_to_thread(reactor, method, self, request, *args, **kwargs)
+        def start(exchange: _Exchange) -> Awaitable[Any]:
+            def in_thread() -> Any:
+                if exchange.over:  # its client has gone while it waited for a thread
+                    return NOT_DONE_YET
+                return method(self, request, *args, **kwargs)
+
+            return defer_to_thread(reactor, in_thread)
 
         return _serve(request, start, cancel=False)
 
@@ -79,7 +80,7 @@ def async_render(method: RenderMethod) -> Callable[..., int]:
 
     @functools.wraps(method)
     def render(self: Any, request: Any, *args: Any, **kwargs: Any) -> int:
-        def start() -> Awaitable[Any]:
+        def start(exchange: _Exchange) -> Awaitable[Any]:
             return method(self, request, *args, **kwargs)  # type: ignore[no-any-return]
 
         return _serve(request, start, cancel=is_function_cancellable(render))
@@ -87,8 +88,8 @@ def async_render(method: RenderMethod) -> Callable[..., int]:
     return render
 
 
-def _serve(request: Any, start: Callable[[], Awaitable[Any]], cancel: bool) -> int:
-    """Answer the request with what ``start()`` gives, which is called in the request's context."""
+def _serve(request: Any, start: Callable[[_Exchange], Awaitable[Any]], cancel: bool) -> int:
+    """Answer the request with what ``start(exchange)`` gives, called in its log context."""
     parent = current_context()
     name = f"{request.method.decode('ascii', 'replace')}-{next(_numbers)}"
     context = LoggingContext(name, parent_context=parent or None)
@@ -97,7 +98,7 @@ def _serve(request: Any, start: Callable[[], Awaitable[Any]], cancel: bool) -> i
     async def process() -> None:
         with context:
             try:
-                exchange.answer(await start())
+                exchange.answer(await start(exchange))
             except GeneratorExit:
                 raise
             except BaseException:  # noqa: LCX301 - whatever it is, somebody waits for an answer

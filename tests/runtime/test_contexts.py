@@ -228,9 +228,7 @@ def test_restoring_a_finished_context_is_reported(each_storage: str, reports: li
     set_current_context(SENTINEL_CONTEXT)
 
 
-def test_start_on_another_thread_is_reported_and_not_charged(
-    each_storage: str, reports: list[str]
-) -> None:
+def test_start_on_another_thread_is_reported_and_not_charged(reports: list[str]) -> None:
     ours = LoggingContext("ours")
 
     def elsewhere() -> None:

@@ -40,7 +40,7 @@ from .helpers import LogLines, RealReactor, logger
 
 @pytest.fixture(autouse=True)
 def _no_background_processes_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logctx_lint.runtime.deferreds._counts", {})
+    monkeypatch.setattr("logctx_lint.runtime.processes._counts", {})
 
 
 class Counted(Deferred[int]):
@@ -726,7 +726,7 @@ def test_background_process_logs_synchronous_exceptions(
 def test_background_process_is_counted(
     each_storage: str, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("logctx_lint.runtime.deferreds.time.monotonic", clock.seconds)
+    monkeypatch.setattr("logctx_lint.runtime.processes.time.monotonic", clock.seconds)
 
     async def work(seconds: float) -> None:
         await sleep(clock, seconds)

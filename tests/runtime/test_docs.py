@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from logctx_lint import runtime
-from logctx_lint.runtime import deferreds
+from logctx_lint.runtime import processes
 
 DOCS = Path(__file__).parents[2] / "docs" / "runtime.md"
 TEXT = DOCS.read_text()
@@ -22,7 +22,7 @@ def test_example_prints_what_the_page_says(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(deferreds, "_counts", {})
+    monkeypatch.setattr(processes, "_counts", {})
     exec(compile(code, str(DOCS), "exec"), {"__name__": "example"})
     assert capsys.readouterr().out == expected
 

@@ -69,20 +69,18 @@ def test_each_run_is_cancelled_at_its_own_await(each_storage: str) -> None:
 def test_swallowed_cancellation_is_found(each_storage: str) -> None:
     report = cancelled(sample.SwallowsCancellation)
     assert report.problems == (
-        f"cancelled at await 1 ({where('SwallowsCancellation', 3)}): "
-        "the cancellation was swallowed",
-        f"cancelled at await 2 ({where('SwallowsCancellation', 3)}): "
-        "the cancellation was swallowed",
+        f"cancelled at await 1 ({where('Messages', 10, 'query')}): the cancellation was swallowed",
+        f"cancelled at await 2 ({where('Messages', 10, 'query')}): the cancellation was swallowed",
     )
     with pytest.raises(AssertionError, match="swallowed"):
         report.check()
 
 
-def where(service: str, line: int) -> str:
-    """A line of a service's ``post``, counted from its class."""
+def where(service: str, line: int, method: str = "post") -> str:
+    """A line of a service's method, counted from its class."""
     source = Path(sample.__file__).read_text().splitlines()
-    first = next(n for n, text in enumerate(source, 1) if text.startswith(f"class {service}("))
-    return f"post, line {first + line}"
+    first = next(n for n, text in enumerate(source, 1) if text.startswith(f"class {service}"))
+    return f"{method}, line {first + line}"
 
 
 def test_cancellation_turned_into_an_error_is_found(each_storage: str) -> None:

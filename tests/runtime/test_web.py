@@ -411,6 +411,30 @@ def test_disconnect_drops_the_thread_s_result(
     assert reports == []
 
 
+def test_queued_work_whose_client_has_gone_is_skipped(
+    each_storage: str, serve: Callable[..., Server], reports: list[str]
+) -> None:
+    """Row 39: all threads of the pool are busy, and the method is not yet called."""
+    echo = Echo()
+    running = serve(echo)
+    pool = running.reactor.reactor.getThreadPool()
+    may_end = threading.Event()
+    for _ in range(pool.max):
+        running.reactor.call(pool.callInThread, may_end.wait, PATIENCE)
+    client = running.connect()
+    deadline = time.monotonic() + PATIENCE
+    while not running.site.requests or not running.reactor.call(lambda: pool._team.statistics()):
+        assert time.monotonic() < deadline
+    gone = disconnect(running, client)
+    assert gone.wait(PATIENCE)
+    may_end.set()
+    running.settle()
+    assert echo.threads == []
+    (request,) = running.site.requests
+    assert (request.written, request.finishes) == ([], 0)
+    assert (running.failures, reports) == ([], [])
+
+
 def disconnect(running: Server, client: socket.socket) -> threading.Event:
     """Close the client; the event is set once the server's request knows."""
     gone = threading.Event()

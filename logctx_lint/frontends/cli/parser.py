@@ -57,6 +57,7 @@ def build() -> Parser:
         check,
         explain,
         rules,
+        runtime,
         server,
     )
 
@@ -66,6 +67,6 @@ def build() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (check, audit, baseline, explain, rules, server, cache):
+    for command in (check, audit, baseline, explain, rules, runtime, server, cache):
         command.add(commands)
     return parser

@@ -90,7 +90,6 @@ from logctx_lint.rules.rule import Rule, RuleVisitor
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 from logctx_lint.syntax.lazy_libcst import cst
 
-_RUNTIME = "logctx_lint.runtime."
 _CONTEXTS = frozenset({Role.CONTEXT_MANAGER})
 
 
@@ -155,13 +154,15 @@ class FinishedContextReused(RuleVisitor):
         )
 
     def _is_of_its_kind(self, entry: _Entry) -> Callable[[str], bool]:
-        """The runtime's guard is for the runtime's contexts only."""
-        resolver = self.context.resolver
-        is_runtime_s = any(
-            isinstance(member, Instance) and member.cls.qualified_name.startswith(_RUNTIME)
+        """A runtime's guard is for the contexts of the same runtime only."""
+        resolver, vocabulary = self.context.resolver, self.context.file.vocabulary
+        runtimes = {
+            vocabulary.runtime_of(member.cls.qualified_name)
             for member in members_of(resolver.type_of(entry.item.context_expr, entry.scope))
-        )
-        return lambda name: name.startswith(_RUNTIME) is is_runtime_s
+            if isinstance(member, Instance)
+        }
+        runtime = next(filter(None, runtimes), None)
+        return lambda name: vocabulary.runtime_of(name) == runtime
 
 
 def _of_same_context(
