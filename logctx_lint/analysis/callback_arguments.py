@@ -64,6 +64,9 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
     """
     found: dict[ast.expr, Taken] = {}
     callees = list(signatures(file, call, scope))
+    if len(callees) > 1:
+        # Of overloads those that the call can mean.
+        callees = [each for each in callees if not _contradicts(file, call, scope, each[1])]
     for callee, parameters in callees:
         for each in _declared(file, call, scope, callee, parameters):
             known = found.get(each.node, each)
@@ -78,6 +81,18 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
             if argument is function or (function is None and is_bare):
                 return [_taken(call, scope, callee, parameters, parameter, argument)]
     return [Taken(function, call, scope)] if function else []
+
+
+_PLAIN = frozenset({"str", "bytes", "int", "float", "bool"})
+"""Annotations that no function fits."""
+
+
+def _contradicts(file: File, call: ast.Call, scope: Scope, parameters: list[Parameter]) -> bool:
+    """Whether a function is given where a signature wants text or a number."""
+    return any(
+        parameter.annotation in _PLAIN and is_function(file, argument, scope)
+        for parameter, argument in pairs(call, parameters)
+    )
 
 
 def handed_over(context: RuleContext, node: cst.Call) -> Iterator[tuple[Taken, cst.BaseExpression]]:
