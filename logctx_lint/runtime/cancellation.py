@@ -67,7 +67,7 @@ def stop_cancellation(deferred: Any) -> Any:
 
     from . import deferreds
 
-    _stoppers[Deferred] = deferreds.stop
+    _stoppers[Deferred] = deferreds.stop_deferred
     return deferreds.stop(deferred)
 
 
@@ -97,7 +97,7 @@ def delay_cancellation(awaitable: Any) -> Any:
 
     from . import deferreds
 
-    _delayers[Deferred] = deferreds.delay
+    _delayers[Deferred] = deferreds.delay_deferred
     return deferreds.delay(awaitable)
 
 

@@ -298,8 +298,11 @@ class _Stopped(Deferred[T]):
 
 
 def stop(awaitable: Awaitable[T]) -> Deferred[T]:
+    return stop_deferred(drive(awaitable))
+
+
+def stop_deferred(original: Deferred[T]) -> Deferred[T]:
     waiter: _Stopped[T] = _Stopped()
-    original = awaitable if isinstance(awaitable, Deferred) else drive(awaitable)
     waiter.original = original
     original.addCallbacks(waiter.succeeded, waiter.failed)
     return waiter
@@ -309,7 +312,7 @@ class _Delayed(Deferred[T]):
     """Gets the result of the original and, cancelled, waits for it."""
 
     original: Deferred[T]
-    context: LoggingContextOrSentinel | None = None  # to be restored before anything else runs
+    context: LoggingContextOrSentinel | None = None
     was_cancelled = False
 
     def cancel(self) -> None:
@@ -335,18 +338,26 @@ class _Delayed(Deferred[T]):
 
 
 def delay(awaitable: Awaitable[T]) -> Deferred[T]:
-    waiter: _Delayed[T] = _Delayed()
     if isinstance(awaitable, Deferred):
-        # It follows the log-context rules, or will be made yieldable by the caller.
-        original = awaitable
-    else:
-        # We start it: whatever it does with the log context, our waiter gets its own back.
-        context = current_context()
-        original = drive(awaitable)
-        if storage.thread_local and context and not is_complete(original):
-            set_current_context(SENTINEL_CONTEXT)  # noqa: LCX402 - the waiter restores it
-            waiter.context = context
+        return delay_deferred(awaitable)
+    # We start it: whatever it does with the log context, our waiter gets its own back.
+    context = current_context()
+    original = drive(awaitable)
+    if not (storage.thread_local and context) or is_complete(original):
+        return delay_deferred(original)
+    set_current_context(SENTINEL_CONTEXT)  # noqa: LCX402 - the waiter restores it
+    return delay_deferred(original, context)
+
+
+def delay_deferred(
+    original: Deferred[T], context: LoggingContextOrSentinel | None = None
+) -> Deferred[T]:
+    """A Deferred that we are given follows the log-context rules, or will be made yieldable by
+    the caller; with a context, it is restored before anything else runs."""
+    waiter: _Delayed[T] = _Delayed()
     waiter.original = original
+    if context is not None:
+        waiter.context = context
     original.addCallbacks(waiter.succeeded, waiter.failed)
     return waiter
 

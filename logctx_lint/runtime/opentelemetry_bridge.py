@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 try:
-    from opentelemetry import trace
+    import opentelemetry.trace as trace
 except ImportError as error:
     raise ImportError("this needs OpenTelemetry: pip install opentelemetry-api") from error
 
