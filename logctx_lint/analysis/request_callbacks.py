@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Flag
 
 from logctx_lint.analysis.units import File
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -17,6 +18,7 @@ from logctx_lint.syntax.ast_walk import own_nodes
 ENDINGS = frozenset({"finish", "processingFailed", "loseConnection", "abortConnection"})
 """Methods of a request after which nobody waits for it any more."""
 _RAISING = frozenset({"raiseException", "trap"})
+_ROUTES = frozenset({Role.ROUTE})
 _LONGEST_DETOUR = 3
 """How many functions may pass a request on before one ends it."""
 
@@ -30,6 +32,32 @@ class Does(Flag):
     HANDS_ON = 2
     """Gives back, or raises again, the failure that it got."""
     UNKNOWN = 4
+
+
+def request_parameter(file: File, node: FunctionNode, scope: Scope) -> str:
+    """The parameter that is the request, of a function that answers one."""
+    parameters = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+    for name in parameters:
+        type_ = file.resolver.type_of(_name(node, name), scope)
+        for member in members_of(type_):
+            if isinstance(member, Instance):
+                names = file.resolver.classes.names(member.cls)
+                if Role.REQUEST in file.vocabulary.roles(names):
+                    return name
+    outer = scope.parent
+    is_render = scope.owner is not None and (node.name + "_").startswith("render_")
+    is_route = outer is not None and any(
+        file.roles(each.func if isinstance(each, ast.Call) else each, outer) & _ROUTES
+        for each in node.decorator_list
+    )
+    position = int(scope.owner is not None)
+    return parameters[position] if (is_render or is_route) and parameters[position:] else ""
+
+
+def _name(function: FunctionNode, name: str) -> ast.Name:
+    """A use of a parameter at the beginning of a function."""
+    place = function.body[0]
+    return ast.Name(name, ast.Load(), lineno=place.lineno, col_offset=place.col_offset)
 
 
 @dataclass(frozen=True)

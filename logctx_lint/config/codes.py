@@ -72,9 +72,11 @@ REGISTRY: tuple[Code, ...] = (
     Code("LCX407", "unbalanced-context", "log_contexts"),
     Code("LCX501", "hanging-request", "deferreds"),
     Code("LCX502", "dropped-failure", "deferreds"),
+    Code("LCX503", "response-after-disconnect", "deferreds"),
     Code("LCX504", "looping-call", "deferreds"),
     Code("LCX505", "reactor-from-thread", "deferreds"),
     Code("LCX507", "deferred-fired-twice", "deferreds"),
+    Code("LCX508", "waiters-left", "deferreds"),
 )
 
 CODES: Mapping[str, str] = MappingProxyType({each.code: each.name for each in REGISTRY})

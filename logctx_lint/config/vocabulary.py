@@ -403,6 +403,13 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.runners.Runner.run",
         "asyncio.events.AbstractEventLoop.run_until_complete",
         "asyncio.events.AbstractEventLoop.run_forever",
+        "anyio.run",
+        "trio.run",
+        "aiohttp.web.run_app",
+        "uvicorn.run",
+        "uvicorn.main.run",
+        "uvicorn.Server.run",
+        "uvicorn.server.Server.run",
     ),
     Role.TIMEOUT_SCOPE: (
         "asyncio.timeout",

@@ -78,17 +78,13 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.deferred_chains import Chain, Chains, Link
-from logctx_lint.analysis.request_callbacks import Answering, Does
-from logctx_lint.analysis.units import File, Unit
+from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
+from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import Instance, members_of
-from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
 from logctx_lint.syntax.ast_walk import all_nodes
 from logctx_lint.syntax.lazy_libcst import cst
 
-_ROUTES = frozenset({Role.ROUTE})
 _NOTIFIES = "notifyFinish"
 
 
@@ -102,7 +98,7 @@ class HangingRequest(RuleVisitor):
 def _hanging(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
     for node, scope in unit.scopes.items():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            request = _request(unit.file, node, scope)
+            request = request_parameter(unit.file, node, scope)
             chains = Chains(unit.file, node, scope)
             if request and chains.answers_later:
                 answering = Answering(unit.file, scope)
@@ -113,32 +109,6 @@ def _hanging(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
                 for call, started in _started(chains):
                     if answering.leaves_failures(started):
                         yield call, _left(f"`{ast.unparse(started)}()`", request)
-
-
-def _request(file: File, node: FunctionNode, scope: Scope) -> str:
-    """The parameter that is the request, of a function that answers one."""
-    parameters = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
-    for name in parameters:
-        type_ = file.resolver.type_of(_name(node, name), scope)
-        for member in members_of(type_):
-            if isinstance(member, Instance):
-                names = file.resolver.classes.names(member.cls)
-                if Role.REQUEST in file.vocabulary.roles(names):
-                    return name
-    outer = scope.parent
-    is_render = scope.owner is not None and (node.name + "_").startswith("render_")
-    is_route = outer is not None and any(
-        file.roles(each.func if isinstance(each, ast.Call) else each, outer) & _ROUTES
-        for each in node.decorator_list
-    )
-    position = int(scope.owner is not None)
-    return parameters[position] if (is_render or is_route) and parameters[position:] else ""
-
-
-def _name(function: FunctionNode, name: str) -> ast.Name:
-    """A use of a parameter at the beginning of a function."""
-    place = function.body[0]
-    return ast.Name(name, ast.Load(), lineno=place.lineno, col_offset=place.col_offset)
 
 
 def _why(chain: Chain, request: str, answering: Answering, chains: Chains) -> str | None:

@@ -1,0 +1,169 @@
+"""A request is answered later, and nobody looks whether the client is still there.
+
+## Why
+
+A client may go away while it waits. `request.finish()` then raises `RuntimeError: Request.finish
+called on a request after its connection was lost`, in a callback where nobody expects it, and the
+errback that wants to answer raises it again. The work behind the request goes on for nobody.
+`request.notifyFinish()` says when the client has gone.
+
+The shape of [Tribler 3137](https://github.com/Tribler/tribler/issues/3137) and
+[hathor-core 303](https://github.com/HathorNetwork/hathor-core/issues/303).
+
+## Bad
+
+```python
+from twisted.internet.threads import deferToThread
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+
+def make_archive() -> bytes: ...
+
+
+class Archive(Resource):
+    def render_GET(self, request):
+        def made(archive):
+            request.write(archive)
+            request.finish()
+
+        def failed(failure):
+            request.setResponseCode(500)
+            request.finish()
+
+        deferToThread(make_archive).addCallback(made).addErrback(failed)
+        return NOT_DONE_YET
+```
+
+## Good
+
+```python
+from twisted.internet.threads import deferToThread
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+
+def make_archive() -> bytes: ...
+
+
+class Archive(Resource):
+    def render_GET(self, request):
+        def made(archive):
+            request.write(archive)
+            request.finish()
+
+        def failed(failure):
+            if not gone:
+                request.setResponseCode(500)
+                request.finish()
+
+        gone = []
+        working = deferToThread(make_archive)
+        request.notifyFinish().addErrback(lambda _: (gone.append(True), working.cancel()))
+        working.addCallback(made).addErrback(failed)
+        return NOT_DONE_YET
+```
+
+## Fix
+
+None.
+
+## Settings
+
+`vocabulary` adds the project's own `not-done-yet`, `request` and `route` names.
+
+## When not to use it
+
+Where what comes before the answer takes no time. A class that calls `notifyFinish`, or looks at the
+request's state, is silent.
+
+## Use instead
+
+`logctx_lint.runtime.async_render`, which cancels the work when the client goes away and answers
+exactly once.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.context import TreeContext, arguments, in_source_order
+from logctx_lint.analysis.deferred_chains import Chains
+from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Applies, Rule
+from logctx_lint.syntax.ast_walk import all_nodes
+
+_ADDERS = frozenset({"addCallback", "addBoth", "addCallbacks"})
+_LOOKING = frozenset({"notifyFinish", "_disconnected", "finished", "connectionLost"})
+"""Attributes by which code asks whether the client is there."""
+
+
+def check(context: TreeContext) -> None:
+    for function, scope in context.unit.scopes.items():
+        assert isinstance(function, FunctionNode)
+        request = request_parameter(context.file, function, scope)
+        chains = Chains(context.file, function, scope)
+        if not request or not chains.answers_later:
+            continue
+        if _looks(class_node(context) or context.unit.node):
+            continue
+        answering = Answering(context.file, scope)
+        found = _chain_that_answers(chains, answering) or _timer(context, chains, request)
+        if found is not None:
+            context.report(
+                RULE.code,
+                found,
+                f"`{request}` is finished when this is done, and nobody looks whether the client "
+                f"is still there: where it has gone, `finish()` fails; ask "
+                f"`{request}.notifyFinish()`",
+            )
+
+
+def _looks(node: ast.AST) -> bool:
+    return any(
+        isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in all_nodes(node)
+    )
+
+
+def _chain_that_answers(chains: Chains, answering: Answering) -> ast.Call | None:
+    """Where a callback is added that finishes the request, to whatever has callbacks."""
+    for node in in_source_order(each for each in chains.nodes if isinstance(each, ast.Call)):
+        match node:
+            case ast.Call(ast.Attribute(_, name), [callback, *_]) if name in _ADDERS:
+                if Does.ENDS in answering.does(callback):
+                    return node
+    return None
+
+
+def _timer(context: TreeContext, chains: Chains, request: str) -> ast.Call | None:
+    """A timer that calls what finishes the request it is given."""
+    for node in chains.nodes:
+        if not isinstance(node, ast.Call) or Role.TIMER not in context.roles(node):
+            continue
+        names = {each.id for each in arguments(node) if isinstance(each, ast.Name)}
+        scope = chains.scope
+        if request in names and any(
+            Does.ENDS in Answering(context.file, scope).does(each)
+            for each in arguments(node)
+            if isinstance(each, ast.Attribute | ast.Lambda)
+        ):
+            return node
+    return None
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit answers a request later."""
+    return "NOT_DONE_YET" in unit.text
+
+
+RULE = Rule(
+    code="LCX503",
+    fixes="none",
+    screen=screen,
+    check=check,
+    applies=Applies.TWISTED,
+)

@@ -1,0 +1,168 @@
+"""Something others wait for is never completed when the work behind it is cut short.
+
+## Why
+
+Whoever waits for a Future that nobody completes waits for ever. An `except Exception` around an
+`await` that hands the failure to a Future does so for errors only: asyncio's cancellation is a
+`BaseException` and passes by. The Future stays pending, with all that wait for it, when the one
+task that did the work is cancelled, as by a client that disconnects or a time limit.
+
+The shape of [aiomcache 489](https://github.com/aio-libs/aiomcache/issues/489), where a cancelled
+request does not hand on its failure, and the next one gets its answer.
+
+## Bad
+
+```python
+import asyncio
+
+
+class Loader:
+    def __init__(self) -> None:
+        self.loading: "dict[str, asyncio.Future[str]]" = {}
+
+    async def fetch(self, key: str) -> str:
+        return key
+
+    async def load(self, key: str) -> str:
+        if key in self.loading:
+            return await asyncio.shield(self.loading[key])
+        future: "asyncio.Future[str]" = asyncio.get_running_loop().create_future()
+        self.loading[key] = future
+        try:
+            value = await self.fetch(key)
+        except Exception as error:
+            future.set_exception(error)
+            raise
+        future.set_result(value)
+        return value
+```
+
+## Good
+
+```python
+import asyncio
+
+
+class Loader:
+    def __init__(self) -> None:
+        self.loading: "dict[str, asyncio.Future[str]]" = {}
+
+    async def fetch(self, key: str) -> str:
+        return key
+
+    async def load(self, key: str) -> str:
+        if key in self.loading:
+            return await asyncio.shield(self.loading[key])
+        future: "asyncio.Future[str]" = asyncio.get_running_loop().create_future()
+        self.loading[key] = future
+        try:
+            value = await self.fetch(key)
+        except asyncio.CancelledError:
+            future.cancel()
+            raise
+        except Exception as error:
+            future.set_exception(error)
+            raise
+        future.set_result(value)
+        return value
+```
+
+## Fix
+
+None: whether those who wait are to be cancelled, or to try themselves, is for a person to say.
+
+## When not to use it
+
+Where nobody else waits for it. A `finally` or an outer handler that mentions it is silent.
+
+## Use instead
+
+`except BaseException`, or `finally: future.cancel()`; with Twisted
+`logctx_lint.runtime.ObservableDeferred`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.settings import Framework
+from logctx_lint.inference.types import Kind
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+
+
+def check(context: TreeContext) -> None:
+    if context.file.traits.framework is Framework.TWISTED:
+        return
+    for node, _ in context.unit.statements:
+        attempt = as_try(node)
+        function = context.function_of(node)
+        if attempt and isinstance(function, ast.AsyncFunctionDef) and _suspends(attempt.body):
+            _check_try(context, attempt)
+
+
+def _suspends(body: list[ast.stmt]) -> bool:
+    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
+
+
+def _check_try(context: TreeContext, attempt: ast.Try) -> None:
+    for handler in attempt.handlers:
+        if Cancellation.ASYNCIO in caught_by(context, handler.type).cancellation:
+            return  # Whatever follows, somebody has thought of it.
+        if handler.type is None or "builtins.Exception" not in context.names(handler.type):
+            continue
+        for future in _failed(context, handler):
+            text = ast.unparse(future)
+            if not _is_mentioned_elsewhere(context, attempt, text):
+                context.report(
+                    RULE.code,
+                    handler.type,
+                    f"a cancellation passes `except {context.line(handler.type)}` by, and whoever "
+                    f"waits for `{text}` waits for ever: cancel it there, too",
+                )
+                break
+
+
+def _failed(context: TreeContext, handler: ast.ExceptHandler) -> Iterator[ast.expr]:
+    """The futures of asyncio that a handler gives its error to."""
+    for node in own_nodes(handler.body):
+        match node:
+            case ast.Call(ast.Attribute(future, "set_exception")):
+                answer = context.awaitability(future)
+                if answer.is_certain and answer.kind is Kind.FUTURE:
+                    yield future
+
+
+def _is_mentioned_elsewhere(context: TreeContext, attempt: ast.Try, text: str) -> bool:
+    """Whether a `finally` or an outer handler does something about it, or about all."""
+    blocks: list[list[ast.stmt]] = [attempt.finalbody]
+    for outer in context.around(attempt):
+        if isinstance(outer, FunctionNode):
+            break
+        blocks.append(getattr(outer, "finalbody", []))
+        blocks += [each.body for each in getattr(outer, "handlers", [])]
+    return any(
+        isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == text
+        for block in blocks
+        for node in own_nodes(block)
+    )
+
+
+def screen(unit: Unit) -> bool:
+    """Whether a handler hands its error to a future."""
+    return ".set_exception(" in unit.text and "except Exception" in unit.text
+
+
+RULE = Rule(
+    code="LCX508",
+    fixes="none",
+    screen=screen,
+    check=check,
+)
