@@ -16,8 +16,10 @@ from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.summaries import fails_on_first
 from logctx_lint.inference.types import (
     NONE,
+    CallableType,
     Certainty,
     FunctionType,
     Kind,
@@ -254,7 +256,9 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
 def _is_registration(context: TreeContext, call: ast.Call) -> bool:
     """`app.get("/")(handler)`: a decorator that gives back what it is applied to."""
     return isinstance(call.func, ast.Call) and any(
-        context.functions(each) for each in arguments(call)
+        isinstance(member, FunctionType | CallableType)
+        for each in arguments(call)
+        for member in members_of(context.type_of(each))
     )
 
 
@@ -352,6 +356,8 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
             return True
     if looks_after(context, call.func, can_await=can_await, call=call):
         return True
+    if Role.DEFERRED_LIST in context.roles(call) and not fails_on_first(call):
+        return not context.file.traits.has_log_contexts
     # Of functions that are known by the method's name only, each must do.
     presumed = [] if context.functions(call.func) else context.callees(call)
     callees = union_of(FunctionType(each) for each in presumed)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logctx_lint.inference import annotation_types
+from logctx_lint.inference import annotation_types, overloads
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.types import (
@@ -15,6 +15,7 @@ from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
     CallableType,
+    Certainty,
     ClassObject,
     External,
     ExternalInstance,
@@ -24,12 +25,14 @@ from logctx_lint.inference.types import (
     TypeVariable,
     UnionType,
     erase,
+    members_of,
     substitute,
     type_variables,
     union_of,
 )
 from logctx_lint.inference.unification import match
 from logctx_lint.project.facts import Parameter
+from logctx_lint.syntax.ast_walk import all_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -54,6 +57,10 @@ _TRANSPARENT = frozenset(
     }
 )
 """Decorators that say how a function is looked up, not what a call of it gives."""
+_ASKING_KIND = frozenset(
+    {"iscoroutinefunction", "isgeneratorfunction", "isasyncgenfunction", "iscoroutine"}
+)
+"""Functions of `inspect` and `asyncio` that tell asynchronous functions from others."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,10 @@ class Arguments:
 
     positional: tuple[Callable[[], Type], ...] = ()
     keywords: Mapping[str, Callable[[], Type]] = field(default_factory=dict)
+    constants: Mapping[int | str, ast.Constant] = field(default_factory=dict)
+    """Those that are written out, by position or keyword."""
+    is_complete: bool = False
+    """There are no others."""
 
 
 NO_ARGUMENTS = Arguments()
@@ -88,7 +99,16 @@ def arguments_of(resolver: Resolver, node: ast.Call, scope: Scope) -> Arguments:
             break
         positional.append(lazily(argument))
     keywords = {item.arg: lazily(item.value) for item in node.keywords if item.arg}
-    return Arguments(tuple(positional), keywords)
+    constants: dict[int | str, ast.Constant] = {
+        **{i: each for i, each in enumerate(node.args) if isinstance(each, ast.Constant)},
+        **{
+            item.arg: item.value
+            for item in node.keywords
+            if item.arg and isinstance(item.value, ast.Constant)
+        },
+    }
+    is_complete = len(positional) == len(node.args) and len(keywords) == len(node.keywords)
+    return Arguments(tuple(positional), keywords, constants, is_complete)
 
 
 def _special(resolver: Resolver, node: ast.Call, scope: Scope) -> Type | None:
@@ -118,7 +138,9 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
     match callee:
         case UnionType(members):
             return union_of(
-                call(resolver, member, arguments) for member in members if member != NONE
+                call(resolver, member, arguments)
+                for member in overloads.meant(resolver, members, arguments)
+                if member != NONE
             )
         case CallableType():
             return _call_callable(resolver, callee, arguments)
@@ -251,9 +273,41 @@ def decorate(resolver: Resolver, function: Function) -> Type:
             resolver.type_of(node, scope),
             Arguments((lambda stage=stage: stage,)),  # type: ignore[misc]
         )
+        if _chooses_other_kind(resolver, function, node, scope, applied):
+            continue
         # What a decorator that gives back what it takes says of it has lost its type variables.
         current = current if applied in (stage, erase(stage)) else applied
     return current
+
+
+def _chooses_other_kind(
+    resolver: Resolver, function: Function, decorator: ast.expr, scope: Scope, applied: Type
+) -> bool:
+    """Whether a decorator looks what it is applied to, and so gives a plain function no awaitable.
+
+    `if isgeneratorfunction(f): f = inlineCallbacks(f)`; two wrappers, one of them `async def`.
+    """
+    facts = function.facts
+    if facts.is_async or facts.is_generator:
+        return False
+    plain = resolver.functions.plain_result(function)
+    if resolver.awaitability(plain).certainty is not Certainty.NO:
+        return False
+    if resolver.awaitability(call(resolver, applied, NO_ARGUMENTS)).certainty is Certainty.NO:
+        return False
+    maker = decorator.func if isinstance(decorator, ast.Call) else decorator
+    for member in members_of(resolver.type_of(maker, scope)):
+        tree = member.function.tree() if isinstance(member, FunctionType) else None
+        if tree is not None and any(
+            isinstance(each, ast.Name | ast.Attribute) and _last_name(each) in _ASKING_KIND
+            for each in all_nodes(tree)
+        ):
+            return True
+    return False
+
+
+def _last_name(node: ast.Name | ast.Attribute) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr
 
 
 def _undecorated(resolver: Resolver, function: Function) -> Type:

@@ -116,15 +116,17 @@ def _elsewhere(node: FunctionNode, leaves: list[ast.expr], skip: set[int]) -> It
 
 
 def _in_blocks(body: list[ast.stmt], skip: set[int]) -> Iterator[ast.Call]:
-    """The calls that are statements of blocks in which no awaitable is returned."""
-    returns_one = any(
-        isinstance(inner, ast.Return) and inner.value and id(inner.value) in skip
-        for inner in own_nodes(body)
-    )
-    for statement in body:
+    """The calls that are statements behind which no awaitable is returned."""
+    for index, statement in enumerate(body):
         match statement:
-            case ast.Expr(ast.Call() as call) if not returns_one:
-                yield call
+            case ast.Expr(ast.Call() as call):
+                returned = (
+                    inner.value
+                    for inner in own_nodes(body[index:])
+                    if isinstance(inner, ast.Return)
+                )
+                if not any(id(value) in skip for value in returned):
+                    yield call
         for block in child_blocks(statement):
             yield from _in_blocks(block, skip)
 

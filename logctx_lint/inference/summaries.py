@@ -220,7 +220,8 @@ class Summaries:
         return Summary(
             returned,
             never_returns=endings.never_returns(self, node, scope),
-            handles_failures=handles or not any(each.can_fail for each in returned),
+            handles_failures=handles
+            or (bool(returned) and not any(each.can_fail for each in returned)),
             has_two_modes=modes.has_two_modes(self, node, scope),
         )
 
@@ -342,15 +343,24 @@ class Summaries:
         answer = resolver.awaitability(resolver.type_of(value, scope))
         if not answer.is_certain or answer.kind not in (Kind.FUTURE, Kind.DEFERRED):
             return False
-        callee = resolver.type_of(value.func, scope)
-        if isinstance(callee, ClassObject):
-            return Role.DEFERRED_LIST not in self.roles(value.func, scope)
-        if not _MAKERS.isdisjoint(resolver.names(value.func, scope)):
+        if self.is_new_future(value, scope):
             return True
         found = self.of_callee(value.func, scope)
         return bool(found) and all(
-            one.source is Source.PENDING for each in found or () for one in each.returned
+            each.returned and all(one.source is Source.PENDING for one in each.returned)
+            for each in found or ()
         )
+
+    def is_new_future(self, call: ast.Call, scope: Scope) -> bool:
+        """Whether a call is that of the constructor, or of the loop's `create_future`."""
+        resolver = self.resolver
+        if not _MAKERS.isdisjoint(resolver.names(call.func, scope)):
+            return True
+        if not isinstance(resolver.type_of(call.func, scope), ClassObject):
+            return False
+        kind = resolver.awaitability(resolver.type_of(call, scope)).kind
+        is_list = Role.DEFERRED_LIST in self.roles(call.func, scope)
+        return kind in (Kind.FUTURE, Kind.DEFERRED) and not is_list
 
 
 def _assignments(body: Body, path: str) -> Iterator[tuple[list[ast.expr], ast.expr]]:
@@ -477,7 +487,7 @@ class _ReturnedValues:
             return
         uses = self._uses(name, binding)
         for each in self._of(binding.value):
-            if each.source is Source.PENDING:
+            if each.source is Source.PENDING and each.can_fail:
                 yield self._pending(name, binding, uses)
             elif Uses.CALLBACK in uses and Uses.ERRBACK not in uses:
                 yield Returned(each.source, each.source is not Source.NOTHING, each.parameter)
@@ -503,9 +513,16 @@ class _ReturnedValues:
     def _uses(self, name: str, binding: Binding) -> Uses:
         """What is done here with what a binding binds."""
         found = Uses.NOTHING
-        for node in self._body.named(name):
+        uses = sorted(self._body.named(name), key=lambda each: (each.lineno, each.col_offset))
+        for node in uses:
             if binding in self._scope.reaching(name, (node.lineno, node.col_offset)):
-                found |= self._body.use(node, self)
+                added = self._body.use(node, self)
+                # An errback sees what failed before it, and nothing that comes later.
+                if Uses.CALLBACK in added:
+                    found &= ~Uses.ERRBACK
+                if Uses.ERRBACK in added:
+                    found &= ~Uses.CALLBACK
+                found |= added
         for path in self._also_under(binding):
             # Only between this binding and the next one of the attribute.
             found |= self._body.uses(path, self) & (Uses.FAILED | Uses.LOOKED_AT)
@@ -546,7 +563,7 @@ class _ReturnedValues:
             handled = Uses.ERRBACK in uses
             for each in self._of(call.func.value):
                 yield Returned(each.source, not handled, each.parameter)
-        elif summaries.makes_future(call, scope):
+        elif summaries.is_new_future(call, scope):
             yield Returned(Source.PENDING)
         else:
             yield from self._of_callees(call, roles)

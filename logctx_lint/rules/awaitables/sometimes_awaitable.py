@@ -160,7 +160,11 @@ def _mixed(unit: Unit) -> Iterator[tuple[Scope, _Mixed]]:
             if found and not _is_by_contract(unit.file, scope.function):
                 callers = list(_callers(unit.file, scope.function))
                 if not callers or any(each.how is not _How.TESTED for each in callers):
-                    wrong = (each.place for each in callers if each.how is _How.AWAITED)
+                    # One that works in two modes is awaited by who knows which it is in.
+                    has_modes = unit.file.summaries.of(scope.function).has_two_modes
+                    wrong = (
+                        each.place for each in callers if each.how is _How.AWAITED and not has_modes
+                    )
                     yield scope, replace(found, caller=next(wrong, ""))
 
 
