@@ -22,10 +22,10 @@ from logctx_lint.analysis.units import File, units
 from logctx_lint.config.settings import Framework, Storage
 from logctx_lint.config.value_kinds import CLASSES
 from logctx_lint.config.vocabulary import Vocabulary
-from logctx_lint.incremental.store import FactsCache
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import Certainty
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.frameworks import Traits
 from logctx_lint.project.modules import Modules
 from logctx_lint.syntax.source import Source, Unreadable

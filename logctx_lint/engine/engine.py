@@ -16,7 +16,8 @@ from logctx_lint.engine import garbage
 from logctx_lint.engine.findings_cache import ResultsCache
 from logctx_lint.engine.run_cache import Checked, Reported, RunsCache
 from logctx_lint.findings import Finding, not_analysed
-from logctx_lint.incremental.store import CACHE_FOLDER, FactsCache, look_after
+from logctx_lint.incremental.store import CACHE_FOLDER, look_after
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.frameworks import TraitsDetector
 from logctx_lint.project.modules import Function, Module, Modules
 from logctx_lint.syntax.source import Source, Unreadable

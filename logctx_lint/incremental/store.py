@@ -10,9 +10,7 @@ is in `logctx_lint.engine.findings_cache`.
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import json
 import os
 import sys
 import time
@@ -20,11 +18,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import BinaryIO
 
-from logctx_lint.project import facts
-from logctx_lint.project.facts import ModuleFacts
-
+_FORMAT = 2
+"""Goes up with every change of the shape of what is kept."""
 # Another Python may parse the same text differently.
-_VERSION = f"{facts.FORMAT}-{sys.version_info[0]}.{sys.version_info[1]}".encode()
+_VERSION = f"{_FORMAT}-{sys.version_info[0]}.{sys.version_info[1]}".encode()
 
 
 CACHE_FOLDER = ".logctx_cache"
@@ -149,31 +146,3 @@ class Entries:
 def _checksum(entry: str, body: bytes) -> bytes:
     """Of what an entry says and of which content it says it."""
     return _digest(os.path.basename(entry).encode() + body).encode()
-
-
-class FactsCache:
-    """Maps a text to its facts."""
-
-    def __init__(self, folder: Path | None) -> None:
-        self._entries = Entries(folder, "facts")
-        self.latest_tree: ast.Module | None = None
-        """What facts were taken from last: the file may be checked next."""
-        self.indexes = Entries(folder, "index")
-        """Of what whole packages mention; see `index`."""
-        self.trees = Entries(folder, "trees")
-        """Of what the texts in folders mention; see `text_index`."""
-
-    def load(self, text: str) -> ModuleFacts | None:
-        body = self._entries.load(text.encode("utf-8", "surrogatepass"))
-        if body is None:
-            return None
-        try:
-            return facts.from_data(json.loads(body))
-        except (ValueError, TypeError, RecursionError):
-            return None
-
-    def store(self, text: str, module_facts: ModuleFacts) -> None:
-        if not self._entries.remembers:
-            return
-        body = json.dumps(module_facts, separators=(",", ":")).encode()
-        self._entries.store(text.encode("utf-8", "surrogatepass"), body)

@@ -15,9 +15,6 @@ from typing import NamedTuple
 from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
 from logctx_lint.syntax.source import Source
 
-FORMAT = 2
-"""Goes up with every change of what is extracted or how it is written down."""
-
 _LONGEST_VALUE = 2000
 """Characters; a longer value (a table, say) tells nothing that is worth its keep."""
 OPAQUE = "..."

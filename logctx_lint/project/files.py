@@ -10,7 +10,6 @@ from pathlib import Path
 from weakref import ReferenceType, ref
 
 from logctx_lint.incremental.dependencies import Place
-from logctx_lint.incremental.store import FactsCache
 from logctx_lint.project.awaitable_names import AwaitableNames
 from logctx_lint.project.facts import (
     FunctionFacts,
@@ -19,6 +18,7 @@ from logctx_lint.project.facts import (
     functions_called,
     interface_of,
 )
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.symbol_index import (
     NO_MENTIONS,
     Index,

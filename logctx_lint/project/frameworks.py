@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from logctx_lint.config.settings import Framework, Settings, Storage
 from logctx_lint.config.vocabulary import HOMES_OF_LOG_CONTEXTS, Role
 from logctx_lint.incremental.dependencies import Trace
-from logctx_lint.incremental.store import FactsCache
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules
 from logctx_lint.project.text_index import THREAD_LOCAL, Tree
 from logctx_lint.syntax.source import Source

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.dependencies import Answer, Answers, Place, Trace
-from logctx_lint.incremental.store import FactsCache
 from logctx_lint.project.awaitable_names import AwaitableNames, leading_to_awaitables
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import (
     ANY_PYTHON,
     AWAITABLE_NAMES,

@@ -11,9 +11,8 @@ from threading import Thread
 import pytest
 
 from logctx_lint.incremental import store
-from logctx_lint.incremental.store import FactsCache
-from logctx_lint.project import facts
 from logctx_lint.project.facts import ModuleFacts, extract
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules
 from logctx_lint.syntax.source import Source
 
@@ -108,7 +107,7 @@ def test_an_entry_under_another_name_is_no_answer(stored: FactsCache, tmp_path: 
 def test_another_version_has_its_own_entries(
     stored: FactsCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_VERSION", f"{facts.FORMAT + 1}".encode())
+    monkeypatch.setattr(store, "_VERSION", b"another")
     assert stored.load(TEXT) is None
 
 

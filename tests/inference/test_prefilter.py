@@ -11,10 +11,10 @@ import pytest
 from logctx_lint.analysis.units import File, units
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.engine import Engine
-from logctx_lint.incremental.store import FactsCache
 from logctx_lint.inference import protocols
 from logctx_lint.inference.types import Certainty
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules
 from logctx_lint.syntax.source import Source
 from tests.support.projects import write

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.incremental.store import FactsCache
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import Certainty, FunctionType
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Function, Modules
 from tests.support.projects import Project, show, write
 

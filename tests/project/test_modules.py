@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.incremental.store import FactsCache
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import STUBS
 from logctx_lint.project.modules import Modules, module_name
 from logctx_lint.syntax.source import Source, Unreadable

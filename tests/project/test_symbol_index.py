@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.incremental.store import FactsCache
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules
 from logctx_lint.syntax.source import Source
 from tests.support.projects import write

@@ -10,7 +10,6 @@ from textwrap import dedent
 from logctx_lint.analysis.units import File, units
 from logctx_lint.config.settings import Framework, Storage
 from logctx_lint.config.vocabulary import Vocabulary
-from logctx_lint.incremental.store import FactsCache
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
     Awaitability,
@@ -30,6 +29,7 @@ from logctx_lint.inference.types import (
     Unknown,
 )
 from logctx_lint.inference.use_def import Comprehension, Scope
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.frameworks import Traits
 from logctx_lint.project.modules import Module, Modules
 from logctx_lint.syntax.source import Source
