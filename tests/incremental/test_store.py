@@ -25,7 +25,7 @@ def facts_of(text: str) -> ModuleFacts:
 
 
 def entries(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    return [path for path in sorted(folder.rglob("*.json")) if path.is_file()]
 
 
 @pytest.fixture
