@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from logctx_lint.analysis.base_context import Context
+from logctx_lint.analysis.base_context import Context, is_by_decorator
 from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, arguments
 from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
@@ -71,10 +71,14 @@ class Dropped:
     """A chain that has an errback."""
     is_sure: bool = True
     """False where the callee gives None on other paths."""
+    is_presumed: bool = False
+    """The callee has a decorator that is not known."""
 
     @property
     def verb(self) -> str:
         """What the callee does with it, for a message."""
+        if self.is_presumed:
+            return "very likely returns"
         return "returns" if self.is_sure else "may return"
 
 
@@ -241,6 +245,10 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     elif Role.HAND_STARTER in context.roles(root):
         how = How.BY_HAND
     can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
+    is_presumed = is_by_decorator(context.type_of(root))
+    if is_presumed and not can_await:
+        # A decorator that makes plain functions is used for calls from plain functions.
+        return None
     if _is_looked_after(context, root, can_await=can_await):
         return None
     if _has_two_modes(context, root):
@@ -250,7 +258,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         is_sure = False
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
-    return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
+    return Dropped(root, call, answer.kind, how, sees_failure, is_sure, is_presumed)
 
 
 def _is_registration(context: TreeContext, call: ast.Call) -> bool:

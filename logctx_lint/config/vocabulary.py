@@ -323,7 +323,12 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.Deferred.fromCoroutine",
         f"{_DEFER}.Deferred.fromFuture",
     ),
-    Role.INLINE_CALLBACKS: (f"{_DEFER}.inlineCallbacks",),
+    Role.INLINE_CALLBACKS: (
+        f"{_DEFER}.inlineCallbacks",
+        # Others put something around it and keep the name.
+        "*.inlineCallbacks",
+        "*.inline_callbacks",
+    ),
     Role.CHAINER: tuple(f"{_DEFER}.Deferred.{name}" for name in (*_CALLBACK_ADDERS, "addTimeout")),
     Role.FIRED: (f"{_DEFER}.succeed", f"{_DEFER}.fail"),
     Role.DROPPABLE: (
