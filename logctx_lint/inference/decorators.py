@@ -40,6 +40,7 @@ from logctx_lint.inference.types import (
     union_of,
 )
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.awaitable_names import INLINE_CALLBACKS
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import child_blocks
 
@@ -68,7 +69,6 @@ _MAKE_OBJECTS = (
     "typer.",
 )
 """Libraries whose decorators make commands, jobs and fixtures, or plain functions of coroutines."""
-_INLINE_CALLBACKS = frozenset({"inlineCallbacks", "inline_callbacks"})
 _DEFER = "twisted.internet.defer"
 _Decide = Callable[[ast.expr], "bool | None"]
 """How a test comes out, if that is known."""
@@ -152,7 +152,7 @@ class Decorators:
     def inline_callbacks(self, decorator: str, function: Function) -> Type | None:
         """The decorator itself, if it goes by the name of Twisted's and stands on a generator."""
         name = decorator.partition("(")[0].rpartition(".")[2]
-        if name not in _INLINE_CALLBACKS or not function.facts.is_generator:
+        if name not in INLINE_CALLBACKS or not function.facts.is_generator:
             return None
         module = self._resolver.modules.find(_DEFER, function.module.root)
         found = module and self._resolver.definitions.member(module, "inlineCallbacks")
