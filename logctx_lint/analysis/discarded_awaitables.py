@@ -44,6 +44,8 @@ _DRIVEN_ELSEWHERE = frozenset(
     }
 )
 """Roles of callees whose awaitable may be left alone, or is another rule's business."""
+_COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
+"""Built-in functions that only make another collection of what they are given."""
 _WORTH_A_LOOK = frozenset({Certainty.YES, Certainty.LIKELY, Certainty.SOME})
 
 
@@ -73,10 +75,14 @@ class Dropped:
     """False where the callee gives None on other paths."""
     is_presumed: bool = False
     """The callee has a decorator that is not known."""
+    is_awaited: bool = False
+    """It is what awaiting the call gives."""
 
     @property
     def verb(self) -> str:
         """What the callee does with it, for a message."""
+        if self.is_awaited:
+            return "gives, once it is awaited,"
         if self.is_presumed:
             return "very likely returns"
         return "returns" if self.is_sure else "may return"
@@ -108,6 +114,10 @@ def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
         found = as_dropped(context, call)
         if found:
             yield found
+    if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
+        answer = context.awaitability(node)
+        if answer.is_certain and answer.kind.is_lazy:
+            yield Dropped(node.value, node, answer.kind, How.PLAIN, is_awaited=True)
 
 
 def discarded(node: ast.expr) -> Iterator[ast.Call]:
@@ -121,9 +131,18 @@ def discarded(node: ast.expr) -> Iterator[ast.Call]:
 
 def _discarded(
     node: ast.expr,
-) -> Iterator[ast.Call | ast.ListComp | ast.SetComp | ast.DictComp]:
+) -> Iterator[ast.Call | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp]:
     """The same, with comprehensions as a whole."""
     match node:
+        case ast.GeneratorExp():
+            yield node
+        case ast.Call(ast.Name(name), [ast.GeneratorExp() | ast.ListComp() as inner], []) if (
+            name in _COPIES
+        ):
+            yield inner
+        case ast.Dict(_, values):
+            for value in values:
+                yield from _discarded(value)
         case ast.Call() | ast.ListComp() | ast.SetComp() | ast.DictComp():
             yield node
         case ast.BoolOp(_, values):
@@ -429,12 +448,20 @@ def screen(unit: Unit) -> bool:
         unit.answers[screen] = any(
             _may_be_awaitable(unit, each, scope)
             for _, value, scope in _thrown_away(unit)
-            for each in _discarded(value)
+            for each in (*_discarded(value), *_awaited(value))
         )
     return unit.answers[screen]
 
 
+def _awaited(node: ast.expr) -> Iterator[ast.Await]:
+    if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
+        yield node
+
+
 def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:
+    if isinstance(node, ast.Await):
+        resolver = unit.file.resolver
+        return resolver.awaitability(resolver.type_of(node, scope)).is_certain
     if not isinstance(node, ast.Call):
         return True
     if not unit.file.looks.may_give_awaitable(node, scope):
