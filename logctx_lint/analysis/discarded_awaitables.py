@@ -44,6 +44,8 @@ _DRIVEN_ELSEWHERE = frozenset(
     }
 )
 """Roles of callees whose awaitable may be left alone, or is another rule's business."""
+_CALLERS = frozenset({Role.THREAD_STARTER, Role.RESULT_TAKER, Role.CALLBACK_TAKER})
+"""Call a function that they are given."""
 _COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
 """Built-in functions that only make another collection of what they are given."""
 _WORTH_A_LOOK = frozenset({Certainty.YES, Certainty.LIKELY, Certainty.SOME})
@@ -116,7 +118,8 @@ def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
             yield found
     if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
         answer = context.awaitability(node)
-        if answer.is_certain and answer.kind.is_lazy:
+        # Whoever calls a function but does not await what that gives is another rule's business.
+        if answer.is_certain and answer.kind.is_lazy and not context.roles(node.value) & _CALLERS:
             yield Dropped(node.value, node, answer.kind, How.PLAIN, is_awaited=True)
 
 

@@ -73,7 +73,12 @@ def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
     for node, scope in unit.scopes.items():
         bound = list(_bound(unit, scope, node.body, ()))  # type: ignore[attr-defined]
         hidden = _seen_elsewhere(unit, node) | _read_as_another(node) if bound else set()
-        named = [each for each in bound if each.name not in hidden]
+        grown = _grown(node) if any(each.is_element for each in bound) else set()
+        named = [
+            each
+            for each in bound
+            if each.name not in hidden and not (each.is_element and each.name in grown)
+        ]
         if named:
             found[scope] = named
     return found
@@ -208,14 +213,21 @@ def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
     return found
 
 
+def _grown(function: ast.AST) -> set[str]:
+    """The names of collections that something is added to: `jobs += [f()]`."""
+    return {
+        node.target.id
+        for node in own_nodes(function.body)  # type: ignore[attr-defined]
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
+    }
+
+
 def _read_as_another(function: ast.AST) -> set[str]:
-    """The first names of `a = b = f()` of which another one is read; and `a` of `a += [g()]`."""
+    """The first names of `a = b = f()` of which another one is read."""
     found: set[str] = set()
     read: set[str] | None = None
     for node in own_nodes(function.body):  # type: ignore[attr-defined]
         match node:
-            case ast.AugAssign(ast.Name(name)):
-                found.add(name)
             case ast.Assign([ast.Name(name), *others]) if others:
                 if read is None:
                     read = {

@@ -207,37 +207,8 @@ class _Places:
             case ast.Assign(targets, value):
                 for each in targets:
                     if isinstance(each, ast.Attribute):
-                        declared, text = self._attribute(each, scope)
+                        declared, text = declared_attribute(self._unit, each, scope)
                         yield value, declared, f"kept in `{_text(each)}`, declared `{text}`"
-
-    def _attribute(self, target: ast.Attribute, scope: Scope) -> tuple[Type, str]:
-        """The type that an attribute is declared to have, or its setter to take."""
-        receiver = self._resolver.type_of(target.value, scope)
-        if not isinstance(receiver, Instance):
-            return UNKNOWN, ""
-        classes = self._resolver.classes
-        for ancestor, _ in classes.ancestors(receiver.cls):
-            facts = ancestor.facts
-            if target.attr in facts.functions:
-                return UNKNOWN, ""
-            variables = facts.variables.get(target.attr, ())
-            texts = [each.annotation for each in variables if each.annotation]
-            if not texts:
-                # `self.name = name`, where the parameter is annotated.
-                texts = [
-                    parameter.annotation
-                    for variable in variables
-                    for method in (facts.functions.get(variable.method, ()))
-                    for parameter in method.parameters
-                    if parameter.name == variable.value and parameter.annotation
-                ]
-                if len(variables) != 1:
-                    texts = []
-            if texts:
-                return classes.member(receiver, target.attr) or UNKNOWN, _short(texts[0])
-            if variables:
-                return UNKNOWN, ""
-        return UNKNOWN, ""
 
     def _given(self, call: ast.Call, scope: Scope) -> Iterator[_Place]:
         """The arguments of a call, if it is known where they go."""
@@ -309,3 +280,33 @@ def _text(node: ast.expr) -> str:
 def _short(text: str) -> str:
     text = text.strip("\"'")
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def declared_attribute(unit: Unit, target: ast.Attribute, scope: Scope) -> tuple[Type, str]:
+    """The type that an attribute is declared to have, or its setter to take."""
+    receiver = unit.file.resolver.type_of(target.value, scope)
+    if not isinstance(receiver, Instance):
+        return UNKNOWN, ""
+    classes = unit.file.resolver.classes
+    for ancestor, _ in classes.ancestors(receiver.cls):
+        facts = ancestor.facts
+        if target.attr in facts.functions:
+            return UNKNOWN, ""
+        variables = facts.variables.get(target.attr, ())
+        texts = [each.annotation for each in variables if each.annotation]
+        if not texts:
+            # `self.name = name`, where the parameter is annotated.
+            texts = [
+                parameter.annotation
+                for variable in variables
+                for method in (facts.functions.get(variable.method, ()))
+                for parameter in method.parameters
+                if parameter.name == variable.value and parameter.annotation
+            ]
+            if len(variables) != 1:
+                texts = []
+        if texts:
+            return classes.member(receiver, target.attr) or UNKNOWN, _short(texts[0])
+        if variables:
+            return UNKNOWN, ""
+    return UNKNOWN, ""
