@@ -50,6 +50,11 @@ def presumed_by(type_: Type) -> list[Function]:
     return [function for each in found for function in each.functions]
 
 
+def is_by_decorator(type_: Type) -> bool:
+    """Whether a value is what a function very likely still gives under an unknown decorator."""
+    return any(isinstance(each, Presumed) and each.by_decorator for each in members_of(type_))
+
+
 class Context(ABC, Generic[Node]):
     """One unit of one file."""
 
@@ -125,6 +130,8 @@ class Context(ABC, Generic[Node]):
             how = f"annotated `-> {' '.join(facts.returns.split())}`"
         else:
             how = "by what it returns" if self._awaitable(function) else "def"
+        if facts.decorators and self._result(function).certainty is Certainty.LIKELY:
+            how += f" under @{facts.decorators[0].partition('(')[0]}, which is not known"
         if module.is_stub:
             return f"{how}, {function.qualified_name}"
         return f"{how}, {module.place_of(function)}"

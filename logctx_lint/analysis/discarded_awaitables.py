@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from logctx_lint.analysis.base_context import Context
+from logctx_lint.analysis.base_context import Context, is_by_decorator
 from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, arguments
 from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
@@ -44,6 +44,10 @@ _DRIVEN_ELSEWHERE = frozenset(
     }
 )
 """Roles of callees whose awaitable may be left alone, or is another rule's business."""
+_CALLERS = frozenset({Role.THREAD_STARTER, Role.RESULT_TAKER, Role.CALLBACK_TAKER})
+"""Call a function that they are given."""
+_COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
+"""Built-in functions that only make another collection of what they are given."""
 _WORTH_A_LOOK = frozenset({Certainty.YES, Certainty.LIKELY, Certainty.SOME})
 
 
@@ -71,10 +75,18 @@ class Dropped:
     """A chain that has an errback."""
     is_sure: bool = True
     """False where the callee gives None on other paths."""
+    is_presumed: bool = False
+    """The callee has a decorator that is not known."""
+    is_awaited: bool = False
+    """It is what awaiting the call gives."""
 
     @property
     def verb(self) -> str:
         """What the callee does with it, for a message."""
+        if self.is_awaited:
+            return "gives, once it is awaited,"
+        if self.is_presumed:
+            return "very likely returns"
         return "returns" if self.is_sure else "may return"
 
 
@@ -104,6 +116,11 @@ def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
         found = as_dropped(context, call)
         if found:
             yield found
+    if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
+        answer = context.awaitability(node)
+        # Whoever calls a function but does not await what that gives is another rule's business.
+        if answer.is_certain and answer.kind.is_lazy and not context.roles(node.value) & _CALLERS:
+            yield Dropped(node.value, node, answer.kind, How.PLAIN, is_awaited=True)
 
 
 def discarded(node: ast.expr) -> Iterator[ast.Call]:
@@ -117,9 +134,18 @@ def discarded(node: ast.expr) -> Iterator[ast.Call]:
 
 def _discarded(
     node: ast.expr,
-) -> Iterator[ast.Call | ast.ListComp | ast.SetComp | ast.DictComp]:
+) -> Iterator[ast.Call | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp]:
     """The same, with comprehensions as a whole."""
     match node:
+        case ast.GeneratorExp():
+            yield node
+        case ast.Call(ast.Name(name), [ast.GeneratorExp() | ast.ListComp() as inner], []) if (
+            name in _COPIES
+        ):
+            yield inner
+        case ast.Dict(_, values):
+            for value in values:
+                yield from _discarded(value)
         case ast.Call() | ast.ListComp() | ast.SetComp() | ast.DictComp():
             yield node
         case ast.BoolOp(_, values):
@@ -241,6 +267,10 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     elif Role.HAND_STARTER in context.roles(root):
         how = How.BY_HAND
     can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
+    is_presumed = is_by_decorator(context.type_of(root))
+    if is_presumed and not can_await:
+        # A decorator that makes plain functions is used for calls from plain functions.
+        return None
     if _is_looked_after(context, root, can_await=can_await):
         return None
     if _has_two_modes(context, root):
@@ -250,7 +280,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         is_sure = False
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
-    return Dropped(root, call, answer.kind, how, sees_failure, is_sure)
+    return Dropped(root, call, answer.kind, how, sees_failure, is_sure, is_presumed)
 
 
 def _is_registration(context: TreeContext, call: ast.Call) -> bool:
@@ -421,12 +451,20 @@ def screen(unit: Unit) -> bool:
         unit.answers[screen] = any(
             _may_be_awaitable(unit, each, scope)
             for _, value, scope in _thrown_away(unit)
-            for each in _discarded(value)
+            for each in (*_discarded(value), *_awaited(value))
         )
     return unit.answers[screen]
 
 
+def _awaited(node: ast.expr) -> Iterator[ast.Await]:
+    if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
+        yield node
+
+
 def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:
+    if isinstance(node, ast.Await):
+        resolver = unit.file.resolver
+        return resolver.awaitability(resolver.type_of(node, scope)).is_certain
     if not isinstance(node, ast.Call):
         return True
     if not unit.file.looks.may_give_awaitable(node, scope):

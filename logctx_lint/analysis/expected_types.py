@@ -181,7 +181,7 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
     resolver = unit.file.resolver
     reached = members_of(resolver.type_of(call.func, scope))
     if len(reached) == 1 and isinstance(reached[0], ClassObject):
-        fields = _fields(unit, reached[0].cls)
+        fields = fields_of(unit, reached[0].cls)
         if fields:
             for keyword in call.keywords:
                 yield keyword.value, fields.get(keyword.arg or "", UNKNOWN)
@@ -192,7 +192,7 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
     declared: dict[ast.expr, list[Type]] = {}
     for callee, parameters in callees:
         where = signature_scope(callee.function)
-        for parameter, argument in (*pairs(call, parameters), *_rest(call, parameters)):
+        for parameter, argument in (*pairs(call, parameters), *rest(call, parameters)):
             annotation = parse_expression(parameter.annotation)
             type_ = annotation_types.evaluate(resolver, annotation, where)
             type_ = substitute(type_, dict(callee.bindings))
@@ -201,27 +201,33 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
     yield from ((argument, union_of(types)) for argument, types in declared.items())
 
 
-def _fields(unit: Unit, cls: Class) -> dict[str, Type]:
+def fields_of(unit: Unit, cls: Class) -> dict[str, Type]:
     """What the constructor that a decorator writes takes, by name: the fields of the class."""
     classes = unit.file.resolver.classes
     fields: dict[str, Type] = {}
     for ancestor, _ in reversed(classes.ancestors(cls)):
-        if "__init__" in ancestor.facts.functions:
+        if ancestor.module.is_stub:
+            continue
+        if not {"__init__", "__new__"}.isdisjoint(ancestor.facts.functions):
             return {}
         makers = (
             name
             for decorator in ancestor.facts.decorators
             for name in unit.file.resolver.names_of_text(decorator, class_scope(ancestor))
         )
-        if not _DATA_CLASSES.isdisjoint(makers):
+        is_tuple = any(each.rpartition(".")[2] == "NamedTuple" for each in ancestor.facts.bases)
+        if is_tuple or not _DATA_CLASSES.isdisjoint(makers):
             for name, variables in ancestor.facts.variables.items():
-                if any(each.annotation and not each.method for each in variables):
+                if any(
+                    each.annotation and not each.method and "ClassVar" not in each.annotation
+                    for each in variables
+                ):
                     declared = classes.member(Instance(ancestor), name)
                     fields[name] = UNKNOWN if declared is None else declared
     return fields
 
 
-def _rest(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
+def rest(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
     """The arguments that `*rest` takes."""
     positional = [parameter for parameter in parameters if not parameter.kind]
     for rest in (parameter for parameter in parameters if parameter.kind == "*"):

@@ -12,6 +12,7 @@ from logctx_lint.analysis.expected_types import (
     refused_names,
     refuses,
 )
+from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import How, gives_plain_value, uses, uses_of
 from logctx_lint.inference.types import (
@@ -30,6 +31,8 @@ from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes
 
 _HARMLESS = frozenset({How.TRUTH, How.IDENTITY, How.EQUALITY, How.MEMBER, How.TEXT})
 """What can be done with an awaitable that may also be None, or is only shown."""
+_OF_ELEMENTS = frozenset({"sum", "max", "min", "sorted"})
+"""Built-in functions that calculate with elements, or compare them with one another."""
 _SEE_ALL_LOCALS = frozenset({"locals", "vars", "eval", "exec"})
 
 
@@ -48,6 +51,8 @@ class Named:
     kind: Kind
     conditions: frozenset[tuple[str, bool]]
     """What holds where it is bound: conditions around it, as text, and whether they are true."""
+    is_element: bool = False
+    """The name holds a collection of such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,13 @@ def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
     found: dict[Scope, list[Named]] = {}
     for node, scope in unit.scopes.items():
         bound = list(_bound(unit, scope, node.body, ()))  # type: ignore[attr-defined]
-        hidden = _seen_elsewhere(unit, node) if bound else set()
-        named = [each for each in bound if each.name not in hidden]
+        hidden = _seen_elsewhere(unit, node) | _read_as_another(node) if bound else set()
+        grown = _grown(node) if any(each.is_element for each in bound) else set()
+        named = [
+            each
+            for each in bound
+            if each.name not in hidden and not (each.is_element and each.name in grown)
+        ]
         if named:
             found[scope] = named
     return found
@@ -86,6 +96,12 @@ def _bound(
                 if kind:
                     known = frozenset[tuple[str, bool]]().union(*(facts_of(*one) for one in inner))
                     yield Named(name, call, statement, scope, kind, known)
+            for call, where in _elements(value, scope):
+                kind = _kind(unit, "", call, where)
+                if kind and kind.is_lazy:
+                    # Of tasks in a collection that nobody reads, another rule speaks.
+                    yield Named(name, call, statement, scope, kind, frozenset(), is_element=True)
+                    break
         if isinstance(statement, ast.If):
             test = statement.test
             yield from _bound(unit, scope, statement.body, (*conditions, (test, True)))
@@ -99,6 +115,12 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
     """The names that a statement binds, with what each is bound to."""
     match statement:
         case ast.Assign([ast.Name(name)], value):
+            yield name, value
+        case ast.Assign([ast.Name(name), *others], value):
+            # What several names hold is only seen through where one of them is never read.
+            if all(isinstance(each, ast.Name) for each in others):
+                yield name, value
+        case ast.Expr(ast.NamedExpr(ast.Name(name), value)):
             yield name, value
         case ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
             yield name, value
@@ -117,6 +139,22 @@ def _calls(value: ast.expr, conditions: _Conditions) -> Iterator[tuple[ast.Call,
         case ast.IfExp(test, body, orelse):
             yield from _calls(body, (*conditions, (test, True)))
             yield from _calls(orelse, (*conditions, (test, False)))
+        case ast.BoolOp(ast.Or(), values):
+            passed = tuple((each, False) for each in values[:-1])
+            yield from _calls(values[-1], (*conditions, *passed))
+        case ast.NamedExpr(_, inner):
+            yield from _calls(inner, conditions)
+
+
+def _elements(value: ast.expr, scope: Scope) -> Iterator[tuple[ast.Call, Scope]]:
+    """The calls that the elements of a display or comprehension may come from."""
+    if isinstance(value, ast.ListComp | ast.SetComp | ast.DictComp):
+        scope = scope.child(value)
+    elif not isinstance(value, ast.List | ast.Tuple | ast.Set | ast.Dict | ast.BinOp):
+        return
+    for each in possible_elements(value):
+        if isinstance(each, ast.Call):
+            yield each, scope
 
 
 def facts_of(test: ast.expr, truth: bool = True) -> frozenset[tuple[str, bool]]:
@@ -175,6 +213,33 @@ def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
     return found
 
 
+def _grown(function: ast.AST) -> set[str]:
+    """The names of collections that something is added to: `jobs += [f()]`."""
+    return {
+        node.target.id
+        for node in own_nodes(function.body)  # type: ignore[attr-defined]
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def _read_as_another(function: ast.AST) -> set[str]:
+    """The first names of `a = b = f()` of which another one is read."""
+    found: set[str] = set()
+    read: set[str] | None = None
+    for node in own_nodes(function.body):  # type: ignore[attr-defined]
+        match node:
+            case ast.Assign([ast.Name(name), *others]) if others:
+                if read is None:
+                    read = {
+                        each.id
+                        for each in all_nodes(function)
+                        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+                    }
+                if any(isinstance(each, ast.Name) and each.id in read for each in others):
+                    found.add(name)
+    return found
+
+
 def _names_in(node: ast.AST) -> set[str]:
     return {each.id for each in all_nodes(node) if isinstance(each, ast.Name)}
 
@@ -188,9 +253,12 @@ def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
 def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
     """What is done with names in a function that does nothing about the awaitable they may hold."""
     kinds = {each.name: each.kind for each in named}
+    collections = {each.name for each in named if each.is_element}
+    single = set(kinds) - collections
     wrong = {
-        *refused_names(unit, scope, set(kinds)),
-        *answered_names(unit, scope, {name for name, kind in kinds.items() if kind.is_lazy}),
+        *refused_names(unit, scope, single),
+        *answered_names(unit, scope, {name for name in single if kinds[name].is_lazy}),
+        *_summed(unit, scope, collections),
     }
     idle: set[ast.Name] = set()
     handed_on = set(_handed_on(unit))
@@ -199,6 +267,10 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
         if not isinstance(name, ast.Name) or function_scope(use.scope) is not scope:
             continue
         if name in handed_on:
+            continue
+        if name.id in collections:
+            if use.how in _HARMLESS or use.how is How.LENGTH:
+                idle.add(name)
             continue
         if use.how is How.ATTRIBUTE and has_attribute(unit, kinds[name.id], use.attribute):
             continue  # Whoever asks for it knows what it is.
@@ -232,6 +304,18 @@ def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.
                     )
                     if refuses(unit, union_of(instances)):
                         yield asked
+
+
+def _summed(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
+    """Collections whose elements are calculated with, or compared with one another."""
+    for call, where in unit.nodes(ast.Call) if names else ():
+        if call.keywords or function_scope(where) is not scope:
+            continue
+        match call:
+            case ast.Call(ast.Name(done), [ast.Name(name) as summed]) if done in _OF_ELEMENTS:
+                resolver = unit.file.resolver
+                if name in names and f"builtins.{done}" in resolver.names(call.func, where):
+                    yield summed
 
 
 def _handed_on(unit: Unit) -> Iterator[ast.expr]:

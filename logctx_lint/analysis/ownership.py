@@ -56,7 +56,13 @@ def _keeps(
     can_await: bool,
     is_lazy: bool,
 ) -> bool:
-    returned = context.file.summaries.of(callee.function).returned
+    wrappers = context.resolver.decorators.wrappers(callee.function)
+    if wrappers:
+        # What runs is what the decorator has put around it.
+        summaries = [context.file.summaries.of(each) for each in wrappers]
+        returned = tuple(value for summary in summaries for value in summary.returned)
+    else:
+        returned = context.file.summaries.of(callee.function).returned
     has_contexts = context.file.traits.has_log_contexts
 
     def is_safe(value: Returned) -> bool:

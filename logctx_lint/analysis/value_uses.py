@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import File, Unit
-from logctx_lint.inference.types import UNKNOWN, Certainty
+from logctx_lint.inference.types import UNKNOWN, Certainty, Instance, members_of
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 
@@ -36,18 +37,21 @@ class How(Enum):
     ASYNC_ENTER = "entered by `async with`, which fails"
     RAISE = "raised, which fails"
     MATCH = "matched, which never tells what it would give"
+    DECLARED = "used where something else is declared"
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
     """A call or a local name whose value is used."""
 
-    node: ast.Call | ast.Name
+    node: ast.Call | ast.Name | ast.Attribute
     scope: Scope
     how: How
     other: ast.expr | None = None
     """What it is compared or calculated with, or looked for in."""
     attribute: str = ""
+    fate: str = ""
+    """What is done with it, in words, if that says more than `how`."""
 
 
 _USED_PART: dict[type[ast.AST], tuple[str, How]] = {
@@ -69,7 +73,7 @@ _USING_MORE: tuple[type[ast.AST], ...] = (
     ast.Assign, ast.AugAssign, ast.Dict, ast.With, ast.AsyncWith, ast.match_case,
 )  # fmt: skip
 """Nodes of which that takes a closer look."""
-_ENDS = frozenset({ast.Call, ast.Name, ast.NamedExpr, ast.IfExp, ast.BoolOp})
+_ENDS = frozenset({ast.Call, ast.Name, ast.Attribute, ast.NamedExpr, ast.IfExp, ast.BoolOp})
 """Where `_ends` finds something."""
 _PLAIN_VALUES = (
     ast.Constant, ast.Await, ast.JoinedStr, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp,
@@ -121,7 +125,10 @@ def uses_of(unit: Unit, names: Collection[str]) -> Iterator[Use]:
     return _uses(unit, lambda node, scope: isinstance(node, ast.Name) and node.id in names)
 
 
-def _uses(unit: Unit, accepts: Callable[[ast.Call | ast.Name, Scope], bool]) -> Iterator[Use]:
+_End = ast.Call | ast.Name | ast.Attribute
+
+
+def _uses(unit: Unit, accepts: Callable[[_End, Scope], bool]) -> Iterator[Use]:
     # `a or f()` as a statement: all of it is dropped, which other rules speak of.
     dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
     for kind, (field, how) in _USED_PART.items():
@@ -151,18 +158,16 @@ _Used = tuple[ast.expr, How, ast.expr | None]
 """What is used, how, and what with."""
 
 
-def _ends(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
-    """The calls and names whose value may be that of `node`."""
-    match node:
-        case ast.Call() | ast.Name():
-            yield node
-        case ast.NamedExpr(_, value):
-            yield from _ends(value)
-        case ast.IfExp(_, body, orelse):
-            yield from _ends(body)
-            yield from _ends(orelse)
-        case ast.BoolOp(_, values):
-            yield from _ends(values[-1])
+def _ends(node: ast.expr) -> Iterator[_End]:
+    """The calls, names and attributes whose value may be that of `node`.
+
+    Of `a or b`, that is the last one: the others are tested for truth, which says more.
+    """
+    if isinstance(node, ast.BoolOp):
+        node = node.values[-1]
+    for value in possible_values(node):
+        if isinstance(value, _End):
+            yield value
 
 
 def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
@@ -308,9 +313,11 @@ class _Looks:
         self._unit = unit
         self._names: dict[tuple[Scope, str], bool] = {}
 
-    def may_be_awaitable(self, node: ast.Call | ast.Name, scope: Scope) -> bool:
+    def may_be_awaitable(self, node: _End, scope: Scope) -> bool:
         if isinstance(node, ast.Call):
             return self._may_give_awaitable(node, scope)
+        if isinstance(node, ast.Attribute):
+            return is_async_property(self._unit, node, scope)
         # A nested function sees what those around it bind.
         while node.id not in scope.bindings:
             if scope.parent is None or scope.node is None:
@@ -352,6 +359,22 @@ class _Looks:
         elif binding.kind != "annotation":
             return False
         return resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
+
+
+def is_async_property(unit: Unit, node: ast.Attribute, scope: Scope) -> bool:
+    """Whether an attribute is a property whose getter is an `async def`."""
+    if node.attr not in unit.file.traits.asynchronous or not isinstance(node.ctx, ast.Load):
+        return False
+    classes = unit.file.resolver.classes
+    members = members_of(unit.file.resolver.type_of(node.value, scope))
+    return bool(members) and all(
+        isinstance(member, Instance)
+        and any(
+            function.facts.is_async and classes.is_property(function)
+            for function in classes.functions(member.cls, node.attr)
+        )
+        for member in members
+    )
 
 
 def gives_plain_value(file: File, node: ast.Call) -> bool:

@@ -99,6 +99,8 @@ class Role(str, Enum):
     """Gives back or closes what it is called on, or given; a glob stands for any receiver."""
     DRIVER = "driver"
     """Calls its argument and waits for the awaitable that it gives."""
+    FUNCTION_RUNNER = "function-runner"
+    """Takes an asynchronous function, calls it and awaits what it gives."""
     TIMER = "timer"
     """Has its argument called from the reactor, in no log context."""
     INLINE_CALLBACKS = "inline-callbacks"
@@ -311,6 +313,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.tasks.create_task",
         "asyncio.tasks.ensure_future",
         "asyncio.events.AbstractEventLoop.create_task",
+        "asyncio.run_coroutine_threadsafe",
+        "asyncio.tasks.run_coroutine_threadsafe",
     ),
     Role.NURSERY_STARTER: (
         "asyncio.taskgroups.TaskGroup.create_task",
@@ -323,7 +327,12 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.Deferred.fromCoroutine",
         f"{_DEFER}.Deferred.fromFuture",
     ),
-    Role.INLINE_CALLBACKS: (f"{_DEFER}.inlineCallbacks",),
+    Role.INLINE_CALLBACKS: (
+        f"{_DEFER}.inlineCallbacks",
+        # Others put something around it and keep the name.
+        "*.inlineCallbacks",
+        "*.inline_callbacks",
+    ),
     Role.CHAINER: tuple(f"{_DEFER}.Deferred.{name}" for name in (*_CALLBACK_ADDERS, "addTimeout")),
     Role.FIRED: (f"{_DEFER}.succeed", f"{_DEFER}.fail"),
     Role.DROPPABLE: (
@@ -353,9 +362,21 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *(f"asyncio.events.AbstractEventLoop.{name}" for name in _LOOP_CALLBACKS),
         "asyncio.futures.Future.add_done_callback",
         "concurrent.futures._base.Future.add_done_callback",
+        "asyncio.events.AbstractEventLoop.set_exception_handler",
+        "atexit.register",
+        "contextlib.ExitStack.callback",
+        "contextlib.AsyncExitStack.callback",
+        "contextlib._BaseExitStack.callback",
+        "sched.scheduler.enter",
+        "sched.scheduler.enterabs",
         "signal.signal",
         "threading.Thread",
         "threading.Timer",
+        "tkinter.Misc.after",
+        "tkinter.Misc.after_idle",
+        "tkinter.Tk.after",
+        "tkinter.Tk.after_idle",
+        "weakref.finalize",
     ),
     Role.RESULT_TAKER: (
         *(f"{_DEFER}.Deferred.{name}" for name in _CALLBACK_ADDERS),
@@ -372,6 +393,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.to_thread",
         "asyncio.events.AbstractEventLoop.run_in_executor",
         "concurrent.futures._base.Executor.submit",
+        "concurrent.futures._base.Executor.map",
+        "twisted.enterprise.adbapi.ConnectionPool.runInteraction",
+        "twisted.enterprise.adbapi.ConnectionPool.runWithConnection",
     ),
     Role.BARE_THREAD_STARTER: (
         "asyncio.events.AbstractEventLoop.run_in_executor",
@@ -433,6 +457,16 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.internet.threads.blockingCallFromThread",
         f"{_DEFER}._ConcurrencyPrimitive.run",
         *_clock("looping_call", "looping_call_now"),
+    ),
+    Role.FUNCTION_RUNNER: (
+        "anyio.run",
+        "anyio.from_thread.run",
+        "anyio.abc.TaskGroup.start",
+        "anyio.abc.TaskGroup.start_soon",
+        "trio.run",
+        "trio.from_thread.run",
+        "trio.Nursery.start",
+        "trio.Nursery.start_soon",
     ),
     Role.TIMER: (
         "twisted.internet.task.LoopingCall",

@@ -52,6 +52,8 @@ class Bindings:
         outer = scope
         match binding.kind:
             case "parameter":
+                if scope.given is not None and binding.name in scope.given:
+                    return scope.given[binding.name]
                 return self.parameter_type(
                     scope.function,
                     binding.annotation,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from logctx_lint.inference import annotation_types, overloads
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.types import (
     FOREIGN,
     NONE,
@@ -267,12 +268,9 @@ def decorate(resolver: Resolver, function: Function) -> Type:
         if not _TRANSPARENT.isdisjoint(resolver.names_of_text(text, scope)):
             continue
         # The first stage is the function itself, whose own decorators are being asked for.
-        stage = current if current != FunctionType(function) else _undecorated(resolver, function)
-        applied = call(
-            resolver,
-            resolver.type_of(node, scope),
-            Arguments((lambda stage=stage: stage,)),  # type: ignore[misc]
-        )
+        is_bare = current == FunctionType(function)
+        stage = _undecorated(resolver, function) if is_bare else current
+        applied = _applied(resolver, text, node, stage, function, is_bare=is_bare)
         if _chooses_other_kind(resolver, function, node, scope, applied):
             continue
         # What a decorator that gives back what it takes says of it has lost its type variables.
@@ -308,6 +306,41 @@ def _chooses_other_kind(
 
 def _last_name(node: ast.Name | ast.Attribute) -> str:
     return node.id if isinstance(node, ast.Name) else node.attr
+
+
+def _applied(
+    resolver: Resolver,
+    text: str,
+    node: ast.expr,
+    stage: Type,
+    function: Function,
+    *,
+    is_bare: bool,
+) -> Type:
+    """What one decorator makes of a function."""
+    decorators, scope = resolver.decorators, enclosing_scope(function)
+    decorator = decorators.named_by(node, scope)
+    if is_external(decorator):
+        decorator = decorators.inline_callbacks(text, function) or decorator
+    found = decorators.applied(decorator, stage, function, is_bare=is_bare)
+    if found == stage:
+        # It gives back what it takes, whatever its annotations say.
+        return stage
+    declared = resolver.call_with(decorator, stage)
+    if is_external(declared):
+        likely = decorators.presumed(text, stage, function)
+        return declared if likely == UNKNOWN else likely
+    made = decorators.constructed(decorator, stage)
+    if made != UNKNOWN and resolver.awaitability(made).is_certain:
+        return CallableType(made)
+    if found == UNKNOWN or (_is_annotated(decorator) and resolver.call_type(declared) != UNKNOWN):
+        return declared
+    return found
+
+
+def _is_annotated(decorator: Type) -> bool:
+    """Whether a decorator's own annotation says what it gives."""
+    return not isinstance(decorator, FunctionType) or bool(decorator.function.facts.returns)
 
 
 def _undecorated(resolver: Resolver, function: Function) -> Type:

@@ -323,7 +323,7 @@ class Classes:
         if isinstance(found, FunctionType):
             if found.receiver is not None:
                 return found
-            if self._is_property(found.function) and isinstance(receiver, Instance):
+            if self.is_property(found.function) and isinstance(receiver, Instance):
                 bound = FunctionType(found.function, receiver, tuple(bindings.items()))
                 return self._resolver.call_type(bound)
             return FunctionType(found.function, receiver, tuple(bindings.items()))
@@ -334,7 +334,17 @@ class Classes:
                 return self._resolver.call_type(getter)
         return found
 
-    def _is_property(self, function: Function) -> bool:
+    def functions(self, cls: Class, name: str) -> list[Function]:
+        """The nearest definitions of a method of a class."""
+        for ancestor, _ in self.ancestors(cls):
+            if name in ancestor.facts.functions:
+                return ancestor.function(name)
+            if name in ancestor.facts.variables:
+                return []
+        return []
+
+    def is_property(self, function: Function) -> bool:
+        """Whether a method is called by asking for an attribute of its name."""
         return any(
             name in PROPERTIES
             for decorator in function.facts.decorators

@@ -16,6 +16,7 @@ from logctx_lint.inference.argument_types import CallSites
 from logctx_lint.inference.bindings import Bindings
 from logctx_lint.inference.body_scopes import BodyScopes
 from logctx_lint.inference.class_members import Classes
+from logctx_lint.inference.decorators import Decorators
 from logctx_lint.inference.definitions import Definition, Definitions, Found, Variable
 from logctx_lint.inference.function_types import Functions
 from logctx_lint.inference.name_lookup import Names
@@ -65,6 +66,7 @@ class Resolver:
         self.lookup = Names(self)
         self.bindings = Bindings(self)
         self.functions = Functions(self)
+        self.decorators = Decorators(self)
         self.sites = Sites(modules, self.memo, self.body_scopes)
         self.call_sites = CallSites(self)
         self.distinctive = Distinctive(self)
@@ -197,6 +199,10 @@ class Resolver:
         return self.builtin("list" if isinstance(node, ast.ListComp) else "set", element)
 
     def _attribute(self, node: ast.Attribute, value: ast.expr, name: str, scope: Scope) -> Type:
+        if isinstance(value, ast.Name):
+            given = scope.given_for(f"{value.id}.{name}")
+            if given is not None:
+                return given
         definition, names = self.define(node, scope)
         if names:
             return self.value_of(definition)
@@ -330,6 +336,10 @@ class Resolver:
         if vocabulary not in self._summaries:
             self._summaries[vocabulary] = Summaries(self, vocabulary)
         return self._summaries[vocabulary]
+
+    def call_with(self, callee: Type, argument: Type) -> Type:
+        """What calling `callee` with one argument gives."""
+        return calls.call(self, callee, calls.Arguments((lambda: argument,)))
 
     def builtin(self, name: str, *arguments: Type) -> Type:
         """An instance of a built-in class."""

@@ -102,6 +102,8 @@ class Presumed:
 
     type: Type
     functions: tuple[Function, ...]
+    by_decorator: bool = False
+    """What the function very likely still gives under a decorator that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

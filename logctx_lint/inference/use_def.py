@@ -8,7 +8,7 @@ or raises, and goes round a loop.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -115,6 +115,8 @@ class Scope:
     """Answers about the bindings and calls here, which live no longer than the tree."""
     names: Store[tuple[str, ...]] = field(default_factory=dict, repr=False)
     _children: dict[ast.AST, Scope] = field(default_factory=dict, repr=False)
+    given: Mapping[str, Type] | None = None
+    """What parameters, or attributes of `self`, are in one particular call."""
 
     @classmethod
     def of_body(cls, function: Function, node: FunctionNode) -> Scope:
@@ -130,6 +132,15 @@ class Scope:
         if self.owner and not self.node:
             return self.owner.qualified_name
         return self.parent.qualified_name if self.parent else self.module.name
+
+    def given_for(self, name: str) -> Type | None:
+        """What a (dotted) name is in the call that this scope, or one around it, is read for."""
+        scope: Scope | None = self
+        while scope:
+            if scope.given is not None and name in scope.given:
+                return scope.given[name]
+            scope = scope.parent
+        return None
 
     @property
     def is_class_body(self) -> bool:

@@ -47,6 +47,8 @@ _BUILTINS = frozenset(dir(builtins))
 PLAIN_BUILTINS = _BUILTINS - {"anext", "getattr", "max", "min", "next", "sum", "type"}
 """All but those that may hand through what they are given."""
 _KEYWORDS = frozenset(kwlist)
+INLINE_CALLBACKS = frozenset({"inlineCallbacks", "inline_callbacks"})
+"""What a decorator is called that makes a Deferred of a generator, whoever made it."""
 _CALLED_FOR = ("__call__", "__get__", "__new__")
 """Methods that say what comes of calling an object, or of having it as an attribute."""
 _ITERATED_FOR = ("__iter__", "__next__", "__aiter__", "__anext__", "__getitem__")
@@ -125,6 +127,8 @@ def _of_function(function: FunctionFacts, source: Source) -> Iterator[str]:
     """Where the result of a function leads."""
     for decorator in function.decorators:
         yield from (f"@{word}" for word in _words(decorator))
+        if function.is_generator and not INLINE_CALLBACKS.isdisjoint(_words(decorator)):
+            yield ANYTHING
     if function.is_async and not function.is_generator:
         yield ANYTHING
     elif function.returns:

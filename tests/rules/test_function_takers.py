@@ -93,9 +93,8 @@ def report(result) -> None: ...
         ),
         (
             "task = asyncio.ensure_future(work())",
-            "LCX204 `asyncio.ensure_future()` starts a task for `work()`, and it is kept only in "
-            "`task`, which is never used: it can be collected while it runs; keep it until it is "
-            "done",
+            "LCX204 `asyncio.ensure_future()` starts a task for `work()`, and only the local "
+            "name `task` keeps it: it can be collected while it runs; keep it until it is done",
         ),
     ],
 )

@@ -94,6 +94,7 @@ from logctx_lint.analysis.callback_arguments import (
     taken,
     target,
 )
+from logctx_lint.analysis.callback_places import may_be_asynchronous, misplaced_callbacks
 from logctx_lint.analysis.discarded_awaitables import How
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -107,6 +108,17 @@ from logctx_lint.syntax.lazy_libcst import cst
 
 
 class AsyncCallback(RuleVisitor):
+    def visit_Module(self, node: cst.Module) -> None:
+        found = {each.function: each for each in misplaced_callbacks(self.context.unit)}
+        for tree, function in self.context.nodes_of(found).items():
+            callee = self.context.called(function)
+            self.context.report(
+                RULE.code,
+                function,
+                f"{callee.label} returns a coroutine that never runs ({callee.reason}), but "
+                f"{found[tree].what}: a plain function is needed here",
+            )
+
     def visit_Call(self, node: cst.Call) -> None:
         roles = self.context.roles(node)
         for each, function in handed_over(self.context, node):
@@ -164,37 +176,20 @@ def _cure(kind: Kind) -> str:
 
 def screen(unit: Unit) -> bool:
     """Whether the unit hands an asynchronous function to something that ignores what it gives."""
-    return any(_hands_over(unit, call, scope) for call, scope in unit.nodes(ast.Call))
+    return any(_hands_over(unit, call, scope) for call, scope in unit.nodes(ast.Call)) or any(
+        True for _ in misplaced_callbacks(unit)
+    )
 
 
 def _hands_over(unit: Unit, call: ast.Call, scope: Scope) -> bool:
     file = unit.file
     if not file.may_play(call.func, IGNORING) and (
-        not any(_may_be_asynchronous(unit, each) for each in arguments(call))
+        not any(may_be_asynchronous(unit, each) for each in arguments(call))
         or file.may_play(call.func, WAITING)
     ):
         return False
     roles = file.roles(call.func, scope)
     return any(ignored_kind(file, each, roles) for each in taken(file, call, scope))
-
-
-def _may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:
-    """A cheap look: has the package an asynchronous function of this name, which may be meant?"""
-    match node:
-        case ast.Name(name):
-            facts = unit.file.module.facts
-            return name in unit.file.traits.asynchronous and (
-                name in facts.functions
-                or name in facts.imports
-                or any(getattr(inner, "name", "") == name for inner, _ in unit.statements)
-            )
-        case ast.Attribute(_, name):
-            return name in unit.file.traits.asynchronous
-        case ast.Lambda(_, ast.Call(func)):
-            return _may_be_asynchronous(unit, func)
-        case ast.Call(_, [function, *_]):
-            return _may_be_asynchronous(unit, function)
-    return False
 
 
 RULE = Rule(

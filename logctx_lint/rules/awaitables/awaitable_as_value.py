@@ -87,6 +87,7 @@ from logctx_lint.analysis.cst_context import RuleContext
 from logctx_lint.analysis.expected_types import function_scope
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import How, Use, uses
+from logctx_lint.analysis.values_in_place import misplaced
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
@@ -95,6 +96,7 @@ from logctx_lint.inference.types import (
     ClassObject,
     Instance,
     Kind,
+    Presumed,
     TupleType,
     Type,
     members_of,
@@ -146,6 +148,8 @@ _OWN_ATTRIBUTES = {
     Kind.TASK: _OF_SOME_FUTURE,
     Kind.AWAITABLE: frozenset(dir(CoroutineType)) | _OF_SOME_FUTURE | _OF_SOME_DEFERRED,
 }
+_MAY_BE_MEANT = frozenset({How.ASYNC_ITERATION, How.ASYNC_ENTER, How.CALL, How.RAISE})
+"""Uses for which what is only presumed to be a coroutine may be something else."""
 _KNOWN_HOMES = ("typing", "types", "builtins", "asyncio", "twisted.internet.defer")
 
 
@@ -165,6 +169,9 @@ class AwaitableAsValue(RuleVisitor):
                 self._uses.setdefault(use.node, (use, kind))
                 if use.how is How.TEXT:
                     self._in_text[ast.unparse(use.node)] = use, kind
+        for each in misplaced(unit):
+            use = Use(each.call, each.scope, How.DECLARED, fate=each.fate)
+            self._uses.setdefault(each.call, (use, each.kind))
 
     def visit_Call(self, node: cst.Call) -> None:
         self._check(node)
@@ -172,7 +179,10 @@ class AwaitableAsValue(RuleVisitor):
     def visit_Name(self, node: cst.Name) -> None:
         self._check(node)
 
-    def _check(self, node: cst.Call | cst.Name) -> None:
+    def visit_Attribute(self, node: cst.Attribute) -> None:
+        self._check(node)
+
+    def _check(self, node: cst.Call | cst.Name | cst.Attribute) -> None:
         if not self._uses:
             return
         tree = self.context.expression(node)
@@ -180,7 +190,7 @@ class AwaitableAsValue(RuleVisitor):
         if found:
             self._report(node, *found)
 
-    def _formatted(self, node: cst.Call | cst.Name) -> tuple[Use, Kind] | None:
+    def _formatted(self, node: cst.Call | cst.Name | cst.Attribute) -> tuple[Use, Kind] | None:
         """The same in an f-string, where trees have no positions before Python 3.12."""
         if not isinstance(self.context.parent(node), cst.FormattedStringExpression):
             return None
@@ -189,23 +199,30 @@ class AwaitableAsValue(RuleVisitor):
             self.context.remember(node.func, found[0].node.func, found[0].scope)
         return found
 
-    def _report(self, node: cst.Call | cst.Name, use: Use, kind: Kind) -> None:
+    def _report(self, node: cst.Call | cst.Name | cst.Attribute, use: Use, kind: Kind) -> None:
         what = kind.with_article
-        fate = use.how.value
+        fate = use.fate or use.how.value
         if use.attribute:
             fate = f"asked for `{use.attribute}`, which it does not have"
         if isinstance(node, cst.Call):
             callee = self.context.callee(node)
-            is_ = f"{callee.label} returns {what} ({callee.reason}) that"
+            verb = "returns" if self._is_certain(use) else "very likely returns"
+            is_ = f"{callee.label} {verb} {what} ({callee.reason}) that"
+        elif isinstance(node, cst.Attribute):
+            is_ = f"`{self.context.line(node)}`, a property that is an `async def`, is {what} that"
         else:
             is_ = f"`{node.value}` is {what} that"
         function = self.context.function_of(node)
         cure = "yield it" if self.context.awaits_by_yield(function) else "await it"
         self.context.report(RULE.code, node, f"{is_} is {fate}: {cure}", self._fixes(node, use))
 
-    def _fixes(self, node: cst.Call | cst.Name, use: Use) -> tuple[Fix, ...]:
-        call: cst.Call | None = self._made(node, use) if isinstance(node, cst.Name) else node
-        if call is None:
+    def _is_certain(self, use: Use) -> bool:
+        resolver = self.context.resolver
+        return resolver.awaitability(resolver.type_of(use.node, use.scope)).is_certain
+
+    def _fixes(self, node: cst.Call | cst.Name | cst.Attribute, use: Use) -> tuple[Fix, ...]:
+        call = self._made(node, use) if isinstance(node, cst.Name) else node
+        if not isinstance(call, cst.Call):
             return ()
         function = self.context.function_of(call)
         by_yield = self.context.awaits_by_yield(function)
@@ -270,6 +287,10 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     node = use.node
     resolver = unit.file.resolver
     type_ = resolver.type_of(node, use.scope)
+    if isinstance(type_, Presumed):
+        # By the name of a method, or under a decorator that is not known.
+        kind = resolver.awaitability(type_).kind
+        return kind if kind is Kind.COROUTINE and use.how not in _MAY_BE_MEANT else None
     members = members_of(type_)
     # With an unknown member, or None, it may be that.
     if not all(isinstance(member, Instance) for member in members):
@@ -410,7 +431,9 @@ def _is_ordinary(use: Use, unit: Unit) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    return any(wrongly_used(use, unit) is not None for use in uses(unit))
+    return any(wrongly_used(use, unit) is not None for use in uses(unit)) or any(
+        True for _ in misplaced(unit)
+    )
 
 
 RULE = Rule(

@@ -234,7 +234,9 @@ class _Consumption:
         """What is taken for the value that awaiting it gives, and where."""
         self.used: set[str] = set()
         for each in named:
-            is_declared = refuses(unit, declared_local(unit, each.name, scope))
+            is_declared = not each.is_element and refuses(
+                unit, declared_local(unit, each.name, scope)
+            )
             if is_declared and each.name not in self._uses.awaited:
                 self.mistaken[each] = each.statement
 

@@ -87,13 +87,15 @@ def check(context: TreeContext) -> None:
 
 def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
     callee = context.callee(found.call)
-    starter = background_starter(context, found.kind)
+    starter = None if found.is_awaited else background_starter(context, found.kind)
     cure = "yield it" if by_yield else "await it"
+    if found.is_awaited:
+        cure = "await that, too"
     if starter:
         cure += f", or start it with `{starter.text}`"
     call = context.as_parsed(found.call)
     fixes: tuple[Fix, ...] = ()
-    if isinstance(call, cst.Call):
+    if isinstance(call, cst.Call) and not found.is_awaited:
         fixes += await_fix(context.parsed, call, by_yield=by_yield)
         fixes += background_fix(context.parsed, call, starter)
     context.report(

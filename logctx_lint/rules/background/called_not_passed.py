@@ -84,6 +84,7 @@ _TAKERS = frozenset(
         Role.RESULT_TAKER,
         Role.THREAD_STARTER,
         Role.DRIVER,
+        Role.FUNCTION_RUNNER,
         Role.TIMER,
     }
 )

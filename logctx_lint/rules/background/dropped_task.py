@@ -63,14 +63,17 @@ from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.discarded_awaitables import discarded
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Fix
+from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
-from logctx_lint.inference.types import Kind
+from logctx_lint.inference.types import Certainty, Kind
 from logctx_lint.rules.rule import Rule, RuleVisitor
 from logctx_lint.syntax.cst_walk import all_code
 from logctx_lint.syntax.lazy_libcst import cst
 
 _STARTERS = frozenset({Role.TASK_STARTER})
+_KEEP_NOTHING = frozenset({"add_done_callback", "get_name", "set_name"})
+"""Methods of a task after which nobody has got hold of it."""
+_LOGGERS = ("logging.", "structlog.", "loguru.")
 _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 
@@ -104,7 +107,7 @@ class DroppedTask(RuleVisitor):
             if target.value == "_":
                 self._check(value, "nobody keeps it")
             elif self._is_never_used(node, target.value):
-                self._check(value, f"it is kept only in `{target.value}`, which is never used")
+                self._check(value, f"only the local name `{target.value}` keeps it")
 
     def _is_never_used(self, node: cst.CSTNode, name: str) -> bool:
         """Whether a local name is bound and no more, nested functions included."""
@@ -116,9 +119,26 @@ class DroppedTask(RuleVisitor):
                 return False  # Declared global or nonlocal.
             if isinstance(inner, cst.Name) and inner.value == name:
                 place = self.context.parent(inner)
-                if not isinstance(place, cst.AssignTarget | cst.AnnAssign):
+                is_bound = isinstance(place, cst.AssignTarget | cst.AnnAssign)
+                if not is_bound and not self._is_mere_look(inner):
                     return False
         return True
+
+    def _is_mere_look(self, name: cst.Name) -> bool:
+        """Whether a task is only named, shown, or given a callback, as a statement."""
+        attribute = self.context.parent(name)
+        if isinstance(attribute, cst.Attribute) and attribute.value is name:
+            call = self.context.parent(attribute)
+            is_called = isinstance(call, cst.Call) and call.func is attribute
+            is_statement = is_called and isinstance(self.context.parent(call), cst.Expr)  # type: ignore[arg-type]
+            return is_statement and attribute.attr.value in _KEEP_NOTHING
+        if isinstance(attribute, cst.Arg):
+            call = self.context.parent(attribute)
+            return isinstance(call, cst.Call) and any(
+                each.startswith(_LOGGERS) or each == "builtins.print"
+                for each in self.context.names(call)
+            )
+        return False
 
     def _check(self, value: cst.BaseExpression, fate: str) -> None:
         for call in self._starts(value):
@@ -128,7 +148,20 @@ class DroppedTask(RuleVisitor):
             starter = self._starter()
             fixes = started_by_hand_fix(self.context, call, starter)
             cure = f", or start it with `{starter.text}`" if starter else ""
+            if self._is_for_another_thread(call):
+                # What it gives blocks a thread, and is no task.
+                message = f"{by} starts a task{what} in the event loop, and {fate}: its failure "
+                self.context.report(
+                    RULE.code,
+                    call,
+                    f"{message}goes unseen; look at what it gives",
+                    profile=Profile.STRICT,
+                )
+                continue
             self._report(call, f"{by} starts a task{what}, and {fate}", fixes, cure)
+
+    def _is_for_another_thread(self, call: cst.Call) -> bool:
+        return self.context.awaitability(call).certainty is Certainty.NO
 
     def _starts(self, value: cst.BaseExpression) -> list[cst.Call]:
         """The task starts in an expression whose value is lost, or bound to a name as a whole."""
@@ -154,7 +187,7 @@ def _starts(context: TreeContext, value: ast.expr) -> list[ast.Call]:
     for call in discarded(value):
         while isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
             # `create_task(f()).add_done_callback(g)`: the task knows of `g`, not `g` of the task.
-            if Role.TASK_STARTER in context.roles(call):
+            if Role.TASK_STARTER in context.roles(call) or call.func.attr not in _KEEP_NOTHING:
                 break
             call = call.func.value
         if _starts_task(context, call) and not _is_kept_already(context, call):

@@ -1,0 +1,234 @@
+"""Asynchronous functions that stand where a plain one is called, besides the arguments of takers.
+
+filter(is_allowed, users)             # a coroutine is always true
+sorted(users, key=rank)               # coroutines cannot be ordered
+Options(on_done=notify)               # a field: Callable[[], None]
+widget.on_click = notify              # declared in the class as Callable[[], None]
+subscribe_all(notify)                 # def subscribe_all(*callbacks: Callable[[], None])
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.callback_arguments import Taken, given_by, pairs, signatures
+from logctx_lint.analysis.expected_types import fields_of, rest
+from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.values_in_place import declared_attribute
+from logctx_lint.inference import annotation_types
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import signature_scope
+from logctx_lint.inference.types import (
+    NONE,
+    UNKNOWN,
+    CallableType,
+    ClassObject,
+    FunctionType,
+    Instance,
+    Type,
+    members_of,
+)
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Class
+
+_TRUTH = "tests what it returns, and a coroutine is always true"
+_ORDER = "compares what it returns, which fails"
+_BY_POSITION = {
+    "builtins.filter": _TRUTH,
+    "itertools.dropwhile": _TRUTH,
+    "itertools.filterfalse": _TRUTH,
+    "itertools.takewhile": _TRUTH,
+}
+"""Functions whose first argument is called for its value."""
+_BY_KEY = {
+    "builtins.max": _ORDER,
+    "builtins.min": _ORDER,
+    "builtins.sorted": _ORDER,
+    "builtins.list.sort": _ORDER,
+    "heapq.nlargest": _ORDER,
+    "heapq.nsmallest": _ORDER,
+    "itertools.groupby": "compares what it returns, and coroutines are never equal",
+}
+"""Functions whose `key` is."""
+_OF_MAPPED = {
+    "builtins.all": _TRUTH,
+    "builtins.any": _TRUTH,
+    "builtins.sum": "calculates with what it returns, which fails",
+}
+"""What is done with each value of a `map()`."""
+_LAST_NAMES = frozenset(
+    name.rpartition(".")[2] for table in (_BY_POSITION, _BY_KEY, _OF_MAPPED) for name in table
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MisplacedCallback:
+    """A coroutine function where a plain one is called."""
+
+    function: ast.expr
+    scope: Scope
+    what: str
+    """Who calls it, or where it is kept, and what becomes of the coroutine."""
+
+
+def misplaced_callbacks(unit: Unit) -> Iterator[MisplacedCallback]:
+    """Every such function in a unit."""
+    for function, scope, what in _places(unit):
+        for each in possible_values(function):
+            if may_be_asynchronous(unit, each) and _gives_coroutine(unit, each, scope):
+                yield MisplacedCallback(each, scope, what)
+
+
+def _gives_coroutine(unit: Unit, function: ast.expr, scope: Scope) -> bool:
+    if isinstance(function, ast.Lambda | ast.Call):
+        return False
+    call = ast.Call(function, [], [])
+    answer = given_by(unit.file, Taken(function, call, scope))
+    return answer.is_certain and answer.kind.is_lazy
+
+
+_Place = tuple[ast.expr, Scope, str]
+
+
+def _places(unit: Unit) -> Iterator[_Place]:
+    for call, scope in unit.nodes(ast.Call):
+        if _last_name(call.func) in _LAST_NAMES:
+            yield from _called_for_value(unit, call, scope)
+        given = [*call.args, *(each.value for each in call.keywords)]
+        if any(may_be_asynchronous(unit, each) for each in given):
+            yield from _given(unit, call, scope)
+    for statement, scope in unit.statements:
+        match statement:
+            case ast.Assign(targets, value) if may_be_asynchronous(unit, value):
+                for target in targets:
+                    if isinstance(target, ast.Attribute):
+                        declared, text = declared_attribute(unit, target, scope)
+                        if _drops(unit, declared) and not _is_awaited(unit, target.attr, None):
+                            kept = f"`{ast.unparse(target)}` is declared as `{text}`"
+                            yield value, scope, f"{kept}, so that nobody awaits what it returns"
+
+
+def _called_for_value(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:
+    names = unit.file.resolver.names(call.func, scope)
+    by = f"`{_last_name(call.func)}()`"
+    for name in names:
+        if name in _BY_POSITION and call.args:
+            yield call.args[0], scope, f"{by} {_BY_POSITION[name]}"
+        for keyword in call.keywords:
+            if name in _BY_KEY and keyword.arg == "key":
+                yield keyword.value, scope, f"{by} {_BY_KEY[name]}"
+        match call.args:
+            case [ast.Call(ast.Name("map"), [function, *_])] if name in _OF_MAPPED:
+                yield function, scope, f"{by} {_OF_MAPPED[name]}"
+
+
+def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:
+    """What is given for fields, for `*callbacks`, and for objects that are only to be called."""
+    resolver = unit.file.resolver
+    reached = members_of(resolver.type_of(call.func, scope))
+    name = _last_name(call.func)
+    if len(reached) == 1 and isinstance(reached[0], ClassObject):
+        fields = fields_of(unit, reached[0].cls)
+        if fields:
+            given = [*zip(fields, call.args, strict=False)]
+            given += [(each.arg or "", each.value) for each in call.keywords]
+            for field, value in given:
+                declared = fields.get(field, UNKNOWN)
+                if _drops(unit, declared) and not _is_awaited(unit, field, reached[0].cls):
+                    kept = f"the field `{field}` of `{name}` is declared as a plain function"
+                    yield value, scope, f"{kept}, so that nobody awaits what it returns"
+            return
+    callees = list(signatures(unit.file, call, scope))
+    if len(callees) != 1 or len(reached) != 1:
+        return
+    callee, parameters = callees[0]
+    own = {each.name for each in parameters}
+    others = [each for each in parameters if each.kind == "**"]
+    more = [
+        (parameter, keyword.value)
+        for parameter in others
+        for keyword in call.keywords
+        if keyword.arg and keyword.arg not in own
+    ]
+    plain = list(pairs(call, parameters))
+    for parameter, argument in (*plain, *rest(call, parameters), *more):
+        declared = annotation_types.evaluate(
+            resolver, parse_expression(parameter.annotation), signature_scope(callee.function)
+        )
+        is_listed = (parameter, argument) in plain and any(
+            isinstance(each, CallableType) and each.returns == NONE for each in members_of(declared)
+        )
+        # A parameter of its own that is declared so is seen to already.
+        if not is_listed and _drops(unit, declared):
+            said = f"`{name}()` takes `{parameter.name}` as a plain function"
+            yield argument, scope, f"{said}, and does not await what it returns"
+
+
+def _drops(unit: Unit, declared: Type) -> bool:
+    """Whether all that is declared is a function of which nobody awaits the result."""
+    members = [each for each in members_of(declared) if each != NONE]
+    return bool(members) and all(_is_plain(unit, each) for each in members)
+
+
+def _is_plain(unit: Unit, declared: Type) -> bool:
+    """Whether what a declared function gives is None, or a value that no awaitable is."""
+    resolver = unit.file.resolver
+    if isinstance(declared, Instance):
+        if not any("Protocol" in base for base in declared.cls.facts.bases):
+            return False
+        method = resolver.classes.member(declared, "__call__")
+        if not isinstance(method, FunctionType) or not method.function.facts.returns:
+            return False
+        given = resolver.call_type(method)
+    elif isinstance(declared, CallableType):
+        given = declared.returns
+    else:
+        return False
+    return all(
+        each == NONE or (isinstance(each, Instance) and each.cls.qualified_name in _VALUES)
+        for each in members_of(given)
+    )
+
+
+_VALUES = frozenset(
+    {"builtins.bool", "builtins.bytes", "builtins.float", "builtins.int", "builtins.str"}
+)
+
+
+def _is_awaited(unit: Unit, name: str, cls: Class | None) -> bool:
+    """Whether, whatever is declared, what an attribute is called for is awaited in its file."""
+    texts = [unit.file.source, *([cls.module.source] if cls else [])]
+    calls = f".{name}("
+    return any(
+        "await" in source.lines[number - 1]
+        for source in texts
+        for number in source.lines_with(calls)
+    )
+
+
+def may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:
+    """A cheap look: has the package an asynchronous function of this name, which may be meant?"""
+    match node:
+        case ast.Name(name):
+            facts = unit.file.module.facts
+            return name in unit.file.traits.asynchronous and (
+                name in facts.functions
+                or name in facts.imports
+                or any(getattr(inner, "name", "") == name for inner, _ in unit.statements)
+            )
+        case ast.Attribute(_, name):
+            return name in unit.file.traits.asynchronous
+        case ast.Lambda(_, ast.Call(func)):
+            return may_be_asynchronous(unit, func)
+        case ast.Call(_, [function, *_]):
+            return may_be_asynchronous(unit, function)
+        case ast.IfExp() | ast.BoolOp() | ast.NamedExpr():
+            return any(may_be_asynchronous(unit, each) for each in possible_values(node))
+    return False
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -1,0 +1,312 @@
+"""Un-awaited calls that stand where a plain value is declared.
+
+    store(fetch())          # def store(name: str)
+    Record(name=fetch())    # a dataclass with `name: str`
+    thing.name = fetch()    # declared in the class
+    return [fetch()]        # def ... -> list[str]
+    numbers[fetch()]        # an index
+
+A local name in these places is another rule's business (LCX102), which knows of all its uses.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
+from logctx_lint.analysis.expected_types import declared_result, fields_of, refuses, rest
+from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.value_uses import gives_plain_value
+from logctx_lint.inference import annotation_types, protocols
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import signature_scope
+from logctx_lint.inference.types import (
+    UNKNOWN,
+    ClassObject,
+    Instance,
+    Kind,
+    TupleType,
+    Type,
+    members_of,
+    substitute,
+    union_of,
+)
+from logctx_lint.inference.use_def import Scope
+
+_PLAIN_TAKERS = (
+    "builtins.bin", "builtins.chr", "builtins.divmod", "builtins.hex", "builtins.open",
+    "builtins.ord", "builtins.pow", "builtins.range", "json.dump", "json.dumps", "json.load",
+    "json.loads", "math.", "ntpath.", "os.chdir", "os.chmod", "os.chown", "os.getenv", "os.kill",
+    "os.link", "os.listdir", "os.lstat", "os.makedirs", "os.mkdir", "os.open", "os.path.",
+    "os.putenv", "os.readlink", "os.remove", "os.removedirs", "os.rename", "os.replace", "os.rmdir",
+    "os.scandir", "os.stat", "os.symlink", "os.truncate", "os.unlink", "os.utime", "os.walk",
+    "pathlib.Path", "posixpath.", "re.", "shutil.", "struct.", "time.sleep",
+)  # fmt: skip
+"""What has no use for an awaitable in the standard library; with a dot at its end, all of it."""
+_HOLD_COROUTINES = frozenset({"typing.Generator", "types.GeneratorType"})
+"""What coroutines were declared as before they had a type of their own."""
+_LONGEST = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """A call whose awaitable stands where its value is declared."""
+
+    call: ast.Call
+    scope: Scope
+    fate: str
+    """What is done with it, in words."""
+    kind: Kind
+
+
+_Place = tuple[ast.expr, Type, str]
+"""An expression, the type that its value is declared to have, and what is done with it."""
+_Candidate = tuple[ast.AST, Scope, Iterator[_Place]]
+"""A node in whose places such a call stands, and the places."""
+
+
+def misplaced(unit: Unit) -> Iterator[Misplaced]:
+    """Every such call of a unit."""
+    reader = _Places(unit)
+    seen: set[ast.Call] = set()
+    for _, scope, places in reader.candidates():
+        for part, declared, fate in places:
+            for found in reader.refused(part, declared, fate, scope):
+                if found.call not in seen:
+                    seen.add(found.call)
+                    yield found
+
+
+class _Places:
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._resolver = unit.file.resolver
+        self._kinds: dict[ast.Call, Kind | None] = {}
+
+    def candidates(self) -> Iterator[_Candidate]:
+        """The nodes that have such places, if a call that gives an awaitable stands in one."""
+        unit = self._unit
+        for call, scope in unit.nodes(ast.Call):
+            if any(self._holds(each, scope) for each in arguments(call)):
+                yield call, scope, self._given(call, scope)
+        for item, scope in unit.nodes(ast.Subscript):
+            if self._holds(item.slice, scope):
+                yield item, scope, self._index(item, scope)
+        for statement, scope in unit.statements:
+            value = getattr(statement, "value", None)
+            if not isinstance(statement, ast.Return | ast.Assign | ast.AnnAssign) or not value:
+                continue
+            if self._holds(value, scope):
+                yield statement, scope, self._stated(statement, scope)
+
+    def _holds(self, value: ast.expr, scope: Scope) -> bool:
+        """Whether a value may come from, or hold, what a call gives that is an awaitable."""
+        return any(self._kind(call, where) for call, where in _calls_in(value, scope))
+
+    def _kind(self, call: ast.Call, scope: Scope) -> Kind | None:
+        if call not in self._kinds:
+            self._kinds[call] = self._find_kind(call, scope)
+        return self._kinds[call]
+
+    def _find_kind(self, call: ast.Call, scope: Scope) -> Kind | None:
+        file = self._unit.file
+        if not file.looks.may_give_awaitable(call, scope) or gives_plain_value(file, call):
+            return None
+        type_ = self._resolver.type_of(call, scope)
+        # A class of one's own that is awaitable besides may be what is declared.
+        if not all(
+            isinstance(each, Instance) and each.cls.module.is_stub for each in members_of(type_)
+        ):
+            return None
+        answer = self._resolver.awaitability(type_)
+        return answer.kind if answer.is_certain else None
+
+    def refused(
+        self, value: ast.expr, declared: Type, fate: str, scope: Scope
+    ) -> Iterator[Misplaced]:
+        """The calls in a value that its declared type leaves no room for."""
+        for part, type_, where in self._parts(value, declared, scope):
+            if not isinstance(part, ast.Call) or not (kind := self._kind(part, where)):
+                continue
+            if self._refuses(type_, kind):
+                yield Misplaced(part, where, fate, kind)
+
+    def _refuses(self, declared: Type, kind: Kind) -> bool:
+        if declared == UNKNOWN or not refuses(self._unit, declared):
+            return False
+        for member in members_of(declared):
+            if not isinstance(member, Instance):
+                continue
+            if member.cls.qualified_name in _HOLD_COROUTINES or _is_protocol(member):
+                return False
+            # Of what is eager, classes of others may well be made.
+            if not kind.is_lazy and member.cls.module.name != "builtins":
+                return False
+        return True
+
+    def _parts(
+        self, value: ast.expr, declared: Type, scope: Scope
+    ) -> Iterator[tuple[ast.expr, Type, Scope]]:
+        """What a value is made of, each with the type that it is declared to have."""
+        for each in possible_values(value):
+            match each:
+                case ast.Tuple(elements) if isinstance(declared, TupleType):
+                    for element, type_ in zip(elements, declared.elements, strict=False):
+                        yield from self._parts(element, type_, scope)
+                case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+                    type_ = protocols.iterated(self._resolver, declared)
+                    for element in elements:
+                        yield from self._parts(element, type_, scope)
+                case ast.ListComp(element) | ast.SetComp(element):
+                    type_ = protocols.iterated(self._resolver, declared)
+                    yield from self._parts(element, type_, scope.child(each))
+                case ast.Dict(_, values):
+                    for element in values:
+                        yield from self._parts(element, self._of_mapping(declared), scope)
+                case ast.DictComp(_, element):
+                    yield from self._parts(element, self._of_mapping(declared), scope.child(each))
+                case _:
+                    yield each, declared, scope
+
+    def _of_mapping(self, declared: Type) -> Type:
+        if not isinstance(declared, Instance):
+            return UNKNOWN
+        parts = self._resolver.classes.arguments_as(declared, "typing.Mapping") or ()
+        return parts[1] if len(parts) > 1 else UNKNOWN
+
+    # Places
+
+    def _index(self, item: ast.Subscript, scope: Scope) -> Iterator[_Place]:
+        if isinstance(self._resolver.type_of(item.value, scope), ClassObject):
+            return
+        index = item.slice
+        for call, where in _calls_in(index, scope):
+            kind = self._kind(call, where)
+            if kind and kind.is_lazy and call in set(possible_values(index)):
+                yield call, self._resolver.builtin("int"), "used as an index or key"
+
+    def _stated(self, statement: ast.stmt, scope: Scope) -> Iterator[_Place]:
+        match statement:
+            case ast.Return(ast.expr() as value):
+                function = scope.function
+                # In asynchronous functions, what is returned as a whole is LCX109's business.
+                is_part = not isinstance(value, ast.Call)
+                if function and not function.facts.is_generator:
+                    if function.facts.is_async and not is_part:
+                        return
+                    returns = " ".join(function.facts.returns.split())
+                    fate = f"returned where `{_short(returns)}` is declared"
+                    yield value, declared_result(self._unit, scope), fate
+            case ast.AnnAssign(target, annotation, ast.expr() as value):
+                if not isinstance(target, ast.Name) or scope.is_class_body or not scope.node:
+                    declared = annotation_types.evaluate(self._resolver, annotation, scope)
+                    yield value, declared, f"kept where `{_text(annotation)}` is declared"
+            case ast.Assign(targets, value):
+                for each in targets:
+                    if isinstance(each, ast.Attribute):
+                        declared, text = declared_attribute(self._unit, each, scope)
+                        yield value, declared, f"kept in `{_text(each)}`, declared `{text}`"
+
+    def _given(self, call: ast.Call, scope: Scope) -> Iterator[_Place]:
+        """The arguments of a call, if it is known where they go."""
+        name = _text(call.func)
+        reached = members_of(self._resolver.type_of(call.func, scope))
+        if len(reached) == 1 and isinstance(reached[0], ClassObject):
+            fields = fields_of(self._unit, reached[0].cls)
+            if fields:
+                given = [*zip(fields, call.args, strict=False)]
+                if any(isinstance(each, ast.Starred) for each in call.args):
+                    given = []
+                given += [(each.arg or "", each.value) for each in call.keywords]
+                for field, value in given:
+                    fate = f"given to `{name}()` for the field `{field}`"
+                    yield value, fields.get(field, UNKNOWN), fate
+                return
+        names = self._resolver.names(call.func, scope)
+        if any(_takes_plain_values(each) for each in names):
+            for argument in call.args:
+                yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
+            return
+        callees = list(signatures(self._unit.file, call, scope))
+        if len(callees) != len(reached):
+            return
+        declared: dict[ast.expr, list[tuple[Type, str]]] = {}
+        for callee, parameters in callees:
+            where = signature_scope(callee.function)
+            for parameter, argument in (*pairs(call, parameters), *rest(call, parameters)):
+                annotation = parse_expression(parameter.annotation)
+                type_ = annotation_types.evaluate(self._resolver, annotation, where)
+                type_ = substitute(type_, dict(callee.bindings))
+                said = f"{parameter.name}: {' '.join(parameter.annotation.split())}"
+                declared.setdefault(argument, []).append((type_, said))
+        for argument, types in declared.items():
+            fate = f"passed to `{name}()` for `{_short(types[0][1])}`"
+            yield argument, union_of(type_ for type_, _ in types), fate
+
+
+def _calls_in(value: ast.expr, scope: Scope) -> Iterator[tuple[ast.Call, Scope]]:
+    """The calls that a value may come from, or be made of."""
+    for each in possible_values(value):
+        match each:
+            case ast.Call():
+                yield each, scope
+            case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+                for element in elements:
+                    yield from _calls_in(element, scope)
+            case ast.Dict(_, values):
+                for element in values:
+                    yield from _calls_in(element, scope)
+            case ast.ListComp(element) | ast.SetComp(element) | ast.DictComp(_, element):
+                yield from _calls_in(element, scope.child(each))
+
+
+def _takes_plain_values(name: str) -> bool:
+    return any(
+        name.startswith(each) if each.endswith(".") else name == each for each in _PLAIN_TAKERS
+    )
+
+
+def _is_protocol(instance: Instance) -> bool:
+    return any("Protocol" in base for base in instance.cls.facts.bases)
+
+
+def _text(node: ast.expr) -> str:
+    return _short(" ".join(ast.unparse(node).split()))
+
+
+def _short(text: str) -> str:
+    text = text.strip("\"'")
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def declared_attribute(unit: Unit, target: ast.Attribute, scope: Scope) -> tuple[Type, str]:
+    """The type that an attribute is declared to have, or its setter to take."""
+    receiver = unit.file.resolver.type_of(target.value, scope)
+    if not isinstance(receiver, Instance):
+        return UNKNOWN, ""
+    classes = unit.file.resolver.classes
+    for ancestor, _ in classes.ancestors(receiver.cls):
+        facts = ancestor.facts
+        if target.attr in facts.functions:
+            return UNKNOWN, ""
+        variables = facts.variables.get(target.attr, ())
+        texts = [each.annotation for each in variables if each.annotation]
+        if not texts:
+            # `self.name = name`, where the parameter is annotated.
+            texts = [
+                parameter.annotation
+                for variable in variables
+                for method in (facts.functions.get(variable.method, ()))
+                for parameter in method.parameters
+                if parameter.name == variable.value and parameter.annotation
+            ]
+            if len(variables) != 1:
+                texts = []
+        if texts:
+            return classes.member(receiver, target.attr) or UNKNOWN, _short(texts[0])
+        if variables:
+            return UNKNOWN, ""
+    return UNKNOWN, ""

@@ -1,0 +1,419 @@
+"""What a decorator makes of a function, inferred from the wrapper that it returns.
+
+    def logged(function):
+        @functools.wraps(function)
+        def wrapper(*args, **kwargs):
+            return function(*args, **kwargs)
+        return wrapper
+
+Nothing is annotated here, and yet `@logged async def send()` gives a coroutine. So the body of the
+decorator is read with its parameter standing for the decorated function: what it returns is the
+function itself, a wrapper whose own body is read in turn, an object that is called, or one of
+several, of which `iscoroutinefunction(function)` may choose.
+
+A decorator whose source is not at hand most likely gives a function of the same kind: routes,
+retries, caches and registrations do. Only *likely* is what is so known.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from logctx_lint.incremental.memo import Store
+from logctx_lint.inference import annotation_types
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.definitions import Variable
+from logctx_lint.inference.types import (
+    UNKNOWN,
+    CallableType,
+    ClassObject,
+    External,
+    ExternalInstance,
+    FunctionType,
+    Instance,
+    Presumed,
+    Type,
+    members_of,
+    union_of,
+)
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.awaitable_names import INLINE_CALLBACKS
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import child_blocks
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+_KIND_TESTS = {
+    "asyncio.iscoroutinefunction": "coroutine",
+    "asyncio.coroutines.iscoroutinefunction": "coroutine",
+    "inspect.iscoroutinefunction": "coroutine",
+    "inspect.isgeneratorfunction": "generator",
+    "inspect.isasyncgenfunction": "asynchronous generator",
+}
+"""Functions that ask what kind of function something is, and for which kind."""
+_GIVE_FIRST_ARGUMENT = frozenset({"functools.update_wrapper"})
+_WRAPS = "functools.wraps"
+_MAKE_OBJECTS = (
+    "asgiref.sync.async_to_sync",
+    "celery.",
+    "click.",
+    "dramatiq.",
+    "huey.",
+    "invoke.",
+    "pytest.",
+    "pytest_asyncio.",
+    "typer.",
+)
+"""Libraries whose decorators make commands, jobs and fixtures, or plain functions of coroutines."""
+_DEFER = "twisted.internet.defer"
+_Decide = Callable[[ast.expr], "bool | None"]
+"""How a test comes out, if that is known."""
+
+
+class Decorators:
+    """Answers what decorators give; part of the resolver."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._applied: Store[Type] = {}
+
+    def named_by(self, node: ast.expr, scope: Scope) -> Type:
+        """What an expression behind the `@` gives: the decorator itself, that of `make(...)`."""
+        if isinstance(node, ast.Call):
+            maker = self._maker(self._resolver.type_of(node.func, scope))
+            tree = None if maker is None or maker.module.is_stub else maker.tree()
+            if maker and tree and not maker.facts.returns:
+                inside = Scope.of_body(maker, tree)
+                left = _left_out(maker, node)
+                made = [
+                    binding.function
+                    for value in _returned(tree.body, lambda test: _is_given(test, left, False))
+                    for each in _arms(value, lambda test: _is_given(test, left, False))
+                    if isinstance(each, ast.Name)
+                    for binding in inside.bindings.get(each.id, ())
+                    if binding.function
+                ]
+                if len(made) == 1:
+                    return FunctionType(made[0])
+        return self._resolver.type_of(node, scope)
+
+    def applied(self, decorator: Type, stage: Type, function: Function, *, is_bare: bool) -> Type:
+        """What `decorator` makes of `stage`, inferred from source; UNKNOWN if that says nothing.
+
+        `stage` is `function` after its inner decorators; `is_bare` if there are none.
+        """
+        maker = self._maker(decorator)
+        if maker is None or maker.module.is_stub:
+            return UNKNOWN
+        kind = _kind_of(function) if is_bare else ""
+        return self._resolver.memo.get(
+            self._applied, (maker, stage, kind), lambda: self._apply(maker, stage, kind), UNKNOWN
+        )
+
+    def constructed(self, decorator: Type, stage: Type) -> Type:
+        """What an object of a class that decorates `stage` gives when it is called."""
+        if not isinstance(decorator, ClassObject) or decorator.cls.module.is_stub:
+            return UNKNOWN
+        called = decorator.cls.function("__call__")
+        init = decorator.cls.function("__init__")
+        parameters = init[-1].facts.parameters[1:] if init else []
+        if not called or not parameters:
+            return UNKNOWN
+        kept = {
+            f"{called[-1].facts.parameters[0].name}.{name}": stage
+            for name, variables in decorator.cls.facts.variables.items()
+            if called[-1].facts.parameters
+            and any(each.value == parameters[0].name for each in variables)
+        }
+        if not kept:
+            return UNKNOWN
+        return self._resolver.memo.get(
+            self._applied,
+            (called[-1], stage, "kept"),
+            lambda: self._result(called[-1], "", "", kept),
+            UNKNOWN,
+        )
+
+    def presumed(self, decorator: str, stage: Type, function: Function) -> Type:
+        """What a decorator that is not known makes of a function that gives an awaitable."""
+        given = self._resolver.call_type(stage)
+        if not self._resolver.awaitability(given).is_likely or self._makes_object(
+            parse_expression(decorator), enclosing_scope(function)
+        ):
+            return UNKNOWN
+        if isinstance(given, Presumed):
+            return CallableType(given)
+        return CallableType(Presumed(given, (function,), by_decorator=True))
+
+    def inline_callbacks(self, decorator: str, function: Function) -> Type | None:
+        """The decorator itself, if it goes by the name of Twisted's and stands on a generator."""
+        name = decorator.partition("(")[0].rpartition(".")[2]
+        if name not in INLINE_CALLBACKS or not function.facts.is_generator:
+            return None
+        module = self._resolver.modules.find(_DEFER, function.module.root)
+        found = module and self._resolver.definitions.member(module, "inlineCallbacks")
+        return self._resolver.value_of(found[0]) if found else None
+
+    def wrappers(self, function: Function) -> list[Function]:
+        """The functions that run when a decorated function is called, as far as they are known."""
+        for text in function.facts.decorators:
+            node = parse_expression(text)
+            decorator = self.named_by(node, enclosing_scope(function)) if node else UNKNOWN
+            maker = self._maker(decorator)
+            tree = None if maker is None or maker.module.is_stub else maker.tree()
+            if maker is None or tree is None:
+                return []
+            scope = Scope.of_body(maker, tree)
+            found = [
+                binding.function
+                for value in _returned(tree.body, lambda _: None)
+                if isinstance(value, ast.Name)
+                for binding in scope.bindings.get(value.id, ())
+                if binding.function
+            ]
+            return found
+        return []
+
+    def _makes_object(self, node: ast.expr | None, scope: Scope) -> bool:
+        """Whether a decorator comes from a library whose decorators make something else."""
+        names: list[str] = []
+        for _ in range(5):
+            if isinstance(node, ast.Call):
+                node = node.func
+            if node is None:
+                break
+            names += self._resolver.names(node, scope)
+            root = node
+            while isinstance(root, ast.Attribute):
+                root = root.value
+            if isinstance(root, ast.Call):
+                node = root
+                continue
+            definition, found = self._resolver.define(root, scope)
+            names += found
+            if not isinstance(definition, Variable) or len(definition.facts) != 1:
+                break
+            # `app = Typer()`: what made the object says whose it is.
+            node, scope = parse_expression(definition.facts[0].value), Scope(definition.module)
+        return any(name.startswith(_MAKE_OBJECTS) for name in names)
+
+    def _maker(self, decorator: Type) -> Function | None:
+        """The function that a decorator is, or whose call it is."""
+        if isinstance(decorator, Instance):
+            method = self._resolver.classes.member(decorator, "__call__")
+            decorator = method if method is not None else UNKNOWN
+        if not isinstance(decorator, FunctionType):
+            return None
+        function = decorator.function.implementation
+        # What its own decorators make of a decorator is another question.
+        return None if function.facts.decorators or function.facts.is_async else function
+
+    def _apply(self, maker: Function, stage: Type, kind: str) -> Type:
+        parameters = maker.facts.parameters
+        first = 1 if self._resolver.bindings.first_parameter(maker) else 0
+        tree = maker.tree()
+        if tree is None or len(parameters) <= first or parameters[first].kind == "**":
+            return UNKNOWN
+        name = parameters[first].name
+        scope = Scope.of_body(maker, tree)
+        scope.given = {name: stage}
+        results = [
+            self._value(value, scope, stage, name, kind)
+            for value in _returned(tree.body, lambda test: self._decide(test, scope, name, kind))
+        ]
+        return _all_known(results)
+
+    def _value(self, value: ast.expr, scope: Scope, stage: Type, name: str, kind: str) -> Type:
+        """What one `return` of a decorator gives."""
+        match value:
+            case ast.Name(found) if found == name:
+                return stage
+            case ast.Name(found):
+                position = (value.lineno, value.col_offset)
+                values = []
+                for binding in scope.reaching(found, position):
+                    if binding.function:
+                        values.append(self._wrapper(binding.function, name, kind))
+                    elif binding.kind == "value" and binding.value and not binding.path:
+                        values.append(self._value(binding.value, scope, stage, name, kind))
+                    else:
+                        return UNKNOWN
+                return _all_known(values)
+            case ast.IfExp():
+                arms = _arms(value, lambda test: self._decide(test, scope, name, kind))
+                return _all_known([self._value(arm, scope, stage, name, kind) for arm in arms])
+            case ast.Call(func, [ast.Name() as inner, *_]) if self._hands_through(func, scope):
+                return self._value(inner, scope, stage, name, kind)
+            case ast.Call(func, [_, ast.Name() as inner]) if self._casts(func, scope):
+                return self._value(inner, scope, stage, name, kind)
+            case ast.Call(func, [ast.Name(found)], []) if found == name:
+                callee = self._resolver.type_of(func, scope)
+                made = self.constructed(callee, stage)
+                if made != UNKNOWN:
+                    return CallableType(made)
+                maker = self._maker(callee)
+                if maker and not maker.module.is_stub:
+                    return self._resolver.memo.get(
+                        self._applied,
+                        (maker, stage, kind),
+                        lambda: self._apply(maker, stage, kind),
+                        UNKNOWN,
+                    )
+        return self._resolver.type_of(value, scope)
+
+    def _hands_through(self, func: ast.expr, scope: Scope) -> bool:
+        """Whether a call gives its first argument: `update_wrapper(w, f)`, `wraps(f)(w)`."""
+        if isinstance(func, ast.Call):
+            return _WRAPS in self._resolver.names(func.func, scope)
+        return not _GIVE_FIRST_ARGUMENT.isdisjoint(self._resolver.names(func, scope))
+
+    def _casts(self, func: ast.expr, scope: Scope) -> bool:
+        names = self._resolver.names(func, scope)
+        return annotation_types.special_form(names) == "cast"
+
+    def _wrapper(self, wrapper: Function, name: str, kind: str) -> Type:
+        """What a function inside the decorator is, after its own decorators."""
+        result = self._result(wrapper, name, kind)
+        if result == UNKNOWN:
+            return UNKNOWN
+        current: Type = CallableType(result)
+        scope = enclosing_scope(wrapper)
+        for text in reversed(wrapper.facts.decorators):
+            if _WRAPS in self._resolver.names_of_text(text, scope):
+                continue
+            node = parse_expression(text)
+            decorator = self.inline_callbacks(text, wrapper) or (
+                self._resolver.type_of(node, scope) if node else UNKNOWN
+            )
+            current = self._resolver.call_with(decorator, current)
+        return current
+
+    def _result(
+        self, wrapper: Function, name: str, kind: str, kept: dict[str, Type] | None = None
+    ) -> Type:
+        """What a call of the wrapper gives."""
+        node, facts = wrapper.tree(), wrapper.facts
+        if node is None:
+            return UNKNOWN
+        declared = annotation_types.evaluate(
+            self._resolver, parse_expression(facts.returns), signature_scope(wrapper)
+        )
+        scope = Scope.of_body(wrapper, node)
+        if kept:
+            scope.given = kept
+        given = declared
+        if declared == UNKNOWN:
+            given = _all_known(
+                [
+                    self._resolver.type_of(value, scope)
+                    for value in _returned(
+                        node.body, lambda test: self._decide(test, scope, name, kind)
+                    )
+                ]
+            )
+        if facts.is_generator:
+            base = "AsyncGenerator" if facts.is_async else "Generator"
+            if declared != UNKNOWN:
+                return declared
+            return self._resolver.typed(base, UNKNOWN, UNKNOWN, given)
+        if facts.is_async:
+            return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, given)
+        return given
+
+    def _decide(self, test: ast.expr, scope: Scope, name: str, kind: str) -> bool | None:
+        """How a test of the decorated function's kind comes out; None if it is no such test."""
+        match test:
+            case ast.UnaryOp(ast.Not(), operand):
+                truth = self._decide(operand, scope, name, kind)
+                return None if truth is None else not truth
+            case ast.Call(func, [ast.Name(asked)]) if kind and asked == name:
+                wanted = [
+                    _KIND_TESTS[each]
+                    for each in self._resolver.names(func, scope)
+                    if each in _KIND_TESTS
+                ]
+                return wanted[0] == kind if wanted else None
+        return _is_given(test, {name}, True)
+
+
+def is_external(type_: Type) -> bool:
+    """Whether something stands outside all known code."""
+    return isinstance(type_, External | ExternalInstance)
+
+
+def _kind_of(function: Function) -> str:
+    facts = function.facts
+    if facts.is_generator:
+        return "asynchronous generator" if facts.is_async else "generator"
+    return "coroutine" if facts.is_async else "plain"
+
+
+def _left_out(function: Function, call: ast.Call) -> set[str]:
+    """The parameters, with None as default, that a call says nothing of."""
+    named = {keyword.arg for keyword in call.keywords}
+    positional = [each for each in function.facts.parameters if not each.kind]
+    given = {each.name for each in positional[: len(call.args)]}
+    return {
+        each.name
+        for each in function.facts.parameters
+        if each.default == "None" and each.name not in named | given
+    }
+
+
+def _is_given(test: ast.expr, names: set[str], truth: bool) -> bool | None:
+    """How a test comes out for names that are all true, or all None; None for other tests."""
+    match test:
+        case ast.UnaryOp(ast.Not(), operand):
+            inner = _is_given(operand, names, truth)
+            return None if inner is None else not inner
+        case ast.Name(name) | ast.Call(ast.Name("callable"), [ast.Name(name)]) if name in names:
+            return truth
+        case ast.Compare(ast.Name(name), [ast.Is()], [ast.Constant(None)]) if name in names:
+            return not truth
+        case ast.Compare(ast.Name(name), [ast.IsNot()], [ast.Constant(None)]) if name in names:
+            return truth
+    return None
+
+
+def _arms(value: ast.expr, decide: _Decide) -> list[ast.expr]:
+    """The expressions that a conditional expression may give, going by the tests that are known."""
+    if not isinstance(value, ast.IfExp):
+        return [value]
+    truth = decide(value.test)
+    taken = [value.body, value.orelse] if truth is None else [value.body if truth else value.orelse]
+    return [arm for each in taken for arm in _arms(each, decide)]
+
+
+def _returned(body: list[ast.stmt], decide: _Decide) -> Iterator[ast.expr]:
+    """What the `return` statements give that can be reached, going by the tests that are known."""
+    for statement in body:
+        match statement:
+            case ast.Return(value):
+                if value is not None:
+                    yield value
+                return
+            case ast.If(test, then, orelse):
+                truth = decide(test)
+                if truth is None:
+                    yield from _returned(then, decide)
+                    yield from _returned(orelse, decide)
+                    continue
+                taken = then if truth else orelse
+                yield from _returned(taken, decide)
+                if taken and isinstance(taken[-1], ast.Return | ast.Raise):
+                    return
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                continue
+            case _:
+                for block in child_blocks(statement):
+                    yield from _returned(block, decide)
+
+
+def _all_known(types: list[Type]) -> Type:
+    """The union; UNKNOWN if one of several is not known, or there is none."""
+    members = [member for each in types for member in members_of(each)]
+    return UNKNOWN if UNKNOWN in members else union_of(members)
