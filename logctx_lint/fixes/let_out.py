@@ -25,7 +25,14 @@ _ERRORS = {
 _LOG_METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"}
 )
-_LOG_FUNCTIONS = ("twisted.python.log.", "twisted.logger.", "logging.", "traceback.print_", "sys.stderr.", "sys.stdout.")
+_LOG_FUNCTIONS = (
+    "twisted.python.log.",
+    "twisted.logger.",
+    "logging.",
+    "traceback.print_",
+    "sys.stderr.",
+    "sys.stdout.",
+)
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 

@@ -10,7 +10,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Trace
 from logctx_lint.incremental.store import FactsCache
 from logctx_lint.project.modules import Modules
-from logctx_lint.project.text_index import LOG_CONTEXTS, THREAD_LOCAL, Tree
+from logctx_lint.project.text_index import LOG_CONTEXTS, RUNTIME, THREAD_LOCAL, Tree
 from logctx_lint.syntax.source import Source
 
 _LOG_CONTEXT_ROLES = frozenset(
@@ -35,6 +35,8 @@ class Traits:
     """Of a file that may be either: what most files of its package import."""
     has_log_contexts: bool = False
     """Whether the package, or its settings, knows helpers for log contexts."""
+    uses_runtime: bool = False
+    """Whether the package, or its settings, uses the reference runtime already."""
     gathering: Container[str] = frozenset()
     """The bare names of the package's plain functions that call a gatherer of Deferreds."""
     asynchronous: Container[str] = frozenset()
@@ -95,8 +97,16 @@ class TraitsDetector:
         has_contexts = bool(self._settings.vocabulary.keys() & _LOG_CONTEXT_ROLES) or any(
             name in contexts for name in LOG_CONTEXTS
         )
+        named = (name for names in self._settings.vocabulary.values() for name in names)
         return Traits(
-            framework, storage, prevailing, has_contexts, gathering, asynchronous, wrapping
+            framework,
+            storage,
+            prevailing,
+            has_contexts,
+            RUNTIME in contexts or any(name.startswith(RUNTIME) for name in named),
+            gathering,
+            asynchronous,
+            wrapping,
         )
 
 

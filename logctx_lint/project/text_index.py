@@ -43,6 +43,7 @@ _ANY_DEF = re.compile(
     re.MULTILINE,
 )
 THREAD_LOCAL = ("PreserveLoggingContext", "make_deferred_yieldable")
+RUNTIME = "logctx_lint"
 LOG_CONTEXTS = (
     *THREAD_LOCAL,
     "LoggingContext",
@@ -50,7 +51,7 @@ LOG_CONTEXTS = (
     "stop_cancellation",
     "delay_cancellation",
     "cancellable",
-    "logctx_lint",
+    RUNTIME,
 )
 _LOG_CONTEXT = re.compile(rf"\b(?:{'|'.join(LOG_CONTEXTS)})\b")
 
