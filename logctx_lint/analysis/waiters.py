@@ -49,11 +49,10 @@ class Waiters:
         waiting = self._waiting(place)
         if len(waiting) > 1:
             return Profile.STRICT if is_name else Profile.RECOMMENDED
-        if is_name or function.name.startswith("_"):
-            return None
-        wait = self.context.parent(node)
-        is_given = isinstance(wait, ast.Await) and isinstance(self.context.parent(wait), ast.Return)
-        return Profile.RECOMMENDED if is_given else None
+        # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
+        is_private = is_name or function.name.startswith("_")
+        is_asyncio = isinstance(self.context.parent(node), ast.Await)
+        return Profile.STRICT if is_asyncio and not is_private else None
 
     def _place(self, node: ast.expr, function: FunctionNode) -> ast.expr | None:
         """The attribute, element or outer variable that a value is taken from."""
