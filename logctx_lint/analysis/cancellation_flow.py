@@ -458,6 +458,9 @@ class _Run:
             self._note(Way.ENDS)
         else:
             self._note(Way.RETURNS, result)
+            if state.containers:
+                # It came here by trying once more.
+                self._note(Way.LOOPS, result)
 
     def _returning(self, value: ast.expr | None, state: _State) -> _State:
         if value is None:
@@ -645,6 +648,15 @@ class _Run:
     def _turn(self, loop: ast.AST | None, state: _State) -> _State:
         if not isinstance(loop, ast.For | ast.AsyncFor):
             return state
+        if any(
+            isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and each.func.attr in _HANDING_ON
+            and any(self._holds(argument, state) for argument in arguments(each))
+            for each in own_nodes(loop.body)
+        ):
+            # To each that waits; where nobody does, nobody has to know.
+            state = replace(state, is_handed_on=True)
         held = _mentions(loop.iter, state.containers)
         return state.bound(_key(loop.target), _Exc.CANCELLATION if held else None)
 
@@ -980,6 +992,7 @@ def _may_matter(node: FunctionNode) -> bool:
     return any(
         isinstance(each, ast.Raise)
         or (isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute | ast.Name))
+        or (isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store))
         for each in own_nodes(node.body)
     )
 

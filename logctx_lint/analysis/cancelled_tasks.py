@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments, loops
 from logctx_lint.analysis.shared_state import COPIES, VIEWS
+from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
+
+_WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +55,99 @@ class Cancels:
                 _Cancel(node.lineno, ast.unparse(each))
                 for node in own_nodes(function.body)
                 if isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "cancel"
-                for each in self._sources(node.func.value)
+                for cancelled in self._cancelled_at(node)
+                for each in self._sources(cancelled)
             ]
         return self._known[function]
 
+    def _cancelled_at(self, call: ast.Call) -> Iterator[ast.expr]:
+        """What a call cancels: `task.cancel()`, `callLater(5, d.cancel)`, a helper that does it."""
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "cancel":
+            yield call.func.value
+            return
+        for argument in arguments(call):
+            if isinstance(argument, ast.Attribute) and argument.attr == "cancel":
+                yield argument.value
+        for function in self._context.functions(call.func):
+            yield from self._cancelled_by(function, call)
+
+    def _cancelled_by(self, function: Function, call: ast.Call) -> Iterator[ast.expr]:
+        """What a first-party helper cancels of what it is given, or of its own object."""
+        node = None if function.module.is_stub else function.implementation.tree()
+        if node is None:
+            return
+        receivers = {
+            ast.unparse(each.func.value)
+            for each in own_nodes(node.body)
+            if isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and each.func.attr == "cancel"
+        }
+        if not receivers:
+            return
+        first = self._context.resolver.bindings.first_parameter(function)
+        names = [each.name for each in function.facts.parameters][1 if first else 0 :]
+        given = [*zip(names, call.args, strict=False)]
+        given += [(each.arg or "", each.value) for each in call.keywords]
+        looped = _looped_over(node)
+        places = {looped.get(each, each) for each in receivers}
+        yield from (value for name, value in given if name in places)
+        if not isinstance(call.func, ast.Attribute):
+            return
+        own = ast.unparse(call.func.value)
+        for place in places:
+            if place.startswith("self."):
+                inner = parse_expression(f"{own}.{place.removeprefix('self.')}")
+                if inner is not None:
+                    yield inner
+
     def _sources(self, receiver: ast.expr) -> Iterator[ast.expr]:
         """An expression itself; of the target of a loop, what is looped over."""
-        yield receiver
+        yield from containers(receiver)
         if not isinstance(receiver, ast.Name):
             return
+        yield from self._pending(receiver)
         for outer in self._context.around(receiver):
             if isinstance(outer, FunctionNode):
                 return
             for loop in loops(outer):
                 if isinstance(loop.target, ast.Name) and loop.target.id == receiver.id:
-                    yield from containers(loop.iter)
+                    for each in containers(loop.iter):
+                        yield each
+                        if isinstance(each, ast.Name):
+                            yield from self._pending(each)
+
+    def _pending(self, name: ast.Name, depth: int = 2) -> Iterator[ast.expr]:
+        """Of `done, pending = await asyncio.wait(tasks)`: the tasks, which may be among them."""
+        for each in self._elements(name):
+            yield each
+            if isinstance(each, ast.Name) and depth:
+                yield from self._pending(each, depth - 1)
+
+    def _elements(self, name: ast.Name) -> Iterator[ast.expr]:
+        function = self._context.function_of(name)
+        for node in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+            match node:
+                case ast.Assign([ast.Tuple([_, ast.Name(target)])], ast.Await(ast.Call() as call)):
+                    if target == name.id and call.args and self._is_wait(call):
+                        yield from containers(call.args[0])
+                case ast.Assign([ast.Name(target)], value) if target == name.id:
+                    if isinstance(value, ast.List | ast.Tuple | ast.Set):
+                        yield from containers(value)
+
+    def _is_wait(self, call: ast.Call) -> bool:
+        return not _WAITS.isdisjoint(self._context.names(call))
+
+
+def _looped_over(function: FunctionNode) -> dict[str, str]:
+    """By the targets of a function's loops: what is looped over."""
+    return {
+        loop.target.id: ast.unparse(each)
+        for node in own_nodes(function.body)
+        for loop in loops(node)
+        if isinstance(loop.target, ast.Name)
+        for each in containers(loop.iter)
+    }
 
 
 def _waited_for(node: ast.expr) -> Iterator[ast.expr]:

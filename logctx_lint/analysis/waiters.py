@@ -38,6 +38,9 @@ class Waiters:
             return None
         if self._is_done(node):
             return None
+        if use == "gathered" or (use == "returned" and self._is_shielded_by_callers(function)):
+            # Who gathers all that there are ends them, as a rule.
+            return None
         if self._starts_it(place, function):
             return Profile.RECOMMENDED
         if use != "awaited":
@@ -46,11 +49,10 @@ class Waiters:
         waiting = self._waiting(place)
         if len(waiting) > 1:
             return Profile.STRICT if is_name else Profile.RECOMMENDED
-        if is_name or function.name.startswith("_"):
-            return None
-        wait = self.context.parent(node)
-        is_given = isinstance(wait, ast.Await) and isinstance(self.context.parent(wait), ast.Return)
-        return Profile.RECOMMENDED if is_given else None
+        # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
+        is_private = is_name or function.name.startswith("_")
+        is_asyncio = isinstance(self.context.parent(node), ast.Await)
+        return Profile.STRICT if is_asyncio and not is_private else None
 
     def _place(self, node: ast.expr, function: FunctionNode) -> ast.expr | None:
         """The attribute, element or outer variable that a value is taken from."""
@@ -98,6 +100,22 @@ class Waiters:
             ):
                 return True
         return False
+
+    def _is_shielded_by_callers(self, function: FunctionNode) -> bool:
+        """Whether every call in the file protects, or cannot cancel, what the function returns."""
+        calls = [
+            each
+            for each in all_nodes(self.context.file.tree)
+            if isinstance(each, ast.Call) and _last(each.func) == function.name
+        ]
+        protected = [
+            inner
+            for each in all_nodes(self.context.file.tree)
+            if isinstance(each, ast.Call) and _last(each.func) in ("shield", "wait")
+            for argument in each.args
+            for inner in all_nodes(argument)
+        ]
+        return bool(calls) and all(any(each is inner for inner in protected) for each in calls)
 
     def _is_done(self, node: ast.expr) -> bool:
         """Whether the code has made sure that nothing is waited for here: `if x.done():`."""

@@ -11,7 +11,7 @@ from logctx_lint.analysis.base_context import Context, Node
 from logctx_lint.analysis.cst_context import RuleContext
 from logctx_lint.config.vocabulary import Role, Vocabulary
 from logctx_lint.findings import Applicability, Edit, Fix, Span
-from logctx_lint.fixes.import_edits import import_edit, insertion
+from logctx_lint.fixes.import_edits import import_edit, insertion, may_import_runtime
 from logctx_lint.inference.types import External, Kind, ModuleType
 from logctx_lint.project.facts import ImportFacts, imported_names
 from logctx_lint.syntax.lazy_libcst import cst
@@ -200,8 +200,8 @@ def helper(
         if not accepts(name) or attribute in taken:
             continue
         is_new = home in _RUNTIME
-        if is_new and not context.file.traits.uses_runtime:
-            continue  # No fix adds a dependency.
+        if is_new and not may_import_runtime(context):
+            continue
         target = resolver.modules.find(home, module.root)
         is_there = target is not None and resolver.definitions.member(target, attribute)
         is_real = _is_library(home) or home in imported or (target and not target.is_stub)

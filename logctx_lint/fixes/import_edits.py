@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import sys
 from enum import IntEnum
+from typing import Any
 
+from logctx_lint.analysis.base_context import Context
 from logctx_lint.findings import Edit, Span
 from logctx_lint.syntax.source import Source
 
@@ -17,6 +19,11 @@ class Section(IntEnum):
     STANDARD = 1
     ABSOLUTE = 2
     RELATIVE = 3
+
+
+def may_import_runtime(context: Context[Any]) -> bool:
+    """Whether a fix may import the reference runtime: it never adds a dependency."""
+    return context.file.traits.uses_runtime
 
 
 def insertion(line: int, column: int, text: str) -> Edit:

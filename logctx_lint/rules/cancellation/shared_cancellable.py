@@ -236,7 +236,7 @@ def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> 
         RULE.code,
         taken,
         f"`{text}` is {_A[answer.kind]} shared through {place} and {use} as it is, so that "
-        f"cancelling one waiter cancels all: protect it, `{name}({text})`",
+        f"cancelling one waiter cancels all: {_advice(shield, f'protect it, `{name}({text})`')}",
         fixes,
         profile=profile,
     )
@@ -263,8 +263,13 @@ def _check_container(context: TreeContext, node: ast.expr, cancels: Cancels) -> 
         RULE.code,
         node,
         f"what `{context.line(node)}` holds is shared through {place} and gathered as it is, so "
-        f"that cancelling one waiter cancels all: protect each one, `{name}(...)`",
+        f"that cancelling one waiter cancels all: "
+        f"{_advice(shield, f'protect each one, `{name}(...)`')}",
     )
+
+
+def _advice(shield: Helper | None, protect: str) -> str:
+    return protect if shield else "give each waiter a Deferred of its own"
 
 
 def _unwrapped(context: TreeContext, node: ast.expr) -> ast.expr:

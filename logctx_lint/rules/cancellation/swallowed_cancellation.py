@@ -374,7 +374,7 @@ def screen(unit: Unit) -> bool:
     text = unit.text
     if "await" not in text and "yield" not in text and "async" not in text:
         return False
-    if "try" not in text and "suppress" not in text:
+    if "try" not in text and "with " not in text:
         return False
     return any(
         _suspends(statement) and _may_swallow(unit, statement, scope)

@@ -47,12 +47,13 @@ Where it has none, the fix brings in the reference runtime's, and is unsafe.
 from __future__ import annotations
 
 import ast
+from typing import TypeGuard
 
-from logctx_lint.analysis.context import TreeContext, arguments, in_source_order
+from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.gathered_operands import OF_DEFERREDS, may_gather
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Fix
+from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import after, helper
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
@@ -65,6 +66,7 @@ _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.CANCELLATION_SHIELD, Role.DEF
 _FIRST_ERROR = frozenset({Role.FIRST_ERROR})
 _FIRST_ERRBACK = "fireOnOneErrback"
 _FIRST_ERRBACK_INDEX = 2
+_LOGGING_ERRBACKS = frozenset({"twisted.python.log.err", "twisted.python.log.deferr"})
 _UNWRAPPING = ("subFailure", "FirstError")
 """Words that an errback which unwraps cannot do without."""
 _LONGEST_DETOUR = 4
@@ -78,12 +80,23 @@ def check(context: TreeContext) -> None:
             continue
         use = _use(context, call) if _gathers(file, call, scope, _LONGEST_DETOUR) else None
         if use and not _knows_first_error(context, call):
+            if use == "returned" and _is_unwrapped_elsewhere(context, call):
+                continue
             _report(context, call, use)
 
 
 def _report(context: TreeContext, call: ast.Call, use: str) -> None:
     unwrapper = helper(context, Role.FIRST_ERROR_UNWRAPPER)
     name = unwrapper.text if unwrapper else "unwrapFirstError"
+    handler = _missed_by(context, call)
+    harm = "that a cancellation comes out as FirstError"
+    if handler is not None:
+        line = context.span(handler).line
+        harm = f"that `except {context.line(handler)}` (line {line}) never gets it"
+    advice = f"add `.addErrback({name})`"
+    if unwrapper is None:
+        advice = "add an errback that returns `failure.value.subFailure` of a FirstError"
+    is_harmful = handler is not None or context.file.traits.has_log_contexts
     fixes: tuple[Fix, ...] = ()
     if unwrapper:
         edits = (after(context, call, f".addErrback({name})"), *unwrapper.imports)
@@ -92,9 +105,40 @@ def _report(context: TreeContext, call: ast.Call, use: str) -> None:
         RULE.code,
         call,
         f"the result of `{context.line(call.func)}()` is {use} with its first failure wrapped, so "
-        f"that a cancellation comes out as FirstError: add `.addErrback({name})`",
+        f"{harm}: {advice}",
         fixes,
+        profile=Profile.RECOMMENDED if is_harmful else Profile.STRICT,
     )
+
+
+def _missed_by(context: TreeContext, call: ast.Call) -> ast.expr | None:
+    """The `except SpecificError` around, which looks for what is wrapped."""
+    inner: ast.AST = call
+    for outer in context.around(call):
+        if isinstance(outer, FunctionNode):
+            break
+        attempt = as_try(outer)
+        if attempt and any(each is inner for each in attempt.body):
+            for handler in attempt.handlers:
+                names = context.names(handler.type) if _is_name(handler.type) else ()
+                if names and names[-1] not in ("builtins.Exception", "builtins.BaseException"):
+                    return handler.type
+        inner = outer
+    return None
+
+
+def _is_name(node: ast.expr | None) -> TypeGuard[ast.expr]:
+    return isinstance(node, ast.Name | ast.Attribute)
+
+
+def _is_unwrapped_elsewhere(context: TreeContext, call: ast.Call) -> bool:
+    """Whether another function of the class knows of FirstError: the chain may end there."""
+    scope = context.scopes[call]
+    owner = scope.method.owner if scope.method else None
+    for node in all_nodes(context.file.tree):
+        if isinstance(node, ast.ClassDef) and owner and node.lineno == owner.line:
+            return _mentions_unwrapping(node)
+    return False
 
 
 def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset()) -> str | None:
@@ -115,7 +159,9 @@ def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset(
             call = context.method_call(node)
             if call is None or Role.CHAINER not in context.roles(call):
                 return None
-            return None if _any_unwraps(context, call) else _use(context, call, seen)
+            if _any_unwraps(context, call) or _any_takes_all(context, call):
+                return None
+            return _use(context, call, seen)
         case ast.Lambda():
             # What a callback gives, its Deferred then waits for.
             call = context.taker(parent)
@@ -152,10 +198,40 @@ def _is_unwrapped_here(context: TreeContext, name: ast.Name) -> bool:
     """`d.addErrback(unwrapFirstError)`, further callbacks in between or not."""
     call = context.method_call(name)
     while call:
-        if _any_unwraps(context, call):
+        if _any_unwraps(context, call) or _any_takes_all(context, call):
             return True
         call = context.method_call(call)
     return False
+
+
+def _any_takes_all(context: TreeContext, call: ast.Call) -> bool:
+    """Whether an errback of this link takes every failure, so that none comes out."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    at = {"addErrback": 0, "addBoth": 0, "addCallbacks": 1}.get(name)
+    if at is None or len(call.args) <= at:
+        return False
+    errback = call.args[at]
+    if isinstance(errback, ast.Lambda):
+        return isinstance(errback.body, ast.Constant)
+    if any(each in _LOGGING_ERRBACKS for each in context.names(errback)):
+        return True
+    functions = context.functions(errback)
+    return bool(functions) and all(_takes_all(each) for each in functions)
+
+
+def _takes_all(function: Function) -> bool:
+    """Whether a function neither raises, nor gives its failure or anything else back."""
+    node = function.implementation.tree()
+    return (
+        node is not None
+        and not function.module.is_stub
+        and not any(isinstance(each, ast.Raise) for each in own_nodes(node.body))
+        and not any(
+            isinstance(each, ast.Attribute) and each.attr in ("trap", "raiseException")
+            for each in own_nodes(node.body)
+        )
+        and all(isinstance(each, ast.Constant) for each in returned_values(node))
+    )
 
 
 def _any_unwraps(context: TreeContext, call: ast.Call) -> bool:
