@@ -189,7 +189,7 @@ def results(work: Path, python: Path, source: Path, modules: list[str], own: boo
     output = work / ("own.json" if own else "ours.json")
     output.unlink(missing_ok=True)
     command = [python, __file__, "--inside", output, *(["--own"] if own else []), *modules]
-    environment = dict(os.environ, PYTHONPATH=f"{HERE}{os.pathsep}{source}")
+    environment = dict(os.environ, PYTHONPATH=f"{source}{os.pathsep}{HERE}")
     done = subprocess.run(
         [str(part) for part in command], cwd=work, env=environment, timeout=600, check=False
     )
