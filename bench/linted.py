@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from bench.wheels import extract, unpacked
 
 PROJECT = Path(__file__).parent.parent
 STORE = PROJECT / ".cache" / "findings"
-PROFILES = ("recommended", "strict")
+RECOMMENDED, STRICT = PROFILES = ("recommended", "strict")
 _PACKAGE = "logctx_lint"
 _ABOUT_THE_RUN = ("LCX000", "LCX001")
 """Codes that say nothing about awaiting."""
@@ -64,7 +64,13 @@ class Linter:
     """The profile to run with; the linter's own default if empty."""
 
     def found(self, release: Release, *, again: bool = False) -> list[Found]:
-        """What it finds in a release, sorted; from the store unless it has to run again."""
+        """What it finds in a release, sorted; from the store unless it has to run again.
+
+        A finding is in one profile, and `strict` reports both: one run answers for the two.
+        """
+        if self.profile == RECOMMENDED:
+            everything = replace(self, profile=STRICT).found(release, again=again)
+            return [each for each in everything if each.profile != STRICT]
         path = self._stored(release)
         if again or not path.is_file():
             findings = self._run(release)

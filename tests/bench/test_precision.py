@@ -121,3 +121,14 @@ def test_what_cannot_be_done_is_said(
     assert "invalid choice: 'gentle'" in run("--profile", "gentle")
     assert "nothing is known of gentle" in run("--only", "gentle")
     assert "has no logctx_lint to run" in run("--tree", str(tmp_path))
+
+
+def test_one_run_answers_for_both_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.py").write_text("async def f(): ...\nasync def g():\n    f()\n")
+    monkeypatch.setattr("bench.linted.STORE", tmp_path / "store")
+    monkeypatch.setattr("bench.linted.unpacked", lambda package, version: tmp_path)
+    with of_tree(PROJECT, "strict") as strict, of_tree(PROJECT, "recommended") as recommended:
+        assert [each.profile for each in strict.found(RELEASE)] == ["recommended"]
+        (tmp_path / "a.py").write_text("")
+        assert recommended.found(RELEASE) == strict.found(RELEASE) != []
+        assert recommended.found(RELEASE, again=True) == []
