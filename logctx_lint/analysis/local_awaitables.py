@@ -188,8 +188,15 @@ def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
 def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
     """What is done with names in a function that does nothing about the awaitable they may hold."""
     kinds = {each.name: each.kind for each in named}
+    is_plain = scope.function is None or not scope.function.facts.is_async
+    returned = {each.value for each, _ in unit.statements if isinstance(each, ast.Return)}
     wrong = {
-        *refused_names(unit, scope, set(kinds)),
+        *(
+            name
+            for name in refused_names(unit, scope, set(kinds))
+            # What runs already and is returned, the caller has, whatever is declared.
+            if not (is_plain and name in returned and not kinds[name.id].is_lazy)
+        ),
         *answered_names(unit, scope, {name for name, kind in kinds.items() if kind.is_lazy}),
     }
     idle: set[ast.Name] = set()
@@ -202,7 +209,10 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
             continue
         if use.how is How.ATTRIBUTE and has_attribute(unit, kinds[name.id], use.attribute):
             continue  # Whoever asks for it knows what it is.
-        is_harmless = use.how in _HARMLESS and wrongly_used(use, unit) is None
+        is_wrong = wrongly_used(use, unit) is not None
+        if use.how in (How.ENTER, How.ASYNC_ENTER) and not is_wrong:
+            continue  # An asynchronous context manager that can be awaited, too.
+        is_harmless = use.how in _HARMLESS and not is_wrong
         (idle if is_harmless else wrong).add(name)
     for statement, where in unit.statements:
         match statement:
