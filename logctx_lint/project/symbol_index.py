@@ -13,7 +13,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -62,7 +62,8 @@ class Mentions(NamedTuple):
 
 
 NO_MENTIONS = Mentions(*((),) * 7)
-Reader = Callable[[Path], Mentions]
+Reader = Callable[[list[str]], Iterable[Mentions]]
+"""Says what the files at some paths mention, one after the other."""
 
 
 def mentions(source: Source, facts: ModuleFacts) -> Mentions:
@@ -199,7 +200,7 @@ def build(name: str, place: Path, cache: Entries, read: Reader) -> Index:
     """The index of a package's folder, or of one file; what has changed since is read by `read`."""
     if not place.is_dir():
         index = Index(name, [], _written(_no_tables()), _no_tables)
-        index.replace("", read(place))
+        index.replace("", *read([str(place)]))
         return index
     key = f"{FORMAT} {name}".encode("utf-8", "surrogatepass")
     known, _, written = (cache.load(key) or b"[]\n").partition(b"\n")
@@ -217,8 +218,9 @@ def build(name: str, place: Path, cache: Entries, read: Reader) -> Index:
             # Two processes of flake8 begin at the same time: each finds half of the facts, and then
             # those that the other has kept.
             missing.reverse()
-        for number in missing:
-            for table, words in zip(new, read(place / files[number]), strict=False):
+        paths = [str(place / files[number]) for number in missing]
+        for number, said in zip(missing, read(paths), strict=True):
+            for table, words in zip(new, said, strict=True):
                 for word in words:
                     table.setdefault(word, []).append(number)
         return new
