@@ -231,6 +231,7 @@ class Modules:
             return known
         if known is not None:
             self._packages.forget(known)
+            self._trees.forget(known.file)
         root, name = self.name_of(str(path))
         self.places.roots.add(str(root))
         file = self.places.new_file(str(path), source)
