@@ -55,10 +55,16 @@ def main() -> None:
     parser.add_argument("code", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="names, or parts of names, with commas")
+    parser.add_argument("--without", default="", help="likewise, what takes too long")
     options = parser.parse_args()
     wanted = [part for part in options.only.split(",") if part]
+    unwanted = [part for part in options.without.split(",") if part]
     folder = _copy(options.code)
-    runs = [each for each in _runs(folder) if _is_wanted(each.name, wanted)]
+    runs = [
+        each
+        for each in _runs(folder)
+        if _is_wanted(each.name, wanted) and not any(part in each.name for part in unwanted)
+    ]
     costs: dict[str, list[Cost]] = {each.name: [] for each in runs}
     for number in range(options.rounds):
         for each in runs:

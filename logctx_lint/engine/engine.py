@@ -35,7 +35,8 @@ _SET_ASIDE_EVERY = 16
 class Engine:
     """Checks files one by one; keeps the project, which they share, between them."""
 
-    def __init__(self, settings: Settings, *, use_cache: bool = True) -> None:
+    def __init__(self, settings: Settings, *, use_cache: bool = True, jobs: int = 1) -> None:
+        """`jobs` processes read a large package; see `index_workers`."""
         self._settings = settings
         folder = settings.root / CACHE_FOLDER if use_cache else None
         if folder is not None:
@@ -44,6 +45,10 @@ class Engine:
         self._modules = Modules(
             _source_roots(settings), FactsCache(folder), settings.root, filter(None, hinted)
         )
+        if jobs > 1:
+            from logctx_lint.project.index_workers import IndexWorkers
+
+            self._modules.places.workers = IndexWorkers(folder, jobs)
         self._results = ResultsCache(folder, settings, self._modules.places)
         self._runs = RunsCache(folder, settings, self._modules, self._results)
         self._keys: dict[Path, bytes] = {}

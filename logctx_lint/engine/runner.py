@@ -41,6 +41,8 @@ class Task:
     unsafe: bool = False
     """Are unsafe fixes wanted?"""
     use_cache: bool = True
+    jobs: int = 1
+    """Processes that share the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class Runner:
 
     def __init__(self, task: Task) -> None:
         self._task = task
-        self._linter = linter(task.settings, use_cache=task.use_cache)
+        self._linter = linter(task.settings, use_cache=task.use_cache, jobs=task.jobs)
 
     def recall(self, paths: Sequence[Path]) -> dict[Path, Outcome]:
         """The outcomes that are known from an earlier run."""
@@ -125,7 +127,7 @@ def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
     if task.mode is Mode.FIX:
         for folder in {path.parent for path in paths}:
             apply.remove_strays(folder)
-    runner = Runner(task)
+    runner = Runner(replace(task, jobs=jobs))
     known = runner.recall(paths)
     outcomes = _checked(task, runner, [path for path in paths if path not in known], jobs)
     checked = []
@@ -147,31 +149,42 @@ def _checked(task: Task, runner: Runner, paths: Sequence[Path], jobs: int) -> It
                 # Takes longer to import than most runs.
                 import multiprocessing
 
-                with multiprocessing.Pool(workers, _start_worker, (task,)) as pool:
-                    yield from pool.imap(_in_worker, paths[done:], _CHUNK)
+                global _runner
+                # Where processes are forked, they begin with all that is known here.
+                _runner = runner
+                garbage.set_aside()
+                try:
+                    with multiprocessing.Pool(workers, _start_worker, (task,)) as pool:
+                        yield from pool.imap(_in_worker, paths[done:], _CHUNK)
+                finally:
+                    _runner = None
                 return
             yield runner.file(path)
 
 
-def linter(settings: Settings, *, use_cache: bool) -> Linter:
+def linter(settings: Settings, *, use_cache: bool, jobs: int = 1) -> Linter:
     """The engine, ready for a run with these settings."""
     # Not needed for usage errors.
     from logctx_lint.engine.engine import Engine
 
-    return Linter(Engine(settings, use_cache=use_cache), settings, active_codes(settings.enable))
+    return Linter(
+        Engine(settings, use_cache=use_cache, jobs=jobs), settings, active_codes(settings.enable)
+    )
 
 
-_runner: Runner
-"""A worker's own."""
+_runner: Runner | None = None
+"""Of a worker, or for those that are about to be forked."""
 
 
 def _start_worker(task: Task) -> None:
     global _runner
     gc.disable()
-    _runner = Runner(task)
+    # A process that is not forked begins with nothing.
+    _runner = _runner or Runner(task)
 
 
 def _in_worker(path: Path) -> Outcome:
+    assert _runner is not None
     return _runner.file(path)
 
 

@@ -139,3 +139,7 @@ class Answers(Generic[K, T]):
             known = self._known[key] = self._trace.answer(compute)
         self._trace.used.append(known)
         return known.value
+
+    def forget(self, key: K) -> None:
+        """Drop an answer about something that is gone."""
+        self._known.pop(key, None)

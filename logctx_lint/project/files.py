@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import ReferenceType, ref
 
 from logctx_lint.incremental.dependencies import Place
@@ -31,6 +32,9 @@ from logctx_lint.project.symbol_index import (
 from logctx_lint.project.text_index import Tree
 from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
 from logctx_lint.time_limit import uncharged
+
+if TYPE_CHECKING:
+    from logctx_lint.project.index_workers import IndexWorkers, Learnt
 
 PROGRAM = Path(__file__).parent.parent
 STUBS = PROGRAM / "stubs"
@@ -196,6 +200,12 @@ class ModuleFile(Place):
         if self.is_constant:
             _OURS[self.path] = self._facts
 
+    def take_learnt(self, learnt: Learnt) -> Mentions:
+        """Take over what another process has read in the file."""
+        self._digest = learnt.digest
+        self._facts = learnt.facts
+        return learnt.mentions
+
     def says(self, part: str) -> str:
         if part == EVERYTHING:
             return self.digest
@@ -250,6 +260,8 @@ class Places:
         self.roots = {self._base}
         """The folders that are looked through as a whole, or below which others are."""
         self._cache = cache
+        self.workers: IndexWorkers | None = None
+        """Who else reads files, where there are many."""
         self._known: dict[str, ModuleFile | Folder] = {}
         """By path; those of folders end in a separator."""
         self._paths: dict[str, str] = {}
@@ -318,9 +330,7 @@ class Places:
         if found is None:
             name = self.name_of(path) + _INDEX
             with uncharged():
-                found = build(
-                    name, Path(path), self._cache.indexes, lambda p: self.file(str(p)).mentions
-                )
+                found = build(name, Path(path), self._cache.indexes, self._mentions_of)
             found.is_constant = _is_ours(path)
             if not os.path.isdir(path):
                 found.ground = (self.file(path),)
@@ -329,6 +339,18 @@ class Places:
                 if isinstance(file, ModuleFile):
                     self._replace(found, path, each, file)
         return found
+
+    def _mentions_of(self, paths: list[str]) -> Iterator[Mentions]:
+        files = [self.file(path) for path in paths]
+        if self.workers is None or not self.workers.are_worth_it(len(paths)):
+            for file in files:
+                yield file.mentions
+            return
+        # What has been handed in is not on disk.
+        others = [file.path for file in files if not file.is_held]
+        learnt = self.workers.read(others)
+        for file in files:
+            yield file.mentions if file.is_held else file.take_learnt(next(learnt))
 
     def _replace(self, index: Index, package: str, path: str, file: ModuleFile) -> None:
         """Tell an index of a text that is another than on disk."""

@@ -41,6 +41,11 @@ class FunctionTrees:
         self._kept[key] = known
         return known[0]
 
+    def forget(self, file: ModuleFile) -> None:
+        """Drop the functions of a file that has another text now."""
+        for key in [key for key in self._kept if key[0] is file]:
+            self._lines -= self._kept.pop(key)[1]
+
     def _in_file(self, tree: ast.Module, function: FunctionFacts) -> FunctionNode | None:
         functions = self._in_files.get(tree)
         if functions is None:

@@ -211,7 +211,7 @@ class Modules:
         self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
         self._packages: Answers[Module, str] = Answers(self.trace)
         self._awaitable_names: dict[str, tuple[dict[str, Index], int, AwaitableNames]] = {}
-        self._imports: dict[tuple[str, int], tuple[list[str], set[Place]]] = {}
+        self._imports: dict[str, tuple[int, list[str], set[Place]]] = {}
 
     @property
     def loaded(self) -> int:
@@ -229,6 +229,9 @@ class Modules:
         if known is not None and known.file.digest == source.digest:
             known.file.take(source)
             return known
+        if known is not None:
+            self._packages.forget(known)
+            self._trees.forget(known.file)
         root, name = self.name_of(str(path))
         self.places.roots.add(str(root))
         file = self.places.new_file(str(path), source)
@@ -330,12 +333,12 @@ class Modules:
             path = waiting.pop()
             if path not in found:
                 index = found[path] = self.places.index(path)
-                imports = self._imports.get((path, index.changes))
-                if imports is None:
-                    imports = self._find_imports(path, index)
-                    self._imports[path, index.changes] = imports
-                waiting += imports[0]
-                ground |= imports[1]
+                imports = self._imports.get(path)
+                if imports is None or imports[0] != index.changes:
+                    imports = (index.changes, *self._find_imports(path, index))
+                    self._imports[path] = imports
+                waiting += imports[1]
+                ground |= imports[2]
         return found, ground
 
     def _find_imports(self, path: str, index: Index) -> tuple[list[str], set[Place]]:

@@ -13,7 +13,8 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -25,7 +26,7 @@ from logctx_lint.project.awaitable_names import ANYTHING, imported, leads
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, ModuleFacts
 from logctx_lint.syntax.source import Source, digest_of
 
-FORMAT = 2
+FORMAT = 3
 """Goes up with every change of what an index holds."""
 _CALL = re.compile(r"\((?<=\w\()(?!\))")
 _LAST_WORD = re.compile(r"[^\W\d]\w*\Z")
@@ -33,6 +34,9 @@ _LONGEST_NAME = 60
 _SET = re.compile(r"\.(?<!\bself\.)(\w+) *= *(?!=)")
 _RECENT = 2 * 10**9
 """Nanoseconds."""
+_MOST_REPLACED = 32
+"""Files of which an index is told anew; for more, its tables are."""
+_NOT_THERE = (-1, -1)
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 
 
@@ -62,7 +66,8 @@ class Mentions(NamedTuple):
 
 
 NO_MENTIONS = Mentions(*((),) * 7)
-Reader = Callable[[Path], Mentions]
+Reader = Callable[[list[str]], Iterable[Mentions]]
+"""Says what the files at some paths mention, one after the other."""
 
 
 def mentions(source: Source, facts: ModuleFacts) -> Mentions:
@@ -175,7 +180,7 @@ class Index(Place):
         found = set(self._tables[number].get(name, ()))
         for place, said in self._replaced.items():
             (found.add if name in said[number] else found.discard)(place)
-        return [self._files[place] for place in sorted(found)]
+        return sorted(self._files[place] for place in found)
 
     def replace(self, path: str, said: Mentions) -> None:
         """Say that the text of a file is another than on disk."""
@@ -188,65 +193,146 @@ class Index(Place):
     def words(self, table: str) -> Iterator[str]:
         """All that is, say, `called` in any of the files."""
         number = Mentions._fields.index(table)
+        replaced = self._replaced
         for word, places in self._tables[number].items():
-            if not self._replaced or not self._replaced.keys() >= set(places):
+            if not replaced or not all(place in replaced for place in places):
                 yield word
         for said in self._replaced.values():
             yield from said[number]
 
 
 def build(name: str, place: Path, cache: Entries, read: Reader) -> Index:
-    """The index of a package's folder, or of one file; what has changed since is read by `read`."""
+    """The index of a package's folder, or of one file; what has changed since is read by `read`.
+
+    The cache keeps the tables of all files, and beside them what was read later of a few.
+    """
     if not place.is_dir():
         index = Index(name, [], _written(_no_tables()), _no_tables)
-        index.replace("", read(place))
+        index.replace("", *read([str(place)]))
         return index
     key = f"{FORMAT} {name}".encode("utf-8", "surrogatepass")
-    known, _, written = (cache.load(key) or b"[]\n").partition(b"\n")
-    rows = sorted(_python_files(str(place), ""))
-    files = [path for path, _, _ in rows]
+    present = {path: (at, size) for path, at, size in _python_files(str(place), "")}
+    known = _Kept.read(cache.load(key) or b"")
+    changed = known.changed(present)
+    if len(changed | known.replaced.keys()) > _MOST_REPLACED or not known.files:
+        known = _made_anew(known, present, changed, place, read)
+    elif changed:
+        there = sorted(path for path in changed if path in present)
+        known.replaced.update(dict.fromkeys(changed, NO_MENTIONS))
+        known.replaced.update(zip(there, read([str(place / path) for path in there]), strict=True))
+    if changed:
+        now = time.time_ns()
+        # What has changed just now may change again within one tick of the clock.
+        known.files = {
+            path: (at if now - at > _RECENT else 0, size) for path, (at, size) in present.items()
+        }
+        cache.store(key, known.written())
 
-    def made(kept: dict[int, int], tables: list[Table]) -> list[Table]:
-        """The tables of old with the files that have kept their place there; others are read."""
-        new = [
-            {word: [kept[old] for old in places if old in kept] for word, places in table.items()}
-            for table in tables
-        ]
-        missing = sorted(set(range(len(files))).difference(kept.values()))
-        if os.getpid() % 2:
-            # Two processes of flake8 begin at the same time: each finds half of the facts, and then
-            # those that the other has kept.
-            missing.reverse()
-        for number in missing:
-            for table, words in zip(new, read(place / files[number]), strict=False):
-                for word in words:
-                    table.setdefault(word, []).append(number)
-        return new
+    def made_anew() -> list[Table]:
+        everything = _made_anew(_Kept({}, [], {}, b""), present, set(present), place, read)
+        numbers = {path: number for number, path in enumerate(known.order)}
+        # In the order that the unusable tables had.
+        return [
+            {
+                word: [numbers[everything.order[at]] for at in places
+                       if everything.order[at] in numbers]
+                for word, places in table.items()
+            }
+            for table in _tables(everything.tables, len(everything.order)) or _no_tables()
+        ]  # fmt: skip
 
-    old_rows = _rows(known)
-    if old_rows == rows:
-        return Index(name, files, written, lambda: made({}, _no_tables()))
-    numbers = {row: number for number, row in enumerate(rows)}
-    kept = {old: numbers[row] for old, row in enumerate(old_rows) if row in numbers}
-    tables = _tables(written, len(old_rows))
-    written = _written(made(kept, tables) if tables else made({}, _no_tables()))
-    now = time.time_ns()
-    # What has changed just now may change again within one tick of the clock.
-    rows = [(path, at if now - at > _RECENT else 0, size) for path, at, size in rows]
-    cache.store(key, json.dumps(rows, separators=(",", ":")).encode() + b"\n" + written)
-    return Index(name, files, written, lambda: made({}, _no_tables()))
+    index = Index(name, list(known.order), known.tables, made_anew)
+    for path, said in sorted(known.replaced.items()):
+        index.replace(path, said)
+    index.changes = 0
+    return index
+
+
+def _made_anew(
+    known: _Kept,
+    present: Mapping[str, tuple[int, int]],
+    changed: set[str],
+    place: Path,
+    read: Reader,
+) -> _Kept:
+    """Tables of all files that are there: those of old as far as they hold, others are read."""
+    files = sorted(present)
+    numbers = {path: number for number, path in enumerate(files)}
+    stale = changed | known.replaced.keys()
+    kept = {
+        old: numbers[path]
+        for old, path in enumerate(known.order)
+        if path in numbers and path not in stale
+    }
+    tables = _tables(known.tables, len(known.order))
+    if tables is None:
+        tables, kept = _no_tables(), {}
+    new = [
+        {word: [kept[old] for old in places if old in kept] for word, places in table.items()}
+        for table in tables
+    ]
+    missing = sorted(set(range(len(files))).difference(kept.values()))
+    if os.getpid() % 2:
+        # Two processes of flake8 begin at the same time: each finds half of the facts, and then
+        # those that the other has kept.
+        missing.reverse()
+    paths = [str(place / files[number]) for number in missing]
+    for number, said in zip(missing, read(paths), strict=True):
+        for table, words in zip(new, said, strict=True):
+            for word in words:
+                table.setdefault(word, []).append(number)
+    return _Kept(dict(present), files, {}, _written(new))
+
+
+@dataclass
+class _Kept:
+    """An entry of the cache."""
+
+    files: dict[str, tuple[int, int]]
+    """The files that are there: when each was changed, and how long it is."""
+    order: list[str]
+    """Those that the tables number."""
+    replaced: dict[str, Mentions]
+    """What was read later of some files."""
+    tables: bytes
+
+    @classmethod
+    def read(cls, data: bytes) -> _Kept:
+        """An entry, which may say anything; an empty one if it cannot be used."""
+        first, _, tables = data.partition(b"\n")
+        try:
+            files, order, replaced = json.loads(first)
+            return cls(
+                {str(path): (int(str(at)), int(str(size))) for path, (at, size) in files.items()},
+                [str(path) for path in order],
+                {str(path): _mentions_of(said) for path, said in replaced.items()},
+                tables,
+            )
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return cls({}, [], {}, b"")
+
+    def written(self) -> bytes:
+        first = [dict(sorted(self.files.items())), self.order, dict(sorted(self.replaced.items()))]
+        return json.dumps(first, separators=(",", ":")).encode() + b"\n" + self.tables
+
+    def changed(self, present: Mapping[str, tuple[int, int]]) -> set[str]:
+        """The files that are others than they were, new or gone."""
+        both = present.keys() | self.files.keys()
+        return {
+            path for path in both
+            if present.get(path, _NOT_THERE) != self.files.get(path, _NOT_THERE)
+        }  # fmt: skip
+
+
+def _mentions_of(data: list[list[str]]) -> Mentions:
+    said = Mentions(*(tuple(str(word) for word in words) for words in data))
+    if len(data) != len(Mentions._fields):
+        raise ValueError(data)
+    return said
 
 
 def _no_tables() -> list[Table]:
     return [{} for _ in Mentions._fields]
-
-
-def _rows(data: bytes) -> list[Row]:
-    """The files that an entry of the cache was made from; none if it says something else."""
-    try:
-        return [(str(path), int(str(at)), int(str(size))) for path, at, size in json.loads(data)]
-    except (ValueError, TypeError, RecursionError):
-        return []
 
 
 def _tables(data: bytes, files: int) -> list[Table] | None:

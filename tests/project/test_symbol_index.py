@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 
 import pytest
 
+from logctx_lint.project import symbol_index
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules
 from logctx_lint.syntax.source import Source
@@ -98,3 +100,35 @@ def test_the_text_that_was_given_counts(folder: Path) -> None:
     near = modules.of_source(Source(folder / "pkg/a.py", "def f():\n    walk(1)\n"))
     assert modules.mentioning("called", "run", near) == []
     assert modules.mentioning("called", "walk", near) == [(near, ["f"])]
+
+
+@pytest.mark.parametrize("most", [0, 2, 100])
+def test_whatever_changes_the_index_says_what_one_made_anew_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(symbol_index, "_MOST_REPLACED", most)
+    chance = random.Random(most)
+    cache = folder / "cache"
+    words = ["run", "walk", "go", "stop"]
+    names = [f"pkg/{name}.py" for name in ("a", "b", "sub/b", "sub/c", "tests/test_a")]
+    for step in range(30):
+        path = folder / chance.choice(names)
+        if path.exists() and chance.random() < 0.3:
+            path.unlink()
+        else:
+            path.write_text("\n".join(f"{word}({step})" for word in chance.sample(words, 2)))
+            os.utime(path, ns=(10**18 + step, 10**18 + step))
+        for word in words:
+            expected = mentioning(folder, "called", word)
+            assert mentioning(folder, "called", word, cache) == expected
+
+
+def test_of_a_changed_file_alone_the_index_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = folder / "cache"
+    mentioning(folder, "called", "run", cache)
+    (folder / "pkg/a.py").write_text("walk(1)\n")
+    monkeypatch.setattr(symbol_index, "_made_anew", None)
+    assert mentioning(folder, "called", "walk", cache) == ["pkg.a"]
+    assert mentioning(folder, "called", "walk", cache) == ["pkg.a"]

@@ -1,0 +1,64 @@
+"""Reads the files of a large package in several processes, for its index.
+
+Every file has to be parsed before the first can be checked, and that takes longest.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from logctx_lint.incremental.store import FactsCache
+from logctx_lint.project.facts import ModuleFacts
+from logctx_lint.project.files import ModuleFile
+from logctx_lint.project.symbol_index import Mentions
+
+_FEWEST = 128
+"""Files that are read sooner than processes are started."""
+_CHUNK = 16
+
+
+class Learnt(NamedTuple):
+    """What a file says."""
+
+    digest: str
+    facts: ModuleFacts
+    mentions: Mentions
+
+
+class IndexWorkers:
+    """Starts the processes when there is enough for them to do."""
+
+    def __init__(self, cache_folder: Path | None, jobs: int) -> None:
+        self._cache_folder = cache_folder
+        self._jobs = jobs
+
+    def are_worth_it(self, files: int) -> bool:
+        return self._jobs > 1 and files >= _FEWEST
+
+    def read(self, paths: Sequence[str]) -> Iterator[Learnt]:
+        """What the files say, in their order."""
+        # Takes longer to import than most runs.
+        import multiprocessing
+
+        with multiprocessing.Pool(self._jobs, _start, (self._cache_folder,)) as pool:
+            yield from pool.imap(_read, paths, _CHUNK)
+
+
+_cache: FactsCache
+"""A worker's own."""
+
+
+def _start(cache_folder: Path | None) -> None:
+    global _cache
+    gc.disable()
+    _cache = FactsCache(cache_folder)
+
+
+def _read(path: str) -> Learnt:
+    file = ModuleFile("", path, is_constant=False, cache=_cache)
+    mentions = file.mentions
+    _cache.latest_tree = None
+    return Learnt(file.digest, file.facts, mentions)
