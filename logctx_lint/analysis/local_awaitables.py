@@ -12,6 +12,7 @@ from logctx_lint.analysis.expected_types import (
     refused_names,
     refuses,
 )
+from logctx_lint.analysis.misused_values import has_attribute, wrongly_used
 from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import How, gives_plain_value, uses, uses_of
@@ -26,7 +27,6 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.rules.awaitables.awaitable_as_value import has_attribute, wrongly_used
 from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes
 
 _HARMLESS = frozenset({How.TRUTH, How.IDENTITY, How.EQUALITY, How.MEMBER, How.TEXT})

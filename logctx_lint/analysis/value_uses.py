@@ -148,7 +148,7 @@ def _uses(unit: Unit, accepts: Callable[[_End, Scope], bool]) -> Iterator[Use]:
             for used, how, other in _used(node, scope, unit):
                 for end in _ends(used):
                     if accepts(end, scope):
-                        yield Use(end, scope, how, other, "", _may_collect(node, used))
+                        yield Use(end, scope, how, other, is_of_collection=_may_collect(node, used))
     for call, scope in unit.nodes(ast.Call):
         for used, inner, how in _used_one_by_one(call, scope, unit):
             for end in _ends(used):

@@ -1,0 +1,256 @@
+"""Uses of an awaitable as the value that it would give: which of them are wrong.
+
+Awaitables are ordinary objects, too: a Deferred is kept in a set, compared by identity, asked for
+`called`; a class of one's own may define what a use needs. Only what its kind does not allow is
+wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from types import CoroutineType
+
+from logctx_lint.analysis.expected_types import function_scope
+from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.value_uses import How, Use
+from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.types import (
+    UNKNOWN,
+    Certainty,
+    ClassObject,
+    Instance,
+    Kind,
+    Presumed,
+    TupleType,
+    Type,
+    members_of,
+)
+from logctx_lint.inference.use_def import Scope
+
+_NEEDED: dict[How, tuple[str, ...]] = {
+    How.TRUTH: ("__bool__", "__len__"),
+    How.EQUALITY: ("__eq__",),
+    How.ORDER: ("__lt__", "__gt__"),
+    How.MEMBER: ("__eq__",),
+    How.CONTAINER: ("__contains__",),
+    How.ARITHMETIC: ("__add__", "__sub__", "__mul__", "__mod__", "__or__", "__and__"),
+    How.TEXT: ("__str__", "__repr__"),
+    How.NUMBER: ("__int__", "__float__", "__index__"),
+    How.LENGTH: ("__len__",),
+    How.ITERATION: ("__next__",),
+    How.ASYNC_ITERATION: ("__aiter__",),
+    How.MAPPING: ("keys",),
+    How.ITEM: ("__getitem__",),
+    How.ATTRIBUTE: ("__getattr__", "__getattribute__"),
+    How.CALL: ("__call__",),
+    How.ENTER: ("__enter__",),
+    How.ASYNC_ENTER: ("__aenter__",),
+}
+"""Methods with which a class of one's own, awaitable besides, allows a use."""
+_OF_SOME_FUTURE = frozenset(dir(object)) | {
+    "__await__", "__class_getitem__", "__del__", "__iter__", "_asyncio_future_blocking",
+    "_callbacks", "_cancel_message", "_coro", "_exception", "_fut_waiter", "_log_destroy_pending",
+    "_log_traceback", "_loop", "_make_cancelled_error", "_must_cancel", "_repr_info", "_result",
+    "_source_traceback", "_state", "add_done_callback", "cancel", "cancelled", "cancelling", "done",
+    "exception", "get_context", "get_coro", "get_loop", "get_name", "get_stack", "print_stack",
+    "remove_done_callback", "result", "set_exception", "set_name", "set_result", "uncancel",
+}  # fmt: skip
+"""All that a task has in any Python. (To import asyncio takes longer than to check most files.)"""
+_OF_SOME_DEFERRED = frozenset(
+    {"called", "paused", "callbacks", "callback", "errback", "addCallback", "addCallbacks",
+     "addErrback", "addBoth", "addTimeout", "chainDeferred", "asFuture", "debug", "pause",
+     "unpause", "cancel", "result"}
+)  # fmt: skip
+_OWN_ATTRIBUTES = {
+    Kind.COROUTINE: frozenset(dir(CoroutineType)),
+    Kind.DEFERRED: _OF_SOME_DEFERRED,
+    Kind.FUTURE: _OF_SOME_FUTURE,
+    Kind.TASK: _OF_SOME_FUTURE,
+    Kind.AWAITABLE: frozenset(dir(CoroutineType)) | _OF_SOME_FUTURE | _OF_SOME_DEFERRED,
+}
+_MAY_BE_MEANT = frozenset({How.ASYNC_ITERATION, How.ASYNC_ENTER, How.CALL, How.RAISE})
+"""Uses for which what is only presumed to be a coroutine may be something else."""
+_KNOWN_HOMES = ("typing", "types", "builtins", "asyncio", "twisted.internet.defer")
+
+
+_OPERATOR = re.compile(r"__[ir]?(add|sub|or|and|xor|lshift|rshift|matmul|mul|truediv|mod)__")
+_OF_EVERY_OBJECT = frozenset(dir(object))
+
+
+def wrongly_used(use: Use, unit: Unit) -> Kind | None:
+    """The kind of awaitable that is used as a value; None if it is none, or may be used so."""
+    node = use.node
+    resolver = unit.file.resolver
+    type_ = resolver.type_of(node, use.scope)
+    if isinstance(type_, Presumed):
+        # By the name of a method, or under a decorator that is not known.
+        kind = resolver.awaitability(type_).kind
+        return kind if kind is Kind.COROUTINE and use.how not in _MAY_BE_MEANT else None
+    members = members_of(type_)
+    # With an unknown member, or None, it may be that.
+    if not all(isinstance(member, Instance) for member in members):
+        return None
+    answer = resolver.awaitability(type_)
+    if not answer.is_certain or _allows(type_, answer.kind, use, unit):
+        return None
+    for call in _calls(node, use.scope):
+        if unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope)):
+            return None
+    if need_not_be_awaited(resolver, type_, is_used=True) or _other_side_takes_it(use, unit):
+        return None
+    if isinstance(node, ast.Name) and (
+        _is_asked_for(unit, node.id)
+        or (use.how in _OF_DECLARED and _is_declared(use, node.id))
+        or (_tests_for_none(use, unit) and _is_awaited_too(unit, use, node.id, answer.kind))
+    ):
+        return None
+    if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
+        return None
+    return answer.kind
+
+
+def _calls(node: ast.expr, scope: Scope) -> list[ast.Call]:
+    """The calls that a value comes from: itself, or what a name is bound to."""
+    if isinstance(node, ast.Call):
+        return [node]
+    return _bound_to(node, scope) if isinstance(node, ast.Name) else []
+
+
+def _other_side_takes_it(use: Use, unit: Unit) -> bool:
+    """`jobs += create_task(f())`, where `jobs` is an object that says what that means."""
+    if use.how is not How.ARITHMETIC or use.other is None:
+        return False
+    resolver = unit.file.resolver
+    other = resolver.type_of(use.other, use.scope)
+    if other == UNKNOWN and use.is_of_collection:
+        return True
+    for member in members_of(other):
+        if isinstance(member, Instance) and not member.cls.module.is_stub:
+            names = (
+                name
+                for base, _ in resolver.classes.ancestors(member.cls)
+                for name in base.facts.functions
+            )
+            if any(_OPERATOR.fullmatch(name) for name in names):
+                return True
+    return False
+
+
+def _is_asked_for(unit: Unit, name: str) -> bool:
+    """Whether code looks at run time whether the name holds an awaitable, or has an attribute."""
+    for call, scope in unit.nodes(ast.Call):
+        match call:
+            case ast.Call(ast.Name("hasattr"), [ast.Name(asked), _]) if asked == name:
+                return True
+            case ast.Call(ast.Name("isinstance"), [ast.Name(asked), classes]) if asked == name:
+                given = unit.file.resolver.type_of(classes, scope)
+                options = given.elements if isinstance(given, TupleType) else (given,)
+                instances = [
+                    Instance(each.cls) for each in options if isinstance(each, ClassObject)
+                ]
+                if any(unit.file.resolver.awaitability(each).is_certain for each in instances):
+                    return True
+            case ast.Call(func, [ast.Name(asked)]) if asked == name:
+                if unit.file.summaries.asks_whether_awaitable(func, scope):
+                    return True
+    return False
+
+
+_OF_DECLARED = frozenset({How.TEXT, How.IDENTITY})
+
+
+def _is_declared(use: Use, name: str) -> bool:
+    """Whether a parameter is declared to be awaitable: whoever shows it knows what it is."""
+    bindings = use.scope.bindings.get(name, [])
+    return bool(bindings) and all(each.kind == "parameter" for each in bindings)
+
+
+def _is_async(scope: Scope) -> bool:
+    return scope.function is not None and scope.function.facts.is_async
+
+
+def _bound_to(node: ast.Name, scope: Scope) -> list[ast.Call]:
+    """The calls that a local name is bound to."""
+    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    return [each.value for each in bindings if isinstance(each.value, ast.Call) and not each.path]
+
+
+def _tests_for_none(use: Use, unit: Unit) -> bool:
+    """`assert task`, `coro is not None`."""
+    if use.how is How.TRUTH:
+        return any(node.test is use.node for node, _ in unit.nodes(ast.Assert))
+    is_none = isinstance(use.other, ast.Constant) and use.other.value is None
+    return use.how is How.IDENTITY and is_none
+
+
+def _is_awaited_too(unit: Unit, use: Use, name: str, kind: Kind) -> bool:
+    """Whether the same name is elsewhere used as the awaitable that it is: the test is for None."""
+    own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
+    nodes: list[tuple[ast.AST, Scope]] = [*unit.nodes(ast.Await), *unit.nodes(ast.Attribute)]
+    nodes += [each for each in unit.nodes(ast.Return) if not _is_async(each[1])]
+    for node, scope in nodes:
+        match node:
+            case ast.Await(ast.Name(found)) | ast.Return(ast.Name(found)):
+                pass
+            case ast.Attribute(ast.Name(found), attribute) if attribute in own:
+                pass
+            case _:
+                continue
+        if found == name and function_scope(scope) is function_scope(use.scope):
+            return True
+    return False
+
+
+def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
+    """Whether a class of one's own, which is awaitable besides, can be used in this way."""
+    classes = unit.file.resolver.classes
+    if use.attribute and has_attribute(unit, kind, use.attribute):
+        return True
+    names = (*_NEEDED.get(use.how, ()), *([use.attribute] if use.attribute else ()))
+    for member in members_of(type_):
+        if not isinstance(member, Instance):
+            continue
+        if classes.unknown_bases(member.cls) and kind is not Kind.COROUTINE:
+            return True
+        if use.attribute and classes.member(member, use.attribute) is not None:
+            return True
+        for ancestor, _ in classes.ancestors(member.cls):
+            if not ancestor.module.name.startswith(_KNOWN_HOMES) and any(
+                ancestor.function(name) for name in names
+            ):
+                return True
+        if kind is Kind.AWAITABLE and not member.cls.module.is_stub:
+            # An object of its own, which can be shown and, if it says how, looped over.
+            shown = use.how is How.TEXT
+            looped = use.how is How.ITERATION and classes.member(member, "__iter__") is not None
+            return shown or looped
+    return False
+
+
+def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
+    """Whether an awaitable of this kind has an attribute, or may have been given it."""
+    if name.startswith("_") or name in _OWN_ATTRIBUTES[kind]:
+        return True
+    return kind is not Kind.COROUTINE and _gives_attribute(name, unit)
+
+
+def _gives_attribute(name: str, unit: Unit) -> bool:
+    """Whether this file sets such an attribute: a task or Deferred takes any."""
+    return re.search(rf"\.{name}\b[^=\n]*=(?!=)", unit.file.source.text) is not None
+
+
+def _is_ordinary(use: Use, unit: Unit) -> bool:
+    """What is done with a Deferred or task itself: compared by identity, kept in sets, shown."""
+    resolver = unit.file.resolver
+    if use.how is How.IDENTITY:
+        return True
+    if use.how is How.TEXT:
+        return isinstance(use.node, ast.Name)
+    if use.how in (How.EQUALITY, How.MEMBER) and use.other is not None:
+        if use.how is How.EQUALITY:
+            found = resolver.awaitability(resolver.type_of(use.other, use.scope))
+            return found.certainty is not Certainty.NO
+        elements = getattr(use.other, "elts", None)
+        return not elements or not all(isinstance(each, ast.Constant) for each in elements)
+    return False
