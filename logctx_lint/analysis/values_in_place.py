@@ -193,9 +193,9 @@ class _Places:
             case ast.Return(ast.expr() as value):
                 function = scope.function
                 # In asynchronous functions, what is returned as a whole is LCX109's business.
-                is_part = not isinstance(value, ast.Call)
+                is_whole = any(isinstance(each, ast.Call) for each in possible_values(value))
                 if function and not function.facts.is_generator:
-                    if function.facts.is_async and not is_part:
+                    if function.facts.is_async and is_whole:
                         return
                     returns = " ".join(function.facts.returns.split())
                     fate = f"returned where `{_short(returns)}` is declared"
