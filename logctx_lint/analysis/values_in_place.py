@@ -48,6 +48,9 @@ _PLAIN_TAKERS = (
 """What has no use for an awaitable in the standard library; with a dot at its end, all of it."""
 _HOLD_COROUTINES = frozenset({"typing.Generator", "types.GeneratorType"})
 """What coroutines were declared as before they had a type of their own."""
+_DISPLAYS = (
+    ast.Dict, ast.DictComp, ast.List, ast.ListComp, ast.Set, ast.SetComp, ast.Tuple,
+)  # fmt: skip
 _LONGEST = 40
 
 
@@ -193,9 +196,9 @@ class _Places:
             case ast.Return(ast.expr() as value):
                 function = scope.function
                 # In asynchronous functions, what is returned as a whole is LCX109's business.
-                is_whole = any(isinstance(each, ast.Call) for each in possible_values(value))
+                is_part = isinstance(value, _DISPLAYS)
                 if function and not function.facts.is_generator:
-                    if function.facts.is_async and is_whole:
+                    if function.facts.is_async and not is_part:
                         return
                     returns = " ".join(function.facts.returns.split())
                     fate = f"returned where `{_short(returns)}` is declared"
