@@ -9,12 +9,13 @@ from functools import cached_property
 
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import ClassObject, Kind
+from logctx_lint.inference.types import ClassObject, External, Kind, Unknown, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
 
 _CHAINERS = frozenset({Role.CHAINER})
+_ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
 _LOOKS = frozenset({"called", "paused", "result", "pause", "unpause"})
 """Attributes of a Deferred that nobody gets hold of it by."""
 _FIRES = frozenset({"callback", "errback", "cancel"})
@@ -44,6 +45,8 @@ class Chain:
     """Returned, awaited, stored or passed on: somebody else may add to it."""
     is_idle: bool = False
     """Made here, and never fired."""
+    is_presumed: bool = False
+    """Nothing but the callbacks that are added to it says that it is a Deferred."""
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,16 @@ class Chains:
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
             and self.file.may_play(node.func, _CHAINERS)
-            and Role.CHAINER in self.file.roles(node.func, self.scope)
+            and (
+                Role.CHAINER in self.file.roles(node.func, self.scope)
+                or (node.func.attr in _ADDERS and self._is_unknown(node.func.value))
+            )
         )
+
+    def _is_unknown(self, node: ast.expr) -> bool:
+        """Whether nothing is known of a value: what gets callbacks is a Deferred then."""
+        type_ = self.file.resolver.type_of(node, self.scope)
+        return all(isinstance(each, Unknown | External) for each in members_of(type_))
 
     def _user(self, node: ast.AST) -> ast.AST | None:
         """The link that is added to what a link gives."""
@@ -111,6 +122,7 @@ class Chains:
                 links,
                 not isinstance(self._parents.get(whole), ast.Expr),
                 self._is_made_here(root),
+                self._is_unknown(root),
             )
             for whole in self._whole
             for root, links in [self._read(whole)]
@@ -147,8 +159,12 @@ class Chains:
             if not name or not isinstance(node, ast.Call) or name in roots:
                 continue
             root, _ = self._read(node)
-            if isinstance(root, ast.Call) and self._is_deferred(root):
+            if not isinstance(root, ast.Call):
+                continue
+            if self._is_deferred(root):
                 roots[name] = Chain(root, name)
+            elif self._is_unknown(root):
+                roots[name] = Chain(root, name, is_presumed=True)
         for name, chain in roots.items():
             bindings = self.scope.bindings.get(name, ())
             kinds = {binding.kind for binding in bindings}

@@ -86,6 +86,24 @@ class Answering:
         functions = list(self._functions(started, self.scope))
         return bool(functions) and all(map(_leaves_failures, functions))
 
+    def surely_ends(self, callback: ast.expr | FunctionNode) -> bool:
+        """Whether a callback ends a request whatever fails in it: it catches everything itself."""
+        if Does.ENDS not in self.does(callback):
+            return False
+        if isinstance(callback, FunctionNode):
+            return _catches_all(callback)
+        if isinstance(callback, ast.Lambda):
+            return False
+        trees = self.trees(callback)
+        return bool(trees) and all(map(_catches_all, trees))
+
+    def trees(self, callback: ast.expr) -> list[FunctionNode]:
+        """The first-party functions that a callback may be; none if any is not known."""
+        functions = list(self._functions(callback, self.scope))
+        trees = [None if each.module.is_stub else each.tree() for each in functions]
+        known = [each for each in trees if each is not None]
+        return known if len(known) == len(trees) else []
+
     def _lambda(self, node: ast.Lambda, detour: int) -> Does:
         scope = self.scope.child(node)
         found = self._calls([node.body], scope, detour)
@@ -174,6 +192,14 @@ def _leaves_failures(function: Function) -> bool:
         and each.func.attr in ENDINGS
         for each in nodes
     ) and any(isinstance(each, ast.Await | ast.Yield) and each not in guarded for each in nodes)
+
+
+def _catches_all(node: FunctionNode) -> bool:
+    """Whether what a function does stands in a `try` that catches everything."""
+    return any(
+        isinstance(each, ast.Try) and (each.finalbody or any(map(_is_broad, each.handlers)))
+        for each in node.body
+    )
 
 
 def _is_broad(handler: ast.ExceptHandler) -> bool:

@@ -25,7 +25,7 @@ class Waiters:
 
     context: TreeContext
 
-    def profile(self, node: ast.expr, use: str) -> Profile | None:
+    def profile(self, node: ast.expr, use: str, *, is_deferred: bool) -> Profile | None:
         """In which profile sharing `node` is reported, if it is; `use` is what is done with it."""
         traits = self.context.file.traits
         if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
@@ -51,8 +51,7 @@ class Waiters:
             return Profile.STRICT if is_name else Profile.RECOMMENDED
         # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
         is_private = is_name or function.name.startswith("_")
-        is_asyncio = isinstance(self.context.parent(node), ast.Await)
-        return Profile.STRICT if is_asyncio and not is_private else None
+        return None if is_deferred or is_private else Profile.STRICT
 
     def _place(self, node: ast.expr, function: FunctionNode) -> ast.expr | None:
         """The attribute, element or outer variable that a value is taken from."""

@@ -222,10 +222,11 @@ def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> 
     place = Sharing(context.resolver).place(taken, scope)
     if place is None or cancels.reach(taken, [taken]):
         return
-    profile = Waiters(context).profile(taken, use)
+    is_deferred = answer.kind is Kind.DEFERRED
+    profile = Waiters(context).profile(taken, use, is_deferred=is_deferred)
     if profile is None:
         return
-    shield = _shield(context, is_deferred=answer.kind is Kind.DEFERRED)
+    shield = _shield(context, is_deferred=is_deferred)
     name = shield.text if shield else "stop_cancellation"
     text = context.line(taken)
     fixes: tuple[Fix, ...] = ()

@@ -84,25 +84,33 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.context import as_try
 from logctx_lint.analysis.deferred_chains import Chain, Chains
 from logctx_lint.analysis.discarded_awaitables import dropped_in
 from logctx_lint.analysis.ownership import is_kept_elsewhere
+from logctx_lint.analysis.request_callbacks import Answering, Does
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
+from logctx_lint.syntax.ast_walk import own_nodes
 from logctx_lint.syntax.lazy_libcst import cst
 
+_NO_ERRBACK = "gets callbacks but no errback"
+_USUAL = Profile.RECOMMENDED
 _SEEN_ELSEWHERE = frozenset({Role.BACKGROUND_PROCESS, Role.SAFE_DECORATOR, Role.DROPPABLE})
 """Roles of callees that log failures themselves, or whose Deferred others have, too."""
 
 
 class DroppedFailure(RuleVisitor):
     def visit_Module(self, node: cst.Module) -> None:
-        last = {chain.links[-1].node: chain for chain in _without_errback(self.context.unit)}
+        found = _without_errback(self.context.unit)
+        last = {chain.links[-1].node: (chain, why) for chain, why in found}
         for tree, place in self.context.nodes_of(last).items():
-            chain = last[tree]
+            chain, why = last[tree]
             if not self._is_kept(chain) and not any(dropped_in(self.context.trees, tree)):
-                self._report(chain, place)
+                self._report(chain, why, place)
 
     def _is_kept(self, chain: Chain) -> bool:
         """Whether the callee keeps what it gives, so that others may see its failure."""
@@ -116,20 +124,20 @@ class DroppedFailure(RuleVisitor):
             for each in functions
         )
 
-    def _report(self, chain: Chain, place: cst.BaseExpression) -> None:
+    def _report(self, chain: Chain, why: str, place: cst.BaseExpression) -> None:
         given = f"what `{ast.unparse(chain.root.func)}()` gives"
         label = f"`{chain.name}` ({given})" if chain.name else given
         self.context.report(
             RULE.code,
             place,
-            f"{label} gets callbacks but no errback, and is neither returned, awaited nor kept, so "
-            "that its failure is only seen when it is collected: end the chain with "
-            "`.addErrback(...)`",
+            f"{label} {why}, and is neither returned, awaited nor kept, so that its failure is "
+            "only seen when it is collected: end the chain with `.addErrback(...)`",
+            profile=Profile.STRICT if chain.is_presumed or why is not _NO_ERRBACK else _USUAL,
         )
 
 
-def _without_errback(unit: Unit) -> Iterator[Chain]:
-    """The chains with callbacks, but no errback, that nobody else has."""
+def _without_errback(unit: Unit) -> Iterator[tuple[Chain, str]]:
+    """The chains that nobody else has and whose failure no errback takes; why that is known."""
     for node, scope in unit.scopes.items():
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
@@ -137,13 +145,56 @@ def _without_errback(unit: Unit) -> Iterator[Chain]:
         if not chains.answers_later:
             for chain in chains.found:
                 roles = unit.file.roles(chain.root.func, scope)
+                why = _unguarded(chain, Answering(unit.file, scope))
                 if (
-                    not (chain.is_handed_on or chain.is_idle)
+                    why
+                    and not (chain.is_handed_on or chain.is_idle)
                     and not roles & _SEEN_ELSEWHERE
-                    and any(link.callback for link in chain.links)
-                    and not any(link.errback for link in chain.links)
+                    and (chain.name or not chain.is_presumed)
                 ):
-                    yield chain
+                    yield chain, why
+
+
+def _unguarded(chain: Chain, answering: Answering) -> str:
+    """Why a failure may run out of the end of a chain; empty if that is not known."""
+    links = chain.links
+    if not any(link.callback for link in links):
+        return ""
+    if not any(link.errback for link in links):
+        return _NO_ERRBACK
+    last = links[-1]
+    if last.errback is None:
+        return _may_fail(
+            last.callback, answering, "has an errback only before its last callback, {},"
+        )
+    if last.method == "addCallbacks":
+        return _may_fail(
+            last.callback,
+            answering,
+            "has an errback only beside its last callback, {}, which that is not for,",
+        )
+    does = answering.does(last.errback)
+    if last.method == "addErrback" and Does.HANDS_ON in does and Does.UNKNOWN not in does:
+        return "ends in an errback that hands the failure on"
+    return ""
+
+
+def _may_fail(callback: ast.expr | FunctionNode | None, answering: Answering, why: str) -> str:
+    """The reason, if a callback is known to do something that may fail."""
+    if callback is None or isinstance(callback, ast.Lambda):
+        return ""
+    if isinstance(callback, FunctionNode):
+        return why.format(f"`{callback.name}`") if _does_something(callback) else ""
+    trees = answering.trees(callback)
+    does_something = bool(trees) and all(map(_does_something, trees))
+    return why.format(f"`{ast.unparse(callback)}`") if does_something else ""
+
+
+def _does_something(node: FunctionNode) -> bool:
+    """Whether a function calls anything outside of a `try`."""
+    attempts = [each for each in own_nodes(node.body) if as_try(each)]
+    guarded = {inner for each in attempts for inner in own_nodes([each])}
+    return any(isinstance(each, ast.Call) and each not in guarded for each in own_nodes(node.body))
 
 
 def screen(unit: Unit) -> bool:

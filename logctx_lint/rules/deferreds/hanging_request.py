@@ -119,7 +119,7 @@ def _why(chain: Chain, request: str, answering: Answering, chains: Chains) -> st
         return None
     begins = f"what `{ast.unparse(chain.root.func)}()` gives"
     named = f"`{chain.name}`" if chain.name else begins
-    for link in reversed(chain.links):
+    for place, link in reversed([*enumerate(chain.links)]):
         does = answering.does(link.errback) if link.errback is not None else Does.NOTHING
         if Does.UNKNOWN in does:
             return None
@@ -131,6 +131,11 @@ def _why(chain: Chain, request: str, answering: Answering, chains: Chains) -> st
                 )
             return None
         if link.callback is not None and _may_matter(link, request, answering, chains):
+            if answering.surely_ends(link.callback) and any(
+                before.errback is not None and answering.does(before.errback) is Does.NOTHING
+                for before in chain.links[:place]
+            ):
+                return None
             break
     return _left(named, request)
 
