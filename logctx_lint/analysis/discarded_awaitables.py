@@ -15,6 +15,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference import constants
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.summaries import fails_on_first
 from logctx_lint.inference.types import (
@@ -243,6 +244,8 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if any(map(context.resolver.functions.is_of_interface, context.functions(call.func))):
         return None
     callees = context.type_of(call.func)
+    if _is_ruled_out(context, call, callees) or _passes_on_name(context, call):
+        return None
     is_sure = answer.is_likely and not context.file.summaries.may_give_else(callees)
     if _is_registration(context, call) or _gives_back(context, callees):
         return None
@@ -300,7 +303,39 @@ def _gives_back(context: TreeContext, callees: Type) -> bool:
         for each in members_of(callees)
         if isinstance(each, FunctionType) and each.function.facts.returns
     ]
-    return bool(plain) and all(isinstance(each, TypeVariable) for each in plain)
+    given = [member for each in plain for member in members_of(each)]
+    return bool(given) and all(isinstance(each, TypeVariable) for each in given)
+
+
+def _is_ruled_out(context: TreeContext, call: ast.Call, callees: Type) -> bool:
+    """Whether a call is never made, or gives no awaitable with these arguments."""
+    if constants.ruled_out(context.around(call), call, context.file.module):
+        return True
+    functions = [each for each in members_of(callees) if isinstance(each, FunctionType)]
+    summaries = context.file.summaries
+    if functions and not any(summaries.gives_awaitable(each, call) for each in functions):
+        return True
+    # `super().start()` is one method for sure; its body may give nothing, whatever it declares.
+    match call.func:
+        case ast.Attribute(ast.Call(ast.Name("super"))) if len(functions) == 1:
+            function = functions[0].function
+            is_plain = not function.facts.is_async and not function.facts.is_generator
+            is_undecorated = context.resolver.functions.decorated(function) == FunctionType(
+                function
+            )
+            is_abstract = context.resolver.functions.is_abstract(function)
+            if is_plain and is_undecorated and not function.module.is_stub and not is_abstract:
+                return not summaries.of(function).returned
+    return False
+
+
+def _passes_on_name(context: TreeContext, call: ast.Call) -> bool:
+    """`self.assertFailure(d, E)`: what is dropped is `d`, which has a name."""
+    return (
+        Role.DEFERRED_PASSER in context.roles(call)
+        and bool(call.args)
+        and isinstance(call.args[0], ast.Name | ast.Attribute)
+    )
 
 
 _RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assertRaisesRegexp"})

@@ -255,8 +255,15 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
     kinds = {each.name: each.kind for each in named}
     collections = {each.name for each in named if each.is_element}
     single = set(kinds) - collections
+    is_plain = scope.function is None or not scope.function.facts.is_async
+    returned = {each.value for each, _ in unit.statements if isinstance(each, ast.Return)}
     wrong = {
-        *refused_names(unit, scope, single),
+        *(
+            name
+            for name in refused_names(unit, scope, single)
+            # What runs already and is returned, the caller has, whatever is declared.
+            if not (is_plain and name in returned and not kinds[name.id].is_lazy)
+        ),
         *answered_names(unit, scope, {name for name in single if kinds[name].is_lazy}),
         *_summed(unit, scope, collections),
     }
@@ -274,7 +281,10 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
             continue
         if use.how is How.ATTRIBUTE and has_attribute(unit, kinds[name.id], use.attribute):
             continue  # Whoever asks for it knows what it is.
-        is_harmless = use.how in _HARMLESS and wrongly_used(use, unit) is None
+        is_wrong = wrongly_used(use, unit) is not None
+        if use.how in (How.ENTER, How.ASYNC_ENTER) and not is_wrong:
+            continue  # An asynchronous context manager that can be awaited, too.
+        is_harmless = use.how in _HARMLESS and not is_wrong
         (idle if is_harmless else wrong).add(name)
     for statement, where in unit.statements:
         match statement:

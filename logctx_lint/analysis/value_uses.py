@@ -52,6 +52,8 @@ class Use:
     attribute: str = ""
     fate: str = ""
     """What is done with it, in words, if that says more than `how`."""
+    is_of_collection: bool = False
+    """Calculated with by an operator that puts things into collections, too: `jobs |= f()`."""
 
 
 _USED_PART: dict[type[ast.AST], tuple[str, How]] = {
@@ -146,12 +148,21 @@ def _uses(unit: Unit, accepts: Callable[[_End, Scope], bool]) -> Iterator[Use]:
             for used, how, other in _used(node, scope, unit):
                 for end in _ends(used):
                     if accepts(end, scope):
-                        yield Use(end, scope, how, other)
+                        yield Use(end, scope, how, other, is_of_collection=_may_collect(node, used))
     for call, scope in unit.nodes(ast.Call):
         for used, inner, how in _used_one_by_one(call, scope, unit):
             for end in _ends(used):
                 if accepts(end, inner):
                     yield Use(end, inner, how)
+
+
+def _may_collect(node: ast.AST, used: ast.expr) -> bool:
+    match node:
+        case ast.AugAssign(_, ast.BitOr() | ast.LShift()):
+            return True
+        case ast.BinOp(_, ast.BitOr() | ast.LShift(), right):
+            return used is right
+    return False
 
 
 _Used = tuple[ast.expr, How, ast.expr | None]

@@ -294,6 +294,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *_helpers(_ASYNC_HELPERS, "timeout_deferred"),
         *_helpers(_ASYNC_HELPERS, "maybe_awaitable"),
         "typing.cast",
+        "twisted.trial.unittest.TestCase.assertFailure",
+        "twisted.trial._asynctest.TestCase.assertFailure",
     ),
     Role.CANCELLED_ERROR: (
         f"{_DEFER}.CancelledError",

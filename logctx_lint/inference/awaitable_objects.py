@@ -27,22 +27,27 @@ if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
 
-def need_not_be_awaited(resolver: Resolver, type_: Type) -> bool:
-    """Whether all that is awaitable in a type is an object which has done its work already."""
+def need_not_be_awaited(resolver: Resolver, type_: Type, *, is_used: bool = False) -> bool:
+    """Whether all that is awaitable in a type is an object which has done its work already.
+
+    One that is used in another way is an object of its own, whatever awaiting it would start.
+    """
     awaitable = [each for each in members_of(type_) if resolver.awaitability(each).is_certain]
-    return bool(awaitable) and all(_is_finished(resolver, each) for each in awaitable)
+    return bool(awaitable) and all(
+        _is_finished(resolver, each, is_used=is_used) for each in awaitable
+    )
 
 
-def _is_finished(resolver: Resolver, type_: Type) -> bool:
+def _is_finished(resolver: Resolver, type_: Type, *, is_used: bool) -> bool:
     if not isinstance(type_, Instance) or type_.cls.module.is_stub:
         return False
     if resolver.awaitability(type_).kind is not Kind.AWAITABLE:
         return False
-    return not _starts_when_awaited(resolver, type_)
+    return not _starts_when_awaited(resolver, type_, by_method=not is_used)
 
 
-def _starts_when_awaited(resolver: Resolver, type_: Instance) -> bool:
-    """Whether `__await__` drives a coroutine that the object holds, or is itself all the work."""
+def _starts_when_awaited(resolver: Resolver, type_: Instance, *, by_method: bool) -> bool:
+    """Whether `__await__` drives a coroutine that the object holds, or that a method makes."""
     method = resolver.classes.member(type_, "__await__")
     for each in members_of(method) if method else ():
         if not isinstance(each, FunctionType):
@@ -57,8 +62,10 @@ def _starts_when_awaited(resolver: Resolver, type_: Instance) -> bool:
                 continue
             answer = resolver.awaitability(resolver.type_of(driven, scope))
             if answer.is_certain and (answer.kind.is_lazy or answer.kind is Kind.AWAITABLE):
-                # `self._done.wait()` only waits for what somebody else does.
-                return not (isinstance(driven, ast.Call) and _is_of_an_attribute(driven))
+                if isinstance(driven, ast.Call):
+                    # `self._done.wait()` only waits for what somebody else does.
+                    return by_method and not _is_of_an_attribute(driven)
+                return True
     return False
 
 

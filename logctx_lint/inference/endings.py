@@ -23,7 +23,10 @@ def handles_failures(node: FunctionNode) -> bool:
 
 def _is_handled(statement: ast.stmt) -> bool:
     match statement:
-        case ast.Try(_, handlers, [], final):
+        case ast.Try(_, handlers, orelse, final):
+            waits = (ast.Await, ast.Yield, ast.Raise, ast.Return)
+            if any(isinstance(inner, waits) for inner in own_nodes(orelse)):
+                return False
             return any(_catches_all(each) for each in handlers) and not any(
                 isinstance(inner, ast.Raise)
                 for block in (*(each.body for each in handlers), final)

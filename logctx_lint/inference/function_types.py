@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
 _RETURN_VALUE = frozenset({"twisted.internet.defer.returnValue"})
+_OF_ASYNC_GENERATORS = frozenset(
+    {"typing.AsyncIterable", "typing.AsyncIterator", "typing.AsyncGenerator"}
+)
 _INTERFACE = frozenset({"zope.interface.Interface"})
 _BODIES_KEPT = 32
 """Function trees kept at a time: enough for neighbours, too few to cost memory. While a question
@@ -86,9 +89,21 @@ class Functions:
                 return declared
             base = "AsyncGenerator" if facts.is_async else "Generator"
             return self._resolver.typed(base, UNKNOWN, UNKNOWN, declared)
+        if facts.is_async and self._stands_for_generators(function, declared):
+            return declared
         if facts.is_async:
             return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, declared)
         return declared
+
+    def _stands_for_generators(self, function: Function, declared: Type) -> bool:
+        """Whether an abstract `async def` is there for asynchronous generators to override."""
+        return (
+            function.owner is not None
+            and not function.module.is_stub
+            and isinstance(declared, Instance)
+            and declared.cls.qualified_name in _OF_ASYNC_GENERATORS
+            and self.is_abstract(function)
+        )
 
     def body_scope(self, function: Function) -> Scope:
         """The scope that facts about a function's body are read in."""

@@ -133,6 +133,8 @@ def _in_blocks(body: list[ast.stmt], skip: set[int]) -> Iterator[ast.Call]:
 
 def _handed_on(call: ast.Call) -> Iterator[str]:
     """The functions and names that a call passes on."""
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
+        yield from _handed_on(call.func.value)  # `run_there(work()).result()`
     for argument in (*call.args, *(each.value for each in call.keywords)):
         match argument:
             case ast.Name() | ast.Attribute():

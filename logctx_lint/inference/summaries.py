@@ -20,18 +20,21 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.config.vocabulary import Role, Vocabulary
 from logctx_lint.incremental.memo import Store
-from logctx_lint.inference import endings, modes
+from logctx_lint.inference import constants, endings, modes
 from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, reads_failure
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import (
     NONE,
-    UNKNOWN,
     Certainty,
     ClassObject,
+    External,
+    ExternalInstance,
     FunctionType,
     Instance,
     Kind,
     Type,
+    TypeVariable,
+    Unknown,
     members_of,
 )
 from logctx_lint.inference.use_def import Binding, Scope
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
 _MOST_OVERRIDES = 20
+_NOT_KNOWN = (Unknown, External, ExternalInstance, TypeVariable)
 _MAKERS = frozenset({"asyncio.events.AbstractEventLoop.create_future"})
 _WAITERS = frozenset(
     {Role.CANCELLATION_SHIELD, Role.FORWARDING_GATHERER, Role.GATHERER, Role.DEFERRED_LIST}
@@ -148,11 +152,24 @@ class Summaries:
             if isinstance(each, FunctionType):
                 given = self.resolver.call_type(each)
                 is_awaitable = self.resolver.awaitability(given).is_likely
+                is_open = any(isinstance(one, _NOT_KNOWN) for one in members_of(given))
                 if is_awaitable and (
-                    UNKNOWN in members_of(given) or self.of(each.function).has_two_modes
+                    is_open
+                    or self.of(each.function).has_two_modes
+                    or self._is_overridden_by_plain(each)
                 ):
                     return True
         return False
+
+    def _is_overridden_by_plain(self, callee: FunctionType) -> bool:
+        """Whether a class that may be the receiver's overrides a method to give something else."""
+        if not isinstance(callee.receiver, Instance) or callee.function.facts.returns:
+            return False
+        return any(
+            self.resolver.awaitability(self.resolver.call_type(FunctionType(each))).certainty
+            in (Certainty.NO, Certainty.SOME)
+            for each in self._overrides(callee.function)
+        )
 
     def roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""
@@ -191,6 +208,23 @@ class Summaries:
             for value in returned_values(node)
             for each in all_nodes(value)
         )
+
+    def gives_awaitable(self, callee: FunctionType, call: ast.Call) -> bool:
+        """Whether a plain function may give an awaitable for the flags that a call passes."""
+        function = callee.function.implementation
+        facts = function.facts
+        if facts.is_async or facts.is_generator or function.module.is_stub:
+            return True
+        node = function.tree()
+        if node is None or self.resolver.functions.is_abstract(function):
+            return True
+        known = constants.flags(self.resolver, FunctionType(function, callee.receiver), call)
+        reached, _ = constants.reachable_returns(node.body, known)
+        if len(reached) == sum(isinstance(each, ast.Return) for each in own_nodes(node.body)):
+            return True
+        scope = Scope.of_body(function, node)
+        types = [self.resolver.type_of(each.value, scope) for each in reached if each.value]
+        return any(self.resolver.awaitability(each).certainty is not Certainty.NO for each in types)
 
     def _summarize(self, function: Function) -> Summary:
         node = None if function.module.is_stub else function.tree()
@@ -481,6 +515,9 @@ class _ReturnedValues:
     def _bound(self, name: str, binding: Binding) -> Iterator[Returned]:
         if binding.kind == "parameter" and binding.parameter in ("", "k", "self"):
             yield Returned(Source.ARGUMENT, parameter=name)
+            return
+        if binding.kind == "element":
+            yield Returned(Source.ATTRIBUTE)  # Found among others.
             return
         if binding.kind not in ("value", "annotation") or not binding.value or binding.path:
             yield from _UNKNOWN_VALUE

@@ -92,6 +92,7 @@ from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.types import (
+    UNKNOWN,
     Certainty,
     ClassObject,
     Instance,
@@ -298,14 +299,14 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     answer = resolver.awaitability(type_)
     if not answer.is_certain or _allows(type_, answer.kind, use, unit):
         return None
-    if isinstance(node, ast.Call) and unit.file.summaries.may_give_else(
-        resolver.type_of(node.func, use.scope)
-    ):
-        return None
-    if need_not_be_awaited(resolver, type_) or _other_side_takes_it(use, unit):
+    for call in [node] if isinstance(node, ast.Call) else _bound_to(node, use.scope):
+        if unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope)):
+            return None
+    if need_not_be_awaited(resolver, type_, is_used=True) or _other_side_takes_it(use, unit):
         return None
     if isinstance(node, ast.Name) and (
         _is_asked_for(unit, node.id)
+        or (use.how in _OF_DECLARED and _is_declared(use, node.id))
         or (_tests_for_none(use, unit) and _is_awaited_too(unit, use, node.id, answer.kind))
     ):
         return None
@@ -319,7 +320,10 @@ def _other_side_takes_it(use: Use, unit: Unit) -> bool:
     if use.how is not How.ARITHMETIC or use.other is None:
         return False
     resolver = unit.file.resolver
-    for member in members_of(resolver.type_of(use.other, use.scope)):
+    other = resolver.type_of(use.other, use.scope)
+    if other == UNKNOWN and use.is_of_collection:
+        return True
+    for member in members_of(other):
         if isinstance(member, Instance) and not member.cls.module.is_stub:
             names = (
                 name
@@ -351,6 +355,25 @@ def _is_asked_for(unit: Unit, name: str) -> bool:
     return False
 
 
+_OF_DECLARED = frozenset({How.TEXT, How.IDENTITY})
+
+
+def _is_declared(use: Use, name: str) -> bool:
+    """Whether a parameter is declared to be awaitable: whoever shows it knows what it is."""
+    bindings = use.scope.bindings.get(name, [])
+    return bool(bindings) and all(each.kind == "parameter" for each in bindings)
+
+
+def _is_async(scope: Scope) -> bool:
+    return scope.function is not None and scope.function.facts.is_async
+
+
+def _bound_to(node: ast.Name, scope: Scope) -> list[ast.Call]:
+    """The calls that a local name is bound to."""
+    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    return [each.value for each in bindings if isinstance(each.value, ast.Call) and not each.path]
+
+
 def _tests_for_none(use: Use, unit: Unit) -> bool:
     """`assert task`, `coro is not None`."""
     if use.how is How.TRUTH:
@@ -363,9 +386,10 @@ def _is_awaited_too(unit: Unit, use: Use, name: str, kind: Kind) -> bool:
     """Whether the same name is elsewhere used as the awaitable that it is: the test is for None."""
     own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
     nodes: list[tuple[ast.AST, Scope]] = [*unit.nodes(ast.Await), *unit.nodes(ast.Attribute)]
+    nodes += [each for each in unit.nodes(ast.Return) if not _is_async(each[1])]
     for node, scope in nodes:
         match node:
-            case ast.Await(ast.Name(found)):
+            case ast.Await(ast.Name(found)) | ast.Return(ast.Name(found)):
                 pass
             case ast.Attribute(ast.Name(found), attribute) if attribute in own:
                 pass

@@ -88,6 +88,7 @@ from logctx_lint.analysis.local_awaitables import (
     named_awaitables,
     uses_in,
 )
+from logctx_lint.analysis.ownership import is_kept_elsewhere
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix
@@ -120,7 +121,7 @@ class NeverUsed(RuleVisitor):
 
     def _report(self, node: cst.Call, lost: Lost) -> None:
         found = discarded_awaitables.as_dropped(self.context.trees, lost.named.call)
-        if found is None or found.how is How.CHAIN:
+        if found is None or found.how is How.CHAIN or self._is_looked_up(found):
             return
         callee = self.context.callee(node)
         name, fixes = lost.named.name, list[Fix]()
@@ -139,6 +140,13 @@ class NeverUsed(RuleVisitor):
             cure = "yield it" if self._by_yield(node) else "await it"
         message = f"{callee.label} returns {what}{fate}: {cure}"
         self.context.report(RULE.code, node, message, tuple(fixes))
+
+    def _is_looked_up(self, found: Dropped) -> bool:
+        """Whether a call only gives what others have as well."""
+        if found.kind.is_lazy or self.context.file.traits.has_log_contexts:
+            return False
+        functions = self.context.trees.functions(found.call.func)
+        return bool(functions) and all(is_kept_elsewhere(self.context, each) for each in functions)
 
     def _cure(self, node: cst.Call, found: Dropped, lost: Lost) -> tuple[str, list[Fix]]:
         cures, fixes = [], list[Fix]()

@@ -146,7 +146,15 @@ class SometimesAwaitable(RuleVisitor):
 class _Nothing:
     """Only asks which ends can be reached."""
 
-    def after(self, node: ast.AST, items: frozenset[None]) -> frozenset[None]:
+    def __init__(self, file: File, scope: Scope) -> None:
+        self._file = file
+        self._scope = scope
+
+    def after(self, node: ast.AST, items: frozenset[None]) -> frozenset[None] | None:
+        match node:
+            case ast.Expr(ast.Call() as call):
+                if self._file.summaries.never_returns(call, self._scope):
+                    return None
         return items
 
     def where(self, test: ast.expr, truth: bool, items: frozenset[None]) -> frozenset[None]:
@@ -251,7 +259,7 @@ def _returns_both(
             others.append((each.lineno, f"{what} in line {each.lineno}"))
     if awaitable is None:
         return None
-    if not others and Paths(node.body, _Nothing()).end is not None:
+    if not others and Paths(node.body, _Nothing(file, scope)).end is not None:
         others.append((0, "nothing where it ends without `return`"))
     return _Mixed(*awaitable, others[0][1]) if others else None
 

@@ -1,0 +1,122 @@
+"""Conditions that come out one way only: module constants, and the flags that a call passes.
+
+_IS_SYNC = False                        # `if _IS_SYNC:` never holds.
+
+def serve(loop, run_async=False):
+    if run_async:                       # Not in `serve(loop)`.
+        return Server(loop)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.types import FunctionType, Instance
+from logctx_lint.project.modules import Module
+from logctx_lint.syntax.ast_walk import child_blocks
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+Values = Mapping[str, object]
+"""What names are known to stand for."""
+
+
+def outcome(test: ast.expr, value_of: Callable[[str], ast.Constant | None]) -> bool | None:
+    """How a condition comes out; None where that is not known."""
+    match test:
+        case ast.Constant(value):
+            return bool(value)
+        case ast.Name(name):
+            found = value_of(name)
+            return None if found is None else bool(found.value)
+        case ast.UnaryOp(ast.Not(), operand):
+            inner = outcome(operand, value_of)
+            return None if inner is None else not inner
+        case ast.Compare(ast.Name(name), [ast.Is() | ast.IsNot() as how], [ast.Constant(None)]):
+            found = value_of(name)
+            if found is None:
+                return None
+            return (found.value is None) is isinstance(how, ast.Is)
+        case ast.BoolOp(operator, values):
+            parts = [outcome(each, value_of) for each in values]
+            decisive = isinstance(operator, ast.Or)
+            if decisive in parts:
+                return decisive
+            return None if None in parts else not decisive
+    return None
+
+
+def module_constant(module: Module, name: str) -> ast.Constant | None:
+    """The value that a name of a module has for good."""
+    facts = module.facts_about(name)
+    variables = facts.variables.get(name, ())
+    if len(variables) != 1 or name in facts.functions or name in facts.imports:
+        return None
+    node = parse_expression(variables[0].value)
+    return node if isinstance(node, ast.Constant) else None
+
+
+def flags(
+    resolver: Resolver, callee: FunctionType, call: ast.Call
+) -> Callable[[str], ast.Constant | None]:
+    """What the parameters of a function are in one call, where that is written out."""
+    known: dict[str, ast.Constant | None] = {}
+    parameters = list(callee.function.facts.parameters)
+    first = resolver.bindings.first_parameter(callee.function)
+    if first == "cls" or (first == "self" and isinstance(callee.receiver, Instance)):
+        parameters = parameters[1:]
+    is_complete = all(keyword.arg for keyword in call.keywords) and not any(
+        isinstance(each, ast.Starred) for each in call.args
+    )
+    given: dict[str, ast.expr] = {each.arg: each.value for each in call.keywords if each.arg}
+    positional = [each.name for each in parameters if not each.kind]
+    given.update(zip(positional, call.args, strict=False))
+    for parameter in parameters:
+        value = given.get(parameter.name)
+        if value is None and is_complete and parameter.default:
+            value = parse_expression(parameter.default)
+        known[parameter.name] = value if isinstance(value, ast.Constant) else None
+    module = callee.function.module
+    return lambda name: known[name] if name in known else module_constant(module, name)
+
+
+def reachable_returns(
+    body: list[ast.stmt], value_of: Callable[[str], ast.Constant | None]
+) -> tuple[list[ast.Return], bool]:
+    """The `return` statements that can be reached, and whether the end of the block can be."""
+    found: list[ast.Return] = []
+    for statement in body:
+        match statement:
+            case ast.Return():
+                return [*found, statement], False
+            case ast.Raise():
+                return found, False
+            case ast.If(test, then, orelse):
+                known = outcome(test, value_of)
+                passes = False
+                for truth, block in ((True, then), (False, orelse)):
+                    if known is None or known is truth:
+                        inner, goes_on = reachable_returns(block, value_of)
+                        found += inner
+                        passes |= goes_on
+                if not passes:
+                    return found, False
+            case _:
+                for block in child_blocks(statement):
+                    found += reachable_returns(block, value_of)[0]
+    return found, True
+
+
+def ruled_out(around: Iterator[ast.AST], inner: ast.AST, module: Module) -> bool:
+    """Whether code stands in a branch that a module constant rules out."""
+    for outer in around:
+        if isinstance(outer, ast.If) and isinstance(inner, ast.stmt):
+            known = outcome(outer.test, lambda name: module_constant(module, name))
+            if (known is False and inner in outer.body) or (known and inner in outer.orelse):
+                return True
+        inner = outer
+    return False
