@@ -215,7 +215,10 @@ def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile
     if context.file.traits.has_log_contexts or found.kind.is_lazy:
         return Profile.RECOMMENDED
     is_plain = found.how is How.PLAIN and found.kind is not Kind.AWAITABLE
-    if is_plain and can_await and _is_asynchronous(context, found.call):
+    function = context.function_of(found.call)
+    # A test that does not wait ends before what it tests.
+    is_test = isinstance(function, FunctionNode) and function.name.startswith("test")
+    if is_plain and (can_await or is_test) and _is_asynchronous(context, found.call):
         return Profile.RECOMMENDED
     return Profile.STRICT
 

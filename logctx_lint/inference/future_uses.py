@@ -17,7 +17,7 @@ from enum import Flag, auto
 from typing import Protocol
 
 from logctx_lint.inference.narrowing import dotted
-from logctx_lint.syntax.ast_walk import child_nodes
+from logctx_lint.syntax.ast_walk import child_nodes, own_nodes
 
 _MOST_ALIASES = 3
 
@@ -45,9 +45,8 @@ _METHODS = {
     **dict.fromkeys(("set_exception", "errback"), Uses.FAILED),
     "exception": Uses.LOOKED_AT,
     "addCallback": Uses.CALLBACK,
-    **dict.fromkeys(("addErrback", "addBoth"), Uses.ERRBACK),
     **dict.fromkeys(
-        ("add_done_callback", "remove_done_callback", "addCallbacks", "addTimeout", "cancel",
+        ("add_done_callback", "remove_done_callback", "addTimeout", "cancel",
          "cancelled", "cancelling", "done", "pause", "unpause", "get_loop", "print_stack",
          "set_name", "get_name"),
         Uses.NOTHING,
@@ -55,6 +54,9 @@ _METHODS = {
 }  # fmt: skip
 _READING = frozenset({"exception", "result"})
 """Methods that give a failure to whoever calls them."""
+_RAISING = frozenset({"trap", "raiseException"})
+_OF_TESTS = ("assert", "fail")
+"""How the methods begin with which a test case fails."""
 _HARMLESS_PARENTS = (
     ast.Await, ast.Yield, ast.YieldFrom, ast.Return, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If,
     ast.While, ast.IfExp, ast.Assert, ast.Expr, ast.Delete, ast.FormattedValue, ast.NamedExpr,
@@ -72,6 +74,9 @@ class Elsewhere(Protocol):
 
     def looks_at_failure(self, callback: ast.expr) -> bool:
         """Whether a callback asks the Future that it is given how it ended."""
+
+    def handles_failure(self, errback: ast.expr) -> bool:
+        """Whether an errback neither hands the failure on nor raises another one."""
 
 
 class Body:
@@ -133,8 +138,10 @@ class Body:
         if name == "add_done_callback" and call.args:
             is_seen = elsewhere.looks_at_failure(call.args[0])
             return Uses.LOOKED_AT if is_seen else Uses.NOTHING
-        if name == "addCallbacks":
-            return Uses.ERRBACK if len(call.args) > 1 else Uses.CALLBACK
+        if name in ("addCallbacks", "addErrback", "addBoth"):
+            errbacks = call.args[1:2] if name == "addCallbacks" else call.args[:1]
+            handled = any(map(elsewhere.handles_failure, errbacks))
+            return Uses.ERRBACK if handled else Uses.CALLBACK
         return _METHODS.get(name, Uses.UNKNOWN)
 
     def _aliases(self, targets: list[ast.expr], elsewhere: Elsewhere, depth: int) -> Uses:
@@ -159,6 +166,24 @@ def reads_failure(body: ast.AST, name: str) -> bool:
         and node.value.id == name
         for node in Body(body).nodes
     )
+
+
+def lets_failure_out(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> bool:
+    """Whether an errback may hand its failure on, or fail itself as tests do."""
+    parameters = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
+    if not parameters:
+        return False
+    if isinstance(function, ast.Lambda):
+        return isinstance(function.body, ast.Name) and function.body.id == parameters[0]
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Raise() | ast.Assert():
+                return True
+            case ast.Return(ast.Name(name)) if name == parameters[0]:
+                return True
+            case ast.Attribute(_, name) if name in _RAISING or name.startswith(_OF_TESTS):
+                return True
+    return False
 
 
 def cannot_fail(uses: Uses) -> bool:

@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING
 from logctx_lint.config.vocabulary import Role, Vocabulary
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference import constants, endings, modes
-from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, reads_failure
+from logctx_lint.inference.future_uses import (
+    Body,
+    Uses,
+    cannot_fail,
+    lets_failure_out,
+    reads_failure,
+)
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import (
     NONE,
@@ -437,6 +443,15 @@ class _Elsewhere:
         ]
         return all(each is not None and _looks_at_failure(each, each) for each in nodes)
 
+    def handles_failure(self, errback: ast.expr) -> bool:
+        if isinstance(errback, ast.Lambda):
+            return not lets_failure_out(errback)
+        for each in members_of(self.summaries.resolver.type_of(errback, self.scope)):
+            node = each.function.tree() if isinstance(each, FunctionType) else None
+            if node is not None and lets_failure_out(node):
+                return False
+        return True
+
 
 def _looks_at_failure(function: FunctionNode | ast.Lambda, body: ast.AST) -> bool:
     parameters = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
@@ -583,6 +598,9 @@ class _ReturnedValues:
 
     def looks_at_failure(self, callback: ast.expr) -> bool:
         return self._elsewhere.looks_at_failure(callback)
+
+    def handles_failure(self, errback: ast.expr) -> bool:
+        return self._elsewhere.handles_failure(errback)
 
     def _call(self, call: ast.Call) -> Iterator[Returned]:
         summaries, scope = self._summaries, self._scope
