@@ -94,7 +94,7 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     answer = resolver.awaitability(type_)
     if not answer.is_certain or _allows(type_, answer.kind, use, unit):
         return None
-    for call in _calls(node, use.scope):
+    for call in _calls_behind(node, use.scope):
         if unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope)):
             return None
     if need_not_be_awaited(resolver, type_, is_used=True) or _other_side_takes_it(use, unit):
@@ -108,13 +108,6 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
         return None
     return answer.kind
-
-
-def _calls(node: ast.expr, scope: Scope) -> list[ast.Call]:
-    """The calls that a value comes from: itself, or what a name is bound to."""
-    if isinstance(node, ast.Call):
-        return [node]
-    return _bound_to(node, scope) if isinstance(node, ast.Name) else []
 
 
 def _other_side_takes_it(use: Use, unit: Unit) -> bool:
@@ -170,10 +163,16 @@ def _is_async(scope: Scope) -> bool:
     return scope.function is not None and scope.function.facts.is_async
 
 
-def _bound_to(node: ast.Name, scope: Scope) -> list[ast.Call]:
-    """The calls that a local name is bound to."""
-    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
-    return [each.value for each in bindings if isinstance(each.value, ast.Call) and not each.path]
+def _calls_behind(node: ast.expr, scope: Scope) -> list[ast.Call]:
+    """The call that a value is, or those that a local name is bound to."""
+    match node:
+        case ast.Call():
+            return [node]
+        case ast.Name(name):
+            bindings = scope.reaching(name, (node.lineno, node.col_offset))
+            values = [each.value for each in bindings if not each.path]
+            return [each for each in values if isinstance(each, ast.Call)]
+    return []
 
 
 def _tests_for_none(use: Use, unit: Unit) -> bool:
