@@ -8,7 +8,9 @@ loop's own: later, in another context, and not at all where the loop has ended b
 closes it where the block ends ([PEP 533](https://peps.python.org/pep-0533/) has the history, and
 [adk-python 4894](https://github.com/google/adk-python/issues/4894) what it does to traces).
 
-Only generators of the project are reported, and only those that have something to clean up.
+Only generators of the project are reported, and only those that have something to clean up. With
+the profile `recommended` it is those that hold a log context, a span or a token, which cannot be
+left from another task: CPython closes the others soon after.
 
 ## Bad
 
@@ -74,9 +76,15 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.reached_code import code_of
 from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
+
+_CONTEXTUAL = frozenset(
+    {Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING, Role.CONTEXT_TOKEN}
+)
 
 
 def check(context: TreeContext) -> None:
@@ -97,7 +105,19 @@ def check(context: TreeContext) -> None:
                 f"`{word}` in line {leaving.lineno} leaves {callee} without closing it, and its "
                 f"clean-up (line {cleanup.lineno} of {functions[0].module.name}) runs some time "
                 "later, in another task: iterate in `async with aclosing(...)`",
+                profile=_profile(context, functions[0]),
             )
+
+
+def _profile(context: TreeContext, function: Function) -> Profile:
+    """Recommended where the clean-up has to run in the context that the generator began in."""
+    file, code = context.file, code_of(function)
+    for node in code.nodes if code else ():
+        if isinstance(node, ast.Call) and code is not None:
+            roles = file.vocabulary.roles(file.resolver.names(node.func, code.scope))
+            if roles & _CONTEXTUAL:
+                return Profile.RECOMMENDED
+    return Profile.STRICT
 
 
 def _leaving(body: list[ast.stmt], *, in_loop: bool = False) -> Iterator[ast.stmt]:

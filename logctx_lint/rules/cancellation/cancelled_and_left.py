@@ -85,7 +85,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.exception_handlers import Cancellation, caught
+from logctx_lint.analysis.exception_handlers import Cancellation, caught, caught_by
 from logctx_lint.analysis.reached_code import Code, code_of
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
 from logctx_lint.analysis.units import Unit
@@ -219,7 +219,11 @@ def _mentions(node: ast.AST, texts: set[str]) -> bool:
 
 
 def _check_gather(context: TreeContext, attempt: ast.Try) -> None:
-    handlers = [each for each in attempt.handlers if not _leaves(each.body)]
+    handlers = [
+        each
+        for each in attempt.handlers
+        if not _leaves(each.body) and not caught_by(context, each.type).by_name
+    ]
     if not handlers:
         return
     for node in own_nodes(attempt.body):

@@ -136,8 +136,19 @@ def _failed(context: TreeContext, handler: ast.ExceptHandler) -> Iterator[ast.ex
         match node:
             case ast.Call(ast.Attribute(future, "set_exception")):
                 answer = context.awaitability(future)
-                if answer.is_certain and answer.kind is Kind.FUTURE:
+                is_future = answer.is_certain and answer.kind is Kind.FUTURE
+                if is_future and not _is_new(handler, ast.unparse(future)):
                     yield future
+
+
+def _is_new(handler: ast.ExceptHandler, text: str) -> bool:
+    """Whether the handler makes the future itself, so that nobody waits for it yet."""
+    return any(
+        isinstance(node, ast.Name | ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and ast.unparse(node) == text
+        for node in own_nodes(handler.body)
+    )
 
 
 def _is_mentioned_elsewhere(context: TreeContext, attempt: ast.Try, text: str) -> bool:
