@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from logctx_lint.incremental.store import FactsCache
 from logctx_lint.project.facts import ModuleFacts
+from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import ModuleFile
 from logctx_lint.project.symbol_index import Mentions
 
