@@ -70,7 +70,7 @@ class RealReactor:
 def run_python(program: str) -> str:
     """The output of a program run by a fresh interpreter; fails if it does."""
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE * 2
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE * 5
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -211,16 +211,14 @@ async def enters_another_and_waits() -> None:
     await asyncio.sleep(0)
 
 
-@pytest.mark.parametrize("eager", [False, True])
+# Eager tasks came with Python 3.12.
+@pytest.mark.parametrize("eager", [False, True] if sys.version_info >= (3, 12) else [False])
 @pytest.mark.parametrize(
     "f", [clears_it, enters_another, enters_another_and_raises, enters_another_and_waits]
 )
 def test_background_restores_the_caller_s_context(
     each_storage: str, run: Callable[[Main], Any], f: Callable[[], Any], eager: bool
 ) -> None:
-    if eager and sys.version_info < (3, 12):
-        pytest.skip("eager tasks came with Python 3.12")
-
     async def main() -> None:
         if eager:
             asyncio.get_running_loop().set_task_factory(

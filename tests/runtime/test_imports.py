@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 from pathlib import Path
 
@@ -62,8 +63,40 @@ def test_module_that_needs_twisted_says_so(module: str) -> None:
     assert "needs Twisted: pip install 'logctx-lint[twisted]'" in message
 
 
+def relative_imports(path: Path) -> set[str]:
+    """The modules of the package that a module imports, inside of functions too."""
+    tree = ast.parse(path.read_text())
+    for_types = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level and node not in for_types:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    return found
+
+
+def test_imports_of_the_runtime_have_one_direction() -> None:
+    """No module imports one that imports it, not even when it is called."""
+    folder = Path(runtime.__file__).parent
+    remaining = {
+        path.stem: relative_imports(path)
+        for path in folder.glob("*.py")
+        if path.stem != "__init__"  # stands above all of them
+    }
+    assert remaining["usage"] == set()
+    assert "context" not in remaining["storage"]
+    while remaining:
+        free = {name for name, imported in remaining.items() if not imported & remaining.keys()}
+        assert free, f"a ring: {remaining}"
+        remaining = {name: each for name, each in remaining.items() if name not in free}
+
+
 def test_asyncio_half_passes_its_tests_without_twisted() -> None:
-    modules = ["test_contexts", "test_usage", "test_tasks", "test_aiohttp"]
+    modules = ["test_contexts", "test_usage", "test_tasks", "test_futures", "test_aiohttp"]
     paths = [str(HERE / f"{module}.py") for module in modules]
     output = run_python(
         WITHOUT_TWISTED
