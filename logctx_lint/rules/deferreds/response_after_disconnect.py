@@ -5,7 +5,8 @@
 A client may go away while it waits. `request.finish()` then raises `RuntimeError: Request.finish
 called on a request after its connection was lost`, in a callback where nobody expects it, and the
 errback that wants to answer raises it again. The work behind the request goes on for nobody.
-`request.notifyFinish()` says when the client has gone.
+`request.notifyFinish()` says when the client has gone, by failing: a callback on it alone is called
+for answers that arrived, and not for clients that left.
 
 The shape of [Tribler 3137](https://github.com/Tribler/tribler/issues/3137) and
 [hathor-core 303](https://github.com/HathorNetwork/hathor-core/issues/303).
@@ -75,7 +76,7 @@ None.
 ## When not to use it
 
 Where what comes before the answer takes no time. A class that calls `notifyFinish`, or looks at the
-request's state, is silent.
+request's state, is silent; so is a callback with a `try` of its own.
 
 ## Use instead
 
@@ -87,8 +88,9 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.context import TreeContext, arguments, in_source_order
+from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.deferred_chains import Chains
+from logctx_lint.analysis.reached_code import code_of
 from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
@@ -97,12 +99,16 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import all_nodes
 
+_NOTIFIES = "notifyFinish"
 _ADDERS = frozenset({"addCallback", "addBoth", "addCallbacks"})
-_LOOKING = frozenset({"notifyFinish", "_disconnected", "finished", "connectionLost"})
+_LOOKING = frozenset({_NOTIFIES, "_disconnected", "finished", "connectionLost"})
 """Attributes by which code asks whether the client is there."""
 
 
 def check(context: TreeContext) -> None:
+    for call, _ in context.unit.nodes(ast.Call):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == _NOTIFIES:
+            _check_notice(context, call)
     for function, scope in context.unit.scopes.items():
         assert isinstance(function, FunctionNode)
         request = request_parameter(context.file, function, scope)
@@ -112,7 +118,7 @@ def check(context: TreeContext) -> None:
         if _looks(class_node(context) or context.unit.node):
             continue
         answering = Answering(context.file, scope)
-        found = _chain_that_answers(chains, answering) or _timer(context, chains, request)
+        found = _chain_that_answers(context, chains, answering) or _timer(context, chains, request)
         if found is not None:
             context.report(
                 RULE.code,
@@ -123,18 +129,43 @@ def check(context: TreeContext) -> None:
             )
 
 
+def _check_notice(context: TreeContext, call: ast.Call) -> None:
+    """`request.notifyFinish().addCallback(f)` alone: it fails where the client goes away."""
+    added: list[ast.Call] = []
+    node: ast.AST = call
+    while (method := context.method_call(node)) is not None:
+        added.append(method)
+        node = method
+    names = [each.func.attr for each in added if isinstance(each.func, ast.Attribute)]
+    if names and set(names) == {"addCallback"} and isinstance(context.parent(node), ast.Expr):
+        context.report(
+            RULE.code,
+            added[0],
+            "this is not called where the client goes away: `notifyFinish()` fails then, and the "
+            "failure is logged as unhandled; use `addBoth`, or add an errback",
+        )
+
+
 def _looks(node: ast.AST) -> bool:
     return any(
         isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in all_nodes(node)
     )
 
 
-def _chain_that_answers(chains: Chains, answering: Answering) -> ast.Call | None:
+def _is_careful(context: TreeContext, callback: ast.expr) -> bool:
+    """Whether a callback expects that answering may fail."""
+    codes = (code_of(each) for each in context.functions(callback))
+    return any(as_try(node) for code in codes if code for node in code.nodes)
+
+
+def _chain_that_answers(
+    context: TreeContext, chains: Chains, answering: Answering
+) -> ast.Call | None:
     """Where a callback is added that finishes the request, to whatever has callbacks."""
     for node in in_source_order(each for each in chains.nodes if isinstance(each, ast.Call)):
         match node:
             case ast.Call(ast.Attribute(_, name), [callback, *_]) if name in _ADDERS:
-                if Does.ENDS in answering.does(callback):
+                if Does.ENDS in answering.does(callback) and not _is_careful(context, callback):
                     return node
     return None
 
@@ -156,8 +187,8 @@ def _timer(context: TreeContext, chains: Chains, request: str) -> ast.Call | Non
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit answers a request later."""
-    return "NOT_DONE_YET" in unit.text
+    """Whether the unit answers a request later, or asks for its end."""
+    return "NOT_DONE_YET" in unit.text or _NOTIFIES in unit.text
 
 
 RULE = Rule(
