@@ -58,6 +58,7 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         framework=Framework.ASYNCIO,
         source_roots=("services/api/src",),
         vocabulary={Role.BACKGROUND_STARTER: ("myproject.background.start",)},
+        runtime=("myproject.logctx",),
         cancellation_scope=CancellationScope.CANCELLABLE,
         read_methods=("on_HEAD", "myproject.search.SearchServlet.on_POST"),
         hints={"server": "myproject.server.Server"},
