@@ -422,7 +422,17 @@ class _Run:
                 self.paths.left_by[node.code] = None
             kept = self._kept_instead(node, way)
             after = replace(state, holders=state.holders | {kept}) if kept else state
+            if truth is None and way and self._is_another_cancellation(node.code):
+                # That one was caught before, and goes on.
+                after = replace(after, is_handed_on=True)
             self._waiting.append((target, after))
+
+    def _is_another_cancellation(self, test: ast.AST | None) -> bool:
+        """`isinstance(primary, CancelledError)`, of a name that holds something else."""
+        match test:
+            case ast.Call(ast.Name("isinstance"), [ast.Name(), classes]):
+                return self._code.caught(classes).by_name
+        return False
 
     def _kept_instead(self, node: FlowNode, truth: bool) -> str:
         """Of `if first is None: first = error`: the name that holds an earlier one otherwise."""

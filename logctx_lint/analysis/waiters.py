@@ -101,20 +101,35 @@ class Waiters:
         return False
 
     def _is_shielded_by_callers(self, function: FunctionNode) -> bool:
-        """Whether every call in the file protects, or cannot cancel, what the function returns."""
-        calls = [
+        """Whether every caller in the file protects, or cannot cancel, what the function gives."""
+        nodes = list(all_nodes(self.context.file.tree))
+        calls = {
             each
-            for each in all_nodes(self.context.file.tree)
+            for each in nodes
             if isinstance(each, ast.Call) and _last(each.func) == function.name
-        ]
-        protected = [
+        }
+        held = {
+            each.targets[0].id
+            for each in nodes
+            if isinstance(each, ast.Assign)
+            and each.value in calls
+            and isinstance(each.targets[0], ast.Name)
+        }
+        protected = {
             inner
-            for each in all_nodes(self.context.file.tree)
+            for each in nodes
             if isinstance(each, ast.Call) and _last(each.func) in ("shield", "wait")
             for argument in each.args
             for inner in all_nodes(argument)
-        ]
-        return bool(calls) and all(any(each is inner for inner in protected) for each in calls)
+        }
+        waited_for = {
+            inner
+            for each in nodes
+            if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
+            for inner in all_nodes(each.value)
+            if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
+        }
+        return bool(calls & protected or held) and waited_for <= protected
 
     def _is_done(self, node: ast.expr) -> bool:
         """Whether the code has made sure that nothing is waited for here: `if x.done():`."""

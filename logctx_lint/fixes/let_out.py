@@ -44,7 +44,7 @@ def fixes(
     live: Cancellation,
 ) -> tuple[Fix, ...]:
     """How a handler that does not name the cancelled error can let it out."""
-    if live & Cancellation.TRIO or _names_it(code, handler):
+    if live & Cancellation.TRIO or names_cancelled(code, handler):
         return ()
     errors = [_error(context, flavour) for flavour in _ERRORS if flavour in live]
     known = {error.text: error for error in errors if error}
@@ -124,7 +124,7 @@ def _new_name(context: TreeContext, handler: ast.ExceptHandler) -> str:
     return next(name for name in ("error", "exc", "error_", "exc_") if name not in taken)
 
 
-def _names_it(code: Code, handler: ast.ExceptHandler) -> bool:
+def names_cancelled(code: Code, handler: ast.ExceptHandler) -> bool:
     """Whether a handler speaks of the cancelled error itself: it was written on purpose."""
     clauses = [handler.type] if handler.type else []
     named = [each for clause in clauses for each in all_nodes(clause)]

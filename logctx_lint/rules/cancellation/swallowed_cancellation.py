@@ -131,7 +131,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import CancellationScope, Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile, Span
-from logctx_lint.fixes.let_out import fixes
+from logctx_lint.fixes.let_out import fixes, names_cancelled
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -235,7 +235,8 @@ def _check_handler(
     clause = code.caught(handler.type)
     if not ways or Way.UNCANCELS in found.paths.ways:
         return
-    if clause.by_name and Way.LETS_OUT in found.paths.ways and Way.YIELDS not in ways:
+    is_named = clause.by_name or names_cancelled(code, handler)
+    if is_named and Way.LETS_OUT in found.paths.ways and Way.YIELDS not in ways:
         return
     if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
         return
