@@ -267,7 +267,9 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         if _is_constructor(context, root):
             return None
         how = How.CHAIN
-        answer = context.awaitability(root)
+        begun = context.awaitability(root)
+        # What callbacks are added to is a Deferred, wherever it comes from.
+        answer = answer if begun.certainty is Certainty.UNKNOWN else begun
         if sees_failure and not context.file.traits.has_log_contexts:
             return None
     elif Role.HAND_STARTER in context.roles(root):

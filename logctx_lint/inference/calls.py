@@ -64,6 +64,10 @@ _ASKING_KIND = frozenset(
 """Functions of `inspect` and `asyncio` that tell asynchronous functions from others."""
 
 
+CHAINERS = frozenset({"addCallback", "addCallbacks", "addErrback", "addBoth"})
+"""Methods by which a Deferred is known, wherever it comes from."""
+
+
 @dataclass(frozen=True)
 class Arguments:
     """The arguments of a call; their types are only asked for where they matter."""
@@ -86,6 +90,9 @@ def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
         return special
     callee = resolver.type_of(node.func, scope)
     if callee == UNKNOWN:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in CHAINERS:
+            # Nothing but a Deferred has such methods; they give it back.
+            return resolver.deferred
         return resolver.distinctive.result(node.func, scope)
     return call(resolver, callee, arguments_of(resolver, node, scope))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.definitions import NOT_FOUND, Found, Variable, function_type
 from logctx_lint.inference.types import (
     UNKNOWN,
@@ -209,6 +210,8 @@ class Names:
             elif isinstance(member, ModuleType):
                 item = self._resolver.definitions.member(member.module, name)
                 found.update(dict.fromkeys(item[1] if item else ()))
+        if not found and name in CHAINERS and receiver == UNKNOWN:
+            return (f"twisted.internet.defer.Deferred.{name}",)
         return tuple(found)
 
     def names_of_text(self, text: str, scope: Scope) -> tuple[str, ...]:

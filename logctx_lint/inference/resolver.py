@@ -341,6 +341,12 @@ class Resolver:
         """What calling `callee` with one argument gives."""
         return calls.call(self, callee, calls.Arguments((lambda: argument,)))
 
+    @property
+    def deferred(self) -> Type:
+        """An instance of Twisted's Deferred, of which nothing more is known."""
+        module = self.modules.find("twisted.internet.defer", STUBS)
+        return self._instance(module, "Deferred", ())
+
     def builtin(self, name: str, *arguments: Type) -> Type:
         """An instance of a built-in class."""
         return self._instance(self.builtins, name, arguments)

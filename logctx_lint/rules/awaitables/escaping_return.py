@@ -91,6 +91,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.decorator_blocks import BLOCKS, left_by_wrapper
 from logctx_lint.analysis.expected_types import declared_result, refuses
 from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.analysis.value_uses import gives_plain_value
 from logctx_lint.config.vocabulary import Role
@@ -111,6 +112,8 @@ from logctx_lint.rules.rule import Rule, RuleVisitor
 from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
 from logctx_lint.syntax.lazy_libcst import cst
 
+_SUPPRESSORS = frozenset({Role.SUPPRESSOR})
+_RETURN_VALUE = "twisted.internet.defer.returnValue"
 _RUNS_BY_ITSELF = frozenset({Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED})
 _Block = ast.With | ast.AsyncWith | ast.Try
 
@@ -123,6 +126,8 @@ class _Around:
     loss: str
     """In words."""
     is_handler: bool = False
+    is_any: bool = False
+    """Nothing is known of it but that it has ended: only work that has not begun needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +181,9 @@ class _Returns:
 
     def of(self, body: list[ast.stmt], around: tuple[_Around, ...] = ()) -> Iterator[_Escape]:
         for statement in body:
-            if isinstance(statement, ast.Return) and statement.value:
-                for value in _values(statement.value):
+            returned = self._returned(statement)
+            if returned:
+                for value in _values(returned):
                     yield from self._escaping(value, around)
             elif isinstance(statement, ast.With | ast.AsyncWith):
                 yield from self.of(statement.body, (*around, *self._opened(statement)))
@@ -186,6 +192,16 @@ class _Returns:
             elif not isinstance(statement, FunctionNode | ast.ClassDef):
                 for block in child_blocks(statement):
                     yield from self.of(block, around)
+
+    def _returned(self, statement: ast.stmt) -> ast.expr | None:
+        """What a statement returns, `returnValue(x)` among them."""
+        match statement:
+            case ast.Return(value):
+                return value
+            case ast.Expr(ast.Call(func, [value], [])) if self._by_yield:
+                names = self._file.resolver.names(func, self._scope)
+                return value if _RETURN_VALUE in names else None
+        return None
 
     def _try(self, node: ast.Try, around: tuple[_Around, ...]) -> Iterator[_Escape]:
         cleaned = around
@@ -203,9 +219,16 @@ class _Returns:
 
     def _opened(self, node: ast.With | ast.AsyncWith) -> Iterator[_Around]:
         for item in node.items:
+            text = " ".join(ast.unparse(item.context_expr).split())
+            word = "async with" if isinstance(node, ast.AsyncWith) else "with"
+            loss = f"so that `{word} {text}` (line {node.lineno}) closes too early"
             if plays(self._file, item.context_expr, self._scope, BLOCKS):
-                text = " ".join(ast.unparse(item.context_expr).split())
-                yield _Around(node, f"so that `with {text}` (line {node.lineno}) closes too early")
+                yield _Around(node, loss)
+            elif plays(self._file, item.context_expr, self._scope, _SUPPRESSORS):
+                loss = f"so that `{word} {text}` (line {node.lineno}) never sees its failure"
+                yield _Around(node, loss, is_handler=True)
+            elif self._can_await:
+                yield _Around(node, loss, is_any=True)
 
     def _escaping(
         self, value: ast.Call | ast.Name, around: tuple[_Around, ...]
@@ -222,7 +245,11 @@ class _Returns:
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
         if not answer.is_certain or self._runs_by_itself(call):
             return
-        losses = [each.loss for each in around if self._loses(each, value, call)]
+        losses = [
+            each.loss
+            for each in around
+            if (answer.kind.is_lazy or not each.is_any) and self._loses(each, value, call)
+        ]
         if losses:
             yield _Escape(value, answer.kind, losses[-1])
         elif in_place:
@@ -265,15 +292,9 @@ class _Returns:
 
 def _values(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
     """The calls and names that the value of an expression may be that of."""
-    match node:
-        case ast.Call() | ast.Name():
-            yield node
-        case ast.IfExp(_, body, orelse):
-            yield from _values(body)
-            yield from _values(orelse)
-        case ast.BoolOp(_, values):
-            for value in values:
-                yield from _values(value)
+    for value in possible_values(node):
+        if isinstance(value, ast.Call | ast.Name):
+            yield value
 
 
 def _escapes(unit: Unit) -> Iterator[_Escape]:
