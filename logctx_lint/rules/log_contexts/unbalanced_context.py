@@ -9,7 +9,9 @@ meant: the next request runs with the values of the one before.
 Reported are
 
 - a context manager that sets a variable, yields, and never sets it back;
-- `opentelemetry.context.attach()` whose token is thrown away, so that nobody can detach it;
+- `opentelemetry.context.attach()` whose token is thrown away, so that nobody can detach it (only
+  with the profile `strict` where the function does nothing behind it: it may set the context for
+  its caller);
 - a token that is used behind an `await` without `finally`: not where that raises;
 - a task with an endless loop that reads a context variable, where the task is started by need
   (`if self.worker is None:`) or inside a span or log context: it keeps the values of whoever came
@@ -126,6 +128,7 @@ from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.reached_code import Code, code_of, reached
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
@@ -133,6 +136,7 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 _ATTACH = "opentelemetry.context.attach"
+_VALUE = "opentelemetry.context.set_value"
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
@@ -164,6 +168,7 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
             call,
             f"the token of `{context.line(call.func)}()` is thrown away, so that nobody can detach "
             "what it attached: keep it, and `detach` it in `finally`",
+            profile=Profile.RECOMMENDED if _works_on(context, call) else Profile.STRICT,
         )
     elif isinstance(function, FunctionNode) and _SET in context.names(call):
         variable = ast.unparse(call.func.value)  # type: ignore[attr-defined]
@@ -174,6 +179,31 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
                 f"`{function.name}()` leaves `{variable}` as it has set it when its block ends: "
                 "keep the token, and reset it in `finally`",
             )
+
+
+def _works_on(context: TreeContext, call: ast.Call) -> bool:
+    """Whether the function itself does something in what it has attached, and ends.
+
+    One that does nothing else, or attaches a plain value, sets the context for its caller, and may
+    mean to.
+    """
+    if any(isinstance(each, ast.Call) and _VALUE in context.names(each) for each in call.args):
+        return False
+    function = context.function_of(call)
+    attached = _token_calls(context, function) if isinstance(function, FunctionNode) else []
+    inside = {inner for each in attached for inner in all_nodes(each)}
+    return isinstance(function, FunctionNode) and any(
+        isinstance(node, ast.Call) and node.lineno > call.lineno and node not in inside
+        for node in own_nodes(function.body)
+    )
+
+
+def _token_calls(context: TreeContext, function: FunctionNode) -> list[ast.Call]:
+    return [
+        node
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.Call) and Role.CONTEXT_TOKEN in context.roles(node)
+    ]
 
 
 def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
