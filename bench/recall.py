@@ -7,6 +7,7 @@ texts never touch a disk. Usage::
 
     python bench/recall.py FOLDER [--edits await,assigned] [--number 200] [--seed 0] [--missed 20]
     python bench/recall.py FOLDER --edits await --strip-annotations
+    python bench/recall.py FOLDER --environment .venv
 
 FOLDER is a package. At most `--number` places are tried for each edit, drawn by `--seed`;
 `--missed` shows as many of those that go unnoticed. With `--strip-annotations`, all annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import argparse
 import ast
 import gc
+import os
 import random
 import re
 import tempfile
@@ -342,6 +344,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--missed", type=int, default=0, help="show as many that go unnoticed")
     parser.add_argument("--strip-annotations", action="store_true")
+    parser.add_argument("--environment", default="none", help="where dependencies are installed")
     options = parser.parse_args()
     edits = options.edits.split(",")
     if unknown := set(edits) - set(EDITS):
@@ -351,7 +354,10 @@ def main() -> None:
         root = Path(temporary).resolve()
         package = root / options.folder.resolve().name
         paths = copy(options.folder, package, strip_annotations=options.strip_annotations)
-        tallies = measure(root, paths, edits, options.number, options.seed)
+        settings = Settings(root, environment=os.path.abspath(options.environment))
+        if options.environment == "none":
+            settings = Settings(root)
+        tallies = measure(settings, paths, edits, options.number, options.seed)
     print(f"{package.name}{' without annotations' if options.strip_annotations else ''}")
     for edit, tally in tallies.items():
         print(f"{EDITS[edit][0]:42} {_row(tally)}")
@@ -368,9 +374,9 @@ def _row(tally: Tally) -> str:
 
 
 def measure(
-    root: Path, paths: list[Path], edits: list[str], number: int, seed: int
+    settings: Settings, paths: list[Path], edits: list[str], number: int, seed: int
 ) -> dict[str, Tally]:
-    """Try at most `number` places of every edit in the files of a package below `root`."""
+    """Try at most `number` places of every edit in the files of a package below the root."""
     tallies = {edit: Tally() for edit in edits}
     all_places: dict[str, list[tuple[Path, int]]] = {edit: [] for edit in edits}
     for path in paths:
@@ -384,7 +390,7 @@ def measure(
             chosen.setdefault(path, []).append((edit, index))
     for path in sorted(chosen):
         # A new engine has read no text but the one on disk.
-        trial = Trial(Code(Source.read(path)), Engine(Settings(root)), root)
+        trial = Trial(Code(Source.read(path)), Engine(settings), settings.root)
         for edit, index in sorted(chosen[path]):
             trial.seed(edit, index, tallies[edit])
     return tallies

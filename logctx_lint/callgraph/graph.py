@@ -51,7 +51,7 @@ class CallGraph:
 
     def _is_waited_for(self, function: Function) -> bool:
         facts = function.facts
-        if function.module.is_stub:
+        if function.module.is_foreign:
             return False
         if facts.is_async:
             return True

@@ -82,7 +82,7 @@ class Callees:
         if not isinstance(receiver, Instance | ClassObject):
             return self.of_type(self._resolver.member(receiver, name))
         method = self._overrides.definition(receiver.cls, name)
-        if method and not method.module.is_stub:
+        if method and not method.module.is_foreign:
             overrides = self._overrides.of(receiver.cls, name)
             if not self._overrides.is_abstract(method):
                 return Reached(tuple(dict.fromkeys([method, *overrides])))
@@ -91,7 +91,7 @@ class Callees:
             )
             return reached if reached.functions else Reached((), Reason.ABSTRACT)
         reached = self.of_type(self._resolver.member(receiver, name))
-        if reached.reason is None or receiver.cls.module.is_stub:
+        if reached.reason is None or receiver.cls.module.is_foreign:
             return reached
         # A mixin counts on what it will be mixed with.
         mixed = tuple(self._overrides.of(receiver.cls, name))
@@ -104,7 +104,7 @@ class Callees:
     def _of_member(self, type_: Type) -> Reached:
         match type_:
             case FunctionType(function):
-                return Reached(() if function.module.is_stub else (function.implementation,))
+                return Reached(() if function.module.is_foreign else (function.implementation,))
             case Instance():
                 call = self._resolver.classes.member(type_, "__call__")
                 return Reached() if call is None else self.of_type(call)
@@ -113,7 +113,7 @@ class Callees:
             case TypeVariable(_, bound):
                 return self.of_type(bound)
             case Presumed(functions=functions):
-                return Reached(tuple(each for each in functions if not each.module.is_stub))
+                return Reached(tuple(each for each in functions if not each.module.is_foreign))
             case Unknown():
                 return Reached((), Reason.TYPE)
         return Reached()

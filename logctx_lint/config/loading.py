@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from logctx_lint.config.environment import AUTO, NONE, Environment, found_environment
 from logctx_lint.config.flake8_files import Ini, find_ini
 from logctx_lint.config.runtime_copies import find_copies
 from logctx_lint.config.settings import Description, Settings, SettingsError, described
@@ -42,6 +43,8 @@ class Loaded:
     """Field to place; a field at its default is not among them."""
     notes: tuple[str, ...] = ()
     """What was said in these files and is of no effect, and why."""
+    environment: Environment = Environment(NONE, "not looked for")
+    """The one that stands in the settings, and why it was taken."""
 
 
 def add_flags(add_option: Callable[..., object]) -> None:
@@ -151,8 +154,10 @@ def _merged(folder: Path, file: _TomlFile | None, layers: list[Layer]) -> Loaded
     root = root.resolve()
     if "runtime" not in values:
         values["runtime"] = find_copies(root, values.get("source_roots", ()))
+    environment = found_environment(values.get("environment", AUTO), root)
+    values["environment"] = environment.path
     settings = Settings(root=root, **values)
-    return Loaded(settings, origins, file.notes if file else ())
+    return Loaded(settings, origins, file.notes if file else (), environment)
 
 
 def _nearest_pyproject(folder: Path) -> _TomlFile | None:

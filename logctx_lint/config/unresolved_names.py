@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from logctx_lint.config.environment import AUTO, NONE, import_folders
 from logctx_lint.config.settings import Settings
 
 
@@ -17,6 +18,9 @@ def unresolved_names(settings: Settings) -> Iterator[str]:
     for root in settings.source_roots:
         if not (settings.root / root).is_dir():
             yield f'source-roots: there is no folder "{root}" below {settings.root}'
+    environment = settings.environment
+    if environment not in (AUTO, NONE) and not import_folders(environment, settings.root):
+        yield f"environment: there is no site-packages below {environment}"
     roots = [settings.root, settings.root / "src"]
     roots += [settings.root / root for root in settings.source_roots]
     for name in settings.hints.values():

@@ -108,6 +108,7 @@ def _read_classes(text: str) -> dict[str, str]:
 CLASSES = Kind("NAME:CLASS", _classes, _read_classes)
 """Names of objects, each with the class that such objects are of."""
 FILE = Kind("FILE", _string, str.strip)
+FOLDER = Kind("auto|none|FOLDER", _string, str.strip)
 STRINGS = Kind("A,B", _strings, split)
 CODES = Kind("CODES", _code_prefixes, split)
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from logctx_lint.config.environment import import_folders
 from logctx_lint.config.settings import CancellationScope, Settings
 from logctx_lint.config.vocabulary import Vocabulary
 from logctx_lint.engine import garbage
@@ -43,7 +44,11 @@ class Engine:
             look_after(folder)
         hinted = [name.rpartition(".")[0] for name in settings.hints.values()]
         self._modules = Modules(
-            _source_roots(settings), FactsCache(folder), settings.root, filter(None, hinted)
+            _source_roots(settings),
+            FactsCache(folder),
+            settings.root,
+            filter(None, hinted),
+            import_folders(settings.environment, settings.root),
         )
         if jobs > 1:
             from logctx_lint.project.index_workers import IndexWorkers

@@ -44,6 +44,8 @@ class ResultsCache:
             for field in fields(settings)
             if field.name not in _NOT_FOR_FINDINGS
         }
+        # What the setting led to, wherever the project lies.
+        chosen["environment"] = places.installed
         self._run = f"{chosen!r}"
 
     def key(self, module: Module, source: Source, codes: Collection[str]) -> bytes:

@@ -125,6 +125,7 @@ class RunsCache:
             for each in fields(self._settings)
             if each.name not in _NOT_FOR_REPORTS
         }
+        chosen["environment"] = self._modules.places.installed
         if any(os.path.isabs(glob) for glob in self._settings.per_file_ignores):
             # What they match depends on where the project lies.
             chosen["root"] = self._settings.root

@@ -54,7 +54,7 @@ class CallSites:
 
     def attribute(self, cls: Class, name: str) -> Type:
         """What code outside the class sets an attribute of its instances to."""
-        if self._resolver.memo.level >= _FURTHEST or cls.module.is_stub:
+        if self._resolver.memo.level >= _FURTHEST or cls.module.is_foreign:
             return UNKNOWN
         return self._resolver.memo.get(
             self._attributes, (cls, name), lambda: self._set(cls, name), UNKNOWN
@@ -63,7 +63,9 @@ class CallSites:
     def _may_look(self, function: Function) -> bool:
         is_nested = function.scope is not None and function.scope.function is not None
         return (
-            self._resolver.memo.level < _FURTHEST and not function.module.is_stub and not is_nested
+            self._resolver.memo.level < _FURTHEST
+            and not function.module.is_foreign
+            and not is_nested
         )
 
     def _passed(self, function: Function, name: str) -> Type:

@@ -61,6 +61,8 @@ class Distinctive:
 
     def functions(self, name: str, near: Module) -> tuple[Function, ...]:
         """The methods called `name` of a project, if a call of any of them gives an awaitable."""
+        if near.is_installed:
+            return ()
         key = (self._resolver.modules.package(near), near.is_test, name)
         return self._resolver.memo.get(
             self._functions, key, lambda: tuple(self._find(name, near)), ()

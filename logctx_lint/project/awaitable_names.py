@@ -49,9 +49,9 @@ PLAIN_BUILTINS = _BUILTINS - {"anext", "getattr", "max", "min", "next", "sum", "
 _KEYWORDS = frozenset(kwlist)
 INLINE_CALLBACKS = frozenset({"inlineCallbacks", "inline_callbacks"})
 """What a decorator is called that makes a Deferred of a generator, whoever made it."""
-_CALLED_FOR = ("__call__", "__get__", "__new__")
+CALLED_FOR = ("__call__", "__get__", "__new__")
 """Methods that say what comes of calling an object, or of having it as an attribute."""
-_ITERATED_FOR = ("__iter__", "__next__", "__aiter__", "__anext__", "__getitem__")
+ITERATED_FOR = ("__iter__", "__next__", "__aiter__", "__anext__", "__getitem__")
 """Methods that say what is in an object."""
 WORD = re.compile(r"[^\W\d]\w*")
 _STRING = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
@@ -110,11 +110,11 @@ def _of_class(cls: ClassFacts, facts: ModuleFacts, source: Source) -> Iterator[s
     members = (*cls.functions, *cls.variables)
     if "__await__" in members:
         yield ANYTHING
-    yield from (name for name in _CALLED_FOR if name in members)
-    words = set().union(*map(_words, cls.bases))
-    for name in _ITERATED_FOR:
+    yield from (name for name in CALLED_FOR if name in members)
+    words = set().union(*map(words_of, cls.bases))
+    for name in ITERATED_FOR:
         for function in cls.functions.get(name, ()):
-            words |= _words(function.returns)
+            words |= words_of(function.returns)
             if not function.returns and _gives_something(function, source):
                 yield ANYTHING
     for word in words:
@@ -126,13 +126,13 @@ def _of_class(cls: ClassFacts, facts: ModuleFacts, source: Source) -> Iterator[s
 def _of_function(function: FunctionFacts, source: Source) -> Iterator[str]:
     """Where the result of a function leads."""
     for decorator in function.decorators:
-        yield from (f"@{word}" for word in _words(decorator))
-        if function.is_generator and not INLINE_CALLBACKS.isdisjoint(_words(decorator)):
+        yield from (f"@{word}" for word in words_of(decorator))
+        if function.is_generator and not INLINE_CALLBACKS.isdisjoint(words_of(decorator)):
             yield ANYTHING
     if function.is_async and not function.is_generator:
         yield ANYTHING
     elif function.returns:
-        yield from _words(function.returns)
+        yield from words_of(function.returns)
     elif _gives_something(function, source):
         yield ANYTHING
 
@@ -147,7 +147,7 @@ def _of_decorator(function: FunctionFacts) -> Iterator[str]:
         return
     taken, _, given = function.returns.removeprefix("Callable[[").partition("], ")
     if f"{taken}]" != given:
-        yield from _words(function.returns)
+        yield from words_of(function.returns)
 
 
 def _gives_something(function: FunctionFacts, source: Source) -> bool:
@@ -160,7 +160,7 @@ def _gives_something(function: FunctionFacts, source: Source) -> bool:
 def _of_variable(
     variable: VariableFacts, place: ModuleFacts | ClassFacts, facts: ModuleFacts
 ) -> Iterator[str]:
-    words = _words(variable.annotation)
+    words = words_of(variable.annotation)
     yield from words
     if words and not {"Final", "ClassVar", "TypeAlias"} & words:
         return
@@ -177,7 +177,7 @@ def _of_variable(
             continue
         if word in parameters and not dot:
             annotation = parameters[word].annotation
-            yield from _words(annotation) if annotation else (ANYTHING,)
+            yield from words_of(annotation) if annotation else (ANYTHING,)
         elif not dot and variable.method and not _is_global(word, facts):
             yield ANYTHING  # What a local name holds is written nowhere in the facts.
         else:
@@ -195,7 +195,7 @@ def _is_global(name: str, facts: ModuleFacts) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _words(text: str) -> frozenset[str]:
+def words_of(text: str) -> frozenset[str]:
     return frozenset(WORD.findall(text)) - _PLAIN
 
 

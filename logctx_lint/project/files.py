@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import ReferenceType, ref
@@ -29,6 +29,7 @@ from logctx_lint.project.symbol_index import (
     functions_with,
     mentions,
 )
+from logctx_lint.project.installed_names import mentions_of_installed
 from logctx_lint.project.text_index import Tree
 from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
 from logctx_lint.time_limit import uncharged
@@ -52,6 +53,8 @@ DERIVED = "#"
 """Stands in the names of places that are not on disk themselves."""
 _INDEX = DERIVED + "index"
 """Ends the name of an index, behind that of its folder or file."""
+_INSTALLED_INDEX = DERIVED + "installed"
+"""The same of the index of an installed package, which holds less."""
 AWAITABLE_NAMES = DERIVED + "awaitable"
 """The same of the names that lead to awaitables."""
 _NOTHING = ModuleFacts({}, (), {}, {}, {})
@@ -259,6 +262,8 @@ class Places:
         self._base = str(base)
         self.roots = {self._base}
         """The folders that are looked through as a whole, or below which others are."""
+        self.installed: tuple[str, ...] = ()
+        """The names of those in which installed modules are."""
         self._cache = cache
         self.workers: IndexWorkers | None = None
         """Who else reads files, where there are many."""
@@ -267,6 +272,7 @@ class Places:
         self._paths: dict[str, str] = {}
         self._trees: dict[str, Tree] = {}
         self._indexes: dict[str, Index] = {}
+        self._installed: dict[str, Index] = {}
         self.awaitable_names: Callable[[str], AwaitableNames]
         """How to find those of a package, given its path."""
 
@@ -340,6 +346,19 @@ class Places:
                     self._replace(found, path, each, file)
         return found
 
+    def installed_index(self, path: str) -> Index:
+        """Which names lead to awaitables in an installed package or module, from a look at it."""
+        found = self._installed.get(path)
+        if found is None:
+            name = self.name_of(path) + _INSTALLED_INDEX
+            read = partial(mentions_of_installed, path)
+            with uncharged():
+                found = build(name, Path(path), self._cache.indexes, read)
+            if not os.path.isdir(path):
+                found.ground = (self.file(path),)
+            self._installed[path] = found
+        return found
+
     def _mentions_of(self, paths: list[str]) -> Iterator[Mentions]:
         files = [self.file(path) for path in paths]
         if self.workers is None or not self.workers.are_worth_it(len(paths)):
@@ -369,6 +388,9 @@ class Places:
         """
         if name.endswith(_INDEX):
             return self.index(self._below_roots(self.path_of(name[: -len(_INDEX)])))
+        if name.endswith(_INSTALLED_INDEX):
+            path = self.path_of(name[: -len(_INSTALLED_INDEX)])
+            return self.installed_index(self._below_roots(path))
         if name.endswith(AWAITABLE_NAMES):
             path = self.path_of(name[: -len(AWAITABLE_NAMES)])
             return self.awaitable_names(self._below_roots(path))

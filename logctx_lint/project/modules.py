@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from logctx_lint.incremental.dependencies import Answer, Answers, Place, Trace
 from logctx_lint.project.awaitable_names import AwaitableNames, leading_to_awaitables
@@ -35,6 +36,24 @@ _RUNTIME = ("logctx_lint", "runtime")
 """The reference runtime is where we are ourselves, wherever it is used."""
 
 
+_OF_STUBS = "-stubs"
+"""Ends the name of a package that holds nothing but the stubs of another (PEP 561)."""
+
+
+class _Start(NamedTuple):
+    """A way to look for a module."""
+
+    root: Path
+    """The folder that imports start from."""
+    folder: Path
+    """Where `parts` are looked for: that or one below."""
+    parts: list[str]
+    suffixes: tuple[str, ...]
+    """The ends of the names of files, the best first."""
+    namespaces: str = "with files"
+    """Which folders without `__init__.py` are packages, too: `all`, `none` or those with files."""
+
+
 Home = tuple[Path, list[str]]
 """The folder that imports start from, and the package below it."""
 
@@ -50,6 +69,8 @@ class Module:
         file: ModuleFile,
         trace: Trace,
         trees: FunctionTrees,
+        *,
+        is_installed: bool = False,
     ) -> None:
         self.name = name
         self.path = path
@@ -59,6 +80,8 @@ class Module:
         self._trees = trees
         self.is_package = path.stem == "__init__"
         self.is_stub = path.suffix == ".pyi"
+        self.is_installed = is_installed
+        """Whether it belongs to a distribution that is installed beside the project."""
 
     def __repr__(self) -> str:
         return f"Module({self.name!r})"
@@ -74,6 +97,11 @@ class Module:
 
     # What is asked for is recorded (see `incremental.dependencies`): the less, the more rarely
     # dependent files have to be checked again.
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it is none of the project's own modules, or only the stub of one."""
+        return self.is_stub or self.is_installed
 
     @cached_property
     def is_test(self) -> bool:
@@ -186,7 +214,10 @@ class Function:
 
 
 class Modules:
-    """Finds and loads modules. First-party source wins over a bundled stub."""
+    """Finds and loads modules.
+
+    First-party source wins over a bundled stub, and that over what is installed.
+    """
 
     def __init__(
         self,
@@ -194,15 +225,19 @@ class Modules:
         cache: FactsCache,
         base: Path | None = None,
         hinted: Iterable[str] = (),
+        installed: Iterable[Path] = (),
     ) -> None:
         """`base` is the folder that what is kept between runs is relative to.
 
-        `hinted` are modules that may be in use without being imported.
+        `hinted` are modules that may be in use without being imported, `installed` the folders
+        that imports of installed modules start from.
         """
         self._roots = roots
+        self._installed = tuple(path for path in installed if path not in roots)
         self._hinted = tuple(hinted)
         self.places = Places(base or Path.cwd(), cache)
-        self.places.roots.update(map(str, roots))
+        self.places.roots.update(map(str, (*roots, *self._installed)))
+        self.places.installed = tuple(map(self.places.name_of, map(str, self._installed)))
         self.places.awaitable_names = self._names_in
         self.trace = Trace()
         self._trees = FunctionTrees()
@@ -266,18 +301,33 @@ class Modules:
         return self._packages.get(module, lambda: self._package(module))
 
     def _package(self, module: Module) -> str:
+        if module.is_installed:
+            return self._installed_package(module)
         folder = self.places.folder(os.path.join(module.root, module.name.partition(".")[0]))
         # Modules that lie side by side outside a package need not belong together.
         names = ("__init__.py", "__init__.pyi")
         is_package = any(self._in(folder, name).has_file(name) for name in names)
         return folder.path if is_package else str(module.path)
 
+    def _installed_package(self, module: Module) -> str:
+        """The outermost folder that is more than a namespace, which many distributions share."""
+        folder = str(module.root)
+        for part in module.path.relative_to(module.root).parts[:-1]:
+            folder = os.path.join(folder, part)
+            here = self.places.folder(folder)
+            if any(self._in(here, name).has_file(name) for name in ("__init__.py", "__init__.pyi")):
+                return folder
+        return str(module.path)
+
     def mentioning(self, table: str, name: str, near: Module) -> list[tuple[Module, list[str]]]:
         """The modules of a package in which a name is, say, `called`, and where in them it is.
 
         See `index.Mentions` for the tables and `ModuleFile.mentioning` for the places. The package
-        is the outermost one that `near` is in. What tests do counts for tests alone.
+        is the outermost one that `near` is in. What tests do counts for tests alone. Who uses
+        what in an installed package is not looked for.
         """
+        if near.is_installed:
+            return []
         package = self.package(near)
         index = self.places.index(package)
         self.trace.used.append(index.part(f"{table} {name}"))
@@ -332,7 +382,7 @@ class Modules:
         while waiting:
             path = waiting.pop()
             if path not in found:
-                index = found[path] = self.places.index(path)
+                index = found[path] = self._index(path)
                 imports = self._imports.get(path)
                 if imports is None or imports[0] != index.changes:
                     imports = (index.changes, *self._find_imports(path, index))
@@ -345,6 +395,7 @@ class Modules:
         """The packages that one imports, and the places that say so."""
         packages: list[str] = []
         root = STUBS if path.startswith(str(STUBS)) else Path(path).parent
+        root = self._installed_root(path) or root
         with self.trace.nothing():
             for name in ("builtins", "typing", *self._hinted, *index.words("imported")):
                 # Below a folder that is no package, each module stands for itself.
@@ -357,6 +408,18 @@ class Modules:
         if not index.is_constant:
             places.add(index if _is_folder(path) else self.places.file(path))
         return packages, places
+
+    def _index(self, package: str) -> Index:
+        if self._installed_root(package):
+            return self.places.installed_index(package)
+        return self.places.index(package)
+
+    def _installed_root(self, path: str) -> Path | None:
+        """The folder that imports of an installed package start from; None for any other."""
+        if path.startswith(str(PROGRAM)):
+            return None  # Wherever we are installed ourselves.
+        below = (root for root in self._installed if path.startswith(os.path.join(root, "")))
+        return next(below, None)
 
     def _package_of(self, name: str, root: Path) -> str:
         """The package of a module; empty where there is none, or no file of it."""
@@ -388,24 +451,47 @@ class Modules:
         parts = name.split(".")
         if not all(part.isidentifier() for part in parts):
             return None
-        own = (PROGRAM.parent,) if tuple(parts[:2]) == _RUNTIME else ()
-        for start in dict.fromkeys((root, *self._roots, *own, STUBS)):
-            # A module that is not written in Python may have a stub of its own beside it.
-            suffixes = (".pyi",) if start is STUBS or root == STUBS else (".py", ".pyi")
-            if start in own:
-                outer = self._folder(str(PROGRAM), parts[1:-1])
-            else:
-                outer = self._folder(str(start), parts[:-1])
+        for start in self._starts(parts, root):
+            outer = self._folder(str(start.folder), start.parts[:-1])
             if outer is None:
                 continue
-            inner = self._folder(outer.path, parts[-1:])
-            for suffix in suffixes:
-                for folder, file in ((inner, f"__init__{suffix}"), (outer, parts[-1] + suffix)):
+            last = start.parts[-1]
+            inner = self._folder(outer.path, [last])
+            for suffix in start.suffixes:
+                for folder, file in ((inner, f"__init__{suffix}"), (outer, last + suffix)):
                     if folder and self._in(folder, file).has_file(file):
-                        return self._module(name, os.path.join(folder.path, file), start)
-            if inner and start is not STUBS and self._in(inner, ANY_PYTHON).has_python():
-                return self._module(name, os.path.join(inner.path, "__init__.py"), start)
+                        return self._module(name, os.path.join(folder.path, file), start.root)
+            if inner and self._is_namespace(inner, start.namespaces):
+                return self._module(name, os.path.join(inner.path, "__init__.py"), start.root)
         return None
+
+    def _starts(self, parts: list[str], root: Path) -> Iterator[_Start]:
+        """Where to look for a module that is imported by one below `root`, in this order."""
+        # A module that is not written in Python may have a stub of its own beside it.
+        suffixes = (".pyi",) if root == STUBS else (".py", ".pyi")
+        if root not in self._installed:
+            for each in dict.fromkeys((root, *self._roots)):
+                if each != STUBS:
+                    yield _Start(each, each, parts, suffixes)
+                else:
+                    yield _Start(each, each, parts, (".pyi",), "none")
+        if tuple(parts[:2]) == _RUNTIME:
+            yield _Start(PROGRAM.parent, PROGRAM, parts[1:], suffixes)
+        if root != STUBS:
+            yield _Start(STUBS, STUBS, parts, (".pyi",), "none")
+        if parts[0] in sys.stdlib_module_names:
+            return  # It comes before what is installed.
+        stubs = [parts[0] + _OF_STUBS, *parts[1:]]
+        for each in self._installed:
+            yield _Start(each, each, stubs, (".pyi",), "none")
+        for each in self._installed:
+            yield _Start(each, each, parts, (".pyi", ".py"), "all")
+
+    def _is_namespace(self, folder: Folder, namespaces: str) -> bool:
+        """Whether a folder without `__init__.py` is a package."""
+        if namespaces == "with files":
+            return self._in(folder, ANY_PYTHON).has_python()
+        return namespaces == "all"
 
     def _folder(self, start: str, parts: list[str]) -> Folder | None:
         """The folder of a package, if there is one."""
@@ -429,7 +515,8 @@ class Modules:
         return module
 
     def _make(self, name: str, path: Path, root: Path, file: ModuleFile) -> Module:
-        return Module(name, path, root, file, self.trace, self._trees)
+        is_installed = self._installed_root(str(path)) is not None and root in self._installed
+        return Module(name, path, root, file, self.trace, self._trees, is_installed=is_installed)
 
 
 def _is_folder(package: str) -> bool:

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from logctx_lint.config.environment import import_folders, state
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.tool_version import program
 from logctx_lint.errors import UserError
@@ -69,7 +70,10 @@ class Base:
         entries = Entries(cache, "revisions")
         chosen = repr(replace(settings, root=Path()))
         where = [os.path.relpath(each, self._top) for each in (settings.root, Path.cwd())]
-        key = json.dumps([program(cache), self._commit, chosen, where, sorted(names)]).encode()
+        installed = state(import_folders(settings.environment, settings.root))
+        key = json.dumps(
+            [program(cache), self._commit, chosen, where, sorted(names), installed]
+        ).encode()
         try:
             return frozenset(json.loads(entries.load(key) or b""))
         except (ValueError, TypeError):
@@ -91,6 +95,7 @@ class Base:
             present = [name for name in there if os.path.exists(name)]
             if not present:
                 return frozenset()
+            # The environment is that of the project as it is; a copy has none.
             report = check(replace(settings, root=root), present)
             return frozenset(fingerprints(report.findings, report.sources, root))
 

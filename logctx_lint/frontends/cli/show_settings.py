@@ -8,6 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TextIO
 
+from logctx_lint.config.environment import distributions, import_folders
 from logctx_lint.config.loading import Loaded
 from logctx_lint.config.settings import Settings, described
 from logctx_lint.config.unresolved_names import unresolved_names
@@ -27,6 +28,10 @@ def _lines(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
         value = _text(getattr(loaded.settings, name))
         origin = loaded.origins.get(name)
         yield f"  {name.replace('_', '-')} = {value}{f'  ({origin})' if origin else ''}"
+    yield f"environment: {loaded.environment.path} ({loaded.environment.why})"
+    folders = import_folders(loaded.settings.environment, loaded.settings.root)
+    if folders:
+        yield f"  {distributions(folders)} distributions in {', '.join(map(str, folders))}"
     for note in (*loaded.notes, *unresolved_names(loaded.settings)):
         yield f"note: {note}"
     for group in groups:

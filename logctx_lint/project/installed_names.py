@@ -1,0 +1,216 @@
+"""Which names lead to awaitables in an installed package, at a look at the text of its files.
+
+`awaitable_names` says what that means. A project's own files are parsed for it, as they are for all
+else; of what is installed only the few modules that are used ever are. So this tells from the text
+alone. It says too much rather than too little, as there, but looks no further than the heads of
+functions and classes, what functions return, and the aliases.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from keyword import kwlist
+
+from logctx_lint.project.awaitable_names import (
+    ANYTHING,
+    CALLED_FOR,
+    INLINE_CALLBACKS,
+    ITERATED_FOR,
+    WORD,
+    words_of,
+)
+from logctx_lint.project.symbol_index import NO_MENTIONS, Mentions
+from logctx_lint.syntax.source import Unreadable, read_bytes
+
+_STATEMENT = re.compile(
+    r"^(?P<indent>[ \t]*)(?:"
+    r"(?P<asynchronous>async[ \t]+)?def[ \t]+(?P<function>\w+)"
+    r"|class[ \t]+(?P<cls>\w+)[ \t]*(?:\((?P<bases>[^)]*)\))?[ \t]*:"
+    r"|return\b[ \t]*(?P<returned>[^#\n]*)"
+    r"|@[ \t]*(?P<decorator>[\w.]+)"
+    r"|(?:self\.)?(?P<declared>\w+)[ \t]*:[ \t]*(?P<annotation>[\"'\w][^=\n#]*)"
+    r"|(?:self\.)?(?P<alias>\w+)[ \t]*=[ \t]*(?P<value>[^\W\d][\w.]*(?:[\[(][^\n]*)?)[ \t]*$"
+    r")",
+    re.MULTILINE,
+)
+_HEAD = re.compile(
+    r"[ \t]*(?:\[[^\]]*\])?[ \t]*\(.*?\)[ \t\n]*(?:->[ \t]*(?P<returns>[^:#]*?(?:\[[^:]*?)?)[ \t]*)?"
+    r":[ \t]*(?:$|#|\.\.\.|return\b|pass\b|raise\b|\"\"\")",
+    re.DOTALL | re.MULTILINE,
+)
+_LONGEST_HEAD = 4_000
+_ASYNCHRONOUS = re.compile(
+    r"\basync\b|\bawait\b|(?i:deferred|coroutine|inline_?callbacks|(?<!__)future)"
+)
+"""Speaks of something to wait for."""
+_TYPE_VARIABLE = re.compile(r"(?:\w+\.)*(?:TypeVar|ParamSpec|TypeVarTuple)\(")
+_AS = re.compile(r"\b(\w+)[ \t]+as[ \t]+([^\W\d]\w*)")
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<module>[^\W\d][\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]*)"
+    r"|import[ \t]+(?P<modules>[^#\n;]+))",
+    re.MULTILINE,
+)
+_PLAIN_RESULT = re.compile(r"(?:None|True|False|-?\d[\w.]*|[rbf]?[\"'].*)?\s*\Z")
+_PLAIN_DECORATORS = frozenset(
+    {"property", "staticmethod", "classmethod", "abstractmethod", "overload", "override", "setter",
+     "cached_property", "final", "dataclass", "wraps"}
+)  # fmt: skip
+_KEYWORDS = frozenset(kwlist)
+_MOST_WORDS = 8
+"""Words of one expression."""
+_TEST_FOLDERS = frozenset({"test", "tests"})
+
+
+def mentions_of_installed(package: str, paths: Sequence[str]) -> Iterator[Mentions]:
+    """What files of a package mention: where names lead, and which other packages matter."""
+    for path in paths:
+        if not _TEST_FOLDERS.isdisjoint(path[len(package) :].split(os.sep)[:-1]):
+            yield NO_MENTIONS
+            continue
+        try:
+            text = read_bytes(path).decode("utf-8", "replace")
+        except Unreadable:
+            yield NO_MENTIONS
+            continue
+        yield _mentions(text, os.path.basename(path))
+
+
+def _mentions(text: str, name: str) -> Mentions:
+    reader = _Reader(text, is_stub=name.endswith(".pyi"))
+    imports = _imports(text, reader.outward, re_exports=name.startswith("__init__."))
+    return NO_MENTIONS._replace(leads=tuple(sorted(reader.pairs)), imported=tuple(sorted(imports)))
+
+
+def _imports(text: str, outward: set[str], *, re_exports: bool) -> set[str]:
+    """The modules that a file hands on: by its classes and results, or as a whole."""
+    found = set()
+    for match in _IMPORT.finditer(text):
+        if match["module"]:
+            names = WORD.findall(match["names"])
+            if re_exports or "*" in match["names"] or not outward.isdisjoint(names):
+                found.add(match["module"])
+            continue
+        for each in match["modules"].split(","):
+            words = each.split()
+            if words and (words[-1].partition(".")[0] in outward):
+                found.add(words[0])
+    return found
+
+
+@dataclass
+class _Block:
+    """A function or class that the text is in."""
+
+    indent: int
+    name: str
+    is_function: bool
+    is_annotated: bool = False
+    words: frozenset[str] = frozenset()
+    is_decorator: bool = field(default=False)
+
+
+class _Reader:
+    """Reads one text from top to bottom."""
+
+    def __init__(self, text: str, *, is_stub: bool) -> None:
+        self.pairs: set[str] = set()
+        self.outward: set[str] = set()
+        """What classes inherit and functions say that they return."""
+        self._text = text
+        self._is_stub = is_stub
+        self._is_asynchronous = not is_stub and bool(_ASYNCHRONOUS.search(text))
+        self._blocks: list[_Block] = []
+        self._decorators: list[str] = []
+        for one, other in _AS.findall(text):
+            if one != other:
+                self.pairs |= {f"{other} {one}", f"@{other} @{one}"}
+        for match in _STATEMENT.finditer(text):
+            self._read(match)
+
+    def _read(self, match: re.Match[str]) -> None:
+        indent = len(match["indent"].expandtabs())
+        while self._blocks and self._blocks[-1].indent >= indent:
+            self._blocks.pop()
+        if match["function"]:
+            self._function(match, indent)
+        elif match["cls"]:
+            self._class(match["cls"], match["bases"] or "", indent)
+        elif match["decorator"]:
+            self._decorators.append(match["decorator"].rpartition(".")[2])
+        elif match["returned"] is not None:
+            self._return(match["returned"].strip())
+        elif match["declared"]:
+            if match["declared"] not in _KEYWORDS:
+                self._lead(match["declared"], words_of(match["annotation"]))
+        else:
+            self._alias(match["alias"], match["value"])
+
+    def _function(self, match: re.Match[str], indent: int) -> None:
+        name = match["function"]
+        head = _HEAD.match(self._text, match.end(), match.end() + _LONGEST_HEAD)
+        returns = head["returns"] if head else None
+        words = words_of(returns) if returns else frozenset()
+        block = _Block(indent, name, True, returns is not None, words)
+        for outer in self._blocks:
+            if outer.is_function and not outer.is_decorator:
+                outer.is_decorator = True
+                if not outer.is_annotated and not self._is_stub:
+                    self.pairs.add(f"@{outer.name} {ANYTHING}")
+        if returns and "Callable" in words:
+            self.pairs.update(f"@{name} {word}" for word in words)
+        owner = self._blocks[-1] if self._blocks else None
+        self._blocks.append(block)
+        for decorator in self._decorators:
+            if decorator in INLINE_CALLBACKS:
+                self.pairs.add(f"{name} {ANYTHING}")
+            elif decorator not in _PLAIN_DECORATORS:
+                self.pairs.add(f"{name} @{decorator}")
+        self._decorators.clear()
+        if match["asynchronous"]:
+            self.pairs.add(f"{name} {ANYTHING}")
+        elif name != "__init__":
+            self._lead(name, words)
+        self.outward |= words
+        if owner and not owner.is_function:
+            self._member(owner.name, name, words)
+
+    def _member(self, cls: str, name: str, words: frozenset[str]) -> None:
+        if name == "__await__":
+            self.pairs.add(f"{cls} {ANYTHING}")
+        elif name in CALLED_FOR:
+            self.pairs.add(f"{cls} {name}")
+        elif name in ITERATED_FOR:
+            self._lead(cls, words)
+
+    def _class(self, name: str, bases: str, indent: int) -> None:
+        self._decorators.clear()
+        outer, _, inner = bases.partition("[")
+        words = words_of(outer) | {word for word in words_of(inner) if len(word) > 2}
+        self.pairs.add(f"@{name} {name}")
+        self._lead(name, words)
+        self.outward |= words
+        self._blocks.append(_Block(indent, name, False))
+
+    def _return(self, returned: str) -> None:
+        block = next((each for each in reversed(self._blocks) if each.is_function), None)
+        if block is None or block.is_annotated or block.name == "__init__":
+            return
+        if _PLAIN_RESULT.match(returned):
+            return
+        if self._is_asynchronous:
+            self.pairs.add(f"{block.name} {ANYTHING}")
+        else:
+            self._lead(block.name, words_of(returned))
+
+    def _alias(self, name: str, value: str) -> None:
+        if _TYPE_VARIABLE.match(value):
+            self.pairs.add(f"{name} {ANYTHING}")
+        elif "(" not in value:
+            self._lead(name, words_of(value))
+
+    def _lead(self, name: str, words: frozenset[str] | set[str]) -> None:
+        chosen = sorted(word for word in words if word != name and word not in _KEYWORDS)
+        self.pairs.update(f"{name} {word}" for word in chosen[:_MOST_WORDS])
