@@ -1,4 +1,4 @@
-"""Where a project's dependencies are installed: the folders are found and listed, nothing is run."""
+"""Where a project's dependencies are installed; folders are looked at, nothing is run."""
 
 from __future__ import annotations
 
@@ -126,14 +126,13 @@ def _site_packages(path: Path) -> list[Path]:
 
 def _preferred(names: list[str]) -> list[str]:
     """Of folders called `python3.X` the one for the Python that runs, or the latest; `python3`."""
-    versions = {}
-    for name in names:
-        if match := _PYTHON.match(name):
-            versions[name] = int(match[1]) if match[1] else -1
-    minor = max(
-        versions, key=lambda name: (versions[name] == sys.version_info[1], versions[name]), default=""
-    )
-    return [name for name in dict.fromkeys((minor, "python3")) if name in versions]
+    versions = {match[0]: int(match[1] or -1) for name in names if (match := _PYTHON.match(name))}
+
+    def rank(name: str) -> tuple[bool, int]:
+        return versions[name] == sys.version_info[1], versions[name]
+
+    best = max(versions, key=rank, default="")
+    return [name for name in dict.fromkeys((best, "python3")) if name in versions]
 
 
 def _in_path_files(folder: Path) -> Iterator[Path]:

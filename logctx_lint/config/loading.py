@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from logctx_lint.config.environment import AUTO, NONE, Environment, found_environment
+from logctx_lint.config.environment import AUTO, Environment, found_environment
 from logctx_lint.config.flake8_files import Ini, find_ini
 from logctx_lint.config.runtime_copies import find_copies
 from logctx_lint.config.settings import Description, Settings, SettingsError, described
@@ -41,10 +41,10 @@ class Loaded:
     settings: Settings
     origins: Mapping[str, str]
     """Field to place; a field at its default is not among them."""
+    environment: Environment
+    """The one that stands in the settings, and why it was taken."""
     notes: tuple[str, ...] = ()
     """What was said in these files and is of no effect, and why."""
-    environment: Environment = Environment(NONE, "not looked for")
-    """The one that stands in the settings, and why it was taken."""
 
 
 def add_flags(add_option: Callable[..., object]) -> None:
@@ -157,7 +157,7 @@ def _merged(folder: Path, file: _TomlFile | None, layers: list[Layer]) -> Loaded
     environment = found_environment(values.get("environment", AUTO), root)
     values["environment"] = environment.path
     settings = Settings(root=root, **values)
-    return Loaded(settings, origins, file.notes if file else (), environment)
+    return Loaded(settings, origins, environment, file.notes if file else ())
 
 
 def _nearest_pyproject(folder: Path) -> _TomlFile | None:

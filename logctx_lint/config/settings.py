@@ -103,10 +103,10 @@ class Settings:
         default="auto",
         metadata=_about(
             "Where the project's dependencies are installed: a folder (a virtual environment, or"
-            " `site-packages` itself) relative to the settings file, or `none`. They are read, never"
-            " imported, to know what calls into them give. `auto` takes `.venv` or `venv` beside the"
-            " settings file, else `$VIRTUAL_ENV`, else `$CONDA_PREFIX`, else the Python that runs"
-            " the linter, unless that is an environment that pre-commit, pipx or uv made for a hook"
+            " `site-packages` itself), relative to the settings file, or `none`. They are read, and"
+            " never imported, to know what calls into them give. `auto` takes `.venv` or `venv`"
+            " beside the settings file, else `$VIRTUAL_ENV`, else `$CONDA_PREFIX`, else the Python"
+            " that runs the linter, but no environment that pre-commit, pipx or uv made for a hook"
             " or a tool alone.",
             value_kinds.FOLDER,
             '"auto"',

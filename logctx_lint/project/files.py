@@ -20,6 +20,7 @@ from logctx_lint.project.facts import (
     interface_of,
 )
 from logctx_lint.project.facts_cache import FactsCache
+from logctx_lint.project.installed_names import mentions_of_installed
 from logctx_lint.project.symbol_index import (
     NO_MENTIONS,
     Index,
@@ -29,7 +30,6 @@ from logctx_lint.project.symbol_index import (
     functions_with,
     mentions,
 )
-from logctx_lint.project.installed_names import mentions_of_installed
 from logctx_lint.project.text_index import Tree
 from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
 from logctx_lint.time_limit import uncharged

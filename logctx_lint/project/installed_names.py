@@ -28,7 +28,7 @@ from logctx_lint.syntax.source import Unreadable, read_bytes
 _STATEMENT = re.compile(
     r"^(?P<indent>[ \t]*)(?:"
     r"(?P<asynchronous>async[ \t]+)?def[ \t]+(?P<function>\w+)"
-    r"|class[ \t]+(?P<cls>\w+)[ \t]*(?:\((?P<bases>[^)]*)\))?[ \t]*:"
+    r"|class[ \t]+(?P<cls>\w+)[ \t]*(?:\((?P<bases>[^)]{0,2000})\))?[ \t]*:"
     r"|return\b[ \t]*(?P<returned>[^#\n]*)"
     r"|@[ \t]*(?P<decorator>[\w.]+)"
     r"|(?:self\.)?(?P<declared>\w+)[ \t]*:[ \t]*(?P<annotation>[\"'\w][^=\n#]*)"
@@ -37,11 +37,14 @@ _STATEMENT = re.compile(
     re.MULTILINE,
 )
 _HEAD = re.compile(
-    r"[ \t]*(?:\[[^\]]*\])?[ \t]*\(.*?\)[ \t\n]*(?:->[ \t]*(?P<returns>[^:#]*?(?:\[[^:]*?)?)[ \t]*)?"
+    r"[ \t]*(?:\[[^\]]*\])?[ \t]*\(.*?\)[ \t\n]*"
+    r"(?:->[ \t]*(?P<returns>[^:#]*?)[ \t]*)?"
     r":[ \t]*(?:$|#|\.\.\.|return\b|pass\b|raise\b|\"\"\")",
     re.DOTALL | re.MULTILINE,
 )
-_LONGEST_HEAD = 4_000
+_LONGEST_HEAD = 2_000
+_LARGEST = 4_000_000
+"""Bytes of a file that is looked at."""
 _ASYNCHRONOUS = re.compile(
     r"\basync\b|\bawait\b|(?i:deferred|coroutine|inline_?callbacks|(?<!__)future)"
 )
@@ -49,7 +52,7 @@ _ASYNCHRONOUS = re.compile(
 _TYPE_VARIABLE = re.compile(r"(?:\w+\.)*(?:TypeVar|ParamSpec|TypeVarTuple)\(")
 _AS = re.compile(r"\b(\w+)[ \t]+as[ \t]+([^\W\d]\w*)")
 _IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+(?P<module>[^\W\d][\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]*\)|[^\n#]*)"
+    r"^[ \t]*(?:from[ \t]+(?P<module>[^\W\d][\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]{0,4000}\)|[^\n#]*)"
     r"|import[ \t]+(?P<modules>[^#\n;]+))",
     re.MULTILINE,
 )
@@ -71,10 +74,10 @@ def mentions_of_installed(package: str, paths: Sequence[str]) -> Iterator[Mentio
             yield NO_MENTIONS
             continue
         try:
-            text = read_bytes(path).decode("utf-8", "replace")
+            data = read_bytes(path)
         except Unreadable:
-            yield NO_MENTIONS
-            continue
+            data = b""
+        text = data.decode("utf-8", "replace") if len(data) <= _LARGEST else ""
         yield _mentions(text, os.path.basename(path))
 
 

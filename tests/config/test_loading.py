@@ -46,7 +46,7 @@ def error_of(folder: Path, *arguments: str) -> str:
 
 
 def test_without_any_file_settings_are_the_defaults(folder: Path) -> None:
-    assert loading.load(folder) == Settings(root=folder)
+    assert loading.load(folder) == Settings(root=folder, environment="none")
 
 
 def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
@@ -57,6 +57,7 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         storage=Storage.THREAD_LOCAL,
         framework=Framework.ASYNCIO,
         source_roots=("services/api/src",),
+        environment="none",
         vocabulary={Role.BACKGROUND_STARTER: ("myproject.background.start",)},
         runtime=("myproject.logctx",),
         cancellation_scope=CancellationScope.CANCELLABLE,
