@@ -20,7 +20,7 @@ from logctx_lint.project.facts import (
     interface_of,
 )
 from logctx_lint.project.facts_cache import FactsCache
-from logctx_lint.project.installed_names import mentions_of_installed
+from logctx_lint.project.installed_names import InstalledIndex, mentions_of_installed
 from logctx_lint.project.symbol_index import (
     NO_MENTIONS,
     Index,
@@ -55,6 +55,8 @@ _INDEX = DERIVED + "index"
 """Ends the name of an index, behind that of its folder or file."""
 _INSTALLED_INDEX = DERIVED + "installed"
 """The same of the index of an installed package, which holds less."""
+OF_STUBS = "-stubs"
+"""Ends the name of a package that holds nothing but the stubs of another (PEP 561)."""
 AWAITABLE_NAMES = DERIVED + "awaitable"
 """The same of the names that lead to awaitables."""
 _NOTHING = ModuleFacts({}, (), {}, {}, {})
@@ -272,7 +274,7 @@ class Places:
         self._paths: dict[str, str] = {}
         self._trees: dict[str, Tree] = {}
         self._indexes: dict[str, Index] = {}
-        self._installed: dict[str, Index] = {}
+        self._installed: dict[str, InstalledIndex] = {}
         self.awaitable_names: Callable[[str], AwaitableNames]
         """How to find those of a package, given its path."""
 
@@ -346,18 +348,27 @@ class Places:
                     self._replace(found, path, each, file)
         return found
 
-    def installed_index(self, path: str) -> Index:
+    def installed_index(self, path: str) -> InstalledIndex:
         """Which names lead to awaitables in an installed package or module, from a look at it."""
         found = self._installed.get(path)
         if found is None:
             name = self.name_of(path) + _INSTALLED_INDEX
-            read = partial(mentions_of_installed, path)
+            read = partial(mentions_of_installed, path, self._package_name(path))
             with uncharged():
-                found = build(name, Path(path), self._cache.indexes, read)
+                index = build(name, Path(path), self._cache.indexes, read)
             if not os.path.isdir(path):
-                found.ground = (self.file(path),)
-            self._installed[path] = found
+                index.ground = (self.file(path),)
+            found = self._installed[path] = InstalledIndex(index)
         return found
+
+    def _package_name(self, path: str) -> str:
+        """The dotted name of an installed package; empty for a lone module."""
+        roots = [self.path_of(each) for each in self.installed]
+        root = next(each for each in roots if path.startswith(os.path.join(each, "")))
+        if path.endswith((".py", ".pyi")):
+            path = os.path.dirname(path)
+        parts = path[len(os.path.join(root, "")) :].split(os.sep)
+        return ".".join([parts[0].removesuffix(OF_STUBS), *parts[1:]])
 
     def _mentions_of(self, paths: list[str]) -> Iterator[Mentions]:
         files = [self.file(path) for path in paths]
@@ -390,7 +401,7 @@ class Places:
             return self.index(self._below_roots(self.path_of(name[: -len(_INDEX)])))
         if name.endswith(_INSTALLED_INDEX):
             path = self.path_of(name[: -len(_INSTALLED_INDEX)])
-            return self.installed_index(self._below_roots(path))
+            return self.installed_index(self._below_roots(path)).index
         if name.endswith(AWAITABLE_NAMES):
             path = self.path_of(name[: -len(AWAITABLE_NAMES)])
             return self.awaitable_names(self._below_roots(path))

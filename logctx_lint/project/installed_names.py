@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache, cached_property
 from keyword import kwlist
+from typing import Protocol
 
+from logctx_lint.incremental.dependencies import Place
 from logctx_lint.project.awaitable_names import (
     ANYTHING,
     CALLED_FOR,
@@ -22,7 +25,7 @@ from logctx_lint.project.awaitable_names import (
     WORD,
     words_of,
 )
-from logctx_lint.project.symbol_index import NO_MENTIONS, Mentions
+from logctx_lint.project.symbol_index import NO_MENTIONS, Index, Mentions
 from logctx_lint.syntax.source import Unreadable, read_bytes
 
 _STATEMENT = re.compile(
@@ -45,14 +48,12 @@ _HEAD = re.compile(
 _LONGEST_HEAD = 2_000
 _LARGEST = 4_000_000
 """Bytes of a file that is looked at."""
-_ASYNCHRONOUS = re.compile(
-    r"\basync\b|\bawait\b|(?i:deferred|coroutine|inline_?callbacks|(?<!__)future)"
-)
-"""Speaks of something to wait for."""
+_ASYNCHRONOUS = (b"async ", b"wait", b"eferred", b"oroutine", b"inlineCallbacks", b"asyncio")
+_BASES = re.compile(r"^[ \t]*class[ \t]+\w+[ \t]*\(([^)]{0,2000})\)", re.MULTILINE)
 _TYPE_VARIABLE = re.compile(r"(?:\w+\.)*(?:TypeVar|ParamSpec|TypeVarTuple)\(")
 _AS = re.compile(r"\b(\w+)[ \t]+as[ \t]+([^\W\d]\w*)")
 _IMPORT = re.compile(
-    r"^[ \t]*(?:from[ \t]+(?P<module>[^\W\d][\w.]*)[ \t]+import[ \t]+(?P<names>\([^)]{0,4000}\)|[^\n#]*)"
+    r"^[ \t]*(?:from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]{0,4000}\)|[^\n#]*)"
     r"|import[ \t]+(?P<modules>[^#\n;]+))",
     re.MULTILINE,
 )
@@ -67,40 +68,129 @@ _MOST_WORDS = 8
 _TEST_FOLDERS = frozenset({"test", "tests"})
 
 
-def mentions_of_installed(package: str, paths: Sequence[str]) -> Iterator[Mentions]:
-    """What files of a package mention: where names lead, and which other packages matter."""
+class Leads(Protocol):
+    """Something that says where names lead."""
+
+    @property
+    def changes(self) -> int: ...
+    def words(self, table: str) -> Iterable[str]: ...
+
+
+@dataclass(frozen=True)
+class InstalledLeads:
+    """What one module of an installed package says."""
+
+    leads: tuple[str, ...]
+    imported: tuple[str, ...]
+    """The paths of the modules, or of the packages of the project or bundled, that matter to it."""
+    ground: frozenset[Place]
+    changes: int = 0
+
+    def words(self, table: str) -> tuple[str, ...]:
+        """What the table `leads` of an index would say of it."""
+        return self.leads if table == "leads" else ()
+
+
+class InstalledIndex:
+    """What the files of an installed package say of names, each by itself."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+
+    @cached_property
+    def leads(self) -> dict[str, list[str]]:
+        """Where names lead, by file."""
+        return self.index.by_file("leads")
+
+    @cached_property
+    def imported(self) -> dict[str, list[str]]:
+        """The modules that matter for a file, by file."""
+        return self.index.by_file("imported")
+
+
+def mentions_of_installed(package: str, name: str, paths: Sequence[str]) -> Iterator[Mentions]:
+    """What files of a package mention: where names lead, and which other modules matter.
+
+    `name` is the dotted name of the package.
+    """
+    is_folder = cache(os.path.isdir)
     for path in paths:
-        if not _TEST_FOLDERS.isdisjoint(path[len(package) :].split(os.sep)[:-1]):
+        below = path[len(package) + 1 :].split(os.sep)
+        if not _TEST_FOLDERS.isdisjoint(below[:-1]):
             yield NO_MENTIONS
             continue
         try:
             data = read_bytes(path)
         except Unreadable:
             data = b""
-        text = data.decode("utf-8", "replace") if len(data) <= _LARGEST else ""
-        yield _mentions(text, os.path.basename(path))
+        if len(data) > _LARGEST:
+            data = b""
+        text = data.decode("utf-8", "replace")
+        here = [name, *below[:-1]]
+        pairs, outward = frozenset[str](), frozenset[str]()
+        if _is_asynchronous(data):
+            reader = _Reader(text, is_stub=path.endswith(".pyi"))
+            pairs, outward = frozenset(reader.pairs), frozenset(reader.outward)
+        else:
+            outward = frozenset(WORD.findall(" ".join(_BASES.findall(text))))
+        is_package = below[-1].startswith("__init__.")
+        imports = _Imports(package, here, is_folder).found(text, outward, re_exports=is_package)
+        yield NO_MENTIONS._replace(leads=tuple(sorted(pairs)), imported=tuple(sorted(imports)))
 
 
-def _mentions(text: str, name: str) -> Mentions:
-    reader = _Reader(text, is_stub=name.endswith(".pyi"))
-    imports = _imports(text, reader.outward, re_exports=name.startswith("__init__."))
-    return NO_MENTIONS._replace(leads=tuple(sorted(reader.pairs)), imported=tuple(sorted(imports)))
+def _is_asynchronous(data: bytes) -> bool:
+    """Whether a text speaks of anything to wait for; most do not, and lead nowhere."""
+    return any(word in data for word in _ASYNCHRONOUS) or data.count(b"uture") > data.count(
+        b"__future__"
+    )
 
 
-def _imports(text: str, outward: set[str], *, re_exports: bool) -> set[str]:
-    """The modules that a file hands on: by its classes and results, or as a whole."""
-    found = set()
-    for match in _IMPORT.finditer(text):
-        if match["module"]:
-            names = WORD.findall(match["names"])
-            if re_exports or "*" in match["names"] or not outward.isdisjoint(names):
-                found.add(match["module"])
-            continue
-        for each in match["modules"].split(","):
-            words = each.split()
-            if words and (words[-1].partition(".")[0] in outward):
-                found.add(words[0])
-    return found
+@dataclass(frozen=True)
+class _Imports:
+    """The imports of one file."""
+
+    package: str
+    here: list[str]
+    """The dotted name of the package that the file is in, in parts."""
+    is_folder: Callable[[str], bool]
+
+    def found(self, text: str, outward: frozenset[str], *, re_exports: bool) -> set[str]:
+        """The modules that are imported from the package itself, and of others those that matter.
+
+        These are handed on: by classes that inherit, by results, or as a whole.
+        """
+        found = set()
+        for match in _IMPORT.finditer(text):
+            if match["module"]:
+                names = WORD.findall(match["names"])
+                module = self._absolute(match["module"])
+                if module.partition(".")[0] == self.here[0].partition(".")[0]:
+                    found.add(module)
+                    if self._is_package(module):
+                        found.update(f"{module}.{each}" for each in names)
+                elif re_exports or "*" in match["names"] or not outward.isdisjoint(names):
+                    found.add(module)
+                continue
+            for each in match["modules"].split(","):
+                words = each.split()
+                if words and (words[-1].partition(".")[0] in outward or re_exports):
+                    found.add(words[0])
+        return found
+
+    def _absolute(self, module: str) -> str:
+        level = len(module) - len(module.lstrip("."))
+        if not level:
+            return module
+        outer = ".".join(self.here).split(".")
+        outer = outer[: len(outer) - level + 1]
+        return ".".join([*outer, module[level:]] if module[level:] else outer)
+
+    def _is_package(self, module: str) -> bool:
+        name = self.here[0]
+        if module == name:
+            return True
+        below = module.removeprefix(f"{name}.").split(".")
+        return self.is_folder(os.path.join(self.package, *below))
 
 
 @dataclass
@@ -124,7 +214,6 @@ class _Reader:
         """What classes inherit and functions say that they return."""
         self._text = text
         self._is_stub = is_stub
-        self._is_asynchronous = not is_stub and bool(_ASYNCHRONOUS.search(text))
         self._blocks: list[_Block] = []
         self._decorators: list[str] = []
         for one, other in _AS.findall(text):
@@ -203,10 +292,7 @@ class _Reader:
             return
         if _PLAIN_RESULT.match(returned):
             return
-        if self._is_asynchronous:
-            self.pairs.add(f"{block.name} {ANYTHING}")
-        else:
-            self._lead(block.name, words_of(returned))
+        self.pairs.add(f"{block.name} {ANYTHING}")
 
     def _alias(self, name: str, value: str) -> None:
         if _TYPE_VARIABLE.match(value):

@@ -18,6 +18,7 @@ from logctx_lint.project.files import (
     ANY_PYTHON,
     AWAITABLE_NAMES,
     EVERYTHING,
+    OF_STUBS,
     PROGRAM,
     STUBS,
     Folder,
@@ -25,6 +26,7 @@ from logctx_lint.project.files import (
     Places,
 )
 from logctx_lint.project.function_bodies import FunctionTrees
+from logctx_lint.project.installed_names import InstalledLeads, Leads
 from logctx_lint.project.symbol_index import Index, is_test
 from logctx_lint.project.text_index import Mentions, Tree
 from logctx_lint.syntax.source import Source
@@ -34,10 +36,6 @@ if TYPE_CHECKING:
 
 _RUNTIME = ("logctx_lint", "runtime")
 """The reference runtime is where we are ourselves, wherever it is used."""
-
-
-_OF_STUBS = "-stubs"
-"""Ends the name of a package that holds nothing but the stubs of another (PEP 561)."""
 
 
 class _Start(NamedTuple):
@@ -245,7 +243,8 @@ class Modules:
         self._homes: dict[str, Home] = {}
         self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
         self._packages: Answers[Module, str] = Answers(self.trace)
-        self._awaitable_names: dict[str, tuple[dict[str, Index], int, AwaitableNames]] = {}
+        self._awaitable_names: dict[str, tuple[dict[str, Leads], int, AwaitableNames]] = {}
+        self._installed_modules: dict[str, InstalledLeads] = {}
         self._imports: dict[str, tuple[int, list[str], set[Place]]] = {}
 
     @property
@@ -357,7 +356,7 @@ class Modules:
             )
         return known[2]
 
-    def _leading_to_awaitables(self, package: str, indexes: Mapping[str, Index]) -> set[str]:
+    def _leading_to_awaitables(self, package: str, indexes: Mapping[str, Leads]) -> set[str]:
         known: set[str] = set()
         # There can be many lone files beside a package; what that says is found out once.
         others = () if _is_folder(package) else list(filter(_is_folder, indexes))
@@ -371,48 +370,75 @@ class Modules:
         )
         return leading_to_awaitables(pairs, known)
 
-    def _imported_by(self, package: str) -> tuple[dict[str, Index], set[Place]]:
-        """The index of a package, and of every other that it imports, directly or not.
+    def _imported_by(self, package: str) -> tuple[dict[str, Leads], set[Place]]:
+        """What is said in a package, and in every other that it imports, directly or not.
 
-        With the places that say which these are, and what is in them.
+        With the places that say which these are, and what is in them. Of installed packages only
+        the modules count that an import leads to.
         """
-        found: dict[str, Index] = {}
+        found: dict[str, Leads] = {}
         ground: set[Place] = set()
         waiting = [package]
         while waiting:
             path = waiting.pop()
-            if path not in found:
-                index = found[path] = self._index(path)
-                imports = self._imports.get(path)
-                if imports is None or imports[0] != index.changes:
-                    imports = (index.changes, *self._find_imports(path, index))
-                    self._imports[path] = imports
-                waiting += imports[1]
-                ground |= imports[2]
+            if path in found:
+                continue
+            if self._is_installed_file(path):
+                installed = self._installed_leads(path)
+                found[path] = installed
+                waiting += installed.imported
+                ground |= installed.ground
+                continue
+            index = self.places.index(path)
+            found[path] = index
+            imports = self._imports.get(path)
+            if imports is None or imports[0] != index.changes:
+                imports = (index.changes, *self._find_imports(path, index))
+                self._imports[path] = imports
+            waiting += imports[1]
+            ground |= imports[2]
         return found, ground
 
     def _find_imports(self, path: str, index: Index) -> tuple[list[str], set[Place]]:
         """The packages that one imports, and the places that say so."""
-        packages: list[str] = []
         root = STUBS if path.startswith(str(STUBS)) else Path(path).parent
-        root = self._installed_root(path) or root
+        names = ("builtins", "typing", *self._hinted, *index.words("imported"))
+        packages, places = self._packages_of(names, root)
+        if not index.is_constant:
+            places.add(index if _is_folder(path) else self.places.file(path))
+        return packages, places
+
+    def _installed_leads(self, path: str) -> InstalledLeads:
+        """What is said in one module of an installed package."""
+        found = self._installed_modules.get(path)
+        if found is None:
+            root = self._installed_root(path)
+            assert root is not None
+            with self.trace.nothing():
+                module = self._modules[path]
+                package = self.package(module)
+            said = self.places.installed_index(package)
+            file = path[len(package) + 1 :].replace(os.sep, "/")
+            imported, places = self._packages_of(said.imported.get(file, ()), root)
+            ground = frozenset((*places, said.index))
+            found = InstalledLeads(tuple(said.leads.get(file, ())), tuple(imported), ground)
+            self._installed_modules[path] = found
+        return found
+
+    def _packages_of(self, names: Iterable[str], root: Path) -> tuple[list[str], set[Place]]:
+        packages: list[str] = []
         with self.trace.nothing():
-            for name in ("builtins", "typing", *self._hinted, *index.words("imported")):
+            for name in names:
                 # Below a folder that is no package, each module stands for itself.
                 for each in dict.fromkeys((name.partition(".")[0], name)):
                     found = self._package_of(each, root)
                     packages += filter(None, [found])
                     if _is_folder(found):
                         break
-            places = {part.place for part in self.trace.parts()}
-        if not index.is_constant:
-            places.add(index if _is_folder(path) else self.places.file(path))
-        return packages, places
+            return packages, {part.place for part in self.trace.parts()}
 
-    def _index(self, package: str) -> Index:
-        if self._installed_root(package):
-            return self.places.installed_index(package)
-        return self.places.index(package)
+    def _is_installed_file(self, path: str) -> bool:
+        return not _is_folder(path) and self._installed_root(path) is not None
 
     def _installed_root(self, path: str) -> Path | None:
         """The folder that imports of an installed package start from; None for any other."""
@@ -422,9 +448,13 @@ class Modules:
         return next(below, None)
 
     def _package_of(self, name: str, root: Path) -> str:
-        """The package of a module; empty where there is none, or no file of it."""
+        """The package of a module, or the file of an installed one; empty where there is none."""
         module = self.find(name, root)
-        return self.package(module) if module and module.file.digest else ""
+        if module is None:
+            return ""
+        if module.is_installed:
+            return str(module.path)
+        return self.package(module) if module.file.digest else ""
 
     def _in_package(self, path: Path, near: Module) -> Module | None:
         """The module of a file in the package of `near`."""
@@ -481,7 +511,7 @@ class Modules:
             yield _Start(STUBS, STUBS, parts, (".pyi",), "none")
         if parts[0] in sys.stdlib_module_names:
             return  # It comes before what is installed.
-        stubs = [parts[0] + _OF_STUBS, *parts[1:]]
+        stubs = [parts[0] + OF_STUBS, *parts[1:]]
         for each in self._installed:
             yield _Start(each, each, stubs, (".pyi",), "none")
         for each in self._installed:
