@@ -21,6 +21,7 @@ from logctx_lint.project.facts import (
 )
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.installed_names import InstalledIndex, mentions_of_installed
+from logctx_lint.project.partial_facts import Outline
 from logctx_lint.project.symbol_index import (
     NO_MENTIONS,
     Index,
@@ -119,9 +120,19 @@ class ModuleFile(Place):
     The text is only read when somebody asks, and so are the facts.
     """
 
-    def __init__(self, name: str, path: str, is_constant: bool, cache: FactsCache) -> None:
+    def __init__(
+        self,
+        name: str,
+        path: str,
+        is_constant: bool,
+        cache: FactsCache,
+        *,
+        in_parts: bool = False,
+    ) -> None:
+        """`in_parts`: little of it is used, perhaps, and that can be read by itself."""
         super().__init__(name, is_constant)
         self.path = path
+        self._in_parts = in_parts
         self._cache = cache
         self.is_given = False
         """Its text was handed in, and may be another than the one on disk."""
@@ -167,6 +178,7 @@ class ModuleFile(Place):
         """Take this for the text of the file, whatever is on disk."""
         if self._digest != source.digest:
             self._facts = None
+            self.__dict__.pop("_outline", None)
         self._source = source
         self._digest = source.digest
 
@@ -180,6 +192,27 @@ class ModuleFile(Place):
                 self._facts = _NOTHING
         assert self._facts is not None
         return self._facts
+
+    def facts_about(self, name: str) -> ModuleFacts:
+        """Facts of which only what stands under `name` may be used."""
+        found = self._outline.about(name) if self._facts is None and self._outline else None
+        return self.facts if found is None else found
+
+    @property
+    def stars(self) -> tuple[str, ...]:
+        """What the module imports everything from."""
+        found = self._outline.stars if self._facts is None and self._outline else None
+        return self.facts.stars if found is None else found
+
+    @cached_property
+    def _outline(self) -> Outline | None:
+        if not self._in_parts:
+            return None
+        try:
+            found = Outline(self.source)
+        except Unreadable:
+            return None
+        return found if found.is_worth_it else None
 
     @property
     def tree(self) -> ast.Module | None:
@@ -216,12 +249,12 @@ class ModuleFile(Place):
             return self.digest
         kind, _, name = part.partition(" ")
         if kind == "item":
-            return interface_of(self.facts, name)
+            return interface_of(self.facts_about(name), name)
         if kind == "stars":
-            return repr(self.facts.stars)
+            return repr(self.stars)
         if kind in _MENTIONS:
             return repr(self.mentioning(kind, name))
-        functions = functions_called(self.facts, name)
+        functions = functions_called(self.facts_about(name.partition(".")[0]), name)
         if not functions:
             # A method of a class inside a function, say.
             return self.digest
@@ -281,7 +314,9 @@ class Places:
     def file(self, path: str) -> ModuleFile:
         found = self._known.get(path)
         if not isinstance(found, ModuleFile):
-            found = ModuleFile(self.name_of(path), path, _is_ours(path), self._cache)
+            name, is_ours = self.name_of(path), _is_ours(path)
+            in_parts = not is_ours and path.startswith(self._installed_roots)
+            found = ModuleFile(name, path, is_ours, self._cache, in_parts=in_parts)
             self._known[path] = found
         return found
 
@@ -361,13 +396,16 @@ class Places:
             found = self._installed[path] = InstalledIndex(index)
         return found
 
+    @cached_property
+    def _installed_roots(self) -> tuple[str, ...]:
+        return tuple(os.path.join(self.path_of(each), "") for each in self.installed)
+
     def _package_name(self, path: str) -> str:
         """The dotted name of an installed package; empty for a lone module."""
-        roots = [self.path_of(each) for each in self.installed]
-        root = next(each for each in roots if path.startswith(os.path.join(each, "")))
+        root = next(each for each in self._installed_roots if path.startswith(each))
         if path.endswith((".py", ".pyi")):
             path = os.path.dirname(path)
-        parts = path[len(os.path.join(root, "")) :].split(os.sep)
+        parts = path[len(root) :].split(os.sep)
         return ".".join([parts[0].removesuffix(OF_STUBS), *parts[1:]])
 
     def _mentions_of(self, paths: list[str]) -> Iterator[Mentions]:

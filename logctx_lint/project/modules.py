@@ -115,13 +115,13 @@ class Module:
     def facts_about(self, name: str) -> ModuleFacts:
         """Facts of which only what stands under `name` may be used, and no line numbers."""
         self._trace.used.append(self.file.part(f"item {name}"))
-        return self.file.facts
+        return self.file.facts_about(name)
 
     @property
     def stars(self) -> tuple[str, ...]:
         """What the module imports everything from."""
         self._trace.used.append(self.file.part("stars"))
-        return self.file.facts.stars
+        return self.file.stars
 
     def place_of(self, function: Function) -> str:
         """Where a function stands, for a message: `package/module.py:12`."""
