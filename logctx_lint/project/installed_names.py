@@ -51,7 +51,9 @@ _LARGEST = 4_000_000
 _ASYNCHRONOUS = (b"async ", b"wait", b"eferred", b"oroutine", b"inlineCallbacks", b"asyncio")
 _BASES = re.compile(r"^[ \t]*class[ \t]+\w+[ \t]*\(([^)]{0,2000})\)", re.MULTILINE)
 _TYPE_VARIABLE = re.compile(r"(?:\w+\.)*(?:TypeVar|ParamSpec|TypeVarTuple)\(")
-_AS = re.compile(r"\b(\w+)[ \t]+as[ \t]+([^\W\d]\w*)")
+_AS = re.compile(r" as ([^\W\d]\w*)")
+_LAST_WORD = re.compile(r"\w+\Z")
+_LONGEST_NAME = 60
 _IMPORT = re.compile(
     r"^[ \t]*(?:from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]{0,4000}\)|[^\n#]*)"
     r"|import[ \t]+(?P<modules>[^#\n;]+))",
@@ -216,9 +218,10 @@ class _Reader:
         self._is_stub = is_stub
         self._blocks: list[_Block] = []
         self._decorators: list[str] = []
-        for one, other in _AS.findall(text):
-            if one != other:
-                self.pairs |= {f"{other} {one}", f"@{other} @{one}"}
+        for match in _AS.finditer(text):
+            word = _LAST_WORD.search(text[max(0, match.start() - _LONGEST_NAME) : match.start()])
+            if word and word[0] != match[1]:
+                self.pairs |= {f"{match[1]} {word[0]}", f"@{match[1]} @{word[0]}"}
         for match in _STATEMENT.finditer(text):
             self._read(match)
 

@@ -27,6 +27,7 @@ _STRING = re.compile(
     re.DOTALL,
 )
 """A string or a comment, in which there may be quotes, too."""
+_STAR = re.compile(r"import[ \t]*(?:\\\n)?[ \t]*\*")
 _SMALL = 4_000
 """Characters of a text that is parsed as a whole as quickly."""
 _NOTHING = ModuleFacts({}, (), {}, {}, {})
@@ -47,21 +48,18 @@ class Outline:
     def about(self, name: str) -> ModuleFacts | None:
         """Facts of which only what stands under `name` may be used; None if it cannot be told."""
         if name not in self._facts:
-            words = re.compile(rf"\b{re.escape(name)}\b")
-            self._facts[name] = self._read(words, name)
+            self._facts[name] = self._read(_occurrences(self._source.text, name), name)
         return self._facts[name]
 
     @cached_property
     def stars(self) -> tuple[str, ...] | None:
         """What the module imports everything from; None if it cannot be told."""
-        facts = self._read(re.compile(r"\bimport[ \t]*(?:\\\n)?[ \t]*\*"), "")
+        found = _STAR.finditer(self._source.text)
+        facts = self._read([match.start() for match in found], "")
         return facts and facts.stars
 
-    def _read(self, words: re.Pattern[str], name: str) -> ModuleFacts | None:
-        chosen = {
-            bisect_right(self._starts, match.start()) - 1
-            for match in words.finditer(self._source.text)
-        }
+    def _read(self, places: list[int], name: str) -> ModuleFacts | None:
+        chosen = {bisect_right(self._starts, place) - 1 for place in places}
         # What a function or class is called is all that it binds.
         wanted = sorted(each for each in chosen if self._names[each] in ("", name))
         if not wanted:
@@ -115,3 +113,16 @@ class Outline:
                 names[-1] = match[1] or ""
             decorated = text[at] == "@"
         return starts, names
+
+
+def _occurrences(text: str, name: str) -> list[int]:
+    """Where a name stands in a text, and not inside a longer one."""
+    found = []
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        before, after = text[at - 1 : at] if at else "", text[end : end + 1]
+        if not (before.isalnum() or before == "_" or after.isalnum() or after == "_"):
+            found.append(at)
+        at = text.find(name, end)
+    return found
