@@ -72,6 +72,20 @@ def test_settings_are_shown_with_where_they_were_said(capsys: pytest.CaptureFixt
     assert "storage = contextvar  (command line)" in shown
     assert "ignore = LCX303  (flake8's own settings in .flake8)" in shown
     assert "framework: asyncio in 1 (as set)" in shown
+    assert "environment: none (" in shown
+
+
+def test_the_environment_is_shown_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    write("x.py", "drop()\n")
+    packages = Path("venv", "lib", "python3.12", "site-packages")
+    for name in ("one-1.dist-info", "two-2.dist-info"):
+        (packages / name).mkdir(parents=True)
+    assert main(["check", "--show-settings"]) == 0
+    shown = capsys.readouterr().out
+    assert f"environment: {Path('venv').absolute()} (venv in the project's root)" in shown
+    assert f"2 distributions in {packages.absolute()}" in shown
+    assert main(["check", "--show-settings", "--environment=missing"]) == 0
+    assert "note: environment: there is no site-packages below" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
