@@ -37,6 +37,7 @@ def _lines(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
         if group.settings.root != loaded.settings.root:
             yield f"settings of their own: {shown(group.settings.root)}"
+            yield f"  environment: {group.settings.environment}"
         yield f"files: {len(group.files)} below {group.settings.root}"
         yield from _decided(group.settings, group.files)
 
