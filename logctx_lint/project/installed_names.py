@@ -55,7 +55,8 @@ _AS = re.compile(r" as ([^\W\d]\w*)")
 _LAST_WORD = re.compile(r"\w+\Z")
 _LONGEST_NAME = 60
 _IMPORT = re.compile(
-    r"^[ \t]*(?=[fi])(?:from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]{0,4000}\)|[^\n#]*)"
+    r"^[ \t]*(?=[fi])(?:"
+    r"from[ \t]+(?P<module>[\w.]+)[ \t]+import[ \t]+(?P<names>\([^)]{0,4000}\)|[^\n#]*)"
     r"|import[ \t]+(?P<modules>[^#\n;]+))",
     re.MULTILINE,
 )
