@@ -42,6 +42,8 @@ class Role(str, Enum):
     """Undoes a change of the current context, given its token."""
     CONTEXT_READER = "context-reader"
     """Gives something that is kept in the current context."""
+    CONTEXT_LOGGER = "context-logger"
+    """Writes a log record, to which a filter or processor adds the current context."""
     CONTEXT_COPIER = "context-copier"
     """Copies the context of the thread that it is called in."""
     TRACING_SPAN = "tracing-span"
@@ -237,6 +239,11 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "opentelemetry.context.get_current",
         "opentelemetry.context.get_value",
         *_helpers(_CONTEXT, "current_context"),
+    ),
+    Role.CONTEXT_LOGGER: tuple(
+        f"{home}.{name}"
+        for home in ("logging", "logging.Logger", "loguru.logger", "loguru._logger.Logger")
+        for name in ("debug", "info", "warning", "error", "exception", "critical", "log")
     ),
     Role.CONTEXT_COPIER: ("contextvars.copy_context",),
     Role.TRACING_SPAN: (

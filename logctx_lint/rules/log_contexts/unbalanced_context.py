@@ -124,7 +124,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.open_contexts import OPENERS, open_around
 from logctx_lint.analysis.reached_code import Code, code_of, reached
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -140,8 +140,7 @@ _VALUE = "opentelemetry.context.set_value"
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
-_OPEN = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING})
-_BINDING = _TOKENS | _OPEN
+_BINDING = _TOKENS | OPENERS
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
 
 
@@ -279,7 +278,7 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
     functions = context.functions(call.args[0].func)
     if len(functions) != 1 or not _is_endless(functions[0]):
         return
-    block = _open_block(context, call)
+    block = open_around(context, call)
     if block is not None:
         where = f"`with {context.line(block)}` (line {block.lineno})"
         context.report(
@@ -311,19 +310,6 @@ def _is_endless(function: Function) -> bool:
         and not any(isinstance(inner, ast.Return | ast.Break) for inner in own_nodes(node.body))
         for node in code.nodes
     )
-
-
-def _open_block(context: TreeContext, call: ast.Call) -> ast.expr | None:
-    """The log context or span that is open around a call."""
-    for outer in context.around(call):
-        if isinstance(outer, FunctionNode):
-            return None
-        if isinstance(outer, ast.With | ast.AsyncWith):
-            for item in outer.items:
-                value = item.context_expr
-                if plays(context.file, value, context.scopes[value], _OPEN):
-                    return value
-    return None
 
 
 def _is_by_need(context: TreeContext, call: ast.Call) -> bool:
