@@ -810,7 +810,7 @@ class _Run:
         ):
             return None
         code = of_function(self._code.file, function)
-        if code is None or not _may_matter(code.node):
+        if code is None or not _may_matter(code.node) or _is_abstract(code.node):
             return None
         names = [each.name for each in facts.parameters]
         first = self._code.file.resolver.bindings.first_parameter(function)
@@ -995,6 +995,14 @@ def _gives_true(node: FunctionNode) -> bool:
 
 def _has_handler(node: FunctionNode) -> bool:
     return any(isinstance(each, ast.ExceptHandler) for each in own_nodes(node.body))
+
+
+def _is_abstract(node: FunctionNode) -> bool:
+    """Whether a method only says that another one has to be written in its place."""
+    return any(
+        isinstance(each, ast.Raise) and "NotImplementedError" in ast.unparse(each)
+        for each in node.body
+    )
 
 
 def _may_matter(node: FunctionNode) -> bool:

@@ -11,6 +11,8 @@ from logctx_lint.analysis.base_context import Context
 from logctx_lint.findings import Edit, Span
 from logctx_lint.syntax.source import Source
 
+_LONGEST_LINE = 88
+
 
 class Section(IntEnum):
     """The paragraphs of imports, in their usual order."""
@@ -31,7 +33,13 @@ def insertion(line: int, column: int, text: str) -> Edit:
 
 
 def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edit:
-    """Import a name behind its like: the same package, else the same section, else those above."""
+    """Import a name with others of its module; else behind its like.
+
+    The like are imports of the same package, else of the same section, else of those above.
+    """
+    merged = _merged(source, tree.body, module, name)
+    if merged is not None:
+        return merged
     text = f"from {module} import {name}\n"
     place = _place(tree.body, module)
     if place is None:
@@ -45,15 +53,61 @@ def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edi
     return insertion(end + 1, 0, text)
 
 
-def _place(body: list[ast.stmt], module: str) -> ast.stmt | None:
-    """The statement to stand behind: an import, or else the docstring."""
-    docstring = body[0] if body and _is_docstring(body[0]) else None
+def _merged(source: Source, body: list[ast.stmt], module: str, name: str) -> Edit | None:
+    """Put a name among those that the file imports from a module, sorted as they are."""
+    for statement in reversed(_imports(body)):
+        if not isinstance(statement, ast.ImportFrom) or statement.level:
+            continue
+        if statement.module != module or statement.names[0].name == "*":
+            continue
+        aliases = statement.names
+        keys = [_sort_key(alias.name) for alias in aliases]
+        behind = [alias for alias in aliases if _sort_key(alias.name) > _sort_key(name)]
+        if keys != sorted(keys) or not behind:
+            return _with_last(source, aliases[-1], name)
+        span = source.span(behind[0])
+        line = source.lines[span.line - 1]
+        indent = line[: span.column]
+        text = f"{name}, " if indent.strip() else f"{name},\n{indent}"
+        return _if_short(line, insertion(span.line, span.column, text))
+    return None
+
+
+def _with_last(source: Source, last: ast.alias, name: str) -> Edit | None:
+    span = source.span(last)
+    line = source.lines[span.end_line - 1]
+    indent = line[: span.column]
+    text = f", {name}" if indent.strip() else f",\n{indent}{name}"
+    return _if_short(line, insertion(span.end_line, span.end_column, text))
+
+
+def _if_short(line: str, edit: Edit) -> Edit | None:
+    """None where a line would become too long for anybody's taste."""
+    fits = "\n" in edit.text or len(line.rstrip()) + len(edit.text) <= _LONGEST_LINE
+    return edit if fits else None
+
+
+def _sort_key(name: str) -> tuple[int, str, str]:
+    """Constants, classes, functions, each by name, as isort and ruff sort them."""
+    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return kind, name.lower(), name
+
+
+def _imports(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The imports at the top of a module."""
     imports: list[ast.stmt] = []
-    for statement in body[1:] if docstring else body:
+    for statement in body[1:] if body and _is_docstring(body[0]) else body:
         if _is_import(statement):
             imports.append(statement)
         elif not isinstance(statement, ast.If | ast.Try):
             break  # An import may stand behind guarded ones, but never inside.
+    return imports
+
+
+def _place(body: list[ast.stmt], module: str) -> ast.stmt | None:
+    """The statement to stand behind: an import, or else the docstring."""
+    docstring = body[0] if body and _is_docstring(body[0]) else None
+    imports = _imports(body)
     package, section = module.partition(".")[0], _section_of(module)
     like = [each for each in imports if _imports_from(each, package)]
     above = [each for each in imports if _section(each) <= section]

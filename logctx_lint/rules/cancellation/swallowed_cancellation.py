@@ -243,13 +243,14 @@ def _check_handler(
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
     what = _what(context, found.awaits)
+    error = "Cancelled" if found.live is Cancellation.TRIO else "CancelledError"
     exits = [text for way, text in _EXIT.items() if way in ways]
     if exits:
-        does = f"swallows the CancelledError of {what} and {exits[0]}"
+        does = f"swallows the {error} of {what} and {exits[0]}"
     elif Way.CONVERTS in ways:
-        does = f"turns the CancelledError of {what} into an ordinary failure"
+        does = f"turns the {error} of {what} into an ordinary failure"
     else:
-        does = f"yields while it holds the CancelledError of {what} back"
+        does = f"yields while it holds the {error} of {what} back"
     let_out = f"put `{keyword} {_clause(found.live)}: raise` before it"
     start, body = context.span(handler), context.span(handler.body[0])
     context.report(
