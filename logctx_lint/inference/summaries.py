@@ -542,7 +542,10 @@ class _ReturnedValues:
             if each.source is Source.PENDING and each.can_fail:
                 yield self._pending(name, binding, uses)
             elif Uses.CALLBACK in uses and Uses.ERRBACK not in uses:
-                yield Returned(each.source, each.source is not Source.NOTHING, each.parameter)
+                # With callbacks it may wait again, and fail.
+                is_done = each.source is Source.COMPLETED
+                source = Source.FRESH if is_done else each.source
+                yield Returned(source, each.source is not Source.NOTHING, each.parameter)
             elif uses & (Uses.ERRBACK | Uses.LOOKED_AT):
                 yield Returned(each.source, can_fail=False, parameter=each.parameter)
             else:
@@ -617,7 +620,9 @@ class _ReturnedValues:
             uses = self._body.use(call.func.value, self)
             handled = Uses.ERRBACK in uses
             for each in self._of(call.func.value):
-                yield Returned(each.source, not handled, each.parameter)
+                is_kept = each.source in (Source.ARGUMENT, Source.STORED)
+                source = each.source if is_kept else Source.FRESH
+                yield Returned(source, not handled, each.parameter)
         elif summaries.is_new_future(call, scope):
             yield Returned(Source.PENDING)
         else:
