@@ -25,7 +25,7 @@ from logctx_lint.inference.future_uses import (
     Body,
     Uses,
     cannot_fail,
-    lets_failure_out,
+    effect_of,
     reads_failure,
 )
 from logctx_lint.inference.narrowing import dotted
@@ -443,14 +443,16 @@ class _Elsewhere:
         ]
         return all(each is not None and _looks_at_failure(each, each) for each in nodes)
 
-    def handles_failure(self, errback: ast.expr) -> bool:
+    def effect_of_errback(self, errback: ast.expr) -> Uses:
         if isinstance(errback, ast.Lambda):
-            return not lets_failure_out(errback)
-        for each in members_of(self.summaries.resolver.type_of(errback, self.scope)):
-            node = each.function.tree() if isinstance(each, FunctionType) else None
-            if node is not None and lets_failure_out(node):
-                return False
-        return True
+            return effect_of(errback)
+        members = members_of(self.summaries.resolver.type_of(errback, self.scope))
+        nodes = [each.function.tree() for each in members if isinstance(each, FunctionType)]
+        effects = {effect_of(node) for node in nodes if node is not None}
+        for effect in (Uses.CALLBACK, Uses.NOTHING):
+            if effect in effects:
+                return effect
+        return Uses.ERRBACK
 
 
 def _looks_at_failure(function: FunctionNode | ast.Lambda, body: ast.AST) -> bool:
@@ -602,8 +604,8 @@ class _ReturnedValues:
     def looks_at_failure(self, callback: ast.expr) -> bool:
         return self._elsewhere.looks_at_failure(callback)
 
-    def handles_failure(self, errback: ast.expr) -> bool:
-        return self._elsewhere.handles_failure(errback)
+    def effect_of_errback(self, errback: ast.expr) -> Uses:
+        return self._elsewhere.effect_of_errback(errback)
 
     def _call(self, call: ast.Call) -> Iterator[Returned]:
         summaries, scope = self._summaries, self._scope
