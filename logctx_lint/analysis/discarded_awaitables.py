@@ -17,7 +17,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference import constants
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
-from logctx_lint.inference.summaries import fails_on_first
+from logctx_lint.inference.returned_values import fails_on_first
 from logctx_lint.inference.types import (
     NONE,
     CallableType,

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from logctx_lint.analysis.base_context import Context
-from logctx_lint.inference.summaries import Returned, Source, argument_for
+from logctx_lint.inference.returned_values import Returned, Source, argument_for
 from logctx_lint.inference.types import FunctionType, Type, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function

@@ -99,6 +99,15 @@ class Settings:
             '["services/api/src"]',
         ),
     )
+    environment: str = field(
+        default="none",
+        metadata=_about(
+            "Where the packages that the project has installed are read, and never imported: the"
+            ' path of an environment, "auto" to look for one, or "none".',
+            value_kinds.FILE,
+            '"auto"',
+        ),
+    )
     vocabulary: Mapping[Role, tuple[str, ...]] = field(
         default_factory=dict,
         metadata=_about(

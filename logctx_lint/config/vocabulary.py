@@ -95,6 +95,8 @@ class Role(str, Enum):
     """Runs an event loop until something is done; fails where one runs already."""
     TIMEOUT_SCOPE = "timeout-scope"
     """An asynchronous context manager that raises TimeoutError where its block ends."""
+    TASK_SCOPE = "task-scope"
+    """An asynchronous context manager that has to be left by the task that entered it."""
     RESULT_CACHE = "result-cache"
     """A decorator that keeps what the function returned, whatever that is."""
     RELEASER = "releaser"
@@ -451,6 +453,14 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.timeouts.timeout_at",
         "async_timeout.timeout",
         "async_timeout.timeout_at",
+    ),
+    Role.TASK_SCOPE: (
+        "asyncio.TaskGroup",
+        "asyncio.taskgroups.TaskGroup",
+        "asyncio.timeout",
+        "asyncio.timeouts.timeout",
+        "anyio.create_task_group",
+        "trio.open_nursery",
     ),
     Role.RESULT_CACHE: (
         "functools.lru_cache",

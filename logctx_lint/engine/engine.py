@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import gc
+import os
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -17,6 +18,7 @@ from logctx_lint.engine.findings_cache import ResultsCache
 from logctx_lint.engine.run_cache import Checked, Reported, RunsCache
 from logctx_lint.findings import Finding, not_analysed
 from logctx_lint.incremental.store import CACHE_FOLDER, look_after
+from logctx_lint.project.environment import find_environment
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.frameworks import TraitsDetector
 from logctx_lint.project.modules import Function, Module, Modules
@@ -44,7 +46,11 @@ class Engine:
             look_after(folder)
         hinted = [name.rpartition(".")[0] for name in settings.hints.values()]
         self._modules = Modules(
-            _source_roots(settings), FactsCache(folder), settings.root, filter(None, hinted)
+            _source_roots(settings),
+            FactsCache(folder),
+            settings.root,
+            filter(None, hinted),
+            find_environment(settings.environment, settings.root, os.environ).folders,
         )
         if jobs > 1:
             from logctx_lint.project.index_workers import IndexWorkers

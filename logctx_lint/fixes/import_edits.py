@@ -12,6 +12,7 @@ from logctx_lint.findings import Edit, Span
 from logctx_lint.syntax.source import Source
 
 _LONGEST_LINE = 88
+"""What Black and ruff make of a line, unless they are told otherwise."""
 
 
 class Section(IntEnum):
@@ -33,13 +34,10 @@ def insertion(line: int, column: int, text: str) -> Edit:
 
 
 def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edit:
-    """Import a name with others of its module; else behind its like.
-
-    The like are imports of the same package, else of the same section, else of those above.
-    """
-    merged = _merged(source, tree.body, module, name)
-    if merged is not None:
-        return merged
+    """Import a name behind its like: the same package, else the same section, else those above."""
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and _takes_names_from(statement, module):
+            return _merged(source, statement, name)
     text = f"from {module} import {name}\n"
     place = _place(tree.body, module)
     if place is None:
@@ -53,61 +51,66 @@ def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edi
     return insertion(end + 1, 0, text)
 
 
-def _merged(source: Source, body: list[ast.stmt], module: str, name: str) -> Edit | None:
-    """Put a name among those that the file imports from a module, sorted as they are."""
-    for statement in reversed(_imports(body)):
-        if not isinstance(statement, ast.ImportFrom) or statement.level:
-            continue
-        if statement.module != module or statement.names[0].name == "*":
-            continue
-        aliases = statement.names
-        keys = [_sort_key(alias.name) for alias in aliases]
-        behind = [alias for alias in aliases if _sort_key(alias.name) > _sort_key(name)]
-        if keys != sorted(keys) or not behind:
-            return _with_last(source, aliases[-1], name)
-        span = source.span(behind[0])
-        line = source.lines[span.line - 1]
-        indent = line[: span.column]
-        text = f"{name}, " if indent.strip() else f"{name},\n{indent}"
-        return _if_short(line, insertion(span.line, span.column, text))
-    return None
+def is_guarded(tree: ast.Module, module: str) -> bool:
+    """Whether a package is only imported on a condition, so that it may not be there."""
+    package = module.partition(".")[0]
+    if any(_is_import(each) and _imports_from(each, package) for each in tree.body):
+        return False
+    return any(
+        _is_import(inner) and _imports_from(inner, package)  # type: ignore[arg-type]
+        for each in tree.body
+        if isinstance(each, ast.If | ast.Try) and not _is_for_types(each)
+        for inner in ast.walk(each)
+    )
 
 
-def _with_last(source: Source, last: ast.alias, name: str) -> Edit | None:
-    span = source.span(last)
-    line = source.lines[span.end_line - 1]
-    indent = line[: span.column]
-    text = f", {name}" if indent.strip() else f",\n{indent}{name}"
-    return _if_short(line, insertion(span.end_line, span.end_column, text))
+def _is_for_types(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test)
 
 
-def _if_short(line: str, edit: Edit) -> Edit | None:
-    """None where a line would become too long for anybody's taste."""
-    fits = "\n" in edit.text or len(line.rstrip()) + len(edit.text) <= _LONGEST_LINE
-    return edit if fits else None
+def _takes_names_from(statement: ast.ImportFrom, module: str) -> bool:
+    names = [alias.name for alias in statement.names]
+    return statement.module == module and not statement.level and "*" not in names
 
 
-def _sort_key(name: str) -> tuple[int, str, str]:
-    """Constants, classes, functions, each by name, as isort and ruff sort them."""
-    kind = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
-    return kind, name.lower(), name
+def _merged(source: Source, statement: ast.ImportFrom, name: str) -> Edit:
+    """One more name in a statement that imports from the module already, in sorted order."""
+    whole = source.lines[statement.lineno - 1]
+    line, newline = whole.rstrip(), "\r\n" if whole.endswith("\r\n") else "\n"
+    is_one_line = statement.end_lineno == statement.lineno and "(" not in line and "#" not in line
+    if is_one_line and len(line) + len(name) + 2 > _LONGEST_LINE:
+        texts = {each.name: ast.unparse(each) for each in statement.names} | {name: name}
+        names = "".join(f"    {texts[each]},{newline}" for each in sorted(texts, key=_order))
+        first = statement.names[0]
+        span = Span(statement.lineno, first.col_offset, statement.lineno, len(line))
+        return Edit(span, f"({newline}{names})")
+    following = next((each for each in statement.names if _order(each.name) > _order(name)), None)
+    lines = [each.lineno for each in statement.names]
+    is_one_a_line = len(lines) > 1 and len(set(lines)) == len(lines)
+    last = statement.names[-1]
+    indent = f"\n{' ' * last.col_offset}" if is_one_a_line else " "
+    if following:
+        return insertion(following.lineno, following.col_offset, f"{name},{indent}")
+    end = last.end_lineno or last.lineno, last.end_col_offset or last.col_offset
+    return insertion(*end, f",{indent}{name}")
 
 
-def _imports(body: list[ast.stmt]) -> list[ast.stmt]:
-    """The imports at the top of a module."""
-    imports: list[ast.stmt] = []
-    for statement in body[1:] if body and _is_docstring(body[0]) else body:
-        if _is_import(statement):
-            imports.append(statement)
-        elif not isinstance(statement, ast.If | ast.Try):
-            break  # An import may stand behind guarded ones, but never inside.
-    return imports
+def _order(name: str) -> tuple[int, str]:
+    """As isort and ruff sort names: constants, classes, and others, each by the alphabet."""
+    if name.isupper() and len(name) > 1:
+        return 0, name
+    return (1, name) if name[:1].isupper() else (2, name)
 
 
 def _place(body: list[ast.stmt], module: str) -> ast.stmt | None:
     """The statement to stand behind: an import, or else the docstring."""
     docstring = body[0] if body and _is_docstring(body[0]) else None
-    imports = _imports(body)
+    imports: list[ast.stmt] = []
+    for statement in body[1:] if docstring else body:
+        if _is_import(statement):
+            imports.append(statement)
+        elif not isinstance(statement, ast.If | ast.Try):
+            break  # An import may stand behind guarded ones, but never inside.
     package, section = module.partition(".")[0], _section_of(module)
     like = [each for each in imports if _imports_from(each, package)]
     above = [each for each in imports if _section(each) <= section]

@@ -194,15 +194,18 @@ class Modules:
         cache: FactsCache,
         base: Path | None = None,
         hinted: Iterable[str] = (),
+        environment: Iterable[Path] = (),
     ) -> None:
         """`base` is the folder that what is kept between runs is relative to.
 
-        `hinted` are modules that may be in use without being imported.
+        `hinted` are modules that may be in use without being imported. `environment` are the
+        folders of installed packages, in which what is found nowhere else is looked for.
         """
         self._roots = roots
+        self._environment = tuple(environment)
         self._hinted = tuple(hinted)
         self.places = Places(base or Path.cwd(), cache)
-        self.places.roots.update(map(str, roots))
+        self.places.roots.update(map(str, (*roots, *self._environment)))
         self.places.awaitable_names = self._names_in
         self.trace = Trace()
         self._trees = FunctionTrees()
@@ -389,9 +392,18 @@ class Modules:
         if not all(part.isidentifier() for part in parts):
             return None
         own = (PROGRAM.parent,) if tuple(parts[:2]) == _RUNTIME else ()
-        for start in dict.fromkeys((root, *self._roots, *own, STUBS)):
+        starts = (root, *self._roots, *own, STUBS, *self._environment)
+        if root in self._environment:
+            # Our own stubs say more than the sources of what they describe.
+            starts = (STUBS, *self._environment)
+        for start in dict.fromkeys(starts):
             # A module that is not written in Python may have a stub of its own beside it.
             suffixes = (".pyi",) if start is STUBS or root == STUBS else (".py", ".pyi")
+            if start in self._environment and start is not STUBS:
+                suffixes = (".pyi", ".py")
+                stubs = self._stubs_beside(name, parts, start)
+                if stubs:
+                    return stubs
             if start in own:
                 outer = self._folder(str(PROGRAM), parts[1:-1])
             else:
@@ -405,6 +417,17 @@ class Modules:
                         return self._module(name, os.path.join(folder.path, file), start)
             if inner and start is not STUBS and self._in(inner, ANY_PYTHON).has_python():
                 return self._module(name, os.path.join(inner.path, "__init__.py"), start)
+        return None
+
+    def _stubs_beside(self, name: str, parts: list[str], start: Path) -> Module | None:
+        """The module in a package of stubs: `requests-stubs` for `requests`."""
+        stubs = [f"{parts[0]}-stubs", *parts[1:]]
+        inner, outer = self._folder(str(start), stubs), self._folder(str(start), stubs[:-1])
+        for folder, file in ((inner, "__init__.pyi"), (outer, f"{parts[-1]}.pyi")):
+            if len(parts) == 1 and folder is outer:
+                continue
+            if folder and self._in(folder, file).has_file(file):
+                return self._module(name, os.path.join(folder.path, file), start)
         return None
 
     def _folder(self, start: str, parts: list[str]) -> Folder | None:

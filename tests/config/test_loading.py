@@ -57,6 +57,7 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         storage=Storage.THREAD_LOCAL,
         framework=Framework.ASYNCIO,
         source_roots=("services/api/src",),
+        environment="auto",
         vocabulary={Role.BACKGROUND_STARTER: ("myproject.background.start",)},
         runtime=("myproject.logctx",),
         cancellation_scope=CancellationScope.CANCELLABLE,

@@ -110,7 +110,10 @@ def _is_callback(context: TreeContext, function: ast.Lambda) -> bool:
 
 
 def _report(context: TreeContext, found: Dropped) -> None:
+    function = context.function_of(found.call)
     starter = background_starter(context, found.kind)
+    if isinstance(function, ast.FunctionDef) and function.name == "__del__":
+        starter = None  # There may be no loop any more.
     call = context.as_parsed(found.call)
     fixes: tuple[Fix, ...] = ()
     if Role.HAND_STARTER in context.roles(found.call):
@@ -124,7 +127,6 @@ def _report(context: TreeContext, found: Dropped) -> None:
         work = callee.handed_on(has_arguments=bool(arguments(found.call)))
         if isinstance(call, cst.Call):
             fixes = background_fix(context.parsed, call, starter)
-    function = context.function_of(found.call)
     can_await = context.is_asynchronous(function)
     if starter:
         cure = f"start it with `{starter.text}{work}`"
