@@ -113,16 +113,8 @@ import ast
 from dataclasses import dataclass, field
 
 from logctx_lint.analysis.callers import Callers, Started
-from logctx_lint.analysis.cancellation_flow import (
-    HARMLESS,
-    CancellationFlow,
-    Code,
-    Paths,
-    Stop,
-    Way,
-    frameworks,
-    swallows,
-)
+from logctx_lint.analysis.cancellation_flow import CancellationFlow
+from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Paths, Stop, Way, frameworks
 from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
@@ -323,7 +315,7 @@ def _check_with(
     items = [
         item
         for item in node.items
-        if any(swallows(code, item, live) for live in frameworks(found.live))
+        if any(CancellationFlow(code, live).swallows(item) for live in frameworks(found.live))
     ]
     for item in items[:1]:
         call = item.context_expr
