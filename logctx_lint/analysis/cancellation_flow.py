@@ -14,11 +14,11 @@ cancellation any more.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
-from logctx_lint.analysis.cancellation_state import Code, Exc, Paths, State, Stop, Way, key_of
+from logctx_lint.analysis.cancellation_state import Code, Exc, Paths, State, Stop, Way
 from logctx_lint.analysis.control_flow_graph import (
     FlowGraph,
     FlowNode,
@@ -27,6 +27,7 @@ from logctx_lint.analysis.control_flow_graph import (
     suspends,
 )
 from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.analysis.known_before import kept_before, with_constants
 from logctx_lint.analysis.path_interpreter import PathInterpreter
 from logctx_lint.analysis.swallowing_blocks import swallows
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -61,7 +62,7 @@ class CancellationFlow:
         """The same of an exception that comes out of other places."""
         found: dict[tuple[ast.AST, bool], Stop] = {}
         seen: set[tuple[FlowNode, ast.AST]] = set()
-        for node in self.graph.nodes:
+        for node in self.graph.reachable():
             place = begins(node) if node.raises is not None else None
             if place is None:
                 continue
@@ -147,26 +148,12 @@ class CancellationFlow:
             if start.kind is not NodeKind.LEAVE_RAISING:
                 name = getattr(start.code, "name", None) or ""
                 state = state.handling(Exc.CANCELLATION, name, start.depth)
-            kept = frozenset(self._kept_before(start))
+            kept = frozenset(kept_before(self._code, start))
             state = replace(state, holders=state.holders | kept)
+            state = with_constants(self._code, start, state)
             run = PathInterpreter(self._code, self, self._live, start, 0, self._depth)
             self._known[start] = run.follow([(each, state) for each, _ in start.next])
         return self._known[start]
-
-    def _kept_before(self, start: FlowNode) -> Iterator[str]:
-        """Where a handler around has kept the cancellation that it names."""
-        place = start.code
-        for outer in own_nodes(self._code.node.body):
-            if (
-                isinstance(outer, ast.ExceptHandler)
-                and outer is not place
-                and outer.name
-                and self._code.caught(outer.type).by_name
-                and any(inner is place for inner in own_nodes(outer.body))
-            ):
-                for inner in own_nodes(outer.body):
-                    if isinstance(inner, ast.Assign) and key_of(inner.value) == outer.name:
-                        yield from filter(None, map(key_of, inner.targets))
 
     def called(self, state: State) -> Paths:
         """The paths through the whole function, which is called while `state` holds."""

@@ -57,7 +57,8 @@ class State:
     """Those that hold it among others."""
     others: frozenset[str] = frozenset()
     """Names that hold another exception."""
-    flags: frozenset[tuple[str, bool]] = frozenset()
+    flags: frozenset[tuple[str, bool | None]] = frozenset()
+    """Names and attributes that are known to be true or false, or to hold None."""
     is_handed_on: bool = False
     result: ast.AST | None = None
     """What is returned."""
@@ -71,6 +72,11 @@ class State:
     @property
     def current(self) -> Exc | None:
         return self.handled[-1][0] if self.handled else None
+
+    def known(self, name: str, value: bool | None) -> State:
+        """A name is known to hold something true, something false or None."""
+        rest = frozenset(flag for flag in self.flags if flag[0] != name)
+        return replace(self, flags=rest | {(name, value)})
 
     def within(self, depth: int) -> State:
         """The same in fewer handlers: at the end of each, its name is gone."""

@@ -44,6 +44,16 @@ class ExceptionValues:
                 return True
         return False
 
+    def tells(self, value: ast.AST) -> bool:
+        """Whether a value that is returned has a cancelled error in it, made for the caller."""
+        match value:
+            case ast.Tuple(elements):
+                return any(self.tells(each) for each in elements)
+            case ast.Call():
+                code = self.code
+                return is_cancelled(code.file.resolver, code.file.vocabulary, value, code.scope)
+        return False
+
     def _is_text(self, held: ast.AST, value: ast.AST) -> bool:
         """Whether only what the exception says is used: `str(error)`, an f-string."""
         return any(
@@ -134,7 +144,9 @@ class ExceptionValues:
             return state
         state = state.bound(key, Exc.OTHER if key_of(value) in state.others else None)
         if isinstance(value, ast.Constant) and isinstance(value.value, bool):
-            return replace(state, flags=state.flags | {(key, value.value)})
+            return state.known(key, value.value)
+        if isinstance(value, ast.Constant) and value.value is None and isinstance(target, ast.Name):
+            return state.known(key, None)
         return state
 
     def turn(self, loop: ast.AST | None, state: State) -> State:

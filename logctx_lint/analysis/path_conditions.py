@@ -25,19 +25,19 @@ class Conditions:
 
     def truth_at(self, node: FlowNode, state: State) -> bool | None:
         if node.kind is NodeKind.TEST and isinstance(node.code, ast.expr):
-            return self._truth(node.code, state)
+            return self.truth(node.code, state)
         if node.kind is NodeKind.CASE and isinstance(node.code, ast.match_case):
             return self._matches(node, node.code, state)
         return None
 
-    def _truth(self, test: ast.expr, state: State) -> bool | None:
+    def truth(self, test: ast.expr, state: State) -> bool | None:
         """Whether a condition holds on this path; None if that is not known."""
         match test:
             case ast.UnaryOp(ast.Not(), operand):
-                inner = self._truth(operand, state)
+                inner = self.truth(operand, state)
                 return None if inner is None else not inner
             case ast.BoolOp(operator, values):
-                sides = [self._truth(value, state) for value in values]
+                sides = [self.truth(value, state) for value in values]
                 decisive = isinstance(operator, ast.Or)
                 if decisive in sides:
                     return decisive
@@ -47,17 +47,17 @@ class Conditions:
             case ast.Call(ast.Attribute(receiver, "cancelling")):
                 return True if self.values.is_current_task(receiver) else None
             case ast.Call(ast.Name("len" | "bool" | "any"), [inner]):
-                return self._truth(inner, state)
+                return self.truth(inner, state)
             case ast.Call() if Role.FAILURE_CHECK in self.code.roles(test):
                 return self._is_one_of(arguments(test))
             case ast.NamedExpr(_, value):
-                return self._truth(value, state)
+                return self.truth(value, state)
             case ast.Compare(left, [operator], [right]):
                 return self._compared(left, operator, right, state)
         key = key_of(test)
         if key in state.holders | state.containers:
             return True
-        return next((truth for name, truth in state.flags if name == key), None)
+        return next((bool(truth) for name, truth in state.flags if name == key), None)
 
     def _compared(
         self, left: ast.expr, operator: ast.cmpop, right: ast.expr, state: State
@@ -67,13 +67,22 @@ class Conditions:
                 if self.values.is_active_exception(left):
                     # There is one where a handler is around.
                     return isinstance(operator, ast.IsNot) is (self.depth > 1)
-                known = self._truth(left, state) is True or self.values.is_current_task(left)
-                return isinstance(operator, ast.IsNot) if known else None
+                is_none = self._is_none(left, state)
+                return None if is_none is None else is_none is isinstance(operator, ast.Is)
             return None
-        if isinstance(right, ast.Constant) and right.value == 0 and self._truth(left, state):
+        if isinstance(right, ast.Constant) and right.value == 0 and self.truth(left, state):
             if isinstance(operator, ast.Gt | ast.NotEq):
                 return True
             return False if isinstance(operator, ast.Eq) else None
+        return None
+
+    def _is_none(self, node: ast.expr, state: State) -> bool | None:
+        key = key_of(node)
+        known = [value for name, value in state.flags if name == key]
+        if known:
+            return known[0] is None
+        if self.truth(node, state) is True or self.values.is_current_task(node):
+            return False
         return None
 
     def _matches(self, node: FlowNode, case: ast.match_case, state: State) -> bool | None:

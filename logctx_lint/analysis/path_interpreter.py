@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from logctx_lint.analysis.call_summaries import (
@@ -108,7 +109,7 @@ class PathInterpreter:
                 self._raise(node, Exc.OTHER, after)
                 return
             case ast.stmt() as statement if node.kind is NodeKind.RUN:
-                after = self._values.assigned(statement, after)
+                after = self._assigned(statement, after)
         if node.kind is NodeKind.TURN:
             after = self._values.turn(node.code, after)
         self._go_on(node, after)
@@ -131,6 +132,42 @@ class PathInterpreter:
                 # That one was caught before, and goes on.
                 after = replace(after, is_handed_on=True)
             self._waiting.append((target, after))
+
+    def _assigned(self, node: ast.stmt, state: State) -> State:
+        match node:
+            case ast.Assign([ast.Name(name)], value) if _is_condition(value):
+                # What it says is said of the exception that is held now.
+                truth = self._conditions.truth(value, state)
+                if truth is not None:
+                    return state.bound(name, None).known(name, truth)
+                if not isinstance(value, ast.BoolOp):
+                    return state.bound(name, None)
+            case ast.Assign([ast.Name(name)], ast.Constant(True)):
+                if state.current is Exc.CANCELLATION and name in self._told:
+                    return replace(state, containers=state.containers | {name})
+            case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+                pass
+            case _:
+                for each in own_nodes([node]) if state.flags else ():
+                    if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+                        state = state.bound(each.id, None)
+        return self._values.assigned(node, state)
+
+    @cached_property
+    def _told(self) -> frozenset[str]:
+        """The flags of which the caller is told: `return result, was_cancelled`."""
+        if self._start is None or not isinstance(self._start.code, ast.ExceptHandler):
+            return frozenset()
+        if not self._code.caught(self._start.code.type).by_name:
+            return frozenset()
+        told: set[str] = set()
+        for each in own_nodes(self._code.node.body):
+            match each:
+                case ast.Return(ast.Name(name)):
+                    told.add(name)
+                case ast.Return(ast.Tuple(elements)):
+                    told |= {key_of(element) for element in elements}
+        return frozenset(told - {""})
 
     def _is_another_cancellation(self, test: ast.AST | None) -> bool:
         """`isinstance(primary, CancelledError)`, of a name that holds something else."""
@@ -183,7 +220,9 @@ class PathInterpreter:
         return replace(
             state,
             result=value,
-            is_handed_on=state.is_handed_on or self._values.holds(value, state),
+            is_handed_on=state.is_handed_on
+            or self._values.holds(value, state)
+            or self._values.tells(value),
             is_failing=mentions(value, state.others),
         )
 
@@ -374,6 +413,15 @@ class PathInterpreter:
             return None
         paths = self._flow.inside(called[0]).called(called[1])
         return set(paths.ways) if paths.is_known else None
+
+
+def _is_condition(value: ast.expr) -> bool:
+    match value:
+        case ast.BoolOp(_, [first, *_]):
+            return _is_condition(first)
+        case ast.Compare() | ast.UnaryOp(ast.Not()) | ast.Call(ast.Name("isinstance")):
+            return True
+    return False
 
 
 def _calls_at(node: FlowNode) -> list[ast.Call]:
