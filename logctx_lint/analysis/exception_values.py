@@ -187,6 +187,9 @@ class ExceptionValues:
             return Exc.CANCELLATION
         if state.current is Exc.OTHER and state.is_handling:
             return Exc.OTHER
+        if state.is_handed_on and key_of(raised):
+            # One that was chosen among several.
+            return Exc.OTHER
         if isinstance(raised, ast.Call) and self._may_give_it(raised, state):
             return Exc.OTHER
         return Exc.CONVERTED

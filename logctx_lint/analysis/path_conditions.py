@@ -43,6 +43,8 @@ class Conditions:
                     return decisive
                 return None if None in sides else not decisive
             case ast.Call(ast.Name("isinstance"), [first, second]):
+                if self._is_none(first, state):
+                    return False
                 return self._is_one_of([second]) if self.values.is_held(first, state) else None
             case ast.Call(ast.Attribute(receiver, "cancelling")):
                 return True if self.values.is_current_task(receiver) else None

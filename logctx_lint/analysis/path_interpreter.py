@@ -155,7 +155,10 @@ class PathInterpreter:
 
     @cached_property
     def _told(self) -> frozenset[str]:
-        """The flags of which the caller is told: `return result, was_cancelled`."""
+        """The flags of which the caller is told.
+
+        `return result, was_cancelled`, or `if was_cancelled: raise CancelledError()`.
+        """
         if self._start is None or not isinstance(self._start.code, ast.ExceptHandler):
             return frozenset()
         if not self._code.caught(self._start.code.type).by_name:
@@ -165,6 +168,8 @@ class PathInterpreter:
             match each:
                 case ast.Return(ast.Name(name)):
                     told.add(name)
+                case ast.If(ast.Name(name), [*_, ast.Raise(ast.expr() as raised)]):
+                    told |= {name} if self._values.tells(raised) else set()
                 case ast.Return(ast.Tuple(elements)):
                     told |= {key_of(element) for element in elements}
         return frozenset(told - {""})

@@ -190,7 +190,8 @@ def _check_function(context: TreeContext, code: Code, cancels: Cancels) -> None:
         for stop in flow.stops:
             # A framework that the code is not known to run on counts where a clause names it.
             if live & usual or (
-                isinstance(stop.code, ast.ExceptHandler) and code.caught(stop.code.type).by_name
+                isinstance(stop.code, ast.ExceptHandler)
+                and live & code.caught(stop.code.type).named
             ):
                 entry = found.setdefault(stop.code, _Swallowing(stop))
                 entry.add(stop, live, flow.ways(stop))
@@ -211,8 +212,7 @@ def _named(code: Code) -> Cancellation:
     found = Cancellation.NONE
     for node in own_nodes(code.node.body):
         if isinstance(node, ast.ExceptHandler):
-            clause = code.caught(node.type)
-            found |= clause.cancellation if clause.by_name else Cancellation.NONE
+            found |= code.caught(node.type).named
     return found
 
 
