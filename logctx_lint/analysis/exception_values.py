@@ -50,9 +50,13 @@ class ExceptionValues:
             case ast.Tuple(elements):
                 return any(self.tells(each) for each in elements)
             case ast.Call():
-                code = self.code
-                return is_cancelled(code.file.resolver, code.file.vocabulary, value, code.scope)
+                return self.is_cancelled(value)
         return False
+
+    def is_cancelled(self, raised: ast.expr) -> bool:
+        """Whether what is raised is a cancelled error of its own."""
+        code = self.code
+        return is_cancelled(code.file.resolver, code.file.vocabulary, raised, code.scope)
 
     def _is_text(self, held: ast.AST, value: ast.AST) -> bool:
         """Whether only what the exception says is used: `str(error)`, an f-string."""
@@ -181,9 +185,7 @@ class ExceptionValues:
             return Exc.CANCELLATION
         if key_of(raised) in state.others:
             return Exc.OTHER
-        if is_cancelled(
-            self.code.file.resolver, self.code.file.vocabulary, raised, self.code.scope
-        ):
+        if self.is_cancelled(raised):
             return Exc.CANCELLATION
         if state.current is Exc.OTHER and state.is_handling:
             return Exc.OTHER

@@ -135,7 +135,7 @@ class PathInterpreter:
 
     def _assigned(self, node: ast.stmt, state: State) -> State:
         match node:
-            case ast.Assign([ast.Name(name)], value) if _is_condition(value):
+            case ast.Assign([ast.Name(name)], value) if _is_condition(value, state):
                 # What it says is said of the exception that is held now.
                 truth = self._conditions.truth(value, state)
                 if truth is not None:
@@ -169,7 +169,7 @@ class PathInterpreter:
                 case ast.Return(ast.Name(name)):
                     told.add(name)
                 case ast.If(ast.Name(name), [*_, ast.Raise(ast.expr() as raised)]):
-                    told |= {name} if self._values.tells(raised) else set()
+                    told |= {name} if self._values.is_cancelled(raised) else set()
                 case ast.Return(ast.Tuple(elements)):
                     told |= {key_of(element) for element in elements}
         return frozenset(told - {""})
@@ -420,10 +420,11 @@ class PathInterpreter:
         return set(paths.ways) if paths.is_known else None
 
 
-def _is_condition(value: ast.expr) -> bool:
+def _is_condition(value: ast.expr, state: State) -> bool:
     match value:
         case ast.BoolOp(_, [first, *_]):
-            return _is_condition(first)
+            flags = {name for name, truth in state.flags if truth is not None}
+            return key_of(first) in flags or _is_condition(first, state)
         case ast.Compare() | ast.UnaryOp(ast.Not()) | ast.Call(ast.Name("isinstance")):
             return True
     return False
