@@ -117,6 +117,7 @@ from logctx_lint.analysis.cancellation_flow import CancellationFlow
 from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Paths, Stop, Way, frameworks
 from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
+from logctx_lint.analysis.done_awaitables import DoneAwaitables
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.units import Unit
@@ -232,6 +233,8 @@ def _check_handler(
         return
     if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
         return
+    if DoneAwaitables(context).are_awaited(found.awaits):
+        return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
     what = _what(context, found.awaits)
@@ -311,6 +314,8 @@ def _check_with(
 ) -> None:
     ways = found.paths.ways.keys() - HARMLESS
     if not ways or cancels.are_waited_for(found.awaits):
+        return
+    if DoneAwaitables(context).are_awaited(found.awaits):
         return
     items = [
         item
