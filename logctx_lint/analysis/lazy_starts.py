@@ -92,8 +92,9 @@ class _Looks:
                 return _is_in(put, body) or _line(put) > _line(node)
             case ast.Try(body, handlers):
                 inside = [each for handler in handlers for each in handler.body]
+                is_after = _line(put) > (node.end_lineno or 0)
                 return any(map(self.at, body)) and (
-                    _is_in(put, inside) or (_leaves(body) and _line(put) > _line(node))
+                    _is_in(put, inside) or (_leaves(body) and is_after)
                 )
         return False
 
