@@ -62,6 +62,8 @@ class State:
     is_handed_on: bool = False
     result: ast.AST | None = None
     """What is returned."""
+    is_returning: bool = False
+    """The function ends behind the `finally` blocks on the way."""
     is_failing: bool = False
     """Another exception takes the place of the cancellation."""
 

@@ -221,10 +221,11 @@ class PathInterpreter:
 
     def _returning(self, value: ast.expr | None, state: State) -> State:
         if value is None:
-            return replace(state, result=None)
+            return replace(state, result=None, is_returning=True)
         return replace(
             state,
             result=value,
+            is_returning=True,
             is_handed_on=state.is_handed_on
             or self._values.holds(value, state)
             or self._values.tells(value),
@@ -244,7 +245,7 @@ class PathInterpreter:
             return False
         if state.holders:
             return False
-        if state.is_handed_on:
+        if state.is_handed_on or state.is_returning:
             return False
         self._note(Way.LOOPS if self._loop_around(place) else Way.GOES_ON, place)
         return True
