@@ -51,6 +51,7 @@ class _Looks:
     def __init__(self, text: str, function: FunctionNode) -> None:
         self._function = function
         self._texts = {text, text.removesuffix("[]")}
+        self._owner = text.removesuffix("[]").rpartition(".")[0]
         self._names: set[str] = set()
         for node in own_nodes(function.body):
             match node:
@@ -72,6 +73,13 @@ class _Looks:
             for each in own_nodes([node])
         )
 
+    def _asks_for_the_state(self, test: ast.expr) -> bool:
+        """Whether a condition is about the same object: `if self._state is State.STOPPED`."""
+        return any(
+            isinstance(each, ast.Attribute) and ast.unparse(each.value) == self._owner
+            for each in own_nodes([test])
+        )
+
     def is_conditional(self, put: ast.AST) -> bool:
         """Whether it depends on what is in the place that `put` runs."""
         match put:
@@ -88,6 +96,8 @@ class _Looks:
                 return _is_in(put, [*body, *orelse]) or (
                     (_leaves(body) or _leaves(orelse)) and _line(put) > _line(node)
                 )
+            case ast.If(test, body, orelse) if self._asks_for_the_state(test):
+                return _is_in(put, [*body, *orelse])
             case ast.While(test, body) if self.at(test):
                 return _is_in(put, body) or _line(put) > _line(node)
             case ast.Try(body, handlers):
