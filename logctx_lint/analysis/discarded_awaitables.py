@@ -249,6 +249,8 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     callees = context.type_of(call.func)
     if _is_ruled_out(context, call, callees) or _passes_on_name(context, call):
         return None
+    if context.file.summaries.may_reach_plain(callees):
+        return None
     is_sure = answer.is_likely and not context.file.summaries.may_give_else(callees)
     if _is_registration(context, call) or _gives_back(context, callees):
         return None
