@@ -155,8 +155,9 @@ class _Places:
 
         A request can be awaited, and entered as an asynchronous context manager.
         """
-        names = [each.cls.qualified_name for each in members_of(declared) if isinstance(each, Instance)]
-        given = [each for each in members_of(self._resolver.type_of(call, scope))]
+        classes = [each.cls for each in members_of(declared) if isinstance(each, Instance)]
+        names = [each.qualified_name for each in classes]
+        given = members_of(self._resolver.type_of(call, scope))
         return bool(given) and all(
             isinstance(each, Instance)
             and any(protocols.content_as(self._resolver, each, name) is not None for name in names)

@@ -46,9 +46,9 @@ class Bindings:
 
     def _infer(self, binding: Binding, scope: Scope) -> Type:
         found = self._packed(binding, scope)
-        if isinstance(found, UnionType) and UNKNOWN in found.members:
-            if self._has_deferred(found) and _gets_callbacks(binding, scope):
-                found = union_of(each for each in found.members if each != UNKNOWN)
+        is_open = isinstance(found, UnionType) and UNKNOWN in found.members
+        if is_open and self._has_deferred(found) and _gets_callbacks(binding, scope):
+            found = union_of(each for each in members_of(found) if each != UNKNOWN)
         for index in binding.path:
             found = protocols.element(self._resolver, found, index)
         return found
