@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.cst_context import RuleContext
 from logctx_lint.analysis.expected_types import function_scope
 from logctx_lint.findings import Applicability, Fix
-from logctx_lint.fixes.edits import before
+from logctx_lint.fixes.edits import after, before
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.use_def import Scope
@@ -94,10 +94,22 @@ def _left_when_done(tree: ast.AST) -> Iterator[str]:
                 yield dotted(receiver)
 
 
+def starts_by_asyncio(tree: ast.Module) -> bool:
+    """Whether `asyncio.create_task` is at hand in a module."""
+    return any(
+        isinstance(each, ast.Import)
+        and any(item.name == "asyncio" and item.asname is None for item in each.names)
+        for each in tree.body
+    )
+
+
 def keep_fix(
-    context: RuleContext, statement: cst.Expr, call: cst.Call, name: str
+    context: RuleContext, statement: cst.Expr, call: cst.Call, name: str, starter: str = ""
 ) -> tuple[Fix, ...]:
-    """Give the task a name, and keep it in the set `name` until it is done."""
+    """Give the task a name, and keep it in the set `name` until it is done.
+
+    What is no task yet, `starter` makes one.
+    """
     line = context.parent(statement)
     found = context.expression(call)
     if statement.value is not call or found is None or call.lpar:
@@ -122,8 +134,11 @@ def keep_fix(
     if indent.strip():
         return ()
     behind = f"\n{indent}{name}.add({task})\n{indent}{task}.add_done_callback({name}.discard)"
-    edits = (
-        before(context, call, f"{task} = "),
-        insertion(span.end_line, len(last), behind),
-    )
-    return (Fix(f"Keep it in {name} until it is done", Applicability.UNSAFE, edits),)
+    opening, closing = (f"{starter}(", ")") if starter else ("", "")
+    if starter and len(last) == span.end_column:
+        edits = [insertion(span.end_line, len(last), f"{closing}{behind}")]
+    else:
+        edits = [after(context, call, closing)] if starter else []
+        edits.append(insertion(span.end_line, len(last), behind))
+    edits.insert(0, before(context, call, f"{task} = {opening}"))
+    return (Fix(f"Keep it in {name} until it is done", Applicability.UNSAFE, tuple(edits)),)
