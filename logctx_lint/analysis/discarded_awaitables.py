@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from logctx_lint.analysis.base_context import Context, is_by_decorator
+from logctx_lint.analysis.base_context import Context, is_by_decorator, presumed_by
 from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, arguments
 from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
@@ -212,6 +212,8 @@ def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile
     which could wait for it. Other eager work is often left alone on purpose: its failure is
     logged when it is collected.
     """
+    if _is_guess_in_test(context, found.call):
+        return Profile.STRICT
     if context.file.traits.has_log_contexts or found.kind.is_lazy:
         return Profile.RECOMMENDED
     is_plain = found.how is How.PLAIN and found.kind is not Kind.AWAITABLE
@@ -221,6 +223,13 @@ def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile
     if is_plain and (can_await or is_test) and _is_asynchronous(context, found.call):
         return Profile.RECOMMENDED
     return Profile.STRICT
+
+
+def _is_guess_in_test(context: TreeContext, call: ast.Call) -> bool:
+    """Whether the callee is only known by the name of the method, where doubles stand in."""
+    if not context.file.module.is_test:
+        return False
+    return not context.functions(call.func) and bool(presumed_by(context.type_of(call)))
 
 
 def _is_asynchronous(context: TreeContext, call: ast.Call) -> bool:
