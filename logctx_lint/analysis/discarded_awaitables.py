@@ -17,6 +17,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference import constants
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.returned_values import fails_on_first
 from logctx_lint.inference.types import (
     NONE,
@@ -265,7 +266,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         return None
     root: ast.expr = call
     sees_failure = False
-    while isinstance(root, ast.Call) and Role.CHAINER in context.roles(root):
+    while isinstance(root, ast.Call) and _is_chained(context, root):
         if not isinstance(root.func, ast.Attribute):
             return None
         sees_failure |= _takes_failures(root, root.func)
@@ -300,6 +301,17 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
     return Dropped(root, call, answer.kind, how, sees_failure, is_sure, is_presumed)
+
+
+def _is_chained(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call adds callbacks to a Deferred, which it gives back.
+
+    Nothing else has such methods, whatever is known of the receiver.
+    """
+    if Role.CHAINER in context.roles(call):
+        return True
+    is_named_so = isinstance(call.func, ast.Attribute) and call.func.attr in CHAINERS
+    return is_named_so and not context.functions(call.func)
 
 
 def _is_registration(context: TreeContext, call: ast.Call) -> bool:

@@ -17,6 +17,7 @@ from logctx_lint.inference.types import (
     FunctionType,
     Instance,
     ModuleType,
+    NoneType,
     Presumed,
     Type,
     Unknown,
@@ -221,7 +222,9 @@ class Names:
                 item = self._resolver.definitions.member(member.module, name)
                 found.update(dict.fromkeys(item[1] if item else ()))
         # By the name of its method alone, nothing is known of the receiver; by this one it is.
-        is_open = all(isinstance(each, Unknown | Presumed) for each in members_of(receiver))
+        is_open = all(
+            isinstance(each, Unknown | NoneType | Presumed) for each in members_of(receiver)
+        )
         if not found and name in CHAINERS and is_open:
             return (f"twisted.internet.defer.Deferred.{name}",)
         return tuple(found)
