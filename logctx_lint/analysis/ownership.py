@@ -68,13 +68,14 @@ def _keeps(
     def is_safe(value: Returned) -> bool:
         if value.source in _LOOKED_AFTER:
             return True
-        if value.source is Source.ARGUMENT:
+        is_handled = not value.can_fail and not is_lazy and not has_contexts
+        if value.source is Source.ARGUMENT and not is_handled:
             if call is None or scope is None:
                 return False
             argument = argument_for(context.resolver, call, callee, value)
             return argument is not None and not _is_new(context, argument, scope)
         # Where log contexts are kept, work that nobody waits for leaks one, if it fails or not.
-        if not value.can_fail and not is_lazy and not has_contexts:
+        if is_handled:
             return True
         return value.source in _IF_NOT_AWAITABLE and not can_await
 

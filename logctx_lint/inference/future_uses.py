@@ -12,6 +12,7 @@ it; a use that is of no known sort may do anything.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from enum import Flag, auto
 from typing import Protocol
@@ -55,8 +56,8 @@ _METHODS = {
 _READING = frozenset({"exception", "result"})
 """Methods that give a failure to whoever calls them."""
 _RAISING = frozenset({"trap", "raiseException"})
-_OF_TESTS = ("assert", "fail")
-"""How the methods begin with which a test case fails."""
+_OF_TESTS = re.compile(r"assert([A-Z_]|$)|fail([A-Z]|$)")
+"""How the methods begin with which a test case fails; `failed` and `failures` are none."""
 _HARMLESS_PARENTS = (
     ast.Await, ast.Yield, ast.YieldFrom, ast.Return, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If,
     ast.While, ast.IfExp, ast.Assert, ast.Expr, ast.Delete, ast.FormattedValue, ast.NamedExpr,
@@ -181,7 +182,7 @@ def effect_of(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> 
         match node:
             case ast.Raise() | ast.Assert():
                 return Uses.CALLBACK
-            case ast.Attribute(_, name) if name in _RAISING or name.startswith(_OF_TESTS):
+            case ast.Attribute(_, name) if name in _RAISING or _OF_TESTS.match(name):
                 return Uses.CALLBACK
             case ast.Return(ast.Name(name)) if name == parameters[0]:
                 effect = Uses.NOTHING

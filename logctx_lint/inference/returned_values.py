@@ -180,7 +180,8 @@ class ReturnedValues:
 
     def _bound(self, name: str, binding: Binding) -> Iterator[Returned]:
         if binding.kind == "parameter" and binding.parameter in ("", "k", "self"):
-            yield Returned(Source.ARGUMENT, parameter=name)
+            is_handled = Uses.ERRBACK in self._uses(name, binding)
+            yield Returned(Source.ARGUMENT, can_fail=not is_handled, parameter=name)
             return
         if binding.kind == "element":
             yield Returned(Source.ATTRIBUTE)  # Found among others.

@@ -131,7 +131,22 @@ class Summaries:
                     or self._is_overridden_by_plain(each)
                 ):
                     return True
-        return False
+        return self.may_reach_plain(callee)
+
+    def may_reach_plain(self, callee: Type) -> bool:
+        """Whether one of the functions that a call may reach is a plain one, of unknown result.
+
+        A base class has a synchronous and an asynchronous client, say: which of them it is,
+        whoever calls it knows.
+        """
+        functions = [each for each in members_of(callee) if isinstance(each, FunctionType)]
+        return len(functions) > 1 and any(
+            not each.function.facts.is_async
+            and not each.function.module.is_stub
+            and not self.resolver.functions.is_abstract(each.function)
+            and not self.resolver.awaitability(self.resolver.call_type(each)).is_likely
+            for each in functions
+        )
 
     def _is_overridden_by_plain(self, callee: FunctionType) -> bool:
         """Whether a class that may be the receiver's overrides a method to give something else."""
