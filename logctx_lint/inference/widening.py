@@ -36,7 +36,7 @@ def widen(before: object, now: object, changes: int) -> object:
     """What to take for an answer that has changed so often."""
     if not isinstance(now, _TYPES) or not isinstance(before, _TYPES):
         return now
-    if before == UNKNOWN and changes > _EXACT_ROUNDS or len(members_of(now)) > _WIDEST:
+    if (before == UNKNOWN and changes > _EXACT_ROUNDS) or len(members_of(now)) > _WIDEST:
         return UNKNOWN
     if not changes:
         return now
