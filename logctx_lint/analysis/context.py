@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from logctx_lint.analysis.base_context import Callee, Context, functions_of, presumed_by
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Span
-from logctx_lint.inference.types import Awaitability, Type
+from logctx_lint.inference.types import UNKNOWN, Awaitability, Type
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -213,6 +213,9 @@ class TreeContext(Context[ast.AST]):
     def callee(self, call: ast.Call) -> Callee:
         """Who is called and where that is defined, for a message."""
         presumed = presumed_by(self.type_of(call))
+        if self.type_of(call) == UNKNOWN:
+            label = self.callee_at(call.func, [], []).label
+            return Callee(label, "as callbacks are added to what it gives")
         return self.callee_at(call.func, self.functions(call.func), presumed)
 
     def called(self, func: ast.expr) -> Callee:

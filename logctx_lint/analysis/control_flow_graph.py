@@ -78,6 +78,18 @@ class FlowGraph:
     raised: FlowNode
     nodes: list[FlowNode]
 
+    def reachable(self) -> list[FlowNode]:
+        """The nodes that may run; a `finally` of an endless loop ends for an exception only."""
+        seen: set[FlowNode] = set()
+        waiting = [self.entry]
+        while waiting:
+            node = waiting.pop()
+            if node not in seen:
+                seen.add(node)
+                waiting += [each for each, _ in node.next] + node.handlers
+                waiting += [node.raises] if node.raises else []
+        return [each for each in self.nodes if each in seen]
+
 
 @dataclass(frozen=True, slots=True)
 class _Around:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from logctx_lint.analysis.base_context import Context, is_by_decorator
+from logctx_lint.analysis.base_context import Context, is_by_decorator, presumed_by
 from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, arguments
 from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
@@ -17,7 +17,8 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference import constants
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
-from logctx_lint.inference.summaries import fails_on_first
+from logctx_lint.inference.calls import CHAINERS
+from logctx_lint.inference.returned_values import fails_on_first
 from logctx_lint.inference.types import (
     NONE,
     CallableType,
@@ -212,6 +213,8 @@ def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile
     which could wait for it. Other eager work is often left alone on purpose: its failure is
     logged when it is collected.
     """
+    if _is_guess_in_test(context, found.call):
+        return Profile.STRICT
     if context.file.traits.has_log_contexts or found.kind.is_lazy:
         return Profile.RECOMMENDED
     is_plain = found.how is How.PLAIN and found.kind is not Kind.AWAITABLE
@@ -221,6 +224,13 @@ def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile
     if is_plain and (can_await or is_test) and _is_asynchronous(context, found.call):
         return Profile.RECOMMENDED
     return Profile.STRICT
+
+
+def _is_guess_in_test(context: TreeContext, call: ast.Call) -> bool:
+    """Whether the callee is only known by the name of the method, where doubles stand in."""
+    if not context.file.module.is_test:
+        return False
+    return not context.functions(call.func) and bool(presumed_by(context.type_of(call)))
 
 
 def _is_asynchronous(context: TreeContext, call: ast.Call) -> bool:
@@ -249,12 +259,14 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     callees = context.type_of(call.func)
     if _is_ruled_out(context, call, callees) or _passes_on_name(context, call):
         return None
+    if context.file.summaries.may_reach_plain(callees):
+        return None
     is_sure = answer.is_likely and not context.file.summaries.may_give_else(callees)
     if _is_registration(context, call) or _gives_back(context, callees):
         return None
     root: ast.expr = call
     sees_failure = False
-    while isinstance(root, ast.Call) and Role.CHAINER in context.roles(root):
+    while isinstance(root, ast.Call) and _is_chained(context, root):
         if not isinstance(root.func, ast.Attribute):
             return None
         sees_failure |= _takes_failures(root, root.func)
@@ -289,6 +301,17 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
     return Dropped(root, call, answer.kind, how, sees_failure, is_sure, is_presumed)
+
+
+def _is_chained(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call adds callbacks to a Deferred, which it gives back.
+
+    Nothing else has such methods, whatever is known of the receiver.
+    """
+    if Role.CHAINER in context.roles(call):
+        return True
+    is_named_so = isinstance(call.func, ast.Attribute) and call.func.attr in CHAINERS
+    return is_named_so and not context.functions(call.func)
 
 
 def _is_registration(context: TreeContext, call: ast.Call) -> bool:
@@ -466,7 +489,21 @@ def looks_after(
 def _has_two_modes(context: TreeContext, call: ast.Call) -> bool:
     functions = context.functions(call.func)
     summaries = context.file.summaries
-    return bool(functions) and all(summaries.of(each).has_two_modes for each in functions)
+    return bool(functions) and all(
+        summaries.of(each).has_two_modes or _is_dispatched(context, each) for each in functions
+    )
+
+
+def _is_dispatched(context: TreeContext, function: Function) -> bool:
+    """Whether a decorator calls a plain function, or something asynchronous in its place."""
+    if function.facts.is_async or function.facts.is_generator:
+        return False
+    resolver = context.resolver
+    plain = resolver.functions.plain_result(function)
+    if not function.facts.returns or resolver.awaitability(plain).is_likely:
+        return False
+    given = members_of(resolver.call_type(resolver.functions.decorated(function)))
+    return len(given) > 1 and set(members_of(plain)) <= set(given)
 
 
 def _plays_a_part(context: TreeContext, function: Function) -> bool:

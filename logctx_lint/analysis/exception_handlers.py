@@ -37,6 +37,8 @@ class Caught:
 
     cancellation: Cancellation
     by_name: bool
+    named: Cancellation = Cancellation.NONE
+    """Those whose error it names, as opposed to a class above that."""
 
 
 _ANY = Cancellation.TWISTED | Cancellation.ASYNCIO | Cancellation.TRIO
@@ -53,16 +55,15 @@ def caught_by(context: TreeContext, clause: ast.expr | None) -> Caught:
 
 def caught(resolver: Resolver, vocabulary: Vocabulary, clause: ast.expr, scope: Scope) -> Caught:
     """The same of a clause that is there."""
-    cancellation, by_name = Cancellation.NONE, False
+    cancellation = named = Cancellation.NONE
     for names in _exception_names(resolver, clause, scope, _LONGEST_ALIAS):
         if Role.CANCELLED_ERROR in vocabulary.roles(names):
-            by_name = True
-            cancellation |= _meant(names)
+            named |= _meant(names)
         elif "builtins.BaseException" in names:
             cancellation |= _ANY
         elif "builtins.Exception" in names:
             cancellation |= Cancellation.TWISTED
-    return Caught(cancellation, by_name)
+    return Caught(cancellation | named, bool(named), named)
 
 
 def _meant(names: tuple[str, ...]) -> Cancellation:

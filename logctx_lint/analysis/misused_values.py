@@ -85,6 +85,8 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     type_ = resolver.type_of(node, use.scope)
     if isinstance(type_, Presumed):
         # By the name of a method, or under a decorator that is not known.
+        if unit.file.module.is_test and not type_.by_decorator:
+            return None  # It may be that of a double.
         kind = resolver.awaitability(type_).kind
         return kind if kind is Kind.COROUTINE and use.how not in _MAY_BE_MEANT else None
     members = members_of(type_)

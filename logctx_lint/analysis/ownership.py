@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from logctx_lint.analysis.base_context import Context
-from logctx_lint.inference.summaries import Returned, Source, argument_for
+from logctx_lint.inference.returned_values import Returned, Source, argument_for
 from logctx_lint.inference.types import FunctionType, Type, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
@@ -68,13 +68,14 @@ def _keeps(
     def is_safe(value: Returned) -> bool:
         if value.source in _LOOKED_AFTER:
             return True
-        if value.source is Source.ARGUMENT:
+        is_handled = not value.can_fail and not is_lazy and not has_contexts
+        if value.source is Source.ARGUMENT and not is_handled:
             if call is None or scope is None:
                 return False
             argument = argument_for(context.resolver, call, callee, value)
             return argument is not None and not _is_new(context, argument, scope)
         # Where log contexts are kept, work that nobody waits for leaks one, if it fails or not.
-        if not value.can_fail and not is_lazy and not has_contexts:
+        if is_handled:
             return True
         return value.source in _IF_NOT_AWAITABLE and not can_await
 

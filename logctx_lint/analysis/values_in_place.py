@@ -134,7 +134,7 @@ class _Places:
         for part, type_, where in self._parts(value, declared, scope):
             if not isinstance(part, ast.Call) or not (kind := self._kind(part, where)):
                 continue
-            if self._refuses(type_, kind):
+            if self._refuses(type_, kind) and not self._is_also(part, type_, where):
                 yield Misplaced(part, where, fate, kind)
 
     def _refuses(self, declared: Type, kind: Kind) -> bool:
@@ -149,6 +149,20 @@ class _Places:
             if not kind.is_lazy and member.cls.module.name != "builtins":
                 return False
         return True
+
+    def _is_also(self, call: ast.Call, declared: Type, scope: Scope) -> bool:
+        """Whether the awaitable is, by the methods that it has, what is declared, too.
+
+        A request can be awaited, and entered as an asynchronous context manager.
+        """
+        classes = [each.cls for each in members_of(declared) if isinstance(each, Instance)]
+        names = [each.qualified_name for each in classes]
+        given = members_of(self._resolver.type_of(call, scope))
+        return bool(given) and all(
+            isinstance(each, Instance)
+            and any(protocols.content_as(self._resolver, each, name) is not None for name in names)
+            for each in given
+        )
 
     def _parts(
         self, value: ast.expr, declared: Type, scope: Scope

@@ -12,6 +12,8 @@ import ast
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.done_awaitables import DoneAwaitables
+from logctx_lint.analysis.lazy_starts import puts_where_nothing_is
 from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
@@ -36,12 +38,12 @@ class Waiters:
         place = self._place(node, function)
         if place is None:
             return None
-        if self._is_done(node):
+        if self._is_done(node) or DoneAwaitables(self.context).is_done(node):
             return None
         if use == "gathered" or (use == "returned" and self._is_shielded_by_callers(function)):
             # Who gathers all that there are ends them, as a rule.
             return None
-        if self._starts_it(place, function):
+        if self._starts_it(place, function) and not self._runs_once(function):
             return Profile.RECOMMENDED
         if use != "awaited":
             return None
@@ -79,57 +81,34 @@ class Waiters:
 
     def _starts_it(self, place: ast.expr, function: FunctionNode) -> bool:
         """Whether the function puts something new there, where there is nothing yet."""
-        if isinstance(place, ast.Name):
+        return not isinstance(place, ast.Name) and puts_where_nothing_is(place, function)
+
+    def _runs_once(self, function: FunctionNode) -> bool:
+        """Whether a private function is only run as the one task that an attribute keeps."""
+        if not function.name.startswith("_"):
             return False
-        wanted = _text(place)
-        for inner in own_nodes(function.body):
-            match inner:
-                case ast.Assign(targets, value):
-                    pass
-                case ast.AnnAssign(target, _, ast.expr() as value):
-                    targets = [target]
-                case ast.Call(ast.Attribute(holder, "setdefault")):
-                    if isinstance(place, ast.Subscript) and _text(place.value) == _text(holder):
-                        return True
-                    continue
-                case _:
-                    continue
-            if not isinstance(value, ast.Constant) and any(
-                _text(each) == wanted for each in targets
-            ):
-                return True
-        return False
+        uses = 0
+        is_kept = False
+        for node in all_nodes(self.context.file.tree):
+            match node:
+                case ast.Attribute(attr=name) | ast.Name(name) if name == function.name:
+                    uses += 1
+                case ast.Assign([ast.Attribute()], ast.Call(starter, [ast.Call(called), *_])):
+                    is_task = _last(starter) in ("create_task", "ensure_future")
+                    is_kept = is_kept or (is_task and _last(called) == function.name)
+        return is_kept and uses == 1
 
     def _is_shielded_by_callers(self, function: FunctionNode) -> bool:
         """Whether every caller in the file protects, or cannot cancel, what the function gives."""
-        nodes = list(all_nodes(self.context.file.tree))
-        calls = {
-            each
-            for each in nodes
-            if isinstance(each, ast.Call) and _last(each.func) == function.name
-        }
-        held = {
-            each.targets[0].id
-            for each in nodes
-            if isinstance(each, ast.Assign)
-            and each.value in calls
-            and isinstance(each.targets[0], ast.Name)
-        }
-        protected = {
-            inner
-            for each in nodes
-            if isinstance(each, ast.Call) and _last(each.func) in ("shield", "wait")
-            for argument in each.args
-            for inner in all_nodes(argument)
-        }
-        waited_for = {
-            inner
-            for each in nodes
-            if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
-            for inner in all_nodes(each.value)
-            if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
-        }
-        return bool(calls & protected or held) and waited_for <= protected
+        calls = False
+        for caller in all_nodes(self.context.file.tree):
+            if not isinstance(caller, FunctionNode):
+                continue
+            protects = _protects(list(own_nodes(caller.body)), function.name)
+            if protects is False:
+                return False
+            calls = calls or protects is True
+        return calls
 
     def _is_done(self, node: ast.expr) -> bool:
         """Whether the code has made sure that nothing is waited for here: `if x.done():`."""
@@ -148,18 +127,73 @@ class Waiters:
         return False
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
-        """The functions of the file that wait for what is found in a place of this name."""
+        """The functions of the file that wait for what is found in a place of this name.
+
+        An attribute of `self` in a class that has nothing to do with this one is another place.
+        """
         name = _last(place)
+        own = self._class_of(place)
         found: set[ast.AST] = set()
-        stack: list[tuple[ast.AST, ast.AST | None]] = [(self.context.file.tree, None)]
+        stack: list[tuple[ast.AST, ast.AST | None, str]] = [(self.context.file.tree, None, "")]
         while stack:
-            node, function = stack.pop()
+            node, function, cls = stack.pop()
+            if isinstance(node, ast.ClassDef):
+                cls = node.name
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 function = node
             if function and isinstance(node, ast.Await | ast.Yield) and node.value:
-                found |= {function} if _waits_for(node.value, name) else set()
-            stack += [(each, function) for each in child_nodes(node)]
+                is_same = not own or not cls or cls in own or not _is_of_self(node.value, name)
+                found |= {function} if is_same and _waits_for(node.value, name) else set()
+            stack += [(each, function, cls) for each in child_nodes(node)]
         return found
+
+    def _class_of(self, place: ast.expr) -> set[str]:
+        """The class that `self` is of in a place, with those of the file that it is related to."""
+        owner = self.context.unit.scope.owner if _is_of_self(place, _last(place)) else None
+        if owner is None:
+            return set()
+        bases = {
+            node.name: {_last(base) for base in node.bases}
+            for node in all_nodes(self.context.file.tree)
+            if isinstance(node, ast.ClassDef)
+        }
+        related, before = {owner.name}, 0
+        while len(related) > before:
+            before = len(related)
+            related |= {name for name in bases if bases[name] & related}
+            related |= {base for name in related for base in bases.get(name, ())}
+        return related
+
+
+def _protects(nodes: list[ast.AST], name: str) -> bool | None:
+    """Whether a function shields what it gets from calls of `name`; None if it waits for none."""
+    calls = {each for each in nodes if isinstance(each, ast.Call) and _last(each.func) == name}
+    if not calls:
+        return None
+    held = {
+        each.targets[0].id
+        for each in nodes
+        if isinstance(each, ast.Assign)
+        and each.value in calls
+        and isinstance(each.targets[0], ast.Name)
+    }
+    protected = {
+        inner
+        for each in nodes
+        if isinstance(each, ast.Call) and _last(each.func) in ("shield", "wait")
+        for argument in each.args
+        for inner in all_nodes(argument)
+    }
+    waited_for = {
+        inner
+        for each in nodes
+        if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
+        for inner in all_nodes(each.value)
+        if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
+    }
+    if not waited_for <= protected:
+        return False
+    return True if calls & protected or held else None
 
 
 def _is_negated(test: ast.expr, call: ast.AST) -> bool:
@@ -190,6 +224,18 @@ def _waits_for(node: ast.expr, name: str) -> bool:
     return False
 
 
+def _is_of_self(node: ast.AST, name: str) -> bool:
+    """Whether what is waited for is an attribute of that name of `self`, and of nothing else."""
+    receivers = [
+        each.value
+        for each in own_nodes([node])
+        if isinstance(each, ast.Attribute) and each.attr == name
+    ]
+    return bool(receivers) and all(
+        isinstance(each, ast.Name) and each.id == "self" for each in receivers
+    )
+
+
 def _last(node: ast.AST) -> str:
     match node:
         case ast.Attribute(attr=name) | ast.Name(name):
@@ -197,8 +243,3 @@ def _last(node: ast.AST) -> str:
         case ast.Subscript(value):
             return _last(value)
     return ""
-
-
-def _text(node: ast.expr) -> str:
-    """A place in words; whatever stands in the brackets of an element."""
-    return f"{_text(node.value)}[]" if isinstance(node, ast.Subscript) else ast.unparse(node)

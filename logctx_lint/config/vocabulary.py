@@ -42,6 +42,8 @@ class Role(str, Enum):
     """Undoes a change of the current context, given its token."""
     CONTEXT_READER = "context-reader"
     """Gives something that is kept in the current context."""
+    CONTEXT_LOGGER = "context-logger"
+    """Writes a log record, to which a filter or processor adds the current context."""
     CONTEXT_COPIER = "context-copier"
     """Copies the context of the thread that it is called in."""
     TRACING_SPAN = "tracing-span"
@@ -93,6 +95,8 @@ class Role(str, Enum):
     """Runs an event loop until something is done; fails where one runs already."""
     TIMEOUT_SCOPE = "timeout-scope"
     """An asynchronous context manager that raises TimeoutError where its block ends."""
+    TASK_SCOPE = "task-scope"
+    """An asynchronous context manager that has to be left by the task that entered it."""
     RESULT_CACHE = "result-cache"
     """A decorator that keeps what the function returned, whatever that is."""
     RELEASER = "releaser"
@@ -237,6 +241,11 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "opentelemetry.context.get_current",
         "opentelemetry.context.get_value",
         *_helpers(_CONTEXT, "current_context"),
+    ),
+    Role.CONTEXT_LOGGER: tuple(
+        f"{home}.{name}"
+        for home in ("logging", "logging.Logger", "loguru.logger", "loguru._logger.Logger")
+        for name in ("debug", "info", "warning", "error", "exception", "critical", "log")
     ),
     Role.CONTEXT_COPIER: ("contextvars.copy_context",),
     Role.TRACING_SPAN: (
@@ -444,6 +453,14 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.timeouts.timeout_at",
         "async_timeout.timeout",
         "async_timeout.timeout_at",
+    ),
+    Role.TASK_SCOPE: (
+        "asyncio.TaskGroup",
+        "asyncio.taskgroups.TaskGroup",
+        "asyncio.timeout",
+        "asyncio.timeouts.timeout",
+        "anyio.create_task_group",
+        "trio.open_nursery",
     ),
     Role.RESULT_CACHE: (
         "functools.lru_cache",

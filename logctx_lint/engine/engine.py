@@ -27,6 +27,7 @@ from logctx_lint.time_limit import TooSlow
 if TYPE_CHECKING:
     from logctx_lint.analysis.units import File
     from logctx_lint.callgraph.cancellation_safety import Auditor
+    from logctx_lint.callgraph.role_suggestions import Suggestion
     from logctx_lint.inference.resolver import Resolver
 
 _SET_ASIDE_EVERY = 16
@@ -170,6 +171,16 @@ class Engine:
 
         module = self._learn(source)
         return {each.qualified_name[len(module.name) + 1 :]: each for each in functions(module)}
+
+    def role_suggestions(self, source: Source) -> list[Suggestion]:
+        """The roles that functions of a file seem to play."""
+        from logctx_lint.callgraph.role_suggestions import suggestions
+
+        return [
+            found
+            for function in self.functions(source).values()
+            for found in suggestions(function, self._resolver, self._vocabulary)
+        ]
 
     def _unsafe(self, function: Function) -> list[Finding]:
         """What makes it unsafe to cancel the functions in one unit of code."""

@@ -131,10 +131,10 @@ def write(before: Source, after: Source, root: Path) -> None:
         raise NotWritten("a symbolic link that leads out of the project")
     try:
         data = after.encode(after.text)
-        if not os.access(target, os.W_OK):
-            raise NotWritten("it is read-only")
         if target.read_bytes() != before.encode(before.text):
             raise NotWritten(_why_different(before))
+        if not os.access(target, os.W_OK):
+            raise NotWritten("it is read-only")
         _replace(target, data)
     except UnicodeError as error:
         raise NotWritten(f"its encoding cannot hold the fix: {error}") from error

@@ -11,12 +11,18 @@ from logctx_lint.analysis.base_context import Context, Node
 from logctx_lint.analysis.cst_context import RuleContext
 from logctx_lint.config.vocabulary import Role, Vocabulary
 from logctx_lint.findings import Applicability, Edit, Fix, Span
-from logctx_lint.fixes.import_edits import import_edit, insertion, may_import_runtime
+from logctx_lint.fixes.import_edits import (
+    import_edit,
+    insertion,
+    is_guarded,
+    may_import_runtime,
+)
 from logctx_lint.inference.types import External, Kind, ModuleType
 from logctx_lint.project.facts import ImportFacts, imported_names
 from logctx_lint.syntax.lazy_libcst import cst
 
 _RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.tasks")
+_RUNS_ANYWAY = (Kind.DEFERRED, Kind.FUTURE)
 _BUILT_IN = Vocabulary({})
 
 
@@ -176,7 +182,11 @@ def background_starter(context: Context[Any], kind: Kind) -> Helper | None:
             return True  # The project's own.
         return name.endswith(".run_in_background") and (".tasks." in name) is as_task
 
-    return helper(context, Role.BACKGROUND_STARTER, accepts)
+    found = helper(context, Role.BACKGROUND_STARTER, accepts)
+    is_runtime = found is not None and found.name.startswith(_RUNTIME[0])
+    if is_runtime and kind in _RUNS_ANYWAY and not context.file.traits.has_log_contexts:
+        return None  # It keeps log contexts, and handles no failure.
+    return found
 
 
 def helper(
@@ -206,6 +216,8 @@ def helper(
         is_there = target is not None and resolver.definitions.member(target, attribute)
         is_real = _is_library(home) or home in imported or (target and not target.is_stub)
         if is_new or (is_there and is_real):
+            if is_guarded(context.file.tree, home):
+                continue
             edit = import_edit(context.file.source, context.file.tree, home, attribute)
             return Helper(attribute, (edit,), is_new, name)
     return None

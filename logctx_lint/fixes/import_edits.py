@@ -11,6 +11,9 @@ from logctx_lint.analysis.base_context import Context
 from logctx_lint.findings import Edit, Span
 from logctx_lint.syntax.source import Source
 
+_LONGEST_LINE = 88
+"""What Black and ruff make of a line, unless they are told otherwise."""
+
 
 class Section(IntEnum):
     """The paragraphs of imports, in their usual order."""
@@ -32,6 +35,9 @@ def insertion(line: int, column: int, text: str) -> Edit:
 
 def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edit:
     """Import a name behind its like: the same package, else the same section, else those above."""
+    for statement in tree.body:
+        if isinstance(statement, ast.ImportFrom) and _takes_names_from(statement, module):
+            return _merged(source, statement, name)
     text = f"from {module} import {name}\n"
     place = _place(tree.body, module)
     if place is None:
@@ -43,6 +49,57 @@ def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edi
     if not last.endswith(("\n", "\r")):
         return insertion(end, len(last), f"\n{text}".removesuffix("\n"))
     return insertion(end + 1, 0, text)
+
+
+def is_guarded(tree: ast.Module, module: str) -> bool:
+    """Whether a package is only imported on a condition, so that it may not be there."""
+    package = module.partition(".")[0]
+    if any(_is_import(each) and _imports_from(each, package) for each in tree.body):
+        return False
+    return any(
+        _is_import(inner) and _imports_from(inner, package)  # type: ignore[arg-type]
+        for each in tree.body
+        if isinstance(each, ast.If | ast.Try) and not _is_for_types(each)
+        for inner in ast.walk(each)
+    )
+
+
+def _is_for_types(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test)
+
+
+def _takes_names_from(statement: ast.ImportFrom, module: str) -> bool:
+    names = [alias.name for alias in statement.names]
+    return statement.module == module and not statement.level and "*" not in names
+
+
+def _merged(source: Source, statement: ast.ImportFrom, name: str) -> Edit:
+    """One more name in a statement that imports from the module already, in sorted order."""
+    whole = source.lines[statement.lineno - 1]
+    line, newline = whole.rstrip(), "\r\n" if whole.endswith("\r\n") else "\n"
+    is_one_line = statement.end_lineno == statement.lineno and "(" not in line and "#" not in line
+    if is_one_line and len(line) + len(name) + 2 > _LONGEST_LINE:
+        texts = {each.name: ast.unparse(each) for each in statement.names} | {name: name}
+        names = "".join(f"    {texts[each]},{newline}" for each in sorted(texts, key=_order))
+        first = statement.names[0]
+        span = Span(statement.lineno, first.col_offset, statement.lineno, len(line))
+        return Edit(span, f"({newline}{names})")
+    following = next((each for each in statement.names if _order(each.name) > _order(name)), None)
+    lines = [each.lineno for each in statement.names]
+    is_one_a_line = len(lines) > 1 and len(set(lines)) == len(lines)
+    last = statement.names[-1]
+    indent = f"\n{' ' * last.col_offset}" if is_one_a_line else " "
+    if following:
+        return insertion(following.lineno, following.col_offset, f"{name},{indent}")
+    end = last.end_lineno or last.lineno, last.end_col_offset or last.col_offset
+    return insertion(*end, f",{indent}{name}")
+
+
+def _order(name: str) -> tuple[int, str]:
+    """As isort and ruff sort names: constants, classes, and others, each by the alphabet."""
+    if name.isupper() and len(name) > 1:
+        return 0, name
+    return (1, name) if name[:1].isupper() else (2, name)
 
 
 def _place(body: list[ast.stmt], module: str) -> ast.stmt | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.cancellation_flow import Code
+from logctx_lint.analysis.cancellation_state import Code
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role

@@ -6,18 +6,24 @@ import ast
 from typing import TYPE_CHECKING, Literal
 
 from logctx_lint.inference import annotation_types, protocols
+from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
     Instance,
+    Kind,
     TupleType,
     Type,
+    UnionType,
+    members_of,
     union_of,
     without_none,
 )
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import child_blocks
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -40,9 +46,16 @@ class Bindings:
 
     def _infer(self, binding: Binding, scope: Scope) -> Type:
         found = self._packed(binding, scope)
+        is_open = isinstance(found, UnionType) and UNKNOWN in found.members
+        if is_open and self._has_deferred(found) and _gets_callbacks(binding, scope):
+            found = union_of(each for each in members_of(found) if each != UNKNOWN)
         for index in binding.path:
             found = protocols.element(self._resolver, found, index)
         return found
+
+    def _has_deferred(self, type_: Type) -> bool:
+        answers = (self._resolver.awaitability(each) for each in members_of(type_))
+        return any(each.is_certain and each.kind is Kind.DEFERRED for each in answers)
 
     def _packed(self, binding: Binding, scope: Scope) -> Type:
         if binding.imported or binding.function or binding.cls:
@@ -154,3 +167,29 @@ class Bindings:
         if not is_named and self._resolver.classes.has_ancestor(function.owner, _INTERFACE):
             return ""
         return "self"
+
+
+def _gets_callbacks(binding: Binding, scope: Scope) -> bool:
+    """Whether callbacks are added to a value, right behind where it is bound, in any case.
+
+    Nothing but a Deferred has such methods.
+    """
+    node = scope.node
+    if not isinstance(node, FunctionNode) or not isinstance(binding.value, ast.Call):
+        return False
+    blocks = [node.body]
+    for block in blocks:
+        for index, statement in enumerate(block):
+            match statement:
+                case ast.Assign([ast.Name(name)], value) if value is binding.value:
+                    following = block[index + 1 : index + 2]
+                    return any(_adds_callback(each, name) for each in following)
+            blocks += child_blocks(statement)
+    return False
+
+
+def _adds_callback(statement: ast.stmt, name: str) -> bool:
+    match statement:
+        case ast.Expr(ast.Call(ast.Attribute(ast.Name(receiver), method))):
+            return receiver == name and method in CHAINERS
+    return False

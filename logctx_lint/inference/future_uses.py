@@ -12,6 +12,7 @@ it; a use that is of no known sort may do anything.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from enum import Flag, auto
 from typing import Protocol
@@ -55,8 +56,8 @@ _METHODS = {
 _READING = frozenset({"exception", "result"})
 """Methods that give a failure to whoever calls them."""
 _RAISING = frozenset({"trap", "raiseException"})
-_OF_TESTS = ("assert", "fail")
-"""How the methods begin with which a test case fails."""
+_OF_TESTS = re.compile(r"assert([A-Z_]|$)|fail([A-Z]|$)")
+"""How the methods begin with which a test case fails; `failed` and `failures` are none."""
 _HARMLESS_PARENTS = (
     ast.Await, ast.Yield, ast.YieldFrom, ast.Return, ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If,
     ast.While, ast.IfExp, ast.Assert, ast.Expr, ast.Delete, ast.FormattedValue, ast.NamedExpr,
@@ -75,8 +76,8 @@ class Elsewhere(Protocol):
     def looks_at_failure(self, callback: ast.expr) -> bool:
         """Whether a callback asks the Future that it is given how it ended."""
 
-    def handles_failure(self, errback: ast.expr) -> bool:
-        """Whether an errback neither hands the failure on nor raises another one."""
+    def effect_of_errback(self, errback: ast.expr) -> Uses:
+        """Whether an errback handles the failure, hands it on, or may itself fail."""
 
 
 class Body:
@@ -140,8 +141,8 @@ class Body:
             return Uses.LOOKED_AT if is_seen else Uses.NOTHING
         if name in ("addCallbacks", "addErrback", "addBoth"):
             errbacks = call.args[1:2] if name == "addCallbacks" else call.args[:1]
-            handled = any(map(elsewhere.handles_failure, errbacks))
-            return Uses.ERRBACK if handled else Uses.CALLBACK
+            effects = [elsewhere.effect_of_errback(each) for each in errbacks]
+            return effects[0] if effects else Uses.CALLBACK
         return _METHODS.get(name, Uses.UNKNOWN)
 
     def _aliases(self, targets: list[ast.expr], elsewhere: Elsewhere, depth: int) -> Uses:
@@ -168,22 +169,24 @@ def reads_failure(body: ast.AST, name: str) -> bool:
     )
 
 
-def lets_failure_out(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> bool:
-    """Whether an errback may hand its failure on, or fail itself as tests do."""
+def effect_of(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Uses:
+    """What an errback does: handle the failure, hand it on (nothing), or fail as tests do."""
     parameters = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
     if not parameters:
-        return False
+        return Uses.ERRBACK
     if isinstance(function, ast.Lambda):
-        return isinstance(function.body, ast.Name) and function.body.id == parameters[0]
+        hands_on = isinstance(function.body, ast.Name) and function.body.id == parameters[0]
+        return Uses.NOTHING if hands_on else Uses.ERRBACK
+    effect = Uses.ERRBACK
     for node in own_nodes(function.body):
         match node:
             case ast.Raise() | ast.Assert():
-                return True
+                return Uses.CALLBACK
+            case ast.Attribute(_, name) if name in _RAISING or _OF_TESTS.match(name):
+                return Uses.CALLBACK
             case ast.Return(ast.Name(name)) if name == parameters[0]:
-                return True
-            case ast.Attribute(_, name) if name in _RAISING or name.startswith(_OF_TESTS):
-                return True
-    return False
+                effect = Uses.NOTHING
+    return effect
 
 
 def cannot_fail(uses: Uses) -> bool:

@@ -17,7 +17,10 @@ from logctx_lint.inference.types import (
     FunctionType,
     Instance,
     ModuleType,
+    NoneType,
+    Presumed,
     Type,
+    Unknown,
     members_of,
     union_of,
 )
@@ -143,7 +146,15 @@ class Names:
                     scope,
                     name,
                 )
-                return found, ()
+                if parameter.annotation or parameter.default != "None" or found == UNKNOWN:
+                    return found, ()
+                # `if client is None: client = Client()` besides what callers are seen to pass.
+                others = (
+                    self._resolver.bindings.type_of(each, scope)
+                    for each in scope.bindings.get(name, ())
+                    if each.kind != "parameter"
+                )
+                return union_of([found, *others]), ()
         return None
 
     def _in_class_body(self, name: str, scope: Scope) -> Found | None:
@@ -210,7 +221,11 @@ class Names:
             elif isinstance(member, ModuleType):
                 item = self._resolver.definitions.member(member.module, name)
                 found.update(dict.fromkeys(item[1] if item else ()))
-        if not found and name in CHAINERS and receiver == UNKNOWN:
+        # By the name of its method alone, nothing is known of the receiver; by this one it is.
+        is_open = all(
+            isinstance(each, Unknown | NoneType | Presumed) for each in members_of(receiver)
+        )
+        if not found and name in CHAINERS and is_open:
             return (f"twisted.internet.defer.Deferred.{name}",)
         return tuple(found)
 

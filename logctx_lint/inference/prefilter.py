@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from functools import cached_property
 
+from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS, WORD, AwaitableNames
 from logctx_lint.project.modules import Module, Modules
@@ -33,7 +34,7 @@ class Looks:
         """Whether an awaitable can come of a call."""
         match call.func:
             case ast.Attribute(_, name) as attribute:
-                return self._leads(name) or _is_tested(attribute, scope)
+                return name in CHAINERS or self._leads(name) or _is_tested(attribute, scope)
             case ast.Name(name):
                 return self._may_name(name, scope)
         return True

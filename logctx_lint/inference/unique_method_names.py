@@ -12,6 +12,8 @@ from logctx_lint.incremental.memo import Store
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
+    External,
+    ExternalInstance,
     FunctionType,
     Instance,
     Presumed,
@@ -57,7 +59,22 @@ class Distinctive:
         functions = self.functions(name, scope.module)
         if not functions or not self._is_unknown(self._resolver.type_of(callee.value, scope)):
             return UNKNOWN
+        if isinstance(callee.value, ast.Attribute) and self._is_foreign(callee.value.attr, scope):
+            return UNKNOWN
         return Presumed(union_of(map(self._called, functions)), functions)
+
+    def _is_foreign(self, attribute: str, scope: Scope) -> bool:
+        """Whether all that the project calls so is known to be an object of other code."""
+        found = [
+            self._resolver.member(Instance(cls), attribute)
+            for cls in self._resolver.sites.classes_with("members", attribute, scope.module)
+        ]
+        known_members = [
+            each for type_ in found for each in members_of(type_) if each not in (UNKNOWN, NONE)
+        ]
+        return bool(known_members) and all(
+            isinstance(each, External | ExternalInstance) for each in known_members
+        )
 
     def functions(self, name: str, near: Module) -> tuple[Function, ...]:
         """The methods called `name` of a project, if a call of any of them gives an awaitable."""

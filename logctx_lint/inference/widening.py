@@ -25,6 +25,8 @@ from logctx_lint.inference.types import (
 _EXACT_ROUNDS = 3
 _DEEPEST = 2
 """Types inside types."""
+_WIDEST = 32
+"""Members of a union that has grown on a circle: `node = node.value` goes through all there are."""
 _SWINGING_ROUNDS = 8
 """An answer that still changes goes back and forth."""
 _TYPES = get_args(Type)
@@ -32,7 +34,11 @@ _TYPES = get_args(Type)
 
 def widen(before: object, now: object, changes: int) -> object:
     """What to take for an answer that has changed so often."""
-    if not changes or not isinstance(now, _TYPES) or not isinstance(before, _TYPES):
+    if not isinstance(now, _TYPES) or not isinstance(before, _TYPES):
+        return now
+    if (before == UNKNOWN and changes > _EXACT_ROUNDS) or len(members_of(now)) > _WIDEST:
+        return UNKNOWN
+    if not changes:
         return now
     held = {member.cls for member in members_of(before) if isinstance(member, Instance)}
     grown = union_of(

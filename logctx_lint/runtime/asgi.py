@@ -73,7 +73,7 @@ class LoggingContextMiddleware:
             f"{scope.get('method', 'WEBSOCKET')}-{request_id}", request=request_id
         )
         outermost = not current_context()
-        context.__enter__()
+        context.__enter__()  # noqa: LCX404 - left below, after the error was logged in it
         try:
             await self._run(scope, receive, self._with_header(send, request_id))
         except Exception as error:

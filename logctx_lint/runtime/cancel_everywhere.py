@@ -285,7 +285,8 @@ class _Watched(Coroutine[Any, Any, Any]):
 
 
 def _name(task: asyncio.Task[Any]) -> str:
-    return getattr(task.get_coro(), "__qualname__", str(task.get_coro()))
+    coroutine = task.get_coro()
+    return getattr(coroutine, "__qualname__", type(coroutine).__name__)
 
 
 def _run_on_asyncio(

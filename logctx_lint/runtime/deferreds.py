@@ -345,7 +345,7 @@ def delay(awaitable: Awaitable[T]) -> Deferred[T]:
     original = drive(awaitable)
     if not (storage.thread_local and context) or is_complete(original):
         return delay_deferred(original)
-    set_current_context(SENTINEL_CONTEXT)  # noqa: LCX402 - the waiter restores it
+    set_current_context(SENTINEL_CONTEXT)  # the waiter restores it
     return delay_deferred(original, context)
 
 
@@ -428,7 +428,7 @@ async def concurrently_execute(
 
     first = list(itertools.islice(remaining, limit))
     working = yieldable_gather_results(work, first)
-    await (delay(working) if delay_cancellation else working)
+    await (delay(working) if delay_cancellation else working)  # noqa: LCX105 - both are yieldable
 
 
 # --- Odds and ends

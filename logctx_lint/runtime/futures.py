@@ -289,7 +289,7 @@ class _Delayed(asyncio.Future[T]):
         if not storage.thread_local or self.done():
             return (yield from super().__await__())
         with PreserveLoggingContext():  # the loop goes on with other things meanwhile
-            return (yield from super().__await__())
+            return (yield from super().__await__())  # noqa: LCX405
 
     __iter__ = __await__
 
@@ -356,7 +356,7 @@ class ObservableFuture(Generic[T]):
             raise ValueError(f"{self!r} has no result yet")
         try:
             return self._future.result()
-        except BaseException as error:  # noqa: LCX301 - the cancellation is what is asked for
+        except BaseException as error:  # the cancellation, too, is what is asked for
             return error
 
     def __getattr__(self, name: str) -> Any:

@@ -131,7 +131,7 @@ class Source:
 
     def span(self, node: ast.AST) -> Span:
         """Where a node of its tree stands: `ast` counts the bytes of a line."""
-        assert isinstance(node, ast.expr | ast.stmt | ast.ExceptHandler)
+        assert isinstance(node, ast.expr | ast.stmt | ast.ExceptHandler | ast.alias)
         end_line, end = node.end_lineno or node.lineno, node.end_col_offset or 0
         return Span(
             node.lineno,

@@ -19,7 +19,7 @@ from tests.support.fakes import FakeEngine
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory, and the fake engine."""
 
-    def linter(settings: Settings, *, use_cache: bool) -> Linter:
+    def linter(settings: Settings, *, use_cache: bool, jobs: int = 1) -> Linter:
         return Linter(FakeEngine(), settings, CODES)
 
     monkeypatch.setattr(runner, "linter", linter)

@@ -21,7 +21,7 @@ _NAME = "logctx-baseline.json"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with three known findings in two files, and the fake engine."""
 
-    def linter(settings: Settings, *, use_cache: bool) -> Linter:
+    def linter(settings: Settings, *, use_cache: bool, jobs: int = 1) -> Linter:
         return Linter(FakeEngine(), settings, CODES)
 
     monkeypatch.setattr(runner, "linter", linter)

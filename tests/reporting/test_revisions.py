@@ -32,7 +32,7 @@ def commit() -> None:
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A branch that left `main`, which went on; in `sub` below the top."""
 
-    def linter(settings: Settings, *, use_cache: bool) -> Linter:
+    def linter(settings: Settings, *, use_cache: bool, jobs: int = 1) -> Linter:
         return Linter(FakeEngine(), settings, CODES)
 
     monkeypatch.setattr(runner, "linter", linter)

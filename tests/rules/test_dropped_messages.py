@@ -37,15 +37,15 @@ RUN = "start it with `run_in_background"
         (
             "@inlineCallbacks\ndef run():\n    yield fetch()\n    fetch()\n",
             "contextvar",
-            "LCX101 `fetch()` returns a Deferred that runs unawaited, so nobody handles its "
-            "failure "
-            f'(annotated `-> "Deferred[str]"`, app.py:5): yield it, or {RUN}`',
+            "LCX101 `fetch()` returns a Deferred that runs unawaited, so nobody handles "
+            "its failure "
+            '(annotated `-> "Deferred[str]"`, app.py:5): yield it',
         ),
         (
             "async def run():\n    fetch()\n",
             "thread-local",
-            "LCX101 `fetch()` returns a Deferred that runs unawaited, so nobody handles its "
-            "failure "
+            "LCX101 `fetch()` returns a Deferred that runs unawaited, so nobody handles "
+            "its failure "
             'and its log context leaks (annotated `-> "Deferred[str]"`, app.py:5): '
             f"await it, or {RUN}`",
         ),
@@ -66,19 +66,19 @@ RUN = "start it with `run_in_background"
             "def run():\n    ensureDeferred(work())\n",
             "contextvar",
             "LCX201 `ensureDeferred()` starts `work()`, which runs unawaited, so nobody handles "
-            f"its failure (async def, app.py:3): {RUN}(work)`",
+            "its failure (async def, app.py:3): return it, or give it an errback",
         ),
         (
             "def run():\n    maybeDeferred(report, 1)\n",
             "contextvar",
             "LCX201 `maybeDeferred()` starts `report()`, which runs unawaited, so nobody handles "
-            f"its failure (def, app.py:8): {RUN}(report, ...)`",
+            "its failure (def, app.py:8): return it, or give it an errback",
         ),
         (
             "def run(given):\n    ensureDeferred(given)\n",
             "contextvar",
-            "LCX201 `ensureDeferred()` starts work that runs unawaited, so nobody handles its "
-            f"failure: {RUN}`",
+            "LCX201 `ensureDeferred()` starts work that runs unawaited, so nobody handles "
+            "its failure: return it, or give it an errback",
         ),
     ],
 )

@@ -59,6 +59,7 @@ def build() -> Parser:
         rules,
         runtime,
         server,
+        vocabulary,
     )
 
     parser = Parser(
@@ -67,6 +68,8 @@ def build() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (check, audit, baseline, explain, rules, runtime, server, cache):
+    for command in (
+        check, audit, baseline, explain, rules, vocabulary, runtime, server, cache
+    ):  # fmt: skip
         command.add(commands)
     return parser

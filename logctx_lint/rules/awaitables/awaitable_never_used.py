@@ -91,8 +91,9 @@ from logctx_lint.analysis.local_awaitables import (
 from logctx_lint.analysis.ownership import is_kept_elsewhere
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Fix
+from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import await_fix, background_fix, background_starter
+from logctx_lint.inference import constants
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule, RuleVisitor
@@ -111,6 +112,8 @@ class Lost:
     """On which path, in words; empty: on every path."""
     mistaken: ast.AST | None
     """Where it is taken for the value that awaiting it would give; or declared to be that."""
+    is_deleted: bool = False
+    """`del d` says that it is not wanted."""
 
 
 class NeverUsed(RuleVisitor):
@@ -139,7 +142,9 @@ class NeverUsed(RuleVisitor):
                 fate = f", but `{name}` is taken for its value in line {lost.mistaken.lineno}"
             cure = "yield it" if self._by_yield(node) else "await it"
         message = f"{callee.label} returns {what}{fate}: {cure}"
-        self.context.report(RULE.code, node, message, tuple(fixes))
+        is_meant = lost.is_deleted and not found.kind.is_lazy
+        profile = Profile.STRICT if is_meant else Profile.RECOMMENDED
+        self.context.report(RULE.code, node, message, tuple(fixes), profile=profile)
 
     def _is_looked_up(self, found: Dropped) -> bool:
         """Whether a call only gives what others have as well."""
@@ -185,6 +190,8 @@ def _lost(named: Named, reader: _Consumption, paths: Paths[Named]) -> Lost | Non
         if named in exit_.items and not (is_consumed and isinstance(exit_.node, ast.Raise))
     ]
     rebound = reader.rebound.get(named)
+    if rebound and _is_bound_once(named):
+        rebound = None
     mistaken = reader.mistaken.get(named)
     if named not in (paths.end or ()) and not exits and not rebound and not mistaken:
         return None
@@ -192,7 +199,31 @@ def _lost(named: Named, reader: _Consumption, paths: Paths[Named]) -> Lost | Non
     if is_consumed:
         branch = paths.branches.get(named)
         where = _branch(branch) if branch else _end(exits, rebound, named.name)
-    return Lost(named, named.name in reader.used, where, mistaken)
+    is_deleted = isinstance(getattr(rebound, "ctx", None), ast.Del)
+    return Lost(named, named.name in reader.used, where, mistaken, is_deleted)
+
+
+def _is_bound_once(named: Named) -> bool:
+    """Whether a flag lets a loop bind the name in one round only.
+
+    if first:
+        first = False
+        d = begin()
+    """
+    function = named.scope.node
+    for node in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+        if isinstance(node, ast.If):
+            for truth, block in ((True, node.body), (False, node.orelse)):
+                if named.statement not in block:
+                    continue
+                known: dict[str, ast.Constant] = {}
+                for statement in block:
+                    match statement:
+                        case ast.Assign([ast.Name(name)], ast.Constant() as value):
+                            known[name] = value
+                if constants.outcome(node.test, known.get) is (not truth):
+                    return True
+    return False
 
 
 def _branch(branch: Branch) -> str:

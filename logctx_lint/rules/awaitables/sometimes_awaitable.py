@@ -99,7 +99,7 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.rules.rule import Rule, RuleVisitor
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
@@ -173,7 +173,32 @@ def _mixed(unit: Unit) -> Iterator[tuple[Scope, _Mixed]]:
                     wrong = (
                         each.place for each in callers if each.how is _How.AWAITED and not has_modes
                     )
-                    yield scope, replace(found, caller=next(wrong, ""))
+                    caller = next(wrong, "")
+                    if caller or not _is_asked_for(node, found.line):
+                        yield scope, replace(found, caller=caller)
+
+
+def _is_asked_for(node: FunctionNode, line: int) -> bool:
+    """Whether the caller says by a flag that it wants the awaitable: `run(main, block=True)`."""
+    flags = {
+        argument.arg
+        for argument, default, _ in parameters_of(node.args)
+        if isinstance(default, ast.Constant) and isinstance(default.value, bool)
+    }
+    if not flags:
+        return False
+    return any(
+        isinstance(inner, ast.Return) and inner.lineno == line
+        for each in own_nodes(node.body)
+        if isinstance(each, ast.If) and _root_test(each.test) in flags
+        for inner in own_nodes([*each.body, *each.orelse])
+    )
+
+
+def _root_test(test: ast.expr) -> str:
+    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test = test.operand
+    return test.id if isinstance(test, ast.Name) else ""
 
 
 class _How(Enum):

@@ -41,7 +41,9 @@ class Room:
 ## Fix
 
 Where asyncio code has a background starter already, the task is started with that; unsafe, because
-the starter may treat failures in its own way. Else none.
+the starter may treat failures in its own way. Else, where the class or module has a set of tasks
+already, the task is kept there until it is done; unsafe, because what else is done with that set
+then concerns this task, too. Else none.
 
 ## Settings
 
@@ -65,6 +67,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
+from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.types import Certainty, Kind
 from logctx_lint.rules.rule import Rule, RuleVisitor
 from logctx_lint.syntax.cst_walk import all_code
@@ -79,7 +82,7 @@ _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 class DroppedTask(RuleVisitor):
     def visit_Expr(self, node: cst.Expr) -> None:
-        self._check(node.value, "nobody keeps it")
+        self._check(node.value, "nobody keeps it", node)
 
     def visit_Assign(self, node: cst.Assign) -> None:
         if len(node.targets) == 1:
@@ -140,7 +143,9 @@ class DroppedTask(RuleVisitor):
             )
         return False
 
-    def _check(self, value: cst.BaseExpression, fate: str) -> None:
+    def _check(
+        self, value: cst.BaseExpression, fate: str, statement: cst.Expr | None = None
+    ) -> None:
         for call in self._starts(value):
             by = self.context.callee(call).label
             work = call.args[0].value if call.args else None
@@ -148,6 +153,10 @@ class DroppedTask(RuleVisitor):
             starter = self._starter()
             fixes = started_by_hand_fix(self.context, call, starter)
             cure = f", or start it with `{starter.text}`" if starter else ""
+            if not starter and (kept_in := task_set(self.context, call)):
+                cure = f", in `{kept_in}`"
+                if statement:
+                    fixes = keep_fix(self.context, statement, call, kept_in)
             if self._is_for_another_thread(call):
                 # What it gives blocks a thread, and is no task.
                 message = f"{by} starts a task{what} in the event loop, and {fate}: its failure "
@@ -222,7 +231,7 @@ def screen(unit: Unit) -> bool:
 
 RULE = Rule(
     code="LCX204",
-    fixes="none, or the project's own starter (unsafe)",
+    fixes="none, or the project's own starter or set of tasks (unsafe)",
     visitor=DroppedTask,
     screen=screen,
 )

@@ -57,7 +57,9 @@ def on_timer() -> None:
 
 ## Fix
 
-Unsafe: it starts work that did not run before, or changes the context that it runs in.
+Unsafe: it starts work that did not run before, or changes the context that it runs in. Where there
+is no background starter, but a set of tasks in the class or module, a task is started and kept
+there (unsafe, too).
 
 ## Settings
 
@@ -79,6 +81,7 @@ from logctx_lint.analysis.discarded_awaitables import Dropped, How
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import background_fix, background_starter, started_by_hand_fix
+from logctx_lint.fixes.task_sets import keep_fix, starts_by_asyncio, task_set
 from logctx_lint.inference.types import Kind
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.lazy_libcst import cst
@@ -110,7 +113,10 @@ def _is_callback(context: TreeContext, function: ast.Lambda) -> bool:
 
 
 def _report(context: TreeContext, found: Dropped) -> None:
+    function = context.function_of(found.call)
     starter = background_starter(context, found.kind)
+    if isinstance(function, ast.FunctionDef) and function.name == "__del__":
+        starter = None  # There may be no loop any more.
     call = context.as_parsed(found.call)
     fixes: tuple[Fix, ...] = ()
     if Role.HAND_STARTER in context.roles(found.call):
@@ -124,8 +130,18 @@ def _report(context: TreeContext, found: Dropped) -> None:
         work = callee.handed_on(has_arguments=bool(arguments(found.call)))
         if isinstance(call, cst.Call):
             fixes = background_fix(context.parsed, call, starter)
-    function = context.function_of(found.call)
     can_await = context.is_asynchronous(function)
+    kept_in = ""
+    if (
+        isinstance(call, cst.Call)
+        and not starter
+        and not can_await
+        and _may_be_task(context, found)
+    ):
+        kept_in = task_set(context.parsed, call)
+        statement = context.parsed.parent(call)
+        if kept_in and isinstance(statement, cst.Expr):
+            fixes = keep_fix(context.parsed, statement, call, kept_in, "asyncio.create_task")
     if starter:
         cure = f"start it with `{starter.text}{work}`"
     elif can_await:
@@ -133,6 +149,8 @@ def _report(context: TreeContext, found: Dropped) -> None:
     else:
         kind = found.kind if found.how is How.PLAIN else Kind.DEFERRED
         cure = discarded_awaitables.cure(context, kind, in_lambda=isinstance(function, ast.Lambda))
+        if kept_in:
+            cure += f" in `{kept_in}`"
     context.report(
         RULE.code,
         found.expression,
@@ -140,6 +158,13 @@ def _report(context: TreeContext, found: Dropped) -> None:
         fixes,
         profile=discarded_awaitables.profile(context, found, can_await=can_await),
     )
+
+
+def _may_be_task(context: TreeContext, found: Dropped) -> bool:
+    """Whether the way out is to start a task, in code of asyncio."""
+    is_plain = found.how is How.PLAIN and found.kind is Kind.COROUTINE and found.is_sure
+    is_asyncio_s = not context.file.traits.uses_twisted and starts_by_asyncio(context.file.tree)
+    return is_plain and is_asyncio_s and not found.is_awaited
 
 
 def _by_hand(context: TreeContext, found: Dropped) -> tuple[str, str]:
@@ -160,6 +185,6 @@ def _by_hand(context: TreeContext, found: Dropped) -> tuple[str, str]:
 
 RULE = Rule(
     code="LCX201",
-    fixes="`run_in_background(f, ...)` (unsafe)",
+    fixes="`run_in_background(f, ...)` (unsafe), or the set of tasks that there is (unsafe)",
     check=check,
 )

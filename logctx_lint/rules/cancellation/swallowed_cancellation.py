@@ -113,18 +113,11 @@ import ast
 from dataclasses import dataclass, field
 
 from logctx_lint.analysis.callers import Callers, Started
-from logctx_lint.analysis.cancellation_flow import (
-    HARMLESS,
-    CancellationFlow,
-    Code,
-    Paths,
-    Stop,
-    Way,
-    frameworks,
-    swallows,
-)
+from logctx_lint.analysis.cancellation_flow import CancellationFlow
+from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Paths, Stop, Way, frameworks
 from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
+from logctx_lint.analysis.done_awaitables import DoneAwaitables
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.units import Unit
@@ -198,7 +191,8 @@ def _check_function(context: TreeContext, code: Code, cancels: Cancels) -> None:
         for stop in flow.stops:
             # A framework that the code is not known to run on counts where a clause names it.
             if live & usual or (
-                isinstance(stop.code, ast.ExceptHandler) and code.caught(stop.code.type).by_name
+                isinstance(stop.code, ast.ExceptHandler)
+                and live & code.caught(stop.code.type).named
             ):
                 entry = found.setdefault(stop.code, _Swallowing(stop))
                 entry.add(stop, live, flow.ways(stop))
@@ -219,8 +213,7 @@ def _named(code: Code) -> Cancellation:
     found = Cancellation.NONE
     for node in own_nodes(code.node.body):
         if isinstance(node, ast.ExceptHandler):
-            clause = code.caught(node.type)
-            found |= clause.cancellation if clause.by_name else Cancellation.NONE
+            found |= code.caught(node.type).named
     return found
 
 
@@ -240,16 +233,19 @@ def _check_handler(
         return
     if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
         return
+    if DoneAwaitables(context).are_awaited(found.awaits):
+        return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
     what = _what(context, found.awaits)
+    error = "Cancelled" if found.live is Cancellation.TRIO else "CancelledError"
     exits = [text for way, text in _EXIT.items() if way in ways]
     if exits:
-        does = f"swallows the CancelledError of {what} and {exits[0]}"
+        does = f"swallows the {error} of {what} and {exits[0]}"
     elif Way.CONVERTS in ways:
-        does = f"turns the CancelledError of {what} into an ordinary failure"
+        does = f"turns the {error} of {what} into an ordinary failure"
     else:
-        does = f"yields while it holds the CancelledError of {what} back"
+        does = f"yields while it holds the {error} of {what} back"
     let_out = f"put `{keyword} {_clause(found.live)}: raise` before it"
     start, body = context.span(handler), context.span(handler.body[0])
     context.report(
@@ -319,10 +315,12 @@ def _check_with(
     ways = found.paths.ways.keys() - HARMLESS
     if not ways or cancels.are_waited_for(found.awaits):
         return
+    if DoneAwaitables(context).are_awaited(found.awaits):
+        return
     items = [
         item
         for item in node.items
-        if any(swallows(code, item, live) for live in frameworks(found.live))
+        if any(CancellationFlow(code, live).swallows(item) for live in frameworks(found.live))
     ]
     for item in items[:1]:
         call = item.context_expr

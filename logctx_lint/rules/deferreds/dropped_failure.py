@@ -165,13 +165,13 @@ def _unguarded(chain: Chain, answering: Answering) -> str:
     last = links[-1]
     if last.errback is None:
         return _may_fail(
-            last.callback, answering, "has an errback only before its last callback, {},"
+            last.callback, answering, "has an errback only before its last callback, {}"
         )
     if last.method == "addCallbacks":
         return _may_fail(
             last.callback,
             answering,
-            "has an errback only beside its last callback, {}, which that is not for,",
+            "has an errback only beside its last callback, {}, which it does not guard",
         )
     does = answering.does(last.errback)
     if last.method == "addErrback" and Does.HANDS_ON in does and Does.UNKNOWN not in does:

@@ -76,7 +76,8 @@ names.
 
 Python 3.14 built without the global lock hands the context to a `threading.Thread` by itself. A
 thread of the whole process, which belongs to no request, may want the default: only what is seen
-to read a variable, and never to set it, is reported.
+to read a variable, and never to set it, is reported, and what logs where the same function has a
+log context open around the start of the thread.
 
 ## Use instead
 
@@ -89,6 +90,7 @@ import ast
 
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.open_contexts import open_around
 from logctx_lint.analysis.reached_code import Code, entered, reached
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -143,6 +145,18 @@ def _check(
         )
         return
     found = _read(context, codes)
+    block = None if found else open_around(context, call)
+    if block is not None and (logged := _read(context, codes, Role.CONTEXT_LOGGER)):
+        where = logged[1]
+        function = f", as by `{where.function.name}()`" if where.function else ""
+        context.report(
+            RULE.code,
+            node,
+            f"what this logs{function} is not logged in `{context.line(block)}` (line "
+            f"{block.lineno}), as `{context.line(call.func)}()` runs it in a thread with a context "
+            "of its own: use `asyncio.to_thread`, or hand on `copy_context().run`",
+            _fixes(context, node) if can_fix else (),
+        )
     if found is not None:
         what, where = found
         by = f"`{context.line(call.func)}()`"
@@ -171,7 +185,9 @@ def _copied_inside(context: TreeContext, starts: list[Code]) -> ast.Call | None:
     return None
 
 
-def _read(context: TreeContext, codes: list[Code]) -> tuple[str, Code] | None:
+def _read(
+    context: TreeContext, codes: list[Code], reader: Role = Role.CONTEXT_READER
+) -> tuple[str, Code] | None:
     """What of the context is read; None if the code binds something to the context itself."""
     found: tuple[str, Code] | None = None
     for code in codes:
@@ -181,7 +197,7 @@ def _read(context: TreeContext, codes: list[Code]) -> tuple[str, Code] | None:
             roles = _roles(context, node, code)
             if roles & _BINDING:
                 return None
-            if Role.CONTEXT_READER in roles and found is None:
+            if reader in roles and found is None:
                 found = f"{ast.unparse(node.func)}()", code
     return found
 

@@ -15,9 +15,14 @@ Reported are
 - a token that is used behind an `await` without `finally`: not where that raises;
 - a task with an endless loop that reads a context variable, where the task is started by need
   (`if self.worker is None:`) or inside a span or log context: it keeps the values of whoever came
-  first, for ever.
+  first, for ever;
 
-The last is the shape of [llama-stack 5221](https://github.com/ogx-ai/ogx/issues/5221) and of
+- a task group or time limit that one method enters by hand and another leaves, as those have to be
+  left by the task that entered them ("Attempted to exit cancel scope in a different task").
+
+The last is the shape of
+[python-sdk 577](https://github.com/modelcontextprotocol/python-sdk/issues/577), the one before of
+[llama-stack 5221](https://github.com/ogx-ai/ogx/issues/5221) and of
 [aiojobs 362](https://github.com/aio-libs/aiojobs/issues/362).
 
 ## Bad
@@ -124,8 +129,9 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.open_contexts import OPENERS, open_around
 from logctx_lint.analysis.reached_code import Code, code_of, reached
+from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -136,12 +142,12 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 _ATTACH = "opentelemetry.context.attach"
+_ENTER, _EXIT = "__aenter__", "__aexit__"
 _VALUE = "opentelemetry.context.set_value"
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
-_OPEN = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING})
-_BINDING = _TOKENS | _OPEN
+_BINDING = _TOKENS | OPENERS
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
 
 
@@ -156,6 +162,8 @@ def check(context: TreeContext) -> None:
             _check_reset(context, call)
         elif Role.TASK_STARTER in roles:
             _check_worker(context, call)
+        elif isinstance(call.func, ast.Attribute) and call.func.attr == _ENTER:
+            _check_entry(context, call, call.func.value)
 
 
 def _check_change(context: TreeContext, call: ast.Call) -> None:
@@ -279,7 +287,7 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
     functions = context.functions(call.args[0].func)
     if len(functions) != 1 or not _is_endless(functions[0]):
         return
-    block = _open_block(context, call)
+    block = open_around(context, call)
     if block is not None:
         where = f"`with {context.line(block)}` (line {block.lineno})"
         context.report(
@@ -301,6 +309,68 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
         )
 
 
+def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> None:
+    """`self.x.__aenter__()` of what has to be left by the same task, left in another method."""
+    function = context.function_of(call)
+    cls = class_node(context)
+    match entered:
+        case ast.Attribute(ast.Name("self"), name):
+            pass
+        case _:
+            return
+    if cls is None or not isinstance(function, FunctionNode) or function.name == _ENTER:
+        return
+    leaves = _left_in(cls, name)
+    if leaves is None or leaves in (function.name, _EXIT):
+        return
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Assign([ast.Attribute(ast.Name("self"), found)], ast.Call() as made):
+                what = _task_scope(context, made) if found == name else None
+                if what is not None:
+                    context.report(
+                        RULE.code,
+                        call,
+                        f"`{context.line(entered)}` holds {what}, which only the task that entered "
+                        f"it may leave, but `{leaves}()` leaves it in whatever task calls that: "
+                        "use `async with`, in a task of its own",
+                    )
+                    return
+
+
+def _left_in(cls: ast.ClassDef, name: str) -> str | None:
+    """The method that leaves what an attribute holds, by hand."""
+    for method in cls.body:
+        if isinstance(method, FunctionNode):
+            for node in own_nodes(method.body):
+                match node:
+                    case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), found), exit_)):
+                        if found == name and exit_ == _EXIT:
+                            return method.name
+    return None
+
+
+def _task_scope(context: TreeContext, made: ast.Call) -> str | None:
+    """What of an object binds it to one task: itself, or what its generator yields in."""
+    if Role.TASK_SCOPE in context.roles(made):
+        return f"`{context.line(made)}`"
+    file = context.file
+    for function in context.functions(made.func):
+        code = code_of(function)
+        for node in code.nodes if code else ():
+            if not isinstance(node, ast.AsyncWith) or code is None:
+                continue
+            if not any(isinstance(inner, ast.Yield) for inner in own_nodes(node.body)):
+                continue
+            for item in node.items:
+                value = item.context_expr
+                if isinstance(value, ast.Call):
+                    names = file.resolver.names(value.func, code.scope)
+                    if Role.TASK_SCOPE in file.vocabulary.roles(names):
+                        return f"the `{ast.unparse(value)}` of `{function.name}()`"
+    return None
+
+
 def _is_endless(function: Function) -> bool:
     """Whether a coroutine function of the project is a loop without end."""
     code = code_of(function) if function.facts.is_async else None
@@ -311,19 +381,6 @@ def _is_endless(function: Function) -> bool:
         and not any(isinstance(inner, ast.Return | ast.Break) for inner in own_nodes(node.body))
         for node in code.nodes
     )
-
-
-def _open_block(context: TreeContext, call: ast.Call) -> ast.expr | None:
-    """The log context or span that is open around a call."""
-    for outer in context.around(call):
-        if isinstance(outer, FunctionNode):
-            return None
-        if isinstance(outer, ast.With | ast.AsyncWith):
-            for item in outer.items:
-                value = item.context_expr
-                if plays(context.file, value, context.scopes[value], _OPEN):
-                    return value
-    return None
 
 
 def _is_by_need(context: TreeContext, call: ast.Call) -> bool:
@@ -369,8 +426,8 @@ def _read(context: TreeContext, code: Code) -> str | None:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit changes a context, or starts a task."""
-    return unit.may_call(_TOKENS | _STARTERS)
+    """Whether the unit changes a context, starts a task or enters something by hand."""
+    return unit.may_call(_TOKENS | _STARTERS) or f".{_ENTER}()" in unit.text
 
 
 RULE = Rule(

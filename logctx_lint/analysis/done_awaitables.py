@@ -1,0 +1,182 @@
+"""Awaitables that are done when they are awaited: that await neither waits nor can be cancelled.
+
+They come out of the first set that `asyncio.wait` gives, or out of a queue that only the done
+callbacks of the tasks themselves fill, or the code has asked `task.done()`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.inference.use_def import Binding
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
+_PUTS = frozenset({"put", "put_nowait", "append", "appendleft", "add"})
+_TAKES = frozenset({"get", "get_nowait", "pop", "popleft"})
+
+
+@dataclass(frozen=True, slots=True)
+class DoneAwaitables:
+    """Looks for them in one unit."""
+
+    context: TreeContext
+
+    def are_awaited(self, awaits: Sequence[ast.AST]) -> bool:
+        """Whether each of these suspension points awaits something that is done."""
+        return all(isinstance(each, ast.Await) and self.is_done(each.value) for each in awaits)
+
+    def is_done(self, node: ast.expr) -> bool:
+        """Whether what an expression gives is done for sure."""
+        if self._was_asked(node):
+            return True
+        if not isinstance(node, ast.Name):
+            return self._is_taken(node)
+        bindings = self.context.scopes[node].reaching(node.id, (node.lineno, node.col_offset))
+        return bool(bindings) and all(self._gives_done(each) for each in bindings)
+
+    def _gives_done(self, binding: Binding) -> bool:
+        value = binding.value
+        if value is None or binding.path:
+            return False
+        if binding.kind == "element":
+            return self._is_done_set(value)
+        if isinstance(value, ast.Await):
+            value = value.value
+        return binding.kind == "value" and self._is_taken(value)
+
+    def _is_taken(self, value: ast.expr) -> bool:
+        """`done.pop()`, `queue.get()`."""
+        match value:
+            case ast.Call(ast.Attribute(holder, name)) if name in _TAKES:
+                return self._is_done_set(holder) or self._is_filled_by_ends(holder)
+            case ast.Call(ast.Name("next"), [ast.Call(ast.Name("iter"), [holder])]):
+                return self._is_done_set(holder)
+        return False
+
+    def _is_done_set(self, node: ast.expr) -> bool:
+        """Whether a name is the first of the two sets that `asyncio.wait` gives."""
+        match node:
+            case ast.Call(ast.Name("list" | "tuple" | "set" | "sorted"), [inner, *_]):
+                return self._is_done_set(inner)
+            case ast.Name(name):
+                at = (node.lineno, node.col_offset)
+                bindings = self.context.scopes[node].reaching(name, at)
+                return bool(bindings) and all(
+                    each.kind == "value"
+                    and each.path == (0,)
+                    and isinstance(each.value, ast.Await)
+                    and isinstance(each.value.value, ast.Call)
+                    and not _WAITS.isdisjoint(self.context.names(each.value.value))
+                    for each in bindings
+                )
+        return False
+
+    def _is_filled_by_ends(self, holder: ast.expr) -> bool:
+        """Whether only done callbacks put something into a queue, each the task that has ended."""
+        if not isinstance(holder, ast.Attribute | ast.Name):
+            return False
+        queue = _Queue(self.context.file.tree, ast.unparse(holder))
+        return queue.is_filled and queue.gets_only_ends
+
+    def _was_asked(self, node: ast.expr) -> bool:
+        """`if task.done():` around, with nothing that binds it again inside."""
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return False
+        text = ast.unparse(node)
+        inner: ast.AST = node
+        for outer in self.context.around(node):
+            if isinstance(outer, FunctionNode | ast.Lambda):
+                break
+            if (
+                isinstance(outer, ast.If)
+                and any(each is inner for each in outer.body)
+                and any(_asks(part, text) for part in _parts(outer.test))
+            ):
+                return not any(
+                    ast.unparse(target) == text
+                    for each in own_nodes(outer.body)
+                    for target in _bound(each)
+                )
+            inner = outer
+        return False
+
+
+class _Queue:
+    """What the code of a file puts into a queue."""
+
+    def __init__(self, tree: ast.Module, text: str) -> None:
+        self._tree = tree
+        self._parents = {
+            inner: outer for outer in all_nodes(tree) for inner in ast.iter_child_nodes(outer)
+        }
+        puts = [
+            node
+            for node in all_nodes(tree)
+            if isinstance(node, ast.Attribute)
+            and node.attr in _PUTS
+            and ast.unparse(node.value) == text
+        ]
+        self.is_filled = bool(puts)
+        self.gets_only_ends = all(map(self._puts_what_has_ended, puts))
+
+    def _puts_what_has_ended(self, put: ast.Attribute) -> bool:
+        call = self._parents.get(put)
+        if not isinstance(call, ast.Call):
+            return False
+        return _is_registering(call) or (call.func is put and self._is_in_done_callback(call))
+
+    def _is_in_done_callback(self, put: ast.Call) -> bool:
+        """Whether a call stands in a done callback and puts what that is called with."""
+        function = self._parents.get(put)
+        while function is not None and not isinstance(function, FunctionNode | ast.Lambda):
+            function = self._parents.get(function)
+        if function is None or len(put.args) != 1:
+            return False
+        names = [each.arg for each in function.args.args]
+        given = names[1:] if names[:1] == ["self"] else names
+        if not isinstance(put.args[0], ast.Name) or given != [put.args[0].id]:
+            return False
+        uses = [function] if isinstance(function, ast.Lambda) else self._uses(function.name)
+        parents = [self._parents.get(each) for each in uses]
+        return bool(parents) and all(
+            isinstance(each, ast.Call) and _is_registering(each) for each in parents
+        )
+
+    def _uses(self, name: str) -> list[ast.expr]:
+        return [
+            node
+            for node in all_nodes(self._tree)
+            if (isinstance(node, ast.Attribute) and node.attr == name)
+            or (isinstance(node, ast.Name) and node.id == name)
+        ]
+
+
+def _is_registering(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "add_done_callback"
+
+
+def _parts(test: ast.expr) -> list[ast.expr]:
+    """What holds for sure where a test does."""
+    return test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+
+
+def _asks(test: ast.expr, text: str) -> bool:
+    match test:
+        case ast.Call(ast.Attribute(receiver, "done" | "cancelled"), []):
+            return ast.unparse(receiver) == text
+    return False
+
+
+def _bound(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Assign(targets):
+            yield from targets
+        case ast.AnnAssign(target) | ast.AugAssign(target) | ast.NamedExpr(target):
+            yield target
+    for loop in loops(node):
+        yield loop.target

@@ -1,0 +1,101 @@
+"""Which conditions are known on a path that a cancellation takes."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from logctx_lint.analysis.cancellation_state import Code, State, key_of
+from logctx_lint.analysis.context import arguments
+from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
+from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.analysis.exception_values import ExceptionValues
+from logctx_lint.config.vocabulary import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Evaluates the conditions of one function."""
+
+    code: Code
+    live: Cancellation
+    values: ExceptionValues
+    depth: int
+    """In how many handlers the paths start."""
+
+    def truth_at(self, node: FlowNode, state: State) -> bool | None:
+        if node.kind is NodeKind.TEST and isinstance(node.code, ast.expr):
+            return self.truth(node.code, state)
+        if node.kind is NodeKind.CASE and isinstance(node.code, ast.match_case):
+            return self._matches(node, node.code, state)
+        return None
+
+    def truth(self, test: ast.expr, state: State) -> bool | None:
+        """Whether a condition holds on this path; None if that is not known."""
+        match test:
+            case ast.UnaryOp(ast.Not(), operand):
+                inner = self.truth(operand, state)
+                return None if inner is None else not inner
+            case ast.BoolOp(operator, values):
+                sides = [self.truth(value, state) for value in values]
+                decisive = isinstance(operator, ast.Or)
+                if decisive in sides:
+                    return decisive
+                return None if None in sides else not decisive
+            case ast.Call(ast.Name("isinstance"), [first, second]):
+                if self._is_none(first, state):
+                    return False
+                return self._is_one_of([second]) if self.values.is_held(first, state) else None
+            case ast.Call(ast.Attribute(receiver, "cancelling")):
+                return True if self.values.is_current_task(receiver) else None
+            case ast.Call(ast.Name("len" | "bool" | "any"), [inner]):
+                return self.truth(inner, state)
+            case ast.Call() if Role.FAILURE_CHECK in self.code.roles(test):
+                return self._is_one_of(arguments(test))
+            case ast.NamedExpr(_, value):
+                return self.truth(value, state)
+            case ast.Compare(left, [operator], [right]):
+                return self._compared(left, operator, right, state)
+        key = key_of(test)
+        if key in state.holders | state.containers:
+            return True
+        return next((bool(truth) for name, truth in state.flags if name == key), None)
+
+    def _compared(
+        self, left: ast.expr, operator: ast.cmpop, right: ast.expr, state: State
+    ) -> bool | None:
+        if isinstance(operator, ast.Is | ast.IsNot):
+            if isinstance(right, ast.Constant) and right.value is None:
+                if self.values.is_active_exception(left):
+                    # There is one where a handler is around.
+                    return isinstance(operator, ast.IsNot) is (self.depth > 1)
+                is_none = self._is_none(left, state)
+                return None if is_none is None else is_none is isinstance(operator, ast.Is)
+            return None
+        if isinstance(right, ast.Constant) and right.value == 0 and self.truth(left, state):
+            if isinstance(operator, ast.Gt | ast.NotEq):
+                return True
+            return False if isinstance(operator, ast.Eq) else None
+        return None
+
+    def _is_none(self, node: ast.expr, state: State) -> bool | None:
+        key = key_of(node)
+        known = [value for name, value in state.flags if name == key]
+        if known:
+            return known[0] is None
+        if self.truth(node, state) is True or self.values.is_current_task(node):
+            return False
+        return None
+
+    def _matches(self, node: FlowNode, case: ast.match_case, state: State) -> bool | None:
+        if case.guard is not None or node.subject is None:
+            return None
+        match case.pattern:
+            case ast.MatchAs(None):
+                return True
+            case ast.MatchClass(cls, [], [], []) if self.values.is_held(node.subject, state):
+                return self._is_one_of([cls])
+        return None
+
+    def _is_one_of(self, classes: list[ast.expr]) -> bool:
+        return any(self.code.caught(each).cancellation & self.live for each in classes)

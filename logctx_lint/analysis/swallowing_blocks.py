@@ -1,0 +1,76 @@
+"""Context managers that do not let a cancellation out: suppressors, and those of the project."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from logctx_lint.analysis.cancellation_state import Code, Way, of_function
+from logctx_lint.analysis.context import arguments
+from logctx_lint.analysis.control_flow_graph import expressions
+from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.analysis.units import File
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import ClassObject, FunctionType, members_of
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import own_nodes
+
+if TYPE_CHECKING:
+    from logctx_lint.analysis.cancellation_flow import CancellationFlow
+
+FlowOf = Callable[[Code], "CancellationFlow"]
+
+
+def swallows(code: Code, item: ast.withitem, live: Cancellation, flow_of: FlowOf) -> bool:
+    """Whether a context manager does not let a cancellation out."""
+    call = item.context_expr
+    if not isinstance(call, ast.Call):
+        return False
+    if Role.SUPPRESSOR in code.roles(call):
+        return any(code.caught(each).cancellation & live for each in arguments(call))
+    return any(
+        _is_swallowing(code.file, member, flow_of)
+        for member in members_of(code.file.resolver.type_of(call.func, code.scope))
+    )
+
+
+def _is_swallowing(file: File, member: object, flow_of: FlowOf) -> bool:
+    """Whether a context manager of the project swallows what is raised inside of its `with`."""
+    if isinstance(member, FunctionType):
+        function = member.function.implementation
+        if not any("contextmanager" in each for each in function.facts.decorators):
+            return False
+        code = of_function(file, function)
+        if code is None or not _has_handler(code.node):
+            return False
+        flow = flow_of(code)
+        stops = flow.stops_from(
+            lambda node: next((x for x in expressions(node) if isinstance(x, ast.Yield)), None)
+        )
+        return any(
+            not {Way.ENDS, Way.RETURNS}.isdisjoint(flow.ways(stop).ways)
+            and {Way.LETS_OUT}.isdisjoint(flow.ways(stop).ways)
+            for stop in stops
+        )
+    if isinstance(member, ClassObject) and not member.cls.module.is_stub:
+        for name in ("__exit__", "__aexit__"):
+            for function in member.cls.function(name):
+                node = function.tree()
+                if node and _gives_true(node):
+                    return True
+    return False
+
+
+def _gives_true(node: FunctionNode) -> bool:
+    """Whether `__exit__` swallows everything."""
+    given = [each for each in own_nodes(node.body) if isinstance(each, ast.Return)]
+    return (
+        bool(given)
+        and all(isinstance(each.value, ast.Constant) and each.value.value is True for each in given)
+        and given[-1] in node.body
+    )
+
+
+def _has_handler(node: FunctionNode) -> bool:
+    return any(isinstance(each, ast.ExceptHandler) for each in own_nodes(node.body))

@@ -1,0 +1,144 @@
+"""Keeping a task in the set that a class or module has for its tasks already.
+
+self._tasks: set[asyncio.Task[None]] = set()
+...
+task = asyncio.create_task(send())
+self._tasks.add(task)
+task.add_done_callback(self._tasks.discard)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.analysis.expected_types import function_scope
+from logctx_lint.findings import Applicability, Fix
+from logctx_lint.fixes.edits import after, before
+from logctx_lint.fixes.import_edits import insertion
+from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.lazy_libcst import cst
+
+_NAMES = ("task", "started_task")
+_OF_TASKS = ("Task", "Future")
+
+
+def task_set(context: RuleContext, call: cst.Call) -> str:
+    """The dotted name of the set that tasks started at `call` belong in; empty if there is none."""
+    found = context.expression(call)
+    if found is None:
+        return ""
+    scope, tree = found[1], context.file.tree
+    method, owner = scope.method, scope.enclosing_class
+    if method and owner and method.function:
+        is_instance_s = context.resolver.bindings.first_parameter(method.function) == "self"
+        for node in all_nodes(tree):
+            if isinstance(node, ast.ClassDef) and node.name == owner.name:
+                own = (each for each in _task_sets(node) if each.startswith("self."))
+                if is_instance_s and (name := next(own, "")):
+                    return name
+    if tree is None:
+        return ""
+    return next((each for each in _task_sets(tree) if _is_global(each, tree, scope)), "")
+
+
+def _is_global(name: str, tree: ast.Module, scope: Scope) -> bool:
+    bound = {dotted(target) for each in tree.body for target, _, _ in _made(each)}
+    inner: Scope | None = scope
+    while inner:
+        if name in inner.bindings and inner.node is not None:
+            return False
+        inner = inner.parent
+    return name in bound
+
+
+def _task_sets(tree: ast.AST) -> Iterator[str]:
+    """The names under which code makes sets, if they are declared or seen to hold tasks."""
+    seen = set(_left_when_done(tree))
+    for node in all_nodes(tree):
+        for target, annotation, value in _made(node):
+            name = dotted(target)
+            says_so = annotation is not None and any(
+                word in ast.unparse(annotation) for word in _OF_TASKS
+            )
+            if name and _is_new_set(value) and (says_so or name in seen):
+                yield name
+
+
+def _made(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr | None, ast.expr]]:
+    match node:
+        case ast.Assign([target], value):
+            yield target, None, value
+        case ast.AnnAssign(target, annotation, ast.expr() as value):
+            yield target, annotation, value
+
+
+def _is_new_set(value: ast.expr) -> bool:
+    match value:
+        case ast.Call(ast.Name("set"), [], []):
+            return True
+    return False
+
+
+def _left_when_done(tree: ast.AST) -> Iterator[str]:
+    """The names of what tasks are taken out of by a callback: `t.add_done_callback(x.discard)`."""
+    for node in all_nodes(tree):
+        match node:
+            case ast.Call(
+                ast.Attribute(_, "add_done_callback"),
+                [ast.Attribute(receiver, "discard" | "remove")],
+            ):
+                yield dotted(receiver)
+
+
+def starts_by_asyncio(tree: ast.Module) -> bool:
+    """Whether `asyncio.create_task` is at hand in a module."""
+    return any(
+        isinstance(each, ast.Import)
+        and any(item.name == "asyncio" and item.asname is None for item in each.names)
+        for each in tree.body
+    )
+
+
+def keep_fix(
+    context: RuleContext, statement: cst.Expr, call: cst.Call, name: str, starter: str = ""
+) -> tuple[Fix, ...]:
+    """Give the task a name, and keep it in the set `name` until it is done.
+
+    What is no task yet, `starter` makes one.
+    """
+    line = context.parent(statement)
+    found = context.expression(call)
+    if statement.value is not call or found is None or call.lpar:
+        return ()
+    if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
+        return ()
+    if isinstance(context.parent(line), cst.SimpleStatementSuite):
+        return ()
+    scope = function_scope(found[1])
+    if scope.node is None:
+        return ()
+    # A name that is only read here, too, would become another one.
+    taken = {each.id for each in all_nodes(scope.node) if isinstance(each, ast.Name)}
+    taken.update(scope.bindings)
+    task = next((each for each in _NAMES if each not in taken), None)
+    if task is None:
+        return ()
+    span = context.span(call)
+    lines = context.file.source.lines
+    indent = lines[span.line - 1][: span.column]
+    last = lines[span.end_line - 1].rstrip("\r\n")
+    if indent.strip():
+        return ()
+    behind = f"\n{indent}{name}.add({task})\n{indent}{task}.add_done_callback({name}.discard)"
+    opening, closing = (f"{starter}(", ")") if starter else ("", "")
+    if starter and len(last) == span.end_column:
+        edits = [insertion(span.end_line, len(last), f"{closing}{behind}")]
+    else:
+        edits = [after(context, call, closing)] if starter else []
+        edits.append(insertion(span.end_line, len(last), behind))
+    edits.insert(0, before(context, call, f"{task} = {opening}"))
+    return (Fix(f"Keep it in {name} until it is done", Applicability.UNSAFE, tuple(edits)),)

@@ -1,0 +1,378 @@
+"""Where the values come from that a plain function returns; see `summaries`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, effect_of, reads_failure
+from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.types import (
+    NONE,
+    Certainty,
+    ClassObject,
+    FunctionType,
+    Instance,
+    members_of,
+)
+from logctx_lint.inference.use_def import Binding, Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+    from logctx_lint.inference.summaries import Summaries
+
+
+class Source(Enum):
+    """Where a value that a function returns comes from."""
+
+    NOTHING = "nothing"
+    """None, or a plain value."""
+    ARGUMENT = "argument"
+    """What the caller has passed, `self` included."""
+    COMPLETED = "completed"
+    """An awaitable that is done already."""
+    STORED = "stored"
+    """What the function has put where others find it."""
+    WAITER = "waiter"
+    """A Future or Deferred that is made for the caller to wait for, and stored to be fired."""
+    ATTRIBUTE = "attribute"
+    """What stood there before."""
+    STARTED = "started"
+    """Work that a background starter looks after."""
+    PENDING = "pending"
+    """A new Future or Deferred."""
+    FRESH = "fresh"
+    """Whatever else, and what is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """One of the values that a function may return."""
+
+    source: Source
+    can_fail: bool = True
+    """Whether somebody has to look at its failure."""
+    parameter: str = ""
+    """The name of the argument that it is."""
+
+
+UNKNOWN_VALUE = (Returned(Source.FRESH),)
+
+
+@dataclass(frozen=True)
+class FollowedElsewhere:
+    """What becomes of a Future that one function hands on."""
+
+    summaries: Summaries
+    scope: Scope
+
+    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
+        return self.summaries.passed_on(self.scope, call, argument)
+
+    def as_attribute(self, path: str) -> Uses:
+        receiver, _, name = path.rpartition(".")
+        owner = self.scope.enclosing_class
+        if receiver != "self" or owner is None:
+            return Uses.UNKNOWN
+        return self.summaries.attribute_uses(owner, name)
+
+    def looks_at_failure(self, callback: ast.expr) -> bool:
+        if isinstance(callback, ast.Lambda):
+            return _looks_at_failure(callback, callback.body)
+        members = members_of(self.summaries.resolver.type_of(callback, self.scope))
+        nodes = [
+            None if not isinstance(each, FunctionType) else each.function.tree() for each in members
+        ]
+        return all(each is not None and _looks_at_failure(each, each) for each in nodes)
+
+    def effect_of_errback(self, errback: ast.expr) -> Uses:
+        if isinstance(errback, ast.Lambda):
+            return effect_of(errback)
+        members = members_of(self.summaries.resolver.type_of(errback, self.scope))
+        nodes = [each.function.tree() for each in members if isinstance(each, FunctionType)]
+        effects = {effect_of(node) for node in nodes if node is not None}
+        for effect in (Uses.CALLBACK, Uses.NOTHING):
+            if effect in effects:
+                return effect
+        return Uses.ERRBACK
+
+
+def _looks_at_failure(function: FunctionNode | ast.Lambda, body: ast.AST) -> bool:
+    parameters = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
+    return bool(parameters) and reads_failure(body, parameters[-1])
+
+
+class ReturnedValues:
+    """Follows what one plain function returns to where it comes from."""
+
+    def __init__(
+        self, summaries: Summaries, function: Function, node: FunctionNode, scope: Scope
+    ) -> None:
+        self._summaries = summaries
+        self._resolver = summaries.resolver
+        self._function = function
+        self._scope = scope
+        self._node = node
+        self._body = Body(node)
+        nodes = list(own_nodes(node.body))
+        self._made_here = set(self._named_constructions(nodes))
+        self._assigned = set(self._set_outside(nodes))
+        self._put_away = set(self._put_into_containers(nodes))
+        self._seen: set[Binding] = set()
+        self._elsewhere = FollowedElsewhere(summaries, scope)
+
+    def all(self) -> Iterator[Returned]:
+        for value in returned_values(self._node):
+            yield from self._of(value)
+
+    def _of(self, value: ast.expr) -> Iterator[Returned]:
+        match value:
+            case ast.Constant() | ast.JoinedStr() | ast.Compare():
+                yield Returned(Source.NOTHING, can_fail=False)
+            case ast.Attribute() | ast.Subscript():
+                yield self._kept(value)
+            case ast.Name():
+                yield from self._name(value)
+            case ast.Call():
+                yield from self._call(value)
+            case ast.NamedExpr(_, inner):
+                yield from self._of(inner)
+            case ast.IfExp(_, body, orelse):
+                yield from self._of(body)
+                yield from self._of(orelse)
+            case ast.BoolOp(_, values):
+                for each in values:
+                    yield from self._of(each)
+            case _:
+                yield from UNKNOWN_VALUE
+
+    def _kept(self, value: ast.Attribute | ast.Subscript) -> Returned:
+        is_stored = ast.unparse(value) in self._assigned
+        owner = self._function.owner
+        can_fail = True
+        if owner and isinstance(value, ast.Attribute) and dotted(value.value) == "self":
+            can_fail = not self._summaries.never_fails(owner, value.attr)
+        return Returned(Source.STORED if is_stored else Source.ATTRIBUTE, can_fail)
+
+    def _name(self, value: ast.Name) -> Iterator[Returned]:
+        name = value.id
+        bindings = self._scope.reaching(name, (value.lineno, value.col_offset))
+        found: list[Returned] = []
+        for binding in bindings:
+            if binding in self._seen:
+                continue
+            self._seen.add(binding)
+            found += self._bound(name, binding)
+        if name in self._assigned or (name in self._put_away and name not in self._made_here):
+            source: Source | None = Source.STORED
+        else:
+            source = Source.WAITER if name in self._put_away else None
+        for each in found or UNKNOWN_VALUE:
+            is_value = each.source is Source.NOTHING
+            yield each if is_value or not source else Returned(source, each.can_fail)
+
+    def _bound(self, name: str, binding: Binding) -> Iterator[Returned]:
+        if binding.kind == "parameter" and binding.parameter in ("", "k", "self"):
+            is_handled = Uses.ERRBACK in self._uses(name, binding)
+            yield Returned(Source.ARGUMENT, can_fail=not is_handled, parameter=name)
+            return
+        if binding.kind == "element":
+            yield Returned(Source.ATTRIBUTE)  # Found among others.
+            return
+        if binding.kind not in ("value", "annotation") or not binding.value or binding.path:
+            yield from UNKNOWN_VALUE
+            return
+        uses = self._uses(name, binding)
+        for each in self._of(binding.value):
+            if each.source is Source.PENDING and each.can_fail:
+                yield self._pending(name, binding, uses)
+            elif Uses.CALLBACK in uses and Uses.ERRBACK not in uses:
+                # With callbacks it may wait again, and fail.
+                is_done = each.source is Source.COMPLETED
+                source = Source.FRESH if is_done else each.source
+                yield Returned(source, each.source is not Source.NOTHING, each.parameter)
+            elif uses & (Uses.ERRBACK | Uses.LOOKED_AT):
+                yield Returned(each.source, can_fail=False, parameter=each.parameter)
+            else:
+                yield each
+
+    def _pending(self, name: str, binding: Binding, uses: Uses) -> Returned:
+        """What becomes of a Future that is made here."""
+        if uses and Uses.UNKNOWN not in uses and cannot_fail(uses):
+            if Uses.COMPLETED in uses or Uses.FAILED in uses:
+                return Returned(Source.COMPLETED, can_fail=False)
+            return Returned(Source.PENDING, can_fail=False)
+        if Uses.LOOKED_AT in uses:
+            return Returned(Source.PENDING, can_fail=False)
+        owner = self._function.owner
+        paths = [path for path in self._also_under(binding) if path.startswith("self.")]
+        if owner and any(self._summaries.never_fails(owner, path[5:]) for path in paths):
+            return Returned(Source.PENDING, can_fail=False)
+        return Returned(Source.PENDING)
+
+    def _uses(self, name: str, binding: Binding) -> Uses:
+        """What is done here with what a binding binds."""
+        found = Uses.NOTHING
+        uses = sorted(self._body.named(name), key=lambda each: (each.lineno, each.col_offset))
+        for node in uses:
+            if binding in self._scope.reaching(name, (node.lineno, node.col_offset)):
+                added = self._body.use(node, self)
+                # An errback sees what failed before it, and nothing that comes later.
+                if Uses.CALLBACK in added:
+                    found &= ~Uses.ERRBACK
+                if Uses.ERRBACK in added:
+                    found &= ~Uses.CALLBACK
+                found |= added
+        for path in self._also_under(binding):
+            # Only between this binding and the next one of the attribute.
+            found |= self._body.uses(path, self) & (Uses.FAILED | Uses.LOOKED_AT)
+        return found
+
+    def _also_under(self, binding: Binding) -> list[str]:
+        """The attributes that are set to the same value: `future = self._done = Future()`."""
+        for node in self._body.nodes:
+            if isinstance(node, ast.Assign) and node.value is binding.value:
+                return [dotted(each) for each in node.targets if isinstance(each, ast.Attribute)]
+        return []
+
+    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
+        func = call.func
+        if isinstance(func, ast.Attribute) and self._outlives(func):
+            return Uses.NOTHING  # Put away: whoever takes it out is asked elsewhere.
+        return self._elsewhere.as_argument(call, argument)
+
+    def as_attribute(self, path: str) -> Uses:
+        return self._elsewhere.as_attribute(path)
+
+    def looks_at_failure(self, callback: ast.expr) -> bool:
+        return self._elsewhere.looks_at_failure(callback)
+
+    def effect_of_errback(self, errback: ast.expr) -> Uses:
+        return self._elsewhere.effect_of_errback(errback)
+
+    def _call(self, call: ast.Call) -> Iterator[Returned]:
+        summaries, scope = self._summaries, self._scope
+        roles = summaries.roles(call.func, scope)
+        if Role.BACKGROUND_STARTER in roles:
+            yield Returned(Source.STARTED)
+        elif Role.FIRED in roles:
+            yield Returned(Source.COMPLETED)
+        elif Role.CANCELLATION_SHIELD in roles and call.args:
+            yield from self._of(call.args[0])
+        elif Role.DEFERRED_LIST in roles:
+            yield Returned(Source.FRESH, can_fail=fails_on_first(call))
+        elif Role.CHAINER in roles and isinstance(call.func, ast.Attribute):
+            uses = self._body.use(call.func.value, self)
+            handled = Uses.ERRBACK in uses
+            for each in self._of(call.func.value):
+                is_kept = each.source in (Source.ARGUMENT, Source.STORED)
+                source = each.source if is_kept else Source.FRESH
+                yield Returned(source, not handled, each.parameter)
+        elif summaries.is_new_future(call, scope):
+            yield Returned(Source.PENDING)
+        else:
+            yield from self._of_callees(call, roles)
+
+    def _of_callees(self, call: ast.Call, roles: frozenset[Role]) -> Iterator[Returned]:
+        if roles & {Role.TASK_STARTER, Role.HAND_STARTER}:
+            work = call.args[0] if call.args else None
+            inner = (
+                self._summaries.of_callee(work.func, self._scope)
+                if isinstance(work, ast.Call)
+                else None
+            )
+            handled = bool(inner) and all(each.handles_failures for each in inner or ())
+            yield Returned(Source.FRESH, can_fail=not handled)
+            return
+        type_ = self._resolver.type_of(call, self._scope)
+        answer = self._resolver.awaitability(type_)
+        if answer.certainty is Certainty.NO and type_ != NONE:
+            yield Returned(Source.NOTHING, can_fail=False)
+            return
+        callees = members_of(self._resolver.type_of(call.func, self._scope))
+        for callee in callees:
+            if not isinstance(callee, FunctionType):
+                yield from UNKNOWN_VALUE
+                continue
+            found = self._summaries.of(callee.function).returned
+            for each in found or UNKNOWN_VALUE:
+                argument = argument_for(self._resolver, call, callee, each)
+                if each.source is not Source.ARGUMENT:
+                    yield each
+                elif argument is None:
+                    yield from UNKNOWN_VALUE
+                else:
+                    yield from self._of(argument)
+
+    # What is put where others find it
+
+    def _set_outside(self, nodes: list[ast.AST]) -> Iterator[str]:
+        for node in nodes:
+            match node:
+                case ast.Assign(targets, value) if any(
+                    isinstance(target, ast.Attribute | ast.Subscript) for target in targets
+                ):
+                    yield from map(ast.unparse, [*targets, value])
+
+    def _put_into_containers(self, nodes: list[ast.AST]) -> Iterator[str]:
+        for node in nodes:
+            match node:
+                case ast.Call(ast.Attribute() as method, arguments) if self._outlives(method):
+                    for argument in arguments:
+                        for inner in all_nodes(argument):
+                            if isinstance(inner, ast.Name):
+                                yield inner.id
+
+    def _named_constructions(self, nodes: list[ast.AST]) -> Iterator[str]:
+        """The names of what is made here, for whoever calls to wait for."""
+        for node in nodes:
+            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
+                made = self._resolver.type_of(node.value.func, self._scope)
+                if isinstance(made, ClassObject):
+                    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                        if isinstance(target, ast.Name):
+                            yield target.id
+
+    def _outlives(self, method: ast.Attribute) -> bool:
+        """Whether a method is that of something that outlives the function, and is no logger."""
+        receiver = method.value
+        outlives = isinstance(receiver, ast.Attribute | ast.Subscript) or (
+            isinstance(receiver, ast.Name) and receiver.id not in self._scope.bindings
+        )
+        names = self._resolver.names(method, self._scope)
+        return outlives and not any(name.startswith("logging.") for name in names)
+
+
+def argument_for(
+    resolver: Resolver, call: ast.Call, callee: FunctionType, returned: Returned
+) -> ast.expr | None:
+    """The expression at a call that a function gives back; None where it is not there."""
+    name = returned.parameter
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    positional = [each.name for each in callee.function.facts.parameters if not each.kind]
+    if name not in positional:
+        return None
+    first = resolver.bindings.first_parameter(callee.function)
+    is_bound = first == "cls" or (first == "self" and isinstance(callee.receiver, Instance))
+    index = positional.index(name) - is_bound
+    if index < 0:
+        return call.func.value if isinstance(call.func, ast.Attribute) else None
+    if index >= len(call.args) or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    return call.args[index]
+
+
+def fails_on_first(call: ast.Call) -> bool:
+    """Whether a `DeferredList` fails with the first of its Deferreds; else it never does."""
+    given = [each.value for each in call.keywords if each.arg == "fireOnOneErrback"]
+    given += call.args[2:3]
+    return any(not (isinstance(each, ast.Constant) and not each.value) for each in given)
