@@ -36,6 +36,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes
 
+_BY_CUSTOM = frozenset({Role.DROPPABLE})
 _DRIVEN_ELSEWHERE = frozenset(
     {
         Role.BACKGROUND_STARTER,
@@ -470,6 +471,9 @@ def looks_after(
     if isinstance(func, ast.Call):
         return _is_made_safe(context, func)
     functions = context.functions(func)
+    if not functions and context.file.may_play(func, _BY_CUSTOM) and not context.names(func):
+        # Of an object that is not known: it may well be the one whose Deferred is dropped.
+        return True
     if context.roles(func) & _DRIVEN_ELSEWHERE or any(
         Role.SAFE_DECORATOR in context.decorator_roles(function) for function in functions
     ):

@@ -121,7 +121,7 @@ class _Exchange:
         # Finished, by whomever, or the client gone.
         self.over = bool(request.finished or request._disconnected)
         self.when_gone: Callable[[], None] | None = None
-        request.notifyFinish().addCallbacks(self._finished, self._gone)  # noqa: LCX201
+        request.notifyFinish().addCallbacks(self._finished, self._gone)
 
     def _finished(self, _: object) -> None:
         self.over = True
