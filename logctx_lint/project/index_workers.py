@@ -6,6 +6,7 @@ Every file has to be parsed before the first can be checked, and that takes long
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -36,7 +37,7 @@ class IndexWorkers:
         self._jobs = jobs
 
     def are_worth_it(self, files: int) -> bool:
-        return self._jobs > 1 and files >= _FEWEST
+        return self._jobs > 1 and files >= _FEWEST and not _is_worker()
 
     def read(self, paths: Sequence[str]) -> Iterator[Learnt]:
         """What the files say, in their order."""
@@ -45,6 +46,15 @@ class IndexWorkers:
 
         with multiprocessing.Pool(self._jobs, _start, (self._cache_folder,)) as pool:
             yield from pool.imap(_read, paths, _CHUNK)
+
+
+def _is_worker() -> bool:
+    """Whether this is a worker itself, which may start no processes of its own.
+
+    A worker that checks files is forked with all that its parent knows, and meets more packages.
+    """
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and bool(process.current_process().daemon)
 
 
 _cache: FactsCache
