@@ -151,7 +151,8 @@ def table(metavar: str, items: Kind, keys: type[Enum] | None = None) -> Kind:
             return key
         known = [str(option.value) for option in keys]
         if key not in known:
-            raise ValueError(f'"{key}" is not known{did_you_mean(key, known)}')
+            near = did_you_mean(key, known) or f"; known are {', '.join(known)}"
+            raise ValueError(f'"{key}" is not known{near}')
         return keys(key)
 
     def convert(value: object) -> object:

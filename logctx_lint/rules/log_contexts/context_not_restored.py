@@ -84,14 +84,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts import made_so, plays
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 _SETTERS = frozenset({Role.CONTEXT_SETTER})
 _GETTERS = frozenset({Role.CONTEXT_GETTER})
@@ -104,17 +104,14 @@ _LOGGERS = ("logging.", "twisted.logger.", "twisted.python.log.")
 _TEXT_OR_TEST = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If, ast.FormattedValue, ast.Assert)
 
 
-class ContextNotRestored(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        found = dict(_not_restored(self.context.unit))
-        for tree, call in self.context.nodes_of(found).items():
-            callee = " ".join(self.context.text(call.func).split())  # type: ignore[attr-defined]
-            self.context.report(
-                RULE.code,
-                call,
-                f"`{callee}()` makes another log context the current one, and the one before is "
-                f"{found[tree]}: restore it in a `finally`, or use `with`",
-            )
+def check(context: TreeContext) -> None:
+    for call, why in _not_restored(context.unit):
+        context.report(
+            RULE.code,
+            call,
+            f"`{context.line(call.func)}()` makes another log context the current one, and the one "
+            f"before is {why}: restore it in a `finally`, or use `with`",
+        )
 
 
 @dataclass(frozen=True)
@@ -148,7 +145,7 @@ class _Body:
             and bool(self.file.roles(node.func, self.scope) & roles)
         )
 
-    def not_restored(self) -> Iterator[tuple[ast.expr, str]]:
+    def not_restored(self) -> Iterator[tuple[ast.Call, str]]:
         if self.node.name in _PROTOCOL:
             return  # What the one keeps, the other restores.
         for call in self._setters:
@@ -301,20 +298,15 @@ def _end(node: ast.AST) -> tuple[int, int]:
     return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
 
 
-def _not_restored(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
+def _not_restored(unit: Unit) -> Iterator[tuple[ast.Call, str]]:
     for node, scope in unit.scopes.items():
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield from _Body(unit.file, node, scope).not_restored()
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit sets a context and does not restore the one before."""
-    return unit.may_call(_SETTERS) and any(_not_restored(unit))
+    """Whether the unit may set a context."""
+    return unit.may_call(_SETTERS)
 
 
-RULE = Rule(
-    code="LCX402",
-    fixes="none",
-    visitor=ContextNotRestored,
-    screen=screen,
-)
+RULE = Rule(code="LCX402", fixes="none", check=check, screen=screen)
