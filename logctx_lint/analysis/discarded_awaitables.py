@@ -493,21 +493,7 @@ def looks_after(
 def _has_two_modes(context: TreeContext, call: ast.Call) -> bool:
     functions = context.functions(call.func)
     summaries = context.file.summaries
-    return bool(functions) and all(
-        summaries.of(each).has_two_modes or _is_dispatched(context, each) for each in functions
-    )
-
-
-def _is_dispatched(context: TreeContext, function: Function) -> bool:
-    """Whether a decorator calls a plain function, or something asynchronous in its place."""
-    if function.facts.is_async or function.facts.is_generator:
-        return False
-    resolver = context.resolver
-    plain = resolver.functions.plain_result(function)
-    if not function.facts.returns or resolver.awaitability(plain).is_likely:
-        return False
-    given = members_of(resolver.call_type(resolver.functions.decorated(function)))
-    return len(given) > 1 and set(members_of(plain)) <= set(given)
+    return bool(functions) and all(summaries.of(each).has_two_modes for each in functions)
 
 
 def _plays_a_part(context: TreeContext, function: Function) -> bool:
