@@ -28,7 +28,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # Only for mistakes.
 
     spelling = {name.lower(): name for name in known}
-    near = get_close_matches(word.lower().replace("_", "-"), spelling, n=1)
+    typed = word.lower().replace("_", "-")
+    # The letter that looks like a digit.
+    if (digits := re.sub(r"(?<=\d)o|o(?=\d)", "0", typed)) in spelling:
+        typed = digits
+    near = get_close_matches(typed, spelling, n=1)
     return f'; did you mean "{spelling[near[0]]}"?' if near else ""
 
 

@@ -114,14 +114,14 @@ def test_text_shows_roots_problems_and_the_tree(
 
   ✗ Store.other  package/store.py:11
       LCX301 line 14: `except BaseException` swallows the CancelledError of `await Deferred()` \
-(line 13) and returns: put `except CancelledError: raise` before it
+(line 13) and ends as if it were done: put `except CancelledError: raise` before it
       by Servlet.on_GET calls Handler.far  package/servlets.py:12
          Handler.far calls Handler.near  package/handlers.py:9
          Handler.near calls Store.other  package/handlers.py:12
 
   ✗ Store.get  package/store.py:5
       LCX301 line 8: `except Exception` swallows the CancelledError of `await Deferred()` \
-(line 7) and returns: put `except CancelledError: raise` before it
+(line 7) and ends as if it were done: put `except CancelledError: raise` before it
       by Servlet.on_GET calls Handler.far  package/servlets.py:12
          Handler.far calls Handler.near  package/handlers.py:9
          Handler.near calls Store.get  package/handlers.py:13

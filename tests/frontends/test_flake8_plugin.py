@@ -81,7 +81,9 @@ def run_plugin(text: str = _DROPPED) -> list[tuple[int, int, str]]:
 
 
 def test_findings_come_across_files(project: Path) -> None:
-    codes = [line.split()[1] for line in found(project, "--select=LCX", "-j1")]
+    codes = [
+        line.split()[1] for line in found(project, "--select=LCX", "-j1", "--lcx-profile=strict")
+    ]
     assert codes == ["LCX101", "LCX201", "LCX301", "LCX302", "LCX303"]
 
 

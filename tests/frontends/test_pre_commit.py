@@ -54,7 +54,9 @@ def repository(tmp_path: Path) -> Path:
     (folder / "app" / "__init__.py").touch()
     (folder / "app" / "store.py").write_text(_STORE.removeprefix("async "))
     (folder / "app" / "service.py").write_text(_SERVICE)
-    (folder / "pyproject.toml").write_text("[tool.logctx-lint]\nexclude = ['old']\n")
+    (folder / "pyproject.toml").write_text(
+        "[tool.logctx-lint]\nexclude = ['old']\nprofile = 'strict'\n"
+    )
     for command in (["init", "-q"], ["add", "."], _commit("first")):
         assert run(folder, "git", *command).returncode == 0
     return folder

@@ -212,4 +212,4 @@ def test_guard_of_the_copy_for_contexts_of_the_copy(
     main(["check", "--fix", "src/app/twice.py", "--select=LCX401"])
     text = module.read_text()
     assert "with PreserveLoggingContext(task):" in text
-    assert "from app.logctx import PreserveLoggingContext" in text
+    assert "from app.logctx import LoggingContext, PreserveLoggingContext" in text
