@@ -173,10 +173,13 @@ class ExceptionValues:
         if (
             isinstance(raised, ast.Call)
             and isinstance(raised.func, ast.Attribute)
-            and self.is_held(raised.func.value, state)
+            and self.is_held(_whole(raised.func.value), state)
         ):
             # `raise e.with_traceback(...)`
             raised = raised.func.value
+        if isinstance(raised, ast.Subscript):
+            # `raise sys.exc_info()[1]`, kept in a name
+            raised = raised.value
         if raised is None:
             return state.current or Exc.CONVERTED
         if self.is_held(raised, state):
@@ -204,3 +207,7 @@ class ExceptionValues:
             isinstance(each, FunctionType)
             for each in members_of(self.code.file.resolver.type_of(call.func, self.code.scope))
         )
+
+
+def _whole(node: ast.expr) -> ast.expr:
+    return node.value if isinstance(node, ast.Subscript) else node

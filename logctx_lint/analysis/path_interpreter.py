@@ -128,6 +128,8 @@ class PathInterpreter:
                 self.paths.left_by[node.code] = None
             kept = self._kept_instead(node, way)
             after = replace(state, holders=state.holders | {kept}) if kept else state
+            if truth is None and self._nobody_waits(node.code, way):
+                after = replace(after, is_handed_on=True)
             if truth is None and way and self._is_another_cancellation(node.code):
                 # That one was caught before, and goes on.
                 after = replace(after, is_handed_on=True)
@@ -142,9 +144,9 @@ class PathInterpreter:
                     return state.bound(name, None).known(name, truth)
                 if not isinstance(value, ast.BoolOp):
                     return state.bound(name, None)
-            case ast.Assign([ast.Name(name)], ast.Constant(True)):
-                if state.current is Exc.CANCELLATION and name in self._told:
-                    return replace(state, containers=state.containers | {name})
+            case ast.Assign([target], ast.Constant(True)):
+                if state.current is Exc.CANCELLATION and key_of(target) in self._told:
+                    return replace(state, containers=state.containers | {key_of(target)})
             case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
                 pass
             case _:
@@ -168,11 +170,34 @@ class PathInterpreter:
             match each:
                 case ast.Return(ast.Name(name)):
                     told.add(name)
-                case ast.If(ast.Name(name), [*_, ast.Raise(ast.expr() as raised)]):
-                    told |= {name} if self._values.is_cancelled(raised) else set()
+                case ast.If(test, [*_, ast.Raise(ast.expr() as raised)]):
+                    told |= {key_of(test)} if self._values.is_cancelled(raised) else set()
+                case ast.If(test, [*_, ast.Expr(ast.Call(ast.Attribute(receiver, "cancel")))]):
+                    told |= {key_of(test)} if self._values.is_current_task(receiver) else set()
                 case ast.Return(ast.Tuple(elements)):
                     told |= {key_of(element) for element in elements}
         return frozenset(told - {""})
+
+    def _nobody_waits(self, test: ast.AST | None, truth: bool) -> bool:
+        """Of `if not future.done(): future.set_exception(error)`: where it is done already."""
+        while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            test, truth = test.operand, not truth
+        match test:
+            case ast.Call(ast.Attribute(receiver, "done" | "cancelled"), []) if truth:
+                pass
+            case ast.Attribute(receiver, "called") if truth:
+                pass
+            case _:
+                return False
+        start = self._start.code if self._start else None
+        return isinstance(start, ast.ExceptHandler) and any(
+            isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and each.func.attr in ("set_exception", "errback")
+            and ast.unparse(each.func.value) == ast.unparse(receiver)
+            and any(key_of(given) == start.name for given in each.args)
+            for each in own_nodes(start.body)
+        )
 
     def _is_another_cancellation(self, test: ast.AST | None) -> bool:
         """`isinstance(primary, CancelledError)`, of a name that holds something else."""

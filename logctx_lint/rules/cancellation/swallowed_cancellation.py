@@ -233,7 +233,7 @@ def _check_handler(
         return
     if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
         return
-    if DoneAwaitables(context).are_awaited(found.awaits):
+    if DoneAwaitables(context).are_awaited(found.awaits) or _are_in_shields(context, found):
         return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
@@ -290,6 +290,23 @@ def _are_shielded(context: TreeContext, found: _Swallowing) -> bool:
     )
 
 
+def _are_in_shields(context: TreeContext, found: _Swallowing) -> bool:
+    """Whether no cancellation from outside comes in: `with CancelScope(shield=True)`."""
+    return all(
+        any(
+            keyword.arg == "shield"
+            and isinstance(keyword.value, ast.Constant)
+            and keyword.value.value is True
+            for outer in context.around(each)
+            if isinstance(outer, ast.With)
+            for item in outer.items
+            if isinstance(item.context_expr, ast.Call)
+            for keyword in item.context_expr.keywords
+        )
+        for each in found.awaits
+    )
+
+
 def _is_awaited(context: TreeContext, code: Code) -> bool:
     return Callers(context.file).of(code) in (Started.AWAITED, Started.BOTH)
 
@@ -315,7 +332,7 @@ def _check_with(
     ways = found.paths.ways.keys() - HARMLESS
     if not ways or cancels.are_waited_for(found.awaits):
         return
-    if DoneAwaitables(context).are_awaited(found.awaits):
+    if DoneAwaitables(context).are_awaited(found.awaits) or _are_in_shields(context, found):
         return
     items = [
         item
