@@ -109,17 +109,17 @@ def state(folders: tuple[Path, ...]) -> list[list[str]]:
 def _site_packages(path: Path) -> list[Path]:
     """The folders of an environment in which distributions are installed."""
     path = _normal(path)
-    if path.name in ("site-packages", "dist-packages") and path.is_dir():
+    if path.name in ("site-packages", "dist-packages") and os.path.isdir(path):
         return [path]
     windows = path / "Lib" / "site-packages"
-    found = [windows] if windows.is_dir() else []
+    found = [windows] if os.path.isdir(windows) else []
     for library in ("lib", "lib64"):
         for name in _preferred(_listed(path / library)):
             # Debian's own packages are in the one, what pip installs in the other.
             for folder in ("site-packages", "dist-packages"):
                 packages = path / library / name / folder
                 is_known = any(_is_same(packages, each) for each in found)
-                if packages.is_dir() and not is_known:
+                if os.path.isdir(packages) and not is_known:
                     found.append(packages)
     return found
 
@@ -141,7 +141,7 @@ def _in_path_files(folder: Path) -> Iterator[Path]:
             continue
         path = folder / name
         try:
-            if not path.is_file() or path.stat().st_size > _LONGEST_PATH_FILE:
+            if not os.path.isfile(path) or path.stat().st_size > _LONGEST_PATH_FILE:
                 continue
             lines = path.read_text("utf-8", "replace").splitlines()
         except OSError:
@@ -151,7 +151,7 @@ def _in_path_files(folder: Path) -> Iterator[Path]:
             # What begins with `import` would be run by Python.
             if text and not text.startswith(("#", "import ", "import\t")) and "\0" not in text:
                 named = _normal(folder / text)
-                if named.is_dir() and named.parent != named:
+                if os.path.isdir(named) and named.parent != named:
                     yield named
 
 

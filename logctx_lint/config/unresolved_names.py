@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ def unresolved_names(settings: Settings) -> Iterator[str]:
     known without what is installed.
     """
     for root in settings.source_roots:
-        if not (settings.root / root).is_dir():
+        if not os.path.isdir(settings.root / root):
             yield f'source-roots: there is no folder "{root}" below {settings.root}'
     environment = settings.environment
     if environment not in (AUTO, NONE) and not import_folders(environment, settings.root):
@@ -55,7 +56,8 @@ def _holds(place: Path, rest: list[str]) -> bool:
 
 
 def _is_module(place: Path) -> bool:
-    return place.is_dir() or any(place.with_suffix(end).is_file() for end in (".py", ".pyi"))
+    # os.path: unlike pathlib's, they take a name that no file system does.
+    return os.path.isdir(place) or any(os.path.isfile(f"{place}{end}") for end in (".py", ".pyi"))
 
 
 def _defines(place: Path, name: str) -> bool:

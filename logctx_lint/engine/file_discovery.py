@@ -25,9 +25,9 @@ def python_files(
     patterns = _patterns(exclude, root)
     seen: set[Path] = set()
     for path in paths:
-        if not path.exists():
+        if not os.path.exists(path):
             raise FileNotFoundError(path)
-        for found in _walk(path, patterns) if path.is_dir() else [path]:
+        for found in _walk(path, patterns) if os.path.isdir(path) else [path]:
             if found not in seen and not (force_exclude and _is_below(found, patterns)):
                 seen.add(found)
                 yield found

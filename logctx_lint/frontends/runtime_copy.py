@@ -91,6 +91,13 @@ def _digest(text: str) -> str:
 
 def write(folder: Path, half: str | None = None) -> list[Path]:
     """Write the copy, over one that is there; returns the files. Refuses any other folder."""
+    try:
+        return _write(folder, half)
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written: {error.strerror}") from error
+
+
+def _write(folder: Path, half: str | None) -> list[Path]:
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not _mark(folder))):
         raise UserError(f"{folder} is there already, and is not a copy of the runtime")
     files = copied_files(half)

@@ -146,6 +146,13 @@ def test_folder_of_somebody_else_s_is_left_alone(project: Path) -> None:
 # --- The linter knows it
 
 
+def test_folder_that_cannot_be_written_is_the_user_s_error(project: Path) -> None:
+    (project / "file").touch()
+    for folder in (project / "file" / "copy", project / ("9" * 5_000)):
+        with pytest.raises(UserError, match="cannot be written"):
+            runtime_copy.write(folder)
+
+
 def test_copies_are_found_by_their_mark(project: Path) -> None:
     runtime_copy.write(project / "src" / "app" / "logctx")
     assert find_copies(project) == ("app.logctx",)

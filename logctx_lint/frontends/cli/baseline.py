@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,7 +49,7 @@ def write(args: argparse.Namespace) -> int:
     """Write the list; 1 when there are findings that are not in it and stay out."""
     settings = loading.load(Path.cwd(), args)
     path = baseline.path_of(settings)
-    if not path.exists():
+    if not os.path.exists(path):
         report, _ = _checked(args, settings)
         baseline.write(path, baseline.entries_of(report), settings.root)
         print(f"{shown(path)}: written, known findings: {len(report.findings)}")

@@ -17,11 +17,11 @@ def refuse_unwritable(name: str | None) -> None:
         return
     path = Path(name)
     reason = ""
-    if path.is_dir():
+    if os.path.isdir(path):
         reason = "it is a folder"
-    elif not path.parent.is_dir():
+    elif not os.path.isdir(path.parent):
         reason = f"there is no folder {path.parent}"
-    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+    elif not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
         reason = "permission denied"
     if reason:
         raise UsageError(f"{name}: cannot be written: {reason}")
