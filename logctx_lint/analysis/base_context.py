@@ -131,7 +131,9 @@ class Context(ABC, Generic[Node]):
         else:
             how = "by what it returns" if self._awaitable(function) else "def"
         if facts.decorators and self._result(function).certainty is Certainty.LIKELY:
-            how += f" under @{facts.decorators[0].partition('(')[0]}, which is not known"
+            has_source = bool(self.resolver.decorators.wrappers(function))
+            why = "which lets another object run it" if has_source else "which is not known"
+            how += f" under @{facts.decorators[0].partition('(')[0]}, {why}"
         if module.is_stub:
             return f"{how}, {function.qualified_name}"
         return f"{how}, {module.place_of(function)}"

@@ -253,7 +253,8 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     type_ = context.type_of(call)
     if need_not_be_awaited(context.resolver, type_) or _is_expected_to_raise(context, call):
         return None
-    if answer.certainty is Certainty.LIKELY and _is_of_others(context, call):
+    is_by_name = answer.certainty is Certainty.LIKELY and not is_by_decorator(type_)
+    if is_by_name and _is_of_others(context, call):
         return None
     if any(map(context.resolver.functions.is_of_interface, context.functions(call.func))):
         return None

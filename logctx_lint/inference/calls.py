@@ -340,6 +340,10 @@ def _applied(
     made = decorators.constructed(decorator, stage)
     if made != UNKNOWN and resolver.awaitability(made).is_certain:
         return CallableType(made)
+    if found == UNKNOWN and resolver.call_type(declared) == UNKNOWN:
+        likely = decorators.run_by_object(decorator, stage, function)
+        if likely != UNKNOWN:
+            return likely
     if found == UNKNOWN or (_is_annotated(decorator) and resolver.call_type(declared) != UNKNOWN):
         return declared
     return found

@@ -12,7 +12,8 @@ function itself, a wrapper whose own body is read in turn, an object that is cal
 several, of which `iscoroutinefunction(function)` may choose.
 
 A decorator whose source is not at hand most likely gives a function of the same kind: routes,
-retries, caches and registrations do. Only *likely* is what is so known.
+retries, caches and registrations do. So does one whose wrapper lets an object run the function,
+a lock or a retrier of which nothing is known. Only *likely* is what is so known.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.awaitable_names import INLINE_CALLBACKS
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import child_blocks
 
@@ -69,6 +71,10 @@ _MAKE_OBJECTS = (
     "typer.",
 )
 """Libraries whose decorators make commands, jobs and fixtures, or plain functions of coroutines."""
+_RUNNERS = frozenset(
+    {"apply", "attempt", "call", "execute", "invoke", "perform", "retry", "run"}
+)  # fmt: skip
+"""Methods that run what they are given and give what it gives: `lock.run(f)`, `retrier.call(f)`."""
 _DEFER = "twisted.internet.defer"
 _Decide = Callable[[ast.expr], "bool | None"]
 """How a test comes out, if that is known."""
@@ -149,6 +155,26 @@ class Decorators:
             return CallableType(given)
         return CallableType(Presumed(given, (function,), by_decorator=True))
 
+    def run_by_object(self, decorator: Type, stage: Type, function: Function) -> Type:
+        """What a function gives whose wrapper hands it to an object of which nothing is known.
+
+        `return self.lock.run(function, *args)`: very likely what the function itself gives.
+        """
+        maker = self._maker(decorator)
+        tree = None if maker is None or maker.module.is_stub else maker.tree()
+        if maker is None or tree is None or not maker.facts.parameters:
+            return UNKNOWN
+        given = self._resolver.call_type(stage)
+        wrappers = self._wrappers_of(maker, tree)
+        name = maker.facts.parameters[0].name
+        if (
+            wrappers
+            and self._resolver.awaitability(given).is_certain
+            and all(_lets_run(each, name) for each in wrappers)
+        ):
+            return CallableType(Presumed(given, (function,), by_decorator=True))
+        return UNKNOWN
+
     def inline_callbacks(self, decorator: str, function: Function) -> Type | None:
         """The decorator itself, if it goes by the name of Twisted's and stands on a generator."""
         name = decorator.partition("(")[0].rpartition(".")[2]
@@ -165,18 +191,19 @@ class Decorators:
             decorator = self.named_by(node, enclosing_scope(function)) if node else UNKNOWN
             maker = self._maker(decorator)
             tree = None if maker is None or maker.module.is_stub else maker.tree()
-            if maker is None or tree is None:
-                return []
-            scope = Scope.of_body(maker, tree)
-            found = [
-                binding.function
-                for value in _returned(tree.body, lambda _: None)
-                if isinstance(value, ast.Name)
-                for binding in scope.bindings.get(value.id, ())
-                if binding.function
-            ]
-            return found
+            return [] if maker is None or tree is None else self._wrappers_of(maker, tree)
         return []
+
+    def _wrappers_of(self, maker: Function, tree: FunctionNode) -> list[Function]:
+        """The functions inside a decorator that it returns."""
+        scope = Scope.of_body(maker, tree)
+        return [
+            binding.function
+            for value in _returned(tree.body, lambda _: None)
+            if isinstance(value, ast.Name)
+            for binding in scope.bindings.get(value.id, ())
+            if binding.function
+        ]
 
     def _makes_object(self, node: ast.expr | None, scope: Scope) -> bool:
         """Whether a decorator comes from a library whose decorators make something else."""
@@ -343,6 +370,21 @@ class Decorators:
 def is_external(type_: Type) -> bool:
     """Whether something stands outside all known code."""
     return isinstance(type_, External | ExternalInstance)
+
+
+def _lets_run(wrapper: Function, name: str) -> bool:
+    """Whether all that a wrapper gives is what an object gives that runs the function `name`."""
+    tree, facts = wrapper.tree(), wrapper.facts
+    if tree is None or facts.is_async or facts.is_generator or facts.returns:
+        return False
+    returned = list(_returned(tree.body, lambda _: None))
+    return bool(returned) and all(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr in _RUNNERS
+        and any(isinstance(given, ast.Name) and given.id == name for given in each.args)
+        for each in returned
+    )
 
 
 def _kind_of(function: Function) -> str:

@@ -89,8 +89,8 @@ def _cut(type_: Type, depth: int) -> Type:
                 receiver = cut if isinstance(cut, Instance | ClassObject) else None
             cut_bindings = tuple((name, _cut(bound, depth)) for name, bound in bindings)
             return FunctionType(function, receiver, cut_bindings)
-        case Presumed(inner, functions):
-            return Presumed(_cut(inner, depth), functions)
+        case Presumed(inner, functions, by_decorator):
+            return Presumed(_cut(inner, depth), functions, by_decorator)
     return type_
 
 
