@@ -50,88 +50,84 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.cst_context import RuleContext
-from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix, Span
 from logctx_lint.inference.types import Certainty
-from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.rules.rule import Applies, Rule
+from logctx_lint.syntax.punctuation import is_function_parenthesized, trailing_comma
 
 _WRAPPERS = frozenset({Role.YIELDABLE_WRAPPER})
 
 
-class RedundantYieldable(RuleVisitor):
-    def visit_Call(self, node: cst.Call) -> None:
-        context = self.context
-        if Role.YIELDABLE_WRAPPER not in context.roles(node) or len(node.args) != 1:
-            return
-        argument = node.args[0]
-        answer = context.awaitability(argument.value)
-        is_known = answer.certainty is not Certainty.UNKNOWN
-        is_eager = answer.certainty is not Certainty.NO and not answer.kind.is_lazy
-        if is_known and not is_eager and not self._is_awaited(node):
-            return  # It makes a Deferred of it.
-        name = context.callee(node).label
-        applicability = Applicability.SAFE if answer.is_certain else Applicability.UNSAFE
-        edits = () if argument.star else _unwrapped(context, node, argument)
-        context.report(
-            RULE.code,
-            node,
-            f"{name} does nothing where log contexts are kept in context variables: use what it is "
-            f"given as it is",
-            (Fix(f"Take {name} away", applicability, edits),) if edits else (),
-        )
-
-    def _is_awaited(self, node: cst.Call) -> bool:
-        match self.context.parent(node):
-            case cst.Await():
-                return True
-            case cst.Yield() as parent:
-                return self.context.awaits_by_yield(self.context.function_of(parent))
-        return False
+def check(context: TreeContext) -> None:
+    for call, _ in context.unit.nodes(ast.Call):
+        if context.file.may_play(call.func, _WRAPPERS) and context.is_placed(call):
+            _check(context, call)
 
 
-def _unwrapped(context: RuleContext, call: cst.Call, argument: cst.Arg) -> tuple[Edit, ...]:
+def _check(context: TreeContext, call: ast.Call) -> None:
+    given = arguments(call)
+    if len(given) != 1 or Role.YIELDABLE_WRAPPER not in context.roles(call):
+        return
+    answer = context.awaitability(given[0])
+    is_known = answer.certainty is not Certainty.UNKNOWN
+    is_eager = answer.certainty is not Certainty.NO and not answer.kind.is_lazy
+    if is_known and not is_eager and not _is_awaited(context, call):
+        return  # It makes a Deferred of it.
+    name = context.callee(call).label
+    applicability = Applicability.SAFE if answer.is_certain else Applicability.UNSAFE
+    edits = _unwrapped(context, call, given[0])
+    context.report(
+        RULE.code,
+        call,
+        f"{name} does nothing where log contexts are kept in context variables: use what it is "
+        f"given as it is",
+        (Fix(f"Take {name} away", applicability, edits),) if edits else (),
+    )
+
+
+def _is_awaited(context: TreeContext, call: ast.Call) -> bool:
+    match context.parent(call):
+        case ast.Await():
+            return True
+        case ast.Yield() as parent:
+            return context.awaits_by_yield(context.function_of(parent))
+    return False
+
+
+def _unwrapped(context: TreeContext, call: ast.Call, argument: ast.expr) -> tuple[Edit, ...]:
     """Leave only the argument of a call; in parentheses where it needs them, or has comments."""
-    if call.func.lpar:
+    source = context.file.source
+    has_star = isinstance(context.parent(argument), ast.Starred) or any(
+        each.arg is None for each in call.keywords
+    )
+    if has_star or is_function_parenthesized(call):
         return ()
-    whole, func, inner = map(context.span, (call, call.func, argument.value))
+    whole, func, inner = map(context.span, (call, call.func, argument))
     before = Span(whole.line, whole.column, inner.line, inner.column)
     after = Span(inner.end_line, inner.end_column, whole.end_line, whole.end_column)
-    has_comment = "#" in context.file.source.at(before) + context.file.source.at(after)
-    if _stands_alone(context, argument.value) and not has_comment:
+    has_comment = "#" in source.at(before) + source.at(after)
+    if _stands_alone(context, argument) and not has_comment:
         return Edit(before, ""), Edit(after, "")
-    name = Edit(func, "")
-    if isinstance(argument.comma, cst.Comma):
-        return name, Edit(context.span(argument.comma), "")
-    return (name,)
+    name, comma = Edit(func, ""), trailing_comma(source, call)
+    return (name, Edit(comma, "")) if comma else (name,)
 
 
-def _stands_alone(context: RuleContext, node: cst.BaseExpression) -> bool:
+def _stands_alone(context: TreeContext, node: ast.expr) -> bool:
     """Whether an expression needs no parentheses, wherever it stands."""
-    if isinstance(node, cst.Call | cst.Subscript):
-        node = node.func if isinstance(node, cst.Call) else node.value
-    elif not isinstance(node, cst.Name | cst.Attribute):
+    if isinstance(node, ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    elif not isinstance(node, ast.Name | ast.Attribute):
         return False
     span = context.span(node)
-    is_dotted = isinstance(node, cst.Name | cst.Attribute | cst.Call | cst.Subscript)
+    is_dotted = isinstance(node, ast.Name | ast.Attribute | ast.Call | ast.Subscript)
     return is_dotted and span.line == span.end_line
-
-
-def screen(unit: Unit) -> bool:
-    """Whether the unit calls the wrapper."""
-    return any(
-        unit.file.may_play(call.func, _WRAPPERS)
-        and Role.YIELDABLE_WRAPPER in unit.file.roles(call.func, scope)
-        for call, scope in unit.nodes(ast.Call)
-    )
 
 
 RULE = Rule(
     code="LCX108",
     fixes="unwrap (safe)",
-    visitor=RedundantYieldable,
-    screen=screen,
+    check=check,
     applies=Applies.CONTEXTVAR,
 )

@@ -85,6 +85,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.control_flow import Paths
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.findings import Profile
@@ -101,9 +102,9 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.syntax.punctuation import name_of
 
 _CALLED_BY_NAME = (
     "command_", "do_", "jsonrpc_", "perspective_", "remote_", "render_", "test", "view_", "xmlrpc_"
@@ -124,23 +125,18 @@ class _Mixed:
     """A caller that takes it for an awaitable without a look."""
 
 
-class SometimesAwaitable(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        self._found = {id(scope): found for scope, found in _mixed(self.context.unit)}
-
-    def visit_FunctionDef(self, node: cst.FunctionDef) -> None:
-        found = self._found.get(id(self.context.scope_of(node)))
-        if found:
-            caller = f", which {found.caller} does not expect" if found.caller else ""
-            is_sure = found.caller or self.context.file.traits.has_log_contexts
-            self.context.report(
-                RULE.code,
-                node.name,
-                f"`{node.name.value}()` returns {found.kind.with_article} (line {found.line}), but "
-                f"{found.other}{caller}: return an awaitable on every path, or make it an "
-                "`async def`",
-                profile=Profile.RECOMMENDED if is_sure else Profile.STRICT,
-            )
+def check(context: TreeContext) -> None:
+    for node, found in _mixed(context.unit):
+        caller = f", which {found.caller} does not expect" if found.caller else ""
+        is_sure = found.caller or context.file.traits.has_log_contexts
+        context.report(
+            RULE.code,
+            node,
+            f"`{node.name}()` returns {found.kind.with_article} (line {found.line}), but "
+            f"{found.other}{caller}: return an awaitable on every path, or make it an `async def`",
+            span=name_of(context.file.source, node),
+            profile=Profile.RECOMMENDED if is_sure else Profile.STRICT,
+        )
 
 
 class _Nothing:
@@ -161,7 +157,7 @@ class _Nothing:
         return items
 
 
-def _mixed(unit: Unit) -> Iterator[tuple[Scope, _Mixed]]:
+def _mixed(unit: Unit) -> Iterator[tuple[FunctionNode, _Mixed]]:
     for node, scope in unit.scopes.items():
         if scope.function and isinstance(node, FunctionNode):
             found = _returns_both(unit.file, scope.function, node, scope)
@@ -175,7 +171,7 @@ def _mixed(unit: Unit) -> Iterator[tuple[Scope, _Mixed]]:
                     )
                     caller = next(wrong, "")
                     if caller or not _is_asked_for(node, found.line):
-                        yield scope, replace(found, caller=caller)
+                        yield node, replace(found, caller=caller)
 
 
 def _is_asked_for(node: FunctionNode, line: int) -> bool:
@@ -362,6 +358,6 @@ def screen(unit: Unit) -> bool:
 RULE = Rule(
     code="LCX107",
     fixes="none",
-    visitor=SometimesAwaitable,
+    check=check,
     screen=screen,
 )

@@ -110,83 +110,74 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.background_work import Body, Outliving
-from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import helper, wrapped
-from logctx_lint.rules.rule import Rule, RuleVisitor
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
 
 _STARTERS = frozenset({Role.BACKGROUND_STARTER, Role.SAFE_DECORATOR})
 
 
-class OutlivedContext(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        bodies = _bodies(self.context.unit)
-        outliving = {each.wait: each for body in bodies for each in body.outliving()}
-        abandoned = {start for body in bodies for start in body.abandoned()}
-        for tree, found in self.context.nodes_of({*outliving, *abandoned}).items():
-            if tree in outliving:
-                self._report_wait(found, outliving[tree])
-            elif isinstance(found, cst.Call):
-                self._report_abandoned(found)
-
-    def _report_wait(self, node: cst.BaseExpression, found: Outliving) -> None:
-        context = self.context
-        delayer = helper(context, Role.CANCELLATION_DELAYER)
-        name = delayer.text if delayer else "delay_cancellation"
-        text, better = " ".join(context.text(node).split()), "..."
-        fixes: tuple[Fix, ...] = ()
-        if delayer:
-            edits, better = self._delayed(node, name)
-            title = f"Wait for its end with {name}()"
-            fixes = (Fix(title, Applicability.UNSAFE, (*edits, *delayer.imports)),)
-        starter = ast.unparse(found.start.func)
-        context.report(
-            RULE.code,
-            node,
-            f"`{text}` waits for what `{starter}(...)` starts in this log context (line "
-            f"{found.start.lineno}); a cancelled waiter leaves at once, and its context is finished"
-            f" while the work still uses it: `{name}({better})`",
-            fixes,
-        )
-
-    def _delayed(self, node: cst.BaseExpression, name: str) -> tuple[tuple[Edit, ...], str]:
-        """Delay the cancellation; a shield has to go, for there is nothing left to delay in it."""
-        if isinstance(node, cst.Call) and Role.CANCELLATION_SHIELD in self.context.roles(node):
-            given = self.context.text(node.args[0].value) if node.args else ""
-            return (Edit(self.context.span(node.func), name),), " ".join(given.split())
-        return wrapped(self.context, node, name), " ".join(self.context.text(node).split())
-
-    def _report_abandoned(self, call: cst.Call) -> None:
-        callee = self.context.callee(call)
-        self.context.report(
-            RULE.code,
-            call,
-            f"{callee.label} starts work in this function's own log context and leaves it behind, "
-            "so that the context is finished while the work still uses it: await it, or start it "
-            "with `run_as_background_process`",
-        )
-
-
-def _bodies(unit: Unit) -> list[Body]:
-    return [
-        Body(unit.file, node, scope)
-        for node, scope in unit.scopes.items()
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+def check(context: TreeContext) -> None:
+    if not context.unit.may_call(_STARTERS):
+        return
+    bodies = [
+        Body(context.file, node, scope)
+        for node, scope in context.unit.scopes.items()
+        if isinstance(node, FunctionNode)
     ]
+    outliving = {each.wait: each for body in bodies for each in body.outliving()}
+    for each in outliving.values():
+        if context.is_placed(each.wait):
+            _report_wait(context, each)
+    for start in {start: None for body in bodies for start in body.abandoned()}:
+        if start not in outliving and context.is_placed(start):
+            _report_abandoned(context, start)
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit starts work whose context may end before it does."""
-    return unit.may_call(_STARTERS) and any(
-        next(body.outliving(), None) or next(body.abandoned(), None) for body in _bodies(unit)
+def _report_wait(context: TreeContext, found: Outliving) -> None:
+    delayer = helper(context, Role.CANCELLATION_DELAYER)
+    name, better = delayer.text if delayer else "delay_cancellation", "..."
+    fixes: tuple[Fix, ...] = ()
+    if delayer:
+        edits, better = _delayed(context, found.wait, name)
+        title = f"Wait for its end with {name}()"
+        fixes = (Fix(title, Applicability.UNSAFE, (*edits, *delayer.imports)),)
+    starter = ast.unparse(found.start.func)
+    context.report(
+        RULE.code,
+        found.wait,
+        f"`{context.line(found.wait)}` waits for what `{starter}(...)` starts in this log context "
+        f"(line {found.start.lineno}); a cancelled waiter leaves at once, and its context is "
+        f"finished while the work still uses it: `{name}({better})`",
+        fixes,
+    )
+
+
+def _delayed(context: TreeContext, node: ast.expr, name: str) -> tuple[tuple[Edit, ...], str]:
+    """Delay the cancellation; a shield has to go, for there is nothing left to delay in it."""
+    if isinstance(node, ast.Call) and Role.CANCELLATION_SHIELD in context.roles(node):
+        given = arguments(node)
+        text = context.line(given[0]) if given else ""
+        return (Edit(context.span(node.func), name),), text
+    return wrapped(context, node, name), context.line(node)
+
+
+def _report_abandoned(context: TreeContext, call: ast.Call) -> None:
+    callee = context.callee(call)
+    context.report(
+        RULE.code,
+        call,
+        f"{callee.label} starts work in this function's own log context and leaves it behind, "
+        "so that the context is finished while the work still uses it: await it, or start it "
+        "with `run_as_background_process`",
     )
 
 
 RULE = Rule(
     code="LCX205",
     fixes="`delay_cancellation(...)` (unsafe)",
-    visitor=OutlivedContext,
-    screen=screen,
+    check=check,
 )

@@ -51,13 +51,14 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
-from logctx_lint.fixes.edits import after
-from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
-from logctx_lint.syntax.cst_walk import own_code
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.fixes.import_edits import insertion
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Applies, Rule
+from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.punctuation import end_of_arguments, has_bare_generator
 
 _FLAG = "consumeErrors"
 # Where the flag stands when it is given by its place.
@@ -65,122 +66,115 @@ _POSITIONS = {Role.GATHERER: 1, Role.DEFERRED_LIST: 3, Role.OBSERVABLE: 1}
 _ROLES = frozenset(_POSITIONS)
 
 
-class UnconsumedErrors(RuleVisitor):
-    def visit_Call(self, node: cst.Call) -> None:
-        roles = self.context.roles(node) & _ROLES
-        if not roles or any(argument.star for argument in node.args):
-            return
-        flag = _flag(node, _POSITIONS[next(iter(roles))])
-        if flag is not None and not _is_false(flag.value):
-            return
-        is_observable = Role.OBSERVABLE in roles
-        if is_observable and (flag or not self._is_shared(node) or self._has_errback(node)):
-            return
-        callee = " ".join(self.context.text(node.func).split())
-        what = (
-            "a failure that nobody observes" if is_observable else "every failure after the first"
-        )
-        self.context.report(
-            RULE.code,
-            node,
-            f"`{callee}()` leaves {what} to be logged as unhandled when it is collected: add "
-            f"`{_FLAG}=True`",
-            self._fixes(node, flag, Applicability.UNSAFE if is_observable else Applicability.SAFE),
-        )
-
-    def _fixes(
-        self, node: cst.Call, flag: cst.Arg | None, applicability: Applicability
-    ) -> tuple[Fix, ...]:
-        context = self.context
-        if flag is not None:
-            edit = Edit(context.span(flag.value), "True")
-        elif node.args and isinstance(node.args[-1].comma, cst.Comma):
-            edit = after(context, node.args[-1].value, f", {_FLAG}=True")
-        elif node.args and not _needs_parentheses(node):
-            edit = after(context, node.args[-1], f", {_FLAG}=True")
-        else:
-            return ()
-        return (Fix(f"Add {_FLAG}=True", applicability, (edit,)),)
-
-    def _has_errback(self, node: cst.Call) -> bool:
-        """Whether the function sees to the failures of what it makes observable."""
-        observed = node.args[0].value if node.args else None
-        function = self.context.function_of(node)
-        return (
-            isinstance(observed, cst.Name)
-            and isinstance(function, cst.FunctionDef)
-            and any(
-                isinstance(inner, cst.Attribute)
-                and inner.attr.value in ("addErrback", "addBoth", "addCallbacks")
-                and isinstance(inner.value, cst.Name)
-                and inner.value.value == observed.value
-                for inner in own_code(function.body)
-            )
-        )
-
-    def _is_shared(self, node: cst.Call) -> bool:
-        """Whether an observable is kept where it may be without an observer when it fails."""
-        parent = self.context.parent(node)
-        if isinstance(parent, cst.Arg):
-            return True
-        targets: list[cst.BaseExpression] = []
-        if isinstance(parent, cst.Assign):
-            targets = [target.target for target in parent.targets]
-        elif isinstance(parent, cst.AnnAssign):
-            targets = [parent.target]
-        function = self.context.function_of(node)
-        return any(
-            not isinstance(target, cst.Name)
-            or not isinstance(function, cst.FunctionDef)
-            or self._is_put_away(target.value, function)
-            for target in targets
-        )
-
-    def _is_put_away(self, name: str, function: cst.FunctionDef) -> bool:
-        """Whether a local name is stored or handed on, or is no local name."""
-        for inner in own_code(function.body):
-            if isinstance(inner, cst.Global | cst.Nonlocal):
-                if any(item.name.value == name for item in inner.names):
-                    return True
-            elif isinstance(inner, cst.Name) and inner.value == name:
-                parent = self.context.parent(inner)
-                if isinstance(parent, cst.Arg | cst.Element | cst.DictElement):
-                    return True
-                if isinstance(parent, cst.Assign) and parent.value is inner:
-                    return True
-        return False
+def check(context: TreeContext) -> None:
+    for call, _ in context.unit.nodes(ast.Call):
+        if context.file.may_play(call.func, _ROLES) and context.is_placed(call):
+            _check(context, call, context.roles(call) & _ROLES)
 
 
-def _flag(node: cst.Call, position: int) -> cst.Arg | None:
-    for index, argument in enumerate(node.args):
-        name = argument.keyword.value if argument.keyword else None
-        if name == _FLAG or (name is None and index == position):
-            return argument
-    return None
-
-
-def _is_false(node: cst.BaseExpression) -> bool:
-    return isinstance(node, cst.Name) and node.value == "False"
-
-
-def _needs_parentheses(node: cst.Call) -> bool:
-    """`gatherResults(f(x) for x in xs)`: beside another argument it would need its own."""
-    value = node.args[-1].value
-    return isinstance(value, cst.GeneratorExp) and not value.lpar
-
-
-def screen(unit: Unit) -> bool:
-    """Whether the unit gathers, or makes something observable."""
-    return any(
-        unit.file.may_play(call.func, _ROLES) and unit.file.roles(call.func, scope) & _ROLES
-        for call, scope in unit.nodes(ast.Call)
+def _check(context: TreeContext, call: ast.Call, roles: frozenset[Role]) -> None:
+    if not roles or _has_stars(call):
+        return
+    flag = _flag(call, _POSITIONS[next(iter(roles))])
+    if flag is not None and not _is_false(flag):
+        return
+    is_observable = Role.OBSERVABLE in roles
+    if is_observable and (flag or not _is_shared(context, call) or _has_errback(context, call)):
+        return
+    what = "a failure that nobody observes" if is_observable else "every failure after the first"
+    context.report(
+        RULE.code,
+        call,
+        f"`{context.line(call.func)}()` leaves {what} to be logged as unhandled when it is "
+        f"collected: add `{_FLAG}=True`",
+        _fixes(context, call, flag, Applicability.UNSAFE if is_observable else Applicability.SAFE),
     )
+
+
+def _fixes(
+    context: TreeContext, call: ast.Call, flag: ast.expr | None, applicability: Applicability
+) -> tuple[Fix, ...]:
+    if flag is not None:
+        edit = Edit(context.span(flag), "True")
+    elif arguments(call) and not has_bare_generator(call):
+        span = end_of_arguments(context.file.source, call)
+        edit = insertion(span.line, span.column, f", {_FLAG}=True")
+    else:
+        return ()
+    return (Fix(f"Add {_FLAG}=True", applicability, (edit,)),)
+
+
+def _has_errback(context: TreeContext, call: ast.Call) -> bool:
+    """Whether the function sees to the failures of what it makes observable."""
+    observed = next(iter(arguments(call)), None)
+    function = context.function_of(call)
+    return (
+        isinstance(observed, ast.Name)
+        and isinstance(function, FunctionNode)
+        and any(
+            isinstance(inner, ast.Attribute)
+            and inner.attr in ("addErrback", "addBoth", "addCallbacks")
+            and isinstance(inner.value, ast.Name)
+            and inner.value.id == observed.id
+            for inner in own_nodes(function.body)
+        )
+    )
+
+
+def _is_shared(context: TreeContext, call: ast.Call) -> bool:
+    """Whether an observable is kept where it may be without an observer when it fails."""
+    if context.taker(call):
+        return True
+    function = context.function_of(call)
+    return any(
+        not isinstance(target, ast.Name)
+        or not isinstance(function, FunctionNode)
+        or _is_put_away(context, target.id, function)
+        for target in _targets(context.parent(call))
+    )
+
+
+def _targets(statement: ast.AST | None) -> list[ast.expr]:
+    match statement:
+        case ast.Assign(targets):
+            return targets
+        case ast.AnnAssign(target):
+            return [target]
+    return []
+
+
+def _is_put_away(context: TreeContext, name: str, function: FunctionNode) -> bool:
+    """Whether a local name is stored or handed on, or is no local name."""
+    for inner in own_nodes(function.body):
+        if isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names:
+            return True
+        if isinstance(inner, ast.Name) and inner.id == name:
+            parent = context.parent(inner)
+            is_element = isinstance(parent, ast.List | ast.Tuple | ast.Set | ast.Dict)
+            is_bound = isinstance(parent, ast.Assign) and parent.value is inner
+            if is_element or is_bound or context.taker(inner):
+                return True
+    return False
+
+
+def _has_stars(call: ast.Call) -> bool:
+    return any(isinstance(each, ast.Starred) for each in call.args) or any(
+        each.arg is None for each in call.keywords
+    )
+
+
+def _flag(call: ast.Call, position: int) -> ast.expr | None:
+    named = (each.value for each in call.keywords if each.arg == _FLAG)
+    return next(iter(call.args[position : position + 1]), None) or next(named, None)
+
+
+def _is_false(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value is False
 
 
 RULE = Rule(
     code="LCX306",
     fixes="`consumeErrors=True` (safe; unsafe on an observable)",
-    visitor=UnconsumedErrors,
-    screen=screen,
+    check=check,
     applies=Applies.TWISTED,
 )

@@ -84,7 +84,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.context import as_try
+from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferred_chains import Chain, Chains
 from logctx_lint.analysis.discarded_awaitables import dropped_in
 from logctx_lint.analysis.ownership import is_kept_elsewhere
@@ -93,9 +93,8 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
+from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import own_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 _NO_ERRBACK = "gets callbacks but no errback"
 _USUAL = Profile.RECOMMENDED
@@ -103,37 +102,33 @@ _SEEN_ELSEWHERE = frozenset({Role.BACKGROUND_PROCESS, Role.SAFE_DECORATOR, Role.
 """Roles of callees that log failures themselves, or whose Deferred others have, too."""
 
 
-class DroppedFailure(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        found = _without_errback(self.context.unit)
-        last = {chain.links[-1].node: (chain, why) for chain, why in found}
-        for tree, place in self.context.nodes_of(last).items():
-            chain, why = last[tree]
-            if not self._is_kept(chain) and not any(dropped_in(self.context.trees, tree)):
-                self._report(chain, why, place)
+def check(context: TreeContext) -> None:
+    found = _without_errback(context.unit)
+    by_last = {chain.links[-1].node: (chain, why) for chain, why in found}
+    for last, (chain, why) in by_last.items():
+        if not _is_kept(context, chain) and not any(dropped_in(context, last)):
+            _report(context, chain, why)
 
-    def _is_kept(self, chain: Chain) -> bool:
-        """Whether the callee keeps what it gives, so that others may see its failure."""
-        root = self.context.nodes_of({chain.root}).get(chain.root)
-        if not isinstance(root, cst.Call):
-            return False
-        functions = self.context.callees(root)
-        return bool(functions) and all(
-            Role.SAFE_DECORATOR in self.context.decorator_roles(each)
-            or is_kept_elsewhere(self.context, each)
-            for each in functions
-        )
 
-    def _report(self, chain: Chain, why: str, place: cst.BaseExpression) -> None:
-        given = f"what `{ast.unparse(chain.root.func)}()` gives"
-        label = f"`{chain.name}` ({given})" if chain.name else given
-        self.context.report(
-            RULE.code,
-            place,
-            f"{label} {why}, and is neither returned, awaited nor kept, so that its failure is "
-            "only seen when it is collected: end the chain with `.addErrback(...)`",
-            profile=Profile.STRICT if chain.is_presumed or why is not _NO_ERRBACK else _USUAL,
-        )
+def _is_kept(context: TreeContext, chain: Chain) -> bool:
+    """Whether the callee keeps what it gives, so that others may see its failure."""
+    functions = context.callees(chain.root)
+    return bool(functions) and all(
+        Role.SAFE_DECORATOR in context.decorator_roles(each) or is_kept_elsewhere(context, each)
+        for each in functions
+    )
+
+
+def _report(context: TreeContext, chain: Chain, why: str) -> None:
+    given = f"what `{ast.unparse(chain.root.func)}()` gives"
+    label = f"`{chain.name}` ({given})" if chain.name else given
+    context.report(
+        RULE.code,
+        chain.links[-1].node,
+        f"{label} {why}, and is neither returned, awaited nor kept, so that its failure is "
+        "only seen when it is collected: end the chain with `.addErrback(...)`",
+        profile=Profile.STRICT if chain.is_presumed or why is not _NO_ERRBACK else _USUAL,
+    )
 
 
 def _without_errback(unit: Unit) -> Iterator[tuple[Chain, str]]:
@@ -205,7 +200,7 @@ def screen(unit: Unit) -> bool:
 RULE = Rule(
     code="LCX502",
     fixes="none",
-    visitor=DroppedFailure,
+    check=check,
     screen=screen,
     applies=Applies.TWISTED,
 )

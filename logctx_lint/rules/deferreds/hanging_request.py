@@ -77,22 +77,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferred_chains import Chain, Chains, Link
 from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
+from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import all_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 _NOTIFIES = "notifyFinish"
 
 
-class HangingRequest(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        found = dict(_hanging(self.context.unit))
-        for tree, place in self.context.nodes_of(found).items():
-            self.context.report(RULE.code, place, found[tree])
+def check(context: TreeContext) -> None:
+    for node, why in dict(_hanging(context.unit)).items():
+        context.report(RULE.code, node, why)
 
 
 def _hanging(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
@@ -210,7 +208,7 @@ def screen(unit: Unit) -> bool:
 RULE = Rule(
     code="LCX501",
     fixes="none",
-    visitor=HangingRequest,
+    check=check,
     screen=screen,
     applies=Applies.TWISTED,
 )

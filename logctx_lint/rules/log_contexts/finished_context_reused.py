@@ -79,6 +79,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -86,9 +87,8 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import helper, wrapped
 from logctx_lint.inference.types import ClassObject, Instance, members_of
 from logctx_lint.inference.use_def import Position, Scope
-from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 _CONTEXTS = frozenset({Role.CONTEXT_MANAGER})
 
@@ -117,57 +117,49 @@ class _Again:
     entry: _Entry
 
 
-class FinishedContextReused(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        again = list(_entered_again(self.context.unit))
-        places = self.context.nodes_of(
-            {entry.item.context_expr for each in again for entry in (each.first, each.entry)}
-        )
-        for each in again:
-            expression = each.entry.item.context_expr
-            if expression in places:
-                self._report(each, places[expression], _of_same_context(each, again, places))
-
-    def _report(
-        self, found: _Again, node: cst.BaseExpression, all_: list[cst.BaseExpression]
-    ) -> None:
-        name, line = found.entry.name, found.first.position[0]
-        why = (
-            f"is entered for each turn of the loop, but made outside of it: `with {name}:` has "
-            "finished it after the first"
-            if found.entry is found.first
-            else f"is entered again: `with {name}:` at line {line} has finished it"
-        )
-        guard = helper(self.context, Role.SENTINEL_GUARD, self._is_of_its_kind(found.entry))
-        text = guard.text if guard else "PreserveLoggingContext"
-        fixes: tuple[Fix, ...] = ()
-        if guard and all_:
-            edits: list[Edit] = [*guard.imports]
-            for each in all_:
-                edits += wrapped(self.context, each, text)
-            fixes = (Fix(f"Use {text}({name})", Applicability.SAFE, tuple(edits)),)
-        self.context.report(
-            RULE.code,
-            node,
-            f"the log context `{name}` {why}: use `with {text}({name}):`, which does not finish it",
-            fixes,
-        )
-
-    def _is_of_its_kind(self, entry: _Entry) -> Callable[[str], bool]:
-        """A runtime's guard is for the contexts of the same runtime only."""
-        resolver, vocabulary = self.context.resolver, self.context.file.vocabulary
-        runtimes = {
-            vocabulary.runtime_of(member.cls.qualified_name)
-            for member in members_of(resolver.type_of(entry.item.context_expr, entry.scope))
-            if isinstance(member, Instance)
-        }
-        runtime = next(filter(None, runtimes), None)
-        return lambda name: vocabulary.runtime_of(name) == runtime
+def check(context: TreeContext) -> None:
+    again = list(_entered_again(context.unit))
+    for each in again:
+        _report(context, each, _of_same_context(each, again))
 
 
-def _of_same_context(
-    found: _Again, again: list[_Again], places: dict[ast.expr, cst.BaseExpression]
-) -> list[cst.BaseExpression]:
+def _report(context: TreeContext, found: _Again, all_: list[ast.expr]) -> None:
+    name, line = found.entry.name, found.first.position[0]
+    why = (
+        f"is entered for each turn of the loop, but made outside of it: `with {name}:` has "
+        "finished it after the first"
+        if found.entry is found.first
+        else f"is entered again: `with {name}:` at line {line} has finished it"
+    )
+    guard = helper(context, Role.SENTINEL_GUARD, _is_of_its_kind(context, found.entry))
+    text = guard.text if guard else "PreserveLoggingContext"
+    fixes: tuple[Fix, ...] = ()
+    if guard and all_:
+        edits: list[Edit] = [*guard.imports]
+        for each in all_:
+            edits += wrapped(context, each, text)
+        fixes = (Fix(f"Use {text}({name})", Applicability.SAFE, tuple(edits)),)
+    context.report(
+        RULE.code,
+        found.entry.item.context_expr,
+        f"the log context `{name}` {why}: use `with {text}({name}):`, which does not finish it",
+        fixes,
+    )
+
+
+def _is_of_its_kind(context: TreeContext, entry: _Entry) -> Callable[[str], bool]:
+    """A runtime's guard is for the contexts of the same runtime only."""
+    resolver, vocabulary = context.resolver, context.file.vocabulary
+    runtimes = {
+        vocabulary.runtime_of(member.cls.qualified_name)
+        for member in members_of(resolver.type_of(entry.item.context_expr, entry.scope))
+        if isinstance(member, Instance)
+    }
+    runtime = next(filter(None, runtimes), None)
+    return lambda name: vocabulary.runtime_of(name) == runtime
+
+
+def _of_same_context(found: _Again, again: list[_Again]) -> list[ast.expr]:
     """All the places where this context is entered; none where one of them binds a name."""
     entries = {
         entry: None
@@ -175,9 +167,9 @@ def _of_same_context(
         if each.first is found.first
         for entry in (each.first, each.entry)
     }
-    if any(entry.item.optional_vars or entry.item.context_expr not in places for entry in entries):
+    if any(entry.item.optional_vars for entry in entries):
         return []
-    return [places[entry.item.context_expr] for entry in entries]
+    return [entry.item.context_expr for entry in entries]
 
 
 def _entered_again(unit: Unit) -> Iterator[_Again]:
@@ -286,6 +278,6 @@ def screen(unit: Unit) -> bool:
 RULE = Rule(
     code="LCX401",
     fixes="`PreserveLoggingContext(ctx)` (safe)",
-    visitor=FinishedContextReused,
+    check=check,
     screen=screen,
 )
