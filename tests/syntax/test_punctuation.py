@@ -116,8 +116,10 @@ def test_parentheses_around_what_is_called() -> None:
 def test_the_name_of_a_function(text: str) -> None:
     source, tree = _parsed(text)
     node = next(
-        each for each in all_nodes(tree) if hasattr(each, "decorator_list") and each.name == "f"
-    )  # type: ignore[attr-defined]
-    span = name_of(source, node)  # type: ignore[arg-type]
+        each
+        for each in all_nodes(tree)
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.name == "f"
+    )
+    span = name_of(source, node)
     assert source.at(span) == "f"
     assert source.text[source.offset(span.line, span.column) - 1] == " "
