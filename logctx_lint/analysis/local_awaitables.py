@@ -22,6 +22,7 @@ from logctx_lint.inference.types import (
     Instance,
     Kind,
     TupleType,
+    Type,
     members_of,
     union_of,
 )
@@ -65,6 +66,8 @@ class Uses:
     """It is taken for the value that it would give."""
     awaited: frozenset[str]
     """Names that something awaits."""
+    told_apart: frozenset[ast.Name]
+    """Names that `isinstance` asks whether they are something that is not known to be awaitable."""
 
 
 def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
@@ -292,15 +295,20 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
                 idle.add(value)
             case ast.Assign([ast.Name("_")], ast.Name() as value) if where is scope:
                 idle.add(value)
-    idle.update(_asked_for_class(unit, scope, set(kinds)))
+    told_apart: set[ast.Name] = set()
+    for name, class_ in _asked_for_class(unit, scope, set(kinds)):
+        if refuses(unit, class_):
+            idle.add(name)
+        if not any(unit.file.resolver.awaitability(each).is_certain for each in members_of(class_)):
+            told_apart.add(name)
     waits = [node.value for node, _ in unit.nodes(ast.Await)]
     waits += [node.value for node, _ in unit.nodes(ast.Yield) if node.value]
     awaited = {node.id for node in waits if isinstance(node, ast.Name)}
-    return Uses(frozenset(idle), frozenset(wrong), frozenset(awaited))
+    return Uses(frozenset(idle), frozenset(wrong), frozenset(awaited), frozenset(told_apart))
 
 
-def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
-    """Names that `isinstance` asks whether they are something that no awaitable is."""
+def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[tuple[ast.Name, Type]]:
+    """Names that `isinstance` asks about, with what it asks for."""
     resolver = unit.file.resolver
     for call, where in unit.nodes(ast.Call):
         match call:
@@ -312,8 +320,7 @@ def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.
                         Instance(each.cls) if isinstance(each, ClassObject) else UNKNOWN
                         for each in options
                     )
-                    if refuses(unit, union_of(instances)):
-                        yield asked
+                    yield asked, union_of(instances)
 
 
 def _summed(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:

@@ -27,6 +27,7 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.syntax.ast_walk import all_nodes
 
 _NEEDED: dict[How, tuple[str, ...]] = {
     How.TRUTH: ("__bool__", "__len__"),
@@ -105,6 +106,7 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
         _is_asked_for(unit, node.id)
         or (use.how in _OF_DECLARED and _is_declared(use, node.id))
         or (_tests_for_none(use, unit) and _is_awaited_too(unit, use, node.id, answer.kind))
+        or _guards(use, node.id, answer.kind, unit)
     ):
         return None
     if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
@@ -185,21 +187,40 @@ def _tests_for_none(use: Use, unit: Unit) -> bool:
     return use.how is How.IDENTITY and is_none
 
 
+def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
+    """`task and not task.done()`, `if task: task.cancel()`: whether there is one is asked.
+
+    A bare truth test of a coroutine is rather one of the value that it would give.
+    """
+    if use.how is not How.TRUTH or kind.is_lazy:
+        return False
+    own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
+    for choice in (ast.If, ast.IfExp, ast.While, ast.BoolOp):
+        for node, _ in unit.nodes(choice):  # type: ignore[attr-defined]
+            tested = node.values if isinstance(node, ast.BoolOp) else [node.test]
+            if use.node in tested and any(_takes(each, name, own) for each in all_nodes(node)):
+                return True
+    return False
+
+
 def _is_awaited_too(unit: Unit, use: Use, name: str, kind: Kind) -> bool:
     """Whether the same name is elsewhere used as the awaitable that it is: the test is for None."""
     own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
     nodes: list[tuple[ast.AST, Scope]] = [*unit.nodes(ast.Await), *unit.nodes(ast.Attribute)]
     nodes += [each for each in unit.nodes(ast.Return) if not _is_async(each[1])]
-    for node, scope in nodes:
-        match node:
-            case ast.Await(ast.Name(found)) | ast.Return(ast.Name(found)):
-                pass
-            case ast.Attribute(ast.Name(found), attribute) if attribute in own:
-                pass
-            case _:
-                continue
-        if found == name and function_scope(scope) is function_scope(use.scope):
-            return True
+    return any(
+        _takes(node, name, own) and function_scope(scope) is function_scope(use.scope)
+        for node, scope in nodes
+    )
+
+
+def _takes(node: ast.AST, name: str, attributes: frozenset[str]) -> bool:
+    """Whether a node awaits or returns what the name holds, or asks for one of the attributes."""
+    match node:
+        case ast.Await(ast.Name(found)) | ast.Return(ast.Name(found)):
+            return found == name
+        case ast.Attribute(ast.Name(found), attribute):
+            return found == name and attribute in attributes
     return False
 
 

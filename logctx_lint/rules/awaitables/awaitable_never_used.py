@@ -74,7 +74,7 @@ on asyncio).
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
 from logctx_lint.analysis import discarded_awaitables
@@ -94,6 +94,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import await_fix, background_fix, background_starter
 from logctx_lint.inference import constants
+from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule, RuleVisitor
@@ -142,7 +143,9 @@ class NeverUsed(RuleVisitor):
                 fate = f", but `{name}` is taken for its value in line {lost.mistaken.lineno}"
             cure = "yield it" if self._by_yield(node) else "await it"
         message = f"{callee.label} returns {what}{fate}: {cure}"
-        is_meant = lost.is_deleted and not found.kind.is_lazy
+        # What runs by itself and was looked at on another path was not forgotten.
+        is_running = found.kind in (Kind.TASK, Kind.FUTURE)
+        is_meant = (lost.is_deleted and not found.kind.is_lazy) or (lost.where and is_running)
         profile = Profile.STRICT if is_meant else Profile.RECOMMENDED
         self.context.report(RULE.code, node, message, tuple(fixes), profile=profile)
 
@@ -299,7 +302,7 @@ class _Consumption:
         if not items:
             return items
         known = facts_of(test, truth)
-        ruled_out = set(_not_awaitable(test, truth))
+        ruled_out = set(_not_awaitable(test, truth, self._uses.told_apart))
         return frozenset(
             item
             for item in items
@@ -340,16 +343,21 @@ class _Consumption:
         )
 
 
-def _not_awaitable(test: ast.expr, truth: bool) -> Iterator[str]:
-    """What a test has just denied something of: `is_async(f)` is false of a plain `f`."""
+def _not_awaitable(test: ast.expr, truth: bool, told_apart: Set[ast.Name]) -> Iterator[str]:
+    """What a test has just denied something of: `is_async(f)` is false of a plain `f`.
+
+    So has `isinstance(x, tuple)`, where it is true.
+    """
     match test:
         case ast.UnaryOp(ast.Not(), operand):
-            yield from _not_awaitable(operand, not truth)
+            yield from _not_awaitable(operand, not truth, told_apart)
         case ast.BoolOp(operator, values) if isinstance(operator, ast.And) is truth:
             for value in values:
-                yield from _not_awaitable(value, truth)
+                yield from _not_awaitable(value, truth, told_apart)
         case ast.Call(_, [ast.Name() | ast.Attribute() as asked]) if not truth:
             yield ast.unparse(asked)
+        case ast.Call(_, [ast.Name() as asked, _]) if truth and asked in told_apart:
+            yield asked.id
 
 
 def _contradicts(known: frozenset[tuple[str, bool]], named: Named) -> bool:
