@@ -162,11 +162,35 @@ def given_by(file: File, argument: Taken) -> Awaitability:
 
 
 def is_awaited_by_callee(file: File, argument: Taken) -> bool:
-    """Whether the callee awaits what a function gives, although it is declared to give None."""
+    """Whether the callee awaits what a function gives, although it is declared to give None.
+
+    Where it hands the function to another one, that may: `loop.call_soon(stop_in_order, f)`.
+    """
     for callee, parameters in signatures(file, argument.call, argument.scope):
         for parameter, value in pairs(argument.call, parameters):
-            if value is argument.node and _awaits(callee.function, parameter.name):
+            if value is argument.node and (
+                _awaits(callee.function, parameter.name)
+                or _hands_to_function(file, callee.function, parameter.name)
+            ):
                 return True
+    return False
+
+
+def _hands_to_function(file: File, function: Function, name: str) -> bool:
+    """Whether a parameter is an argument that follows a function in some call."""
+    node = None if function.module.is_stub else function.implementation.tree()
+    if node is None:
+        return False
+    scope = Scope.of_body(function.implementation, node)
+    for call in all_nodes(node):
+        if not isinstance(call, ast.Call):
+            continue
+        before: ast.expr | None = None
+        for each in arguments(call):
+            if isinstance(each, ast.Name) and each.id == name and before is not None:
+                if is_function(file, before, scope):
+                    return True
+            before = each
     return False
 
 
