@@ -9,6 +9,7 @@ one.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext
@@ -29,6 +30,8 @@ class Waiters:
 
     def profile(self, node: ast.expr, use: str, *, is_deferred: bool) -> Profile | None:
         """In which profile sharing `node` is reported, if it is; `use` is what is done with it."""
+        if _expects_cancellation(self.context.around(node)):
+            return None
         traits = self.context.file.traits
         if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
             return Profile.RECOMMENDED
@@ -143,7 +146,9 @@ class Waiters:
                 function = node
             if function and isinstance(node, ast.Await | ast.Yield) and node.value:
                 is_same = not own or not cls or cls in own or not _is_of_self(node.value, name)
-                found |= {function} if is_same and _waits_for(node.value, name) else set()
+                if is_same and _waits_for(node.value, name):
+                    if not _expects_cancellation(self.context.around(node)):
+                        found.add(function)
             stack += [(each, function, cls) for each in child_nodes(node)]
         return found
 
@@ -163,6 +168,42 @@ class Waiters:
             related |= {name for name in bases if bases[name] & related}
             related |= {base for name in related for base in bases.get(name, ())}
         return related
+
+
+def _expects_cancellation(around: Iterable[ast.AST]) -> bool:
+    """Whether code around an `await` catches CancelledError by name: it waits for a task to end.
+
+    try:
+        await self._task  # cancelled by `stop()`
+    except asyncio.CancelledError:
+        pass
+    """
+    inner: ast.AST | None = None
+    for outer in around:
+        before, inner = inner, outer
+        match outer:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                return False
+            case ast.Try(body, handlers) if before in body:
+                caught = [each.type for each in handlers if each.type and not _raises(each)]
+            case ast.With(items):
+                calls = (each.context_expr for each in items)
+                caught = [
+                    argument
+                    for each in calls
+                    if isinstance(each, ast.Call) and _last(each.func) == "suppress"
+                    for argument in each.args
+                ]
+            case _:
+                continue
+        names = {_last(each) for type_ in caught for each in getattr(type_, "elts", [type_])}
+        if "CancelledError" in names:
+            return True
+    return False
+
+
+def _raises(handler: ast.ExceptHandler) -> bool:
+    return any(isinstance(each, ast.Raise) for each in own_nodes(handler.body))
 
 
 def _protects(nodes: list[ast.AST], name: str) -> bool | None:

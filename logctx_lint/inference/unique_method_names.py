@@ -31,6 +31,7 @@ _COMMON_NAMES = Path(__file__).with_name("common_names.txt")
 """Methods of the standard library, Twisted and others that have more than one word in them."""
 _SEVERAL_WORDS = re.compile(r"[^_]_[^_]|[a-z0-9][A-Z]")
 _MOST_DECLARATIONS = 30
+_MAKING_ATTRIBUTES = ("__getattr__", "__getattribute__")
 
 
 @cache
@@ -112,11 +113,17 @@ class Distinctive:
         """Whether an object may have a method that we do not see."""
         return all(
             member in (UNKNOWN, NONE)
-            # A class that is mixed into others calls what these have.
+            # A class that is mixed into others calls what these have; one that makes its
+            # attributes up decides itself what they are.
             or (
                 isinstance(member, Instance)
                 and not member.cls.module.is_stub
                 and not any(self._resolver.classes.unknown_bases(member.cls))
+                and not any(
+                    ancestor.function(name)
+                    for ancestor, _ in self._resolver.classes.ancestors(member.cls)
+                    for name in _MAKING_ATTRIBUTES
+                )
             )
             for member in members_of(receiver)
         )

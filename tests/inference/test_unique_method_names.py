@@ -95,6 +95,21 @@ def run(text: str, foreign: Foreign, mine: Mine, maybe=""):
     assert certainties(tmp_path, text) == [Certainty.UNKNOWN] * 5
 
 
+@pytest.mark.parametrize("method", ["__getattr__", "__getattribute__"])
+def test_an_object_that_makes_its_attributes_up(tmp_path: Path, method: str) -> None:
+    text = f"""
+class Proxy:
+    def {method}(self, name): ...
+class Client(Proxy): ...
+class Holder:
+    client: Client
+    def run(self):
+        reveal(Client().get_room())
+        reveal(self.client.get_room())
+"""
+    assert certainties(tmp_path, text) == [Certainty.UNKNOWN] * 2
+
+
 def test_a_class_that_is_mixed_into_others(tmp_path: Path) -> None:
     text = """
 class Mixin:
