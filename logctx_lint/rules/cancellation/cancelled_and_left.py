@@ -86,6 +86,7 @@ import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught, caught_by
+from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.reached_code import Code, code_of
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
 from logctx_lint.analysis.units import Unit
@@ -197,9 +198,29 @@ def _is_seen_to(
     shared = {text for text in texts if text.startswith("self.")}
     cls = class_node(context) if shared else None
     return any(
-        isinstance(node, ast.Await) and _mentions(node, shared)
+        (isinstance(node, ast.Await) and _mentions(node, shared)) or _takes(node, shared)
         for node in (all_nodes(cls) if cls else ())
     )
+
+
+def _takes(node: ast.AST, shared: set[str]) -> bool:
+    """Whether a task is given another name or put into a collection: `tasks = (self._task, ...)`.
+
+    Who only asks for its state, or cancels it, does not take it.
+    """
+    match node:
+        case ast.Assign(_, value) | ast.AnnAssign(_, _, value) | ast.NamedExpr(_, value) if value:
+            given = [end for each in possible_values(value) for end in (each, *_elements(each))]
+        case ast.Call():
+            given = [*node.args, *(each.value for each in node.keywords)]
+        case _:
+            return False
+    given = [each.value if isinstance(each, ast.Starred) else each for each in given]
+    return any(isinstance(each, ast.Attribute) and ast.unparse(each) in shared for each in given)
+
+
+def _elements(node: ast.expr) -> list[ast.expr]:
+    return node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else []
 
 
 def _mentions_use(node: ast.AST, texts: set[str]) -> bool:
