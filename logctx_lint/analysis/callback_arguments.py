@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -185,12 +186,11 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
     for call in all_nodes(node):
         if not isinstance(call, ast.Call):
             continue
-        before: ast.expr | None = None
-        for each in arguments(call):
-            if isinstance(each, ast.Name) and each.id == name and before is not None:
-                if is_function(file, before, scope):
-                    return True
-            before = each
+        given = arguments(call)
+        for before, each in itertools.pairwise(given):
+            is_named = isinstance(each, ast.Name) and each.id == name
+            if is_named and is_function(file, before, scope):
+                return True
     return False
 
 

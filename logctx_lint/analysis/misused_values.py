@@ -196,8 +196,8 @@ def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
         return False
     own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
     for choice in (ast.If, ast.IfExp, ast.While, ast.BoolOp):
-        for node, _ in unit.nodes(choice):  # type: ignore[attr-defined]
-            tested = node.values if isinstance(node, ast.BoolOp) else [node.test]
+        for node, _ in unit.nodes(choice):
+            tested = getattr(node, "values", None) or [getattr(node, "test", None)]
             if use.node in tested and any(_takes(each, name, own) for each in all_nodes(node)):
                 return True
     return False

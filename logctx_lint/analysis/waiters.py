@@ -146,9 +146,9 @@ class Waiters:
                 function = node
             if function and isinstance(node, ast.Await | ast.Yield) and node.value:
                 is_same = not own or not cls or cls in own or not _is_of_self(node.value, name)
-                if is_same and _waits_for(node.value, name):
-                    if not _expects_cancellation(self.context.around(node)):
-                        found.add(function)
+                is_waiter = is_same and _waits_for(node.value, name)
+                if is_waiter and not _expects_cancellation(self.context.around(node)):
+                    found.add(function)
             stack += [(each, function, cls) for each in child_nodes(node)]
         return found
 

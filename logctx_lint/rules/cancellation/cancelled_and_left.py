@@ -91,6 +91,7 @@ from logctx_lint.analysis.reached_code import Code, code_of
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
 from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile
+from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
@@ -211,7 +212,7 @@ def _takes(node: ast.AST, shared: set[str]) -> bool:
     match node:
         case ast.Assign(_, value) | ast.AnnAssign(_, _, value) | ast.NamedExpr(_, value) if value:
             given = [end for each in possible_values(value) for end in (each, *_elements(each))]
-        case ast.Call():
+        case ast.Call(func) if not (isinstance(func, ast.Name) and func.id in PLAIN_BUILTINS):
             given = [*node.args, *(each.value for each in node.keywords)]
         case _:
             return False
