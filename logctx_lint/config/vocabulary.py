@@ -50,6 +50,8 @@ class Role(str, Enum):
     """A context manager that is, or opens, a tracing span."""
     MEASUREMENT = "measurement"
     """A context manager that measures what runs in it."""
+    CLOCK = "clock"
+    """Tells the time, or how much of it has passed."""
     GATHERER = "gatherer"
     """Waits for several awaitables, passes cancel() on to each, wraps the first failure."""
     DEFERRED_LIST = "deferred-list"
@@ -170,6 +172,7 @@ _REACTOR_CALLS = (
     "ITCPTransport.abortConnection",
 )
 _RELEASING = ("close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort")
+_CLOCKS = ("time", "perf_counter", "monotonic", "process_time")
 _SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
 _CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
 _BACKGROUND_PROCESSES = (
@@ -270,6 +273,12 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "prometheus_client.*.time",
         "prometheus_client.*.track_inprogress",
         "prometheus_client.*.count_exceptions",
+    ),
+    Role.CLOCK: (
+        *(f"time.{name}{unit}" for name in _CLOCKS for unit in ("", "_ns")),
+        "timeit.default_timer",
+        "datetime.datetime.now",
+        "datetime.datetime.utcnow",
     ),
     Role.GATHERER: (f"{_DEFER}.gatherResults",),
     Role.DEFERRED_LIST: (f"{_DEFER}.DeferredList",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -264,11 +264,13 @@ def pair(
     return pairs
 
 
-def decorate(resolver: Resolver, function: Function) -> Type:
-    """A function's type after its decorators, the innermost applied first."""
+def decorate(
+    resolver: Resolver, function: Function, decorators: Sequence[str] | None = None
+) -> Type:
+    """A function's type after its decorators, or some of them, the innermost applied first."""
     current: Type = FunctionType(function)
     scope = enclosing_scope(function)
-    for text in reversed(function.facts.decorators):
+    for text in reversed(function.facts.decorators if decorators is None else decorators):
         node = parse_expression(text)
         if node is None:
             return UNKNOWN

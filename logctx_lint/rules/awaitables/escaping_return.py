@@ -7,6 +7,10 @@ by then: it never sees the failure, and cleans up too early. A log context, a me
 tracing span is closed before the work begins, so that it is charged to nobody. And in an
 `async def` the caller's `await` gets an awaitable where it expects the value.
 
+A plain decorator around an `async def` does the same for every call: its handlers, its `with`, its
+`finally` and its clock see how the coroutine is made, not how it runs. `contextlib`'s context
+managers do so as decorators, too, before Python 3.15.
+
 ## Bad
 
 ```python
@@ -42,6 +46,26 @@ async def twice(flag: bool) -> int:
     return count() if flag else 0
 ```
 
+```python
+import functools
+import time
+
+
+def timed(function):
+    @functools.wraps(function)
+    def wrapper(*args):
+        start = time.monotonic()
+        result = function(*args)
+        print(time.monotonic() - start)
+        return result
+
+    return wrapper
+
+
+@timed
+async def load(name: str) -> str: ...
+```
+
 ## Good
 
 ```python
@@ -71,11 +95,12 @@ def handle(name: str) -> Awaitable[str]:
 ## Fix
 
 `return await` is unsafe: handlers that never ran before then do. None in a plain function, which
-must become an `async def` first.
+must become an `async def` first, and none for a decorator.
 
 ## Settings
 
-`vocabulary` adds the project's own `context-manager`, `measurement` and `tracing-span` names.
+`vocabulary` adds the project's own `context-manager`, `measurement`, `tracing-span` and `clock`
+names.
 
 ## Use instead
 
@@ -88,7 +113,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.analysis.decorator_blocks import BLOCKS, left_by_wrapper
+from logctx_lint.analysis.decorator_blocks import BLOCKS, left_by_wrapper, reached_by
 from logctx_lint.analysis.expected_types import declared_result, refuses
 from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.possible_values import possible_values
@@ -227,7 +252,7 @@ class _Returns:
             elif plays(self._file, item.context_expr, self._scope, _SUPPRESSORS):
                 loss = f"so that `{word} {text}` (line {node.lineno}) never sees its failure"
                 yield _Around(node, loss, is_handler=True)
-            elif self._can_await:
+            elif self._can_await or isinstance(item.context_expr, ast.Call):
                 yield _Around(node, loss, is_any=True)
 
     def _escaping(
@@ -271,6 +296,8 @@ class _Returns:
         """Whether a block was meant to be there while the awaitable runs."""
         if not around.node.lineno <= call.lineno <= (around.node.end_lineno or 0):
             return False  # Made before.
+        if around.is_any and not self._can_await:
+            return self._fails_later_only(call, around.node) and not _reads_entered(around.node)
         if not around.is_handler:
             return True
         if Role.CHAINER in self._file.roles(call.func, self._scope):
@@ -288,6 +315,24 @@ class _Returns:
             isinstance(inner, ast.Call | ast.Subscript | ast.Raise) and inner is not call
             for inner in inside
         )
+
+
+def _reads_entered(block: _Block) -> bool:
+    """Whether a `with` takes something out of what it has entered, which may need it no longer."""
+    entered = {
+        each.id
+        for item in getattr(block, "items", ())
+        if item.optional_vars
+        for each in all_nodes(item.optional_vars)
+        if isinstance(each, ast.Name)
+    }
+    return any(
+        isinstance(each, ast.Attribute)
+        and isinstance(each.value, ast.Name)
+        and each.value.id in entered
+        for statement in block.body
+        for each in all_nodes(statement)
+    )
 
 
 def _values(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
@@ -325,11 +370,11 @@ def _closing_decorators(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
             for decorator in node.decorator_list if kind else ():
                 outer = scope.parent or Scope(scope.module)
                 left = left_by_wrapper(unit.file, decorator, outer, scope.function)
-                if left and kind:
+                if left and kind and reached_by(unit.file, scope.function, decorator):
                     end = "begins" if kind.is_lazy else "ends"
                     yield (
                         decorator,
-                        f"`@{ast.unparse(decorator)}` leaves its `{left}` before the {kind.value} "
+                        f"`@{ast.unparse(decorator)}` {left} before the {kind.value} "
                         f"that `{node.name}()` returns {end}: await it inside",
                     )
 
