@@ -341,13 +341,45 @@ def _declaring(file: File, owner: Class) -> Iterator[Class]:
 def _is_named_elsewhere(file: File, name: str) -> bool:
     """Whether the file hands the function on without calling it, or looks it up by its name."""
     called = {node.func for node in all_nodes(file.tree) if isinstance(node, ast.Call)}
+    is_text = computes = False
     for node in all_nodes(file.tree):
         match node:
             case ast.Name(found, ast.Load()) | ast.Attribute(_, found, ast.Load()):
                 if found == name and node not in called:
                     return True
-            case ast.Constant(str(found)) if found == name:
-                return True
+            case ast.ClassDef() | ast.Module():
+                if any(_lists(each, name) for each in node.body):
+                    return True
+            case ast.Constant(str(found)):
+                is_text |= found == name
+            case ast.Call():
+                looked_up = _looked_up(node)
+                if any(isinstance(each, ast.Constant) and each.value == name for each in looked_up):
+                    return True
+                computes |= any(not isinstance(each, ast.Constant) for each in looked_up)
+    return is_text and computes
+
+
+_LOOK_UPS = {"getattr": 1, "hasattr": 1, "methodcaller": 0, "attrgetter": 0}
+"""Functions that find a method by its name, and where that stands among their arguments."""
+
+
+def _looked_up(call: ast.Call) -> list[ast.expr]:
+    """The names that a call looks up."""
+    func = call.func
+    last = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
+    position = _LOOK_UPS.get(last)
+    return [] if position is None else call.args[position : position + 1]
+
+
+def _lists(statement: ast.stmt, name: str) -> bool:
+    """Whether a class or module keeps `name` in a table or list, for whoever looks it up."""
+    match statement:
+        case ast.Assign([ast.Name("__all__")]):
+            return False
+        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
+            parts = all_nodes(value)
+            return any(isinstance(each, ast.Constant) and each.value == name for each in parts)
     return False
 
 
