@@ -18,6 +18,8 @@ _CHAINERS = frozenset({Role.CHAINER})
 _ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
 _LOOKS = frozenset({"called", "paused", "result", "pause", "unpause"})
 """Attributes of a Deferred that nobody gets hold of it by."""
+NOTIFIES = "notifyFinish"
+"""The method of a request whose Deferred succeeds at its end, and fails if the client has gone."""
 _FIRES = frozenset({"callback", "errback", "cancel"})
 
 
@@ -47,6 +49,13 @@ class Chain:
     """Made here, and never fired."""
     is_presumed: bool = False
     """Nothing but the callbacks that are added to it says that it is a Deferred."""
+
+    @property
+    def misses_disconnect(self) -> bool:
+        """Whether it waits for the end of a request, and is not called if the client goes away."""
+        func = self.root.func
+        is_notice = isinstance(func, ast.Attribute) and func.attr == NOTIFIES
+        return is_notice and {link.method for link in self.links} == {"addCallback"}
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def _without_errback(unit: Unit) -> Iterator[tuple[Chain, str]]:
                 why = _unguarded(chain, Answering(unit.file, scope))
                 if (
                     why
-                    and not (chain.is_handed_on or chain.is_idle)
+                    and not (chain.is_handed_on or chain.is_idle or chain.misses_disconnect)
                     and not roles & _SEEN_ELSEWHERE
                     and (chain.name or not chain.is_presumed)
                 ):

@@ -89,7 +89,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
-from logctx_lint.analysis.deferred_chains import Chains
+from logctx_lint.analysis.deferred_chains import NOTIFIES, Chains
 from logctx_lint.analysis.reached_code import code_of
 from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
 from logctx_lint.analysis.started_tasks import class_node
@@ -99,20 +99,20 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import all_nodes
 
-_NOTIFIES = "notifyFinish"
 _ADDERS = frozenset({"addCallback", "addBoth", "addCallbacks"})
-_LOOKING = frozenset({_NOTIFIES, "_disconnected", "finished", "connectionLost"})
+_LOOKING = frozenset({NOTIFIES, "_disconnected", "finished", "connectionLost"})
 """Attributes by which code asks whether the client is there."""
 
 
 def check(context: TreeContext) -> None:
     for call, _ in context.unit.nodes(ast.Call):
-        if isinstance(call.func, ast.Attribute) and call.func.attr == _NOTIFIES:
+        if isinstance(call.func, ast.Attribute) and call.func.attr == NOTIFIES:
             _check_notice(context, call)
     for function, scope in context.unit.scopes.items():
         assert isinstance(function, FunctionNode)
         request = request_parameter(context.file, function, scope)
         chains = Chains(context.file, function, scope)
+        _check_kept_notices(context, chains)
         if not request or not chains.answers_later:
             continue
         if _looks(class_node(context) or context.unit.node):
@@ -138,12 +138,23 @@ def _check_notice(context: TreeContext, call: ast.Call) -> None:
         node = method
     names = [each.func.attr for each in added if isinstance(each.func, ast.Attribute)]
     if names and set(names) == {"addCallback"} and isinstance(context.parent(node), ast.Expr):
-        context.report(
-            RULE.code,
-            added[0],
-            "this is not called where the client goes away: `notifyFinish()` fails then, and the "
-            "failure is logged as unhandled; use `addBoth`, or add an errback",
-        )
+        _report_notice(context, added[0])
+
+
+def _check_kept_notices(context: TreeContext, chains: Chains) -> None:
+    """The same of a notice that a local name holds."""
+    for chain in chains.found if NOTIFIES in context.unit.text else ():
+        if chain.name and not chain.is_handed_on and chain.misses_disconnect:
+            _report_notice(context, chain.links[0].node)
+
+
+def _report_notice(context: TreeContext, place: ast.expr) -> None:
+    context.report(
+        RULE.code,
+        place,
+        "this is not called where the client goes away: `notifyFinish()` fails then, and the "
+        "failure is logged as unhandled; use `addBoth`, or add an errback",
+    )
 
 
 def _looks(node: ast.AST) -> bool:
@@ -188,7 +199,7 @@ def _timer(context: TreeContext, chains: Chains, request: str) -> ast.Call | Non
 
 def screen(unit: Unit) -> bool:
     """Whether the unit answers a request later, or asks for its end."""
-    return "NOT_DONE_YET" in unit.text or _NOTIFIES in unit.text
+    return "NOT_DONE_YET" in unit.text or NOTIFIES in unit.text
 
 
 RULE = Rule(
