@@ -191,8 +191,33 @@ def _call_function(resolver: Resolver, callee: FunctionType, arguments: Argument
     wanted = type_variables(returned)
     if wanted:
         solved = _solve_call(resolver, callee, arguments, bindings)
-        returned = substitute(returned, {name: solved[name] for name in wanted if name in solved})
+        known = {name: solved[name] for name in wanted if name in solved}
+        if _awaits_what_it_calls(resolver, function, known):
+            known = dict.fromkeys(known, UNKNOWN)
+        returned = substitute(returned, known)
     return erase(returned, _still_open(callee))
+
+
+def _awaits_what_it_calls(
+    resolver: Resolver, function: Function, solved: Mapping[str, Type]
+) -> bool:
+    """Whether a function awaits a result that its signature takes for the value itself.
+
+    async def run(handler: Callable[[], T]) -> T:  # means Callable[[], Awaitable[T]]
+        return await handler()
+    """
+    if not function.facts.is_async or function.module.is_stub:
+        return False
+    if not any(resolver.awaitability(each).is_likely for each in solved.values()):
+        return False
+    given = {each.name for each in function.facts.parameters}
+    node = function.implementation.tree()
+    for each in all_nodes(node) if node else ():
+        match each:
+            case ast.Await(ast.Call(ast.Name(name) | ast.Subscript(ast.Name(name)))):
+                if name in given:
+                    return True
+    return False
 
 
 def _still_open(callee: FunctionType) -> list[str]:
