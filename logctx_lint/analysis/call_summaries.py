@@ -31,7 +31,35 @@ def called_with(
     code = of_function(values.code.file, function)
     if code is None or not _may_matter(code.node) or _is_abstract(code.node):
         return None
-    names = [each.name for each in facts.parameters]
+    given = _given(values, function, call, state)
+    return None if given is None else (code, given)
+
+
+def answer_of(
+    values: ExceptionValues, call: ast.Call, state: State
+) -> tuple[Code, ast.expr, State] | None:
+    """What a first-party function that is handed the exception, and does nothing else, returns.
+
+    def is_timeout(error): return isinstance(error, TimeoutError)
+    """
+    functions = first_party(values.code, call)
+    if len(functions) != 1 or functions[0].facts.is_async or functions[0].facts.is_generator:
+        return None
+    code = of_function(values.code.file, functions[0])
+    given = _given(values, functions[0], call, state) if code else None
+    if code is None or given is None:
+        return None
+    match code.node.body:
+        case [ast.Return(ast.expr() as value)] | [ast.Expr(), ast.Return(ast.expr() as value)]:
+            return code, value, given
+    return None
+
+
+def _given(
+    values: ExceptionValues, function: Function, call: ast.Call, state: State
+) -> State | None:
+    """What is known where a call enters a function; None if it has nothing of the exception."""
+    names = [each.name for each in function.facts.parameters]
     first = values.code.file.resolver.bindings.first_parameter(function)
     given = [*zip(names[1 if first else 0 :], call.args, strict=False)]
     given += [(each.arg or "", each.value) for each in call.keywords]
@@ -42,7 +70,7 @@ def called_with(
     current = ((Exc.CANCELLATION, ""),) if state.current is Exc.CANCELLATION else ()
     if not holders and not containers and not current:
         return None
-    return code, State(current, holders, containers)
+    return State(current, holders, containers)
 
 
 def first_party(code: Code, call: ast.Call) -> list[Function]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from logctx_lint.analysis.call_summaries import answer_of
 from logctx_lint.analysis.cancellation_state import Code, State, key_of
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
@@ -52,6 +53,9 @@ class Conditions:
                 return self.truth(inner, state)
             case ast.Call() if Role.FAILURE_CHECK in self.code.roles(test):
                 return self._is_one_of(arguments(test))
+            case ast.Call() if (answer := answer_of(self.values, test, state)) is not None:
+                code, value, given = answer
+                return Conditions(code, self.live, ExceptionValues(code), 1).truth(value, given)
             case ast.NamedExpr(_, value):
                 return self.truth(value, state)
             case ast.Compare(left, [operator], [right]):
