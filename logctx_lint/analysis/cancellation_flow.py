@@ -29,7 +29,7 @@ from logctx_lint.analysis.control_flow_graph import (
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.known_before import kept_before, with_constants
 from logctx_lint.analysis.path_interpreter import PathInterpreter
-from logctx_lint.analysis.swallowing_blocks import swallows
+from logctx_lint.analysis.swallowing_blocks import is_async_context_manager, swallows, yields
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _DEEPEST_CALL = 2
@@ -57,6 +57,11 @@ class CancellationFlow:
     def stops(self) -> list[Stop]:
         """What takes the cancellation of a suspension point, before it leaves the function."""
         return self.stops_from(lambda node: suspends(node, by_yield=self._code.by_yield))
+
+    @cached_property
+    def body_stops(self) -> list[Stop]:
+        """The same of what comes out of the `async with` that the function is the manager of."""
+        return self.stops_from(yields) if is_async_context_manager(self._code) else []
 
     def stops_from(self, begins: Callable[[FlowNode], ast.AST | None]) -> list[Stop]:
         """The same of an exception that comes out of other places."""

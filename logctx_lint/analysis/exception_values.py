@@ -130,7 +130,7 @@ class ExceptionValues:
             return state
         key = key_of(target)
         held = self.holds(value, state)
-        if held and not isinstance(target, ast.Name):
+        if held and not isinstance(target, ast.Name) and not self._is_raised_behind(target):
             # Others find it there.
             state = replace(state, is_handed_on=True)
         if isinstance(target, ast.Tuple):
@@ -152,6 +152,17 @@ class ExceptionValues:
         if isinstance(value, ast.Constant) and value.value is None and isinstance(target, ast.Name):
             return state.known(key, None)
         return state
+
+    def _is_raised_behind(self, target: ast.expr) -> bool:
+        """Whether the function itself raises, further down, what it keeps in an attribute."""
+        key = key_of(target)
+        return bool(key) and any(
+            isinstance(each, ast.Raise)
+            and each.exc is not None
+            and key_of(each.exc) == key
+            and each.lineno > target.lineno
+            for each in own_nodes(self.code.node.body)
+        )
 
     def turn(self, loop: ast.AST | None, state: State) -> State:
         if not isinstance(loop, ast.For | ast.AsyncFor):

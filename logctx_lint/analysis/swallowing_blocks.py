@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.analysis.cancellation_state import Code, Way, of_function
 from logctx_lint.analysis.context import arguments
-from logctx_lint.analysis.control_flow_graph import expressions
+from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
@@ -35,19 +35,36 @@ def swallows(code: Code, item: ast.withitem, live: Cancellation, flow_of: FlowOf
     )
 
 
+def is_async_context_manager(code: Code) -> bool:
+    """Whether what is raised in an `async with` comes out of the `yield` of a generator."""
+    return isinstance(code.node, ast.AsyncFunctionDef) and any(
+        "contextlib.asynccontextmanager" in code.file.resolver.names(each, outer)
+        for outer in [code.scope.parent or code.scope]
+        for each in code.node.decorator_list
+    )
+
+
+def yields(node: FlowNode) -> ast.Yield | None:
+    """The `yield` at a node."""
+    return next((each for each in expressions(node) if isinstance(each, ast.Yield)), None)
+
+
 def _is_swallowing(file: File, member: object, flow_of: FlowOf) -> bool:
-    """Whether a context manager of the project swallows what is raised inside of its `with`."""
+    """Whether a context manager of the project swallows what is raised inside of its `with`.
+
+    Asynchronous ones of the project are reported where they are defined, once.
+    """
     if isinstance(member, FunctionType):
         function = member.function.implementation
         if not any("contextmanager" in each for each in function.facts.decorators):
+            return False
+        if function.facts.is_async and not function.module.is_foreign:
             return False
         code = of_function(file, function)
         if code is None or not _has_handler(code.node):
             return False
         flow = flow_of(code)
-        stops = flow.stops_from(
-            lambda node: next((x for x in expressions(node) if isinstance(x, ast.Yield)), None)
-        )
+        stops = flow.stops_from(yields)
         return any(
             not {Way.ENDS, Way.RETURNS}.isdisjoint(flow.ways(stop).ways)
             and {Way.LETS_OUT}.isdisjoint(flow.ways(stop).ways)
@@ -56,6 +73,8 @@ def _is_swallowing(file: File, member: object, flow_of: FlowOf) -> bool:
     if isinstance(member, ClassObject) and not member.cls.module.is_stub:
         for name in ("__exit__", "__aexit__"):
             for function in member.cls.function(name):
+                if function.facts.is_async and not function.module.is_foreign:
+                    continue
                 node = function.tree()
                 if node and _gives_true(node):
                     return True

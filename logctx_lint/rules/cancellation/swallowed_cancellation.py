@@ -14,6 +14,10 @@ Every path from the handler is followed. It is no finding where the cancellation
 (kept and raised behind the loop, by a helper that always raises), where it is handed on to whoever
 waits (`future.set_exception(error)`, `return error`), or taken back with `uncancel()`.
 
+What is awaited in an `async with` is cancelled through its context manager: an `__aexit__` that
+returns something true for it, and a generator under `@asynccontextmanager` that handles it around
+its `yield`, swallow it for all their users, and are reported where they are defined.
+
 Where nobody is harmed, the finding belongs to the profile `strict`: the entry of a task merely ends
 when it is cancelled, and in Twisted code without log contexts few Deferreds are ever cancelled.
 
@@ -43,6 +47,21 @@ async def handle(queue: "asyncio.Queue[str]") -> str:
         return await queue.get()
     except asyncio.CancelledError:
         return ""
+```
+
+```python
+import logging
+
+logger = logging.getLogger(__name__)
+
+
+class Guard:
+    async def __aenter__(self) -> "Guard":
+        return self
+
+    async def __aexit__(self, exc_type, exc, traceback) -> bool:
+        logger.info("left", exc_info=exc)
+        return True
 ```
 
 ## Good
@@ -119,7 +138,9 @@ from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.done_awaitables import DoneAwaitables
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
+from logctx_lint.analysis.exit_methods import ExitMethod
 from logctx_lint.analysis.function_framework import live_cancellation
+from logctx_lint.analysis.swallowing_blocks import is_async_context_manager
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import CancellationScope, Storage
 from logctx_lint.config.vocabulary import Role
@@ -143,6 +164,7 @@ _CLAUSES = {
     Cancellation.TRIO: "trio.Cancelled",
     Cancellation.ASYNCIO | Cancellation.TRIO: "get_cancelled_exc_class()",
 }
+_EXIT_METHOD = "__aexit__"
 _LONGEST_TEXT = 50
 
 
@@ -166,10 +188,31 @@ class _Swallowing:
 def check(context: TreeContext) -> None:
     cancels = Cancels(context)
     for node, scope in context.unit.scopes.items():
-        if isinstance(node, FunctionNode) and _may_catch(node) and _is_judged(context, node):
+        if not isinstance(node, FunctionNode) or not _is_judged(context, node):
+            continue
+        if _may_catch(node):
             code = Code(context.file, node, scope, context.awaits_by_yield(node))
             if code.by_yield or isinstance(node, ast.AsyncFunctionDef):
                 _check_function(context, code, cancels)
+        if node.name == _EXIT_METHOD and scope.owner and isinstance(node, ast.AsyncFunctionDef):
+            _check_exit(context, Code(context.file, node, scope, by_yield=False), scope.owner.name)
+
+
+def _check_exit(context: TreeContext, code: Code, owner: str) -> None:
+    """An `__aexit__` that gives something true for the cancellation of what it has been around."""
+    live = live_cancellation(code)
+    found = {each: None for one in frameworks(live) for each in ExitMethod(code, one).swallowing()}
+    reported = {each.span for each in context.findings if each.code == RULE.code}
+    for statement in found:
+        if context.span(statement) in reported:
+            continue
+        context.report(
+            RULE.code,
+            statement,
+            f"`{_shown(context, statement)}` swallows the CancelledError of whatever is awaited in "
+            f"`async with {owner}()`: return something true for the errors that you expect",
+            profile=Profile.STRICT if code.file.module.is_test else Profile.RECOMMENDED,
+        )
 
 
 def _may_catch(node: FunctionNode) -> bool:
@@ -188,7 +231,7 @@ def _check_function(context: TreeContext, code: Code, cancels: Cancels) -> None:
     usual = live_cancellation(code)
     for live in frameworks(usual | _named(code)):
         flow = CancellationFlow(code, live)
-        for stop in flow.stops:
+        for stop in (*flow.stops, *flow.body_stops):
             # A framework that the code is not known to run on counts where a clause names it.
             if live & usual or (
                 isinstance(stop.code, ast.ExceptHandler)
@@ -228,8 +271,11 @@ def _check_handler(
     clause = code.caught(handler.type)
     if not ways or Way.UNCANCELS in found.paths.ways:
         return
-    is_named = clause.by_name or names_cancelled(code, handler)
-    if is_named and Way.LETS_OUT in found.paths.ways and Way.YIELDS not in ways:
+    # A context manager that lets it out on some path, too, has a reason where it does not.
+    is_deliberate = (
+        clause.by_name or names_cancelled(code, handler) or is_async_context_manager(code)
+    )
+    if is_deliberate and Way.LETS_OUT in found.paths.ways and Way.YIELDS not in ways:
         return
     if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
         return
@@ -271,7 +317,7 @@ def _profile(context: TreeContext, code: Code, clause: Caught, found: _Swallowin
         # Few projects cancel Deferreds at all.
         harms = {Way.LOOPS, Way.RETURNS} <= ways
     elif not clause.by_name:
-        harms = ways != {Way.ENDS} or _is_awaited(context, code)
+        harms = is_async_context_manager(code) or ways != {Way.ENDS} or _is_awaited(context, code)
     elif Way.CONVERTS in ways:
         harms = Way.ENDS not in ways
     else:
@@ -390,6 +436,8 @@ def screen(unit: Unit) -> bool:
     text = unit.text
     if "await" not in text and "yield" not in text and "async" not in text:
         return False
+    if f"def {_EXIT_METHOD}" in text:
+        return True
     if "try" not in text and "with " not in text:
         return False
     return any(
