@@ -1,6 +1,6 @@
 """Lint what other people wrote: the standard library, and wheels of well-known packages.
 
-No file may crash a rule or change, and none may take long; what Python or libcst cannot parse gives
+No file may crash a rule or change, and none may take long; what Python cannot parse gives
 LCX000. Usage: ``python -m bench.robustness [FOLDER...] [--stdlib] [--wheels]``; exits with 1 when a
 file made a rule fail, took longer than the time limit or was changed.
 """

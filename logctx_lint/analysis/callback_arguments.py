@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
@@ -31,7 +31,6 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
@@ -96,18 +95,6 @@ def _contradicts(file: File, call: ast.Call, scope: Scope, parameters: list[Para
     )
 
 
-def handed_over(context: RuleContext, node: cst.Call) -> Iterator[tuple[Taken, cst.BaseExpression]]:
-    """As `taken`, each with the argument as it stands in the text."""
-    found = context.expression(node)
-    if not found or not isinstance(found[0], ast.Call):
-        return
-    arguments = {each.node: each for each in taken(context.file, found[0], found[1])}
-    for argument in node.args if arguments else ():
-        value = context.expression(argument.value)
-        if value and value[0] in arguments:
-            yield arguments[value[0]], argument.value
-
-
 def is_function(file: File, node: ast.expr, scope: Scope) -> bool:
     """Whether the value of an expression is known to be there to be called."""
     members = members_of(file.resolver.type_of(node, scope))
@@ -118,18 +105,18 @@ def is_function(file: File, node: ast.expr, scope: Scope) -> bool:
     )
 
 
-def target(context: RuleContext, function: cst.BaseExpression) -> cst.BaseExpression:
+def target(context: TreeContext, function: ast.expr) -> ast.expr:
     """What is called in the end: `f` of `f`, of `lambda: f(x)` and of `partial(f, x)`."""
     match function:
-        case cst.Lambda(body=cst.Call(func=func)):
+        case ast.Lambda(body=ast.Call(func=func)):
             return func
-        case cst.Call(args=[first, *_]) if is_partial(context, function):
-            return target(context, first.value)
+        case ast.Call(args=[first, *_]) if is_partial(context, function):
+            return target(context, first)
     return function
 
 
-def is_partial(context: RuleContext, function: cst.BaseExpression) -> bool:
-    return isinstance(function, cst.Call) and _PARTIAL in context.names(function)
+def is_partial(context: TreeContext, function: ast.expr) -> bool:
+    return isinstance(function, ast.Call) and _PARTIAL in context.names(function)
 
 
 def ignored_kind(file: File, argument: Taken, roles: frozenset[Role]) -> Kind | None:

@@ -1,31 +1,43 @@
-"""What a rule that is content with `ast` can ask: nothing has to be parsed again for it."""
+"""What a rule can ask of the unit that it looks at, and how it reports."""
 
 from __future__ import annotations
 
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
-from logctx_lint.analysis.base_context import Callee, Context, functions_of, presumed_by
+from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Span
-from logctx_lint.inference.types import UNKNOWN, Awaitability, Type
+from logctx_lint.findings import Finding, Fix, Profile, Span
+from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.types import (
+    UNKNOWN,
+    Awaitability,
+    CallableType,
+    Certainty,
+    FunctionType,
+    Kind,
+    Presumed,
+    Type,
+    members_of,
+)
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
-from logctx_lint.syntax.lazy_libcst import cst
-
-if TYPE_CHECKING:
-    from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.syntax.f_strings import formatted_expressions
+from logctx_lint.syntax.punctuation import is_parenthesized
 
 # Before 3.12 the expressions inside an f-string have made-up positions.
 _FSTRINGS_HAVE_POSITIONS = sys.version_info >= (3, 12)
 
 FunctionOrLambda = FunctionNode | ast.Lambda
 _Node = TypeVar("_Node", bound=ast.AST)
+_LONGEST_LABEL = 60
 
 
 def arguments(call: ast.Call) -> list[ast.expr]:
@@ -54,15 +66,68 @@ def as_try(node: ast.AST) -> ast.Try | None:
     return node if type(node).__name__ in ("Try", "TryStar") else None  # type: ignore[return-value]
 
 
-class TreeContext(Context[ast.AST]):
-    """The unit as `ast` sees it, with what is around each node."""
+@dataclass(frozen=True, slots=True)
+class Callee:
+    """Who is called, for a message: its text, and why its result is known."""
+
+    label: str
+    reason: str
+
+    def handed_on(self, *, has_arguments: bool) -> str:
+        """The arguments that hand it to the background starter."""
+        function = self.label.strip("`").removesuffix("()")
+        return f"({function}, ...)" if has_arguments else f"({function})"
+
+
+def functions_of(type_: Type) -> list[Function]:
+    """The functions that a value may be, as far as they are known."""
+    return [each.function for each in members_of(type_) if isinstance(each, FunctionType)]
+
+
+def presumed_by(type_: Type) -> list[Function]:
+    """The functions that a result very likely comes from, going by the method's name."""
+    found = (each for each in members_of(type_) if isinstance(each, Presumed))
+    return [function for each in found for function in each.functions]
+
+
+def is_by_decorator(type_: Type) -> bool:
+    """Whether a value is what a function very likely still gives under an unknown decorator."""
+    return any(isinstance(each, Presumed) and each.by_decorator for each in members_of(type_))
+
+
+class TreeContext:
+    """One unit of one file: where its nodes stand, what is around them, and what they are."""
+
+    def __init__(self, unit: Unit, findings: list[Finding]) -> None:
+        """What is reported goes to the end of `findings`."""
+        self.unit = unit
+        self.findings = findings
+
+    @property
+    def file(self) -> File:
+        return self.unit.file
+
+    @property
+    def resolver(self) -> Resolver:
+        return self.unit.file.resolver
+
+    # Places
 
     def span(self, node: ast.AST) -> Span:
+        """Where a node stands in the file."""
+        if not self.is_placed(node) and node in self._formatted:
+            return self._formatted[node]
         return self.file.source.span(node)
 
     def text(self, node: ast.AST) -> str:
+        """The source text of a node, as it stands in the file."""
         # Where it stands in an f-string may not be known.
-        return super().text(node) if self.is_placed(node) else ast.unparse(node)
+        is_placed = self.is_placed(node)
+        return self.file.source.at(self.span(node)) if is_placed else ast.unparse(node)
+
+    def line(self, node: ast.AST) -> str:
+        """The source text of a node on one line, for a message."""
+        return " ".join(self.text(node).split())
 
     def is_placed(self, node: ast.AST) -> bool:
         """Whether it is known where a node stands."""
@@ -76,18 +141,27 @@ class TreeContext(Context[ast.AST]):
         return {inner for string, _ in strings for inner in all_nodes(string)}
 
     @cached_property
-    def parsed(self) -> RuleContext:
-        """The unit as libcst sees it."""
-        from logctx_lint.analysis.cst_context import RuleContext
+    def _formatted(self) -> dict[ast.expr, Span]:
+        """Where the expressions stand that f-strings format, as far as that can be read."""
+        if _FSTRINGS_HAVE_POSITIONS:
+            return {}
+        strings = [node for node, _ in self.unit.nodes(ast.JoinedStr)]
+        inner = {each for node in strings for each in all_nodes(node) if each is not node}
+        found: dict[ast.expr, Span] = {}
+        for node in strings:
+            if node not in inner:
+                found.update(formatted_expressions(self.file.source, node))
+        return found
 
-        return RuleContext(self)
+    def is_in_text(self, node: ast.expr) -> bool:
+        """Whether an f-string formats an expression, and it is known where that stands."""
+        return node in self._formatted
 
-    def as_parsed(self, node: ast.expr) -> cst.BaseExpression | None:
-        """What stands for an expression in libcst's tree; None if libcst cannot parse the unit."""
-        try:
-            return self.parsed.nodes_of([node]).get(node)
-        except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError):
-            return None
+    def is_parenthesized(self, node: ast.expr) -> bool:
+        """Whether an expression has parentheses of its own."""
+        if not self.is_placed(node):
+            return False
+        return is_parenthesized(self.file.source, node, self.parent(node))
 
     # Surroundings
 
@@ -206,6 +280,11 @@ class TreeContext(Context[ast.AST]):
         """The functions that an expression may name, as far as they are known."""
         return functions_of(self.type_of(node))
 
+    def is_callable(self, node: ast.expr) -> bool:
+        """Whether the value of an expression is known to be a function, and not an awaitable."""
+        kinds = (FunctionType, CallableType)
+        return all(isinstance(member, kinds) for member in members_of(self.type_of(node)))
+
     def callees(self, call: ast.Call) -> list[Function]:
         """The functions that a call may reach."""
         return self.functions(call.func) or presumed_by(self.type_of(call))
@@ -214,13 +293,13 @@ class TreeContext(Context[ast.AST]):
         """Who is called and where that is defined, for a message."""
         presumed = presumed_by(self.type_of(call))
         if self.type_of(call) == UNKNOWN:
-            label = self.callee_at(call.func, [], []).label
+            label = self._callee_at(call.func, [], []).label
             return Callee(label, "as callbacks are added to what it gives")
-        return self.callee_at(call.func, self.functions(call.func), presumed)
+        return self._callee_at(call.func, self.functions(call.func), presumed)
 
     def called(self, func: ast.expr) -> Callee:
         """As `callee`, of what is called."""
-        return self.callee_at(func, self.functions(func), [])
+        return self._callee_at(func, self.functions(func), [])
 
     def in_sentinel_guard(self, node: ast.AST) -> bool:
         """Whether, in the same function, a `with PreserveLoggingContext():` is around a node."""
@@ -243,6 +322,61 @@ class TreeContext(Context[ast.AST]):
             for name in self.names(argument)[-1:] or ("",)
         )
 
+    # Callees
+
+    def decorator_roles(self, function: Function) -> frozenset[Role]:
+        """The roles of a function's decorators."""
+        scope = enclosing_scope(function)
+        return frozenset(
+            role
+            for text in function.facts.decorators
+            for role in self.file.vocabulary.roles(self.resolver.names_of_text(text, scope))
+        )
+
+    def _callee_at(
+        self, func: ast.expr, functions: list[Function], presumed: list[Function]
+    ) -> Callee:
+        """Who is called by `func`, which may be some functions, or by its name very likely is."""
+        if functions or not presumed:
+            best = max(functions, key=self._awaitable, default=None)
+            return Callee(self._label(func), self._reason(best) if best else "by its declared type")
+        how, _, place = self._reason(presumed[0]).rpartition(", ")
+        how = "to return one" if how.startswith("by ") else f"as {how}"
+        return Callee(self._label(func), f"only declared {how} in this project, at {place}")
+
+    def _label(self, func: ast.expr) -> str:
+        label = self.line(func)
+        if len(label) > _LONGEST_LABEL:
+            end = label[-_LONGEST_LABEL:]
+            label = "…" + (end.partition(".")[2] or end)
+        return f"`{label}()`"
+
+    def _result(self, function: Function) -> Awaitability:
+        return self.resolver.awaitability(self.resolver.call_type(FunctionType(function)))
+
+    def _awaitable(self, function: Function) -> bool:
+        return self._result(function).certainty in (Certainty.YES, Certainty.SOME)
+
+    def _reason(self, function: Function) -> str:
+        facts, module = function.facts, function.module
+        if facts.is_async and not facts.is_generator:
+            how = "async def"
+            if facts.decorators and self._result(function).kind is not Kind.COROUTINE:
+                how += f" under @{facts.decorators[0].partition('(')[0]}"
+        elif any("inlineCallbacks" in decorator for decorator in facts.decorators):
+            how = "@inlineCallbacks"
+        elif facts.returns:
+            how = f"annotated `-> {' '.join(facts.returns.split())}`"
+        else:
+            how = "by what it returns" if self._awaitable(function) else "def"
+        if facts.decorators and self._result(function).certainty is Certainty.LIKELY:
+            has_source = bool(self.resolver.decorators.wrappers(function))
+            why = "which lets another object run it" if has_source else "which is not known"
+            how += f" under @{facts.decorators[0].partition('(')[0]}, {why}"
+        if module.is_stub:
+            return f"{how}, {function.qualified_name}"
+        return f"{how}, {module.place_of(function)}"
+
     # Reports
 
     def _function_name(self, node: ast.AST) -> str:
@@ -250,3 +384,18 @@ class TreeContext(Context[ast.AST]):
         function = next(around, None)
         scope = self.unit.scopes[function] if function else self.unit.scope
         return scope.qualified_name[len(self.file.module.name) + 1 :]
+
+    def report(
+        self,
+        code: str,
+        node: ast.AST,
+        message: str,
+        fixes: tuple[Fix, ...] = (),
+        *,
+        span: Span | None = None,
+        profile: Profile = Profile.RECOMMENDED,
+    ) -> None:
+        """Report a finding at `node`, or at a `span` of its own."""
+        function, path = self._function_name(node), self.file.source.path
+        place = span or self.span(node)
+        self.findings.append(Finding(code, message, path, place, function, fixes, profile))

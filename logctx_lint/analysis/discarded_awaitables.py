@@ -6,10 +6,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
-from logctx_lint.analysis.base_context import Context, is_by_decorator, presumed_by
-from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, arguments
+from logctx_lint.analysis.context import (
+    FunctionOrLambda,
+    TreeContext,
+    arguments,
+    is_by_decorator,
+    presumed_by,
+)
 from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Storage
@@ -164,7 +168,7 @@ def _discarded(
             yield from _discarded(value)
 
 
-def fate(context: Context[Any], found: Dropped) -> str:
+def fate(context: TreeContext, found: Dropped) -> str:
     """What a dropped awaitable is, and what becomes of it."""
     if found.how is How.CHAIN and not found.kind.is_lazy:
         return f"a {found.kind.value} that goes on unawaited behind its callbacks" + losses(
@@ -173,7 +177,7 @@ def fate(context: Context[Any], found: Dropped) -> str:
     return fate_of(context, found.kind)
 
 
-def fate_of(context: Context[Any], kind: Kind) -> str:
+def fate_of(context: TreeContext, kind: Kind) -> str:
     """As `fate`, of what a call gives that nothing is done with."""
     if kind.is_lazy:
         return "a coroutine that never runs"
@@ -182,7 +186,7 @@ def fate_of(context: Context[Any], kind: Kind) -> str:
     return f"{kind.with_article} that runs unawaited{losses(context)}"
 
 
-def losses(context: Context[Any], *, sees_failure: bool = False) -> str:
+def losses(context: TreeContext, *, sees_failure: bool = False) -> str:
     """What dropping eager work costs; only some code bases have log contexts that can leak."""
     lost = [] if sees_failure else ["nobody handles its failure"]
     if context.file.traits.storage is Storage.THREAD_LOCAL:
@@ -190,7 +194,7 @@ def losses(context: Context[Any], *, sees_failure: bool = False) -> str:
     return f", so {' and '.join(lost)}" if lost else ""
 
 
-def cure(context: Context[Any], kind: Kind, *, in_lambda: bool = False) -> str:
+def cure(context: TreeContext, kind: Kind, *, in_lambda: bool = False) -> str:
     """What to do about an awaitable that is dropped in code that cannot await it."""
     where = "a function" if in_lambda else "this"
     if kind is Kind.DEFERRED:

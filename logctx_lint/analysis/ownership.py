@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
 
-from logctx_lint.analysis.base_context import Context
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.inference.returned_values import Returned, Source, argument_for
 from logctx_lint.inference.types import FunctionType, Type, members_of
 from logctx_lint.inference.use_def import Scope
@@ -17,7 +16,7 @@ _IF_NOT_AWAITABLE = frozenset({Source.COMPLETED, Source.WAITER, Source.ATTRIBUTE
 a look at, and what is done already and may have failed."""
 
 
-def is_kept_elsewhere(context: Context[Any], function: Function) -> bool:
+def is_kept_elsewhere(context: TreeContext, function: Function) -> bool:
     """Whether others can get at all that a function returns."""
     returned = context.file.summaries.of(function).returned
     kept = _LOOKED_AFTER | _IF_NOT_AWAITABLE
@@ -25,7 +24,7 @@ def is_kept_elsewhere(context: Context[Any], function: Function) -> bool:
 
 
 def may_be_dropped(
-    context: Context[Any],
+    context: TreeContext,
     callees: Type,
     *,
     can_await: bool,
@@ -48,7 +47,7 @@ def may_be_dropped(
 
 
 def _keeps(
-    context: Context[Any],
+    context: TreeContext,
     callee: FunctionType,
     call: ast.Call | None,
     scope: Scope | None,
@@ -82,7 +81,7 @@ def _keeps(
     return bool(returned) and all(map(is_safe, returned))
 
 
-def _is_new(context: Context[Any], argument: ast.expr, scope: Scope) -> bool:
+def _is_new(context: TreeContext, argument: ast.expr, scope: Scope) -> bool:
     """Whether an argument is an awaitable that nobody else has."""
     if not isinstance(argument, ast.Call):
         return False

@@ -1,7 +1,7 @@
 """One file cut into units, and what `ast` alone says of each.
 
-A unit is an outermost function, or another statement of a module or class body. Rules screen
-units by these cheap looks; only those that may hold a finding are parsed by libcst.
+A unit is an outermost function, or another statement of a module or class body. Cheap looks rule
+most of them out before a rule asks what things are.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ class Engine:
         self, module: Module, tree: ast.Module | None, codes: Collection[str]
     ) -> list[Finding]:
         """By a function of its own, so that trees are gone when garbage is collected again."""
-        # libcst takes longer to import than a run in which nothing has changed.
+        # Rules take longer to import than a run in which nothing has changed.
         from logctx_lint.engine.rule_runner import check_file
 
         tree = tree or module.file.tree or module.source.parse()

@@ -1,8 +1,8 @@
-"""Screen and libcst visitors: what the rules find in one file."""
+"""Runs the rules: what they find in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.units import File, Unit, units
@@ -13,9 +13,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.frameworks import Traits
 from logctx_lint.project.modules import Function
 from logctx_lint.rules import RULES
-from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
-from logctx_lint.syntax.cst_walk import all_code
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.rules.rule import Applies, Rule
 
 
 def check_file(file: File, codes: Collection[str]) -> list[Finding]:
@@ -50,32 +48,11 @@ def _applies(rule: Rule, traits: Traits) -> bool:
 
 def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
     found: list[Finding] = []
+    context = TreeContext(unit, found)
     try:
-        wanted = [rule for rule in rules if rule.screen(unit)]
-        trees = TreeContext(unit, found)
-        for rule in wanted:
-            if rule.check:
-                rule.check(trees)
-        visitors = [rule.visitor for rule in wanted if rule.visitor]
-        if visitors:
-            _visit(trees, visitors)
-    except (cst.ParserSyntaxError, cst.CSTValidationError) as error:
-        reason = str(getattr(error, "message", error)).splitlines()[0]
-        found.append(not_analysed(unit.file.source.path, f"libcst: {reason}", unit.first_line))
+        for rule in rules:
+            if rule.screen(unit):
+                rule.check(context)
     except RecursionError:
         found.append(not_analysed(unit.file.source.path, "nested too deeply", unit.first_line))
     return found
-
-
-def _visit(trees: TreeContext, visitors: list[type[RuleVisitor]]) -> None:
-    """One walk over a unit for the visitors of all rules."""
-    started = [visitor(trees.parsed) for visitor in visitors]
-    handlers: dict[type[cst.CSTNode], list[Callable[[cst.CSTNode], object]]] = {}
-    for node in all_code(trees.parsed.module):
-        wanted = handlers.get(type(node))
-        if wanted is None:
-            name = f"visit_{type(node).__name__}"
-            wanted = [getattr(each, name) for each in started if hasattr(each, name)]
-            handlers[type(node)] = wanted
-        for handler in wanted:
-            handler(node)

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from logctx_lint.analysis.callback_arguments import Taken, is_partial, target
-from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role, Vocabulary
 from logctx_lint.findings import Applicability, Edit, Fix
@@ -24,26 +24,21 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 _PROCESSES = frozenset({Role.BACKGROUND_PROCESS})
 _BUILT_IN = Vocabulary({})
 
 
 def started_instead(
-    context: RuleContext,
-    taker: cst.Call,
-    taken: Taken,
-    function: cst.BaseExpression,
-    starter: str,
-    first: str = "",
+    context: TreeContext, taker: ast.Call, taken: Taken, starter: str, first: str = ""
 ) -> tuple[Edit, ...] | None:
     """Hand over `starter`, so that it starts the function with the same arguments."""
+    function = taken.node
     match function:
-        case cst.Lambda(body=cst.Call() as call):
+        case ast.Lambda(body=ast.Call() as call):
             return passed_on(context, call, starter, first)
-        case cst.Call(args=[inner, *_]) if is_partial(context, function):
-            return (before(context, inner, f"{starter}, {first}"),)
+        case ast.Call(args=[inner, *_]) if is_partial(context, function):
+            return argument_before(context, inner, f"{starter}, {first}")
     if taken.passes_arguments and Role.CHAINER not in context.roles(taker):
         return (before(context, function, f"{starter}, {first}"),)
     if not _is_dotted(function):
@@ -54,11 +49,16 @@ def started_instead(
     )
 
 
-def _is_dotted(node: cst.BaseExpression) -> bool:
+def argument_before(context: TreeContext, argument: ast.expr, text: str) -> tuple[Edit, ...] | None:
+    """Arguments in front of another one."""
+    return None if context.is_parenthesized(argument) else (before(context, argument, text),)
+
+
+def _is_dotted(node: ast.expr) -> bool:
     """A name, which means the same when the callback runs."""
-    while isinstance(node, cst.Attribute):
+    while isinstance(node, ast.Attribute):
         node = node.value
-    return isinstance(node, cst.Name)
+    return isinstance(node, ast.Name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Process:
     """The arguments before the function, each with its comma; None where they are not known."""
 
 
-def process(context: RuleContext, function: cst.BaseExpression) -> Process | None:
+def process(context: TreeContext, function: ast.expr) -> Process | None:
     """The project's way to start a function as a background process."""
     starter = helper(
         context,
@@ -93,9 +93,7 @@ def process_fix(starter: Helper, edits: tuple[Edit, ...] | None) -> tuple[Fix, .
     return (Fix(title, Applicability.UNSAFE, (*edits, *starter.imports)),)
 
 
-def _first_arguments(
-    context: RuleContext, starter: str, function: cst.BaseExpression
-) -> str | None:
+def _first_arguments(context: TreeContext, starter: str, function: ast.expr) -> str | None:
     """A name for the process, and what else this file has for a parameter before the function."""
     label = _label(target(context, function))
     parameters = _before_function(context.file, starter)
@@ -109,9 +107,9 @@ def _first_arguments(
     return "".join(texts)
 
 
-def _label(function: cst.BaseExpression) -> str | None:
+def _label(function: ast.expr) -> str | None:
     match function:
-        case cst.Name(value=name) | cst.Attribute(attr=cst.Name(value=name)):
+        case ast.Name(name) | ast.Attribute(attr=name):
             return name.lstrip("_")
     return None
 
@@ -139,7 +137,7 @@ def _before_function(file: File, starter: str) -> list[str]:
     return []
 
 
-def _has_attribute(context: RuleContext, name: str) -> bool:
+def _has_attribute(context: TreeContext, name: str) -> bool:
     owner = context.unit.scope.enclosing_class
     resolver = context.resolver
     return owner is not None and resolver.classes.member(Instance(owner), name) is not None

@@ -5,10 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from logctx_lint.analysis.base_context import Context, Node
-from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.config.vocabulary import Role, Vocabulary
 from logctx_lint.findings import Applicability, Edit, Fix, Span
 from logctx_lint.fixes.import_edits import (
@@ -19,7 +17,12 @@ from logctx_lint.fixes.import_edits import (
 )
 from logctx_lint.inference.types import External, Kind, ModuleType
 from logctx_lint.project.facts import ImportFacts, imported_names
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.syntax.punctuation import (
+    has_bare_generator,
+    is_function_parenthesized,
+    opening,
+    trailing_comma,
+)
 
 _RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.tasks")
 _RUNS_ANYWAY = (Kind.DEFERRED, Kind.FUTURE)
@@ -43,85 +46,73 @@ class Helper:
         return Applicability.UNSAFE if self.is_new else Applicability.SAFE
 
 
-def before(context: Context[Node], node: Node, text: str) -> Edit:
+def before(context: TreeContext, node: ast.AST, text: str) -> Edit:
     span = context.span(node)
     return insertion(span.line, span.column, text)
 
 
-def after(context: Context[Node], node: Node, text: str) -> Edit:
+def after(context: TreeContext, node: ast.AST, text: str) -> Edit:
     span = context.span(node)
     return insertion(span.end_line, span.end_column, text)
 
 
-def wrapped(context: Context[Node], node: Node, function: str) -> tuple[Edit, ...]:
+def wrapped(context: TreeContext, node: ast.AST, function: str) -> tuple[Edit, ...]:
     """`node` as the only argument of a call."""
     return before(context, node, f"{function}("), after(context, node, ")")
 
 
 def passed_on(
-    context: RuleContext, call: cst.Call, function: str, first: str = ""
+    context: TreeContext, call: ast.Call, function: str, first: str = ""
 ) -> tuple[Edit, ...] | None:
     """`f(x)` becomes `function(f, x)`; comments and line breaks stay. None where it cannot.
 
     `first` are arguments before the function, each with its comma.
     """
-    opening = _opening(context, call)
-    return (before(context, call, f"{function}({first}"), opening) if opening else None
+    comma = _comma_for_opening(context, call)
+    return (before(context, call, f"{function}({first}"), comma) if comma else None
 
 
-def as_arguments(context: RuleContext, call: cst.Call) -> tuple[Edit, ...] | None:
+def as_arguments(context: TreeContext, call: ast.Call) -> tuple[Edit, ...] | None:
     """`f(x)`, the last of a call's own arguments, becomes `f, x`; comments stay."""
-    opening = None if call.lpar else _opening(context, call)
-    outer = context.parent(context.parent(call) or call)
-    if opening is None or not isinstance(outer, cst.Call):
+    comma = None if context.is_parenthesized(call) else _comma_for_opening(context, call)
+    taker, source = context.taker(call), context.file.source
+    if comma is None or taker is None:
         return None
-    if _ends_with_comma(outer) and _ends_with_comma(call):
+    if trailing_comma(source, taker) and trailing_comma(source, call):
         return None
-    return opening, _without_closing(context, call)
+    return comma, _without_closing(context, call)
 
 
-def _opening(context: RuleContext, call: cst.Call) -> Edit | None:
+def _comma_for_opening(context: TreeContext, call: ast.Call) -> Edit | None:
     """Put a comma for the parenthesis that opens a call's arguments."""
-    space = context.module.code_for_node(call.whitespace_after_func)
-    if call.func.lpar or space.strip(" \t") or _is_bare_generator(call):
+    span = opening(context.file.source, call) if context.is_placed(call) else None
+    if span is None or has_bare_generator(call):
         return None
-    func = context.span(call.func)
-    span = Span(
-        func.end_line,
-        func.end_column,
-        func.end_line,
-        func.end_column + len(space) + 1,
-    )
-    rest = context.file.source.lines[span.line - 1][span.end_column :]
-    if not call.args:
+    if not arguments(call):
         return Edit(span, "")
+    rest = context.file.source.lines[span.line - 1][span.end_column :]
     return Edit(span, "," if rest[:1].isspace() else ", ")
 
 
-def _is_bare_generator(call: cst.Call) -> bool:
-    """`f(x for x in xs)`: beside another argument it would need parentheses."""
-    return any(
-        isinstance(each.value, cst.GeneratorExp) and not each.value.lpar for each in call.args
-    )
-
-
-def await_fix(context: RuleContext, call: cst.BaseExpression, *, by_yield: bool) -> tuple[Fix, ...]:
+def await_fix(context: TreeContext, node: ast.expr, *, by_yield: bool) -> tuple[Fix, ...]:
     """Await a call where it stands (`yield` it under `@inlineCallbacks`)."""
+    if not context.is_placed(node):
+        return ()
     if not by_yield:
-        return (Fix("Await it", Applicability.UNSAFE, (before(context, call, "await "),)),)
-    parent = context.parent(call)
-    if isinstance(parent, cst.BaseComp | cst.DictComp):
+        return (Fix("Await it", Applicability.UNSAFE, (before(context, node, "await "),)),)
+    parent = context.parent(node)
+    if isinstance(parent, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
         return ()  # No comprehension can yield.
-    if isinstance(parent, cst.Expr | cst.Assign | cst.AnnAssign):
-        edits: tuple[Edit, ...] = (before(context, call, "yield "),)
+    if isinstance(parent, ast.Expr | ast.Assign | ast.AnnAssign):
+        edits: tuple[Edit, ...] = (before(context, node, "yield "),)
     else:
-        edits = before(context, call, "(yield "), after(context, call, ")")
+        edits = before(context, node, "(yield "), after(context, node, ")")
     return (Fix("Yield it", Applicability.UNSAFE, edits),)
 
 
 def background_fix(
-    context: RuleContext,
-    call: cst.Call,
+    context: TreeContext,
+    call: ast.Call,
     helper: Helper | None,
     applicability: Applicability = Applicability.UNSAFE,
 ) -> tuple[Fix, ...]:
@@ -131,18 +122,21 @@ def background_fix(
 
 
 def started_by_hand_fix(
-    context: RuleContext, call: cst.Call, helper: Helper | None
+    context: TreeContext, call: ast.Call, helper: Helper | None
 ) -> tuple[Fix, ...]:
     """Do with the starter what `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does by hand."""
-    if helper is None or not call.args or call.func.lpar or call.args[0].star:
+    if helper is None or not context.is_placed(call) or is_function_parenthesized(call):
         return ()
     swap = Edit(context.span(call.func), helper.text)
-    argument = call.args[0].value
-    if context.is_callable(argument):
-        return _background_fix(helper, (swap,))
-    if not isinstance(argument, cst.Call) or len(call.args) > 1:
-        return ()
-    passed = as_arguments(context, argument)
+    match call.args:
+        case [ast.Starred(), *_]:
+            return ()
+        case [function, *_] if context.is_callable(function):
+            return _background_fix(helper, (swap,))
+        case [ast.Call() as started] if not call.keywords:
+            passed = as_arguments(context, started)
+        case _:
+            return ()
     return _background_fix(helper, (swap, *passed) if passed else None)
 
 
@@ -157,11 +151,7 @@ def _background_fix(
     return (Fix(title, applicability, (*edits, *helper.imports)),)
 
 
-def _ends_with_comma(call: cst.Call) -> bool:
-    return bool(call.args) and isinstance(call.args[-1].comma, cst.Comma)
-
-
-def _without_closing(context: RuleContext, call: cst.Call) -> Edit:
+def _without_closing(context: TreeContext, call: ast.Call) -> Edit:
     """Take away the parenthesis that closes a call, with its line if it stands there alone."""
     end = context.span(call)
     lines = context.file.source.lines
@@ -172,7 +162,7 @@ def _without_closing(context: RuleContext, call: cst.Call) -> Edit:
     return Edit(Span(line, column, end.end_line, end.end_column), "")
 
 
-def background_starter(context: Context[Any], kind: Kind) -> Helper | None:
+def background_starter(context: TreeContext, kind: Kind) -> Helper | None:
     """The function that starts work of this kind in the background."""
     as_task = not context.file.traits.uses_twisted and kind is not Kind.DEFERRED
 
@@ -190,7 +180,7 @@ def background_starter(context: Context[Any], kind: Kind) -> Helper | None:
 
 
 def helper(
-    context: Context[Any], role: Role, accepts: Callable[[str], bool] = lambda name: True
+    context: TreeContext, role: Role, accepts: Callable[[str], bool] = lambda name: True
 ) -> Helper | None:
     """The function of a role as this file can call it.
 
@@ -229,7 +219,7 @@ def _is_library(module: str) -> bool:
 
 
 def _at_hand(
-    context: Context[Any], role: Role, accepts: Callable[[str], bool]
+    context: TreeContext, role: Role, accepts: Callable[[str], bool]
 ) -> tuple[str, str] | None:
     """How this file names a function of the role that it imports, or that is its own; its name."""
     definitions, module = context.resolver.definitions, context.file.module
@@ -252,7 +242,7 @@ def _at_hand(
 
 
 def _plays(
-    context: Context[Any], role: Role, names: tuple[str, ...], accepts: Callable[[str], bool]
+    context: TreeContext, role: Role, names: tuple[str, ...], accepts: Callable[[str], bool]
 ) -> bool:
     """Whether names have a role that a glob gives them."""
     return any(accepts(name) and role in context.file.vocabulary.roles([name]) for name in names)
@@ -264,6 +254,6 @@ def _top_level_imports(tree: ast.Module) -> Iterator[tuple[str, ImportFacts]]:
             yield from imported_names(statement)
 
 
-def _module_names(context: Context[Any]) -> set[str]:
+def _module_names(context: TreeContext) -> set[str]:
     facts = context.file.module.facts
     return {*facts.imports, *facts.functions, *facts.classes, *facts.variables}

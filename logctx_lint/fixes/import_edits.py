@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 from enum import IntEnum
-from typing import Any
 
-from logctx_lint.analysis.base_context import Context
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.findings import Edit, Span
 from logctx_lint.syntax.source import Source
 
@@ -24,7 +23,7 @@ class Section(IntEnum):
     RELATIVE = 3
 
 
-def may_import_runtime(context: Context[Any]) -> bool:
+def may_import_runtime(context: TreeContext) -> bool:
     """Whether a fix may import the reference runtime: it never adds a dependency."""
     return context.file.traits.uses_runtime
 

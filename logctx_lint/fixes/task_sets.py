@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.cst_context import RuleContext
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.expected_types import function_scope
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
@@ -20,18 +20,14 @@ from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.syntax.ast_walk import all_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 _NAMES = ("task", "started_task")
 _OF_TASKS = ("Task", "Future")
 
 
-def task_set(context: RuleContext, call: cst.Call) -> str:
+def task_set(context: TreeContext, call: ast.Call) -> str:
     """The dotted name of the set that tasks started at `call` belong in; empty if there is none."""
-    found = context.expression(call)
-    if found is None:
-        return ""
-    scope, tree = found[1], context.file.tree
+    scope, tree = context.scopes[call], context.file.tree
     method, owner = scope.method, scope.enclosing_class
     if method and owner and method.function:
         is_instance_s = context.resolver.bindings.first_parameter(method.function) == "self"
@@ -40,8 +36,6 @@ def task_set(context: RuleContext, call: cst.Call) -> str:
                 own = (each for each in _task_sets(node) if each.startswith("self."))
                 if is_instance_s and (name := next(own, "")):
                     return name
-    if tree is None:
-        return ""
     return next((each for each in _task_sets(tree) if _is_global(each, tree, scope)), "")
 
 
@@ -103,22 +97,17 @@ def starts_by_asyncio(tree: ast.Module) -> bool:
     )
 
 
-def keep_fix(
-    context: RuleContext, statement: cst.Expr, call: cst.Call, name: str, starter: str = ""
-) -> tuple[Fix, ...]:
-    """Give the task a name, and keep it in the set `name` until it is done.
+def keep_fix(context: TreeContext, call: ast.Call, name: str, starter: str = "") -> tuple[Fix, ...]:
+    """Give the task that a statement starts a name, and keep it in the set `name` until it is done.
 
     What is no task yet, `starter` makes one.
     """
-    line = context.parent(statement)
-    found = context.expression(call)
-    if statement.value is not call or found is None or call.lpar:
+    statement = context.parent(call)
+    if not isinstance(statement, ast.Expr) or context.is_parenthesized(call):
         return ()
-    if not isinstance(line, cst.SimpleStatementLine) or len(line.body) > 1:
+    if any(each.lineno == statement.end_lineno for each in context.behind(statement)):
         return ()
-    if isinstance(context.parent(line), cst.SimpleStatementSuite):
-        return ()
-    scope = function_scope(found[1])
+    scope = function_scope(context.scopes[call])
     if scope.node is None:
         return ()
     # A name that is only read here, too, would become another one.

@@ -1,7 +1,7 @@
 """The flake8 plugin: options to settings, one file to its findings.
 
 flake8 loads this module and calls it for every file, whatever `--select` says. When no LCX code
-is selected it does nothing, and neither libcst nor the engine is imported.
+is selected it does nothing, and the engine is not imported.
 """
 
 from __future__ import annotations

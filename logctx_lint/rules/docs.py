@@ -28,9 +28,9 @@ _NOT_ANALYSED_PAGE = """A file, or a part of it, could not be analysed.
 
 ## Why
 
-The file cannot be read or decoded, is not valid for the Python that runs the linter, or is
-written in a way that libcst does not parse. The message says which. The run goes on with the
-other files, but of this one nothing is known: silence would look like a clean file.
+The file cannot be read or decoded, is not valid for the Python that runs the linter, or is nested
+too deeply. The message says which. The run goes on with the other files, but of this one nothing
+is known: silence would look like a clean file.
 
 flake8 itself reports a syntax error, as E999, and calls no plugin: select E9 besides LCX there.
 

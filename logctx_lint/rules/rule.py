@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from logctx_lint.analysis.context import TreeContext
-    from logctx_lint.analysis.cst_context import RuleContext
     from logctx_lint.analysis.units import Unit
 
 
@@ -20,13 +19,6 @@ class Applies(str, Enum):
     THREAD_LOCAL = "thread-local storage"
     CONTEXTVAR = "contextvar storage"
     TWISTED = "Twisted code"
-
-
-class RuleVisitor:
-    """Decides. Gets every node of one unit of code; reports through its context."""
-
-    def __init__(self, context: RuleContext) -> None:
-        self.context = context
 
 
 def _anything(_: Unit) -> bool:
@@ -41,10 +33,8 @@ class Rule:
     """Its name, family and switch are in the registry, `logctx_lint.config.codes`."""
     fixes: str
     """Fixes and their safety in a few words, for the table of rules."""
-    check: Callable[[TreeContext], None] | None = None
-    """Decides on `ast` alone, and reports through its context. Other rules have a visitor."""
-    visitor: type[RuleVisitor] | None = None
-    """Decides on libcst's tree of a unit, which is made only for units that pass the screen."""
+    check: Callable[[TreeContext], None]
+    """Decides, and reports through its context."""
     screen: Callable[[Unit], bool] = _anything
     """Cheap and may over-approximate: could the rule find anything in this unit?"""
     applies: Applies = Applies.ALWAYS

@@ -1,1 +1,1 @@
-"""Source text and its two syntax trees: ast and libcst."""
+"""Source text, walks over its syntax tree, and what stands between the nodes."""

@@ -66,16 +66,9 @@ def test_a_finding_is_placed_wherever_the_code_stands(
     assert places(check(tmp_path, FORGOTTEN + text)) == [("LCX201", line, column)]
 
 
-def test_a_unit_that_libcst_rejects_is_said_and_the_others_are_checked(tmp_path: Path) -> None:
-    rejected = "def f():\n    (y): int = 1\n    task = work()\n"
-    findings = check(tmp_path, FORGOTTEN + rejected + "def g():\n    work()\n")
-    assert places(findings) == [("LCX000", 2, 0), ("LCX201", 6, 4)]
-    assert "libcst" in findings[0].message
-
-
-def test_what_is_found_without_libcst_needs_it_for_the_fix_alone(tmp_path: Path) -> None:
-    (found,) = check(tmp_path, FORGOTTEN + "def f():\n    (y): int = 1\n    work()\n")
-    assert (found.code, found.fixes) == ("LCX201", ())
+def test_what_only_python_itself_parses_is_checked_and_fixed(tmp_path: Path) -> None:
+    text = FORGOTTEN + "def f():\n    (y): int = 1\n    task = work()\n    work()\n"
+    assert places(check(tmp_path, text)) == [("LCX102", 4, 11), ("LCX201", 5, 4)]
 
 
 def test_a_file_that_does_not_parse_is_said_with_its_line(tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import libcst as cst
 import pytest
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
 from logctx_lint.syntax.punctuation import (
@@ -18,6 +20,7 @@ from logctx_lint.syntax.punctuation import (
     trailing_comma,
 )
 from logctx_lint.syntax.source import Source
+from tests.support.harness import FIXTURES
 
 
 def _parsed(text: str) -> tuple[Source, ast.Module]:
@@ -123,3 +126,38 @@ def test_the_name_of_a_function(text: str) -> None:
     span = name_of(source, node)
     assert source.at(span) == "f"
     assert source.text[source.offset(span.line, span.column) - 1] == " "
+
+
+# The same read by a parser that keeps all of it
+
+
+def _concrete(text: str) -> dict[tuple[int, int, int, int], cst.BaseExpression]:
+    places = MetadataWrapper(cst.parse_module(text)).resolve(PositionProvider)
+    return {
+        (place.start.line, place.start.column, place.end.line, place.end.column): node
+        for node, place in places.items()
+        if isinstance(node, cst.Call | cst.Name | cst.Attribute)
+    }
+
+
+_GOLDEN = sorted(FIXTURES.rglob("*.fixed.py"))
+
+
+@pytest.mark.parametrize("path", _GOLDEN, ids=lambda path: path.relative_to(FIXTURES).as_posix())
+def test_it_is_as_libcst_has_it(path: Path) -> None:
+    source = Source.read(path)
+    concrete = _concrete(source.text)
+    for parent in all_nodes(source.parse()):
+        if isinstance(parent, ast.withitem | ast.comprehension | ast.FormattedValue):
+            continue
+        for node in child_nodes(parent):
+            if not isinstance(node, ast.Call | ast.Name | ast.Attribute):
+                continue
+            span = source.span(node)
+            same = concrete.get((span.line, span.column, span.end_line, span.end_column))
+            if same is not None:
+                assert is_parenthesized(source, node, parent) is bool(same.lpar)
+            if isinstance(node, ast.Call) and isinstance(same, cst.Call):
+                has_comma = any(isinstance(each.comma, cst.Comma) for each in same.args[-1:])
+                assert (trailing_comma(source, node) is not None) is has_comma
+                assert is_function_parenthesized(node) is bool(same.func.lpar)

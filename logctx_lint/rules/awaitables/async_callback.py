@@ -89,12 +89,12 @@ from logctx_lint.analysis.callback_arguments import (
     WAITING,
     Taken,
     arguments,
-    handed_over,
     ignored_kind,
     taken,
     target,
 )
 from logctx_lint.analysis.callback_places import may_be_asynchronous, misplaced_callbacks
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.discarded_awaitables import How
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -103,85 +103,27 @@ from logctx_lint.fixes.background_starters import started_instead
 from logctx_lint.fixes.edits import background_starter
 from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.rules.rule import Rule, RuleVisitor
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.rules.rule import Rule
 
 
-class AsyncCallback(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        found = {each.function: each for each in misplaced_callbacks(self.context.unit)}
-        for tree, function in self.context.nodes_of(found).items():
-            callee = self.context.called(function)
-            self.context.report(
+def check(context: TreeContext) -> None:
+    for each in {each.function: each for each in misplaced_callbacks(context.unit)}.values():
+        if context.is_placed(each.function):
+            callee = context.called(each.function)
+            context.report(
                 RULE.code,
-                function,
+                each.function,
                 f"{callee.label} returns a coroutine that never runs ({callee.reason}), but "
-                f"{found[tree].what}: a plain function is needed here",
+                f"{each.what}: a plain function is needed here",
             )
-
-    def visit_Call(self, node: cst.Call) -> None:
-        roles = self.context.roles(node)
-        for each, function in handed_over(self.context, node):
-            kind = ignored_kind(self.context.file, each, roles)
-            if kind and self._is_lost(function):
-                self._report(node, each, function, kind)
-
-    def _is_lost(self, function: cst.BaseExpression) -> bool:
-        """Whether nothing else looks after what a function gives."""
-        if isinstance(function, cst.Lambda):
-            body = self.context.expression(function.body)
-            found = (
-                list(discarded_awaitables.dropped_in(self.context.trees, body[0])) if body else []
-            )
-            lost = [each.call for each in found if each.how is How.PLAIN]
-            return body is not None and lost == [body[0]]
-        called = self.context.expression(target(self.context, function))
-        return called is not None and not discarded_awaitables.looks_after(
-            self.context.trees, called[0]
-        )
-
-    def _report(
-        self, taker: cst.Call, taken: Taken, function: cst.BaseExpression, kind: Kind
-    ) -> None:
-        roles = self.context.roles(taker)
-        by = self.context.callee(taker).label
-        callee = self.context.called(target(self.context, function))
-        fate = discarded_awaitables.fate_of(self.context, kind)
-        does = (
-            "does not wait for" if roles & {Role.RESULT_TAKER, Role.THREAD_STARTER} else "ignores"
-        )
-        starter = None
-        cure = "call it in the event loop, not in a thread"
-        fixes: tuple[Fix, ...] = ()
-        if Role.THREAD_STARTER not in roles:
-            starter = background_starter(self.context, kind)
-            cure = f"start it with `{starter.text}`" if starter else _cure(kind)
-        if starter:
-            edits = started_instead(self.context, taker, taken, function, starter.text)
-            title = f"Start it with {starter.text}()"
-            fixes = (Fix(title, Applicability.UNSAFE, (*edits, *starter.imports)),) if edits else ()
-        self.context.report(
-            RULE.code,
-            function,
-            f"{by} {does} what {callee.label} returns, {fate} ({callee.reason}): {cure}",
-            fixes,
-        )
-
-
-def _cure(kind: Kind) -> str:
-    if kind.is_lazy:
-        return "pass a function that starts a task for it and keeps that"
-    return "pass a function that handles its failure"
-
-
-def screen(unit: Unit) -> bool:
-    """Whether the unit hands an asynchronous function to something that ignores what it gives."""
-    return any(_hands_over(unit, call, scope) for call, scope in unit.nodes(ast.Call)) or any(
-        True for _ in misplaced_callbacks(unit)
-    )
+    calls = context.unit.nodes(ast.Call)
+    if any(_hands_over(context.unit, call, scope) for call, scope in calls):
+        for call, scope in calls:
+            _check_call(context, call, scope)
 
 
 def _hands_over(unit: Unit, call: ast.Call, scope: Scope) -> bool:
+    """Whether a call hands over an asynchronous function, as a cheap look at it shows."""
     file = unit.file
     if not file.may_play(call.func, IGNORING) and (
         not any(may_be_asynchronous(unit, each) for each in arguments(call))
@@ -192,9 +134,55 @@ def _hands_over(unit: Unit, call: ast.Call, scope: Scope) -> bool:
     return any(ignored_kind(file, each, roles) for each in taken(file, call, scope))
 
 
+def _check_call(context: TreeContext, call: ast.Call, scope: Scope) -> None:
+    if (call.args or call.keywords) and context.is_placed(call):
+        roles = context.roles(call)
+        for argument in taken(context.file, call, scope):
+            kind = ignored_kind(context.file, argument, roles)
+            if kind and _is_lost(context, argument.node):
+                _report(context, argument, roles, kind)
+
+
+def _is_lost(context: TreeContext, function: ast.expr) -> bool:
+    """Whether nothing else looks after what a function gives."""
+    if isinstance(function, ast.Lambda):
+        found = discarded_awaitables.dropped_in(context, function.body)
+        lost = [each.call for each in found if each.how is How.PLAIN]
+        return lost == [function.body]
+    return not discarded_awaitables.looks_after(context, target(context, function))
+
+
+def _report(context: TreeContext, argument: Taken, roles: frozenset[Role], kind: Kind) -> None:
+    by = context.callee(argument.call).label
+    callee = context.called(target(context, argument.node))
+    fate = discarded_awaitables.fate_of(context, kind)
+    does = "does not wait for" if roles & {Role.RESULT_TAKER, Role.THREAD_STARTER} else "ignores"
+    starter = None
+    cure = "call it in the event loop, not in a thread"
+    fixes: tuple[Fix, ...] = ()
+    if Role.THREAD_STARTER not in roles:
+        starter = background_starter(context, kind)
+        cure = f"start it with `{starter.text}`" if starter else _cure(kind)
+    if starter:
+        edits = started_instead(context, argument.call, argument, starter.text)
+        title = f"Start it with {starter.text}()"
+        fixes = (Fix(title, Applicability.UNSAFE, (*edits, *starter.imports)),) if edits else ()
+    context.report(
+        RULE.code,
+        argument.node,
+        f"{by} {does} what {callee.label} returns, {fate} ({callee.reason}): {cure}",
+        fixes,
+    )
+
+
+def _cure(kind: Kind) -> str:
+    if kind.is_lazy:
+        return "pass a function that starts a task for it and keeps that"
+    return "pass a function that handles its failure"
+
+
 RULE = Rule(
     code="LCX106",
     fixes="wrap in the background starter (unsafe)",
-    visitor=AsyncCallback,
-    screen=screen,
+    check=check,
 )

@@ -78,6 +78,7 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
 from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.control_flow import Branch, Exit, Paths
 from logctx_lint.analysis.discarded_awaitables import Dropped, How
 from logctx_lint.analysis.expected_types import declared_local, refuses
@@ -97,9 +98,8 @@ from logctx_lint.inference import constants
 from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,59 +117,59 @@ class Lost:
     """`del d` says that it is not wanted."""
 
 
-class NeverUsed(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        lost = {each.named.call: each for each in lost_in(self.context.unit)}
-        for tree, call in self.context.nodes_of(lost).items():
-            self._report(call, lost[tree])  # type: ignore[arg-type, index]
+def check(context: TreeContext) -> None:
+    for lost in {each.named.call: each for each in lost_in(context.unit)}.values():
+        found = discarded_awaitables.as_dropped(context, lost.named.call)
+        if found and found.how is not How.CHAIN and not _is_looked_up(context, found):
+            _report(context, lost, found)
 
-    def _report(self, node: cst.Call, lost: Lost) -> None:
-        found = discarded_awaitables.as_dropped(self.context.trees, lost.named.call)
-        if found is None or found.how is How.CHAIN or self._is_looked_up(found):
-            return
-        callee = self.context.callee(node)
-        name, fixes = lost.named.name, list[Fix]()
-        if lost.where:
-            what = f"{found.kind.with_article} ({callee.reason})"
-            fate = f" that nobody awaits {lost.where}"
-            cure = f"await `{name}` there, too, or make it only where it is awaited"
-        else:
-            what = f"{discarded_awaitables.fate(self.context, found)} ({callee.reason})"
-            fate = f", as nothing awaits `{name}`"
-            cure, fixes = self._cure(node, found, lost)
-        if lost.mistaken:
-            fate = f", but `{name}` is declared to hold something else"
-            if isinstance(lost.mistaken, ast.Name):
-                fate = f", but `{name}` is taken for its value in line {lost.mistaken.lineno}"
-            cure = "yield it" if self._by_yield(node) else "await it"
-        message = f"{callee.label} returns {what}{fate}: {cure}"
-        # What runs by itself and was looked at on another path was not forgotten.
-        is_running = found.kind in (Kind.TASK, Kind.FUTURE)
-        is_meant = (lost.is_deleted and not found.kind.is_lazy) or (lost.where and is_running)
-        profile = Profile.STRICT if is_meant else Profile.RECOMMENDED
-        self.context.report(RULE.code, node, message, tuple(fixes), profile=profile)
 
-    def _is_looked_up(self, found: Dropped) -> bool:
-        """Whether a call only gives what others have as well."""
-        if found.kind.is_lazy or self.context.file.traits.has_log_contexts:
-            return False
-        functions = self.context.trees.functions(found.call.func)
-        return bool(functions) and all(is_kept_elsewhere(self.context, each) for each in functions)
+def _report(context: TreeContext, lost: Lost, found: Dropped) -> None:
+    call = lost.named.call
+    callee = context.callee(call)
+    name, fixes = lost.named.name, list[Fix]()
+    if lost.where:
+        what = f"{found.kind.with_article} ({callee.reason})"
+        fate = f" that nobody awaits {lost.where}"
+        cure = f"await `{name}` there, too, or make it only where it is awaited"
+    else:
+        what = f"{discarded_awaitables.fate(context, found)} ({callee.reason})"
+        fate = f", as nothing awaits `{name}`"
+        cure, fixes = _cure(context, found, lost)
+    if lost.mistaken:
+        fate = f", but `{name}` is declared to hold something else"
+        if isinstance(lost.mistaken, ast.Name):
+            fate = f", but `{name}` is taken for its value in line {lost.mistaken.lineno}"
+        cure = "yield it" if context.awaits_by_yield(context.function_of(call)) else "await it"
+    message = f"{callee.label} returns {what}{fate}: {cure}"
+    # What runs by itself and was looked at on another path was not forgotten.
+    is_running = found.kind in (Kind.TASK, Kind.FUTURE)
+    is_meant = (lost.is_deleted and not found.kind.is_lazy) or (lost.where and is_running)
+    profile = Profile.STRICT if is_meant else Profile.RECOMMENDED
+    context.report(RULE.code, call, message, tuple(fixes), profile=profile)
 
-    def _cure(self, node: cst.Call, found: Dropped, lost: Lost) -> tuple[str, list[Fix]]:
-        cures, fixes = [], list[Fix]()
-        if self.context.is_asynchronous(self.context.function_of(node)):
-            by_yield = self._by_yield(node)
-            cures.append("yield it" if by_yield else "await it")
-            fixes += await_fix(self.context, node, by_yield=by_yield)
-        starter = background_starter(self.context, found.kind)
-        if starter and not lost.is_used:
-            cures.append(f"start it with `{starter.text}`")
-            fixes += background_fix(self.context, node, starter)
-        return ", or ".join(cures) or "return it, for its caller to await", fixes
 
-    def _by_yield(self, node: cst.Call) -> bool:
-        return self.context.awaits_by_yield(self.context.function_of(node))
+def _is_looked_up(context: TreeContext, found: Dropped) -> bool:
+    """Whether a call only gives what others have as well."""
+    if found.kind.is_lazy or context.file.traits.has_log_contexts:
+        return False
+    functions = context.functions(found.call.func)
+    return bool(functions) and all(is_kept_elsewhere(context, each) for each in functions)
+
+
+def _cure(context: TreeContext, found: Dropped, lost: Lost) -> tuple[str, list[Fix]]:
+    cures, fixes = [], list[Fix]()
+    call = lost.named.call
+    function = context.function_of(call)
+    if context.is_asynchronous(function):
+        by_yield = context.awaits_by_yield(function)
+        cures.append("yield it" if by_yield else "await it")
+        fixes += await_fix(context, call, by_yield=by_yield)
+    starter = background_starter(context, found.kind)
+    if starter and not lost.is_used:
+        cures.append(f"start it with `{starter.text}`")
+        fixes += background_fix(context, call, starter)
+    return ", or ".join(cures) or "return it, for its caller to await", fixes
 
 
 def lost_in(unit: Unit) -> Iterator[Lost]:
@@ -369,13 +369,8 @@ def _contradicts(known: frozenset[tuple[str, bool]], named: Named) -> bool:
     )
 
 
-def screen(unit: Unit) -> bool:
-    return any(True for _ in lost_in(unit))
-
-
 RULE = Rule(
     code="LCX102",
     fixes="`await` (unsafe), run in background (unsafe)",
-    visitor=NeverUsed,
-    screen=screen,
+    check=check,
 )

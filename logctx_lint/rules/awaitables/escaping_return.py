@@ -113,6 +113,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.decorator_blocks import BLOCKS, left_by_wrapper, reached_by
 from logctx_lint.analysis.expected_types import declared_result, refuses
 from logctx_lint.analysis.log_contexts import plays
@@ -133,9 +134,8 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.rules.rule import Rule, RuleVisitor
+from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
-from logctx_lint.syntax.lazy_libcst import cst
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
 _RETURN_VALUE = "twisted.internet.defer.returnValue"
@@ -163,29 +163,28 @@ class _Escape:
     loss: str
 
 
-class EscapingReturn(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        found = {each.value: each for each in _escapes(self.context.unit)}
-        for tree, value in self.context.nodes_of(found).items():
-            self._report(value, found[tree])
-        decorators = dict(_closing_decorators(self.context.unit))
-        for tree, decorator in self.context.nodes_of(decorators).items():
-            self.context.report(RULE.code, decorator, decorators[tree])
+def check(context: TreeContext) -> None:
+    for escape in {each.value: each for each in _escapes(context.unit)}.values():
+        if context.is_placed(escape.value):
+            _report(context, escape)
+    for decorator, message in _closing_decorators(context.unit):
+        context.report(RULE.code, decorator, message)
 
-    def _report(self, node: cst.BaseExpression, escape: _Escape) -> None:
-        context = self.context
-        what = f"`{context.text(node)}` is {escape.kind.with_article}"
-        if isinstance(node, cst.Call):
-            callee = context.callee(node)
-            what = f"{callee.label} returns {escape.kind.with_article} ({callee.reason})"
-        function = context.function_of(node)
-        cure, fixes = "await it, in an `async def`", tuple[Fix, ...]()
-        if context.is_asynchronous(function):
-            by_yield = context.awaits_by_yield(function)
-            cure = "yield it first" if by_yield else "`return await`"
-            fixes = await_fix(context, node, by_yield=by_yield)
-        message = f"{what} that is returned un-awaited, {escape.loss}: {cure}"
-        context.report(RULE.code, node, message, fixes)
+
+def _report(context: TreeContext, escape: _Escape) -> None:
+    node = escape.value
+    what = f"`{context.text(node)}` is {escape.kind.with_article}"
+    if isinstance(node, ast.Call):
+        callee = context.callee(node)
+        what = f"{callee.label} returns {escape.kind.with_article} ({callee.reason})"
+    function = context.function_of(node)
+    cure, fixes = "await it, in an `async def`", tuple[Fix, ...]()
+    if context.is_asynchronous(function):
+        by_yield = context.awaits_by_yield(function)
+        cure = "yield it first" if by_yield else "`return await`"
+        fixes = await_fix(context, node, by_yield=by_yield)
+    message = f"{what} that is returned un-awaited, {escape.loss}: {cure}"
+    context.report(RULE.code, node, message, fixes)
 
 
 class _Returns:
@@ -392,14 +391,8 @@ def _result(file: File, function: Function) -> Kind | None:
     return None
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit returns, or decorates, what must not be returned un-awaited."""
-    return any(True for _ in _escapes(unit)) or any(True for _ in _closing_decorators(unit))
-
-
 RULE = Rule(
     code="LCX109",
     fixes="`return await` (unsafe)",
-    visitor=EscapingReturn,
-    screen=screen,
+    check=check,
 )

@@ -74,6 +74,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.control_flow import Paths
 from logctx_lint.analysis.local_awaitables import Named, named_awaitables
 from logctx_lint.analysis.provenance import FOLLOWS, Origins
@@ -83,9 +84,8 @@ from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import background_fix, background_starter, helper, wrapped
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.rules.rule import Applies, Rule, RuleVisitor
+from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import own_nodes
-from logctx_lint.syntax.lazy_libcst import cst
 
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
 _Position = tuple[int, int]
@@ -101,52 +101,51 @@ class Late:
     awaited: ast.Name
 
 
-class LateAwait(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        late = {each.named.call: each for each in late_in(self.context.unit)}
-        for tree, call in self.context.nodes_of(late).items():
-            self._report(call, late[tree])  # type: ignore[arg-type, index]
+def check(context: TreeContext) -> None:
+    waits = bool(context.unit.nodes(ast.Await)) or bool(context.unit.nodes(ast.Yield))
+    if waits:
+        for late in {each.named.call: each for each in late_in(context.unit)}.values():
+            if discarded_awaitables.as_dropped(context, late.named.call):
+                _report(context, late)
 
-    def _report(self, node: cst.Call, late: Late) -> None:
-        context = self.context
-        if discarded_awaitables.as_dropped(context.trees, late.named.call) is None:
-            return
-        callee = context.callee(node)
-        starter = background_starter(context, late.named.kind)
-        name = starter.text if starter else "run_in_background"
-        between = " ".join(ast.unparse(late.disturbance).split())
-        if isinstance(late.disturbance, ast.Call):
-            between = f"{ast.unparse(late.disturbance.func)}()"
-        context.report(
-            RULE.code,
-            node,
-            f"{callee.label} returns {late.named.kind.with_article} ({callee.reason}) that is "
-            f"awaited in line {late.awaited.lineno} only, after `{between}`: await it at once, or "
-            f"start it with `{name}`",
-            self._fixes(node, late),
-        )
 
-    def _fixes(self, node: cst.Call, late: Late) -> tuple[Fix, ...]:
-        context, named = self.context, late.named
-        starter = background_starter(context, named.kind)
-        wrapper = helper(context, Role.YIELDABLE_WRAPPER)
-        started = background_fix(context, node, starter)
-        if wrapper is None or not started or len(named.scope.bindings[named.name]) > 1:
-            return ()
-        uses = {
-            inner
-            for inner in own_nodes(named.scope.node.body)  # type: ignore[union-attr, arg-type]
-            if isinstance(inner, ast.Name)
-            and inner.id == named.name
-            and isinstance(inner.ctx, ast.Load)
-        }
-        awaited = context.nodes_of(uses).values()
-        if not all(isinstance(context.parent(each), cst.Await | cst.Yield) for each in awaited):
-            return ()
-        edits = [edit for each in awaited for edit in wrapped(context, each, wrapper.text)]
-        title = f"{started[0].title}, and wrap what is awaited"
-        imports = (edit for edit in wrapper.imports if edit not in started[0].edits)
-        return (Fix(title, Applicability.UNSAFE, (*started[0].edits, *edits, *imports)),)
+def _report(context: TreeContext, late: Late) -> None:
+    callee = context.callee(late.named.call)
+    starter = background_starter(context, late.named.kind)
+    name = starter.text if starter else "run_in_background"
+    between = " ".join(ast.unparse(late.disturbance).split())
+    if isinstance(late.disturbance, ast.Call):
+        between = f"{ast.unparse(late.disturbance.func)}()"
+    context.report(
+        RULE.code,
+        late.named.call,
+        f"{callee.label} returns {late.named.kind.with_article} ({callee.reason}) that is "
+        f"awaited in line {late.awaited.lineno} only, after `{between}`: await it at once, or "
+        f"start it with `{name}`",
+        _fixes(context, late.named),
+    )
+
+
+def _fixes(context: TreeContext, named: Named) -> tuple[Fix, ...]:
+    starter = background_starter(context, named.kind)
+    wrapper = helper(context, Role.YIELDABLE_WRAPPER)
+    started = background_fix(context, named.call, starter)
+    if wrapper is None or not started or len(named.scope.bindings[named.name]) > 1:
+        return ()
+    uses = [
+        inner
+        for inner in own_nodes(named.scope.node.body)  # type: ignore[union-attr, arg-type]
+        if isinstance(inner, ast.Name)
+        and inner.id == named.name
+        and isinstance(inner.ctx, ast.Load)
+    ]
+    if not all(isinstance(context.parent(each), ast.Await | ast.Yield) for each in uses):
+        return ()
+    awaited = in_source_order(filter(context.is_placed, uses))
+    edits = [edit for each in awaited for edit in wrapped(context, each, wrapper.text)]
+    title = f"{started[0].title}, and wrap what is awaited"
+    imports = (edit for edit in wrapper.imports if edit not in started[0].edits)
+    return (Fix(title, Applicability.UNSAFE, (*started[0].edits, *edits, *imports)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,16 +270,9 @@ def _end(node: ast.AST) -> _Position:
     return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit keeps an awaitable in a name, and awaits it later."""
-    waits = bool(unit.nodes(ast.Await)) or bool(unit.nodes(ast.Yield))
-    return waits and any(True for _ in late_in(unit))
-
-
 RULE = Rule(
     code="LCX104",
     fixes="run in background + yieldable (unsafe)",
-    visitor=LateAwait,
-    screen=screen,
+    check=check,
     applies=Applies.THREAD_LOCAL,
 )

@@ -73,7 +73,6 @@ from logctx_lint.analysis.discarded_awaitables import Dropped, How
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import await_fix, background_fix, background_starter
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.lazy_libcst import cst
 
 
 def check(context: TreeContext) -> None:
@@ -93,11 +92,10 @@ def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
         cure = "await that, too"
     if starter:
         cure += f", or start it with `{starter.text}`"
-    call = context.as_parsed(found.call)
     fixes: tuple[Fix, ...] = ()
-    if isinstance(call, cst.Call) and not found.is_awaited:
-        fixes += await_fix(context.parsed, call, by_yield=by_yield)
-        fixes += background_fix(context.parsed, call, starter)
+    if not found.is_awaited:
+        fixes += await_fix(context, found.call, by_yield=by_yield)
+        fixes += background_fix(context, found.call, starter)
     context.report(
         RULE.code,
         found.expression,

@@ -55,56 +55,57 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.background_work import Body
-from logctx_lint.analysis.base_context import Callee
-from logctx_lint.analysis.callback_arguments import handed_over, target
+from logctx_lint.analysis.callback_arguments import taken, target
+from logctx_lint.analysis.context import Callee, TreeContext, arguments
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Edit, Fix
 from logctx_lint.fixes.background_starters import Process, is_process, process, process_fix
 from logctx_lint.fixes.edits import before
-from logctx_lint.rules.rule import Rule, RuleVisitor
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.punctuation import is_function_parenthesized
 
 _STARTERS = frozenset({Role.BACKGROUND_STARTER, Role.SAFE_DECORATOR})
 
 
-class BackgroundInRequest(RuleVisitor):
-    def visit_Module(self, node: cst.Module) -> None:
-        starts = set(_left_alone(self.context.unit))
-        for found in self.context.nodes_of(starts).values():
-            if isinstance(found, cst.Call):
-                self._report(found)
+def check(context: TreeContext) -> None:
+    if context.unit.may_call(_STARTERS):
+        for call in _left_alone(context.unit):
+            if context.is_placed(call):
+                _report(context, call)
 
-    def _report(self, call: cst.Call) -> None:
-        by = self.context.callee(call).label
-        started = (
-            call.args[0].value if Role.BACKGROUND_STARTER in self.context.roles(call) else None
-        )
-        what = " work"
-        known = None
-        if isinstance(started, cst.Call) and self.context.awaitability(started).is_certain:
-            what = _described(self.context.callee(started))
-        elif started:
-            what = _described(self.context.called(target(self.context, started)))
-            known = process(self.context, started)
-        name = known.starter.text if known else "run_as_background_process"
-        self.context.report(
-            RULE.code,
-            call,
-            f"{by} starts{what} in the log context of its caller, and nobody waits for it: a "
-            f"request may end before; start it with `{name}`, or await it",
-            self._fixes(call, started, known),
-        )
 
-    def _fixes(
-        self, call: cst.Call, function: cst.BaseExpression | None, known: Process | None
-    ) -> tuple[Fix, ...]:
-        taken = [each for _, each in handed_over(self.context, call)]
-        if known is None or known.first is None or call.func.lpar or function not in taken[:1]:
-            return ()
-        swap = Edit(self.context.span(call.func), known.starter.text)
-        edits = (swap, before(self.context, taken[0], known.first))
-        return process_fix(known.starter, edits)
+def _report(context: TreeContext, call: ast.Call) -> None:
+    by = context.callee(call).label
+    started = None
+    if Role.BACKGROUND_STARTER in context.roles(call):
+        started = next(iter(arguments(call)), None)
+    what = " work"
+    known = None
+    if isinstance(started, ast.Call) and context.awaitability(started).is_certain:
+        what = _described(context.callee(started))
+    elif started:
+        what = _described(context.called(target(context, started)))
+        known = process(context, started)
+    name = known.starter.text if known else "run_as_background_process"
+    context.report(
+        RULE.code,
+        call,
+        f"{by} starts{what} in the log context of its caller, and nobody waits for it: a "
+        f"request may end before; start it with `{name}`, or await it",
+        _fixes(context, call, started, known),
+    )
+
+
+def _fixes(
+    context: TreeContext, call: ast.Call, function: ast.expr | None, known: Process | None
+) -> tuple[Fix, ...]:
+    if known is None or known.first is None or function is None or is_function_parenthesized(call):
+        return ()
+    if not any(each.node is function for each in taken(context.file, call, context.scopes[call])):
+        return ()
+    swap = Edit(context.span(call.func), known.starter.text)
+    return process_fix(known.starter, (swap, before(context, function, known.first)))
 
 
 def _described(callee: Callee) -> str:
@@ -120,14 +121,8 @@ def _left_alone(unit: Unit) -> Iterator[ast.Call]:
                 yield from starts
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit starts work and leaves it alone."""
-    return unit.may_call(_STARTERS) and any(True for _ in _left_alone(unit))
-
-
 RULE = Rule(
     code="LCX206",
     fixes="`run_as_background_process` (unsafe)",
-    visitor=BackgroundInRequest,
-    screen=screen,
+    check=check,
 )

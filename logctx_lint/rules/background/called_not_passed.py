@@ -67,14 +67,14 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.callback_arguments import Taken, handed_over, taken
-from logctx_lint.analysis.units import File, Unit
+from logctx_lint.analysis.callback_arguments import Taken, taken
+from logctx_lint.analysis.context import TreeContext, arguments
+from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import as_arguments
 from logctx_lint.inference.types import NONE, Awaitability
-from logctx_lint.rules.rule import Rule, RuleVisitor
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.rules.rule import Rule
 
 _TAKERS = frozenset(
     {
@@ -90,42 +90,48 @@ _TAKERS = frozenset(
 )
 
 
-class CalledNotPassed(RuleVisitor):
-    def visit_Call(self, node: cst.Call) -> None:
-        if self.context.roles(node).isdisjoint(_TAKERS):
-            return
-        for each, value in handed_over(self.context, node):
-            if _is_mistaken(self.context.file, each):
-                self._report(node, value, each)
+def check(context: TreeContext) -> None:
+    file = context.file
+    if not context.unit.may_call(_TAKERS):
+        return
+    for call, scope in context.unit.nodes(ast.Call):
+        if (
+            (call.args or call.keywords)
+            and file.may_play(call.func, _TAKERS)
+            and not file.roles(call.func, scope).isdisjoint(_TAKERS)
+        ):
+            for each in taken(file, call, scope):
+                if _is_mistaken(file, each) and context.is_placed(each.node):
+                    _report(context, each)
 
-    def _report(self, taker: cst.Call, value: cst.BaseExpression, mistake: Taken) -> None:
-        by = self.context.callee(taker).label
-        what = _described(self.context.awaitability(value))
-        if isinstance(value, cst.Call):
-            callee = self.context.callee(value)
-            function = callee.label.strip("`").removesuffix("()")
-            passed = f"{function}, ..." if value.args else function
-            what = f"what {callee.label} returns, {what} ({callee.reason})"
-            cure = f"pass the function: `{passed}`"
-        else:
-            what = f"`{self.context.text(value)}`, {what}"
-            cure = "pass the function and its arguments"
-        self.context.report(
-            RULE.code,
-            value,
-            f"{by} calls the function that it is given, but gets {what}: {cure}",
-            self._fixes(taker, value, mistake),
-        )
 
-    def _fixes(self, taker: cst.Call, value: cst.BaseExpression, mistake: Taken) -> tuple[Fix, ...]:
-        if not isinstance(value, cst.Call) or not isinstance(mistake.node, ast.Call):
-            return ()
-        if Role.CHAINER in self.context.roles(taker):
-            return ()  # It puts the result in front of the arguments.
-        if not _fits(mistake, mistake.node):
-            return ()
-        edits = as_arguments(self.context, value)
-        return (Fix("Pass the function", Applicability.SAFE, edits),) if edits else ()
+def _report(context: TreeContext, mistake: Taken) -> None:
+    by, value = context.callee(mistake.call).label, mistake.node
+    what = _described(context.awaitability(value))
+    if isinstance(value, ast.Call):
+        callee = context.callee(value)
+        function = callee.label.strip("`").removesuffix("()")
+        passed = f"{function}, ..." if arguments(value) else function
+        what = f"what {callee.label} returns, {what} ({callee.reason})"
+        cure = f"pass the function: `{passed}`"
+    else:
+        what = f"`{context.text(value)}`, {what}"
+        cure = "pass the function and its arguments"
+    context.report(
+        RULE.code,
+        value,
+        f"{by} calls the function that it is given, but gets {what}: {cure}",
+        _fixes(context, mistake),
+    )
+
+
+def _fixes(context: TreeContext, mistake: Taken) -> tuple[Fix, ...]:
+    if not isinstance(mistake.node, ast.Call) or not _fits(mistake, mistake.node):
+        return ()
+    if Role.CHAINER in context.roles(mistake.call):
+        return ()  # It puts the result in front of the arguments.
+    edits = as_arguments(context, mistake.node)
+    return (Fix("Pass the function", Applicability.SAFE, edits),) if edits else ()
 
 
 def _described(answer: Awaitability) -> str:
@@ -158,21 +164,8 @@ def _is_mistaken(file: File, argument: Taken) -> bool:
     return file.resolver.awaitability(type_).is_certain or (is_call and type_ == NONE)
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit hands what a call gives to something that takes a function."""
-    file = unit.file
-    return unit.may_call(_TAKERS) and any(
-        _is_mistaken(file, each)
-        for call, scope in unit.nodes(ast.Call)
-        if (call.args or call.keywords) and file.may_play(call.func, _TAKERS)
-        if not file.roles(call.func, scope).isdisjoint(_TAKERS)
-        for each in taken(file, call, scope)
-    )
-
-
 RULE = Rule(
     code="LCX202",
     fixes="`f(x)` -> `f, x` (safe)",
-    visitor=CalledNotPassed,
-    screen=screen,
+    check=check,
 )

@@ -60,7 +60,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.callback_arguments import handed_over, target
+from logctx_lint.analysis.callback_arguments import taken, target
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.discarded_awaitables import discarded
 from logctx_lint.analysis.units import Unit
@@ -69,126 +69,127 @@ from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.types import Certainty, Kind
-from logctx_lint.rules.rule import Rule, RuleVisitor
-from logctx_lint.syntax.cst_walk import all_code
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import all_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
+_CALLBACK_TAKERS = frozenset({Role.CALLBACK_TAKER})
 _KEEP_NOTHING = frozenset({"add_done_callback", "get_name", "set_name"})
 """Methods of a task after which nobody has got hold of it."""
 _LOGGERS = ("logging.", "structlog.", "loguru.")
 _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 
-class DroppedTask(RuleVisitor):
-    def visit_Expr(self, node: cst.Expr) -> None:
-        self._check(node.value, "nobody keeps it", node)
+def check(context: TreeContext) -> None:
+    if not _may_start(context.unit):
+        return
+    for statement, _ in context.unit.statements:
+        match statement:
+            case ast.Expr(value):
+                _check(context, value, "nobody keeps it")
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(
+                ast.Name(name), value=ast.expr() as value
+            ):
+                _check_bound(context, statement, name, value)
+    for call, scope in context.unit.nodes(ast.Call):
+        if context.file.may_play(call.func, _CALLBACK_TAKERS) and context.is_placed(call):
+            _check_callbacks(context, call, scope)
 
-    def visit_Assign(self, node: cst.Assign) -> None:
-        if len(node.targets) == 1:
-            self._check_bound(node, node.targets[0].target, node.value)
 
-    def visit_AnnAssign(self, node: cst.AnnAssign) -> None:
-        if node.value:
-            self._check_bound(node, node.target, node.value)
+def _check_callbacks(context: TreeContext, call: ast.Call, scope: Scope) -> None:
+    """`loop.call_soon(lambda: create_task(f()))`, `loop.call_soon(create_task, f())`."""
+    if Role.CALLBACK_TAKER not in context.roles(call):
+        return
+    for each in taken(context.file, call, scope):
+        if isinstance(each.node, ast.Lambda):
+            _check(context, each.node.body, "nobody keeps it")
+        elif Role.TASK_STARTER in context.roles(target(context, each.node)):
+            by = context.callee(call).label
+            _report(context, each.node, f"{by} starts a task, and nobody keeps it")
 
-    def visit_Call(self, node: cst.Call) -> None:
-        """`loop.call_soon(lambda: create_task(f()))`, `loop.call_soon(create_task, f())`."""
-        if Role.CALLBACK_TAKER not in self.context.roles(node):
-            return
-        for _, function in handed_over(self.context, node):
-            if isinstance(function, cst.Lambda):
-                self._check(function.body, "nobody keeps it")
-            elif Role.TASK_STARTER in self.context.roles(target(self.context, function)):
-                by = self.context.callee(node).label
-                self._report(function, f"{by} starts a task, and nobody keeps it", ())
 
-    def _check_bound(
-        self, node: cst.CSTNode, target: cst.BaseExpression, value: cst.BaseExpression
-    ) -> None:
-        if isinstance(target, cst.Name) and self._starts(value):
-            if target.value == "_":
-                self._check(value, "nobody keeps it")
-            elif self._is_never_used(node, target.value):
-                self._check(value, f"only the local name `{target.value}` keeps it")
+def _check_bound(
+    context: TreeContext, statement: ast.Assign | ast.AnnAssign, name: str, value: ast.expr
+) -> None:
+    if name == "_":
+        _check(context, value, "nobody keeps it")
+    elif _starts(context, value) and _is_never_used(context, statement, name):
+        _check(context, value, f"only the local name `{name}` keeps it")
 
-    def _is_never_used(self, node: cst.CSTNode, name: str) -> bool:
-        """Whether a local name is bound and no more, nested functions included."""
-        function = self.context.function_of(node)
-        if not isinstance(function, cst.FunctionDef):
-            return False
-        for inner in all_code(function):
-            if isinstance(inner, cst.NameItem) and inner.name.value == name:
-                return False  # Declared global or nonlocal.
-            if isinstance(inner, cst.Name) and inner.value == name:
-                place = self.context.parent(inner)
-                is_bound = isinstance(place, cst.AssignTarget | cst.AnnAssign)
-                if not is_bound and not self._is_mere_look(inner):
-                    return False
-        return True
 
-    def _is_mere_look(self, name: cst.Name) -> bool:
-        """Whether a task is only named, shown, or given a callback, as a statement."""
-        attribute = self.context.parent(name)
-        if isinstance(attribute, cst.Attribute) and attribute.value is name:
-            call = self.context.parent(attribute)
-            is_called = isinstance(call, cst.Call) and call.func is attribute
-            is_statement = is_called and isinstance(self.context.parent(call), cst.Expr)  # type: ignore[arg-type]
-            return is_statement and attribute.attr.value in _KEEP_NOTHING
-        if isinstance(attribute, cst.Arg):
-            call = self.context.parent(attribute)
-            return isinstance(call, cst.Call) and any(
-                each.startswith(_LOGGERS) or each == "builtins.print"
-                for each in self.context.names(call)
-            )
+def _is_never_used(context: TreeContext, statement: ast.stmt, name: str) -> bool:
+    """Whether a local name is bound and no more, nested functions included."""
+    function = context.function_of(statement)
+    if not isinstance(function, FunctionNode):
         return False
+    for inner in all_nodes(function):
+        if isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names:
+            return False
+        if isinstance(inner, ast.Name) and inner.id == name:
+            place = context.parent(inner)
+            is_stored = isinstance(inner.ctx, ast.Store)
+            is_bound = is_stored and isinstance(place, ast.Assign | ast.AnnAssign)
+            if not is_bound and not _is_mere_look(context, inner):
+                return False
+    return True
 
-    def _check(
-        self, value: cst.BaseExpression, fate: str, statement: cst.Expr | None = None
-    ) -> None:
-        for call in self._starts(value):
-            by = self.context.callee(call).label
-            work = call.args[0].value if call.args else None
-            what = f" for {self.context.callee(work).label}" if isinstance(work, cst.Call) else ""
-            starter = self._starter()
-            fixes = started_by_hand_fix(self.context, call, starter)
-            cure = f", or start it with `{starter.text}`" if starter else ""
-            if not starter and (kept_in := task_set(self.context, call)):
-                cure = f", in `{kept_in}`"
-                if statement:
-                    fixes = keep_fix(self.context, statement, call, kept_in)
-            if self._is_for_another_thread(call):
-                # What it gives blocks a thread, and is no task.
-                message = f"{by} starts a task{what} in the event loop, and {fate}: its failure "
-                self.context.report(
-                    RULE.code,
-                    call,
-                    f"{message}goes unseen; look at what it gives",
-                    profile=Profile.STRICT,
-                )
-                continue
-            self._report(call, f"{by} starts a task{what}, and {fate}", fixes, cure)
 
-    def _is_for_another_thread(self, call: cst.Call) -> bool:
-        return self.context.awaitability(call).certainty is Certainty.NO
+def _is_mere_look(context: TreeContext, name: ast.Name) -> bool:
+    """Whether a task is only named, shown, or given a callback, as a statement."""
+    call = context.method_call(name)
+    if call:
+        attribute = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+        return isinstance(context.parent(call), ast.Expr) and attribute in _KEEP_NOTHING
+    taker = context.taker(name)
+    return taker is not None and any(
+        each.startswith(_LOGGERS) or each == "builtins.print" for each in context.names(taker)
+    )
 
-    def _starts(self, value: cst.BaseExpression) -> list[cst.Call]:
-        """The task starts in an expression whose value is lost, or bound to a name as a whole."""
-        found = self.context.expression(value)
-        trees = _starts(self.context.trees, found[0]) if found else []
-        calls = self.context.nodes_of(trees).values()
-        return [call for call in calls if isinstance(call, cst.Call)]
 
-    def _starter(self) -> Helper | None:
-        """The project's own background starter; Twisted's ways are not those of a task."""
-        if self.context.file.traits.uses_twisted:
-            return None
-        starter = background_starter(self.context, Kind.TASK)
-        return starter if starter and not starter.is_new else None
+def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
+    for call in filter(context.is_placed, _starts(context, value)):
+        by = context.callee(call).label
+        work = next(iter(arguments(call)), None)
+        what = f" for {context.callee(work).label}" if isinstance(work, ast.Call) else ""
+        starter = _starter(context)
+        fixes = started_by_hand_fix(context, call, starter)
+        cure = f", or start it with `{starter.text}`" if starter else ""
+        if not starter and (kept_in := task_set(context, call)):
+            cure = f", in `{kept_in}`"
+            if isinstance(context.parent(call), ast.Expr):
+                fixes = keep_fix(context, call, kept_in)
+        if _is_for_another_thread(context, call):
+            # What it gives blocks a thread, and is no task.
+            message = f"{by} starts a task{what} in the event loop, and {fate}: its failure "
+            context.report(
+                RULE.code,
+                call,
+                f"{message}goes unseen; look at what it gives",
+                profile=Profile.STRICT,
+            )
+            continue
+        _report(context, call, f"{by} starts a task{what}, and {fate}", fixes, cure)
 
-    def _report(self, node: cst.CSTNode, what: str, fixes: tuple[Fix, ...], cure: str = "") -> None:
-        message = f"{what}: it can be collected while it runs; keep it until it is done{cure}"
-        self.context.report(RULE.code, node, message, fixes)
+
+def _is_for_another_thread(context: TreeContext, call: ast.Call) -> bool:
+    return context.awaitability(call).certainty is Certainty.NO
+
+
+def _starter(context: TreeContext) -> Helper | None:
+    """The project's own background starter; Twisted's ways are not those of a task."""
+    if context.file.traits.uses_twisted:
+        return None
+    starter = background_starter(context, Kind.TASK)
+    return starter if starter and not starter.is_new else None
+
+
+def _report(
+    context: TreeContext, node: ast.expr, what: str, fixes: tuple[Fix, ...] = (), cure: str = ""
+) -> None:
+    message = f"{what}: it can be collected while it runs; keep it until it is done{cure}"
+    context.report(RULE.code, node, message, fixes)
 
 
 def _starts(context: TreeContext, value: ast.expr) -> list[ast.Call]:
@@ -219,7 +220,7 @@ def _is_kept_already(context: TreeContext, call: ast.Call) -> bool:
     return bool(given) and context.awaitability(given[0]).kind in _TASKS
 
 
-def screen(unit: Unit) -> bool:
+def _may_start(unit: Unit) -> bool:
     """Whether the unit calls a function that starts tasks, or hands one over."""
     return unit.may_call(_STARTERS) or any(
         unit.file.may_play(each, _STARTERS)
@@ -232,6 +233,5 @@ def screen(unit: Unit) -> bool:
 RULE = Rule(
     code="LCX204",
     fixes="none, or the project's own starter or set of tasks (unsafe)",
-    visitor=DroppedTask,
-    screen=screen,
+    check=check,
 )

@@ -84,7 +84,6 @@ from logctx_lint.fixes.edits import background_fix, background_starter, started_
 from logctx_lint.fixes.task_sets import keep_fix, starts_by_asyncio, task_set
 from logctx_lint.inference.types import Kind
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.lazy_libcst import cst
 
 _CALLBACK_TAKER = frozenset({Role.CALLBACK_TAKER})
 
@@ -117,31 +116,22 @@ def _report(context: TreeContext, found: Dropped) -> None:
     starter = background_starter(context, found.kind)
     if isinstance(function, ast.FunctionDef) and function.name == "__del__":
         starter = None  # There may be no loop any more.
-    call = context.as_parsed(found.call)
     fixes: tuple[Fix, ...] = ()
     if Role.HAND_STARTER in context.roles(found.call):
         what, work = _by_hand(context, found)
-        if isinstance(call, cst.Call):
-            fixes = started_by_hand_fix(context.parsed, call, starter)
+        fixes = started_by_hand_fix(context, found.call, starter)
     else:
         callee = context.callee(found.call)
         fate = discarded_awaitables.fate(context, found)
         what = f"{callee.label} {found.verb} {fate} ({callee.reason})"
         work = callee.handed_on(has_arguments=bool(arguments(found.call)))
-        if isinstance(call, cst.Call):
-            fixes = background_fix(context.parsed, call, starter)
+        fixes = background_fix(context, found.call, starter)
     can_await = context.is_asynchronous(function)
     kept_in = ""
-    if (
-        isinstance(call, cst.Call)
-        and not starter
-        and not can_await
-        and _may_be_task(context, found)
-    ):
-        kept_in = task_set(context.parsed, call)
-        statement = context.parsed.parent(call)
-        if kept_in and isinstance(statement, cst.Expr):
-            fixes = keep_fix(context.parsed, statement, call, kept_in, "asyncio.create_task")
+    if not starter and not can_await and _may_be_task(context, found):
+        kept_in = task_set(context, found.call)
+        if kept_in and isinstance(context.parent(found.call), ast.Expr):
+            fixes = keep_fix(context, found.call, kept_in, "asyncio.create_task")
     if starter:
         cure = f"start it with `{starter.text}{work}`"
     elif can_await:

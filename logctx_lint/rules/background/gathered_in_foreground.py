@@ -76,7 +76,6 @@ from logctx_lint.fixes.edits import (
 from logctx_lint.inference import protocols
 from logctx_lint.inference.types import Kind
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.lazy_libcst import cst
 
 _PASSERS = frozenset({Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
 
@@ -161,12 +160,11 @@ def _report(context: TreeContext, gatherer: ast.Call, work: ast.expr, fate: str)
 def _fixes(
     context: TreeContext, work: ast.Call, roles: frozenset[Role], starter: Helper
 ) -> tuple[Fix, ...]:
-    call = context.as_parsed(work)
-    if Role.YIELDABLE_WRAPPER in roles or not isinstance(call, cst.Call):
+    if Role.YIELDABLE_WRAPPER in roles:
         return ()
     if Role.HAND_STARTER in roles:
-        return started_by_hand_fix(context.parsed, call, starter)
-    return background_fix(context.parsed, call, starter, starter.applicability)
+        return started_by_hand_fix(context, work, starter)
+    return background_fix(context, work, starter, starter.applicability)
 
 
 RULE = Rule(

@@ -73,131 +73,125 @@ from logctx_lint.analysis.callback_arguments import (
     Taken,
     body_calls,
     calls_inside,
-    given_by,
-    handed_over,
     ignored_kind,
     is_partial,
     taken,
     target,
 )
-from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Edit
-from logctx_lint.fixes.background_starters import process, process_fix, started_instead
-from logctx_lint.fixes.edits import before
+from logctx_lint.fixes.background_starters import (
+    argument_before,
+    process,
+    process_fix,
+    started_instead,
+)
 from logctx_lint.project.modules import Function
-from logctx_lint.rules.rule import Rule, RuleVisitor
-from logctx_lint.syntax.lazy_libcst import cst
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.punctuation import is_function_parenthesized
 
 _TIMERS = frozenset({Role.TIMER})
 _OPENING = frozenset({Role.CONTEXT_MANAGER, Role.BACKGROUND_PROCESS})
 """What opens a log context of its own."""
 
 
-class TimerWithoutContext(RuleVisitor):
-    def visit_Call(self, node: cst.Call) -> None:
-        roles = self.context.roles(node)
-        if Role.TIMER not in roles:
-            return
-        file = self.context.file
-        for each, function in handed_over(self.context, node):
-            started = self._started(node, function)
-            # What the timer ignores never runs, or is lost: LCX106.
-            if not started and ignored_kind(file, each, roles):
-                continue
-            runs = started or target(self.context, function)
-            if self._needs_context(runs) and not calls_inside(file, each, _OPENING):
-                self._report(node, each, function, started)
-
-    def _started(self, taker: cst.Call, function: cst.BaseExpression) -> cst.BaseExpression | None:
-        """The function that a background starter is to start: `callLater(1, start, f)`."""
-        if Role.BACKGROUND_STARTER not in self.context.roles(target(self.context, function)):
-            return None
-        match function:
-            case cst.Lambda(body=cst.Call(args=[first, *_])):
-                return first.value
-            case cst.Call(args=[_, first, *_]) if is_partial(self.context, function):
-                return first.value
-        values = [argument.value for argument in taker.args]
-        return next(iter(values[values.index(function) + 1 :]), None)
-
-    def _needs_context(self, function: cst.BaseExpression) -> bool:
-        """Whether a function of the project is asynchronous, and opens no log context."""
-        resolver = self.context.resolver
-        given = resolver.awaitability(resolver.call_type(self.context.type_of(function)))
-        functions = self.context.functions(function)
-        return (
-            given.is_certain
-            and bool(functions)
-            and not any(self._opens_context(each) for each in functions)
-        )
-
-    def _opens_context(self, function: Function) -> bool:
-        return (
-            # What a library does is not logged by the project.
-            function.module.is_stub
-            or not self.context.decorator_roles(function).isdisjoint(_OPENING)
-            or body_calls(self.context.file, function, _OPENING)
-        )
-
-    def _report(
-        self,
-        taker: cst.Call,
-        argument: Taken,
-        function: cst.BaseExpression,
-        started: cst.BaseExpression | None,
-    ) -> None:
-        by = self.context.callee(taker).label
-        runs = started or target(self.context, function)
-        callee = self.context.called(runs)
-        known = process(self.context, runs)
-        name = known.starter.text if known else "run_as_background_process"
-        edits: tuple[Edit, ...] | None = None
-        if known and known.first is not None:
-            if started:
-                edits = self._swapped(function, known.starter.text, known.first)
-            else:
-                edits = started_instead(
-                    self.context, taker, argument, function, known.starter.text, known.first
-                )
-        self.context.report(
-            RULE.code,
-            function,
-            f"{by} has {callee.label} run in no log context ({callee.reason}), so that what it logs"
-            f" and costs is nobody's: start it with `{name}`",
-            process_fix(known.starter, edits) if known else (),
-        )
-
-    def _swapped(
-        self, function: cst.BaseExpression, starter: str, first: str
-    ) -> tuple[Edit, ...] | None:
-        """The process in place of the background starter."""
-        match function:
-            case cst.Lambda(body=cst.Call(func=func, args=[inner, *_])) if not func.lpar:
-                return Edit(self.context.span(func), starter), before(self.context, inner, first)
-            case cst.Call(args=[inner, *_]):
-                function = inner.value
-            case cst.Lambda():
-                return None
-        if function.lpar:
-            return None
-        return (Edit(self.context.span(function), f"{starter}, {first.removesuffix(', ')}"),)
+def check(context: TreeContext) -> None:
+    for call, scope in context.unit.nodes(ast.Call):
+        if context.file.may_play(call.func, _TIMERS) and context.is_placed(call):
+            roles = context.roles(call)
+            for each in taken(context.file, call, scope) if Role.TIMER in roles else ():
+                _check(context, each, roles)
 
 
-def screen(unit: Unit) -> bool:
-    """Whether the unit hands an asynchronous function to a timer."""
-    file = unit.file
-    return any(
-        given_by(file, each).is_certain
-        for call, scope in unit.nodes(ast.Call)
-        if file.may_play(call.func, _TIMERS) and Role.TIMER in file.roles(call.func, scope)
-        for each in taken(file, call, scope)
+def _check(context: TreeContext, argument: Taken, roles: frozenset[Role]) -> None:
+    started = _started(context, argument)
+    # What the timer ignores never runs, or is lost: LCX106.
+    if not started and ignored_kind(context.file, argument, roles):
+        return
+    runs = started or target(context, argument.node)
+    if _needs_context(context, runs) and not calls_inside(context.file, argument, _OPENING):
+        _report(context, argument, started)
+
+
+def _started(context: TreeContext, argument: Taken) -> ast.expr | None:
+    """The function that a background starter is to start: `callLater(1, start, f)`."""
+    function = argument.node
+    if Role.BACKGROUND_STARTER not in context.roles(target(context, function)):
+        return None
+    match function:
+        case ast.Lambda(body=ast.Call(args=[first, *_])):
+            return first
+        case ast.Call(args=[_, first, *_]) if is_partial(context, function):
+            return first
+    values = arguments(argument.call)
+    return next(iter(values[values.index(function) + 1 :]), None)
+
+
+def _needs_context(context: TreeContext, function: ast.expr) -> bool:
+    """Whether a function of the project is asynchronous, and opens no log context."""
+    resolver = context.resolver
+    given = resolver.awaitability(resolver.call_type(context.type_of(function)))
+    functions = context.functions(function)
+    return (
+        given.is_certain
+        and bool(functions)
+        and not any(_opens_context(context, each) for each in functions)
     )
+
+
+def _opens_context(context: TreeContext, function: Function) -> bool:
+    return (
+        # What a library does is not logged by the project.
+        function.module.is_stub
+        or not context.decorator_roles(function).isdisjoint(_OPENING)
+        or body_calls(context.file, function, _OPENING)
+    )
+
+
+def _report(context: TreeContext, argument: Taken, started: ast.expr | None) -> None:
+    taker, function = argument.call, argument.node
+    by = context.callee(taker).label
+    runs = started or target(context, function)
+    callee = context.called(runs)
+    known = process(context, runs)
+    name = known.starter.text if known else "run_as_background_process"
+    edits: tuple[Edit, ...] | None = None
+    if known and known.first is not None:
+        if started:
+            edits = _swapped(context, function, known.starter.text, known.first)
+        else:
+            edits = started_instead(context, taker, argument, known.starter.text, known.first)
+    context.report(
+        RULE.code,
+        function,
+        f"{by} has {callee.label} run in no log context ({callee.reason}), so that what it logs"
+        f" and costs is nobody's: start it with `{name}`",
+        process_fix(known.starter, edits) if known else (),
+    )
+
+
+def _swapped(
+    context: TreeContext, function: ast.expr, starter: str, first: str
+) -> tuple[Edit, ...] | None:
+    """The process in place of the background starter."""
+    match function:
+        case ast.Lambda(body=ast.Call(func, [inner, *_]) as call):
+            put = argument_before(context, inner, first)
+            if put is None or is_function_parenthesized(call):
+                return None
+            return Edit(context.span(func), starter), *put
+        case ast.Lambda():
+            return None
+        case ast.Call(args=[inner, *_]):
+            function = inner
+    if context.is_parenthesized(function):
+        return None
+    return (Edit(context.span(function), f"{starter}, {first.removesuffix(', ')}"),)
 
 
 RULE = Rule(
     code="LCX207",
     fixes="wrap in a background process (unsafe)",
-    visitor=TimerWithoutContext,
-    screen=screen,
+    check=check,
 )
