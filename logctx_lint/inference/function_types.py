@@ -80,6 +80,8 @@ class Functions:
             if declared == CallableType(UNKNOWN) and not function.module.is_stub:
                 # A bare `-> Callable` says less than the body does.
                 declared = self._inferred_result(function)
+            if facts.is_async and self._annotates_the_call(function, declared):
+                declared = UNKNOWN
         elif function.module.is_stub:
             declared = UNKNOWN
         else:
@@ -94,6 +96,17 @@ class Functions:
         if facts.is_async:
             return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, declared)
         return declared
+
+    def _annotates_the_call(self, function: Function, declared: Type) -> bool:
+        """Whether an `async def -> Awaitable[T]` says what calling it gives, and not awaiting it.
+
+        So does a common mistake; the body tells them apart.
+        """
+        if function.module.is_stub or not self._resolver.awaitability(declared).is_likely:
+            return False
+        if self.is_abstract(function):
+            return False
+        return not self._resolver.awaitability(self._inferred_result(function)).is_likely
 
     def _stands_for_generators(self, function: Function, declared: Type) -> bool:
         """Whether an abstract `async def` is there for asynchronous generators to override."""
