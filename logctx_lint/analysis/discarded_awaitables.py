@@ -171,7 +171,7 @@ def _discarded(
 def fate(context: TreeContext, found: Dropped) -> str:
     """What a dropped awaitable is, and what becomes of it."""
     if found.how is How.CHAIN and not found.kind.is_lazy:
-        return f"a {found.kind.value} that goes on unawaited behind its callbacks" + losses(
+        return f"{found.kind.with_article} that goes on unawaited behind its callbacks" + losses(
             context, sees_failure=found.sees_failure
         )
     return fate_of(context, found.kind)
@@ -255,7 +255,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not answer.is_likely and not _is_one_way_out(context, call):
         return None
     type_ = context.type_of(call)
-    if need_not_be_awaited(context.resolver, type_) or _is_expected_to_raise(context, call):
+    if need_not_be_awaited(context.resolver, type_) or is_expected_to_raise(context, call):
         return None
     is_by_name = answer.certainty is Certainty.LIKELY and not is_by_decorator(type_)
     if is_by_name and _is_of_others(context, call):
@@ -286,6 +286,8 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
             return None
         how = How.CHAIN
         begun = context.awaitability(root)
+        if begun.certainty is Certainty.NO:
+            return None
         # What callbacks are added to is a Deferred, wherever it comes from.
         answer = answer if begun.certainty is Certainty.UNKNOWN else begun
         if sees_failure and not context.file.traits.has_log_contexts:
@@ -376,7 +378,7 @@ _RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assertRais
 """Context managers of pytest and unittest that want an exception at once."""
 
 
-def _is_expected_to_raise(context: TreeContext, call: ast.Call) -> bool:
+def is_expected_to_raise(context: TreeContext, call: ast.Call) -> bool:
     """Whether a test says that a call fails before it gives anything."""
     for outer in context.around(call):
         if isinstance(outer, FunctionOrLambda):

@@ -45,6 +45,7 @@ REGISTRY: tuple[Code, ...] = (
     Code("LCX110", "cached-coroutine", "awaitables"),
     Code("LCX111", "nested-loop", "awaitables"),
     Code("LCX112", "async-generator-left", "awaitables"),
+    Code("LCX113", "generator-mismatch", "awaitables"),
     Code("LCX201", "fire-and-forget", "background"),
     Code("LCX202", "called-not-passed", "background"),
     Code("LCX203", "gathered-in-foreground", "background"),

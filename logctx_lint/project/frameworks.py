@@ -26,6 +26,8 @@ class Traits:
     """The bare names of the package's plain functions that call a gatherer of Deferreds."""
     asynchronous: Container[str] = frozenset()
     """The bare names of the package's asynchronous functions."""
+    generating: Container[str] = frozenset()
+    """The bare names of the package's plain functions that yield."""
     wrapping: Container[str] = frozenset()
     """The bare names of functions that the package puts around an awaited call of a loop's
     variable: `await protect(callback(...))`."""
@@ -52,6 +54,9 @@ class Names:
         return self.tree.has(self.role, str(name))
 
 
+_ROLES = ("gathering", "asynchronous", "generating", "wrapping", "imports", "thread-local")
+
+
 class TraitsDetector:
     """Settings first; then the file's own imports; then its package's."""
 
@@ -68,9 +73,8 @@ class TraitsDetector:
     def of_file(self, source: Source) -> Traits:
         path = source.path.absolute()
         tree = self._modules.beside(path)
-        gathering, asynchronous, wrapping, imports, thread_local = (
-            Names(tree, role, self._modules.trace)
-            for role in ("gathering", "asynchronous", "wrapping", "imports", "thread-local")
+        gathering, asynchronous, generating, wrapping, imports, thread_local = (
+            Names(tree, role, self._modules.trace) for role in _ROLES
         )
         framework, storage = self._settings.framework, self._settings.storage
         if framework is None:
@@ -94,6 +98,7 @@ class TraitsDetector:
             prevailing,
             gathering,
             asynchronous,
+            generating,
             wrapping,
             has_contexts,
             uses_runtime,

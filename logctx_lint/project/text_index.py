@@ -22,7 +22,7 @@ from logctx_lint.incremental.dependencies import Place, Trace
 from logctx_lint.incremental.store import Entries
 from logctx_lint.syntax.source import digest_of
 
-FORMAT = 2
+FORMAT = 3
 """Goes up with every change of what is kept of a text."""
 # Each begins with letters, which `re` finds many times faster than the beginning of a line.
 _CLASS = re.compile(r"class \w+[^(:\n]*\(([^:]*)\)[ \t]*:")
@@ -38,6 +38,7 @@ _ASYNC = re.compile(r"async def (\w+)")
 _INLINE = re.compile(r"inlineCallbacks\s+def (\w+)")
 _AWAITED = re.compile(r"await (\w+)\(\s*(\w+)\(")
 _GATHERING = re.compile(r"\b(?:gatherResults|DeferredList)\b")
+_YIELD = re.compile(r"\byield\b")
 _ANY_DEF = re.compile(
     r"^(?P<inline>[ \t]*@[\w.]*inlineCallbacks[ \t]*\r?\n)?"
     r"(?P<indent>[ \t]*)(?P<async>async[ \t]+)?def[ \t]+(?P<name>\w+)",
@@ -92,16 +93,28 @@ def _wrapping(text: str) -> set[str]:
 
 
 def _gathering(text: str) -> Iterator[str]:
-    """The plain functions that mention a gatherer, found by indentation."""
+    """The plain functions that mention a gatherer."""
     # Most files mention none of these, which is quickly seen.
-    if "gatherResults" not in text and "DeferredList" not in text:
-        return
+    if "gatherResults" in text or "DeferredList" in text:
+        yield from _plain_functions(text, _GATHERING)
+
+
+def _generating(text: str) -> set[str]:
+    """The plain functions that mention `yield`."""
+    return set(_plain_functions(text, _YIELD)) if "yield" in text else set()
+
+
+def _plain_functions(text: str, mentioned: re.Pattern[str]) -> Iterator[str]:
+    """The functions around all that is mentioned, found by indentation, but asynchronous ones."""
     defs = list(_ANY_DEF.finditer(text))
-    for mention in _GATHERING.finditer(text):
-        line = text[text.rfind("\n", 0, mention.start()) + 1 : mention.start()]
+    for mention in mentioned.finditer(text):
+        start = text.rfind("\n", 0, mention.start()) + 1
+        line = text[start : mention.start()]
         indent = len(line) - len(line.lstrip())
         before = defs[: bisect(defs, mention.start(), key=lambda each: each.start())]
-        around = next((each for each in reversed(before) if len(each["indent"]) < indent), None)
+        # Further in than the `def`, or on its very line.
+        found = (e for e in reversed(before) if len(e["indent"]) < indent or e.end() > start)
+        around = next(found, None)
         if around and not around["async"] and not around["inline"]:
             yield around["name"]
 
@@ -114,6 +127,7 @@ _ROLES: Mapping[str, Callable[[str], Iterable[str]]] = {
     "thread-local": _thread_local,
     "asynchronous": _asynchronous,
     "gathering": _gathering,
+    "generating": _generating,
     "wrapping": _wrapping,
 }
 """What is looked for.
@@ -125,6 +139,7 @@ _ROLES: Mapping[str, Callable[[str], Iterable[str]]] = {
 - `thread-local`: helpers that only log contexts in thread-locals need;
 - `asynchronous`: functions that give awaitables;
 - `gathering`: plain functions that call a gatherer of Deferreds;
+- `generating`: plain functions that yield;
 - `wrapping`: functions around an awaited call of a loop's variable, `await protect(callback(...))`.
 """
 _LISTED = ("functions", "bases", "decorators")
