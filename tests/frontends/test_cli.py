@@ -176,7 +176,7 @@ def test_a_terminal_sees_colour_and_a_bar_that_goes_away(monkeypatch: pytest.Mon
     file("b.py", "")
     out, error = in_a_terminal(monkeypatch, "check")
     assert "\x1b[1;31mLCX101\x1b[0m" in out
-    assert "1/2 files\r[" in error
+    assert "1/2 files\r\x1b[K\r[" in error
     assert error.endswith("2/2 files\r\x1b[K")
 
 

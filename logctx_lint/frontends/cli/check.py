@@ -18,14 +18,16 @@ from logctx_lint.config.unresolved_names import unresolved_names
 from logctx_lint.engine import runner
 from logctx_lint.engine.runner import Mode, Outcome, Task
 from logctx_lint.fixes import apply
-from logctx_lint.frontends.cli import show_settings, terminal
+from logctx_lint.frontends.cli import show_settings, streaming, terminal
 from logctx_lint.frontends.cli.files import Group, grouped, shown
 from logctx_lint.frontends.cli.output import opened, refuse_unwritable
 from logctx_lint.frontends.cli.parser import Commands, UsageError
+from logctx_lint.frontends.cli.streaming import Stream
 from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.reporting import baseline
 from logctx_lint.reporting.baseline import Entry
-from logctx_lint.reporting.formats import FORMATS, writer
+from logctx_lint.reporting.formats import FOR_PEOPLE, FORMATS, writer
+from logctx_lint.reporting.formats.text import write_end
 from logctx_lint.reporting.report import Report, joined, report_of
 from logctx_lint.syntax.source import Source, Unreadable
 
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from logctx_lint.reporting.revisions import Base
 
 _STDIN = "-"
-_FOR_PEOPLE = ("text", "concise")
 
 
 def add(commands: Commands) -> None:
@@ -81,8 +82,12 @@ def run(args: argparse.Namespace) -> int:
     refuse_unwritable(args.output_file)
     for note in (*loaded.notes, *unresolved_names(settings)):
         _note(note)
+    stream = None
+    if streaming.is_possible(args, groups, _STDIN):
+        stream = Stream(args, over_bar=_is_watched(args))
     checked = [
-        _group(args, group, entries, base) for group, entries in zip(groups, known, strict=True)
+        _group(args, group, entries, base, stream)
+        for group, entries in zip(groups, known, strict=True)
     ]
     report = replace(
         joined([each.report for each in checked], settings.root),
@@ -92,8 +97,12 @@ def run(args: argparse.Namespace) -> int:
     _tell_what_is_off(settings)
     if args.add_noqa:
         report = _silenced(report)
-    if not args.diff:
+    if stream:
+        brief = report.brief or args.output_format == "concise"
+        write_end(replace(report, brief=brief), sys.stdout)
+    elif not args.diff:
         _write(args, report)
+    if not args.diff:
         _advise(args, report)
     stale = any(each.stale for each in checked)
     return int((bool(report.findings) or stale) and not args.exit_zero)
@@ -111,7 +120,11 @@ class _Checked:
 
 
 def _group(
-    args: argparse.Namespace, group: Group, entries: Sequence[Entry], base: Base | None
+    args: argparse.Namespace,
+    group: Group,
+    entries: Sequence[Entry],
+    base: Base | None,
+    stream: Stream | None,
 ) -> _Checked:
     """Check the files that share some settings."""
     settings = group.settings
@@ -119,7 +132,7 @@ def _group(
     if _STDIN in args.paths:
         outcomes = [_standard_input(args, task)]
     else:
-        outcomes = list(_shown_outcomes(args, task, group.files))
+        outcomes = list(_shown_outcomes(args, task, group, stream))
     report = report_of(outcomes, settings)
     stale: Sequence[Entry] = ()
     if settings.baseline:
@@ -190,8 +203,8 @@ def tell_stale(path: Path, stale: Sequence[Entry]) -> None:
 def _refuse_what_contradicts(args: argparse.Namespace) -> None:
     if args.unsafe_fixes and not (args.fix or args.diff):
         raise UsageError("--unsafe-fixes needs --fix or --diff")
-    if args.statistics and args.output_format not in _FOR_PEOPLE:
-        raise UsageError(f"--statistics goes with the formats {' and '.join(_FOR_PEOPLE)}")
+    if args.statistics and args.output_format not in FOR_PEOPLE:
+        raise UsageError(f"--statistics goes with the formats {' and '.join(FOR_PEOPLE)}")
     if args.output_file and args.diff:
         raise UsageError("--diff shows no findings that --output-file could take")
     if args.changed_since and (args.fix or args.diff):
@@ -211,17 +224,23 @@ def _mode(args: argparse.Namespace) -> Mode:
 
 
 def _shown_outcomes(
-    args: argparse.Namespace, task: Task, files: Sequence[Path]
+    args: argparse.Namespace, task: Task, group: Group, stream: Stream | None
 ) -> Iterator[Outcome]:
-    """Run, and say at once what is not for the report."""
-    watched = terminal.is_terminal(sys.stderr) and not (args.diff or args.quiet or args.verbose)
-    outcomes = runner.run(task, files, args.jobs)
-    for outcome in terminal.progress(outcomes, len(files), shown=watched):
+    """Run, and say at once what is not for the report, or what can be shown of it."""
+    outcomes = runner.run(task, group.files, args.jobs)
+    for outcome in terminal.progress(outcomes, len(group.files), shown=_is_watched(args)):
         sys.stdout.write(outcome.patch)
         if outcome.left_alone:
             message = f"{outcome.path}: left alone: {outcome.left_alone}"
             print(f"logctx-lint: {message}", file=sys.stderr)
+        if stream:
+            stream.show(outcome, group)
         yield outcome
+
+
+def _is_watched(args: argparse.Namespace) -> bool:
+    """Whether somebody sees how far the run is."""
+    return terminal.is_terminal(sys.stderr) and not (args.diff or args.quiet or args.verbose)
 
 
 def _standard_input(args: argparse.Namespace, task: Task) -> Outcome:

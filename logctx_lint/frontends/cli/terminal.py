@@ -39,5 +39,10 @@ def progress(items: Iterable[_T], total: int, *, shown: bool) -> Iterator[_T]:
             sys.stderr.flush()
             yield item
     finally:
-        sys.stderr.write(_CLEAR)
-        sys.stderr.flush()
+        clear(sys.stderr)
+
+
+def clear(stream: TextIO) -> None:
+    """Remove the bar, which comes back with the next item."""
+    stream.write(_CLEAR)
+    stream.flush()

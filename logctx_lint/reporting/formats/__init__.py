@@ -15,6 +15,8 @@ FORMATS = (
     "text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit", "rdjson"
 )  # fmt: skip
 """What `--output-format` takes."""
+FOR_PEOPLE = ("text", "concise")
+"""Those that show one finding after the other, and a summary."""
 
 
 def writer(name: str) -> Format:

@@ -16,12 +16,22 @@ _BOLD, _RED, _CYAN = "1", "1;31", "36"
 
 
 def write(report: Report, out: TextIO) -> None:
+    write_findings(report, out)
+    write_end(report, out)
+
+
+def write_findings(report: Report, out: TextIO) -> None:
+    """All but what stands below the findings."""
     for finding in report.findings:
         out.write(f"{one_line(finding, colour=report.colour)}\n")
         if not report.brief:
             source = report.sources.get(finding.path)
             out.writelines(f"{line}\n" for line in _details(finding, source, report.colour))
             out.write("\n")
+
+
+def write_end(report: Report, out: TextIO) -> None:
+    """What stands below all findings of a run."""
     if report.statistics:
         out.writelines(f"{line}\n" for line in statistics(report))
     if not report.brief:
