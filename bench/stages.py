@@ -20,12 +20,14 @@ from logctx_lint.engine.file_discovery import python_files
 
 _HOME = str(Path(logctx_lint.__file__).parent)
 _INTERVAL = 0.01
+_ASKED = ("project/", "inference/", "callgraph/", "incremental/")
+"""Where the stages that a rule asks are at home."""
 _STAGES = (
     # The first that fits a function on the stack, from the innermost outwards.
     ("facts of modules", "project/files.py", "learn"),
     ("bodies of functions, parsed when asked for", "project/modules.py", "parse_function"),
     ("kinds of code base", "project/frameworks.py", ""),
-    ("one walk over each unit", "analysis/units.py", "_nodes"),
+    ("one walk over each unit", "analysis/units.py", "by_kind"),
     ("decisions on ast", "rules/", "check"),
     ("screens", "rules/", "screen"),
     ("parse", "syntax/source.py", "parse"),
@@ -78,7 +80,7 @@ def _stage(frame: FrameType | None) -> tuple[str, str]:
                         "visitors",
                         "decisions on ast",
                     ) else ""
-            asks = asks or file.startswith("project/")
+            asks = asks or file.startswith(_ASKED)
         frame = frame.f_back
     return "the rest", ""
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from logctx_lint.callgraph.cancellation_safety import Auditor
 from logctx_lint.config.settings import Settings
@@ -104,23 +104,24 @@ class File:
         tested = self._tested.get(roles)
         if tested is None:
             tested = self._tested[roles] = set(), set()
-        playing, others = tested
-        for name in names - others - playing:
-            (playing if self._may_name_play(name, roles) else others).add(name)
+        playing, seen = tested
+        for name in names - seen:
+            seen.add(name)
+            if self._may_name_play(name, roles):
+                playing.add(name)
         return not names.isdisjoint(playing)
 
     @cached_property
     def _tested(self) -> dict[frozenset[Role], tuple[set[str], set[str]]]:
-        """By roles, the names that may have one of them, and others."""
+        """By roles, the names that may have one of them, and all that were tested."""
         return {}
 
     def _may_name_play(self, name: str, roles: frozenset[Role]) -> bool:
-        if self.vocabulary.has_bare_name(name, roles):
+        playing = self.vocabulary.playing(roles)
+        if playing[name]:
             return True
         meant = self._aliases.get(name)
-        return meant is not None and any(
-            self.vocabulary.has_bare_name(each, roles) for each in meant
-        )
+        return meant is not None and any(playing[each] for each in meant)
 
     @cached_property
     def _aliases(self) -> dict[str, set[str]]:
@@ -168,10 +169,11 @@ class Unit:
         All screens share the one walk that finds them. Annotations, names and constants are left
         out.
         """
-        return cast("list[tuple[_Node, Scope]]", self._nodes.get(kind, []))
+        return self.by_kind.get(kind) or []
 
     @cached_property
-    def _nodes(self) -> dict[type[ast.AST], list[tuple[ast.AST, Scope]]]:
+    def by_kind(self) -> dict[type[ast.AST], list[tuple[Any, Scope]]]:
+        """What `nodes` says of each type that there is any of."""
         found = defaultdict(list)
         waiting: list[tuple[ast.AST, Scope]] = list(self.statements)
         for start, scope in waiting:

@@ -133,8 +133,9 @@ _End = ast.Call | ast.Name | ast.Attribute
 def _uses(unit: Unit, accepts: Callable[[_End, Scope], bool]) -> Iterator[Use]:
     # `a or f()` as a statement: all of it is dropped, which other rules speak of.
     dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
+    by_kind = unit.by_kind
     for kind, (field, how) in _USED_PART.items():
-        for node, scope in unit.nodes(kind):
+        for node, scope in by_kind.get(kind, ()):
             used = getattr(node, field)
             if type(used) in _ENDS:
                 attribute = getattr(node, "attr", "")
@@ -142,7 +143,7 @@ def _uses(unit: Unit, accepts: Callable[[_End, Scope], bool]) -> Iterator[Use]:
                     if accepts(end, scope):
                         yield Use(end, scope, how, None, attribute)
     for kind in _USING_MORE:
-        for node, scope in unit.nodes(kind):
+        for node, scope in by_kind.get(kind, ()):
             if kind is ast.BoolOp and node in dropped:
                 continue
             for used, how, other in _used(node, scope, unit):

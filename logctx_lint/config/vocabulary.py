@@ -562,12 +562,16 @@ class Vocabulary:
         for table in self._tables:
             yield from (name for name in table.get(role, ()) if not _is_glob(name))
 
-    def has_bare_name(self, name: str, roles: frozenset[Role]) -> bool:
-        """Whether something of this last name has one of these roles."""
+    def playing(self, roles: frozenset[Role]) -> Mapping[str, bool]:
+        """Whether something of a last name has one of these roles, whatever name it is."""
         known = self._bare.get(roles)
         if known is None:
             known = self._bare[roles] = _BareNames(self, roles)
-        return known[name]
+        return known
+
+    def has_bare_name(self, name: str, roles: frozenset[Role]) -> bool:
+        """Whether something of this last name has one of these roles."""
+        return self.playing(roles)[name]
 
     def bare_names(self, role: Role) -> frozenset[str]:
         """The last names of what has a role, globs among them."""

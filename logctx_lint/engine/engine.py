@@ -44,9 +44,12 @@ class Engine:
         if folder is not None:
             look_after(folder)
         hinted = [name.rpartition(".")[0] for name in settings.hints.values()]
+        facts = FactsCache(folder)
+        self._kept_trees = facts.kept_trees
+        self._is_remembering = folder is not None
         self._modules = Modules(
             _source_roots(settings),
-            FactsCache(folder),
+            facts,
             settings.root,
             filter(None, hinted),
             import_folders(settings.environment, settings.root),
@@ -75,6 +78,14 @@ class Engine:
         self._keys.pop(source.path, None)
         if not codes:
             return []
+        try:
+            return self._checked_module(module, source, codes, tree)
+        finally:
+            self._kept_trees.release(str(module.path))
+
+    def _checked_module(
+        self, module: Module, source: Source, codes: Collection[str], tree: ast.Module | None
+    ) -> list[Finding]:
         key = self._results.key(module, source, codes)
         known = self._results.load(key, source.path)
         if known is not None:
@@ -92,8 +103,9 @@ class Engine:
             self._forget()
             raise
         findings = sorted(found, key=lambda each: (each.span, each.code))
-        parts = [part for part in trace.parts() if part.place is not module.file]
-        self._results.store(key, findings, parts)
+        if self._is_remembering:
+            parts = [part for part in trace.parts() if part.place is not module.file]
+            self._results.store(key, findings, parts)
         self._keys[source.path] = key
         self._set_aside()
         return findings
@@ -106,6 +118,10 @@ class Engine:
     def key(self, path: Path) -> bytes:
         """The key that the findings of a file are kept by; empty where they are not."""
         return self._keys.get(path, b"")
+
+    def expect(self, paths: Iterable[Path]) -> None:
+        """Some files are to be checked soon: their trees are worth keeping until then."""
+        self._kept_trees.wait_for(str(path.absolute()) for path in paths)
 
     def recall(self, paths: Sequence[Path]) -> dict[Path, Reported]:
         """What was reported for some files in an earlier run, where it still holds."""
@@ -212,7 +228,10 @@ class Engine:
         Later collections, of which flake8 runs many, would look at all of that each time.
         """
         self._checked += 1
-        if self._checked % _SET_ASIDE_EVERY == 0:
+        if self._checked == 1:
+            # Now the index is made. Nothing of it is garbage, and looking through it takes long.
+            gc.freeze()
+        elif self._checked % _SET_ASIDE_EVERY == 0:
             garbage.set_aside()
 
 

@@ -34,6 +34,7 @@ class Checker(Protocol):
 class Engine(Checker, Protocol):
     """One that remembers whole runs, too; see `engine.Engine`."""
 
+    def expect(self, paths: Iterable[Path]) -> None: ...
     def recall(self, paths: Sequence[Path]) -> dict[Path, Reported]: ...
     def keep(self, paths: Sequence[Path], checked: Iterable[Checked]) -> None: ...
     def key(self, path: Path) -> bytes: ...
@@ -45,6 +46,7 @@ class Linter:
     def __init__(self, engine: Engine, settings: Settings, codes: Collection[str]) -> None:
         """`codes` are those that the run may report; settings may leave out some of them."""
         self._engine = engine
+        self.expect = engine.expect
         self.recall = engine.recall
         self.keep = engine.keep
         self.key = engine.key

@@ -79,6 +79,10 @@ class Runner:
             if self._task.mode is Mode.CHECK or not found.findings
         }
 
+    def expect(self, paths: Iterable[Path]) -> None:
+        """Say which files will come."""
+        self._linter.expect(paths)
+
     def keep(self, paths: Sequence[Path], outcomes: Iterable[Outcome]) -> None:
         """Keep the outcomes of a run over `paths` for the next."""
         if self._task.mode is Mode.CHECK:
@@ -129,7 +133,9 @@ def run(task: Task, paths: Sequence[Path], jobs: int = 1) -> Iterator[Outcome]:
             apply.remove_strays(folder)
     runner = Runner(replace(task, jobs=jobs))
     known = runner.recall(paths)
-    outcomes = _checked(task, runner, [path for path in paths if path not in known], jobs)
+    new = [path for path in paths if path not in known]
+    runner.expect(new)
+    outcomes = _checked(task, runner, new, jobs)
     checked = []
     for path in paths:
         outcome = known.get(path)

@@ -78,7 +78,7 @@ class Answer(Generic[T]):
 
     def __init__(self, value: T, used: Iterable[Used]) -> None:
         self.value = value
-        self.used = tuple([each for each in dict.fromkeys(used) if each.matters])
+        self.used = tuple([each for each in dict.fromkeys(used) if each.matters]) if used else ()
         self.matters: bool = bool(self.used)
         """Whether it came from anything but this program."""
 
@@ -137,7 +137,8 @@ class Answers(Generic[K, T]):
         known = self._known.get(key)
         if known is None:
             known = self._known[key] = self._trace.answer(compute)
-        self._trace.used.append(known)
+        if known.matters:
+            self._trace.used.append(known)
         return known.value
 
     def forget(self, key: K) -> None:

@@ -62,7 +62,7 @@ class _Question:
         """What it is assumed to be."""
         self.found = default
         """What comes out by the assumptions."""
-        self.first: tuple[Any, set[_Question]] = default, self.asked
+        self.first: tuple[Any, set[_Question]]
         """What came out when all were assumed to be their defaults, and what it asked then."""
         self.changes = 0
 
@@ -128,7 +128,8 @@ class Memo:
                     asker.low = min(asker.low, question.low)
                 value: T = question.value
                 return value
-        self._trace.used.append(known)
+        if known.matters:
+            self._trace.used.append(known)
         return known.value
 
     def transient(self, owner: object, key: Hashable, compute: Callable[[], T], default: T) -> T:
@@ -145,12 +146,18 @@ class Memo:
     def _ask(self, question: _Question) -> None:
         """Compute a new question; then it is answered, or waits for one further out."""
         mark = len(self._waiting)
-        self._open[id(question.store), question.key] = question
+        place = id(question.store), question.key
+        self._open[place] = question
         try:
             if len(self._stack) % _DEPTH_OF_STACK == _DEPTH_OF_STACK - 1:
                 self._deep_calls.run(lambda: self._compute(question))
             else:
                 self._compute(question)
+            if not question.asked and len(self._waiting) == mark:
+                # On no circle, as almost all.
+                del self._open[place]
+                question.store[question.key] = Answer(question.found, question.used)
+                return
             question.first = question.found, question.asked
             if question.low == question.index:
                 self._solve(question, mark)

@@ -47,9 +47,8 @@ def parse_expression(text: str) -> ast.expr | None:
 def special_form(names: tuple[str, ...]) -> str:
     """The name of a typing construct (`Union`, `cast`, ...), empty if it is none."""
     for name in names:
-        for prefix in _TYPING:
-            if name.startswith(prefix):
-                return name[len(prefix) :]
+        if name.startswith(_TYPING):
+            return next(name[len(each) :] for each in _TYPING if name.startswith(each))
     return ""
 
 

@@ -50,7 +50,8 @@ class Definitions:
             value = self._member(module, name, set())
             found = self._found[key] = Answer(value, trace.used)
             trace.used = outer
-        self._modules.trace.used.append(found)
+        if found.matters:
+            self._modules.trace.used.append(found)
         return found.value
 
     def imported(

@@ -111,10 +111,6 @@ class Scope:
     is_positioned: bool = False
     is_signature: bool = False
     """Reads the function's annotations: its parameters are not bound here."""
-    types: Store[Type] = field(default_factory=dict, repr=False)
-    """Answers about the bindings and calls here, which live no longer than the tree."""
-    names: Store[tuple[str, ...]] = field(default_factory=dict, repr=False)
-    _children: dict[ast.AST, Scope] = field(default_factory=dict, repr=False)
     given: Mapping[str, Type] | None = None
     """What parameters, or attributes of `self`, are in one particular call."""
 
@@ -124,6 +120,22 @@ class Scope:
         return cls(
             function.module, node, function.scope, function, function.owner, is_positioned=True
         )
+
+    # Most scopes are made to read one annotation, and need none of these.
+
+    @cached_property
+    def types(self) -> Store[Type]:
+        """Answers about the bindings and calls here, which live no longer than the tree."""
+        return {}
+
+    @cached_property
+    def names(self) -> Store[tuple[str, ...]]:
+        """Likewise the qualified names of what is named here."""
+        return {}
+
+    @cached_property
+    def _children(self) -> dict[ast.AST, Scope]:
+        return {}
 
     @property
     def qualified_name(self) -> str:

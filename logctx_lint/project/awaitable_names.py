@@ -58,8 +58,10 @@ _STRING = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 _IN_VALUE = re.compile(r"(\.\s*)?\b([^\W\d]\w*)\b(?!\s*=[^=])")
 """A word of an expression, unless it names an argument, and what says that it is an attribute."""
 _RETURNS = re.compile(r"\breturn\b(?!\s*(?:None|True|False)?\s*(?:#.*)?$)", re.MULTILINE)
-_DEFINED = re.compile(r"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+)", re.MULTILINE)
-_IMPORTED = re.compile(r"^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([^#\n;]+))", re.M)
+# Each begins with letters, which `re` finds many times faster than the beginning of a line.
+_DEFINED = (re.compile(r"def[ \t]+(\w+)"), re.compile(r"class[ \t]+(\w+)"))
+_FROM = re.compile(r"from[ \t]+([\w.]+)[ \t]+import\b")
+_IMPORTED = re.compile(r"import[ \t]+([^#\n;]+)")
 
 
 def leads(source: Source, facts: ModuleFacts) -> set[str]:
@@ -90,7 +92,10 @@ def leads(source: Source, facts: ModuleFacts) -> set[str]:
             for variable in variables:
                 found.update(f"{name} {word}" for word in _of_variable(variable, place, facts))
     # Inside functions anything may be defined.
-    inside = Counter(_DEFINED.findall(source.text)) - described
+    defined = Counter[str]()
+    for pattern in _DEFINED:
+        defined.update(_at_beginnings(pattern, source.text, ("", "async")))
+    inside = defined - described
     return found | {f"{name} {ANYTHING}" for name in inside}
 
 
@@ -100,10 +105,20 @@ def imported(text: str, facts: ModuleFacts) -> set[str]:
     for imports in facts.imports.values():
         for each in imports:
             found |= {each.module, f"{each.module}.{each.name}"} if each.name else {each.module}
-    for module, several in _IMPORTED.findall(text):
-        found.add(module)
+    found.update(_at_beginnings(_FROM, text))
+    for several in _at_beginnings(_IMPORTED, text):
         found.update(each.split()[0] for each in several.split(",") if each.split())
     return {name for name in found if name and not name.startswith(".")}
+
+
+def _at_beginnings(
+    pattern: re.Pattern[str], text: str, allowed: Collection[str] = ("",)
+) -> Iterator[str]:
+    """What a pattern finds where nothing but blanks and what is allowed stands before it."""
+    for match in pattern.finditer(text):
+        start = match.start()
+        if text[text.rfind("\n", 0, start) + 1 : start].strip(" \t") in allowed:
+            yield match[1]
 
 
 def _of_class(cls: ClassFacts, facts: ModuleFacts, source: Source) -> Iterator[str]:

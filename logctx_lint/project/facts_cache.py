@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import json
 from pathlib import Path
 
 from logctx_lint.incremental.store import Entries
 from logctx_lint.project import facts
 from logctx_lint.project.facts import ModuleFacts
+from logctx_lint.project.kept_trees import KeptTrees
 
 
 class FactsCache:
@@ -16,8 +16,8 @@ class FactsCache:
 
     def __init__(self, folder: Path | None) -> None:
         self._entries = Entries(folder, "facts")
-        self.latest_tree: ast.Module | None = None
-        """What facts were taken from last: the file may be checked next."""
+        self.kept_trees = KeptTrees()
+        """What facts were taken from, of files that are to be checked."""
         self.indexes = Entries(folder, "index")
         """Of what whole packages mention; see `index`."""
         self.trees = Entries(folder, "trees")

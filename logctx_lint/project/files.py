@@ -231,7 +231,8 @@ class ModuleFile(Place):
             self._facts = self._cache.load(source.text)
         if self._facts is None:
             if tree is None:
-                tree = self._cache.latest_tree = source.parse()
+                tree = source.parse()
+                self._cache.kept_trees.offer(self.path, tree, len(source.text))
                 self._tree = ref(tree)
             self._facts = extract(source, tree)
             self._cache.store(source.text, self._facts)

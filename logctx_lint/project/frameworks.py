@@ -50,8 +50,9 @@ class Names:
     trace: Trace
 
     def __contains__(self, name: object) -> bool:
-        self.trace.used.append(self.tree.part(f"{self.role} {name}"))
-        return self.tree.has(self.role, str(name))
+        part, is_there = self.tree.asked(self.role, str(name))
+        self.trace.used.append(part)
+        return is_there
 
 
 _ROLES = ("gathering", "asynchronous", "generating", "wrapping", "imports", "thread-local")

@@ -70,5 +70,5 @@ def _start(cache_folder: Path | None) -> None:
 def _read(path: str) -> Learnt:
     file = ModuleFile("", path, is_constant=False, cache=_cache)
     mentions = file.mentions
-    _cache.latest_tree = None
+    _cache.kept_trees.forget_latest()
     return Learnt(file.digest, file.facts, mentions)

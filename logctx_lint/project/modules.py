@@ -161,6 +161,10 @@ class Class:
     scope: Scope | None = field(default=None, compare=False, repr=False)
     """The function that it is defined in."""
 
+    def __hash__(self) -> int:
+        # Asked for all the time, and a string keeps its own.
+        return hash(self.qualified_name)
+
     @property
     def name(self) -> str:
         return self.facts.name
@@ -187,6 +191,9 @@ class Function:
     """The function that it is defined in."""
     node: FunctionNode | None = field(default=None, compare=False, repr=False)
     """Its tree, for functions inside function bodies; others are parsed on demand."""
+
+    def __hash__(self) -> int:
+        return hash(self.qualified_name)
 
     @property
     def name(self) -> str:
@@ -292,7 +299,8 @@ class Modules:
         found = self._found.get(key)
         if found is None:
             found = self._found[key] = self.trace.answer(lambda: self._search(name, root))
-        self.trace.used.append(found)
+        if found.matters:
+            self.trace.used.append(found)
         return found.value
 
     def package(self, module: Module) -> str:

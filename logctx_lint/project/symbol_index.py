@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
+from string import digits
 from typing import NamedTuple
 
 from logctx_lint.incremental.dependencies import Place
@@ -28,8 +29,7 @@ from logctx_lint.syntax.source import Source, digest_of
 
 FORMAT = 3
 """Goes up with every change of what an index holds."""
-_CALL = re.compile(r"\((?<=\w\()(?!\))")
-_LAST_WORD = re.compile(r"[^\W\d]\w*\Z")
+_WORD = re.compile(r"\w*")
 _LONGEST_NAME = 60
 _SET = re.compile(r"\.(?<!\bself\.)(\w+) *= *(?!=)")
 _RECENT = 2 * 10**9
@@ -73,12 +73,7 @@ Reader = Callable[[list[str]], Iterable[Mentions]]
 def mentions(source: Source, facts: ModuleFacts) -> Mentions:
     """What a file of this text and these facts mentions."""
     text = source.text
-    called = set()
-    for match in _CALL.finditer(text):
-        end = match.start()
-        word = _LAST_WORD.search(text[max(0, end - _LONGEST_NAME) : end])
-        if word:
-            called.add(word.group())
+    called = set(_called(text))
     classes = [cls for _, cls in _classes(facts)]
     asynchronous: set[str] = set()
     members: set[str] = set()
@@ -93,6 +88,18 @@ def mentions(source: Source, facts: ModuleFacts) -> Mentions:
     imports = imported(text, facts)
     tables = (called, changed, inherited, asynchronous, members, leading, imports)
     return Mentions(*(tuple(sorted(table)) for table in tables))
+
+
+def _called(text: str) -> Iterator[str]:
+    """What stands before a parenthesis that is not closed at once."""
+    before, *pieces = text.split("(")
+    for piece in pieces:
+        if not piece.startswith(")"):
+            # Read backwards, which is many times faster than to look for words.
+            backwards = _WORD.match(before[: -_LONGEST_NAME - 1 : -1])
+            if backwards and (word := backwards[0][::-1].lstrip(digits)):
+                yield word
+        before = piece
 
 
 def is_asynchronous(function: FunctionFacts) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from logctx_lint.config.vocabulary import HOMES_OF_LOG_CONTEXTS
-from logctx_lint.incremental.dependencies import Place, Trace
+from logctx_lint.incremental.dependencies import Part, Place, Trace
 from logctx_lint.incremental.store import Entries
 from logctx_lint.syntax.source import digest_of
 
@@ -170,6 +170,7 @@ class Tree(Place):
         self._texts = {text.path: text for text in texts}
         self._cache = cache
         self._answers: dict[str, str] = {}
+        self._asked: dict[str, dict[str, tuple[Part, bool]]] = defaultdict(dict)
 
     @cached_property
     def digest(self) -> str:
@@ -210,6 +211,7 @@ class Tree(Place):
     def forget(self) -> None:
         super().forget()
         self._answers.clear()
+        self._asked.clear()
 
     def files(self, role: str, name: str) -> list[str]:
         """The paths of files that mention a name, or one that a glob stands for."""
@@ -225,6 +227,14 @@ class Tree(Place):
         if is_compared:
             return len(table.get(more, ())) > len(table.get(fewer, ()))
         return bool(table.get(name))
+
+    def asked(self, role: str, name: str) -> tuple[Part, bool]:
+        """What `has` says, and the part that says it."""
+        known = self._asked[role]
+        found = known.get(name)
+        if found is None:
+            found = known[name] = self.part(f"{role} {name}"), self.has(role, name)
+        return found
 
     def named_in(self, path: str, role: str) -> Names:
         """What one file mentions in a role."""

@@ -27,6 +27,9 @@ class FakeEngine:
                 found.append(_finding(source, number, "LCX301", "swallow()", "kept()"))
         return [each for each in found if each.code in codes]
 
+    def expect(self, paths: Iterable[Path]) -> None:
+        """Keeps nothing."""
+
     def recall(self, paths: Sequence[Path]) -> dict[Path, Reported]:
         return {}
 
