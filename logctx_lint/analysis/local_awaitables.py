@@ -15,7 +15,7 @@ from logctx_lint.analysis.expected_types import (
 from logctx_lint.analysis.misused_values import has_attribute, wrongly_used
 from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.value_uses import How, gives_plain_value, uses, uses_of
+from logctx_lint.analysis.value_uses import How, uses, uses_of
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -73,7 +73,7 @@ class Uses:
 def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
     """The names in each function of a unit that are bound to awaitables and seen nowhere else."""
     found: dict[Scope, list[Named]] = {}
-    for node, scope in unit.scopes.items():
+    for node, scope in unit.scopes.items() if unit.leading else ():
         bound = list(_bound(unit, scope, node.body, ()))  # type: ignore[attr-defined]
         hidden = _seen_elsewhere(unit, node) | _read_as_another(node) if bound else set()
         grown = _grown(node) if any(each.is_element for each in bound) else set()
@@ -180,7 +180,7 @@ def _comparison(left: ast.expr, right: ast.expr) -> str:
 
 def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     """The kind of awaitable that a call gives; None also where it only makes an object."""
-    if not unit.file.looks.may_give_awaitable(call, scope) or gives_plain_value(unit.file, call):
+    if call not in unit.leading:
         return None
     resolver = unit.file.resolver
     # The type of a binding is remembered; other rules ask for it, too.

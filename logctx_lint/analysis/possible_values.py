@@ -8,15 +8,28 @@ syntax alone; names are followed by whoever knows the scope.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _GIVE_SECOND = frozenset({"cast"})
 _GIVE_FIRST = frozenset({"assert_type"})
+_GIVE_ARGUMENT = _GIVE_SECOND | _GIVE_FIRST
+_COMPOSED = frozenset({ast.NamedExpr, ast.IfExp, ast.BoolOp})
 _COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "iter"})
 
 
-def possible_values(node: ast.expr) -> Iterator[ast.expr]:
+def possible_values(node: ast.expr) -> Iterable[ast.expr]:
     """The expressions of which one gives the value of `node`."""
+    kind = type(node)
+    if kind is ast.Call:
+        func = node.func  # type: ignore[attr-defined]
+        name = getattr(func, "id", None) or getattr(func, "attr", None)
+        is_plain = name not in _GIVE_ARGUMENT
+    else:
+        is_plain = kind not in _COMPOSED
+    return (node,) if is_plain else _possible_values(node)
+
+
+def _possible_values(node: ast.expr) -> Iterator[ast.expr]:
     match node:
         case ast.NamedExpr(_, value):
             yield from possible_values(value)

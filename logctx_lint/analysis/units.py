@@ -161,7 +161,9 @@ class Unit:
     @cached_property
     def statements(self) -> list[tuple[ast.stmt, Scope]]:
         """Every statement in the unit, nested functions included, each with its scope."""
-        return list(self._walk([self.node], self.scope))
+        found: list[tuple[ast.stmt, Scope]] = []
+        self._walk([self.node], self.scope, found)
+        return found
 
     def nodes(self, kind: type[_Node]) -> list[tuple[_Node, Scope]]:
         """Every node of one type in the unit, each with its scope.
@@ -197,6 +199,16 @@ class Unit:
                         stack.append(value)
         return found
 
+    @cached_property
+    def leading(self) -> frozenset[ast.Call]:
+        """The calls that may give an awaitable, at a look; not what is so named by mistake."""
+        looks = self.file.looks
+        return frozenset(
+            call
+            for call, scope in self.nodes(ast.Call)
+            if looks.may_give_awaitable(call, scope) and not looks.gives_plain_value(call)
+        )
+
     def may_call(self, roles: frozenset[Role]) -> bool:
         """Whether something is called whose last name alone could have one of these roles."""
         return self.file.may_any_play(self._called, roles)
@@ -215,16 +227,18 @@ class Unit:
                 found[statement] = self._function_scope(statement, scope)
         return found
 
-    def _walk(self, body: list[ast.stmt], scope: Scope) -> Iterator[tuple[ast.stmt, Scope]]:
+    def _walk(
+        self, body: list[ast.stmt], scope: Scope, found: list[tuple[ast.stmt, Scope]]
+    ) -> None:
         for statement in body:
-            yield statement, scope
+            found.append((statement, scope))
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-                yield from self._walk(statement.body, self._function_scope(statement, scope))
+                self._walk(statement.body, self._function_scope(statement, scope), found)
             elif isinstance(statement, ast.ClassDef):
-                yield from self._walk(statement.body, self.class_scope(statement, scope))
+                self._walk(statement.body, self.class_scope(statement, scope), found)
             else:
                 for block in child_blocks(statement):
-                    yield from self._walk(block, scope)
+                    self._walk(block, scope, found)
 
     @cached_property
     def _known_scopes(self) -> dict[ast.AST, Scope]:

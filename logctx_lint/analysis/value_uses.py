@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from logctx_lint.analysis.possible_values import possible_values
-from logctx_lint.analysis.units import File, Unit
+from logctx_lint.analysis.units import Unit
 from logctx_lint.inference.types import UNKNOWN, Certainty, Instance, members_of
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
-from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 
 
 class How(Enum):
@@ -84,12 +83,6 @@ _PLAIN_VALUES = (
 _PARTS = ("value", "element", "async element", "entered", "async entered")
 """Kinds of bindings that give a name a part of a value, or what comes of it."""
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-_AWAITABLE_CLASSES = frozenset({"Deferred", "DeferredList", "Future", "Task"})
-_TEXT_METHODS = frozenset(
-    {"split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "encode", "decode",
-     "startswith", "endswith", "splitlines", "partition", "rpartition", "isdigit", "items"}
-)  # fmt: skip
-"""Names that nobody gives to what has to be awaited, so that looking closer would not pay."""
 _CALLS = {
     **dict.fromkeys(("print", "str", "repr", "format", "ascii"), How.TEXT),
     **dict.fromkeys(("int", "float", "abs", "round"), How.NUMBER),
@@ -146,11 +139,14 @@ def _uses(unit: Unit, accepts: Callable[[_End, Scope], bool]) -> Iterator[Use]:
         for node, scope in by_kind.get(kind, ()):
             if kind is ast.BoolOp and node in dropped:
                 continue
-            for used, how, other in _used(node, scope, unit):
+            found = _used_by_call(node, scope, unit) if kind is ast.Call else _used(node)
+            for used, how, other in found:
                 for end in _ends(used):
                     if accepts(end, scope):
                         yield Use(end, scope, how, other, is_of_collection=_may_collect(node, used))
     for call, scope in unit.nodes(ast.Call):
+        if type(call.func) is not ast.Name or call.func.id not in _OF_ELEMENTS:
+            continue
         for used, inner, how in _used_one_by_one(call, scope, unit):
             for end in _ends(used):
                 if accepts(end, inner):
@@ -182,11 +178,9 @@ def _ends(node: ast.expr) -> Iterator[_End]:
             yield value
 
 
-def _used(node: ast.AST, scope: Scope, unit: Unit) -> Iterator[_Used]:
-    """The parts of one node whose values it uses."""
+def _used(node: ast.AST) -> Iterator[_Used]:
+    """The parts of one node, which is no call, whose values it uses."""
     match node:
-        case ast.Call():
-            yield from _used_by_call(node, scope, unit)
         case ast.match_case(_, ast.expr() as guard):
             yield guard, How.TRUTH, None
         case ast.UnaryOp(sign, operand):
@@ -327,7 +321,7 @@ class _Looks:
 
     def may_be_awaitable(self, node: _End, scope: Scope) -> bool:
         if isinstance(node, ast.Call):
-            return self._may_give_awaitable(node, scope)
+            return node in self._unit.leading
         if isinstance(node, ast.Attribute):
             return is_async_property(self._unit, node, scope)
         # A nested function sees what those around it bind.
@@ -341,10 +335,6 @@ class _Looks:
             self._names[key] = all(self._may_hold(each, scope) for each in bindings)
         return self._names[key]
 
-    def _may_give_awaitable(self, call: ast.Call, scope: Scope) -> bool:
-        file = self._unit.file
-        return file.looks.may_give_awaitable(call, scope) and not gives_plain_value(file, call)
-
     def _may_hold(self, binding: Binding, scope: Scope) -> bool:
         """Whether a binding may give an awaitable; one that does not settles it for the name."""
         value = binding.value
@@ -357,7 +347,7 @@ class _Looks:
         elif binding.kind == "value" and value and not binding.path:
             if isinstance(value, _PLAIN_VALUES) or not looks.may_be_awaitable(value, scope):
                 return False
-            if isinstance(value, ast.Call) and gives_plain_value(self._unit.file, value):
+            if isinstance(value, ast.Call) and looks.gives_plain_value(value):
                 return False
         elif binding.kind in _PARTS:
             # What unpacking or looping over an awaitable gives is not another mistake.
@@ -387,18 +377,3 @@ def is_async_property(unit: Unit, node: ast.Attribute, scope: Scope) -> bool:
         )
         for member in members
     )
-
-
-def gives_plain_value(file: File, node: ast.Call) -> bool:
-    """What is so named makes an object or a text, or is a built-in function."""
-    func = node.func
-    name: str = getattr(func, "attr", "") or getattr(func, "id", "")
-    if name[:1].isupper():
-        return name not in _AWAITABLE_CLASSES
-    if not isinstance(func, ast.Name):
-        return name in _TEXT_METHODS or (
-            isinstance(func, ast.Attribute) and isinstance(func.value, ast.Constant | ast.JoinedStr)
-        )
-    # What `sum` is given is its own affair: it calculates with it.
-    is_builtin = name in PLAIN_BUILTINS or name == "sum"
-    return is_builtin and name not in file.looks.own_names

@@ -19,7 +19,6 @@ from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
 from logctx_lint.analysis.expected_types import declared_result, fields_of, refuses, rest
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.value_uses import gives_plain_value
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
@@ -51,6 +50,8 @@ _HOLD_COROUTINES = frozenset({"typing.Generator", "types.GeneratorType"})
 _DISPLAYS = (
     ast.Dict, ast.DictComp, ast.List, ast.ListComp, ast.Set, ast.SetComp, ast.Tuple,
 )  # fmt: skip
+_HOLDERS = frozenset((*_DISPLAYS, ast.Call, ast.NamedExpr, ast.IfExp, ast.BoolOp))
+"""Expressions that `_calls_in` finds a call in."""
 _LONGEST = 40
 
 
@@ -92,6 +93,8 @@ class _Places:
     def candidates(self) -> Iterator[_Candidate]:
         """The nodes that have such places, if a call that gives an awaitable stands in one."""
         unit = self._unit
+        if not unit.leading:
+            return
         for call, scope in unit.nodes(ast.Call):
             if any(self._holds(each, scope) for each in arguments(call)):
                 yield call, scope, self._given(call, scope)
@@ -107,6 +110,8 @@ class _Places:
 
     def _holds(self, value: ast.expr, scope: Scope) -> bool:
         """Whether a value may come from, or hold, what a call gives that is an awaitable."""
+        if type(value) not in _HOLDERS:
+            return False
         return any(self._kind(call, where) for call, where in _calls_in(value, scope))
 
     def _kind(self, call: ast.Call, scope: Scope) -> Kind | None:
@@ -115,8 +120,7 @@ class _Places:
         return self._kinds[call]
 
     def _find_kind(self, call: ast.Call, scope: Scope) -> Kind | None:
-        file = self._unit.file
-        if not file.looks.may_give_awaitable(call, scope) or gives_plain_value(file, call):
+        if call not in self._unit.leading:
             return None
         type_ = self._resolver.type_of(call, scope)
         # A class of one's own that is awaitable besides may be what is declared.

@@ -17,6 +17,12 @@ _PLAIN = (
 )  # fmt: skip
 """Expressions that are never awaitable themselves."""
 
+_AWAITABLE_CLASSES = frozenset({"Deferred", "DeferredList", "Future", "Task"})
+_TEXT_METHODS = frozenset(
+    {"split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "encode", "decode",
+     "startswith", "endswith", "splitlines", "partition", "rpartition", "isdigit", "items"}
+)  # fmt: skip
+"""Names that nobody gives to what has to be awaited, so that looking closer would not pay."""
 
 _OfBinding = Callable[[Binding, Scope], bool]
 
@@ -38,6 +44,21 @@ class Looks:
             case ast.Name(name):
                 return self._may_name(name, scope)
         return True
+
+    def gives_plain_value(self, call: ast.Call) -> bool:
+        """What is so named makes an object or a text, or is a built-in function."""
+        func = call.func
+        name: str = getattr(func, "attr", "") or getattr(func, "id", "")
+        if name[:1].isupper():
+            return name not in _AWAITABLE_CLASSES
+        if not isinstance(func, ast.Name):
+            return name in _TEXT_METHODS or (
+                isinstance(func, ast.Attribute)
+                and isinstance(func.value, ast.Constant | ast.JoinedStr)
+            )
+        # What `sum` is given is its own affair: it calculates with it.
+        is_builtin = name in PLAIN_BUILTINS or name == "sum"
+        return is_builtin and name not in self.own_names
 
     def may_be_awaitable(self, node: ast.expr, scope: Scope) -> bool:
         """Whether the value of an expression can be an awaitable."""

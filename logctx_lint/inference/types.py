@@ -133,17 +133,19 @@ _WITH_PARTS = (TypeVariable, Instance, ClassObject, UnionType, TupleType, Callab
 UNKNOWN = Unknown()
 NONE = NoneType()
 Substitution = Mapping[str, Type]
+WIDEST = 64
+"""Members of a union. What can be more different things is asked for each of them, at each use."""
 
 
 def union_of(types: Iterable[Type]) -> Type:
-    """The union, flattened, without repeats; UNKNOWN of nothing."""
+    """The union, flattened, without repeats; UNKNOWN of nothing, and of more than says anything."""
     members: dict[Type, None] = {}
     for type_ in types:
         if isinstance(type_, UnionType):
             members.update(dict.fromkeys(type_.members))
         else:
             members[type_] = None
-    if not members:
+    if not members or len(members) > WIDEST:
         return UNKNOWN
     return next(iter(members)) if len(members) == 1 else UnionType(tuple(members))
 
@@ -191,6 +193,9 @@ def substitute_all(types: tuple[Type, ...], bindings: Substitution) -> tuple[Typ
 
 def type_variables(type_: Type) -> list[str]:
     """The names of the type variables in `type_`, in order, without repeats."""
+    if isinstance(type_, Instance | ClassObject) and not type_.arguments:
+        # As most types.
+        return []
     match type_:
         case TypeVariable(name):
             return [name]

@@ -214,7 +214,7 @@ class Scope:
     @property
     def bindings(self) -> dict[str, list[Binding]]:
         """Every binding in this scope by name, in source order."""
-        return self._layout[1]
+        return (self._blocks_and_bindings if self.node else self._layout)[1]
 
     @cached_property
     def _narrowings(self) -> Narrowings | None:

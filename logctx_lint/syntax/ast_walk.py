@@ -87,8 +87,11 @@ def _walk(stack: list[ast.AST | None], fields: _Fields) -> Iterator[ast.AST]:
 
 def child_blocks(statement: ast.stmt) -> list[list[ast.stmt]]:
     """The statement lists directly inside a compound statement that is no def or class."""
+    names = _BLOCKS.get(type(statement))
+    if names is None:
+        return []
     blocks: list[list[ast.stmt]] = []
-    for name in _BLOCKS.get(type(statement), ()):
+    for name in names:
         inner = getattr(statement, name)
         blocks += [each.body for each in inner] if name in ("handlers", "cases") else [inner]
     return blocks

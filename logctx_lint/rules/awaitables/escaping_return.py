@@ -119,7 +119,6 @@ from logctx_lint.analysis.expected_types import declared_result, refuses
 from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import File, Unit
-from logctx_lint.analysis.value_uses import gives_plain_value
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import await_fix
@@ -264,7 +263,7 @@ class _Returns:
         if not is_call and self._must_give_value:
             return  # LCX102 speaks of the name.
         call = value if isinstance(value, ast.Call) else self._made(value)
-        if call is None or gives_plain_value(self._file, call):
+        if call is None or self._file.looks.gives_plain_value(call):
             return
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
         if not answer.is_certain or self._runs_by_itself(call):
