@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
@@ -29,8 +29,9 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
-from logctx_lint.syntax.f_strings import formatted_expressions
-from logctx_lint.syntax.punctuation import is_parenthesized
+
+if TYPE_CHECKING:
+    from logctx_lint.syntax.concrete_syntax import CallSyntax, ConcreteSyntax
 
 # Before 3.12 the expressions inside an f-string have made-up positions.
 _FSTRINGS_HAVE_POSITIONS = sys.version_info >= (3, 12)
@@ -145,23 +146,44 @@ class TreeContext:
         """Where the expressions stand that f-strings format, as far as that can be read."""
         if _FSTRINGS_HAVE_POSITIONS:
             return {}
+        from logctx_lint.syntax.concrete_syntax import in_f_strings
+
         strings = [node for node, _ in self.unit.nodes(ast.JoinedStr)]
         inner = {each for node in strings for each in all_nodes(node) if each is not node}
-        found: dict[ast.expr, Span] = {}
-        for node in strings:
-            if node not in inner:
-                found.update(formatted_expressions(self.file.source, node))
-        return found
+        outermost = in_source_order([node for node in strings if node not in inner])
+        return in_f_strings(self.concrete, outermost) if self.concrete else {}
 
     def is_in_text(self, node: ast.expr) -> bool:
         """Whether an f-string formats an expression, and it is known where that stands."""
         return node in self._formatted
 
+    # Concrete syntax, for fixes
+
+    @cached_property
+    def concrete(self) -> ConcreteSyntax | None:
+        """What libcst reads of the unit; None if it cannot."""
+        # To import libcst takes longer than to check a file in which nothing is found, as in most.
+        from logctx_lint.syntax.concrete_syntax import read
+
+        return read(self.unit.node, self.unit.text, self.unit.first_line)
+
+    def written(self, call: ast.Call) -> CallSyntax | None:
+        """How a call is written; None where that is not known."""
+        if self.concrete is None or not self.is_placed(call):
+            return None
+        return self.concrete.calls.get(self.span(call))
+
     def is_parenthesized(self, node: ast.expr) -> bool:
-        """Whether an expression has parentheses of its own."""
+        """Whether an expression has, or may have, parentheses of its own."""
         if not self.is_placed(node):
             return False
-        return is_parenthesized(self.file.source, node, self.parent(node))
+        return self.concrete is None or self.span(node) in self.concrete.parenthesized
+
+    def name_span(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> Span:
+        """Where the name of a function stands; the whole function where that is not known."""
+        span = self.span(function)
+        names = self.concrete.function_names if self.concrete else {}
+        return names.get((span.line, span.column), span)
 
     # Surroundings
 

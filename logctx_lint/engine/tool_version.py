@@ -13,8 +13,8 @@ from pathlib import Path
 from logctx_lint.incremental.store import Entries
 
 _FOLDER = os.path.dirname(os.path.dirname(__file__))
-_USED = ("flake8",)
-"""What findings depend on besides: the reader of `# noqa`."""
+_USED = ("libcst", "flake8")
+"""What findings depend on besides: what reads concrete syntax, and the reader of `# noqa`."""
 
 
 @lru_cache

@@ -17,12 +17,6 @@ from logctx_lint.fixes.import_edits import (
 )
 from logctx_lint.inference.types import External, Kind, ModuleType
 from logctx_lint.project.facts import ImportFacts, imported_names
-from logctx_lint.syntax.punctuation import (
-    has_bare_generator,
-    is_function_parenthesized,
-    opening,
-    trailing_comma,
-)
 
 _RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.tasks")
 _RUNS_ANYWAY = (Kind.DEFERRED, Kind.FUTURE)
@@ -75,18 +69,20 @@ def passed_on(
 def as_arguments(context: TreeContext, call: ast.Call) -> tuple[Edit, ...] | None:
     """`f(x)`, the last of a call's own arguments, becomes `f, x`; comments stay."""
     comma = None if context.is_parenthesized(call) else _comma_for_opening(context, call)
-    taker, source = context.taker(call), context.file.source
-    if comma is None or taker is None:
+    taker = context.taker(call)
+    around, inside = context.written(taker) if taker else None, context.written(call)
+    if comma is None or around is None or inside is None:
         return None
-    if trailing_comma(source, taker) and trailing_comma(source, call):
+    if around.trailing_comma and inside.trailing_comma:
         return None
     return comma, _without_closing(context, call)
 
 
 def _comma_for_opening(context: TreeContext, call: ast.Call) -> Edit | None:
     """Put a comma for the parenthesis that opens a call's arguments."""
-    span = opening(context.file.source, call) if context.is_placed(call) else None
-    if span is None or has_bare_generator(call):
+    written = context.written(call)
+    span = written.opening if written else None
+    if written is None or span is None or written.has_bare_generator:
         return None
     if not arguments(call):
         return Edit(span, "")
@@ -125,7 +121,8 @@ def started_by_hand_fix(
     context: TreeContext, call: ast.Call, helper: Helper | None
 ) -> tuple[Fix, ...]:
     """Do with the starter what `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does by hand."""
-    if helper is None or not context.is_placed(call) or is_function_parenthesized(call):
+    written = context.written(call)
+    if helper is None or written is None or written.is_function_parenthesized:
         return ()
     swap = Edit(context.span(call.func), helper.text)
     match call.args:

@@ -66,9 +66,11 @@ def test_a_finding_is_placed_wherever_the_code_stands(
     assert places(check(tmp_path, FORGOTTEN + text)) == [("LCX201", line, column)]
 
 
-def test_what_only_python_itself_parses_is_checked_and_fixed(tmp_path: Path) -> None:
-    text = FORGOTTEN + "def f():\n    (y): int = 1\n    task = work()\n    work()\n"
-    assert places(check(tmp_path, text)) == [("LCX102", 4, 11), ("LCX201", 5, 4)]
+def test_what_libcst_rejects_is_checked_and_has_no_fix_that_needs_it(tmp_path: Path) -> None:
+    text = FORGOTTEN + "async def f():\n    (y): int = 1\n    task = work()\n    work()\n"
+    found = check(tmp_path, text)
+    assert places(found) == [("LCX102", 4, 11), ("LCX101", 5, 4)]
+    assert [fix.title for each in found for fix in each.fixes] == ["Await it", "Await it"]
 
 
 def test_a_file_that_does_not_parse_is_said_with_its_line(tmp_path: Path) -> None:

@@ -55,7 +55,6 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix, Span
 from logctx_lint.inference.types import Certainty
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.punctuation import is_function_parenthesized, trailing_comma
 
 _WRAPPERS = frozenset({Role.YIELDABLE_WRAPPER})
 
@@ -102,7 +101,8 @@ def _unwrapped(context: TreeContext, call: ast.Call, argument: ast.expr) -> tupl
     has_star = isinstance(context.parent(argument), ast.Starred) or any(
         each.arg is None for each in call.keywords
     )
-    if has_star or is_function_parenthesized(call):
+    written = context.written(call)
+    if has_star or written is None or written.is_function_parenthesized:
         return ()
     whole, func, inner = map(context.span, (call, call.func, argument))
     before = Span(whole.line, whole.column, inner.line, inner.column)
@@ -110,7 +110,7 @@ def _unwrapped(context: TreeContext, call: ast.Call, argument: ast.expr) -> tupl
     has_comment = "#" in source.at(before) + source.at(after)
     if _stands_alone(context, argument) and not has_comment:
         return Edit(before, ""), Edit(after, "")
-    name, comma = Edit(func, ""), trailing_comma(source, call)
+    name, comma = Edit(func, ""), written.trailing_comma
     return (name, Edit(comma, "")) if comma else (name,)
 
 

@@ -104,7 +104,6 @@ from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
-from logctx_lint.syntax.punctuation import name_of
 
 _CALLED_BY_NAME = (
     "command_", "do_", "jsonrpc_", "perspective_", "remote_", "render_", "test", "view_", "xmlrpc_"
@@ -134,7 +133,7 @@ def check(context: TreeContext) -> None:
             node,
             f"`{node.name}()` returns {found.kind.with_article} (line {found.line}), but "
             f"{found.other}{caller}: return an awaitable on every path, or make it an `async def`",
-            span=name_of(context.file.source, node),
+            span=context.name_span(node),
             profile=Profile.RECOMMENDED if is_sure else Profile.STRICT,
         )
 

@@ -63,7 +63,6 @@ from logctx_lint.findings import Edit, Fix
 from logctx_lint.fixes.background_starters import Process, is_process, process, process_fix
 from logctx_lint.fixes.edits import before
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.punctuation import is_function_parenthesized
 
 _STARTERS = frozenset({Role.BACKGROUND_STARTER, Role.SAFE_DECORATOR})
 
@@ -100,7 +99,10 @@ def _report(context: TreeContext, call: ast.Call) -> None:
 def _fixes(
     context: TreeContext, call: ast.Call, function: ast.expr | None, known: Process | None
 ) -> tuple[Fix, ...]:
-    if known is None or known.first is None or function is None or is_function_parenthesized(call):
+    written = context.written(call)
+    if written is None or written.is_function_parenthesized:
+        return ()
+    if known is None or known.first is None or function is None:
         return ()
     if not any(each.node is function for each in taken(context.file, call, context.scopes[call])):
         return ()

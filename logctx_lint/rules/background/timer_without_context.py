@@ -89,7 +89,6 @@ from logctx_lint.fixes.background_starters import (
 )
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.punctuation import is_function_parenthesized
 
 _TIMERS = frozenset({Role.TIMER})
 _OPENING = frozenset({Role.CONTEXT_MANAGER, Role.BACKGROUND_PROCESS})
@@ -177,8 +176,8 @@ def _swapped(
     """The process in place of the background starter."""
     match function:
         case ast.Lambda(body=ast.Call(func, [inner, *_]) as call):
-            put = argument_before(context, inner, first)
-            if put is None or is_function_parenthesized(call):
+            put, written = argument_before(context, inner, first), context.written(call)
+            if put is None or written is None or written.is_function_parenthesized:
                 return None
             return Edit(context.span(func), starter), *put
         case ast.Lambda():

@@ -58,7 +58,6 @@ from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import own_nodes
-from logctx_lint.syntax.punctuation import end_of_arguments, has_bare_generator
 
 _FLAG = "consumeErrors"
 # Where the flag stands when it is given by its place.
@@ -94,11 +93,12 @@ def _check(context: TreeContext, call: ast.Call, roles: frozenset[Role]) -> None
 def _fixes(
     context: TreeContext, call: ast.Call, flag: ast.expr | None, applicability: Applicability
 ) -> tuple[Fix, ...]:
+    written = context.written(call)
     if flag is not None:
         edit = Edit(context.span(flag), "True")
-    elif arguments(call) and not has_bare_generator(call):
-        span = end_of_arguments(context.file.source, call)
-        edit = insertion(span.line, span.column, f", {_FLAG}=True")
+    elif written and written.end_of_arguments and not written.has_bare_generator:
+        end = written.end_of_arguments
+        edit = insertion(end.line, end.column, f", {_FLAG}=True")
     else:
         return ()
     return (Fix(f"Add {_FLAG}=True", applicability, (edit,)),)
