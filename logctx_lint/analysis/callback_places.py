@@ -5,20 +5,22 @@ sorted(users, key=rank)               # coroutines cannot be ordered
 Options(on_done=notify)               # a field: Callable[[], None]
 widget.on_click = notify              # declared in the class as Callable[[], None]
 subscribe_all(notify)                 # def subscribe_all(*callbacks: Callable[[], None])
+Tool(checks=[is_allowed])             # list[Callable[[User], bool]]
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from logctx_lint.analysis.callback_arguments import Taken, given_by, pairs, signatures
+from logctx_lint.analysis.callback_arguments import Taken, arguments, given_by, pairs, signatures
 from logctx_lint.analysis.expected_types import fields_of, rest
-from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.possible_values import possible_elements, possible_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.values_in_place import declared_attribute
-from logctx_lint.inference import annotation_types
+from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
 from logctx_lint.inference.types import (
@@ -76,7 +78,7 @@ class MisplacedCallback:
 
 def misplaced_callbacks(unit: Unit) -> Iterator[MisplacedCallback]:
     """Every such function in a unit."""
-    for function, scope, what in _places(unit):
+    for function, scope, what in (*_places(unit), *_in_collections(unit)):
         for each in possible_values(function):
             if may_be_asynchronous(unit, each) and _gives_coroutine(unit, each, scope):
                 yield MisplacedCallback(each, scope, what)
@@ -109,6 +111,99 @@ def _places(unit: Unit) -> Iterator[_Place]:
                         if _drops(unit, declared) and not _is_awaited(unit, target.attr, None):
                             kept = f"`{ast.unparse(target)}` is declared as `{text}`"
                             yield value, scope, f"{kept}, so that nobody awaits what it returns"
+
+
+def _in_collections(unit: Unit) -> Iterator[_Place]:
+    """Functions in a list, set or dict that is declared to hold plain ones.
+
+    `Tool(checks=[f])`, `checks: list[Callable[[str], bool]] = [f]`, `checks.append(f)`
+    """
+    for value, declared, scope in _declared_collections(unit):
+        elements = [
+            each
+            for each in possible_elements(value)
+            if not isinstance(each, ast.Starred) and may_be_asynchronous(unit, each)
+        ]
+        type_ = _element_type(unit, value, declared()) if elements else UNKNOWN
+        if _drops(unit, type_) and not _tells_apart(unit):
+            for element in elements:
+                said = "it is kept among functions that are declared as plain ones"
+                yield element, scope, f"{said}, so that nobody awaits what it returns"
+    for call, scope in unit.nodes(ast.Call):
+        match call:
+            case ast.Call(ast.Attribute(receiver, name), [value]) if name in _ADDING:
+                pass
+            case ast.Call(ast.Attribute(receiver, "insert"), [_, value]):
+                pass
+            case _:
+                continue
+        if may_be_asynchronous(unit, value) and not _tells_apart(unit):
+            held = unit.file.resolver.type_of(receiver, scope)
+            if _is_collection(held) and _drops(unit, protocols.iterated(unit.file.resolver, held)):
+                said = f"`{ast.unparse(receiver)}` is declared to hold plain functions"
+                yield value, scope, f"{said}, so that nobody awaits what it returns"
+
+
+_ADDING = frozenset({"append", "add", "appendleft"})
+_COLLECTIONS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
+_Declared = Callable[[], Type]
+
+
+def _declared_collections(unit: Unit) -> Iterator[tuple[ast.expr, _Declared, Scope]]:
+    """The displays that are given for parameters or bound to names, with what is declared."""
+    resolver = unit.file.resolver
+    for call, scope in unit.nodes(ast.Call):
+        if not any(isinstance(each, _COLLECTIONS) for each in arguments(call)):
+            continue
+        reached = members_of(resolver.type_of(call.func, scope))
+        if len(reached) == 1 and isinstance(reached[0], ClassObject):
+            fields = fields_of(unit, reached[0].cls)
+            given = [*zip(fields, call.args, strict=False)] if fields else []
+            given += [(each.arg or "", each.value) for each in call.keywords]
+            for name, argument in given:
+                yield argument, partial(_field, fields, name), scope
+        callees = list(signatures(unit.file, call, scope))
+        if len(callees) == len(reached) == 1:
+            for parameter, argument in pairs(call, callees[0][1]):
+                where = signature_scope(callees[0][0].function)
+                yield argument, partial(_evaluated, unit, parameter.annotation, where), scope
+    for statement, scope in unit.statements:
+        match statement:
+            case ast.AnnAssign(_, annotation, ast.expr() as value):
+                yield (
+                    value,
+                    partial(annotation_types.evaluate, resolver, annotation, scope),
+                    scope,
+                )
+
+
+def _field(fields: dict[str, Type], name: str) -> Type:
+    return fields.get(name, UNKNOWN)
+
+
+def _evaluated(unit: Unit, annotation: str, scope: Scope) -> Type:
+    return annotation_types.evaluate(unit.file.resolver, parse_expression(annotation), scope)
+
+
+def _element_type(unit: Unit, value: ast.expr, declared: Type) -> Type:
+    """What a declared collection holds; of a mapping, its values."""
+    resolver = unit.file.resolver
+    if not _is_collection(declared):
+        return UNKNOWN
+    if isinstance(value, ast.Dict):
+        parts = resolver.classes.arguments_as(declared, "typing.Mapping")  # type: ignore[arg-type]
+        return parts[1] if parts and len(parts) > 1 else UNKNOWN
+    return protocols.iterated(resolver, declared)
+
+
+def _is_collection(declared: Type) -> bool:
+    return isinstance(declared, Instance) and declared.cls.module.is_stub
+
+
+def _tells_apart(unit: Unit) -> bool:
+    """Whether the file looks what a function gives, or of which kind it is."""
+    text = unit.file.source.text
+    return any(word in text for word in ("isawaitable", "iscoroutine"))
 
 
 def _called_for_value(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:

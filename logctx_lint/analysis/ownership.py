@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.units import File
 from logctx_lint.inference.returned_values import Returned, Source, argument_for
 from logctx_lint.inference.types import FunctionType, Type, members_of
 from logctx_lint.inference.use_def import Scope
@@ -21,6 +22,24 @@ def is_kept_elsewhere(context: TreeContext, function: Function) -> bool:
     returned = context.file.summaries.of(function).returned
     kept = _LOOKED_AFTER | _IF_NOT_AWAITABLE
     return bool(returned) and all(each.source in kept for each in returned)
+
+
+def gives_new_task(file: File, call: ast.Call, scope: Scope) -> bool:
+    """Whether a plain function starts a task that sees to its failure, and only gives it back.
+
+    Where log contexts are kept it is a dropped awaitable as any other, whether it fails or not.
+    """
+    if file.traits.has_log_contexts or not file.looks.may_give_awaitable(call, scope):
+        return False
+    callees = members_of(file.resolver.type_of(call.func, scope))
+    functions = [each.function for each in callees if isinstance(each, FunctionType)]
+    return len(functions) == len(callees) and all(
+        not each.facts.is_async
+        and not each.facts.decorators
+        and (returned := file.summaries.of(each).returned)
+        and all(value.source is Source.TASK and not value.can_fail for value in returned)
+        for each in functions
+    )
 
 
 def may_be_dropped(

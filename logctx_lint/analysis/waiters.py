@@ -46,14 +46,26 @@ class Waiters:
         if use == "gathered" or (use == "returned" and self._is_shielded_by_callers(function)):
             # Who gathers all that there are ends them, as a rule.
             return None
-        if self._starts_it(place, function) and not self._runs_once(function):
+        if use == "waited for" and _cancels(function, ast.unparse(node)):
+            return None  # With a time limit, by the one who ends it.
+        is_handed_out = isinstance(place, ast.Name) and use == "returned"
+        if (
+            self._starts_it(place, function)
+            and not self._runs_once(function)
+            # Of a variable, whoever gets it is near by and knows that others do.
+            and not is_handed_out
+        ):
             return Profile.RECOMMENDED
-        if use != "awaited":
+        if use == "returned":
             return None
         is_name = isinstance(place, ast.Name)
         waiting = self._waiting(place)
         if len(waiting) > 1:
-            return Profile.STRICT if is_name else Profile.RECOMMENDED
+            is_sure = use == "awaited" and not is_name
+            return Profile.RECOMMENDED if is_sure else Profile.STRICT
+        if use != "awaited":
+            # With a time limit it is mostly the one who stops everything.
+            return None
         # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
         is_private = is_name or function.name.startswith("_")
         return None if is_deferred or is_private else Profile.STRICT
@@ -79,12 +91,14 @@ class Waiters:
                             if place is not None:
                                 return place
                 scope = self.context.scopes[node]
-                return node if name not in scope.bindings else None
+                is_outer = name not in scope.bindings or name in _declared_outer(function)
+                return node if is_outer else None
         return None
 
     def _starts_it(self, place: ast.expr, function: FunctionNode) -> bool:
         """Whether the function puts something new there, where there is nothing yet."""
-        return not isinstance(place, ast.Name) and puts_where_nothing_is(place, function)
+        is_own = isinstance(place, ast.Name) and place.id not in _declared_outer(function)
+        return not is_own and puts_where_nothing_is(place, function)
 
     def _runs_once(self, function: FunctionNode) -> bool:
         """Whether a private function is only run as the one task that an attribute keeps."""
@@ -284,3 +298,23 @@ def _last(node: ast.AST) -> str:
         case ast.Subscript(value):
             return _last(value)
     return ""
+
+
+def _declared_outer(function: FunctionNode) -> set[str]:
+    """The names that a function binds further out: `global task`, `nonlocal task`."""
+    return {
+        name
+        for each in own_nodes(function.body)
+        if isinstance(each, ast.Global | ast.Nonlocal)
+        for name in each.names
+    }
+
+
+def _cancels(function: FunctionNode, text: str) -> bool:
+    """Whether a function cancels what it has waited for itself."""
+    return any(
+        isinstance(each, ast.Attribute)
+        and each.attr == "cancel"
+        and ast.unparse(each.value) == text
+        for each in own_nodes(function.body)
+    )

@@ -46,6 +46,8 @@ class Source(Enum):
     """What stood there before."""
     STARTED = "started"
     """Work that a background starter looks after."""
+    TASK = "task"
+    """A new task that is started here, and that only the event loop knows of."""
     PENDING = "pending"
     """A new Future or Deferred."""
     FRESH = "fresh"
@@ -63,6 +65,9 @@ class Returned:
     """The name of the argument that it is."""
 
 
+KEEP_NOTHING = frozenset({"add_done_callback", "get_name", "set_name"})
+"""Methods of a task after which nobody has got hold of it."""
+LOGGERS = ("logging.", "structlog.", "loguru.")
 UNKNOWN_VALUE = (Returned(Source.FRESH),)
 
 
@@ -191,6 +196,8 @@ class ReturnedValues:
             return
         uses = self._uses(name, binding)
         for each in self._of(binding.value):
+            if each.source is Source.TASK and not self._is_only_looked_at(name):
+                each = Returned(Source.FRESH, each.can_fail)
             if each.source is Source.PENDING and each.can_fail:
                 yield self._pending(name, binding, uses)
             elif Uses.CALLBACK in uses and Uses.ERRBACK not in uses:
@@ -202,6 +209,24 @@ class ReturnedValues:
                 yield Returned(each.source, can_fail=False, parameter=each.parameter)
             else:
                 yield each
+
+    def _is_only_looked_at(self, name: str) -> bool:
+        """Whether a name is returned, and else only shown, named or given a callback."""
+        for node in self._body.named(name):
+            parent = self._body.parent(node)
+            outer = self._body.parent(parent) if parent is not None else None
+            match parent:
+                case ast.Return():
+                    continue
+                case ast.Attribute(_, method) if isinstance(outer, ast.Call):
+                    if method in KEEP_NOTHING and isinstance(self._body.parent(outer), ast.Expr):
+                        continue
+                case ast.Call(func):
+                    names = self._resolver.names(func, self._scope)
+                    if any(each.startswith(LOGGERS) for each in names):
+                        continue
+            return False
+        return not any(isinstance(each, ast.Global | ast.Nonlocal) for each in self._body.nodes)
 
     def _pending(self, name: str, binding: Binding, uses: Uses) -> Returned:
         """What becomes of a Future that is made here."""
@@ -289,7 +314,8 @@ class ReturnedValues:
                 else None
             )
             handled = bool(inner) and all(each.handles_failures for each in inner or ())
-            yield Returned(Source.FRESH, can_fail=not handled)
+            is_new = Role.TASK_STARTER in roles and isinstance(work, ast.Call)
+            yield Returned(Source.TASK if is_new else Source.FRESH, can_fail=not handled)
             return
         type_ = self._resolver.type_of(call, self._scope)
         answer = self._resolver.awaitability(type_)

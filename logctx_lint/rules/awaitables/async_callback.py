@@ -5,7 +5,8 @@
 The reactor, the event loop, a thread or a signal calls a function and does not look at what it
 gives. A coroutine then never runs at all. A Deferred runs, but its failure goes unseen and its log
 context leaks. `addCallback` and system event triggers do wait for a Deferred, but for no coroutine:
-that becomes the result, and never runs.
+that becomes the result, and never runs. So it is with an `async def` that overrides a plain method
+which the base class itself calls.
 
 ## Bad
 
@@ -84,6 +85,10 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis.asynchronous_overrides import (
+    AsynchronousOverride,
+    asynchronous_overrides,
+)
 from logctx_lint.analysis.callback_arguments import (
     IGNORING,
     WAITING,
@@ -104,6 +109,7 @@ from logctx_lint.fixes.edits import background_starter
 from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.punctuation import name_of
 
 
 def check(context: TreeContext) -> None:
@@ -116,10 +122,27 @@ def check(context: TreeContext) -> None:
                 f"{callee.label} returns a coroutine that never runs ({callee.reason}), but "
                 f"{each.what}: a plain function is needed here",
             )
+    for override in asynchronous_overrides(context.unit):
+        _report_override(context, override)
     calls = context.unit.nodes(ast.Call)
     if any(_hands_over(context.unit, call, scope) for call, scope in calls):
         for call, scope in calls:
             _check_call(context, call, scope)
+
+
+def _report_override(context: TreeContext, found: AsynchronousOverride) -> None:
+    """At the method's name, in the line of its `def`."""
+    node, caller = found.node, found.caller
+    does = "drops what it returns" if found.is_dropped else "tests what it returns for truth"
+    by = f"{caller.owner.name}.{caller.name}" if caller.owner else caller.name
+    context.report(
+        RULE.code,
+        node,
+        f"`{node.name}()` is an `async def`, but overrides a plain method: `{by}()` "
+        f"({caller.module.place_of(caller)}) {does}, a coroutine that never runs: make it a plain "
+        "function, or await it there",
+        span=name_of(context.file.source, node),
+    )
 
 
 def _hands_over(unit: Unit, call: ast.Call, scope: Scope) -> bool:

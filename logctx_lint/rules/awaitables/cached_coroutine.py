@@ -5,7 +5,8 @@
 A coroutine can be awaited once. `functools.lru_cache`, `cache` and `cached_property` keep what the
 function returned, and an `async def` returns a coroutine: the first caller awaits it, and every
 later one gets `RuntimeError: cannot reuse already awaited coroutine`. The same happens to one
-coroutine that a function awaits twice.
+coroutine that a function awaits twice, that a retry awaits again, or that is kept in an attribute,
+a dict or a variable of the module for the next call.
 
 The shape of many reports, such as
 [python-launch-library 9](https://github.com/Plutoberth/python-launch-library/issues/9) (the status
@@ -32,6 +33,20 @@ async def twice() -> None:
     loading = load()
     print(await loading)
     print(await loading)
+```
+
+```python
+async def load(key: str) -> str: ...
+
+
+class Store:
+    def __init__(self) -> None:
+        self.known = {}
+
+    async def get(self, key: str) -> str:
+        if key not in self.known:
+            self.known[key] = load(key)
+        return await self.known[key]
 ```
 
 ## Good
@@ -76,8 +91,14 @@ A task for each key, behind `asyncio.shield`; with Twisted
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.kept_coroutines import (
+    changes_result,
+    kept_coroutines,
+    may_keep_coroutines,
+)
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import Kind
@@ -96,8 +117,19 @@ def check(context: TreeContext) -> None:
     for function in context.unit.scopes:
         assert isinstance(function, FunctionNode)
         _check_cache(context, function)
-        if context.is_asynchronous(function):
-            _check_awaits(context, function)
+        reported = set(
+            _check_awaits(context, function) if context.is_asynchronous(function) else ()
+        )
+        for each in kept_coroutines(context, function):
+            if each.node not in reported:
+                what = f"`{context.line(each.value)}` is {each.kind.with_article}"
+                context.report(
+                    RULE.code,
+                    each.node,
+                    f"{what}, which can be awaited once, and {each.why}: "
+                    "keep its result, or make it a task",
+                    profile=each.profile,
+                )
 
 
 def _check_cache(context: TreeContext, function: FunctionNode) -> None:
@@ -136,7 +168,7 @@ def _is_coroutine(context: TreeContext, node: ast.expr) -> bool:
     return answer.is_certain and answer.kind is Kind.COROUTINE
 
 
-def _check_awaits(context: TreeContext, function: FunctionNode) -> None:
+def _check_awaits(context: TreeContext, function: FunctionNode) -> Iterator[ast.AST]:
     """Awaits of one local name that is bound once to a coroutine, each surely behind another."""
     scope = context.unit.scopes[function]
     seen: dict[Binding, tuple[ast.Await, list[ast.AST]]] = {}
@@ -164,6 +196,7 @@ def _check_awaits(context: TreeContext, function: FunctionNode) -> None:
             f"`{name.id}` is a coroutine, which can be awaited once, and {why}: "
             "keep its result, or make it a task",
         )
+        yield node
 
 
 def _makes_coroutine(context: TreeContext, binding: Binding) -> bool:
@@ -173,7 +206,7 @@ def _makes_coroutine(context: TreeContext, binding: Binding) -> bool:
     functions = context.functions(binding.value.func)
     # What a decorator makes of it may be awaited as often as one likes.
     is_plain = functions and all(
-        each.facts.is_async and not each.facts.decorators for each in functions
+        each.facts.is_async and not changes_result(context, each) for each in functions
     )
     return bool(is_plain) and _is_coroutine(context, binding.value)
 
@@ -221,9 +254,11 @@ def screen(unit: Unit) -> bool:
         if called is not None and unit.file.may_play(called, roles):
             return True
     names = [each.value.id for each, _ in unit.nodes(ast.Await) if isinstance(each.value, ast.Name)]
-    return len(set(names)) < len(names) or (
+    if len(set(names)) < len(names) or (
         bool(names) and any(isinstance(each, _LOOPS) for each, _ in unit.statements)
-    )
+    ):
+        return True
+    return may_keep_coroutines(unit)
 
 
 RULE = Rule(

@@ -4,6 +4,7 @@
 
 `run_in_background(f(x))` calls `f` at once, in the foreground, and hands what it gives to a callee
 that wants to call a function: it fails, or fails later in the reactor, and a coroutine never runs.
+The same goes for whatever is declared to take a function (`Callable[...]`), and gets a coroutine.
 
 ## Bad
 
@@ -50,7 +51,8 @@ def on_join(name: str) -> None:
 
 ## Fix
 
-Safe: the function and its arguments are passed on. Not offered where the callee has no room for the
+Safe where the callee is known: the function and its arguments are passed on. Unsafe where only the
+parameter is declared so. Not offered where the callee has no room for the
 arguments, or calls the function with some of its own.
 
 ## Settings
@@ -73,7 +75,8 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import as_arguments
-from logctx_lint.inference.types import NONE, Awaitability
+from logctx_lint.inference.types import NONE, Awaitability, Kind
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
 
 _TAKERS = frozenset(
@@ -92,17 +95,22 @@ _TAKERS = frozenset(
 
 def check(context: TreeContext) -> None:
     file = context.file
-    if not context.unit.may_call(_TAKERS):
-        return
+    may_take = context.unit.may_call(_TAKERS)
     for call, scope in context.unit.nodes(ast.Call):
         if (
-            (call.args or call.keywords)
+            may_take
+            and (call.args or call.keywords)
             and file.may_play(call.func, _TAKERS)
             and not file.roles(call.func, scope).isdisjoint(_TAKERS)
         ):
-            for each in taken(file, call, scope):
-                if _is_mistaken(file, each) and context.is_placed(each.node):
-                    _report(context, each)
+            mistaken = _is_mistaken
+        elif any(_is_awaitable(file, each, scope) for each in arguments(call)):
+            mistaken = _is_no_function
+        else:
+            continue
+        for each in taken(file, call, scope):
+            if mistaken(file, each) and context.is_placed(each.node):
+                _report(context, each)
 
 
 def _report(context: TreeContext, mistake: Taken) -> None:
@@ -131,7 +139,10 @@ def _fixes(context: TreeContext, mistake: Taken) -> tuple[Fix, ...]:
     if Role.CHAINER in context.roles(mistake.call):
         return ()  # It puts the result in front of the arguments.
     edits = as_arguments(context, mistake.node)
-    return (Fix("Pass the function", Applicability.SAFE, edits),) if edits else ()
+    # What a callee that no role is known of calls the function with is its own business.
+    by_role = not context.roles(mistake.call).isdisjoint(_TAKERS)
+    applicability = Applicability.SAFE if by_role else Applicability.UNSAFE
+    return (Fix("Pass the function", applicability, edits),) if edits else ()
 
 
 def _described(answer: Awaitability) -> str:
@@ -162,6 +173,19 @@ def _is_mistaken(file: File, argument: Taken) -> bool:
     type_ = file.resolver.type_of(argument.node, argument.scope)
     is_call = isinstance(argument.node, ast.Call)
     return file.resolver.awaitability(type_).is_certain or (is_call and type_ == NONE)
+
+
+def _is_no_function(file: File, argument: Taken) -> bool:
+    """Whether a coroutine, Task or the like is given where a function is declared."""
+    return bool(argument.declared) and _is_awaitable(file, argument.node, argument.scope)
+
+
+def _is_awaitable(file: File, node: ast.expr, scope: Scope) -> bool:
+    """Whether a call gives a coroutine, Task or the like, and no object of a class of its own."""
+    if not isinstance(node, ast.Call) or not file.looks.may_give_awaitable(node, scope):
+        return False
+    answer = file.resolver.awaitability(file.resolver.type_of(node, scope))
+    return answer.is_certain and answer.kind is not Kind.AWAITABLE
 
 
 RULE = Rule(

@@ -4,7 +4,8 @@
 
 The event loop has only a weak reference to a task. When nothing else refers to it, the garbage
 collector may take it away in the middle of its work, which then silently stops; and what it raises
-is only seen when it is collected.
+is only seen when it is collected. That holds for a task, too, that a function starts and gives to
+whoever calls it.
 
 ## Bad
 
@@ -63,11 +64,13 @@ import ast
 from logctx_lint.analysis.callback_arguments import taken, target
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.discarded_awaitables import discarded
+from logctx_lint.analysis.ownership import gives_new_task
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
+from logctx_lint.inference.returned_values import KEEP_NOTHING, LOGGERS
 from logctx_lint.inference.types import Certainty, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -76,24 +79,24 @@ from logctx_lint.syntax.ast_walk import all_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _CALLBACK_TAKERS = frozenset({Role.CALLBACK_TAKER})
-_KEEP_NOTHING = frozenset({"add_done_callback", "get_name", "set_name"})
-"""Methods of a task after which nobody has got hold of it."""
-_LOGGERS = ("logging.", "structlog.", "loguru.")
 _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 
 def check(context: TreeContext) -> None:
-    if not _may_start(context.unit):
-        return
-    for statement, _ in context.unit.statements:
+    may_start = _may_start(context.unit)
+    for statement, scope in context.unit.statements:
         match statement:
+            case ast.Expr(value) | ast.Assign(value=value) if not (
+                may_start or _takes_new_task(context, value, scope)
+            ):
+                continue
             case ast.Expr(value):
                 _check(context, value, "nobody keeps it")
             case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(
                 ast.Name(name), value=ast.expr() as value
             ):
                 _check_bound(context, statement, name, value)
-    for call, scope in context.unit.nodes(ast.Call):
+    for call, scope in context.unit.nodes(ast.Call) if may_start else ():
         if context.file.may_play(call.func, _CALLBACK_TAKERS) and context.is_placed(call):
             _check_callbacks(context, call, scope)
 
@@ -141,10 +144,10 @@ def _is_mere_look(context: TreeContext, name: ast.Name) -> bool:
     call = context.method_call(name)
     if call:
         attribute = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-        return isinstance(context.parent(call), ast.Expr) and attribute in _KEEP_NOTHING
+        return isinstance(context.parent(call), ast.Expr) and attribute in KEEP_NOTHING
     taker = context.taker(name)
     return taker is not None and any(
-        each.startswith(_LOGGERS) or each == "builtins.print" for each in context.names(taker)
+        each.startswith(LOGGERS) or each == "builtins.print" for each in context.names(taker)
     )
 
 
@@ -153,7 +156,9 @@ def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
         by = context.callee(call).label
         work = next(iter(arguments(call)), None)
         what = f" for {context.callee(work).label}" if isinstance(work, ast.Call) else ""
-        starter = _starter(context)
+        # A function that starts the task does more than a starter would.
+        is_start = Role.TASK_STARTER in context.roles(call)
+        starter = _starter(context) if is_start else None
         fixes = started_by_hand_fix(context, call, starter)
         cure = f", or start it with `{starter.text}`" if starter else ""
         if not starter and (kept_in := task_set(context, call)):
@@ -197,12 +202,19 @@ def _starts(context: TreeContext, value: ast.expr) -> list[ast.Call]:
     for call in discarded(value):
         while isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
             # `create_task(f()).add_done_callback(g)`: the task knows of `g`, not `g` of the task.
-            if Role.TASK_STARTER in context.roles(call) or call.func.attr not in _KEEP_NOTHING:
+            if Role.TASK_STARTER in context.roles(call) or call.func.attr not in KEEP_NOTHING:
                 break
             call = call.func.value
-        if _starts_task(context, call) and not _is_kept_already(context, call):
+        if _starts_task(context, call):
+            if not _is_kept_already(context, call):
+                found.append(call)
+        elif gives_new_task(context.file, call, context.scopes[call]):
             found.append(call)
     return found
+
+
+def _takes_new_task(context: TreeContext, value: ast.expr, scope: Scope) -> bool:
+    return any(gives_new_task(context.file, call, scope) for call in discarded(value))
 
 
 def _starts_task(context: TreeContext, call: ast.Call) -> bool:
@@ -215,9 +227,11 @@ def _starts_task(context: TreeContext, call: ast.Call) -> bool:
 
 
 def _is_kept_already(context: TreeContext, call: ast.Call) -> bool:
-    """`ensure_future(task)`: there is no new task."""
+    """`ensure_future(task)`: there is no new task; one that is made in place is new itself."""
     given = arguments(call)
-    return bool(given) and context.awaitability(given[0]).kind in _TASKS
+    if not given or Role.FORWARDING_GATHERER in context.roles(given[0]):
+        return False
+    return context.awaitability(given[0]).kind in _TASKS
 
 
 def _may_start(unit: Unit) -> bool:

@@ -108,6 +108,7 @@ from logctx_lint.analysis.cancelled_tasks import Cancels, containers
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.registered_callbacks import registered_at
 from logctx_lint.analysis.shared_state import LOOK_UPS, Sharing
+from logctx_lint.analysis.stored_elements import stored_in_mapping
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.analysis.waiters import Waiters
 from logctx_lint.config.settings import Storage
@@ -180,11 +181,14 @@ def _in_property(context: TreeContext, node: ast.Return) -> bool:
 def _check_gatherer(context: TreeContext, call: ast.Call, cancels: Cancels) -> None:
     if context.roles(call).isdisjoint(_GATHERERS) or _is_shielded(context, call):
         return
-    takes_many = any(name.endswith(".gather") for name in context.names(call))
+    names = context.names(call)
+    takes_many = any(name.endswith(".gather") for name in names)
+    # It gives what the one gives, and cancels that when its time is over, too.
+    use = "waited for" if any(name.endswith(".wait_for") for name in names) else "gathered"
     for argument in call.args if takes_many else call.args[:1]:
         given = argument.value if isinstance(argument, ast.Starred) else argument
         for element in _elements(given):
-            _check(context, element, "gathered", cancels)
+            _check(context, element, use, cancels)
         _check_container(context, given, cancels)
 
 
@@ -309,6 +313,8 @@ def _eager(file: File, node: ast.expr, scope: Scope) -> Awaitability | None:
     """What kind of eager awaitable an expression is; one that may be None counts."""
     answer = file.resolver.awaitability(without_none(file.resolver.type_of(node, scope)))
     known = answer.certainty in (Certainty.YES, Certainty.SOME)
+    if answer.certainty is Certainty.UNKNOWN:
+        return stored_in_mapping(file, node, scope)
     return answer if known and answer.kind in _EAGER else None
 
 
