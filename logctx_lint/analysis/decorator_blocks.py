@@ -55,14 +55,21 @@ def left_by_wrapper(
     return None
 
 
-def reached_by(file: File, function: Function, decorator: ast.expr) -> bool:
-    """Whether what a decorator of a function is given, after those below it, gives an awaitable."""
+def reached_by(
+    file: File, function: Function, decorator: ast.expr, transparent: str = "\0"
+) -> bool:
+    """Whether what a decorator of a function is given, after those below it, gives an awaitable.
+
+    `transparent` is how the names of decorators begin that hand through what they are given.
+    """
     inner: list[str] = []
     for text in reversed(function.facts.decorators):
         node = parse_expression(text)
         if node is not None and ast.dump(node) == ast.dump(decorator):
             break
-        inner.insert(0, text)
+        names = file.resolver.names_of_text(text, enclosing_scope(function))
+        if not any(name.startswith(transparent) for name in names):
+            inner.insert(0, text)
     resolver = file.resolver
     stage = calls.decorate(resolver, function, inner)
     is_itself = isinstance(stage, FunctionType)

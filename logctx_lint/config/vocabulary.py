@@ -99,6 +99,8 @@ class Role(str, Enum):
     """An asynchronous context manager that raises TimeoutError where its block ends."""
     TASK_SCOPE = "task-scope"
     """An asynchronous context manager that has to be left by the task that entered it."""
+    PLAIN_CALLER = "plain-caller"
+    """A decorator that has the function called as a plain one: as a command, a job."""
     RESULT_CACHE = "result-cache"
     """A decorator that keeps what the function returned, whatever that is."""
     RELEASER = "releaser"
@@ -171,6 +173,8 @@ _REACTOR_CALLS = (
     "ITransport.loseConnection",
     "ITCPTransport.abortConnection",
 )
+_TK_WIDGETS = ("Button", "Checkbutton", "Radiobutton", "Scale", "Scrollbar", "Spinbox")
+_TK_CALLERS = ("after", "after_idle", "bind", "bind_all", "bind_class", "protocol")
 _RELEASING = ("close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort")
 _CLOCKS = ("time", "perf_counter", "monotonic", "process_time")
 _SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
@@ -389,12 +393,12 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "sched.scheduler.enter",
         "sched.scheduler.enterabs",
         "signal.signal",
+        "multiprocessing.Process",
+        "multiprocessing.*.Process",
         "threading.Thread",
         "threading.Timer",
-        "tkinter.Misc.after",
-        "tkinter.Misc.after_idle",
-        "tkinter.Tk.after",
-        "tkinter.Tk.after_idle",
+        *(f"tkinter.{home}{name}" for home in ("", "ttk.") for name in _TK_WIDGETS),
+        *(f"tkinter.{home}.{name}" for home in ("Misc", "Tk") for name in _TK_CALLERS),
         "weakref.finalize",
     ),
     Role.RESULT_TAKER: (
@@ -438,6 +442,20 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.tasks.Task.cancel",
         "asyncio.create_task",
         "asyncio.tasks.create_task",
+    ),
+    Role.PLAIN_CALLER: (
+        "celery.*.task",
+        "celery.shared_task",
+        "click.command",
+        "click.group",
+        "click.*.command",
+        "click.*.group",
+        "huey.*.task",
+        "huey.*.periodic_task",
+        "invoke.task",
+        "rq.*.job",
+        "typer.*.callback",
+        "typer.*.command",
     ),
     Role.RELEASER: tuple(f"*.{name}" for name in _RELEASING),
     Role.LOOP_RUNNER: (

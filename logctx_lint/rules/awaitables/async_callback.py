@@ -6,7 +6,9 @@ The reactor, the event loop, a thread or a signal calls a function and does not 
 gives. A coroutine then never runs at all. A Deferred runs, but its failure goes unseen and its log
 context leaks. `addCallback` and system event triggers do wait for a Deferred, but for no coroutine:
 that becomes the result, and never runs. So it is with an `async def` that overrides a plain method
-which the base class itself calls.
+which the base class itself calls, with `__len__`, `__contains__` and their kin, with the tests of a
+plain `unittest.TestCase`, and with commands and jobs whose library knows no coroutines (`click`,
+`celery`).
 
 ## Bad
 
@@ -70,7 +72,8 @@ thread, where no background starter can be called.
 
 `vocabulary` adds the project's own names: hooks and timers that throw the result away are
 `callback-taker`, those that wait for a Deferred `result-taker`, those that wait for any awaitable
-`driver`. A parameter annotated as a callable that returns None needs no name.
+`driver`. A decorator that has a function called as a plain one is a `plain-caller`. A parameter
+annotated as a callable that returns None needs no name.
 
 A lambda that is more than the one call, such as `lambda: log() or poll()`, is LCX201's business.
 
@@ -101,6 +104,7 @@ from logctx_lint.analysis.callback_arguments import (
 from logctx_lint.analysis.callback_places import may_be_asynchronous, misplaced_callbacks
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.discarded_awaitables import How
+from logctx_lint.analysis.plain_callers import plainly_called
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
@@ -109,7 +113,6 @@ from logctx_lint.fixes.edits import background_starter
 from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.punctuation import name_of
 
 
 def check(context: TreeContext) -> None:
@@ -122,6 +125,14 @@ def check(context: TreeContext) -> None:
                 f"{callee.label} returns a coroutine that never runs ({callee.reason}), but "
                 f"{each.what}: a plain function is needed here",
             )
+    for called in plainly_called(context.unit):
+        what = f"`{called.node.name}()` is an `async def`, but {called.what}"
+        context.report(
+            RULE.code,
+            called.decorator or called.node,
+            f"{what}: make it a plain function",
+            span=None if called.decorator else context.name_span(called.node),
+        )
     for override in asynchronous_overrides(context.unit):
         _report_override(context, override)
     calls = context.unit.nodes(ast.Call)
@@ -141,7 +152,7 @@ def _report_override(context: TreeContext, found: AsynchronousOverride) -> None:
         f"`{node.name}()` is an `async def`, but overrides a plain method: `{by}()` "
         f"({caller.module.place_of(caller)}) {does}, a coroutine that never runs: make it a plain "
         "function, or await it there",
-        span=name_of(context.file.source, node),
+        span=context.name_span(node),
     )
 
 

@@ -4,7 +4,8 @@
 
 `run_in_background(f(x))` calls `f` at once, in the foreground, and hands what it gives to a callee
 that wants to call a function: it fails, or fails later in the reactor, and a coroutine never runs.
-The same goes for whatever is declared to take a function (`Callable[...]`), and gets a coroutine.
+The same goes for whatever is declared to take a function (`Callable[...]`), and gets a coroutine;
+and the other way round, for what takes a coroutine (`create_task`) and gets the function.
 
 ## Bad
 
@@ -75,7 +76,7 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import as_arguments
-from logctx_lint.inference.types import NONE, Awaitability, Kind
+from logctx_lint.inference.types import NONE, Awaitability, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
 
@@ -91,6 +92,16 @@ _TAKERS = frozenset(
         Role.TIMER,
     }
 )
+_AWAITERS = frozenset(
+    {
+        Role.TASK_STARTER,
+        Role.NURSERY_STARTER,
+        Role.FORWARDING_GATHERER,
+        Role.CANCELLATION_SHIELD,
+        Role.LOOP_RUNNER,
+    }
+)
+"""Roles of what takes an awaitable, of asyncio's; others' starters take the function."""
 
 
 def check(context: TreeContext) -> None:
@@ -111,6 +122,32 @@ def check(context: TreeContext) -> None:
         for each in taken(file, call, scope):
             if mistaken(file, each) and context.is_placed(each.node):
                 _report(context, each)
+    for call, _ in context.unit.nodes(ast.Call) if context.unit.may_call(_AWAITERS) else ():
+        if file.may_play(call.func, _AWAITERS) and context.is_placed(call):
+            _check_awaiter(context, call)
+
+
+def _check_awaiter(context: TreeContext, call: ast.Call) -> None:
+    """`create_task(f)`, `gather(f, g)`: the other way round."""
+    names = [each for each in context.names(call) if each.startswith("asyncio.")]
+    if not names or not context.file.vocabulary.roles(names) & _AWAITERS:
+        return
+    takes_many = any(each.endswith(".gather") for each in names)
+    for given in call.args if takes_many else call.args[:1]:
+        functions = context.functions(given)
+        if (
+            isinstance(given, ast.Name | ast.Attribute)
+            and functions
+            and all(isinstance(each, FunctionType) for each in members_of(context.type_of(given)))
+            and all(each.facts.is_async and not each.facts.decorators for each in functions)
+        ):
+            callee = context.called(given)
+            context.report(
+                RULE.code,
+                given,
+                f"{context.callee(call).label} takes what {callee.label} returns "
+                f"({callee.reason}), but gets the function itself, and fails: call it",
+            )
 
 
 def _report(context: TreeContext, mistake: Taken) -> None:

@@ -70,8 +70,9 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
+from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.returned_values import KEEP_NOTHING, LOGGERS
-from logctx_lint.inference.types import Certainty, Kind
+from logctx_lint.inference.types import UNKNOWN, Certainty, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
@@ -79,6 +80,8 @@ from logctx_lint.syntax.ast_walk import all_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _CALLBACK_TAKERS = frozenset({Role.CALLBACK_TAKER})
+_LOOPS = frozenset({"loop", "_loop", "event_loop"})
+"""What event loops are called wherever they are kept."""
 _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 
@@ -220,10 +223,22 @@ def _takes_new_task(context: TreeContext, value: ast.expr, scope: Scope) -> bool
 def _starts_task(context: TreeContext, call: ast.Call) -> bool:
     """Whether a call starts a task; a method of the project's own loop may well keep it."""
     if Role.TASK_STARTER not in context.roles(call):
-        return False
+        return _is_called_loop(context, call)
     own = [each for each in context.functions(call.func) if not each.module.is_stub]
     vocabulary = context.file.vocabulary
     return all(Role.TASK_STARTER in vocabulary.roles([each.qualified_name]) for each in own)
+
+
+def _is_called_loop(context: TreeContext, call: ast.Call) -> bool:
+    """`bot.loop.create_task(f())`: of an unknown object, what goes by the name of a loop is one."""
+    match call:
+        case ast.Call(
+            ast.Attribute(ast.Attribute(_, name) as receiver, "create_task"), [work, *_]
+        ) if name in _LOOPS:
+            answer, found = context.awaitability(work), context.type_of(receiver)
+            is_coroutine = answer.is_certain and answer.kind.is_lazy
+            return is_coroutine and (found == UNKNOWN or is_external(found))
+    return False
 
 
 def _is_kept_already(context: TreeContext, call: ast.Call) -> bool:
@@ -231,6 +246,8 @@ def _is_kept_already(context: TreeContext, call: ast.Call) -> bool:
     given = arguments(call)
     if not given or Role.FORWARDING_GATHERER in context.roles(given[0]):
         return False
+    if context.functions(given[0]) and not isinstance(given[0], ast.Call):
+        return True  # A function, which LCX202 says is to be called: nothing is started.
     return context.awaitability(given[0]).kind in _TASKS
 
 

@@ -1,0 +1,141 @@
+"""Asynchronous functions that something outside of the project calls as plain ones, by their place.
+
+async def __len__(self): ...              # Python itself, which `await`s nothing
+class TestStore(unittest.TestCase):
+    async def test_load(self): ...        # passes, and never runs
+@atexit.register
+async def close(): ...                    # a decorator that calls what it stands on
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.decorator_blocks import reached_by
+from logctx_lint.analysis.units import File, Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.definitions import Variable
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Class
+
+_DROPS = "drops the coroutine, which never runs"
+_TRUTH = "takes the coroutine for true, whatever it would return"
+_FAILS = "fails, as a coroutine is no such value"
+_SPECIAL = {
+    **dict.fromkeys(
+        ("__del__", "__setattr__", "__delattr__", "__setitem__", "__delitem__", "__set__",
+         "__delete__", "__set_name__", "__init_subclass__", "__post_init__", "__attrs_post_init__"),
+        _DROPS,
+    ),
+    **dict.fromkeys(("__contains__", "__exit__"), _TRUTH),
+    **dict.fromkeys(
+        ("__init__", "__len__", "__bool__", "__hash__", "__str__", "__repr__", "__format__",
+         "__bytes__", "__int__", "__float__", "__index__", "__iter__", "__aiter__", "__await__"),
+        _FAILS,
+    ),
+}  # fmt: skip
+"""Methods that Python calls, and what it does with a coroutine.
+
+Some others may give one on purpose, for whoever uses the operator to await: `await (a < b)`.
+"""
+_TEST_CASE = frozenset({"unittest.case.TestCase"})
+_ASYNC_TEST_CASE = frozenset({"unittest.async_case.IsolatedAsyncioTestCase"})
+_OF_TEST_CASE = frozenset({"setUp", "tearDown"})
+_OWN_RUNNERS = frozenset(
+    {"run", "debug", "__call__", "__init_subclass__", "__getattribute__", "_callTestMethod",
+     "_callSetUp", "_callTearDown"}
+)  # fmt: skip
+"""Methods of a test case of one's own that may see to it that coroutines run."""
+_RUNNING = ("_testMethodName", "iscoroutine", "isawaitable", "async_to_sync")
+"""What such a test case says in other methods."""
+_CALLERS = frozenset({Role.CALLBACK_TAKER, Role.PLAIN_CALLER})
+
+
+_OPTIONS = "click."
+"""Whose other decorators only tell what a command takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainlyCalled:
+    """An asynchronous function in such a place."""
+
+    node: ast.AsyncFunctionDef
+    decorator: ast.expr | None
+    """Which calls it; None if its name has it called."""
+    what: str
+    """Who calls it, and what becomes of the coroutine."""
+
+
+def plainly_called(unit: Unit) -> Iterator[PlainlyCalled]:
+    for node, scope in unit.scopes.items():
+        function = scope.function
+        if not isinstance(node, ast.AsyncFunctionDef) or function is None:
+            continue
+        if function.facts.is_generator:
+            continue
+        owner = function.owner
+        if owner is not None and not node.decorator_list:
+            what = _called_by_name(unit.file, node.name, owner)
+            if what:
+                yield PlainlyCalled(node, None, what)
+        outer = scope.parent or Scope(scope.module)
+        for decorator in node.decorator_list:
+            func = decorator.func if isinstance(decorator, ast.Call) else decorator
+            if not unit.file.may_play(func, _CALLERS):
+                continue
+            if _roles(unit.file, func, outer) & _CALLERS and reached_by(
+                unit.file, function, decorator, _OPTIONS
+            ):
+                what = f"`@{ast.unparse(decorator)}` has it called as a plain function"
+                yield PlainlyCalled(node, decorator, what)
+
+
+def _roles(file: File, func: ast.expr, scope: Scope) -> frozenset[Role]:
+    """The roles of a decorator; of `app.command`, by the class that `app` is made of, too."""
+    roles = file.roles(func, scope)
+    match func:
+        case ast.Attribute(ast.Name() as root, name):
+            definition = file.resolver.define(root, scope)[0]
+            if isinstance(definition, Variable) and len(definition.facts) == 1:
+                made = parse_expression(definition.facts[0].value)
+                if isinstance(made, ast.Call):
+                    names = file.resolver.names(made.func, Scope(definition.module))
+                    roles |= file.vocabulary.roles([f"{each}.{name}" for each in names])
+    return roles
+
+
+def _may_run_coroutines(cls: Class) -> bool:
+    """Whether a test case may have a way of its own to run its tests."""
+    if cls.facts.decorators or _OWN_RUNNERS & cls.facts.functions.keys():
+        return True
+    cls.module.note_all()
+    lines = cls.module.source.lines
+    texts = [lines[cls.line - 1]]
+    for name in cls.facts.functions:
+        for method in cls.function(name):
+            texts += lines[method.facts.line - 1 : method.facts.end_line]
+    return "metaclass" in texts[0] or any(word in text for text in texts for word in _RUNNING)
+
+
+def _called_by_name(file: File, name: str, owner: Class) -> str:
+    if name in _SPECIAL:
+        return f"Python calls it as a plain method and {_SPECIAL[name]}"
+    is_test = name.startswith("test")
+    if not is_test and name not in _OF_TEST_CASE:
+        return ""
+    classes = file.resolver.classes
+    if not classes.has_ancestor(owner, _TEST_CASE) or classes.unknown_bases(owner):
+        return ""
+    if is_test and classes.has_ancestor(owner, _ASYNC_TEST_CASE):
+        return ""
+    own = [each for each, _ in classes.ancestors(owner) if not each.module.is_stub]
+    if any(_may_run_coroutines(each) for each in own):
+        return ""
+    if any(each.startswith("twisted.") for each in classes.names(owner)):
+        return ""
+    if is_test:
+        return "`unittest.TestCase` drops the coroutine: the test passes and never runs"
+    return f"`unittest` calls `{name}()` as a plain method and {_DROPS}"
