@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.cancellation_state import Code, of_function
 from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.config.known_packages import FRAMEWORKS_OF
 from logctx_lint.config.settings import Framework, Storage
 from logctx_lint.inference.types import FunctionType, Kind, members_of
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -23,13 +24,10 @@ LIVE = {
     Framework.ASYNCIO: Cancellation.ASYNCIO,
     Framework.BOTH: Cancellation.TWISTED | Cancellation.ASYNCIO,
 }
-_OF_PACKAGE = {
+_NAMED = {
     "asyncio": Cancellation.ASYNCIO,
-    "aiohttp": Cancellation.ASYNCIO,
-    "twisted": Cancellation.TWISTED,
-    "treq": Cancellation.TWISTED,
     "trio": Cancellation.TRIO,
-    "anyio": Cancellation.ASYNCIO | Cancellation.TRIO,
+    "twisted": Cancellation.TWISTED,
 }
 _OF_KIND = {
     Kind.DEFERRED: Cancellation.TWISTED,
@@ -98,7 +96,8 @@ def _operands(code: Code) -> Iterator[ast.expr]:
 def _of_expression(code: Code, node: ast.expr) -> Cancellation:
     found = Cancellation.NONE
     for name in code.names(node) if isinstance(node, ast.Call) else ():
-        found |= _OF_PACKAGE.get(name.partition(".")[0], Cancellation.NONE)
+        for framework in FRAMEWORKS_OF.get(name.partition(".")[0], ()):
+            found |= _NAMED[framework]
     resolver = code.file.resolver
     kind = resolver.awaitability(resolver.type_of(node, code.scope)).kind
     if kind is not None:

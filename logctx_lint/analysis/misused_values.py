@@ -254,12 +254,8 @@ def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
     """Whether an awaitable of this kind has an attribute, or may have been given it."""
     if name.startswith("_") or name in _OWN_ATTRIBUTES[kind]:
         return True
-    return kind is not Kind.COROUTINE and _gives_attribute(name, unit)
-
-
-def _gives_attribute(name: str, unit: Unit) -> bool:
-    """Whether this file sets such an attribute: a task or Deferred takes any."""
-    return re.search(rf"\.{name}\b[^=\n]*=(?!=)", unit.file.source.text) is not None
+    # A task or Deferred takes any.
+    return kind is not Kind.COROUTINE and name in unit.file.set_attributes
 
 
 def _is_ordinary(use: Use, unit: Unit) -> bool:

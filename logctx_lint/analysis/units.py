@@ -29,7 +29,7 @@ from logctx_lint.project.facts import (
 )
 from logctx_lint.project.frameworks import Traits
 from logctx_lint.project.modules import Class, Function, Module
-from logctx_lint.syntax.ast_walk import FIELDS, child_blocks, child_nodes
+from logctx_lint.syntax.ast_walk import FIELDS, all_nodes, child_blocks, child_nodes
 from logctx_lint.syntax.source import Source
 
 _Node = TypeVar("_Node", bound=ast.AST)
@@ -80,6 +80,15 @@ class File:
     def tree(self) -> ast.Module:
         """All of it, parsed."""
         return self.parsed or self.source.parse()
+
+    @cached_property
+    def set_attributes(self) -> frozenset[str]:
+        """The attributes that the file sets on anything."""
+        return frozenset(
+            node.attr
+            for node in all_nodes(self.tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        )
 
     @property
     def summaries(self) -> Summaries:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import UNKNOWN, Certainty, Instance, members_of
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 
@@ -107,7 +108,6 @@ _MANY_OR_ONE = frozenset({"min", "max"})
 _LOG_METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
 )
-_LOGGERS = ("logging.", "twisted.python.log.", "twisted.logger.")
 
 
 def uses(unit: Unit) -> Iterator[Use]:
@@ -307,8 +307,8 @@ def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> How | None
             return How.ITERATION
         case ast.Attribute(_, name) if name in _LOG_METHODS:
             if any(isinstance(each, ast.Call | ast.Name) for each in call.args):
-                names = unit.file.resolver.names(call.func, scope)
-                return How.TEXT if any(each.startswith(_LOGGERS) for each in names) else None
+                is_logged = Role.LOG_WRITER in unit.file.roles(call.func, scope)
+                return How.TEXT if is_logged else None
     return None
 
 

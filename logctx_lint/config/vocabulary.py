@@ -9,128 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
 from fnmatch import translate
 
+from logctx_lint.config.roles import Role
 
-class Role(str, Enum):
-    """A part that a function, class or decorator plays; the values are settings keys."""
-
-    BACKGROUND_STARTER = "background-starter"
-    """Starts an awaitable that nobody awaits, and resets the log context when it ends."""
-    BACKGROUND_PROCESS = "background-process"
-    """A background starter, or a decorator, that gives the work a log context of its own."""
-    YIELDABLE_WRAPPER = "yieldable-wrapper"
-    """Makes a foreign awaitable follow the log-context rules."""
-    RAW_AWAITABLE = "raw-awaitable"
-    """Returns an awaitable that does not follow the log-context rules."""
-    SENTINEL_GUARD = "sentinel-guard"
-    """A context manager that, without arguments, clears the log context meanwhile."""
-    CONTEXT_MANAGER = "context-manager"
-    """A context manager that is, or opens, a log context."""
-    NESTED_CONTEXT = "nested-context"
-    """A context manager whose log context is charged to the one that it is opened in."""
-    CONTEXT_SETTER = "context-setter"
-    """Makes a log context the current one and gives back the one before."""
-    CONTEXT_GETTER = "context-getter"
-    """Gives the current log context."""
-    CONTEXT_BINDING = "context-binding"
-    """A context manager that binds values to the current context, for logs, errors or traces."""
-    CONTEXT_TOKEN = "context-token"
-    """Changes the current context and gives a token, by which that is undone."""
-    TOKEN_RESETTER = "token-resetter"
-    """Undoes a change of the current context, given its token."""
-    CONTEXT_READER = "context-reader"
-    """Gives something that is kept in the current context."""
-    CONTEXT_LOGGER = "context-logger"
-    """Writes a log record, to which a filter or processor adds the current context."""
-    CONTEXT_COPIER = "context-copier"
-    """Copies the context of the thread that it is called in."""
-    TRACING_SPAN = "tracing-span"
-    """A context manager that is, or opens, a tracing span."""
-    MEASUREMENT = "measurement"
-    """A context manager that measures what runs in it."""
-    CLOCK = "clock"
-    """Tells the time, or how much of it has passed."""
-    GATHERER = "gatherer"
-    """Waits for several awaitables, passes cancel() on to each, wraps the first failure."""
-    DEFERRED_LIST = "deferred-list"
-    """Waits for several awaitables; wraps a failure only with `fireOnOneErrback`."""
-    FORWARDING_GATHERER = "forwarding-gatherer"
-    """Waits for several awaitables, passes cancel() on to each, raises failures as they are."""
-    FIRST_ERROR_UNWRAPPER = "first-error-unwrapper"
-    FIRST_ERROR = "first-error"
-    """The exception that a gatherer wraps the first failure in."""
-    CANCELLATION_SHIELD = "cancellation-shield"
-    """Keeps a waiter's cancellation from reaching what it waits for."""
-    CANCELLATION_DELAYER = "cancellation-delayer"
-    """A shield that lets a cancellation out when what is waited for has ended, not before."""
-    OBSERVABLE = "observable"
-    """Makes one Deferred out of which many can be had, each to be awaited by itself."""
-    OBSERVER = "observer"
-    """Gives a Deferred of one's own for shared work: cancelling it leaves the work alone."""
-    CANCELLED_ERROR = "cancelled-error"
-    CANCELLABLE_MARKER = "cancellable-marker"
-    SAFE_DECORATOR = "safe-decorator"
-    """Makes a call of the decorated function safe to leave un-awaited."""
-    TASK_STARTER = "task-starter"
-    """Turns a coroutine into a task that runs by itself, and that somebody has to keep."""
-    NURSERY_STARTER = "nursery-starter"
-    """Starts a task that it keeps itself, as a task group does."""
-    HAND_STARTER = "hand-starter"
-    """Starts an awaitable without caring for the log context: ensureDeferred and kin."""
-    DROPPABLE = "droppable"
-    """Returns an awaitable that is by custom dropped."""
-    FIRED = "fired"
-    """Returns an awaitable that is complete already."""
-    CALLBACK_TAKER = "callback-taker"
-    """Calls its argument later and throws the result away."""
-    RESULT_TAKER = "result-taker"
-    """Calls its argument and takes what that gives: waits for a Deferred, but for no coroutine."""
-    THREAD_STARTER = "thread-starter"
-    """Calls its argument in a thread, where no awaitable is waited for."""
-    BARE_THREAD_STARTER = "bare-thread-starter"
-    """Calls its argument in a thread that knows nothing of the caller's context variables."""
-    LOOP_BOUND = "loop-bound"
-    """May be called only in the thread that the event loop or reactor runs in."""
-    LOOP_RUNNER = "loop-runner"
-    """Runs an event loop until something is done; fails where one runs already."""
-    TIMEOUT_SCOPE = "timeout-scope"
-    """An asynchronous context manager that raises TimeoutError where its block ends."""
-    TASK_SCOPE = "task-scope"
-    """An asynchronous context manager that has to be left by the task that entered it."""
-    PLAIN_CALLER = "plain-caller"
-    """A decorator that has the function called as a plain one: as a command, a job."""
-    RESULT_CACHE = "result-cache"
-    """A decorator that keeps what the function returned, whatever that is."""
-    RELEASER = "releaser"
-    """Gives back or closes what it is called on, or given; a glob stands for any receiver."""
-    DRIVER = "driver"
-    """Calls its argument and waits for the awaitable that it gives."""
-    FUNCTION_RUNNER = "function-runner"
-    """Takes an asynchronous function, calls it and awaits what it gives."""
-    TIMER = "timer"
-    """Has its argument called from the reactor, in no log context."""
-    INLINE_CALLBACKS = "inline-callbacks"
-    """A decorator under which `yield` awaits."""
-    DEFERRED_PASSER = "deferred-passer"
-    """Takes an awaitable and gives one that ends, and is cancelled, with it."""
-    FAILURE_TRAP = "failure-trap"
-    """Re-raises every failure but those it is given."""
-    FAILURE_CHECK = "failure-check"
-    """Says whether a failure is one of those it is given."""
-    CHAINER = "chainer"
-    """Adds to a Deferred's callbacks and gives the same Deferred back."""
-    NOT_DONE_YET = "not-done-yet"
-    """What a render method returns when the request is answered later."""
-    REQUEST = "request"
-    """A web request, which somebody has to finish."""
-    ROUTE = "route"
-    """A decorator that makes a function answer web requests."""
-    SUPPRESSOR = "suppressor"
-    """A context manager that swallows the exceptions it is given."""
-    PROCESS_EXIT = "process-exit"
-    """Does not return."""
+__all__ = ["BUILT_IN", "Role", "Vocabulary"]
 
 
 _DEFER = "twisted.internet.defer"
@@ -188,8 +71,6 @@ _BACKGROUND_PROCESSES = (
 _CONTEXT = "synapse.logging.context"
 _ASYNC_HELPERS = "synapse.util.async_helpers"
 
-HOMES_OF_LOG_CONTEXTS = ("synapse", "logctx_lint")
-"""Packages whose log contexts the vocabulary knows: who imports one keeps such contexts."""
 BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.BACKGROUND_STARTER: (
         *_helpers(_CONTEXT, "run_in_background", "run_coroutine_in_background"),
@@ -253,6 +134,17 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{home}.{name}"
         for home in ("logging", "logging.Logger", "loguru.logger", "loguru._logger.Logger")
         for name in ("debug", "info", "warning", "error", "exception", "critical", "log")
+    ),
+    Role.LOG_WRITER: (
+        "builtins.print",
+        "logging.*",
+        "loguru.*",
+        "structlog.*",
+        "sys.stderr.*",
+        "sys.stdout.*",
+        "traceback.print_*",
+        "twisted.logger.*",
+        "twisted.python.log.*",
     ),
     Role.CONTEXT_COPIER: ("contextvars.copy_context",),
     Role.TRACING_SPAN: (
@@ -534,6 +426,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "klein.interfaces.IKleinRequest",
     ),
     Role.ROUTE: ("klein.Klein.route", "klein.route", "klein.app.*"),
+    Role.TIMED_REQUEST: ("treq.*",),
     Role.SUPPRESSOR: ("contextlib.suppress",),
     Role.PROCESS_EXIT: ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"),
 }

@@ -12,6 +12,7 @@ import ast
 from logctx_lint.analysis.cancellation_state import Code
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.config.known_packages import CANCELLED_ERRORS
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import Helper, after, helper
@@ -19,19 +20,11 @@ from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _ERRORS = {
-    Cancellation.TWISTED: "twisted.internet.defer.CancelledError",
-    Cancellation.ASYNCIO: "asyncio.CancelledError",
+    Cancellation.TWISTED: CANCELLED_ERRORS["twisted"],
+    Cancellation.ASYNCIO: CANCELLED_ERRORS["asyncio"],
 }
 _LOG_METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"}
-)
-_LOG_FUNCTIONS = (
-    "twisted.python.log.",
-    "twisted.logger.",
-    "logging.",
-    "traceback.print_",
-    "sys.stderr.",
-    "sys.stdout.",
 )
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
@@ -159,16 +152,11 @@ def _is_harmless(code: Code, node: ast.stmt) -> bool:
 
 
 def _logs(code: Code, call: ast.Call) -> bool:
-    names = code.names(call)
-    match call.func:
-        case ast.Name(name):
-            is_logging = name == "print" or any(each.startswith(_LOG_FUNCTIONS) for each in names)
-        case ast.Attribute(receiver, name):
-            is_logging = any(each.startswith(_LOG_FUNCTIONS) for each in names) or (
-                name in _LOG_METHODS and "log" in ast.unparse(receiver).lower()
-            )
-        case _:
-            return False
+    is_logging = Role.LOG_WRITER in code.file.roles(call.func, code.scope)
+    if not is_logging and isinstance(call.func, ast.Attribute):
+        # A logger that comes from somewhere unknown: all that is known of it is its name.
+        receiver = ast.unparse(call.func.value).lower()
+        is_logging = call.func.attr in _LOG_METHODS and "log" in receiver
     return is_logging and not any(
         isinstance(each, ast.Await | ast.Yield | ast.NamedExpr) for each in all_nodes(call)
     )

@@ -67,7 +67,6 @@ class Returned:
 
 KEEP_NOTHING = frozenset({"add_done_callback", "get_name", "set_name"})
 """Methods of a task after which nobody has got hold of it."""
-LOGGERS = ("logging.", "structlog.", "loguru.")
 UNKNOWN_VALUE = (Returned(Source.FRESH),)
 
 
@@ -222,8 +221,7 @@ class ReturnedValues:
                     if method in KEEP_NOTHING and isinstance(self._body.parent(outer), ast.Expr):
                         continue
                 case ast.Call(func):
-                    names = self._resolver.names(func, self._scope)
-                    if any(each.startswith(LOGGERS) for each in names):
+                    if Role.LOG_WRITER in self._summaries.roles(func, self._scope):
                         continue
             return False
         return not any(isinstance(each, ast.Global | ast.Nonlocal) for each in self._body.nodes)
@@ -372,8 +370,7 @@ class ReturnedValues:
         outlives = isinstance(receiver, ast.Attribute | ast.Subscript) or (
             isinstance(receiver, ast.Name) and receiver.id not in self._scope.bindings
         )
-        names = self._resolver.names(method, self._scope)
-        return outlives and not any(name.startswith("logging.") for name in names)
+        return outlives and Role.LOG_WRITER not in self._summaries.roles(method, self._scope)
 
 
 def argument_for(

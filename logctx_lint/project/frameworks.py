@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Container
 from dataclasses import dataclass
 
+from logctx_lint.config.known_packages import HOMES_OF_LOG_CONTEXTS
 from logctx_lint.config.settings import Framework, Settings, Storage
-from logctx_lint.config.vocabulary import HOMES_OF_LOG_CONTEXTS, Role
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Trace
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules

@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from logctx_lint.config.vocabulary import HOMES_OF_LOG_CONTEXTS
+from logctx_lint.config.known_packages import HOMES_OF_LOG_CONTEXTS
 from logctx_lint.incremental.dependencies import Part, Place, Trace
 from logctx_lint.incremental.store import Entries
 from logctx_lint.syntax.source import digest_of

@@ -71,7 +71,7 @@ from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.decorators import is_external
-from logctx_lint.inference.returned_values import KEEP_NOTHING, LOGGERS
+from logctx_lint.inference.returned_values import KEEP_NOTHING
 from logctx_lint.inference.types import UNKNOWN, Certainty, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -149,9 +149,7 @@ def _is_mere_look(context: TreeContext, name: ast.Name) -> bool:
         attribute = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         return isinstance(context.parent(call), ast.Expr) and attribute in KEEP_NOTHING
     taker = context.taker(name)
-    return taker is not None and any(
-        each.startswith(LOGGERS) or each == "builtins.print" for each in context.names(taker)
-    )
+    return taker is not None and Role.LOG_WRITER in context.roles(taker)
 
 
 def _check(context: TreeContext, value: ast.expr, fate: str) -> None:

@@ -363,7 +363,7 @@ def _are_time_outs(context: TreeContext, found: _Swallowing) -> bool:
         isinstance(each, ast.Await | ast.Yield)
         and isinstance(each.value, ast.Call)
         and any(keyword.arg == "timeout" for keyword in each.value.keywords)
-        and any(name.startswith("treq.") for name in context.names(each.value))
+        and Role.TIMED_REQUEST in context.roles(each.value)
         for each in found.awaits
     )
 

@@ -100,7 +100,6 @@ _CONTEXTS = frozenset({Role.CONTEXT_MANAGER})
 _RESTORERS = _CONTEXTS | {Role.SENTINEL_GUARD}
 _PROTOCOL = frozenset({"__enter__", "__exit__", "__aenter__", "__aexit__"})
 _MAY_RAISE = (ast.Call, ast.Await, ast.Raise, ast.Return, ast.Yield, ast.YieldFrom, ast.Assert)
-_LOGGERS = ("logging.", "twisted.logger.", "twisted.python.log.")
 _TEXT_OR_TEST = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If, ast.FormattedValue, ast.Assert)
 
 
@@ -266,8 +265,8 @@ class _Body:
         if isinstance(user, ast.keyword):
             user = self._parents.get(user)
         if isinstance(user, ast.Call):
-            names = self.file.resolver.names(user.func, self.scope)
-            return user in self._setters or any(each.startswith(_LOGGERS) for each in names)
+            is_logged = Role.LOG_WRITER in self.file.roles(user.func, self.scope)
+            return is_logged or user in self._setters
         return isinstance(user, _TEXT_OR_TEST)
 
     def _restores_always(self, call: ast.Call, restoring: ast.Call) -> bool:
