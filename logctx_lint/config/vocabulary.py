@@ -137,14 +137,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.LOG_WRITER: (
         "builtins.print",
-        "logging.*",
-        "loguru.*",
-        "structlog.*",
-        "sys.stderr.*",
-        "sys.stdout.*",
         "traceback.print_*",
-        "twisted.logger.*",
-        "twisted.python.log.*",
+        *(f"{home}.*" for home in ("logging", "loguru", "structlog", "sys.stderr", "sys.stdout")),
+        *(f"{home}.*" for home in ("twisted.logger", "twisted.python.log")),
     ),
     Role.CONTEXT_COPIER: ("contextvars.copy_context",),
     Role.TRACING_SPAN: (

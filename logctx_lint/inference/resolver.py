@@ -110,31 +110,44 @@ class Resolver:
                 return self.memo.get(
                     scope.types, node, lambda: calls.result(self, node, scope), UNKNOWN
                 )
-            case ast.Await(value):
-                return protocols.awaited(self, self.type_of(value, scope))
-            case ast.Yield(value) if value is not None:
-                # Only `@inlineCallbacks` gives anything back here that is of interest.
+        return self._of_operation(node, scope)
+
+    def _of_operation(self, node: ast.expr, scope: Scope) -> Type:
+        match node:
+            case ast.Await(value) | ast.Yield(ast.expr() as value):
+                # Of `yield`, only `@inlineCallbacks` gives anything back that is of interest.
                 return protocols.awaited(self, self.type_of(value, scope))
             case ast.Subscript(value, index):
                 return self._subscript(self.type_of(value, scope), index, scope)
             case ast.IfExp(_, body, orelse):
                 return union_of([self.type_of(body, scope), self.type_of(orelse, scope)])
-            case ast.BoolOp(ast.Or(), values):
-                # Whatever is passed over was false, so it was not None only if it is last.
-                types = [self.type_of(value, scope) for value in values]
-                return union_of([*map(without_none, types[:-1]), types[-1]])
-            case ast.BoolOp(_, values):
-                return union_of(
-                    [*([NONE] if len(values) > 1 else []), self.type_of(values[-1], scope)]
-                )
+            case ast.BoolOp():
+                return self._of_junction(node, scope)
             case ast.NamedExpr(_, value):
                 return self.type_of(value, scope)
+            case ast.Lambda(_, body):
+                return CallableType(self.type_of(body, scope.child(node)))
+            case ast.BinOp(left, ast.Add() | ast.Mod() | ast.BitOr(), _):
+                left_type = self.type_of(left, scope)
+                return left_type if _is_plain(left_type) else UNKNOWN
+            case ast.Compare() | ast.UnaryOp(ast.Not(), _):
+                return self.builtin("bool")
+        return self._of_display(node, scope)
+
+    def _of_junction(self, node: ast.BoolOp, scope: Scope) -> Type:
+        if isinstance(node.op, ast.Or):
+            # Whatever is passed over was false, so it was not None only if it is last.
+            types = [self.type_of(value, scope) for value in node.values]
+            return union_of([*map(without_none, types[:-1]), types[-1]])
+        passed_over = [NONE] if len(node.values) > 1 else []
+        return union_of([*passed_over, self.type_of(node.values[-1], scope)])
+
+    def _of_display(self, node: ast.expr, scope: Scope) -> Type:
+        match node:
             case ast.Constant(value):
                 return NONE if value is None else self.builtin(type(value).__name__)
             case ast.JoinedStr():
                 return self.builtin("str")
-            case ast.Compare() | ast.UnaryOp(ast.Not(), _):
-                return self.builtin("bool")
             case ast.Tuple(elements):
                 if any(isinstance(element, ast.Starred) for element in elements):
                     return self.builtin("tuple")
@@ -152,11 +165,6 @@ class Resolver:
                 )
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
                 return self._comprehension(node, scope)
-            case ast.Lambda(_, body):
-                return CallableType(self.type_of(body, scope.child(node)))
-            case ast.BinOp(left, ast.Add() | ast.Mod() | ast.BitOr(), _):
-                left_type = self.type_of(left, scope)
-                return left_type if _is_plain(left_type) else UNKNOWN
         return UNKNOWN
 
     def _hinted(self, name: str, scope: Scope) -> Type:

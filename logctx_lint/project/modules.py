@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from logctx_lint.incremental.dependencies import Answer, Answers, Place, Trace
-from logctx_lint.project.awaitable_names import AwaitableNames, leading_to_awaitables
+from logctx_lint.incremental.dependencies import Answer, Answers, Trace
+from logctx_lint.project.awaitable_names import AwaitableNames
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import (
     ANY_PYTHON,
-    AWAITABLE_NAMES,
     EVERYTHING,
     OF_STUBS,
     PROGRAM,
@@ -26,8 +25,8 @@ from logctx_lint.project.files import (
     Places,
 )
 from logctx_lint.project.function_bodies import FunctionTrees
-from logctx_lint.project.installed_names import InstalledLeads, Leads
-from logctx_lint.project.symbol_index import Index, is_test
+from logctx_lint.project.package_awaitables import PackageAwaitables
+from logctx_lint.project.symbol_index import is_test
 from logctx_lint.project.text_index import Mentions, Tree
 from logctx_lint.syntax.source import Source
 
@@ -239,20 +238,17 @@ class Modules:
         """
         self._roots = roots
         self._installed = tuple(path for path in installed if path not in roots)
-        self._hinted = tuple(hinted)
         self.places = Places(base or Path.cwd(), cache)
         self.places.roots.update(map(str, (*roots, *self._installed)))
         self.places.installed = tuple(map(self.places.name_of, map(str, self._installed)))
-        self.places.awaitable_names = self._names_in
         self.trace = Trace()
         self._trees = FunctionTrees()
         self._modules: dict[str, Module] = {}
         self._homes: dict[str, Home] = {}
         self._found: dict[tuple[Path, str], Answer[Module | None]] = {}
         self._packages: Answers[Module, str] = Answers(self.trace)
-        self._awaitable_names: dict[str, tuple[dict[str, Leads], int, AwaitableNames]] = {}
-        self._installed_modules: dict[str, InstalledLeads] = {}
-        self._imports: dict[str, tuple[int, list[str], set[Place]]] = {}
+        self._awaitables = PackageAwaitables(self, hinted)
+        self.places.awaitable_names = self._awaitables.of
 
     @property
     def loaded(self) -> int:
@@ -348,121 +344,14 @@ class Modules:
 
     def awaitable_names(self, near: Module) -> AwaitableNames:
         """The names that lead to awaitables in the package of a module and all that it imports."""
-        return self._names_in(self.package(near))
+        return self._awaitables.of(self.package(near))
 
-    def _names_in(self, package: str) -> AwaitableNames:
-        known = self._awaitable_names.get(package)
-        if known is None or sum(index.changes for index in known[0].values()) != known[1]:
-            indexes, ground = self._imported_by(package)
-            changes = sum(index.changes for index in indexes.values())
-            name = self.places.name_of(package) + AWAITABLE_NAMES
-            find = partial(self._leading_to_awaitables, package, indexes)
-            known = self._awaitable_names[package] = (
-                indexes,
-                changes,
-                AwaitableNames(name, ground, find),
-            )
-        return known[2]
-
-    def _leading_to_awaitables(self, package: str, indexes: Mapping[str, Leads]) -> set[str]:
-        known: set[str] = set()
-        # There can be many lone files beside a package; what that says is found out once.
-        others = () if _is_folder(package) else list(filter(_is_folder, indexes))
-        for path in others:
-            known |= self._names_in(path).names
-        pairs = (
-            pair
-            for path, index in indexes.items()
-            if path not in others
-            for pair in index.words("leads")
-        )
-        return leading_to_awaitables(pairs, known)
-
-    def _imported_by(self, package: str) -> tuple[dict[str, Leads], set[Place]]:
-        """What is said in a package, and in every other that it imports, directly or not.
-
-        With the places that say which these are, and what is in them. Of installed packages only
-        the modules count that an import leads to.
-        """
-        found: dict[str, Leads] = {}
-        ground: set[Place] = set()
-        waiting = [package]
-        while waiting:
-            path = waiting.pop()
-            if path in found:
-                continue
-            if self._is_installed_file(path):
-                installed = self._installed_leads(path)
-                found[path] = installed
-                waiting += installed.imported
-                ground |= installed.ground
-                continue
-            index = self.places.index(path)
-            found[path] = index
-            imports = self._imports.get(path)
-            if imports is None or imports[0] != index.changes:
-                imports = (index.changes, *self._find_imports(path, index))
-                self._imports[path] = imports
-            waiting += imports[1]
-            ground |= imports[2]
-        return found, ground
-
-    def _find_imports(self, path: str, index: Index) -> tuple[list[str], set[Place]]:
-        """The packages that one imports, and the places that say so."""
-        root = STUBS if path.startswith(str(STUBS)) else Path(path).parent
-        names = ("builtins", "typing", *self._hinted, *index.words("imported"))
-        packages, places = self._packages_of(names, root)
-        if not index.is_constant:
-            places.add(index if _is_folder(path) else self.places.file(path))
-        return packages, places
-
-    def _installed_leads(self, path: str) -> InstalledLeads:
-        """What is said in one module of an installed package."""
-        found = self._installed_modules.get(path)
-        if found is None:
-            root = self._installed_root(path)
-            assert root is not None
-            with self.trace.nothing():
-                module = self._modules[path]
-                package = self.package(module)
-            said = self.places.installed_index(package)
-            file = path[len(package) + 1 :].replace(os.sep, "/")
-            imported, places = self._packages_of(said.imported.get(file, ()), root)
-            ground = frozenset((*places, said.index))
-            found = InstalledLeads(tuple(said.leads.get(file, ())), tuple(imported), ground)
-            self._installed_modules[path] = found
-        return found
-
-    def _packages_of(self, names: Iterable[str], root: Path) -> tuple[list[str], set[Place]]:
-        packages: list[str] = []
-        with self.trace.nothing():
-            for name in names:
-                # Below a folder that is no package, each module stands for itself.
-                for each in dict.fromkeys((name.partition(".")[0], name)):
-                    found = self._package_of(each, root)
-                    packages += filter(None, [found])
-                    if _is_folder(found):
-                        break
-            return packages, {part.place for part in self.trace.parts()}
-
-    def _is_installed_file(self, path: str) -> bool:
-        return not _is_folder(path) and self._installed_root(path) is not None
-
-    def _installed_root(self, path: str) -> Path | None:
+    def installed_root(self, path: str) -> Path | None:
         """The folder that imports of an installed package start from; None for any other."""
         if path.startswith(str(PROGRAM)):
             return None  # Wherever we are installed ourselves.
         below = (root for root in self._installed if path.startswith(os.path.join(root, "")))
         return next(below, None)
-
-    def _package_of(self, name: str, root: Path) -> str:
-        """The package of a module, or the file of an installed one; empty where there is none."""
-        module = self.find(name, root)
-        if module is None:
-            return ""
-        if module.is_installed:
-            return str(module.path)
-        return self.package(module) if module.file.digest else ""
 
     def _in_package(self, path: Path, near: Module) -> Module | None:
         """The module of a file in the package of `near`."""
@@ -553,13 +442,8 @@ class Modules:
         return module
 
     def _make(self, name: str, path: Path, root: Path, file: ModuleFile) -> Module:
-        is_installed = self._installed_root(str(path)) is not None and root in self._installed
+        is_installed = self.installed_root(str(path)) is not None and root in self._installed
         return Module(name, path, root, file, self.trace, self._trees, is_installed=is_installed)
-
-
-def _is_folder(package: str) -> bool:
-    """Whether a package is really one, and not a lone file (or nothing)."""
-    return bool(package) and not package.endswith((".py", ".pyi"))
 
 
 def module_name(path: Path) -> tuple[Path, str]:
