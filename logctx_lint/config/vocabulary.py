@@ -42,20 +42,12 @@ _LOOP_CALLBACKS = (
 )  # fmt: skip
 _LOOP_CALLS = ("call_soon", "call_later", "call_at", "create_task", "add_reader", "add_writer")
 _REACTOR_CALLS = (
-    "IReactorTime.callLater",
-    "IReactorCore.stop",
-    "IReactorCore.addSystemEventTrigger",
-    "IReactorTCP.connectTCP",
-    "IReactorTCP.listenTCP",
-    "IReactorSSL.connectSSL",
-    "IReactorSSL.listenSSL",
-    "IReactorUDP.listenUDP",
-    "IReactorProcess.spawnProcess",
-    "ITransport.write",
-    "ITransport.writeSequence",
-    "ITransport.loseConnection",
+    "IReactorTime.callLater", "IReactorCore.stop", "IReactorCore.addSystemEventTrigger",
+    "IReactorTCP.connectTCP", "IReactorTCP.listenTCP", "IReactorSSL.connectSSL",
+    "IReactorSSL.listenSSL", "IReactorUDP.listenUDP", "IReactorProcess.spawnProcess",
+    "ITransport.write", "ITransport.writeSequence", "ITransport.loseConnection",
     "ITCPTransport.abortConnection",
-)
+)  # fmt: skip
 _TK_WIDGETS = ("Button", "Checkbutton", "Radiobutton", "Scale", "Scrollbar", "Spinbox")
 _TK_CALLERS = ("after", "after_idle", "bind", "bind_all", "bind_class", "protocol")
 _RELEASING = ("close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort")
@@ -354,18 +346,12 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "anyio.run",
         "trio.run",
         "aiohttp.web.run_app",
-        "uvicorn.run",
-        "uvicorn.main.run",
-        "uvicorn.Server.run",
-        "uvicorn.server.Server.run",
+        *(f"uvicorn.{name}run" for name in ("", "main.", "Server.", "server.Server.")),
     ),
-    Role.TIMEOUT_SCOPE: (
-        "asyncio.timeout",
-        "asyncio.timeout_at",
-        "asyncio.timeouts.timeout",
-        "asyncio.timeouts.timeout_at",
-        "async_timeout.timeout",
-        "async_timeout.timeout_at",
+    Role.TIMEOUT_SCOPE: tuple(
+        f"{home}.{name}"
+        for home in ("asyncio", "asyncio.timeouts", "async_timeout")
+        for name in ("timeout", "timeout_at")
     ),
     Role.TASK_SCOPE: (
         "asyncio.TaskGroup",
