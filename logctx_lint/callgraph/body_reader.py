@@ -49,12 +49,14 @@ class How(str, Enum):
     IS_WRAPPED = "is wrapped by"
     """One of its decorators makes the function that callers get."""
     BACKGROUND = "starts in background"
+    DROPPED = "makes and never awaits"
+    """A coroutine that nothing drives: the function does not run at all."""
     PROTECTED = "protects from cancellation"
 
     @property
     def is_cancelled(self) -> bool:
         """Whether cancelling the caller cancels what it makes run."""
-        return self not in (How.BACKGROUND, How.PROTECTED)
+        return self not in (How.BACKGROUND, How.DROPPED, How.PROTECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,9 @@ class CallReader:
         dropped = How.BACKGROUND if place.is_dropped and how.is_cancelled else how
         if roles.isdisjoint(_RELEVANT):
             # What those do is known; they are no code that anybody would check.
-            self._reach(node, scope, dropped, place.is_awaited)
+            is_forgotten = place.is_dropped and how.is_cancelled
+            reached_how = How.DROPPED if is_forgotten else how
+            self._reach(node, scope, reached_how, place.is_awaited)
         on_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
         chains = isinstance(func, ast.Attribute) and func.attr in _CHAINERS
         if isinstance(func, ast.Attribute):
@@ -257,7 +261,10 @@ class CallReader:
         for function in reached.functions:
             if self._graph.waits(function):
                 roles = self._graph.decorator_roles(function)
-                self._add(line, function, How.BACKGROUND if Role.SAFE_DECORATOR in roles else how)
+                is_started = Role.SAFE_DECORATOR in roles or (
+                    how is How.DROPPED and not self._graph.gives_coroutine(function)
+                )
+                self._add(line, function, How.BACKGROUND if is_started else how)
 
     def _add(self, line: int, function: Function, how: How) -> None:
         self._calls.setdefault((function, how), Call(line, function, how))

@@ -19,7 +19,7 @@ from logctx_lint.findings import Finding
 from logctx_lint.incremental.dependencies import Answers
 from logctx_lint.project.modules import Function
 
-CODES = frozenset({"LCX205", "LCX301", "LCX302", "LCX303"})
+CODES = frozenset({"LCX205", "LCX301", "LCX302", "LCX303", "LCX307", "LCX310", "LCX508"})
 """What makes it unsafe to cancel a function."""
 
 
@@ -69,6 +69,38 @@ class Audit:
     def path(self, function: Function) -> list[Step]:
         """The steps of a shortest way from the root to a function."""
         return path(self.reached, function)
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What correcting one unsafe function would do for the roots above it."""
+
+    function: Judged
+    roots: int
+    """Unsafe roots that it is cancelled with."""
+    made_safe: int
+    """Those of them in which nothing else is unsafe or unknown."""
+    made_unknown: int
+    """Those of them in which nothing else is unsafe."""
+
+
+def repairs(audits: Iterable[Audit]) -> list[Repair]:
+    """What to correct, that first which makes most roots safe."""
+    above: dict[Function, list[Audit]] = defaultdict(list)
+    for audit in audits:
+        for each in audit.problems:
+            if each.own is Verdict.UNSAFE:
+                above[each.function].append(audit)
+    found = []
+    for function, roots in above.items():
+        verdicts = [
+            {each.own for each in audit.problems if each.function != function} for audit in roots
+        ]
+        left = [each for each in verdicts if Verdict.UNSAFE not in each]
+        unknown = sum(Verdict.UNKNOWN in each for each in left)
+        judged = roots[0].functions[function]
+        found.append(Repair(judged, len(roots), len(left) - unknown, unknown))
+    return sorted(found, key=lambda each: (-each.made_safe, -each.made_unknown, -each.roots))
 
 
 class Auditor:

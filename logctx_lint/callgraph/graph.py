@@ -61,6 +61,11 @@ class CallGraph:
         certainty = self.resolver.awaitability(returned).certainty
         return certainty in (Certainty.YES, Certainty.SOME)
 
+    def gives_coroutine(self, function: Function) -> bool:
+        """Whether what a function gives does not run until somebody drives it."""
+        answer = self.resolver.awaitability(self.resolver.call_type(FunctionType(function)))
+        return answer.is_certain and answer.kind.is_lazy
+
     def decorator_roles(self, function: Function) -> frozenset[Role]:
         """The roles of a function's decorators."""
         scope = enclosing_scope(function)

@@ -30,7 +30,13 @@ def listed(items: object) -> dict[str, object]:
     return {"type": "array", "items": items}
 
 
-PLACE = {"name": STRING, "filename": STRING, "line": NUMBER, "end_line": NUMBER}
+PLACE = {
+    "name": STRING,
+    "filename": STRING,
+    "line": NUMBER,
+    "first_line": NUMBER,
+    "end_line": NUMBER,
+}
 STEP = exactly(caller=STRING, line=NUMBER, how=STRING, function=STRING)
 PROBLEM = exactly(function=STRING, verdict=VERDICT, path=listed(STEP))
 ROOT = exactly(
@@ -54,6 +60,7 @@ SCHEMA = exactly(
     version={"const": 1},
     roots=listed(ROOT),
     functions={"type": "object", "additionalProperties": {"oneOf": [JUDGED, NOT_JUDGED]}},
+    repairs=listed(exactly(function=STRING, roots=NUMBER, made_safe=NUMBER, made_unknown=NUMBER)),
 )
 
 MIXED = """
@@ -212,7 +219,8 @@ def test_nothing_marked_is_said(
     (tmp_path / "main.py").write_text("async def f(): ...\n")
     monkeypatch.chdir(tmp_path)
     assert audit() == 0
-    assert capsys.readouterr().out == "no function is marked as cancellable\n"
+    out = capsys.readouterr().out
+    assert out.startswith("no function is marked as cancellable; name some, as by --root ")
     assert audit("--output-file", "missing/out.txt") == 2
 
 
@@ -227,3 +235,143 @@ def test_a_deep_tree_and_a_circle_come_to_an_end(
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == depth + 5
     assert lines[-3].strip() == "└─ ✓ f0  main.py:1  … above"
+
+
+# asyncio: nothing is marked
+
+ASYNCIO = """\
+import asyncio
+import functools
+
+
+def route(path):
+    return lambda function: function
+
+
+async def store(item):
+    pool = await connect()
+    try:
+        await pool.put(item)
+    except Exception:
+        await pool.close()
+        raise
+
+
+async def connect():
+    return Pool()
+
+
+class Pool:
+    async def put(self, item):
+        await asyncio.sleep(1)
+
+    async def close(self):
+        await asyncio.sleep(1)
+
+
+async def poll():
+    while True:
+        try:
+            await asyncio.sleep(1)
+        except BaseException:
+            print("again")
+
+
+@route("/items")
+async def create(item):
+    poll()
+    await store(item)
+
+
+@route("/items")
+async def show(item):
+    await store(item)
+    await poll()
+
+
+@route("/all")
+async def show_all(items):
+    for item in items:
+        await poll()
+    asyncio.create_task(store(items[0]))
+
+
+def plain():
+    return 1
+"""
+
+
+@pytest.fixture
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "api.py").write_text(ASYNCIO)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+def test_roots_by_name(service: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = as_json(capsys, "--root", "app.api.show*", "--root", "app.api.create")
+    assert {root["function"]: root["verdict"] for root in found["roots"]} == {
+        "app/api.py::create": "unsafe",
+        "app/api.py::show": "unsafe",
+        "app/api.py::show_all": "unsafe",
+    }
+    assert audit("--root", "app.api.connect", "app") == 0
+    assert audit("--root", "app.api.show", "app") == 1
+
+
+def test_names_that_no_asynchronous_function_has(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert audit("--root", "app.api.plain") == 2
+    error = capsys.readouterr().err
+    assert error == "logctx-lint: error: no asynchronous function is called app.api.plain\n"
+
+
+def test_a_coroutine_that_is_dropped_runs_nothing(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = as_json(capsys, "--root", "app.api.create")
+    calls = found["functions"]["app/api.py::create"]["calls"]
+    assert [(call["function"], call["how"]) for call in calls] == [
+        ("app/api.py::poll", "makes and never awaits"),
+        ("app/api.py::store", "calls"),
+    ]
+
+
+def test_lines_are_those_of_the_def_in_text_and_json(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = as_json(capsys, "--root", "app.api.create")["functions"]["app/api.py::create"]
+    audit("-q", "--root", "app.api.create")
+    assert f"✗ create  app/api.py:{found['line']}: unsafe\n" in capsys.readouterr().out
+    assert found["first_line"] == found["line"] - 1
+
+
+def test_what_to_correct_first(service: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--root", "app.api.show*", "--root", "app.api.create")
+    repairs = as_json(capsys, *arguments)["repairs"]
+    assert [
+        (each["function"], each["roots"], each["made_safe"], each["made_unknown"])
+        for each in repairs
+    ] == [("app/api.py::store", 2, 1, 0), ("app/api.py::poll", 2, 1, 0)]
+    audit("-q", *arguments)
+    assert (
+        "cancelled with 2 unsafe roots, 1 of which is safe once it is corrected\n"
+        in capsys.readouterr().out
+    )
+
+
+def test_roots_by_the_project_s_own_decorator(
+    service: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = "[tool.logctx-lint.vocabulary]\ncancellable-marker = ['app.api.route']\n"
+    (service.parent / "pyproject.toml").write_text(settings)
+    found = as_json(capsys)
+    assert [root["function"] for root in found["roots"]] == [
+        "app/api.py::create",
+        "app/api.py::show",
+        "app/api.py::show_all",
+    ]

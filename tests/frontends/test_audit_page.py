@@ -104,7 +104,10 @@ def test_it_stands_alone(html: str) -> None:
 
 
 def test_roots_come_folded_and_the_worst_first(page: Page) -> None:
-    assert page(f"return {NAMES}") == ["Servlet.on_GET, unsafe", "on_GET_safe, safe"]
+    assert page(f"return {NAMES}") == [
+        "Servlet.on_GET, package/servlets.py:11, unsafe",
+        "on_GET_safe, package/apart.py:5, safe",
+    ]
     assert page('return document.getElementById("summary").textContent').startswith(
         "2 roots: 1 unsafe, 1 safe."
     )
@@ -123,22 +126,22 @@ def test_what_source_says_is_text(page: Page) -> None:
 def test_unfolding_leads_to_the_problems(page: Page) -> None:
     names = page(f'document.getElementById("problems").click(); return {NAMES}')
     assert names == [
-        "Servlet.on_GET, unsafe",
+        "Servlet.on_GET, package/servlets.py:11, unsafe",
         "Handler.far, unsafe",
         "Handler.near, unsafe",
-        "Store.other, unsafe, LCX301",
-        "Store.get, unsafe, LCX301",
-        "on_GET_safe, safe",
+        "Store.other, LCX301, unsafe",
+        "Store.get, LCX301, unsafe",
+        "on_GET_safe, package/apart.py:5, safe",
     ]
 
 
 def test_filters_by_text_and_by_verdict(page: Page) -> None:
     by_text = f'text.value = "STORE.GET"; filter(); return {NAMES}'
     assert page(by_text) == [
-        "Servlet.on_GET, unsafe",
+        "Servlet.on_GET, package/servlets.py:11, unsafe",
         "Handler.far, unsafe",
         "Handler.near, unsafe",
-        "Store.get, unsafe, LCX301",
+        "Store.get, LCX301, unsafe",
     ]
     by_verdict = f"""
         const box = boxes.find(each => each.value === "unsafe");
@@ -146,7 +149,7 @@ def test_filters_by_text_and_by_verdict(page: Page) -> None:
         box.dispatchEvent(new Event("change"));
         return [{NAMES}, document.getElementById("status").textContent];
     """
-    assert page(by_verdict) == [["on_GET_safe, safe"], "1 function found"]
+    assert page(by_verdict) == [["on_GET_safe, package/apart.py:5, safe"], "1 function found"]
     nothing = 'text.value = "nowhere"; filter(); return tree.textContent'
     assert page(nothing) == "Nothing here is like that."
 
@@ -165,14 +168,14 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     """
     seen, shown, expanded, stops = page(script)
     assert seen == [
-        "Servlet.on_GET, unsafe",
+        "Servlet.on_GET, package/servlets.py:11, unsafe",
         "Handler.far, unsafe",
-        "on_GET_safe, safe",
-        "on_GET_safe, safe",
-        "on_GET_safe, safe",
-        "on_GET_safe, safe",
-        "Servlet.on_GET, unsafe",
-        "Servlet.on_GET, unsafe",
+        "on_GET_safe, package/apart.py:5, safe",
+        "on_GET_safe, package/apart.py:5, safe",
+        "on_GET_safe, package/apart.py:5, safe",
+        "on_GET_safe, package/apart.py:5, safe",
+        "Servlet.on_GET, package/servlets.py:11, unsafe",
+        "Servlet.on_GET, package/servlets.py:11, unsafe",
     ]
     assert (shown, expanded, stops) == ("on_GET_safe", "false", 1)
 
@@ -249,3 +252,27 @@ def test_text_is_easy_to_read_in_light_and_dark(page: Page) -> None:
     light, dark = page(CONTRAST), page(CONTRAST, dark=True)
     assert light[0] == dark[0] == []
     assert light[1] != dark[1]
+
+
+def test_what_it_is_about_and_links_to_the_rules(page: Page) -> None:
+    about, links = page("""
+        document.querySelector(".name").click();
+        unfoldTo(id => id.endsWith("Store.get"), 400);
+        [...document.querySelectorAll("[role=treeitem]")]
+            .find(each => each.functionId.endsWith("Store.get")).click();
+        return [document.getElementById("about").textContent,
+                [...detail.querySelectorAll("a")].map(each => each.href)];
+    """)
+    assert re.fullmatch(r".+ · logctx-lint \d\S* · \d{4}-\d\d-\d\d", about)
+    assert [link.rpartition("/")[2] for link in links] == ["rules.html#lcx301"]
+
+
+def test_what_to_correct_first_leads_to_the_function(page: Page) -> None:
+    texts, name = page("""
+        const items = [...document.querySelectorAll("#repairs li")];
+        items[0].querySelector("button").click();
+        return [items.map(each => each.textContent), detail.querySelector("h2").textContent];
+    """)
+    gain = "cancelled with 1 unsafe root, which other functions make unsafe, too"
+    assert texts == [f"Store.other {gain}", f"Store.get {gain}"]
+    assert name == "Store.other"

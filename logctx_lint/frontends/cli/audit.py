@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +33,16 @@ def add(commands: Commands) -> None:
         "audit",
         help="say whether cancelling is safe",
         description="Judge every function that is cancelled with one marked as @cancellable, or "
-        "with the one that is named. Exits with 1 when a marked one is unsafe.",
+        "with those that are named. Exits with 1 when one that is marked, or named by --root, is "
+        "unsafe.",
     )
     parser.set_defaults(run=run)
     option = parser.add_argument
     option("roots", nargs="*", default=["."], metavar="PATH[::Class.method]",
            help="marked functions below a path, or any one function")  # fmt: skip
+    option("--root", action="append", default=[], dest="patterns", metavar="NAME",
+           help="judge the asynchronous functions below the paths whose qualified names are like"
+           " this, as 'app.api.*', marked or not; may be repeated")  # fmt: skip
     option("--output-format", choices=_FORMATS, default="text", help="default: text")
     option("--output-file", metavar="FILE", help="write there, not to stdout")
     option("--no-cache", action="store_true", help="neither read nor write the cache")
@@ -45,21 +51,25 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Judge what was named; 1 when something marked is unsafe, else 0."""
+    """Judge what was named; 1 when something marked, or named by `--root`, is unsafe, else 0."""
     settings = loading.load(Path.cwd(), args)
 
     from logctx_lint.callgraph.cancellation_safety import Verdict
     from logctx_lint.reporting.audit_formats import AuditReport, formats
 
-    audits = _audits(args.roots, settings, use_cache=not args.no_cache)
-    report = AuditReport(audits, Path.cwd(), brief=args.quiet)
+    audits = _audits(args.roots, args.patterns, settings, use_cache=not args.no_cache)
+    patterns = tuple(args.patterns)
+    report = AuditReport(audits, Path.cwd(), brief=args.quiet, patterns=patterns)
     with opened(args.output_file, sys.stdout) as out:
         colour = args.output_format == "text" and terminal.colourful(out)
         formats()[args.output_format](report.coloured(colour), out)
-    return int(any(a.root.is_marked and a.root.verdict is Verdict.UNSAFE for a in audits))
+    asked = [each.root for each in audits if each.root.is_marked or patterns]
+    return int(any(root.verdict is Verdict.UNSAFE for root in asked))
 
 
-def _audits(names: Sequence[str], settings: Settings, *, use_cache: bool) -> list[Audit]:
+def _audits(
+    names: Sequence[str], patterns: Sequence[str], settings: Settings, *, use_cache: bool
+) -> list[Audit]:
     from logctx_lint.engine.engine import Engine
     from logctx_lint.engine.garbage import collection_off
 
@@ -72,8 +82,12 @@ def _audits(names: Sequence[str], settings: Settings, *, use_cache: bool) -> lis
                 found = _named(engine, Path(path), function)
                 roots.setdefault(engine.auditor(Path(path)), {})[found] = None
             else:
-                for auditor, marked in _marked(engine, named_files([path], settings)):
-                    roots.setdefault(auditor, {})[marked] = None
+                files = named_files([path], settings)
+                like = _like(engine, files, patterns) if patterns else _marked(engine, files)
+                for auditor, root in like:
+                    roots.setdefault(auditor, {})[root] = None
+        if patterns and not roots:
+            raise UsageError(f"no asynchronous function is called {' or '.join(patterns)}")
         return [audit for auditor, found in roots.items() for audit in auditor.audits(found)]
 
 
@@ -84,6 +98,20 @@ def _marked(engine: Engine, files: Sequence[Path]) -> Iterator[tuple[Auditor, Fu
         for root in auditor.graph.roots():
             if root.module.path in wanted:
                 yield auditor, root
+
+
+def _like(
+    engine: Engine, files: Sequence[Path], patterns: Sequence[str]
+) -> Iterator[tuple[Auditor, Function]]:
+    """The functions in some files that are waited for and whose names are like a pattern."""
+    for path in files:
+        with suppress(Unreadable):
+            auditor = engine.auditor(path)
+            for function in engine.functions(Source.read(path)).values():
+                name = function.qualified_name
+                is_named = any(fnmatchcase(name, each) for each in patterns)
+                if is_named and auditor.graph.waits(function):
+                    yield auditor, function
 
 
 def _named(engine: Engine, path: Path, name: str) -> Function:

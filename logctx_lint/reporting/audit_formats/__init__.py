@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
-from logctx_lint.callgraph.cancellation_safety import Audit
+from logctx_lint.callgraph.cancellation_safety import Audit, Repair
 from logctx_lint.project.modules import Function
 
 
@@ -22,6 +22,8 @@ class AuditReport:
     colour: bool = False
     brief: bool = False
     """Leave out the trees, in the format for people."""
+    patterns: tuple[str, ...] = ()
+    """What names of roots were asked for, if not those that are marked."""
 
     def coloured(self, colour: bool) -> AuditReport:
         """The same report for an output that takes colour, or does not."""
@@ -38,6 +40,17 @@ AuditFormat = Callable[[AuditReport, TextIO], None]
 def name_of(function: Function) -> str:
     """A function's name inside its module: `Class.method`."""
     return function.qualified_name[len(function.module.name) + 1 :]
+
+
+def gain(repair: Repair) -> str:
+    """What correcting a function does, in words."""
+    above = f"cancelled with {repair.roots} unsafe root{'s' if repair.roots > 1 else ''}"
+    cured = repair.made_safe + repair.made_unknown
+    if not cured:
+        return f"{above}, which other functions make unsafe, too"
+    which = "which is" if repair.roots == 1 else f"{cured} of which {'are' if cured > 1 else 'is'}"
+    then = "safe" if not repair.made_unknown else "no longer unsafe"
+    return f"{above}, {which} {then} once it is corrected"
 
 
 def formats() -> Mapping[str, AuditFormat]:

@@ -6,12 +6,15 @@ One file that needs nothing else: the template `page.html` with the audit's JSON
 from __future__ import annotations
 
 import json
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
 from logctx_lint import __version__
+from logctx_lint.callgraph.cancellation_safety import repairs
+from logctx_lint.config.codes import url
 from logctx_lint.project.modules import Function
-from logctx_lint.reporting.audit_formats import AuditReport
+from logctx_lint.reporting.audit_formats import AuditReport, gain
 from logctx_lint.reporting.audit_formats.json import as_object, id_of
 from logctx_lint.syntax.source import Unreadable
 
@@ -24,7 +27,13 @@ def write(report: AuditReport, out: TextIO) -> None:
     for audit in report.audits:
         for function in audit.functions:
             data["functions"][id_of(report, function)]["source"] = _source(function)
-    data["generator"] = f"logctx-lint {__version__}"
+    codes = {each["code"] for one in data["functions"].values() for each in one.get("findings", ())}
+    data["rules"] = {code: url(code) for code in sorted(codes)}
+    for repair, each in zip(data["repairs"], repairs(report.audits), strict=True):
+        repair["gain"] = gain(each)
+    data["named"] = bool(report.patterns)
+    today = datetime.now(timezone.utc).date().isoformat()
+    data["about"] = f"{report.root.resolve().name} · logctx-lint {__version__} · {today}"
     out.write(_TEMPLATE.read_text(encoding="utf-8").replace(_DATA, _embedded(data)))
 
 

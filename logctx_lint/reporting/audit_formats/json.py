@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import Any, TextIO
 
-from logctx_lint.callgraph.cancellation_safety import Audit, Judged
+from logctx_lint.callgraph.cancellation_safety import Audit, Judged, repairs
 from logctx_lint.callgraph.graph import Step
 from logctx_lint.findings import Finding
 from logctx_lint.project.modules import Function
@@ -31,6 +31,15 @@ def as_object(report: AuditReport) -> dict[str, Any]:
         "version": 1,
         "roots": [_root(report, audit) for audit in report.audits],
         "functions": functions,
+        "repairs": [
+            {
+                "function": id_of(report, each.function.function),
+                "roots": each.roots,
+                "made_safe": each.made_safe,
+                "made_unknown": each.made_unknown,
+            }
+            for each in repairs(report.audits)
+        ],
     }
 
 
@@ -69,7 +78,8 @@ def _place(report: AuditReport, function: Function) -> dict[str, Any]:
     return {
         "name": name_of(function),
         "filename": report.file(function),
-        "line": function.facts.first_line,
+        "line": function.line,
+        "first_line": function.facts.first_line,
         "end_line": function.facts.end_line,
         "verdict": None,
     }

@@ -7,15 +7,16 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from logctx_lint.callgraph.body_reader import Call, How
-from logctx_lint.callgraph.cancellation_safety import Audit, Judged, Verdict
+from logctx_lint.callgraph.cancellation_safety import Audit, Judged, Verdict, repairs
 from logctx_lint.callgraph.graph import Step
 from logctx_lint.project.modules import Function
-from logctx_lint.reporting.audit_formats import AuditReport, name_of
+from logctx_lint.reporting.audit_formats import AuditReport, gain, name_of
 
 _SIGNS = {Verdict.SAFE: "✓", Verdict.UNSAFE: "✗", Verdict.UNKNOWN: "?"}
 _STYLES = {Verdict.SAFE: "32", Verdict.UNSAFE: "1;31", Verdict.UNKNOWN: "33"}
 _BOLD, _DIM = "1", "2"
 _CODE_WIDTH = 6
+_MOST_REPAIRS = 10
 
 
 def write(report: AuditReport, out: TextIO) -> None:
@@ -31,19 +32,38 @@ class _Writer:
         for audit in self._report.audits:
             yield from self._root(audit)
             yield ""
+        yield from self._repairs()
         yield self._summary()
+
+    def _repairs(self) -> Iterator[str]:
+        found = repairs(self._report.audits) if len(self._report.audits) > 1 else []
+        if found:
+            yield "What to correct first:"
+        for each in found[:_MOST_REPAIRS]:
+            function, findings = each.function.function, each.function.findings
+            because = ", ".join(sorted({finding.code for finding in findings}))
+            name, place = name_of(function), self._place(function)
+            yield f"  {self._sign(Verdict.UNSAFE)} {name}  {place}  {because}"
+            yield f"      {gain(each)}"
+        if len(found) > _MOST_REPAIRS:
+            yield f"  … and {len(found) - _MOST_REPAIRS} more functions"
+        if found:
+            yield ""
 
     def _summary(self) -> str:
         roots = self._report.audits
         if not roots:
-            return "no function is marked as cancellable"
+            return (
+                "no function is marked as cancellable; name some, as by --root 'app.api.*' "
+                "or PATH::Class.method"
+            )
         counts = Counter(audit.root.verdict for audit in roots)
         parts = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
         return f"{len(roots)} {'root' if len(roots) == 1 else 'roots'}: {', '.join(parts)}"
 
     def _root(self, audit: Audit) -> Iterator[str]:
         root = audit.root
-        mark = "" if root.is_marked else ", not marked"
+        mark = "" if root.is_marked or self._report.patterns else ", not marked"
         verdict = self._painted(root.verdict.value, _STYLES[root.verdict])
         name = self._painted(name_of(root.function), _BOLD)
         yield f"{self._sign(root.verdict)} {name}  {self._place(root.function)}: {verdict}{mark}"
