@@ -12,19 +12,17 @@ from logctx_lint.analysis.context import (
     TreeContext,
     arguments,
     is_by_decorator,
-    presumed_by,
 )
 from logctx_lint.analysis.ownership import may_be_dropped
 from logctx_lint.analysis.units import Unit
-from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Profile
 from logctx_lint.inference import constants
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.returned_values import fails_on_first
 from logctx_lint.inference.types import (
     NONE,
+    Awaitability,
     CallableType,
     Certainty,
     FunctionType,
@@ -168,108 +166,66 @@ def _discarded(
             yield from _discarded(value)
 
 
-def fate(context: TreeContext, found: Dropped) -> str:
-    """What a dropped awaitable is, and what becomes of it."""
-    if found.how is How.CHAIN and not found.kind.is_lazy:
-        return f"{found.kind.with_article} that goes on unawaited behind its callbacks" + losses(
-            context, sees_failure=found.sees_failure
-        )
-    return fate_of(context, found.kind)
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """The call that a chain of callbacks begins with, or that stands alone."""
 
-
-def fate_of(context: TreeContext, kind: Kind) -> str:
-    """As `fate`, of what a call gives that nothing is done with."""
-    if kind.is_lazy:
-        return "a coroutine that never runs"
-    if kind is Kind.AWAITABLE:
-        return "an awaitable that nobody awaits: it may never run"
-    return f"{kind.with_article} that runs unawaited{losses(context)}"
-
-
-def losses(context: TreeContext, *, sees_failure: bool = False) -> str:
-    """What dropping eager work costs; only some code bases have log contexts that can leak."""
-    lost = [] if sees_failure else ["nobody handles its failure"]
-    if context.file.traits.storage is Storage.THREAD_LOCAL:
-        lost.append("its log context leaks")
-    return f", so {' and '.join(lost)}" if lost else ""
-
-
-def cure(context: TreeContext, kind: Kind, *, in_lambda: bool = False) -> str:
-    """What to do about an awaitable that is dropped in code that cannot await it."""
-    where = "a function" if in_lambda else "this"
-    if kind is Kind.DEFERRED:
-        return "return it, or give it an errback"
-    if context.file.traits.uses_twisted and kind.is_lazy:
-        return (
-            f"make {where} an `async def` that awaits it, or give it to `ensureDeferred` "
-            "and add an errback"
-        )
-    if kind.is_lazy:
-        return (
-            f"make {where} an `async def` that awaits it, or start a task for it and keep that task"
-        )
-    return "keep it and look at its outcome, or await it in an `async def`"
-
-
-def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile:
-    """Which profile reports it.
-
-    Work that never runs is a mistake; so is an asynchronous function that runs on behind one
-    which could wait for it. Other eager work is often left alone on purpose: its failure is
-    logged when it is collected.
-    """
-    if _is_guess_in_test(context, found.call):
-        return Profile.STRICT
-    if context.file.traits.has_log_contexts or found.kind.is_lazy:
-        return Profile.RECOMMENDED
-    is_plain = found.how is How.PLAIN and found.kind is not Kind.AWAITABLE
-    function = context.function_of(found.call)
-    # A test that does not wait ends before what it tests.
-    is_test = isinstance(function, FunctionNode) and function.name.startswith("test")
-    if is_plain and (can_await or is_test) and _is_asynchronous(context, found.call):
-        return Profile.RECOMMENDED
-    return Profile.STRICT
-
-
-def _is_guess_in_test(context: TreeContext, call: ast.Call) -> bool:
-    """Whether the callee is only known by the name of the method, where doubles stand in."""
-    if not context.file.module.is_test:
-        return False
-    return not context.functions(call.func) and bool(presumed_by(context.type_of(call)))
-
-
-def _is_asynchronous(context: TreeContext, call: ast.Call) -> bool:
-    """Whether what is called is written as an asynchronous function."""
-    functions = context.callees(call)
-    return bool(functions) and all(
-        each.facts.is_async or Role.INLINE_CALLBACKS in context.decorator_roles(each)
-        for each in functions
-    )
+    root: ast.Call
+    how: How
+    answer: Awaitability
+    sees_failure: bool = False
 
 
 def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     """What is dropped with the result of a call; None if it may be, or is no awaitable."""
-    if not context.is_placed(call):
+    if not context.is_placed(call) or not _gives_awaitable(context, call):
         return None
-    answer = context.awaitability(call)
+    begun = _beginning(context, call)
+    if begun is None:
+        return None
+    root, how = begun.root, begun.how
+    can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
+    is_presumed = is_by_decorator(context.type_of(root))
+    if is_presumed and not can_await:
+        # A decorator that makes plain functions is used for calls from plain functions.
+        return None
+    if _is_looked_after(context, root, can_await=can_await):
+        return None
+    has_modes = _has_two_modes(context, root)
+    if has_modes and how is How.PLAIN and not can_await:
+        # Which of them the caller is in, it knows; a plain function cannot be in the other.
+        return None
+    if not begun.answer.kind.is_lazy and context.in_sentinel_guard(call):
+        return None
+    may_give_else = context.file.summaries.may_give_else(context.type_of(call.func))
+    is_sure = context.awaitability(call).is_likely and not may_give_else and not has_modes
+    return Dropped(root, call, begun.answer.kind, how, begun.sees_failure, is_sure, is_presumed)
+
+
+def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call gives an awaitable that somebody has to await."""
+    answer, type_ = context.awaitability(call), context.type_of(call)
     if not answer.is_likely and not _is_one_way_out(context, call):
-        return None
-    type_ = context.type_of(call)
+        return False
     if need_not_be_awaited(context.resolver, type_) or is_expected_to_raise(context, call):
-        return None
+        return False
     is_by_name = answer.certainty is Certainty.LIKELY and not is_by_decorator(type_)
     if is_by_name and _is_of_others(context, call):
-        return None
+        return False
     if any(map(context.resolver.functions.is_of_interface, context.functions(call.func))):
-        return None
+        return False
     callees = context.type_of(call.func)
-    if _is_ruled_out(context, call, callees) or _passes_on_name(context, call):
-        return None
-    if context.file.summaries.may_reach_plain(callees):
-        return None
-    is_sure = answer.is_likely and not context.file.summaries.may_give_else(callees)
-    if _is_registration(context, call) or _gives_back(context, callees):
-        return None
+    return not (
+        _is_ruled_out(context, call, callees)
+        or _passes_on_name(context, call)
+        or context.file.summaries.may_reach_plain(callees)
+        or _is_registration(context, call)
+        or _gives_back(context, callees)
+    )
+
+
+def _beginning(context: TreeContext, call: ast.Call) -> _Beginning | None:
+    """What a call begins with; None if nothing is lost with that."""
     root: ast.expr = call
     sees_failure = False
     while isinstance(root, ast.Call) and _is_chained(context, root):
@@ -280,35 +236,18 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if not isinstance(root, ast.Call):
         # Callbacks are added to a Deferred that is kept somewhere.
         return None
-    how = How.PLAIN
-    if root is not call:
-        if _is_constructor(context, root):
-            return None
-        how = How.CHAIN
-        begun = context.awaitability(root)
-        if begun.certainty is Certainty.NO:
-            return None
-        # What callbacks are added to is a Deferred, wherever it comes from.
-        answer = answer if begun.certainty is Certainty.UNKNOWN else begun
-        if sees_failure and not context.file.traits.has_log_contexts:
-            return None
-    elif Role.HAND_STARTER in context.roles(root):
-        how = How.BY_HAND
-    can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
-    is_presumed = is_by_decorator(context.type_of(root))
-    if is_presumed and not can_await:
-        # A decorator that makes plain functions is used for calls from plain functions.
+    answer = context.awaitability(call)
+    if root is call:
+        is_by_hand = Role.HAND_STARTER in context.roles(root)
+        return _Beginning(root, How.BY_HAND if is_by_hand else How.PLAIN, answer)
+    begun = context.awaitability(root)
+    if _is_constructor(context, root) or begun.certainty is Certainty.NO:
         return None
-    if _is_looked_after(context, root, can_await=can_await):
+    if sees_failure and not context.file.traits.has_log_contexts:
         return None
-    if _has_two_modes(context, root):
-        # Which of them the caller is in, it knows; a plain function cannot be in the other.
-        if how is How.PLAIN and not can_await:
-            return None
-        is_sure = False
-    if not answer.kind.is_lazy and context.in_sentinel_guard(call):
-        return None
-    return Dropped(root, call, answer.kind, how, sees_failure, is_sure, is_presumed)
+    # What callbacks are added to is a Deferred, wherever it comes from.
+    answer = answer if begun.certainty is Certainty.UNKNOWN else begun
+    return _Beginning(root, How.CHAIN, answer, sees_failure)
 
 
 def _is_chained(context: TreeContext, call: ast.Call) -> bool:

@@ -71,10 +71,10 @@ _USED_PART: dict[type[ast.AST], tuple[str, How]] = {
 }
 """Nodes that use the value of one part of theirs, that part, and how."""
 _USING_MORE: tuple[type[ast.AST], ...] = (
-    ast.Call, ast.UnaryOp, ast.BoolOp, ast.comprehension, ast.Compare, ast.BinOp, ast.Starred,
+    ast.UnaryOp, ast.BoolOp, ast.comprehension, ast.Compare, ast.BinOp, ast.Starred,
     ast.Assign, ast.AugAssign, ast.Dict, ast.With, ast.AsyncWith, ast.match_case,
 )  # fmt: skip
-"""Nodes of which that takes a closer look."""
+"""Nodes, beside calls, of which that takes a closer look."""
 _ENDS = frozenset({ast.Call, ast.Name, ast.Attribute, ast.NamedExpr, ast.IfExp, ast.BoolOp})
 """Where `_ends` finds something."""
 _PLAIN_VALUES = (
@@ -124,33 +124,33 @@ _End = ast.Call | ast.Name | ast.Attribute
 
 
 def _uses(unit: Unit, accepts: Callable[[_End, Scope], bool]) -> Iterator[Use]:
-    # `a or f()` as a statement: all of it is dropped, which other rules speak of.
-    dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
+    for node, (used, how, other), scope in _used_parts(unit):
+        for end in _ends(used):
+            if accepts(end, scope):
+                attribute = node.attr if isinstance(node, ast.Attribute) else ""
+                collects = _may_collect(node, used)
+                yield Use(end, scope, how, other, attribute, is_of_collection=collects)
+
+
+def _used_parts(unit: Unit) -> Iterator[tuple[ast.AST, _Used, Scope]]:
+    """The parts whose values are used, with the nodes that use them and the scopes they are in."""
     by_kind = unit.by_kind
     for kind, (field, how) in _USED_PART.items():
         for node, scope in by_kind.get(kind, ()):
             used = getattr(node, field)
             if type(used) in _ENDS:
-                attribute = getattr(node, "attr", "")
-                for end in _ends(used):
-                    if accepts(end, scope):
-                        yield Use(end, scope, how, None, attribute)
+                yield node, (used, how, None), scope
+    # `a or f()` as a statement: all of it is dropped, which other rules speak of.
+    dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
     for kind in _USING_MORE:
         for node, scope in by_kind.get(kind, ()):
-            if kind is ast.BoolOp and node in dropped:
-                continue
-            found = _used_by_call(node, scope, unit) if kind is ast.Call else _used(node)
-            for used, how, other in found:
-                for end in _ends(used):
-                    if accepts(end, scope):
-                        yield Use(end, scope, how, other, is_of_collection=_may_collect(node, used))
+            if kind is not ast.BoolOp or node not in dropped:
+                yield from ((node, each, scope) for each in _used(node))
     for call, scope in unit.nodes(ast.Call):
-        if type(call.func) is not ast.Name or call.func.id not in _OF_ELEMENTS:
-            continue
-        for used, inner, how in _used_one_by_one(call, scope, unit):
-            for end in _ends(used):
-                if accepts(end, inner):
-                    yield Use(end, inner, how)
+        yield from ((call, each, scope) for each in _used_by_call(call, scope, unit))
+        if isinstance(call.func, ast.Name) and call.func.id in _OF_ELEMENTS:
+            for used, inner, how in _used_one_by_one(call, scope, unit):
+                yield call, (used, how, None), inner
 
 
 def _may_collect(node: ast.AST, used: ast.expr) -> bool:
@@ -183,30 +183,10 @@ def _used(node: ast.AST) -> Iterator[_Used]:
     match node:
         case ast.match_case(_, ast.expr() as guard):
             yield guard, How.TRUTH, None
-        case ast.UnaryOp(sign, operand):
-            yield operand, How.TRUTH if isinstance(sign, ast.Not) else How.ARITHMETIC, None
-        case ast.BoolOp(junction, values):
-            for each in values[:-1]:
-                # `c and f() or g()`, a conditional expression of old: that `f()` is true is meant.
-                is_choice = isinstance(junction, ast.Or) and isinstance(each, ast.BoolOp)
-                if not is_choice:
-                    yield each, How.TRUTH, None
         case ast.comprehension(_, source, conditions, is_async):
             yield source, How.ASYNC_ITERATION if is_async else How.ITERATION, None
             for each in conditions:
                 yield each, How.TRUTH, None
-        case ast.Compare(left, operators, others):
-            for operator, right in zip(operators, others, strict=True):
-                yield from _compared(left, operator, right)
-                left = right
-        case ast.BinOp(ast.Constant(str()), ast.Mod(), right):
-            for each in _formatted(right):
-                yield each, How.TEXT, None
-        case ast.BinOp(left, _, right):
-            yield left, How.ARITHMETIC, right
-            yield right, How.ARITHMETIC, left
-        case ast.AugAssign(target, _, value):
-            yield value, How.ARITHMETIC, target
         case ast.Starred(value, ast.Load()):
             yield value, How.ITERATION, None
         case ast.Assign([ast.Tuple() | ast.List(), *_], value):
@@ -219,6 +199,33 @@ def _used(node: ast.AST) -> Iterator[_Used]:
             is_async = isinstance(node, ast.AsyncWith)
             for item in items:
                 yield item.context_expr, How.ASYNC_ENTER if is_async else How.ENTER, None
+        case _:
+            yield from _operands(node)
+
+
+def _operands(node: ast.AST) -> Iterator[_Used]:
+    """What an operator uses."""
+    match node:
+        case ast.UnaryOp(sign, operand):
+            yield operand, How.TRUTH if isinstance(sign, ast.Not) else How.ARITHMETIC, None
+        case ast.BoolOp(junction, values):
+            for each in values[:-1]:
+                # `c and f() or g()`, a conditional expression of old: that `f()` is true is meant.
+                is_choice = isinstance(junction, ast.Or) and isinstance(each, ast.BoolOp)
+                if not is_choice:
+                    yield each, How.TRUTH, None
+        case ast.Compare(left, operators, others):
+            for operator, right in zip(operators, others, strict=True):
+                yield from _compared(left, operator, right)
+                left = right
+        case ast.BinOp(ast.Constant(str()), ast.Mod(), right):
+            for each in _formatted(right):
+                yield each, How.TEXT, None
+        case ast.BinOp(left, _, right):
+            yield left, How.ARITHMETIC, right
+            yield right, How.ARITHMETIC, left
+        case ast.AugAssign(target, _, value):
+            yield value, How.ARITHMETIC, target
 
 
 def _compared(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Iterator[_Used]:

@@ -87,7 +87,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis import discard_consequences, discarded_awaitables
 from logctx_lint.analysis.asynchronous_overrides import (
     AsynchronousOverride,
     asynchronous_overrides,
@@ -189,7 +189,7 @@ def _is_lost(context: TreeContext, function: ast.expr) -> bool:
 def _report(context: TreeContext, argument: Taken, roles: frozenset[Role], kind: Kind) -> None:
     by = context.callee(argument.call).label
     callee = context.called(target(context, argument.node))
-    fate = discarded_awaitables.fate_of(context, kind)
+    fate = discard_consequences.fate_of(context, kind)
     does = "does not wait for" if roles & {Role.RESULT_TAKER, Role.THREAD_STARTER} else "ignores"
     starter = None
     cure = "call it in the event loop, not in a thread"

@@ -77,7 +77,7 @@ import ast
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
-from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis import discard_consequences, discarded_awaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.control_flow import Branch, Exit, Paths
 from logctx_lint.analysis.discarded_awaitables import Dropped, How
@@ -133,7 +133,7 @@ def _report(context: TreeContext, lost: Lost, found: Dropped) -> None:
         fate = f" that nobody awaits {lost.where}"
         cure = f"await `{name}` there, too, or make it only where it is awaited"
     else:
-        what = f"{discarded_awaitables.fate(context, found)} ({callee.reason})"
+        what = f"{discard_consequences.fate(context, found)} ({callee.reason})"
         fate = f", as nothing awaits `{name}`"
         cure, fixes = _cure(context, found, lost)
     if lost.mistaken:

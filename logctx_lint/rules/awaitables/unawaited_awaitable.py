@@ -67,7 +67,7 @@ on asyncio).
 
 from __future__ import annotations
 
-from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis import discard_consequences, discarded_awaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.discarded_awaitables import Dropped, How
 from logctx_lint.findings import Fix
@@ -99,10 +99,10 @@ def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
     context.report(
         RULE.code,
         found.expression,
-        f"{callee.label} {found.verb} {discarded_awaitables.fate(context, found)} "
+        f"{callee.label} {found.verb} {discard_consequences.fate(context, found)} "
         f"({callee.reason}): {cure}",
         fixes,
-        profile=discarded_awaitables.profile(context, found, can_await=True),
+        profile=discard_consequences.profile(context, found, can_await=True),
     )
 
 

@@ -75,7 +75,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis import discard_consequences, discarded_awaitables
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.discarded_awaitables import Dropped, How
 from logctx_lint.config.vocabulary import Role
@@ -122,7 +122,7 @@ def _report(context: TreeContext, found: Dropped) -> None:
         fixes = started_by_hand_fix(context, found.call, starter)
     else:
         callee = context.callee(found.call)
-        fate = discarded_awaitables.fate(context, found)
+        fate = discard_consequences.fate(context, found)
         what = f"{callee.label} {found.verb} {fate} ({callee.reason})"
         work = callee.handed_on(has_arguments=bool(arguments(found.call)))
         fixes = background_fix(context, found.call, starter)
@@ -138,7 +138,7 @@ def _report(context: TreeContext, found: Dropped) -> None:
         cure = "yield it" if context.awaits_by_yield(function) else "await it"
     else:
         kind = found.kind if found.how is How.PLAIN else Kind.DEFERRED
-        cure = discarded_awaitables.cure(context, kind, in_lambda=isinstance(function, ast.Lambda))
+        cure = discard_consequences.cure(context, kind, in_lambda=isinstance(function, ast.Lambda))
         if kept_in:
             cure += f" in `{kept_in}`"
     context.report(
@@ -146,7 +146,7 @@ def _report(context: TreeContext, found: Dropped) -> None:
         found.expression,
         f"{what}: {cure}",
         fixes,
-        profile=discarded_awaitables.profile(context, found, can_await=can_await),
+        profile=discard_consequences.profile(context, found, can_await=can_await),
     )
 
 
@@ -160,7 +160,7 @@ def _may_be_task(context: TreeContext, found: Dropped) -> bool:
 def _by_hand(context: TreeContext, found: Dropped) -> tuple[str, str]:
     """What `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does, and how to pass `f` on."""
     by = context.callee(found.call).label
-    fate = f"runs unawaited{discarded_awaitables.losses(context, sees_failure=found.sees_failure)}"
+    fate = f"runs unawaited{discard_consequences.losses(context, sees_failure=found.sees_failure)}"
     match arguments(found.call):
         case [ast.Call() as started, *_]:
             func, has_arguments = started.func, bool(arguments(started))
