@@ -67,6 +67,14 @@ def as_try(node: ast.AST) -> ast.Try | None:
     return node if type(node).__name__ in ("Try", "TryStar") else None  # type: ignore[return-value]
 
 
+_LEAVES = frozenset({ast.Name, ast.Constant})
+"""Half of all nodes, with nothing inside."""
+_WITH_SCOPES = frozenset(
+    {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp,
+     ast.DictComp, ast.GeneratorExp}
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Callee:
     """Who is called, for a message: its text, and why its result is known."""
@@ -192,9 +200,10 @@ class TreeContext:
         parents: dict[ast.AST, ast.AST] = {}
         waiting: list[ast.AST] = [self.unit.node]
         for node in waiting:
-            inner = child_nodes(node)
-            parents.update(dict.fromkeys(inner, node))
-            waiting += inner
+            for inner in child_nodes(node):
+                parents[inner] = node
+                if type(inner) not in _LEAVES:
+                    waiting.append(inner)
         return parents
 
     def parent(self, node: ast.AST) -> ast.AST | None:
@@ -262,10 +271,12 @@ class TreeContext:
         waiting: list[ast.AST] = [self.unit.node]
         for node in waiting:
             scope, inside = scopes[node], child_nodes(node)
-            scopes.update(self._in_own_scope(node, scope))
+            if type(node) in _WITH_SCOPES:
+                scopes.update(self._in_own_scope(node, scope))
             for child in inside:
                 scopes.setdefault(child, scope)
-            waiting += inside
+                if type(child) not in _LEAVES:
+                    waiting.append(child)
         return scopes
 
     def _in_own_scope(self, node: ast.AST, scope: Scope) -> dict[ast.AST, Scope]:

@@ -89,7 +89,7 @@ def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
     if special is not None:
         return special
     callee = resolver.type_of(node.func, scope)
-    if callee == UNKNOWN:
+    if callee is UNKNOWN:
         if isinstance(node.func, ast.Attribute) and node.func.attr in CHAINERS:
             # Nothing but a Deferred has such methods; they give it back.
             return resolver.deferred

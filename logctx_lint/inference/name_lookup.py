@@ -110,7 +110,7 @@ class Names:
         if not bindings:
             return None
         found = self._define_bindings(bindings, scope)
-        return self._declared(name, scope) or found if found[0] == UNKNOWN else found
+        return self._declared(name, scope) or found if found[0] is UNKNOWN else found
 
     def _declared(self, name: str, scope: Scope) -> Found | None:
         """What the annotation of a local name says, where what it is bound to does not."""

@@ -20,6 +20,9 @@ class Unknown:
     """Nothing is known."""
 
 
+_UNKNOWN = Unknown()
+
+
 @dataclass(frozen=True, slots=True)
 class NoneType:
     """The type of None."""
@@ -88,7 +91,7 @@ FOREIGN = ExternalInstance("<foreign>")
 class TypeVariable:
     name: str
     """Qualified by the module (and class or function) that declares it."""
-    bound: Type = field(default=Unknown(), compare=False)
+    bound: Type = field(default=_UNKNOWN, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,8 @@ Type = (
 )
 
 _WITH_PARTS = (TypeVariable, Instance, ClassObject, UnionType, TupleType, CallableType)
-UNKNOWN = Unknown()
+UNKNOWN = _UNKNOWN
+"""The only one."""
 NONE = NoneType()
 Substitution = Mapping[str, Type]
 WIDEST = 64

@@ -107,13 +107,14 @@ def _generating(text: str) -> set[str]:
 def _plain_functions(text: str, mentioned: re.Pattern[str]) -> Iterator[str]:
     """The functions around all that is mentioned, found by indentation, but asynchronous ones."""
     defs = list(_ANY_DEF.finditer(text))
+    starts = [each.start() for each in defs]
     for mention in mentioned.finditer(text):
         start = text.rfind("\n", 0, mention.start()) + 1
         line = text[start : mention.start()]
         indent = len(line) - len(line.lstrip())
-        before = defs[: bisect(defs, mention.start(), key=lambda each: each.start())]
+        before = (defs[at] for at in range(bisect(starts, mention.start()) - 1, -1, -1))
         # Further in than the `def`, or on its very line.
-        found = (e for e in reversed(before) if len(e["indent"]) < indent or e.end() > start)
+        found = (e for e in before if len(e["indent"]) < indent or e.end() > start)
         around = next(found, None)
         if around and not around["async"] and not around["inline"]:
             yield around["name"]
