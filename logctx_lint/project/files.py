@@ -24,11 +24,11 @@ from logctx_lint.project.installed_names import InstalledIndex, mentions_of_inst
 from logctx_lint.project.partial_facts import Outline
 from logctx_lint.project.symbol_index import (
     NO_MENTIONS,
+    FunctionLines,
     Index,
     Mentions,
     build,
     classes_with,
-    functions_with,
     mentions,
 )
 from logctx_lint.project.text_index import Tree
@@ -140,6 +140,7 @@ class ModuleFile(Place):
         self._source: Source | None = None
         self._facts: ModuleFacts | None = None
         self._tree: ReferenceType[ast.Module] | None = None
+        self._lines_of: tuple[ModuleFacts, FunctionLines] | None = None
 
     @property
     def digest(self) -> str:
@@ -271,9 +272,17 @@ class ModuleFile(Place):
         if table not in _IN_TEXT:
             return classes_with(self.facts, table, name)
         try:
-            return functions_with(self.facts, self.source.lines_with(_IN_TEXT[table].format(name)))
+            lines = self.source.lines_with(_IN_TEXT[table].format(name))
+            return self._function_lines.names(lines) if lines else []
         except Unreadable:
             return []
+
+    @property
+    def _function_lines(self) -> FunctionLines:
+        facts = self.facts
+        if self._lines_of is None or self._lines_of[0] is not facts:
+            self._lines_of = facts, FunctionLines(facts)
+        return self._lines_of[1]
 
     @property
     def mentions(self) -> Mentions:

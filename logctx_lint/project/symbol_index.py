@@ -13,6 +13,7 @@ import json
 import os
 import re
 import time
+from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,14 +110,28 @@ def is_asynchronous(function: FunctionFacts) -> bool:
     return function.is_async and not function.is_generator
 
 
-def functions_with(facts: ModuleFacts, lines: list[int]) -> list[str]:
-    """The names of the outermost functions that some lines stand in, once for each line."""
-    return [
-        name
-        for name, function in (_functions(facts) if lines else ())
-        for line in lines
-        if function.line <= line <= function.end_line
-    ]
+class FunctionLines:
+    """The outermost functions of a file, by the lines that they stand on."""
+
+    def __init__(self, facts: ModuleFacts) -> None:
+        found = [
+            (function.line, function.end_line, number, name)
+            for number, (name, function) in enumerate(_functions(facts))
+        ]
+        self._functions = sorted(found)
+        self._starts = [each[0] for each in self._functions]
+
+    def names(self, lines: list[int]) -> list[str]:
+        """The names of those that some lines stand in, once for each line, as facts have them."""
+        found: list[tuple[int, int, str]] = []
+        for line in lines:
+            # Of a name that is defined twice in branches, functions do not overlap either.
+            for at in range(bisect(self._starts, line) - 1, -1, -1):
+                _, end, number, name = self._functions[at]
+                if line > end:
+                    break
+                found.append((number, line, name))
+        return [name for _, _, name in sorted(found)]
 
 
 def classes_with(facts: ModuleFacts, table: str, name: str) -> list[str]:
