@@ -18,15 +18,15 @@ class How(Enum):
     """The ways to use a value; each says what comes of it when an awaitable is used so."""
 
     TRUTH = "tested for truth, which it always is"
-    IDENTITY = "compared by identity, which never tells what it would give"
-    EQUALITY = "compared, which never tells what it would give"
+    IDENTITY = "compared by identity, which compares the awaitable and not what it would give"
+    EQUALITY = "compared, which compares the awaitable and not what it would give"
     ORDER = "compared, which fails"
     MEMBER = "looked for, which never finds what it would give"
     CONTAINER = "searched, which fails"
-    ARITHMETIC = "calculated with, which fails"
+    ARITHMETIC = "used in arithmetic, which fails"
     TEXT = "turned into text, which shows the awaitable and not what it would give"
     NUMBER = "turned into a number, which fails"
-    LENGTH = "measured, which fails"
+    LENGTH = "given to `len()`, which fails"
     ITERATION = "iterated over, which fails"
     ASYNC_ITERATION = "iterated over by `async for`, which fails"
     MAPPING = "unpacked as a mapping, which fails"
@@ -36,7 +36,7 @@ class How(Enum):
     ENTER = "entered by `with`, which fails"
     ASYNC_ENTER = "entered by `async with`, which fails"
     RAISE = "raised, which fails"
-    MATCH = "matched, which never tells what it would give"
+    MATCH = "matched, which matches the awaitable and not what it would give"
     DECLARED = "used where something else is declared"
 
 

@@ -26,7 +26,7 @@ def test_the_nearest_problem_is_told_with_the_way_to_it(package: Path) -> None:
     assert finding.message == (
         "`on_GET` is marked as safe to cancel, but what it waits for is not: `Servlet.on_GET` → "
         "`Handler.far` → `Handler.near` → `Store.other` (package/store.py:14, LCX301), and 1 more "
-        "below it: mend it, or remove the mark; `logctx-lint audit` shows all"
+        "below it: correct it, or remove the mark; `logctx-lint audit` shows all"
     )
     assert (finding.span.line, finding.span.column) == (10, 4)
 

@@ -194,7 +194,7 @@ def _starter(context: TreeContext) -> Helper | None:
 def _report(
     context: TreeContext, node: ast.expr, what: str, fixes: tuple[Fix, ...] = (), cure: str = ""
 ) -> None:
-    message = f"{what}: it can be collected while it runs; keep it until it is done{cure}"
+    message = f"{what}: it can be garbage-collected while it runs; keep it until it is done{cure}"
     context.report(RULE.code, node, message, fixes)
 
 

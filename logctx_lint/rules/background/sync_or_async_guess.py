@@ -110,8 +110,8 @@ def _check_branches(
     context.report(
         RULE.code,
         test,
-        f"`{text}` may be no `async def` and return an awaitable all the same, as an object with "
-        f"an async `__call__` or a lambda does; what line {plain.lineno} calls then never runs: "
+        f"`{text}` may return an awaitable without being an `async def`, as a lambda does or an "
+        f"object with an async `__call__`; what line {plain.lineno} calls is then never awaited: "
         "await the result if `inspect.isawaitable(result)`",
         profile=Profile.RECOMMENDED if is_dropped else Profile.STRICT,
     )

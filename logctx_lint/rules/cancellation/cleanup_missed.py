@@ -121,8 +121,9 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
             context.report(
                 RULE.code,
                 handler,
-                f"`except {context.line(handler.type)}` gives `{released.id}` back, but a "
-                "cancellation passes it by, and it stays taken: `except BaseException`",
+                f"`except {context.line(handler.type)}` releases `{released.id}`, but does not "
+                f"catch CancelledError: if this is cancelled, `{released.id}` is never released; "
+                "use `except BaseException`",
                 _fixes(context, handler),
                 span=context.span(handler.type),
             )

@@ -120,7 +120,7 @@ def check(context: TreeContext) -> None:
                 context.report(
                     RULE.code,
                     node,
-                    f"where this waiting is cancelled, the `finally` releases `{lock}`, which "
+                    f"if this is cancelled while it waits, the `finally` releases `{lock}`, which "
                     "somebody else holds: put it before the `try`, or use `async with`",
                 )
         else:
@@ -176,8 +176,8 @@ def _check_following(context: TreeContext, node: ast.Await, statement: ast.stmt,
             context.report(
                 RULE.code,
                 node,
-                f"`{lock}` stays taken for ever where line {risks[0].lineno} raises or is "
-                f"cancelled, as only line {each.lineno} releases it: use `async with`",
+                f"`{lock}` is never released if line {risks[0].lineno} raises or is cancelled, as "
+                f"only line {each.lineno} releases it: use `async with`",
             )
 
 

@@ -99,7 +99,7 @@ def _check(context: TreeContext, decorator: ast.expr, root: Function) -> None:
     context.report(
         RULE.code,
         decorator,
-        f"`{root.name}` is marked as safe to cancel, but {found}{more}: mend it, or remove the "
+        f"`{root.name}` is marked as safe to cancel, but {found}{more}: correct it, or remove the "
         f"mark; `logctx-lint audit` shows all",
         span=cancellable_marks.place(context, decorator),
     )

@@ -141,7 +141,7 @@ def _why(chain: Chain, request: str, answering: Answering, chains: Chains) -> st
 def _left(what: str, request: str) -> str:
     return (
         f"{what} has no errback at its end that finishes the request, so that the browser waits "
-        f"for ever when something fails: add one that calls `{request}.processingFailed(failure)`"
+        f"forever when something fails: add one that calls `{request}.processingFailed(failure)`"
     )
 
 

@@ -170,7 +170,7 @@ def _check_waiting(context: TreeContext, call: ast.Call) -> None:
             RULE.code,
             call,
             f"`{context.line(call.func)}()` waits for the reactor, in whose thread this runs: it "
-            "waits for ever; await the Deferred",
+            "waits forever; await the Deferred",
         )
         return
     match call:
@@ -187,7 +187,7 @@ def _check_waiting(context: TreeContext, call: ast.Call) -> None:
                 RULE.code,
                 call,
                 f"`{context.line(call.func)}()` blocks the event loop that runs this, and waits "
-                "for ever if that is the one which is to do the work: `await` the coroutine, or "
+                "forever if that is the one which is to do the work: `await` the coroutine, or "
                 "`asyncio.wrap_future(...)`",
                 profile=Profile.RECOMMENDED if is_own else Profile.STRICT,
             )

@@ -123,9 +123,8 @@ def check(context: TreeContext) -> None:
             context.report(
                 RULE.code,
                 found,
-                f"`{request}` is finished when this is done, and nobody looks whether the client "
-                f"is still there: where it has gone, `finish()` fails; ask "
-                f"`{request}.notifyFinish()`",
+                f"`{request}` is finished when this is done, whether or not the client is still "
+                f"connected: if it is not, `finish()` raises; ask `{request}.notifyFinish()`",
             )
 
 

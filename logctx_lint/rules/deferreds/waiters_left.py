@@ -124,8 +124,8 @@ def _check_try(context: TreeContext, attempt: ast.Try) -> None:
                 context.report(
                     RULE.code,
                     handler.type,
-                    f"a cancellation passes `except {context.line(handler.type)}` by, and whoever "
-                    f"waits for `{text}` waits for ever: cancel it there, too",
+                    f"`except {context.line(handler.type)}` does not catch CancelledError: where "
+                    f"this is cancelled, whoever waits for `{text}` waits forever; cancel it, too",
                 )
                 break
 

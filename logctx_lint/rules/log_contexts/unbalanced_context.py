@@ -293,7 +293,7 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
         context.report(
             RULE.code,
             call,
-            f"`{functions[0].name}()` never ends, and keeps the context of {where} for ever: start "
+            f"`{functions[0].name}()` never ends, and keeps the context of {where} forever: start "
             "it outside, or with `context=contextvars.Context()`",
         )
         return
@@ -304,7 +304,7 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
             RULE.code,
             call,
             f"`{functions[0].name}()` never ends, and `{read}` in it gives what the first caller "
-            "had set, for ever: start it with `context=contextvars.Context()`, and hand the value "
+            "had set, forever: start it with `context=contextvars.Context()`, and hand the value "
             "on with each piece of work",
         )
 
