@@ -349,11 +349,7 @@ class TreeContext:
         if not isinstance(node, ast.Call) or Role.SENTINEL_GUARD not in self.roles(node):
             return False
         # With another context as argument it switches to that one, which then leaks.
-        return all(
-            name.endswith("SENTINEL_CONTEXT")
-            for argument in arguments(node)
-            for name in self.names(argument)[-1:] or ("",)
-        )
+        return all(Role.SENTINEL_CONTEXT in self.roles(each) for each in arguments(node))
 
     # Callees
 

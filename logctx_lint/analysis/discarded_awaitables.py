@@ -455,7 +455,7 @@ def _is_made_safe(context: TreeContext, func: ast.Call) -> bool:
 
 def _is_constructor(context: TreeContext, call: ast.Call) -> bool:
     """`Deferred().addCallback(...)`: nothing has been started."""
-    return any(name.endswith(".Deferred") for name in context.names(call))
+    return "twisted.internet.defer.Deferred" in context.names(call)
 
 
 def screen(unit: Unit) -> bool:

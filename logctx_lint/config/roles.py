@@ -18,6 +18,8 @@ class Role(str, Enum):
     """Returns an awaitable that does not follow the log-context rules."""
     SENTINEL_GUARD = "sentinel-guard"
     """A context manager that, without arguments, clears the log context meanwhile."""
+    SENTINEL_CONTEXT = "sentinel-context"
+    """The log context that stands for none."""
     CONTEXT_MANAGER = "context-manager"
     """A context manager that is, or opens, a log context."""
     NESTED_CONTEXT = "nested-context"

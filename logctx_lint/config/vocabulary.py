@@ -90,6 +90,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "synapse.http.client.read_body_with_max_size",
     ),
     Role.SENTINEL_GUARD: _helpers(_CONTEXT, "PreserveLoggingContext"),
+    Role.SENTINEL_CONTEXT: ("*.SENTINEL_CONTEXT",),
     Role.CONTEXT_MANAGER: _helpers(_CONTEXT, "LoggingContext", "nested_logging_context"),
     Role.NESTED_CONTEXT: _helpers(_CONTEXT, "nested_logging_context"),
     Role.CONTEXT_SETTER: _helpers(_CONTEXT, "set_current_context"),

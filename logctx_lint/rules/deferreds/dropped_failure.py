@@ -193,8 +193,8 @@ def _does_something(node: FunctionNode) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit adds callbacks to a Deferred and no errback."""
-    return "addCallback" in unit.text and any(_without_errback(unit))
+    """Whether the unit adds callbacks to a Deferred."""
+    return "addCallback" in unit.text
 
 
 RULE = Rule(

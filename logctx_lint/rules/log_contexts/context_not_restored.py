@@ -168,8 +168,7 @@ class _Body:
         return False
 
     def _is_sentinel(self, node: ast.expr) -> bool:
-        names = self.file.resolver.names(node, self.scope)
-        return any(name.endswith("SENTINEL_CONTEXT") for name in names)
+        return Role.SENTINEL_CONTEXT in self.file.roles(node, self.scope)
 
     def _is_kept(self, name: ast.Name) -> bool:
         """Whether a name holds what was the current context."""

@@ -271,8 +271,8 @@ def _end(node: ast.AST) -> Position:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit enters a log context a second time."""
-    return "with " in unit.text and next(_entered_again(unit), None) is not None
+    """Whether the unit may enter a log context."""
+    return "with " in unit.text
 
 
 RULE = Rule(
