@@ -80,7 +80,6 @@ An `async def`, and `await` in it; `logctx_lint.runtime.run_in_background` calls
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -101,7 +100,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.project.modules import Class, Function
+from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
@@ -311,9 +310,21 @@ def _is_dispatched(file: File, owner: Class, name: str) -> bool:
     prefix, underscore, _ = name.partition("_")
     if not prefix or not underscore:
         return False
-    beginning = re.compile(rf"""["']{prefix}_["'%{{]""")
     modules = {ancestor.module for ancestor, _ in file.resolver.classes.ancestors(owner)}
-    return any(beginning.search(module.source.text) for module in modules)
+    return any(_has_text_from(module, f"{prefix}_") for module in modules)
+
+
+def _has_text_from(module: Module, beginning: str) -> bool:
+    """Whether a module has a text that something is put behind: `"cmd_"`, `"cmd_%s"`."""
+    if not module.source.mentions(beginning):
+        return False
+    formats = (f"{beginning}%", f"{beginning}{{")
+    texts = (
+        node.value
+        for node in all_nodes(module.source.parse())
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+    return any(text == beginning or text.startswith(formats) for text in texts)
 
 
 def _is_property(file: File, function: Function) -> bool:
