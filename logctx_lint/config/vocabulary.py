@@ -48,6 +48,13 @@ _REACTOR_CALLS = (
     "ITransport.write", "ITransport.writeSequence", "ITransport.loseConnection",
     "ITCPTransport.abortConnection",
 )  # fmt: skip
+_PLAIN_SCHEDULER = "apscheduler.schedulers.b*.B*Scheduler"
+_PLAIN_CALLERS = (
+    "celery.*.task", "celery.shared_task", "click.command", "click.group", "click.*.command",
+    "click.*.group", "huey.*.task", "huey.*.periodic_task", "invoke.task", "rq.*.job",
+    "typer.*.callback", "typer.*.command",
+    f"{_PLAIN_SCHEDULER}.scheduled_job",
+)  # fmt: skip
 _TK_WIDGETS = ("Button", "Checkbutton", "Radiobutton", "Scale", "Scrollbar", "Spinbox")
 _TK_CALLERS = ("after", "after_idle", "bind", "bind_all", "bind_class", "protocol")
 _RELEASING = ("close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort")
@@ -266,6 +273,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.futures.Future.add_done_callback",
         "concurrent.futures._base.Future.add_done_callback",
         "asyncio.events.AbstractEventLoop.set_exception_handler",
+        f"{_PLAIN_SCHEDULER}.add_job",
         "atexit.register",
         "contextlib.ExitStack.callback",
         "contextlib.AsyncExitStack.callback",
@@ -273,8 +281,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "sched.scheduler.enter",
         "sched.scheduler.enterabs",
         "signal.signal",
-        "multiprocessing.Process",
-        "multiprocessing.*.Process",
+        "multiprocessing.*Process",
         "threading.Thread",
         "threading.Timer",
         *(f"tkinter.{home}{name}" for home in ("", "ttk.") for name in _TK_WIDGETS),
@@ -294,6 +301,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "synapse.module_api.ModuleApi.defer_to_thread",
         "asyncio.threads.to_thread",
         "asyncio.to_thread",
+        "anyio.to_thread.run_sync",
+        "fastapi.concurrency.run_in_threadpool",
+        "starlette.concurrency.run_in_threadpool",
         "asyncio.events.AbstractEventLoop.run_in_executor",
         "concurrent.futures._base.Executor.submit",
         "concurrent.futures._base.Executor.map",
@@ -323,20 +333,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.create_task",
         "asyncio.tasks.create_task",
     ),
-    Role.PLAIN_CALLER: (
-        "celery.*.task",
-        "celery.shared_task",
-        "click.command",
-        "click.group",
-        "click.*.command",
-        "click.*.group",
-        "huey.*.task",
-        "huey.*.periodic_task",
-        "invoke.task",
-        "rq.*.job",
-        "typer.*.callback",
-        "typer.*.command",
-    ),
+    Role.PLAIN_CALLER: _PLAIN_CALLERS,
     Role.RELEASER: tuple(f"*.{name}" for name in _RELEASING),
     Role.LOOP_RUNNER: (
         "asyncio.run",
@@ -378,6 +375,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *_clock("looping_call", "looping_call_now"),
     ),
     Role.FUNCTION_RUNNER: (
+        "fastapi.BackgroundTasks.add_task",
+        "fastapi.background.BackgroundTasks.add_task",
+        "starlette.background.BackgroundTasks.add_task",
         "anyio.run",
         "anyio.from_thread.run",
         "anyio.abc.TaskGroup.start",

@@ -161,9 +161,16 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
             return UNKNOWN if method is None else call(resolver, method, arguments)
         case TypeVariable(_, bound) if bound != UNKNOWN:
             return call(resolver, bound, arguments)
-        case External() | ExternalInstance():
+        case External(name):
+            # By custom, what begins with a capital is a class.
+            return ExternalInstance(name) if _names_class(name) else FOREIGN
+        case ExternalInstance():
             return FOREIGN
     return UNKNOWN
+
+
+def _names_class(name: str) -> bool:
+    return name.rpartition(".")[2][:1].isupper()
 
 
 def _call_callable(resolver: Resolver, callee: CallableType, arguments: Arguments) -> Type:

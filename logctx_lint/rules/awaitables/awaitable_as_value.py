@@ -81,6 +81,7 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.asynchronous_managers import entered_as_plain
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.misused_values import wrongly_used
 from logctx_lint.analysis.units import Unit
@@ -98,6 +99,9 @@ _Wrong = dict[ast.expr, tuple[Use, Kind]]
 
 
 def check(context: TreeContext) -> None:
+    for node in filter(context.is_placed, entered_as_plain(context.unit)):
+        what = "is an asynchronous context manager that is entered by `with`, which fails"
+        context.report(RULE.code, node, f"`{context.line(node)}` {what}: `async with`")
     wrong = _wrong(context.unit)
     for node, (use, kind) in wrong.items():
         is_reported = isinstance(node, ast.Call | ast.Name | ast.Attribute)

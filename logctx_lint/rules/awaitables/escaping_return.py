@@ -120,7 +120,7 @@ from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Fix
+from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import await_fix
 from logctx_lint.inference.types import (
     Certainty,
@@ -139,6 +139,7 @@ from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
 _RETURN_VALUE = "twisted.internet.defer.returnValue"
 _RUNS_BY_ITSELF = frozenset({Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED})
+_AWAITED_TWICE = ("await (await ", "await await ")
 _Block = ast.With | ast.AsyncWith | ast.Try
 
 
@@ -160,6 +161,8 @@ class _Escape:
     """What is returned."""
     kind: Kind
     loss: str
+    is_declared: bool = True
+    """Or nothing says what the caller should get."""
 
 
 def check(context: TreeContext) -> None:
@@ -183,7 +186,8 @@ def _report(context: TreeContext, escape: _Escape) -> None:
         cure = "yield it first" if by_yield else "`return await`"
         fixes = await_fix(context, node, by_yield=by_yield)
     message = f"{what} that is returned un-awaited, {escape.loss}: {cure}"
-    context.report(RULE.code, node, message, fixes)
+    profile = Profile.RECOMMENDED if escape.is_declared else Profile.STRICT
+    context.report(RULE.code, node, message, fixes, profile=profile)
 
 
 class _Returns:
@@ -196,6 +200,13 @@ class _Returns:
         self._can_await = is_async or by_yield
         declared = declared_result(unit, scope)
         self._must_give_value = self._can_await and refuses(unit, declared)
+        # What nothing is declared of may be awaited twice on purpose, which is seen in the file.
+        self._says_nothing = (
+            is_async
+            and scope.function is not None
+            and not scope.function.facts.returns
+            and not any(each in unit.file.source.text for each in _AWAITED_TWICE)
+        )
         self._may_give_awaitable = is_async and not by_yield and self._awaitable(declared)
 
     def _awaitable(self, type_: Type) -> bool:
@@ -257,7 +268,9 @@ class _Returns:
         self, value: ast.Call | ast.Name, around: tuple[_Around, ...]
     ) -> Iterator[_Escape]:
         is_call = isinstance(value, ast.Call)
-        in_place = self._by_yield or (is_call and self._must_give_value)
+        in_place = self._by_yield or (
+            is_call and (self._must_give_value or self._hands_out_coroutine(value))
+        )
         if (not around and not in_place) or self._may_give_awaitable:
             return
         if not is_call and self._must_give_value:
@@ -276,7 +289,21 @@ class _Returns:
         if losses:
             yield _Escape(value, answer.kind, losses[-1])
         elif in_place:
-            yield _Escape(value, answer.kind, "so that its caller gets it in place of its value")
+            loss = "so that its caller gets it in place of its value"
+            yield _Escape(value, answer.kind, loss, self._by_yield or self._must_give_value)
+
+    def _hands_out_coroutine(self, value: ast.expr) -> bool:
+        """Whether the call of an `async def` is returned where nothing says of what type."""
+        if not self._says_nothing or not isinstance(value, ast.Call):
+            return False
+        callees = members_of(self._file.resolver.type_of(value.func, self._scope))
+        return all(
+            isinstance(each, FunctionType)
+            and each.function.facts.is_async
+            and not each.function.facts.is_generator
+            and not each.function.facts.decorators
+            for each in callees
+        )
 
     def _made(self, name: ast.Name) -> ast.Call | None:
         """The call that a local name is bound to, whatever happened before."""

@@ -76,6 +76,7 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import as_arguments
+from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.types import NONE, Awaitability, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
@@ -119,12 +120,19 @@ def check(context: TreeContext) -> None:
             mistaken = _is_no_function
         else:
             continue
-        for each in taken(file, call, scope):
+        for each in taken(file, call, scope) or _given(file, call, scope):
             if mistaken(file, each) and context.is_placed(each.node):
                 _report(context, each)
     for call, _ in context.unit.nodes(ast.Call) if context.unit.may_call(_AWAITERS) else ():
         if file.may_play(call.func, _AWAITERS) and context.is_placed(call):
             _check_awaiter(context, call)
+
+
+def _given(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
+    """What is handed to a callee of which only the role is known."""
+    is_foreign = is_external(file.resolver.type_of(call.func, scope))
+    awaitable = [each for each in call.args if is_foreign and _is_awaitable(file, each, scope)]
+    return [Taken(each, call, scope) for each in awaitable[:1]]
 
 
 def _check_awaiter(context: TreeContext, call: ast.Call) -> None:
