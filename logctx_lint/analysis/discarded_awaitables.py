@@ -13,7 +13,7 @@ from logctx_lint.analysis.context import (
     arguments,
     is_by_decorator,
 )
-from logctx_lint.analysis.ownership import may_be_dropped
+from logctx_lint.analysis.ownership import may_be_dropped, starts_careful_work
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import constants
@@ -395,6 +395,8 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
         ):
             return True
     if looks_after(context, call.func, can_await=can_await, call=call):
+        return True
+    if not context.file.traits.has_log_contexts and starts_careful_work(context, call):
         return True
     if Role.DEFERRED_LIST in context.roles(call) and not fails_on_first(call):
         return not context.file.traits.has_log_contexts

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.returned_values import Returned, Source, argument_for
-from logctx_lint.inference.types import FunctionType, Type, members_of
+from logctx_lint.inference.types import FunctionType, Kind, Type, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 
+_STARTED = frozenset({Kind.TASK, Kind.FUTURE})
 _LOOKED_AFTER = frozenset({Source.NOTHING, Source.STORED, Source.STARTED})
 _IF_NOT_AWAITABLE = frozenset({Source.COMPLETED, Source.WAITER, Source.ATTRIBUTE})
 """What a function that could await should await: a waiter made for it, what it is merely given
@@ -39,6 +41,30 @@ def gives_new_task(file: File, call: ast.Call, scope: Scope) -> bool:
         and (returned := file.summaries.of(each).returned)
         and all(value.source is Source.TASK and not value.can_fail for value in returned)
         for each in functions
+    )
+
+
+def sees_to_failures(context: TreeContext, func: ast.expr, scope: Scope) -> bool:
+    """Whether no failure of its work gets out of what a function starts."""
+    found = context.file.summaries.of_callee(func, scope)
+    return bool(found) and all(each.handles_failures for each in found or ())
+
+
+def starts_careful_work(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call only starts what it is given, and no failure gets out of that.
+
+    `loop.run_in_executor(None, f)`, `start(f())`: what they give fails where `f` does.
+    """
+    if context.awaitability(call).kind not in _STARTED:
+        return False
+    scope = context.scopes[call]
+    functions = [each.node for each in taken(context.file, call, scope)]
+    works = [each for each in arguments(call) if context.awaitability(each).kind.is_lazy]
+    functions += [each.func for each in works if isinstance(each, ast.Call)]
+    return (
+        bool(functions)
+        and all(isinstance(each, ast.Call) for each in works)
+        and all(sees_to_failures(context, each, scope) for each in functions)
     )
 
 

@@ -56,6 +56,7 @@ _METHODS = {
 _READING = frozenset({"exception", "result"})
 """Methods that give a failure to whoever calls them."""
 _RAISING = frozenset({"trap", "raiseException"})
+_CATCH_ALL = frozenset({"Exception", "BaseException"})
 _OF_TESTS = re.compile(r"assert([A-Z_]|$)|fail([A-Z]|$)")
 """How the methods begin with which a test case fails; `failed` and `failures` are none."""
 _HARMLESS_PARENTS = (
@@ -178,15 +179,27 @@ def effect_of(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> 
         hands_on = isinstance(function.body, ast.Name) and function.body.id == parameters[0]
         return Uses.NOTHING if hands_on else Uses.ERRBACK
     effect = Uses.ERRBACK
-    for node in own_nodes(function.body):
+    nodes = list(own_nodes(function.body))
+    sieves = {each.func for each in nodes if isinstance(each, ast.Call) and _traps_all(each)}
+    for node in nodes:
         match node:
             case ast.Raise() | ast.Assert():
                 return Uses.CALLBACK
             case ast.Attribute(_, name) if name in _RAISING or _OF_TESTS.match(name):
-                return Uses.CALLBACK
+                if node not in sieves:
+                    return Uses.CALLBACK
             case ast.Return(ast.Name(name)) if name == parameters[0]:
                 effect = Uses.NOTHING
     return effect
+
+
+def _traps_all(call: ast.Call) -> bool:
+    """`failure.trap(Exception)`, which lets no failure of the work through."""
+    return (
+        isinstance(call.func, ast.Attribute)
+        and call.func.attr == "trap"
+        and any(isinstance(each, ast.Name) and each.id in _CATCH_ALL for each in call.args)
+    )
 
 
 def cannot_fail(uses: Uses) -> bool:

@@ -17,6 +17,7 @@ from logctx_lint.inference.types import (
     ClassObject,
     FunctionType,
     Instance,
+    Presumed,
     members_of,
 )
 from logctx_lint.inference.use_def import Binding, Scope
@@ -320,6 +321,9 @@ class ReturnedValues:
         if answer.certainty is Certainty.NO and type_ != NONE:
             yield Returned(Source.NOTHING, can_fail=False)
             return
+        if presumed := [each for each in members_of(type_) if isinstance(each, Presumed)]:
+            yield from self._of_presumed(presumed)
+            return
         callees = members_of(self._resolver.type_of(call.func, self._scope))
         for callee in callees:
             if not isinstance(callee, FunctionType):
@@ -335,6 +339,15 @@ class ReturnedValues:
                 else:
                     yield from self._of(argument)
 
+    def _of_presumed(self, results: list[Presumed]) -> Iterator[Returned]:
+        """What methods of this name give, on an object of which nothing is known."""
+        for result in results:
+            for function in result.functions:
+                found = self._summaries.of(function).returned if not result.by_decorator else ()
+                for each in found or UNKNOWN_VALUE:
+                    is_own = each.source is Source.ARGUMENT
+                    yield Returned(Source.FRESH, each.can_fail) if is_own else each
+
     # What is put where others find it
 
     def _set_outside(self, nodes: list[ast.AST]) -> Iterator[str]:
@@ -344,6 +357,25 @@ class ReturnedValues:
                     isinstance(target, ast.Attribute | ast.Subscript) for target in targets
                 ):
                     yield from map(ast.unparse, [*targets, value])
+                    for target in targets:
+                        yield from self._put_under(target, value)
+
+    def _put_under(self, target: ast.expr, value: ast.expr) -> Iterator[str]:
+        """The names that are kept as a key, or inside of what is kept: `self.infos[task] = ...`,
+        `self.infos[key] = Info(task)`."""
+        match target:
+            case ast.Subscript(holder, key) if self._is_outside(holder):
+                parts = [key]
+            case ast.Attribute() if self._is_outside(target):
+                parts = []
+            case _:
+                return
+        match value:
+            case ast.Call():
+                parts += [*value.args, *(each.value for each in value.keywords)]
+            case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
+                parts += elements
+        yield from (each.id for each in parts if isinstance(each, ast.Name))
 
     def _put_into_containers(self, nodes: list[ast.AST]) -> Iterator[str]:
         for node in nodes:
@@ -366,11 +398,14 @@ class ReturnedValues:
 
     def _outlives(self, method: ast.Attribute) -> bool:
         """Whether a method is that of something that outlives the function, and is no logger."""
-        receiver = method.value
-        outlives = isinstance(receiver, ast.Attribute | ast.Subscript) or (
-            isinstance(receiver, ast.Name) and receiver.id not in self._scope.bindings
+        is_log = Role.LOG_WRITER in self._summaries.roles(method, self._scope)
+        return self._is_outside(method.value) and not is_log
+
+    def _is_outside(self, holder: ast.expr) -> bool:
+        """Whether an object is found in another one, or not bound in this function."""
+        return isinstance(holder, ast.Attribute | ast.Subscript) or (
+            isinstance(holder, ast.Name) and holder.id not in self._scope.bindings
         )
-        return outlives and Role.LOG_WRITER not in self._summaries.roles(method, self._scope)
 
 
 def argument_for(

@@ -86,6 +86,7 @@ import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught, caught_by
+from logctx_lint.analysis.ownership import sees_to_failures
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.reached_code import Code, code_of
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
@@ -254,7 +255,7 @@ def _check_gather(context: TreeContext, attempt: ast.Try) -> None:
             and isinstance(node.value, ast.Call)
             and _GATHER & set(context.names(node.value))
             and not any(each.arg in ("return_exceptions", None) for each in node.value.keywords)
-            and _starts_several(node.value)
+            and _starts_several(context, node.value)
         ):
             context.report(
                 RULE.code,
@@ -271,16 +272,21 @@ def _leaves(body: list[ast.stmt]) -> bool:
     return any(isinstance(statement, ast.Raise) for statement in body)
 
 
-def _starts_several(call: ast.Call) -> bool:
-    """Whether coroutines are made right in the call, more than one or as many as there are."""
+def _starts_several(context: TreeContext, call: ast.Call) -> bool:
+    """Whether coroutines that may fail are made right in the call, one and others."""
     made = [each for each in call.args if isinstance(each, ast.Call)]
-    many = any(
-        isinstance(each, ast.Starred)
+    many = [
+        each.value.elt
+        for each in call.args
+        if isinstance(each, ast.Starred)
         and isinstance(each.value, ast.ListComp | ast.GeneratorExp)
         and isinstance(each.value.elt, ast.Call)
-        for each in call.args
+    ]
+    if not many and len(made) < 2:
+        return False
+    return any(
+        not sees_to_failures(context, each.func, context.scopes[each]) for each in (*made, *many)
     )
-    return many or len(made) > 1
 
 
 def screen(unit: Unit) -> bool:
