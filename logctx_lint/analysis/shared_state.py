@@ -145,43 +145,55 @@ class Sharing:
             for value in _assignments(node, scope)
         )
 
-    def _is_new(self, node: ast.expr, scope: Scope) -> bool:
+    def _is_new(self, node: ast.expr, scope: Scope, detour: int = 2) -> bool:
         """Whether an object was made in this very call, so that nobody else has it yet."""
-        values: list[ast.expr | None] = []
+        values: list[tuple[ast.expr | None, tuple[int, ...]]] = []
         if isinstance(node, ast.Attribute):
-            values += _assignments(node, scope)
+            values += [(value, ()) for value in _assignments(node, scope)]
         elif isinstance(node, ast.Name):
             home = _home(node.id, scope)
-            values += [binding.value for binding in _reaching(node, home)] if home else []
-        return bool(values) and all(self._makes_new(value, scope) for value in values)
+            bindings = _reaching(node, home) if home else []
+            values += [(each.value, tuple(each.path)) for each in bindings]
+        return bool(values) and all(self._makes_new(*value, scope, detour) for value in values)
 
-    def _makes_new(self, value: ast.expr | None, scope: Scope, detour: int = 2) -> bool:
-        """Whether an expression calls a class, or a function that gives a new object."""
+    def _makes_new(
+        self, value: ast.expr | None, path: tuple[int, ...], scope: Scope, detour: int
+    ) -> bool:
+        """Whether an expression calls a class, or a function that gives a new object.
+
+        Of a tuple that is taken apart, the `path` says which element is meant.
+        """
+        if isinstance(value, ast.Await):
+            value = value.value
         if not isinstance(value, ast.Call):
             return False
         called = members_of(self.resolver.type_of(value.func, scope))
         return all(
-            isinstance(each, ClassObject)
+            (isinstance(each, ClassObject) and not path)
             or (
                 detour > 0
                 and isinstance(each, FunctionType)
-                and self._gives_new(each.function, detour - 1)
+                and self._gives_new(each.function, path, detour - 1)
             )
             for each in called
         )
 
-    def _gives_new(self, function: Function, detour: int) -> bool:
-        """Whether a plain function returns an object that it has made itself."""
+    def _gives_new(self, function: Function, path: tuple[int, ...], detour: int) -> bool:
+        """Whether a function without decorators returns an object that it has made itself."""
         facts = function.facts
-        if facts.is_async or facts.is_generator or facts.decorators or function.module.is_stub:
+        if facts.is_generator or facts.decorators or function.module.is_stub:
             return False
         node = function.tree()
         if node is None:
             return False
         scope = Scope.of_body(function, node)
-        given = list(returned_values(node))
+        given = [_element(value, path) for value in returned_values(node)]
+        is_looked_into = bool(path) or facts.is_async
         return bool(given) and all(
-            self._is_new(value, scope) or self._makes_new(value, scope, detour) for value in given
+            value is not None
+            and not (is_looked_into and _is_put_away(value, node))
+            and (self._is_new(value, scope, detour) or self._makes_new(value, (), scope, detour))
+            for value in given
         )
 
     def _is_mapping(self, node: ast.expr, scope: Scope) -> bool:
@@ -191,6 +203,30 @@ class Sharing:
             and self.resolver.classes.arguments_as(member, "typing.Mapping") is not None
             for member in members_of(self.resolver.type_of(node, scope))
         )
+
+
+def _element(value: ast.expr, path: tuple[int, ...]) -> ast.expr | None:
+    """What stands at a place of a tuple of tuples."""
+    for index in path:
+        if not isinstance(value, ast.Tuple) or index >= len(value.elts):
+            return None
+        value = value.elts[index]
+    return value
+
+
+def _is_put_away(value: ast.expr, function: _FunctionNode) -> bool:
+    """Whether a function puts what a local name holds where others find it."""
+    if not isinstance(value, ast.Name):
+        return False
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Assign(targets, ast.Name(name)) if name == value.id:
+                if any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets):
+                    return True
+            case ast.Call(ast.Attribute(ast.Attribute()), arguments):
+                if any(isinstance(each, ast.Name) and each.id == value.id for each in arguments):
+                    return True
+    return False
 
 
 def _has_canceller(resolver: Resolver, owners: list[Class], name: str) -> bool:

@@ -68,7 +68,16 @@ class Waiters:
             return None
         # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
         is_private = is_name or function.name.startswith("_")
-        return None if is_deferred or is_private else Profile.STRICT
+        is_sole = is_deferred or is_private or self._is_left_once(function)
+        return None if is_sole or _is_guarded(function, node) else Profile.STRICT
+
+    def _is_left_once(self, function: FunctionNode) -> bool:
+        """Whether a function is a context manager, which whoever has entered it leaves."""
+        return any(
+            name.endswith("contextmanager")
+            for decorator in function.decorator_list
+            for name in self.context.names(decorator)
+        )
 
     def _place(self, node: ast.expr, function: FunctionNode) -> ast.expr | None:
         """The attribute, element or outer variable that a value is taken from."""
@@ -167,7 +176,10 @@ class Waiters:
         return found
 
     def _class_of(self, place: ast.expr) -> set[str]:
-        """The class that `self` is of in a place, with those of the file that it is related to."""
+        """The class that `self` is of in a place, with those of the file that are above and below.
+
+        Two classes with one base are those of two objects.
+        """
         owner = self.context.unit.scope.owner if _is_of_self(place, _last(place)) else None
         if owner is None:
             return set()
@@ -176,12 +188,21 @@ class Waiters:
             for node in all_nodes(self.context.file.tree)
             if isinstance(node, ast.ClassDef)
         }
-        related, before = {owner.name}, 0
-        while len(related) > before:
-            before = len(related)
-            related |= {name for name in bases if bases[name] & related}
-            related |= {base for name in related for base in bases.get(name, ())}
-        return related
+        subclasses = {
+            base: {name for name in bases if base in bases[name]}
+            for base in {each for found in bases.values() for each in found}
+        }
+        return _reached(owner.name, bases) | _reached(owner.name, subclasses)
+
+
+def _reached(start: str, steps: dict[str, set[str]]) -> set[str]:
+    """All that some steps lead to, with where they start."""
+    found, waiting = {start}, [start]
+    while waiting:
+        for name in steps.get(waiting.pop(), set()) - found:
+            found.add(name)
+            waiting.append(name)
+    return found
 
 
 def _expects_cancellation(around: Iterable[ast.AST]) -> bool:
@@ -214,6 +235,47 @@ def _expects_cancellation(around: Iterable[ast.AST]) -> bool:
         if "CancelledError" in names:
             return True
     return False
+
+
+def _is_guarded(function: FunctionNode, node: ast.expr) -> bool:
+    """Whether a function comes to a place once only, as a flag or a state says.
+
+    if self._closed:
+        return
+    self._closed = True    # Or `if self.state != "closed": self._set_state("closed")`
+    await self._task
+    """
+    before = [each for each in own_nodes(function.body) if _line(each) < node.lineno]
+    asked = [
+        each
+        for check in before
+        if isinstance(check, ast.If)
+        and (isinstance(check.body[-1], ast.Return | ast.Raise) or _is_around(check, node))
+        for each in all_nodes(check.test)
+    ]
+    flags = {ast.unparse(each) for each in asked if isinstance(each, ast.Attribute)}
+    states: set[object] = {
+        each.value for each in asked if isinstance(each, ast.Constant) and each.value
+    }
+    return any(_changes(each, flags, states) for each in before)
+
+
+def _changes(node: ast.AST, flags: set[str], states: set[object]) -> bool:
+    """Whether a flag is set, or a method of `self` is told of a state."""
+    match node:
+        case ast.Assign(targets, ast.Constant()):
+            return any(ast.unparse(target) in flags for target in targets)
+        case ast.Call(ast.Attribute(ast.Name("self")), [ast.Constant(value)]):
+            return bool(flags) and value in states
+    return False
+
+
+def _is_around(block: ast.stmt, node: ast.expr) -> bool:
+    return block.lineno <= node.lineno <= (block.end_lineno or 0)
+
+
+def _line(node: ast.AST) -> int:
+    return getattr(node, "lineno", 0)
 
 
 def _raises(handler: ast.ExceptHandler) -> bool:
