@@ -90,7 +90,8 @@ class Cancels:
         given = [*zip(names, call.args, strict=False)]
         given += [(each.arg or "", each.value) for each in call.keywords]
         looped = _looped_over(node)
-        places = {looped.get(each, each) for each in receivers}
+        taken = _taken_from_self(node)
+        places = {looped.get(each, taken.get(each, each)) for each in receivers}
         yield from (value for name, value in given if name in places)
         if not isinstance(call.func, ast.Attribute):
             return
@@ -134,9 +135,27 @@ class Cancels:
                 case ast.Assign([ast.Name(target)], value) if target == name.id:
                     if isinstance(value, ast.List | ast.Tuple | ast.Set):
                         yield from containers(value)
+                    elif isinstance(value, ast.Attribute):
+                        yield value  # Another name of the same task.
 
     def _is_wait(self, call: ast.Call) -> bool:
         return not _WAITS.isdisjoint(self._context.names(call))
+
+
+def _taken_from_self(function: FunctionNode) -> dict[str, str]:
+    """By local names: the attribute of `self` that each of them was taken from."""
+    found: dict[str, str] = {}
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Attribute(ast.Name("self")) as taken):
+                found[name] = ast.unparse(taken)
+            case ast.NamedExpr(ast.Name(name), ast.Attribute(ast.Name("self")) as walrus):
+                found[name] = ast.unparse(walrus)
+            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                for target, value in zip(targets, values, strict=False):
+                    if isinstance(target, ast.Name) and ast.unparse(value).startswith("self."):
+                        found[target.id] = ast.unparse(value)
+    return found
 
 
 def _looped_over(function: FunctionNode) -> dict[str, str]:

@@ -12,6 +12,9 @@ from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.exception_values import ExceptionValues
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_EXITS = frozenset({"__exit__", "__aexit__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +59,37 @@ class Conditions:
             case ast.Call() if (answer := answer_of(self.values, test, state)) is not None:
                 code, value, given = answer
                 return Conditions(code, self.live, ExceptionValues(code), 1).truth(value, given)
-            case ast.NamedExpr(_, value):
+            case ast.NamedExpr(_, value) | ast.Await(value):
                 return self.truth(value, state)
+            case ast.Call() | ast.Name() if self._says_whether_to_swallow(test):
+                # As in a `with`: it is the context manager that swallows, if anything does.
+                return False
             case ast.Compare(left, [operator], [right]):
                 return self._compared(left, operator, right, state)
         key = key_of(test)
         if key in state.holders | state.containers:
             return True
         return next((bool(truth) for name, truth in state.flags if name == key), None)
+
+    def _says_whether_to_swallow(self, node: ast.expr) -> bool:
+        """Whether a value is what `__exit__` answers for a failure, by hand or under a name."""
+        match node:
+            case ast.Call(ast.Attribute(_, name), given) if name in _EXITS:
+                nothing = [isinstance(each, ast.Constant) for each in given]
+                return bool(given) and not all(nothing)
+            case ast.Name(name):
+                answers = [
+                    each.value
+                    for each in own_nodes(self.code.node.body)
+                    if isinstance(each, ast.Assign)
+                    and any(key_of(target) == name for target in each.targets)
+                ]
+                calls = [each.value if isinstance(each, ast.Await) else each for each in answers]
+                return any(
+                    isinstance(each, ast.Call) and self._says_whether_to_swallow(each)
+                    for each in calls
+                )
+        return False
 
     def _compared(
         self, left: ast.expr, operator: ast.cmpop, right: ast.expr, state: State
