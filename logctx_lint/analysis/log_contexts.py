@@ -7,8 +7,16 @@ import ast
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
-from logctx_lint.inference.types import ExternalInstance, Instance, members_of
+from logctx_lint.inference.types import (
+    ExternalInstance,
+    FunctionType,
+    Instance,
+    members_of,
+)
 from logctx_lint.inference.use_def import Scope
+
+_GIVEN = "context"
+"""The parameter of functions that read a context, for one that is not the current one."""
 
 
 def plays(file: File, node: ast.expr, scope: Scope, roles: frozenset[Role]) -> bool:
@@ -37,6 +45,24 @@ def made_so(file: File, node: ast.Attribute, scope: Scope, roles: frozenset[Role
         for ancestor, _ in resolver.classes.ancestors(member.cls)
         for item in ancestor.facts.variables.get(node.attr, ())
         if (value := parse_expression(item.value))
+    )
+
+
+def reads_current(file: File, call: ast.Call, scope: Scope) -> bool:
+    """Whether a call reads the current context; `get_value(key, ctx)` reads the one it is given."""
+    if Role.CONTEXT_READER not in file.roles(call.func, scope):
+        return False
+    if any(each.arg == _GIVEN for each in call.keywords):
+        return False
+    functions = (
+        member.function
+        for member in members_of(file.resolver.type_of(call.func, scope))
+        if isinstance(member, FunctionType)
+    )
+    return not any(
+        parameter.name == _GIVEN
+        for function in functions
+        for parameter, _ in zip(function.facts.parameters, call.args, strict=False)
     )
 
 

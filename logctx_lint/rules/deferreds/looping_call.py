@@ -83,6 +83,7 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.types import UNKNOWN, FunctionType, Instance, Type, members_of
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
@@ -201,7 +202,8 @@ def _made(context: TreeContext, loop: ast.expr) -> list[tuple[ast.Call, Scope]]:
             values = [each.value for each in scope.reaching(name, (loop.lineno, loop.col_offset))]
             return [(each, scope) for each in values if isinstance(each, ast.Call)]
         case ast.Attribute(receiver, name):
-            return [
+            here = _set_here(context, loop)
+            return [(value, scope) for value in here] or [
                 (value, Scope(member.cls.module, owner=member.cls))
                 for member in members_of(context.type_of(receiver))
                 if isinstance(member, Instance)
@@ -210,6 +212,21 @@ def _made(context: TreeContext, loop: ast.expr) -> list[tuple[ast.Call, Scope]]:
                 if isinstance(value := parse_expression(item.value), ast.Call)
             ]
     return []
+
+
+def _set_here(context: TreeContext, place: ast.Attribute) -> list[ast.Call]:
+    """What the function itself puts there: `self.state.loop = LoopingCall(f)`."""
+    function = context.function_of(place)
+    if not isinstance(function, FunctionNode):
+        return []
+    text = ast.unparse(place)
+    return [
+        node.value
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and any(ast.unparse(target) == text for target in node.targets)
+    ]
 
 
 def _may_fail(function: Function) -> bool:

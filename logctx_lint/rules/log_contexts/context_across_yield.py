@@ -85,7 +85,8 @@ None: open the context around each step, or in the code that iterates.
 
 Generators under `@contextmanager`, fixtures and other decorators are silent. So is an undecorated
 generator with one `yield` that no loop is around, in a module where it is handed on by its name:
-frameworks use such as context managers (`Depends(session)`).
+frameworks use such as context managers (`Depends(session)`). One that nothing in the project calls
+is reported with the profile `strict` only.
 
 ## Use instead
 
@@ -133,7 +134,7 @@ def check(context: TreeContext) -> None:
         if is_single and _is_handed_on(context, function):
             continue
         profile = Profile.RECOMMENDED
-        if is_single and not isinstance(function, ast.AsyncFunctionDef):
+        if is_single and _may_be_a_manager(context, function):
             profile = Profile.STRICT
         _check_blocks(context, function, yields, profile)
         _check_tokens(context, function, yields, profile)
@@ -174,6 +175,25 @@ def _is_handed_on(context: TreeContext, function: FunctionNode) -> bool:
         ):
             named.append(node)
     return any(each not in called for each in named)
+
+
+def _may_be_a_manager(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether a generator that yields once is plain, or a function that this project only hands on
+    in other modules, as far as is known: then a framework enters and leaves it."""
+    if not isinstance(function, ast.AsyncFunctionDef):
+        return True
+    if function not in context.file.tree.body or _is_called(context, function.name):
+        return False
+    calls = context.resolver.sites.calls(function.name, context.file.module)
+    return next(iter(calls), None) is None
+
+
+def _is_called(context: TreeContext, name: str) -> bool:
+    """Whether the module calls something of this name."""
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+        for node in all_nodes(context.file.tree)
+    )
 
 
 def _check_blocks(

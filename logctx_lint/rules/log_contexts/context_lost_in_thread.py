@@ -90,6 +90,7 @@ import ast
 
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.log_contexts import reads_current
 from logctx_lint.analysis.open_contexts import open_around
 from logctx_lint.analysis.reached_code import Code, entered, reached
 from logctx_lint.analysis.units import Unit
@@ -197,9 +198,15 @@ def _read(
             roles = _roles(context, node, code)
             if roles & _BINDING:
                 return None
-            if reader in roles and found is None:
+            if found is None and _is_read(context, node, code, reader):
                 found = f"{ast.unparse(node.func)}()", code
     return found
+
+
+def _is_read(context: TreeContext, call: ast.Call, code: Code, reader: Role) -> bool:
+    if reader is Role.CONTEXT_READER:
+        return reads_current(context.file, call, code.scope)
+    return reader in _roles(context, call, code)
 
 
 def _roles(context: TreeContext, call: ast.Call, code: Code) -> frozenset[Role]:

@@ -129,6 +129,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.log_contexts import reads_current
 from logctx_lint.analysis.open_contexts import OPENERS, open_around
 from logctx_lint.analysis.reached_code import Code, code_of, reached
 from logctx_lint.analysis.started_tasks import class_node
@@ -143,6 +144,7 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 _MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 _ATTACH = "opentelemetry.context.attach"
 _ENTER, _EXIT = "__aenter__", "__aexit__"
+_CURRENT = "opentelemetry.context.get_current"
 _VALUE = "opentelemetry.context.set_value"
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
@@ -171,6 +173,8 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
         return
     function = context.function_of(call)
     if _ATTACH in context.names(call):
+        if isinstance(function, FunctionNode) and _is_put_back(context, function, call):
+            return
         context.report(
             RULE.code,
             call,
@@ -187,6 +191,39 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
                 f"`{function.name}()` leaves `{variable}` as it has set it when its block ends: "
                 "keep the token, and reset it in `finally`",
             )
+
+
+def _is_put_back(context: TreeContext, function: FunctionNode, call: ast.Call) -> bool:
+    """Whether a context that the function has looked up is attached again, here or in `finally`.
+
+    previous = get_current()
+    attach(other)
+    try:
+        yield
+    finally:
+        attach(previous)  # Unlike `detach`, it may be in another task.
+    """
+    again = [
+        each
+        for each in _token_calls(context, function)
+        if _ATTACH in context.names(each) and _is_looked_up(context, each)
+    ]
+    if call in again:
+        return True
+    finals = (node.finalbody for node in own_nodes(function.body) if isinstance(node, ast.Try))
+    return any(inner in again for block in finals for inner in own_nodes(block))
+
+
+def _is_looked_up(context: TreeContext, call: ast.Call) -> bool:
+    """Whether what is attached is a local name of what `get_current()` gave."""
+    match call.args:
+        case [ast.Name(name) as given]:
+            bindings = context.scopes[given].reaching(name, (given.lineno, given.col_offset))
+            return any(
+                isinstance(each.value, ast.Call) and _CURRENT in context.names(each.value)
+                for each in bindings
+            )
+    return False
 
 
 def _works_on(context: TreeContext, call: ast.Call) -> bool:
@@ -420,7 +457,7 @@ def _read(context: TreeContext, code: Code) -> str | None:
                 roles = file.vocabulary.roles(file.resolver.names(node.func, each.scope))
                 if roles & _BINDING:
                     return None
-                if Role.CONTEXT_READER in roles and found is None:
+                if found is None and reads_current(file, node, each.scope):
                     found = f"{ast.unparse(node.func)}()"
     return found
 
