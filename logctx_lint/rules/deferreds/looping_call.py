@@ -247,10 +247,13 @@ def _is_ellipsis(node: ast.expr) -> bool:
 
 
 def _is_harmless(statement: ast.stmt) -> bool:
-    """A docstring, a plain assignment or `pass`: nothing to fail."""
-    return isinstance(statement, ast.Pass | ast.Import | ast.ImportFrom | ast.Global) or (
-        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
-    )
+    """A docstring, `pass`, `return None`: nothing to fail."""
+    match statement:
+        case ast.Pass() | ast.Import() | ast.ImportFrom() | ast.Global():
+            return True
+        case ast.Expr(ast.Constant()) | ast.Return(None | ast.Constant()):
+            return True
+    return False
 
 
 def _catches_all(handler: ast.ExceptHandler) -> bool:
