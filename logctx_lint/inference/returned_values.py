@@ -357,10 +357,8 @@ class ReturnedValues:
                     isinstance(target, ast.Attribute | ast.Subscript) for target in targets
                 ):
                     yield from map(ast.unparse, [*targets, value])
-                    for target in targets:
-                        yield from self._put_under(target, value)
 
-    def _put_under(self, target: ast.expr, value: ast.expr) -> Iterator[str]:
+    def _put_under(self, target: ast.expr, value: ast.expr) -> set[str]:
         """The names that are kept as a key, or inside of what is kept: `self.infos[task] = ...`,
         `self.infos[key] = Info(task)`."""
         match target:
@@ -369,17 +367,21 @@ class ReturnedValues:
             case ast.Attribute() if self._is_outside(target):
                 parts = []
             case _:
-                return
+                return set()
         match value:
             case ast.Call():
                 parts += [*value.args, *(each.value for each in value.keywords)]
             case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
                 parts += elements
-        yield from (each.id for each in parts if isinstance(each, ast.Name))
+        return {each.id for each in parts if isinstance(each, ast.Name)}
 
     def _put_into_containers(self, nodes: list[ast.AST]) -> Iterator[str]:
         for node in nodes:
             match node:
+                case ast.Assign(targets, value):
+                    for target in targets:
+                        # A Deferred or Future that is made here is the caller's to wait for.
+                        yield from self._put_under(target, value) - self._made_here
                 case ast.Call(ast.Attribute() as method, arguments) if self._outlives(method):
                     for argument in arguments:
                         for inner in all_nodes(argument):
