@@ -186,26 +186,32 @@ def _awaits(function: Function, name: str) -> bool:
     node = None if function.module.is_stub else function.implementation.tree()
     if node is None:
         return False
-    attributes = {
+    attributes = _attributes_set_to(node, name)
+    awaited = _parts_of_awaits(node)
+    if any(isinstance(each, ast.Name) and each.id == name for each in awaited):
+        return True
+    if attributes and function.owner:
+        others = (
+            each for own in function.owner.facts.functions for each in function.owner.function(own)
+        )
+        awaited += [part for each in others for part in _parts_of_awaits(each.tree())]
+    return any(isinstance(each, ast.Attribute) and each.attr in attributes for each in awaited)
+
+
+def _attributes_set_to(node: ast.AST, name: str) -> set[str]:
+    """The attributes that are set to what a name holds."""
+    return {
         target.attr
         for each in all_nodes(node)
         if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name)
         for target in each.targets
         if isinstance(target, ast.Attribute) and each.value.id == name
     }
-    bodies: list[ast.AST | None] = [node]
-    if attributes and function.owner:
-        own = function.owner.facts.functions
-        bodies += [each.tree() for method in own for each in function.owner.function(method)]
-    return any(
-        (isinstance(each, ast.Name) and each.id == name and body is node)
-        or (isinstance(each, ast.Attribute) and each.attr in attributes)
-        for body in bodies
-        if body
-        for wait in all_nodes(body)
-        if isinstance(wait, ast.Await)
-        for each in all_nodes(wait)
-    )
+
+
+def _parts_of_awaits(node: ast.AST | None) -> list[ast.AST]:
+    inside = all_nodes(node) if node else ()
+    return [part for each in inside if isinstance(each, ast.Await) for part in all_nodes(each)]
 
 
 def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:

@@ -15,7 +15,7 @@ from logctx_lint.analysis.expected_types import (
 from logctx_lint.analysis.misused_values import has_attribute, wrongly_used
 from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.value_uses import How, uses, uses_of
+from logctx_lint.analysis.value_uses import How, Use, uses, uses_of
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -257,44 +257,9 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
     """What is done with names in a function that does nothing about the awaitable they may hold."""
     kinds = {each.name: each.kind for each in named}
     collections = {each.name for each in named if each.is_element}
-    single = set(kinds) - collections
-    is_plain = scope.function is None or not scope.function.facts.is_async
-    returned = {each.value for each, _ in unit.statements if isinstance(each, ast.Return)}
-    wrong = {
-        *(
-            name
-            for name in refused_names(unit, scope, single)
-            # What runs already and is returned, the caller has, whatever is declared.
-            if not (is_plain and name in returned and not kinds[name.id].is_lazy)
-        ),
-        *answered_names(unit, scope, {name for name in single if kinds[name].is_lazy}),
-        *_summed(unit, scope, collections),
-    }
-    idle: set[ast.Name] = set()
-    handed_on = set(_handed_on(unit))
-    for use in uses_of(unit, set(kinds)):
-        name = use.node
-        if not isinstance(name, ast.Name) or function_scope(use.scope) is not scope:
-            continue
-        if name in handed_on:
-            continue
-        if name.id in collections:
-            if use.how in _HARMLESS or use.how is How.LENGTH:
-                idle.add(name)
-            continue
-        if use.how is How.ATTRIBUTE and has_attribute(unit, kinds[name.id], use.attribute):
-            continue  # Whoever asks for it knows what it is.
-        is_wrong = wrongly_used(use, unit) is not None
-        if use.how in (How.ENTER, How.ASYNC_ENTER) and not is_wrong:
-            continue  # An asynchronous context manager that can be awaited, too.
-        is_harmless = use.how in _HARMLESS and not is_wrong
-        (idle if is_harmless else wrong).add(name)
-    for statement, where in unit.statements:
-        match statement:
-            case ast.Expr(ast.Name() as value) if where is scope:
-                idle.add(value)
-            case ast.Assign([ast.Name("_")], ast.Name() as value) if where is scope:
-                idle.add(value)
+    idle, wrong = _by_use(unit, scope, kinds, collections)
+    wrong |= _taken_for_values(unit, scope, kinds, collections)
+    idle |= _alone(unit, scope)
     told_apart: set[ast.Name] = set()
     for name, class_ in _asked_for_class(unit, scope, set(kinds)):
         if refuses(unit, class_):
@@ -305,6 +270,69 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
     waits += [node.value for node, _ in unit.nodes(ast.Yield) if node.value]
     awaited = {node.id for node in waits if isinstance(node, ast.Name)}
     return Uses(frozenset(idle), frozenset(wrong), frozenset(awaited), frozenset(told_apart))
+
+
+def _taken_for_values(
+    unit: Unit, scope: Scope, kinds: dict[str, Kind], collections: set[str]
+) -> set[ast.Name]:
+    """Names that stand where only the value is wanted that awaiting them gives."""
+    single = kinds.keys() - collections
+    is_plain = scope.function is None or not scope.function.facts.is_async
+    returned = {each.value for each, _ in unit.statements if isinstance(each, ast.Return)}
+    refused = {
+        name
+        for name in refused_names(unit, scope, single)
+        # What runs already and is returned, the caller has, whatever is declared.
+        if not (is_plain and name in returned and not kinds[name.id].is_lazy)
+    }
+    lazy = {name for name in single if kinds[name].is_lazy}
+    return {*refused, *answered_names(unit, scope, lazy), *_summed(unit, scope, collections)}
+
+
+def _by_use(
+    unit: Unit, scope: Scope, kinds: dict[str, Kind], collections: set[str]
+) -> tuple[set[ast.Name], set[ast.Name]]:
+    """The names whose uses do nothing about them, and those that are taken for a value."""
+    idle: set[ast.Name] = set()
+    wrong: set[ast.Name] = set()
+    handed_on = set(_handed_on(unit))
+    for use in uses_of(unit, kinds.keys()):
+        name = use.node
+        if not isinstance(name, ast.Name) or function_scope(use.scope) is not scope:
+            continue
+        if name in handed_on:
+            continue
+        if name.id in collections:
+            if use.how in _HARMLESS or use.how is How.LENGTH:
+                idle.add(name)
+            continue
+        is_wrong = _is_wrong(unit, use, kinds[name.id])
+        if is_wrong is not None:
+            (wrong if is_wrong else idle).add(name)
+    return idle, wrong
+
+
+def _is_wrong(unit: Unit, use: Use, kind: Kind) -> bool | None:
+    """Whether a use takes an awaitable for a value; None if it may be meant as it is."""
+    if use.how is How.ATTRIBUTE and has_attribute(unit, kind, use.attribute):
+        return None  # Whoever asks for it knows what it is.
+    if wrongly_used(use, unit) is not None:
+        return True
+    if use.how in (How.ENTER, How.ASYNC_ENTER):
+        return None  # An asynchronous context manager that can be awaited, too.
+    return use.how not in _HARMLESS
+
+
+def _alone(unit: Unit, scope: Scope) -> set[ast.Name]:
+    """Names that stand alone as a statement."""
+    found: set[ast.Name] = set()
+    for statement, where in unit.statements:
+        match statement:
+            case ast.Expr(ast.Name() as value) if where is scope:
+                found.add(value)
+            case ast.Assign([ast.Name("_")], ast.Name() as value) if where is scope:
+                found.add(value)
+    return found
 
 
 def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[tuple[ast.Name, Type]]:

@@ -189,25 +189,33 @@ def helper(
     if found:
         text, name = found
         return None if text.partition(".")[0] in locals_ else Helper(text, name=name)
-    resolver, module = context.resolver, context.file.module
     taken = locals_ | _module_names(context)
-    imported = {item.module for items in module.facts.imports.values() for item in items}
     for name in context.file.vocabulary.names_of(role):
-        home, _, attribute = name.rpartition(".")
-        if not accepts(name) or attribute in taken:
-            continue
-        is_new = home in _RUNTIME
-        if is_new and not may_import_runtime(context):
-            continue
-        target = resolver.modules.find(home, module.root)
-        is_there = target is not None and resolver.definitions.member(target, attribute)
-        is_real = _is_library(home) or home in imported or (target and not target.is_stub)
-        if is_new or (is_there and is_real):
-            if is_guarded(context.file.tree, home):
-                continue
-            edit = import_edit(context.file.source, context.file.tree, home, attribute)
-            return Helper(attribute, (edit,), is_new, name)
+        if accepts(name) and name.rpartition(".")[2] not in taken:
+            imported = _imported_helper(context, name)
+            if imported:
+                return imported
     return None
+
+
+def _imported_helper(context: TreeContext, name: str) -> Helper | None:
+    """A function that is there, or comes from the reference runtime, with the import of it."""
+    resolver, module = context.resolver, context.file.module
+    home, _, attribute = name.rpartition(".")
+    is_new = home in _RUNTIME
+    if is_new and not may_import_runtime(context):
+        return None
+    if not is_new:
+        target = resolver.modules.find(home, module.root)
+        if target is None or not resolver.definitions.member(target, attribute):
+            return None
+        imports = (item.module for items in module.facts.imports.values() for item in items)
+        if target.is_stub and not _is_library(home) and home not in imports:
+            return None
+    if is_guarded(context.file.tree, home):
+        return None
+    edit = import_edit(context.file.source, context.file.tree, home, attribute)
+    return Helper(attribute, (edit,), is_new, name)
 
 
 def _is_library(module: str) -> bool:

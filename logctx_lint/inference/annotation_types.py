@@ -118,32 +118,18 @@ def _subscript(resolver: Resolver, value: ast.expr, index: ast.expr, scope: Scop
     definition, names = resolver.define(value, scope)
     items = list(index.elts) if isinstance(index, ast.Tuple) else [index]
     form = special_form(names)
-    if form == "Optional":
-        return union_of([evaluate(resolver, index, scope), NONE])
-    if form == "Union":
-        return union_of(_alternative(resolver, item, scope) for item in items)
-    if form in _WRAPPERS:
-        return evaluate(resolver, items[0], scope)
-    if form == "Callable":
-        parameters = items[0].elts if isinstance(items[0], ast.List) else []
-        return CallableType(
-            evaluate(resolver, items[-1], scope),
-            tuple(evaluate(resolver, item, scope) for item in parameters),
-        )
-    if form == "Concatenate" or form == "Literal":
-        return UNKNOWN
     if form == "Type" or "builtins.type" in names:
         inner = evaluate(resolver, index, scope)
         if isinstance(inner, Instance):
             return ClassObject(inner.cls, inner.arguments)
         return CallableType(inner)
     if form == "Tuple" or "builtins.tuple" in names:
-        if len(items) == 2 and isinstance(items[1], ast.Constant) and items[1].value is Ellipsis:
-            return resolver.builtin("tuple", evaluate(resolver, items[0], scope))
-        return TupleType(tuple(evaluate(resolver, item, scope) for item in items))
-    if form in _GENERIC_BASES:
-        # As a base class: declares the class's type parameters.
-        return TupleType(tuple(evaluate(resolver, item, scope) for item in items))
+        return _tuple(resolver, items, scope)
+    if form == "Optional":
+        return union_of([evaluate(resolver, index, scope), NONE])
+    known = _of_form(resolver, form, items, scope) if form else None
+    if known is not None:
+        return known
     arguments = tuple(
         UNKNOWN if isinstance(item, ast.List) else evaluate(resolver, item, scope) for item in items
     )
@@ -155,3 +141,30 @@ def _subscript(resolver: Resolver, value: ast.expr, index: ast.expr, scope: Scop
         case External(name):
             return ExternalInstance(name)
     return UNKNOWN
+
+
+def _tuple(resolver: Resolver, items: list[ast.expr], scope: Scope) -> Type:
+    match items:
+        case [element, ast.Constant(value)] if value is Ellipsis:
+            return resolver.builtin("tuple", evaluate(resolver, element, scope))
+    return TupleType(tuple(evaluate(resolver, item, scope) for item in items))
+
+
+def _of_form(resolver: Resolver, form: str, items: list[ast.expr], scope: Scope) -> Type | None:
+    """What a construct of `typing` says; None for one that says no more than its class."""
+    if form == "Union":
+        return union_of(_alternative(resolver, item, scope) for item in items)
+    if form in _WRAPPERS:
+        return evaluate(resolver, items[0], scope)
+    if form == "Callable":
+        parameters = items[0].elts if isinstance(items[0], ast.List) else []
+        return CallableType(
+            evaluate(resolver, items[-1], scope),
+            tuple(evaluate(resolver, item, scope) for item in parameters),
+        )
+    if form in ("Concatenate", "Literal"):
+        return UNKNOWN
+    if form in _GENERIC_BASES:
+        # As a base class: declares the class's type parameters.
+        return TupleType(tuple(evaluate(resolver, item, scope) for item in items))
+    return None
