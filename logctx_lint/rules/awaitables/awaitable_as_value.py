@@ -86,6 +86,7 @@ from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.misused_values import wrongly_used
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import How, Use, uses
+from logctx_lint.analysis.values_beside import beside_values
 from logctx_lint.analysis.values_in_place import misplaced
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
@@ -115,7 +116,7 @@ def _wrong(unit: Unit) -> _Wrong:
         kind = wrongly_used(use, unit)
         if kind is not None:
             found.setdefault(use.node, (use, kind))
-    for each in misplaced(unit):
+    for each in (*misplaced(unit), *beside_values(unit)):
         use = Use(each.call, each.scope, How.DECLARED, fate=each.fate)
         found.setdefault(each.call, (use, each.kind))
     return found
