@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.units import File
-from logctx_lint.analysis.wrapper_blocks import Callee, Wrapper, by_name, kept_in
+from logctx_lint.analysis.wrapper_blocks import Wrapper, by_name, kept_in
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import calls
 from logctx_lint.inference.annotation_types import parse_expression
@@ -49,7 +49,8 @@ def left_by_wrapper(
             if found:
                 return f"leaves its `{found}`"
         if is_lazy:
-            found = _left_early(file, member, is_made=func is not decorator)
+            wrapper = _wrapper(file, member, is_made=func is not decorator)
+            found = wrapper.left() if wrapper else None
             if found:
                 return found
     return None
@@ -135,27 +136,32 @@ def _returns_call_of(statement: ast.stmt, names: set[str]) -> bool:
 # In front of an `async def`, whose call does nothing
 
 
-def _left_early(file: File, decorator: object, *, is_made: bool) -> str | None:
-    """What the wrapper of a decorator leaves as soon as the function has been called.
+def wrapper_of(file: File, decorator: ast.expr, scope: Scope) -> Wrapper | None:
+    """The plain function that a decorator of the project puts around what it stands on."""
+    func = decorator.func if isinstance(decorator, ast.Call) else decorator
+    members = members_of(file.resolver.type_of(func, scope))
+    found = [_wrapper(file, each, is_made=func is not decorator) for each in members]
+    return found[0] if len(found) == 1 else None
 
-    `is_made` tells `@decorator(…)` from `@decorator`.
-    """
+
+def _wrapper(file: File, decorator: object, *, is_made: bool) -> Wrapper | None:
+    """The same of one decorator. `is_made` tells `@decorator(…)` from `@decorator`."""
     if isinstance(decorator, FunctionType) and not decorator.function.module.is_stub:
         maker = decorator.function.implementation
         if maker.facts.decorators or maker.facts.is_async or maker.facts.is_generator:
             return None
-        return _left_by_nested(file, maker, set(), _DEEPEST)
+        return _nested(file, maker, set(), _DEEPEST)
     if isinstance(decorator, ClassObject) and not decorator.cls.module.is_stub:
         called = decorator.cls.function("__call__")
         if called and is_made:
-            return _left_by_nested(file, called[-1], set(), _DEEPEST)
+            return _nested(file, called[-1], set(), _DEEPEST)
         if called:
-            return _left_by_object(file, decorator.cls, called[-1])
+            return _calling_object(file, decorator.cls, called[-1])
     return None
 
 
-def _left_by_nested(file: File, maker: Function, outer: set[str], depth: int) -> str | None:
-    """The same of the one function that a decorator, or a function that makes it, gives."""
+def _nested(file: File, maker: Function, outer: set[str], depth: int) -> Wrapper | None:
+    """The one function that a decorator, or a function that makes it, gives."""
     node = maker.tree()
     if node is None or not depth or _treats_awaitables(node):
         return None
@@ -164,7 +170,7 @@ def _left_by_nested(file: File, maker: Function, outer: set[str], depth: int) ->
     wrapper = _only_returned(file, node, scope)
     if wrapper is None:
         return None
-    found = _left_by_nested(file, wrapper, taken, depth - 1)
+    found = _nested(file, wrapper, taken, depth - 1)
     if found:
         return found
     tree = wrapper.tree()
@@ -172,10 +178,10 @@ def _left_by_nested(file: File, maker: Function, outer: set[str], depth: int) ->
     if tree is None or not _is_plain_wrapper(file, wrapper):
         return None
     names = taken - own - _bound_in(node) - _bound_in(tree)
-    return _left_in(file, wrapper, tree, by_name(names))
+    return Wrapper(file, tree, Scope.of_body(wrapper, tree), by_name(names))
 
 
-def _left_by_object(file: File, cls: Class, called: Function) -> str | None:
+def _calling_object(file: File, cls: Class, called: Function) -> Wrapper | None:
     """The same of a class whose objects keep the function and call it when they are called."""
     init, tree = cls.function("__init__"), called.tree()
     if tree is None or not init or not called.facts.parameters or called.facts.decorators:
@@ -188,12 +194,8 @@ def _left_by_object(file: File, cls: Class, called: Function) -> str | None:
         for name, variables in cls.facts.variables.items()
         if len(variables) == 1 and taken and variables[0].value == taken[0].name
     }
-    return _left_in(file, called, tree, kept_in(called.facts.parameters[0].name, kept))
-
-
-def _left_in(file: File, function: Function, tree: FunctionNode, callee: Callee) -> str | None:
-    scope = Scope.of_body(function, tree)
-    return Wrapper(file, tree, scope, callee).left()
+    callee = kept_in(called.facts.parameters[0].name, kept)
+    return Wrapper(file, tree, Scope.of_body(called, tree), callee)
 
 
 def _only_returned(file: File, node: FunctionNode, scope: Scope) -> Function | None:

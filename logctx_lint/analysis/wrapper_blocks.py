@@ -52,6 +52,40 @@ class Wrapper:
         found = [self._left_of(call) for call in calls]
         return found[0] if found and all(found) else None
 
+    def keeps(self) -> bool:
+        """Whether the wrapper keeps what the call gives, and gives that to later callers."""
+        nodes = list(own_nodes(self.node.body))
+        calls = {each for each in nodes if isinstance(each, ast.Call) and self.is_callee(each.func)}
+        puts = [each for each in nodes if isinstance(each, ast.Assign)]
+        names = {
+            target.id
+            for put in puts
+            for target in put.targets
+            if put.value in calls and isinstance(target, ast.Name)
+        }
+        places = {
+            ast.unparse(target.value if isinstance(target, ast.Subscript) else target)
+            for put in puts
+            for target in put.targets
+            if isinstance(target, ast.Subscript | ast.Attribute)
+            and (put.value in calls or (isinstance(put.value, ast.Name) and put.value.id in names))
+        }
+        taken = {
+            target.id
+            for put in puts
+            for target in put.targets
+            if isinstance(target, ast.Name) and _is_from(put.value, places)
+        }
+        return any(
+            isinstance(each, ast.Return)
+            and each.value is not None
+            and (
+                _is_from(each.value, places)
+                or (isinstance(each.value, ast.Name) and each.value.id in taken)
+            )
+            for each in nodes
+        )
+
     def _left_of(self, call: ast.Call) -> str | None:
         statements = list(self._path(self.node.body, call))
         if not statements or not self._is_handed_on(statements[-1], call):
@@ -145,6 +179,14 @@ class Wrapper:
 
     def _reads_clock(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and Role.CLOCK in self.file.roles(node.func, self.scope)
+
+
+def _is_from(value: ast.expr, places: set[str]) -> bool:
+    """Whether a value is one of the places, or is taken out of it: `memo[key]`, `memo.get(key)`."""
+    match value:
+        case ast.Subscript(holder) | ast.Call(ast.Attribute(holder, "get")):
+            return ast.unparse(holder) in places
+    return isinstance(value, ast.Attribute) and ast.unparse(value) in places
 
 
 def _does_something(block: ast.Try) -> bool:

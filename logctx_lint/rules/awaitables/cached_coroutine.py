@@ -94,6 +94,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.decorator_blocks import wrapper_of
 from logctx_lint.analysis.kept_coroutines import (
     changes_result,
     kept_coroutines,
@@ -102,7 +103,7 @@ from logctx_lint.analysis.kept_coroutines import (
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import Kind
-from logctx_lint.inference.use_def import Binding
+from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -137,7 +138,9 @@ def _check_cache(context: TreeContext, function: FunctionNode) -> None:
     if not function.decorator_list:
         return
     decorator = function.decorator_list[-1]
-    if Role.RESULT_CACHE not in context.roles(decorator):
+    if Role.RESULT_CACHE not in context.roles(decorator) and not _keeps(
+        context, function, decorator
+    ):
         return
     facts = context.unit.scopes[function].function
     if isinstance(function, ast.AsyncFunctionDef):
@@ -153,6 +156,15 @@ def _check_cache(context: TreeContext, function: FunctionNode) -> None:
         f"`@{context.line(decorator)}` keeps what `{function.name}()` returned, {kind}, which "
         f"{how}: the second caller fails; keep the result, or a task",
     )
+
+
+def _keeps(context: TreeContext, function: FunctionNode, decorator: ast.expr) -> bool:
+    """Whether a decorator of the project is such a cache."""
+    if not isinstance(function, ast.AsyncFunctionDef):
+        return False
+    outer = context.unit.scopes[function].parent or Scope(context.file.module)
+    wrapper = wrapper_of(context.file, decorator, outer)
+    return wrapper is not None and wrapper.keeps()
 
 
 def _returns_coroutine(context: TreeContext, function: FunctionNode) -> bool:
@@ -251,7 +263,9 @@ def screen(unit: Unit) -> bool:
         decorators = getattr(function, "decorator_list", [])
         last = decorators[-1] if decorators else None
         called = last.func if isinstance(last, ast.Call) else last
-        if called is not None and unit.file.may_play(called, roles):
+        if called is not None and (
+            isinstance(function, ast.AsyncFunctionDef) or unit.file.may_play(called, roles)
+        ):
             return True
     names = [each.value.id for each, _ in unit.nodes(ast.Await) if isinstance(each.value, ast.Name)]
     if len(set(names)) < len(names) or (
