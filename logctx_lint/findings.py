@@ -55,6 +55,15 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class Related:
+    """Another place that explains a finding, as where the function that is called is defined."""
+
+    path: Path
+    line: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One place where a rule speaks. The first fix is the one that `--fix` applies."""
 
@@ -67,6 +76,7 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     profile: Profile = Profile.RECOMMENDED
     """The least strict profile that reports it."""
+    related: tuple[Related, ...] = ()
 
 
 def in_profile(findings: Iterable[Finding], profile: Profile) -> list[Finding]:

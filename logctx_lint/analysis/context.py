@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Finding, Fix, Profile, Span
+from logctx_lint.findings import Finding, Fix, Profile, Related, Span
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
@@ -81,6 +81,8 @@ class Callee:
 
     label: str
     reason: str
+    definition: Related | None = None
+    """Where the project defines it."""
 
     def handed_on(self, *, has_arguments: bool) -> str:
         """The arguments that hand it to the background starter."""
@@ -368,10 +370,19 @@ class TreeContext:
         """Who is called by `func`, which may be some functions, or by its name very likely is."""
         if functions or not presumed:
             best = max(functions, key=self._awaitable, default=None)
-            return Callee(self._label(func), self._reason(best) if best else "by its declared type")
+            if best is None:
+                return Callee(self._label(func), "by its declared type")
+            return Callee(self._label(func), self._reason(best), self._definition(best))
         how, _, place = self._reason(presumed[0]).rpartition(", ")
         how = "to return one" if how.startswith("by ") else f"as {how}"
-        return Callee(self._label(func), f"only declared {how} in this project, at {place}")
+        reason = f"only declared {how} in this project, at {place}"
+        return Callee(self._label(func), reason, self._definition(presumed[0]))
+
+    def _definition(self, function: Function) -> Related | None:
+        if function.module.is_stub:
+            return None
+        name = function.qualified_name.rpartition(".")[2]
+        return Related(function.module.path, function.line, f"`{name}()` is defined here")
 
     def _label(self, func: ast.expr) -> str:
         label = self.line(func)
@@ -423,8 +434,11 @@ class TreeContext:
         *,
         span: Span | None = None,
         profile: Profile = Profile.RECOMMENDED,
+        callee: Callee | None = None,
     ) -> None:
-        """Report a finding at `node`, or at a `span` of its own."""
+        """Report a finding at `node`, or at a `span` of its own; it may be about a callee."""
         function, path = self._function_name(node), self.file.source.path
         place = span or self.span(node)
-        self.findings.append(Finding(code, message, path, place, function, fixes, profile))
+        related = (callee.definition,) if callee and callee.definition else ()
+        found = Finding(code, message, path, place, function, fixes, profile, related)
+        self.findings.append(found)

@@ -9,6 +9,7 @@ that matter.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import astuple, fields
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from logctx_lint.config.codes import CODES
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.tool_version import program
-from logctx_lint.findings import Applicability, Edit, Finding, Fix, Profile, Span
+from logctx_lint.findings import Applicability, Edit, Finding, Fix, Profile, Related, Span
 from logctx_lint.incremental.dependencies import Part
 from logctx_lint.incremental.store import Entries
 from logctx_lint.project.files import Places
@@ -110,21 +111,39 @@ def to_data(finding: Finding) -> list[object]:
         [fix.title, fix.applicability.value, [[astuple(e.span), e.text] for e in fix.edits]]
         for fix in finding.fixes
     ]
-    profile = finding.profile.value
-    return [finding.code, finding.message, astuple(finding.span), finding.function, fixes, profile]
+    folder, profile = finding.path.parent, finding.profile.value
+    # The project may be somewhere else the next time.
+    related = [[os.path.relpath(r.path, folder), r.line, r.message] for r in finding.related]
+    head = [finding.code, finding.message, astuple(finding.span), finding.function]
+    return [*head, fixes, profile, related]
 
 
 def from_data(data: list[object], path: Path) -> Finding:
     """The finding of some data, which may be anything; raises TypeError or ValueError."""
-    code, message, span, function, fixes, profile = data
+    code, message, span, function, fixes, profile, related = data
     if not (isinstance(code, str) and isinstance(message, str) and isinstance(function, str)):
         raise TypeError("a text is no string")
     if code not in CODES:
         raise ValueError("an unknown code")
-    if not isinstance(fixes, list):
-        raise TypeError("fixes are no list")
-    kind = Profile(profile)
-    return Finding(code, message, path, _span(span), function, tuple(map(_fix, fixes)), kind)
+    if not isinstance(fixes, list) or not isinstance(related, list):
+        raise TypeError("fixes or related places are no list")
+    return Finding(
+        code,
+        message,
+        path,
+        _span(span),
+        function,
+        tuple(map(_fix, fixes)),
+        Profile(profile),
+        tuple(_related(each, path) for each in related),
+    )
+
+
+def _related(data: list[object], path: Path) -> Related:
+    where, line, message = data
+    if not (isinstance(where, str) and isinstance(line, int) and isinstance(message, str)):
+        raise TypeError("a related place is something else")
+    return Related(Path(os.path.normpath(path.parent / where)), line, message)
 
 
 def _fix(data: list[object]) -> Fix:

@@ -163,7 +163,10 @@ def test_a_project_can_be_moved_with_its_cache(
     project = Project(here)
     project.run()
     shutil.copytree(here, there)
-    assert Project(there, {}).checked(monkeypatch) == set()
+    moved = Project(there, {})
+    assert moved.checked(monkeypatch) == set()
+    (finding,) = moved.run()["pkg/main.py"]
+    assert [each.path for each in finding.related] == [there / "pkg" / "base.py"]
 
 
 def test_the_same_project_gives_the_same_bytes_elsewhere(tmp_path: Path) -> None:

@@ -181,6 +181,20 @@ def test_unsaved_texts_are_checked_and_count_for_one_another(folder: Path) -> No
     talk(folder, conversation)
 
 
+def test_a_finding_leads_to_where_the_function_is_defined(folder: Path) -> None:
+    async def conversation(editor: Editor) -> None:
+        (folder / "app" / "store.py").write_text(_STORE)
+        editor.open("app/service.py")
+        diagnostics = (await editor.published.get()).diagnostics
+        (related,) = diagnostics[0].related_information or ()
+        assert related.location.uri == editor.uri("app/store.py")
+        line = _STORE.splitlines()[related.location.range.start.line]
+        assert line.startswith("async def save(")
+        assert related.message == "`save()` is defined here"
+
+    talk(folder, conversation)
+
+
 def test_a_closed_text_takes_its_findings_along(folder: Path) -> None:
     async def conversation(editor: Editor) -> None:
         editor.open("app/x.py", _SWALLOWS)

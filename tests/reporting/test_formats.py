@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from sarif_pydantic import Sarif
 
 from logctx_lint.config.codes import CODES, url
-from logctx_lint.findings import Applicability, Edit, Finding, Fix, Span
+from logctx_lint.findings import Applicability, Edit, Finding, Fix, Related, Span
 from logctx_lint.fixes.apply import apply, as_one_edit
 from logctx_lint.reporting.fingerprints import fingerprints
 from logctx_lint.reporting.formats import FORMATS, writer
@@ -149,6 +150,22 @@ def test_sarif_places_findings_elsewhere_by_their_full_path() -> None:
     [run] = valid("sarif", schemas.SARIF, report("drop()\n", "/else/x.py"))["runs"]
     place = run["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {"uri": "file:///else/x.py"}
+
+
+def test_sarif_says_where_the_function_is_defined() -> None:
+    span, place = Span(1, 0, 1, 6), Related(_ROOT / "b.py", 7, "`drop()` is defined here")
+    found = replace(finding(span), related=(place,))
+    [run] = valid("sarif", schemas.SARIF, one(found, "drop()\n"))["runs"]
+    assert run["results"][0]["relatedLocations"] == [
+        {
+            "id": 0,
+            "message": {"text": "`drop()` is defined here"},
+            "physicalLocation": {
+                "artifactLocation": {"uri": "b.py", "uriBaseId": "%SRCROOT%"},
+                "region": {"startLine": 7},
+            },
+        }
+    ]
 
 
 def test_sarif_describes_each_rule_once_and_points_to_it() -> None:

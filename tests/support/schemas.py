@@ -46,6 +46,15 @@ _LOCATION = strict(
     {"physicalLocation": strict({"artifactLocation": _ARTIFACT, "region": _FOUND})},
     {"logicalLocations": listed(strict({"fullyQualifiedName": TEXT, "kind": TEXT}))},
 )
+_RELATED = strict(
+    {
+        "id": {"type": "integer", "minimum": 0},
+        "message": _MESSAGE,
+        "physicalLocation": strict(
+            {"artifactLocation": _ARTIFACT, "region": strict({"startLine": FROM_1})}
+        ),
+    }
+)
 _LEVEL: Schema = {"enum": ["none", "note", "warning", "error"]}
 _RULE = strict(
     {"id": TEXT},
@@ -74,6 +83,7 @@ _RESULT = strict(
     },
     {
         "partialFingerprints": {"type": "object", "additionalProperties": TEXT},
+        "relatedLocations": listed(_RELATED, uniqueItems=True),
         "fixes": listed(
             strict({"artifactChanges": listed(_CHANGE, minItems=1)}, {"description": _MESSAGE}),
             uniqueItems=True,

@@ -16,7 +16,7 @@ from pygls.workspace import TextDocument
 from logctx_lint import __version__
 from logctx_lint.config.codes import CODES, url
 from logctx_lint.config.settings import SettingsError
-from logctx_lint.findings import Applicability, Edit, Finding, Profile, Span
+from logctx_lint.findings import Applicability, Edit, Finding, Profile, Related, Span
 from logctx_lint.fixes import apply
 from logctx_lint.frontends.lsp import open_documents
 from logctx_lint.frontends.lsp.open_documents import Checked
@@ -177,6 +177,7 @@ class Server(LanguageServer):
             code=finding.code,
             code_description=types.CodeDescription(url(finding.code)),
             source=_NAME,
+            related_information=[_related(each) for each in finding.related] or None,
         )
 
     def _quick_fixes(self, uri: str, checked: Checked, finding: Finding) -> list[types.CodeAction]:
@@ -279,6 +280,12 @@ class Server(LanguageServer):
         @feature(types.TEXT_DOCUMENT_HOVER)
         def hover(params: types.HoverParams) -> types.Hover | None:
             return self.hover(params)
+
+
+def _related(related: Related) -> types.DiagnosticRelatedInformation:
+    start = types.Position(related.line - 1, 0)
+    location = types.Location(related.path.as_uri(), types.Range(start, start))
+    return types.DiagnosticRelatedInformation(location, related.message)
 
 
 def _path(document: TextDocument) -> Path:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from logctx_lint import __version__
 from logctx_lint.config.codes import CODES, HOME, url
-from logctx_lint.findings import Finding, Fix, Profile, Span
+from logctx_lint.findings import Finding, Fix, Profile, Related, Span
 from logctx_lint.reporting.fingerprints import fingerprints
 from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Source
@@ -105,8 +105,24 @@ def _result(
         "level": "error" if finding.profile is Profile.RECOMMENDED else "warning",
         "message": {"text": finding.message},
         "locations": [location],
+        **_related(finding.related, root),
         **_fixes(finding.fixes, artifact),
     }
+
+
+def _related(related: Iterable[Related], root: Path) -> dict[str, Any]:
+    listed = [
+        {
+            "id": number,
+            "message": {"text": each.message},
+            "physicalLocation": {
+                "artifactLocation": _artifact(each.path, root),
+                "region": {"startLine": each.line},
+            },
+        }
+        for number, each in enumerate(related)
+    ]
+    return {"relatedLocations": listed} if listed else {}
 
 
 def _fingerprint(fingerprint: str) -> dict[str, Any]:

@@ -124,6 +124,7 @@ def check(context: TreeContext) -> None:
                 each.function,
                 f"{callee.label} returns a coroutine that never runs ({callee.reason}), but "
                 f"{each.what}: a plain function is needed here",
+                callee=callee,
             )
     for called in plainly_called(context.unit):
         what = f"`{called.node.name}()` is an `async def`, but {called.what}"
@@ -206,6 +207,7 @@ def _report(context: TreeContext, argument: Taken, roles: frozenset[Role], kind:
         argument.node,
         f"{by} {does} what {callee.label} returns, {fate} ({callee.reason}): {cure}",
         fixes,
+        callee=callee,
     )
 
 

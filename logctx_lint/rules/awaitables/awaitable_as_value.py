@@ -127,8 +127,8 @@ def _report(context: TreeContext, use: Use, kind: Kind, wrong: _Wrong) -> None:
     fate = use.fate or use.how.value
     if use.attribute:
         fate = f"asked for `{use.attribute}`, which it does not have"
-    if isinstance(node, ast.Call):
-        callee = context.callee(node)
+    callee = context.callee(node) if isinstance(node, ast.Call) else None
+    if callee:
         verb = "returns" if _is_certain(context, use) else "very likely returns"
         is_ = f"{callee.label} {verb} {what} ({callee.reason}) that"
     elif isinstance(node, ast.Attribute):
@@ -136,7 +136,8 @@ def _report(context: TreeContext, use: Use, kind: Kind, wrong: _Wrong) -> None:
     else:
         is_ = f"`{context.line(node)}` is {what} that"
     cure = "yield it" if context.awaits_by_yield(context.function_of(node)) else "await it"
-    context.report(RULE.code, node, f"{is_} is {fate}: {cure}", _fixes(context, use, wrong))
+    message = f"{is_} is {fate}: {cure}"
+    context.report(RULE.code, node, message, _fixes(context, use, wrong), callee=callee)
 
 
 def _is_certain(context: TreeContext, use: Use) -> bool:

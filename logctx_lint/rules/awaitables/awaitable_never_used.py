@@ -146,7 +146,7 @@ def _report(context: TreeContext, lost: Lost, found: Dropped) -> None:
     is_running = found.kind in (Kind.TASK, Kind.FUTURE)
     is_meant = (lost.is_deleted and not found.kind.is_lazy) or (lost.where and is_running)
     profile = Profile.STRICT if is_meant else Profile.RECOMMENDED
-    context.report(RULE.code, call, message, tuple(fixes), profile=profile)
+    context.report(RULE.code, call, message, tuple(fixes), profile=profile, callee=callee)
 
 
 def _is_looked_up(context: TreeContext, found: Dropped) -> bool:

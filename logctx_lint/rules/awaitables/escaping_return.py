@@ -176,8 +176,8 @@ def check(context: TreeContext) -> None:
 def _report(context: TreeContext, escape: _Escape) -> None:
     node = escape.value
     what = f"`{context.text(node)}` is {escape.kind.with_article}"
-    if isinstance(node, ast.Call):
-        callee = context.callee(node)
+    callee = context.callee(node) if isinstance(node, ast.Call) else None
+    if callee:
         what = f"{callee.label} returns {escape.kind.with_article} ({callee.reason})"
     function = context.function_of(node)
     cure, fixes = "await it, in an `async def`", tuple[Fix, ...]()
@@ -187,7 +187,7 @@ def _report(context: TreeContext, escape: _Escape) -> None:
         fixes = await_fix(context, node, by_yield=by_yield)
     message = f"{what} that is returned un-awaited, {escape.loss}: {cure}"
     profile = Profile.RECOMMENDED if escape.is_declared else Profile.STRICT
-    context.report(RULE.code, node, message, fixes, profile=profile)
+    context.report(RULE.code, node, message, fixes, profile=profile, callee=callee)
 
 
 class _Returns:

@@ -123,6 +123,7 @@ def _report(context: TreeContext, late: Late) -> None:
         f"awaited in line {late.awaited.lineno} only, after `{between}`: await it at once, or "
         f"start it with `{name}`",
         _fixes(context, late.named),
+        callee=callee,
     )
 
 

@@ -103,6 +103,7 @@ def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
         f"({callee.reason}): {cure}",
         fixes,
         profile=discard_consequences.profile(context, found, can_await=True),
+        callee=callee,
     )
 
 

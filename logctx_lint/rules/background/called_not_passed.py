@@ -155,14 +155,15 @@ def _check_awaiter(context: TreeContext, call: ast.Call) -> None:
                 given,
                 f"{context.callee(call).label} takes what {callee.label} returns "
                 f"({callee.reason}), but gets the function itself, and fails: call it",
+                callee=callee,
             )
 
 
 def _report(context: TreeContext, mistake: Taken) -> None:
     by, value = context.callee(mistake.call).label, mistake.node
     what = _described(context.awaitability(value))
-    if isinstance(value, ast.Call):
-        callee = context.callee(value)
+    callee = context.callee(value) if isinstance(value, ast.Call) else None
+    if isinstance(value, ast.Call) and callee:
         function = callee.label.strip("`").removesuffix("()")
         passed = f"{function}, ..." if arguments(value) else function
         what = f"what {callee.label} returns, {what} ({callee.reason})"
@@ -175,6 +176,7 @@ def _report(context: TreeContext, mistake: Taken) -> None:
         value,
         f"{by} calls the function that it is given, but gets {what}: {cure}",
         _fixes(context, mistake),
+        callee=callee,
     )
 
 

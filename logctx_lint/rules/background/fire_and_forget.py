@@ -117,6 +117,7 @@ def _report(context: TreeContext, found: Dropped) -> None:
     if isinstance(function, ast.FunctionDef) and function.name == "__del__":
         starter = None  # There may be no loop any more.
     fixes: tuple[Fix, ...] = ()
+    callee = None
     if Role.HAND_STARTER in context.roles(found.call):
         what, work = _by_hand(context, found)
         fixes = started_by_hand_fix(context, found.call, starter)
@@ -147,6 +148,7 @@ def _report(context: TreeContext, found: Dropped) -> None:
         f"{what}: {cure}",
         fixes,
         profile=discard_consequences.profile(context, found, can_await=can_await),
+        callee=callee,
     )
 
 

@@ -167,6 +167,7 @@ def _report(context: TreeContext, argument: Taken, started: ast.expr | None) -> 
         f"{by} has {callee.label} run in no log context ({callee.reason}), so that what it logs"
         f" and costs is nobody's: start it with `{name}`",
         process_fix(known.starter, edits) if known else (),
+        callee=callee,
     )
 
 
