@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def _stage(frame: FrameType | None) -> tuple[str, str]:
-    """The stage that a stack is in; of screens and visitors, also whether the resolver is asked."""
+    """The stage that a stack is in; of screens and rules, also whether the resolver is asked."""
     asks = False
     while frame is not None:
         file, name = frame.f_code.co_filename, frame.f_code.co_name

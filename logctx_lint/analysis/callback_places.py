@@ -34,6 +34,7 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Class
 
 _TRUTH = "tests what it returns, and a coroutine is always true"
@@ -222,24 +223,36 @@ def _called_for_value(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Pla
 
 def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:
     """What is given for fields, for `*callbacks`, and for objects that are only to be called."""
-    resolver = unit.file.resolver
-    reached = members_of(resolver.type_of(call.func, scope))
-    name = _last_name(call.func)
-    if len(reached) == 1 and isinstance(reached[0], ClassObject):
+    reached = members_of(unit.file.resolver.type_of(call.func, scope))
+    if len(reached) != 1:
+        return
+    if isinstance(reached[0], ClassObject):
         fields = fields_of(unit, reached[0].cls)
         if fields:
-            given = [*zip(fields, call.args, strict=False)]
-            given += [(each.arg or "", each.value) for each in call.keywords]
-            for field, value in given:
-                declared = fields.get(field, UNKNOWN)
-                if _drops(unit, declared) and not _is_awaited(unit, field, reached[0].cls):
-                    kept = f"the field `{field}` of `{name}` is declared as a plain function"
-                    yield value, scope, f"{kept}, so that nobody awaits what it returns"
+            yield from _given_for_fields(unit, call, scope, reached[0].cls, fields)
             return
     callees = list(signatures(unit.file, call, scope))
-    if len(callees) != 1 or len(reached) != 1:
-        return
-    callee, parameters = callees[0]
+    if len(callees) == 1:
+        yield from _given_for_parameters(unit, call, scope, *callees[0])
+
+
+def _given_for_fields(
+    unit: Unit, call: ast.Call, scope: Scope, cls: Class, fields: dict[str, Type]
+) -> Iterator[_Place]:
+    name = _last_name(call.func)
+    given = [*zip(fields, call.args, strict=False)]
+    given += [(each.arg or "", each.value) for each in call.keywords]
+    for field, value in given:
+        declared = fields.get(field, UNKNOWN)
+        if _drops(unit, declared) and not _is_awaited(unit, field, cls):
+            kept = f"the field `{field}` of `{name}` is declared as a plain function"
+            yield value, scope, f"{kept}, so that nobody awaits what it returns"
+
+
+def _given_for_parameters(
+    unit: Unit, call: ast.Call, scope: Scope, callee: FunctionType, parameters: list[Parameter]
+) -> Iterator[_Place]:
+    name = _last_name(call.func)
     own = {each.name for each in parameters}
     others = [each for each in parameters if each.kind == "**"]
     more = [
@@ -251,7 +264,9 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:
     plain = list(pairs(call, parameters))
     for parameter, argument in (*plain, *rest(call, parameters), *more):
         declared = annotation_types.evaluate(
-            resolver, parse_expression(parameter.annotation), signature_scope(callee.function)
+            unit.file.resolver,
+            parse_expression(parameter.annotation),
+            signature_scope(callee.function),
         )
         is_listed = (parameter, argument) in plain and any(
             isinstance(each, CallableType) and each.returns == NONE for each in members_of(declared)

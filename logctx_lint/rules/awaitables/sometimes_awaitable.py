@@ -92,6 +92,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.types import (
+    Awaitability,
     Certainty,
     ClassObject,
     FunctionType,
@@ -260,27 +261,34 @@ def _returns_both(
     returns = [each for each in own_nodes(node.body) if isinstance(each, ast.Return)]
     if not any(isinstance(each.value, _MAY_BE_AWAITABLE) for each in returns):
         return None
-    awaitable: tuple[Kind, int] | None = None
-    others: list[tuple[int, str]] = []
     own = {parameter.name for parameter in facts.parameters}
+    awaitable: tuple[Kind, int] | None = None
+    others: list[str] = []
     for each in sorted(returns, key=lambda found: found.lineno):
-        if each.value is None:
-            others.append((each.lineno, f"None in line {each.lineno}"))
-            continue
-        answer = file.resolver.awaitability(file.resolver.type_of(each.value, scope))
+        answer = _answer(file, each.value, scope)
         if answer.is_certain:
             is_handed_on = isinstance(each.value, ast.Name) and each.value.id in own
             if awaitable is None and not is_handed_on:
                 awaitable = answer.kind, each.lineno
         elif answer.certainty is Certainty.NO:
-            is_none = isinstance(each.value, ast.Constant) and each.value.value is None
-            what = "None" if is_none else "a plain value"
-            others.append((each.lineno, f"{what} in line {each.lineno}"))
+            what = "None" if _is_none(each.value) else "a plain value"
+            others.append(f"{what} in line {each.lineno}")
     if awaitable is None:
         return None
     if not others and Paths(node.body, _Nothing(file, scope)).end is not None:
-        others.append((0, "nothing where it ends without `return`"))
-    return _Mixed(*awaitable, others[0][1]) if others else None
+        others.append("nothing where it ends without `return`")
+    return _Mixed(*awaitable, others[0]) if others else None
+
+
+def _answer(file: File, value: ast.expr | None, scope: Scope) -> Awaitability:
+    """Whether something that is returned is an awaitable."""
+    if value is None:
+        return Awaitability(Certainty.NO)
+    return file.resolver.awaitability(file.resolver.type_of(value, scope))
+
+
+def _is_none(value: ast.expr | None) -> bool:
+    return value is None or (isinstance(value, ast.Constant) and value.value is None)
 
 
 _MAY_BE_AWAITABLE = (ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.IfExp, ast.BoolOp)
