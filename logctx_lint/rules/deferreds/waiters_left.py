@@ -7,6 +7,9 @@ Whoever waits for a Future that nobody completes waits for ever. An `except Exce
 `BaseException` and passes by. The Future stays pending, with all that wait for it, when the one
 task that did the work is cancelled, as by a client that disconnects or a time limit.
 
+The other way is a connection that is lost, or a client that is closed: what was asked for on it
+gets no answer any more, and those who wait for one have to be told (profile `strict`).
+
 The shape of [aiomcache 489](https://github.com/aio-libs/aiomcache/issues/489), where a cancelled
 request does not hand on its failure, and the next one gets its answer.
 
@@ -35,6 +38,27 @@ class Loader:
             raise
         future.set_result(value)
         return value
+```
+
+```python
+from twisted.internet.defer import Deferred
+from twisted.protocols.basic import LineReceiver
+
+
+class Client(LineReceiver):
+    def __init__(self):
+        self.pending = {}
+
+    def ask(self, name):
+        d = self.pending[name] = Deferred()
+        self.sendLine(name)
+        return d
+
+    def lineReceived(self, line):
+        self.pending.pop(line).callback(line)
+
+    def connectionLost(self, reason):
+        self.pending.clear()
 ```
 
 ## Good
@@ -67,6 +91,31 @@ class Loader:
         return value
 ```
 
+A connection that is lost fails what is still waited for:
+
+```python
+from twisted.internet.defer import Deferred
+from twisted.protocols.basic import LineReceiver
+
+
+class Client(LineReceiver):
+    def __init__(self):
+        self.pending = {}
+
+    def ask(self, name):
+        d = self.pending[name] = Deferred()
+        self.sendLine(name)
+        return d
+
+    def lineReceived(self, line):
+        self.pending.pop(line).callback(line)
+
+    def connectionLost(self, reason):
+        pending, self.pending = self.pending, {}
+        for d in pending.values():
+            d.errback(reason)
+```
+
 ## Fix
 
 None: whether those who wait are to be cancelled, or to try themselves, is for a person to say.
@@ -90,8 +139,10 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
+from logctx_lint.analysis.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Framework
+from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
@@ -102,6 +153,9 @@ _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 def check(context: TreeContext) -> None:
+    if _may_store(context.unit) and not context.file.module.is_test:
+        for found in left_waiters(context):
+            _report_stored(context, found)
     if context.file.traits.framework is Framework.TWISTED:
         return
     for node, _ in context.unit.statements:
@@ -109,6 +163,25 @@ def check(context: TreeContext) -> None:
         function = context.function_of(node)
         if attempt and isinstance(function, ast.AsyncFunctionDef) and _suspends(attempt.body):
             _check_try(context, attempt)
+
+
+def _report_stored(context: TreeContext, found: StoredWaiter) -> None:
+    if found.end is None:
+        why = "nothing fails it when the connection is lost"
+    else:
+        name = f"`{getattr(found.end, 'name', '')}()`"
+        why = f"{name} {'throws it away' if found.is_dropped else 'does not complete it'}"
+    context.report(
+        RULE.code,
+        found.statement,
+        f"`self.{found.attribute}` keeps what others wait for, and {why}, so that they wait for "
+        "ever: fail what is left there",
+        profile=Profile.STRICT,
+    )
+
+
+def _may_store(unit: Unit) -> bool:
+    return "self." in unit.text and ("Deferred" in unit.text or "create_future" in unit.text)
 
 
 def _suspends(body: list[ast.stmt]) -> bool:
@@ -263,8 +336,8 @@ def _is_same(method: FunctionNode, other: ast.AST | None) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether a handler hands its error to a future."""
-    return ".set_exception(" in unit.text and "except Exception" in unit.text
+    """Whether a handler hands its error to a future, or a method may keep one."""
+    return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 
 
 RULE = Rule(

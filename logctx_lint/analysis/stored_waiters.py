@@ -1,0 +1,298 @@
+"""Deferreds and Futures that a class keeps for those who wait, and what becomes of them at its end.
+
+def call(self, name):
+    d = self.pending[name] = Deferred()
+    self.sendLine(name)
+    return d
+
+def connectionLost(self, reason):
+    self.pending.clear()            # Whoever waits, waits for ever.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.inference.types import ClassObject, Kind
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class
+from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+
+_ENDS = ("connectionLost", "connection_lost", "processEnded", "processExited")
+"""What is called when the other side has gone."""
+_CLOSING = ("close", "aclose", "disconnect", "shutdown", "stop", "stopService")
+"""What is called to end a client."""
+_OF_PROTOCOLS = frozenset(
+    {"connectionMade", "connection_made", "dataReceived", "data_received", "lineReceived",
+     "stringReceived", "messageReceived", *_ENDS}
+)  # fmt: skip
+_ADDING = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait", "setdefault"})
+_FAILING = frozenset({"errback", "cancel", "set_exception", "chainDeferred"})
+_SENDING = re.compile(r"_*(?:send|write|transmit|publish|request|call(?!back))", re.IGNORECASE)
+"""How methods begin that ask the other side for something."""
+_WITH_TIME_LIMIT = frozenset({"addTimeout", "callLater", "call_later", "timeout", "wait_for"})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWaiter:
+    """A place that is filled with what others wait for, and not completed at the end."""
+
+    statement: ast.stmt
+    attribute: str
+    end: ast.AST | None
+    """The method that ends the connection, if there is one."""
+    is_dropped: bool
+    """That method throws away what is kept there."""
+
+
+def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
+    """Those that the method which a unit is puts away."""
+    method, owner, cls = context.unit.node, context.unit.scope.owner, class_node(context)
+    if not isinstance(method, FunctionNode) or owner is None or not isinstance(cls, ast.ClassDef):
+        return
+    methods = _methods(context, owner, cls)
+    stored = _stored(context, method)
+    reached = _reached(methods, [method])
+    if not stored or any(_is_limited(each) for tree in reached for each in all_nodes(tree)):
+        return
+    sends = any(_is_sending(each) for each in own_nodes(method.body))
+    ends = [each for name in _ENDS for each in methods.get(name, ())]
+    is_protocol = not _OF_PROTOCOLS.isdisjoint(methods)
+    if not is_protocol:
+        ends = [each for name in _CLOSING for each in methods.get(name, ())]
+    for attribute, statement in stored.items():
+        if _first_to_fill(context, cls, attribute) is not method:
+            continue
+        if not _is_waited_for(cls, method, attribute) or _is_used_by_others(context, attribute):
+            continue
+        trees = [tree for each in methods.values() for tree in each]
+        if any(_fails_all(each, attribute) for each in trees) or any(
+            _mentions(each, attribute) for each in _below(context, owner)
+        ):
+            continue
+        handling, dropping = _at_end(_reached(methods, ends), attribute)
+        # Only what the other side is to answer is lost with the connection. A client that is
+        # closed may be opened again; what is thrown away then is lost for sure.
+        if not handling and ((is_protocol and sends) or dropping):
+            yield StoredWaiter(statement, attribute, ends[0] if ends else None, dropping)
+
+
+def _methods(context: TreeContext, owner: Class, cls: ast.ClassDef) -> dict[str, list[ast.AST]]:
+    """The methods of a class and of its bases in the project, by name."""
+    found: dict[str, list[ast.AST]] = {}
+    for node in cls.body:
+        if isinstance(node, FunctionNode):
+            found.setdefault(node.name, []).append(node)
+    for ancestor, _ in context.resolver.classes.ancestors(owner):
+        if ancestor == owner or ancestor.module.is_stub:
+            continue
+        for name in ancestor.facts.functions:
+            trees = [tree for each in ancestor.function(name) if (tree := each.tree())]
+            found.setdefault(name, []).extend(trees)
+    return found
+
+
+def _below(context: TreeContext, owner: Class) -> Iterator[ast.AST]:
+    """The methods of the classes that inherit a class."""
+    for cls in context.resolver.sites.subclasses(owner):
+        for name in cls.facts.functions:
+            yield from (tree for each in cls.function(name) if (tree := each.tree()))
+
+
+def _stored(context: TreeContext, method: FunctionNode) -> dict[str, ast.stmt]:
+    """The attributes of `self` that a method puts something new to wait for into, and where."""
+    made: set[str] = set()
+    found: dict[str, ast.stmt] = {}
+    statements = (each for each in own_nodes(method.body) if isinstance(each, ast.stmt))
+    for statement in in_source_order(statements):
+        value = getattr(statement, "value", None)
+        targets = _filled(value if isinstance(statement, ast.Expr) else statement)
+        if not targets or not isinstance(value, ast.expr) or not _holds_new(context, value, made):
+            continue
+        if not isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
+            made |= {each.id for each in targets if isinstance(each, ast.Name)}
+        for target in targets:
+            attribute = _of_self(target)
+            if attribute:
+                found.setdefault(attribute, statement)
+    return found
+
+
+def _holds_new(context: TreeContext, value: ast.expr, made: set[str]) -> bool:
+    return any(
+        (isinstance(each, ast.Name) and each.id in made)
+        or (isinstance(each, ast.Call) and _is_new(context, each))
+        for each in own_nodes([value])
+    )
+
+
+def _is_new(context: TreeContext, call: ast.Call) -> bool:
+    """`Deferred()`, `loop.create_future()`."""
+    answer = context.awaitability(call)
+    if not answer.is_certain or answer.kind not in (Kind.DEFERRED, Kind.FUTURE):
+        return False
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return name == "create_future" or isinstance(context.type_of(call.func), ClassObject)
+
+
+def _of_self(node: ast.expr) -> str:
+    """`A` of `self.A`, `self.A[key]`, `self.A[key][other]`."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    match node:
+        case ast.Attribute(ast.Name("self"), name):
+            return name
+    return ""
+
+
+def _first_to_fill(context: TreeContext, cls: ast.ClassDef, attribute: str) -> ast.stmt | None:
+    """The method of a class that fills a place first, so that it is reported once."""
+    for node in cls.body:
+        if isinstance(node, FunctionNode) and node.name != "__init__":
+            fills = (
+                _of_self(target) == attribute
+                for each in own_nodes(node.body)
+                for target in _filled(each)
+            )
+            if any(fills):
+                return node
+    return None
+
+
+def _filled(node: ast.AST | None) -> list[ast.expr]:
+    match node:
+        case ast.Assign(targets):
+            return targets
+        case ast.AnnAssign(target):
+            return [target]
+        case ast.Call(ast.Attribute(place, name)) if name in _ADDING:
+            return [place]
+    return []
+
+
+def _is_waited_for(cls: ast.ClassDef, method: FunctionNode, attribute: str) -> bool:
+    """Whether the method gives away, or waits for, what it stores; or others do."""
+    names = {
+        target.id
+        for each in own_nodes(method.body)
+        if isinstance(each, ast.Assign)
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
+    for function in cls.body:
+        for each in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+            if isinstance(each, ast.Return | ast.Await | ast.Yield) and each.value is not None:
+                for part in own_nodes([each.value]):
+                    is_name = isinstance(part, ast.Name) and part.id in names
+                    if is_name and function is method:
+                        return True
+                value = each.value
+                if isinstance(value, ast.Attribute) and _of_self(value) == attribute:
+                    return True
+    return False
+
+
+def _is_limited(node: ast.AST) -> bool:
+    """Whether something ends the wait in time."""
+    return (isinstance(node, ast.Attribute) and node.attr in _WITH_TIME_LIMIT) or (
+        isinstance(node, ast.Name) and node.id in _WITH_TIME_LIMIT
+    )
+
+
+def _is_used_by_others(context: TreeContext, attribute: str) -> bool:
+    """Whether code of the file gets at the attribute of an object that is not `self`."""
+    return any(
+        isinstance(each, ast.Attribute)
+        and each.attr == attribute
+        and not (isinstance(each.value, ast.Name) and each.value.id == "self")
+        for each in all_nodes(context.file.tree)
+    )
+
+
+def _reached(methods: dict[str, list[ast.AST]], starts: list[ast.AST]) -> list[ast.AST]:
+    """Some methods, and those that they mention in turn."""
+    found = list(starts)
+    for node in found:
+        for each in all_nodes(node):
+            match each:
+                case ast.Attribute(ast.Name("self"), name) if name in methods:
+                    found += [tree for tree in methods[name] if tree not in found]
+    return found
+
+
+def _is_sending(node: ast.AST) -> bool:
+    """`self.transport.write(x)`, `self.sendLine(x)`."""
+    match node:
+        case ast.Call(ast.Attribute(receiver, name)):
+            return bool(_SENDING.match(name)) and _is_own(receiver)
+    return False
+
+
+def _is_own(node: ast.expr) -> bool:
+    """`self`, `self.transport`, `self.client.writer`."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _fails_all(tree: ast.AST, attribute: str) -> bool:
+    """Whether a method fails what is kept, be it one, or each in a loop."""
+    nodes = list(all_nodes(tree))
+    fails = any(isinstance(each, ast.Attribute) and each.attr in _FAILING for each in nodes)
+    if not fails:
+        return False
+    for each in nodes:
+        match each:
+            case ast.Attribute(ast.Attribute(ast.Name("self"), name), method):
+                if name == attribute and method in _FAILING:
+                    return True
+            case ast.For(iter=looped) | ast.comprehension(iter=looped):
+                if _mentions(looped, attribute):
+                    return True
+            case ast.While(test) if _mentions(test, attribute):
+                return True
+            case ast.Assign(_, value) if _swaps(value, attribute):
+                return True
+    return False
+
+
+def _swaps(value: ast.expr, attribute: str) -> bool:
+    """`waiters, self.A = self.A, []`."""
+    values = value.elts if isinstance(value, ast.Tuple) else [value]
+    return any(isinstance(each, ast.Attribute) and each.attr == attribute for each in values)
+
+
+def _mentions(node: ast.AST, attribute: str) -> bool:
+    return any(isinstance(e, ast.Attribute) and e.attr == attribute for e in all_nodes(node))
+
+
+def _at_end(trees: list[ast.AST], attribute: str) -> tuple[bool, bool]:
+    """Whether the end of a connection does something with what is kept; whether it drops it."""
+    dropping = False
+    for tree in trees:
+        parents = {child: each for each in all_nodes(tree) for child in child_nodes(each)}
+        for each in all_nodes(tree):
+            if isinstance(each, ast.Attribute) and each.attr == attribute:
+                if not _is_drop(each, parents):
+                    return True, False
+                dropping = True
+    return False, dropping
+
+
+def _is_drop(place: ast.Attribute, parents: dict[ast.AST, ast.AST]) -> bool:
+    """`self.A.clear()`, `self.A = {}`, `del self.A`."""
+    parent = parents.get(place)
+    match parent:
+        case ast.Attribute(_, "clear"):
+            return True
+        case ast.Assign([target], value) | ast.AnnAssign(target, _, value):
+            is_new = isinstance(value, ast.Constant | ast.Dict | ast.List | ast.Set | ast.Call)
+            return target is place and is_new
+        case ast.Delete():
+            return True
+    return False
