@@ -354,7 +354,9 @@ class Modules:
         return next(below, None)
 
     def _in_package(self, path: Path, near: Module) -> Module | None:
-        """The module of a file in the package of `near`."""
+        """The module of a file in the package of `near`; our stubs are those of other packages."""
+        if path.is_relative_to(STUBS):
+            return None
         parts = path.relative_to(near.root).with_suffix("").parts
         return self.find(".".join(parts[:-1] if parts[-1] == "__init__" else parts), near.root)
 
