@@ -10,6 +10,9 @@ minute is not done any more.
 The shape of [autopush 805](https://github.com/mozilla-services/autopush/issues/805) and
 [synapse 3929](https://github.com/matrix-org/synapse/issues/3929).
 
+And so `stop()`, which fails where the loop does not run, may fail any time later: ask `running`
+before (profile `strict`).
+
 ## Bad
 
 ```python
@@ -89,12 +92,15 @@ from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _START = "twisted.internet.task.LoopingCall.start"
+_STOP = "twisted.internet.task.LoopingCall.stop"
 _SEEING = frozenset({"addErrback", "addBoth", "addCallbacks"})
 _CATCHING = frozenset({"builtins.Exception", "builtins.BaseException"})
 
 
 def check(context: TreeContext) -> None:
     for call, _ in context.unit.nodes(ast.Call):
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "stop":
+            _check_stop(context, call)
         if not isinstance(call.func, ast.Attribute) or call.func.attr != "start":
             continue
         if not context.is_placed(call) or _START not in context.names(call):
@@ -111,6 +117,50 @@ def check(context: TreeContext) -> None:
             "that `start()` gives: add an errback",
             profile=_profile(context, made, functions),
         )
+
+
+def _check_stop(context: TreeContext, call: ast.Call) -> None:
+    """`self.loop.stop()` where the loop may have ended by itself, or never have begun."""
+    function = context.function_of(call)
+    if not isinstance(call.func, ast.Attribute) or not isinstance(function, FunctionNode):
+        return
+    loop = call.func.value
+    if not isinstance(loop, ast.Attribute) or _STOP not in context.names(call):
+        return
+    functions, is_known = _looped(context, _made(context, loop))
+    if not is_known or not any(map(_may_fail, functions)) or _is_guarded(context, call, loop.attr):
+        return
+    if any(each.name == function.name for each in functions):
+        return  # It runs, as this is what it calls.
+    context.report(
+        RULE.code,
+        call,
+        f"`stop()` fails where the loop does not run, as when `{functions[0].name}()` has failed: "
+        f"ask `{ast.unparse(loop)}.running`",
+        profile=Profile.STRICT,
+    )
+
+
+def _is_guarded(context: TreeContext, call: ast.Call, name: str) -> bool:
+    """Whether code looks whether a loop runs or is there, or takes what `stop()` raises."""
+    for outer in context.around(call):
+        if isinstance(outer, FunctionNode):
+            return any(
+                isinstance(each, ast.Attribute)
+                and each.attr == "running"
+                and name in (getattr(each.value, "attr", name), getattr(each.value, "id", ""))
+                for each in all_nodes(outer)
+            )
+        attempt = as_try(outer)
+        if attempt is not None and attempt.handlers:
+            return True
+        if isinstance(outer, ast.If | ast.IfExp | ast.BoolOp) and any(
+            isinstance(each, ast.Attribute) and each.attr == name
+            for each in all_nodes(outer.test if not isinstance(outer, ast.BoolOp) else outer)
+            if each is not getattr(call.func, "value", None)
+        ):
+            return True
+    return False
 
 
 def _profile(
@@ -149,10 +199,25 @@ def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
         case ast.Expr():
             return True
         case ast.Assign([ast.Name(name)]):
-            return _uses(context.unit.node, ast.Name, name) == 1
+            return all(
+                isinstance(each.ctx, ast.Store) or _gets_callback(context, each)
+                for each in all_nodes(context.unit.node)
+                if isinstance(each, ast.Name) and each.id == name
+            )
         case ast.Assign([ast.Attribute(_, name)]):
             return _uses(context.file.tree, ast.Attribute, name) == 1
     return False
+
+
+def _gets_callback(context: TreeContext, name: ast.Name) -> bool:
+    """`finished.addCallback(f)`, as a statement: nothing that sees a failure."""
+    call = context.method_call(name)
+    return (
+        call is not None
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "addCallback"
+        and isinstance(context.parent(call), ast.Expr)
+    )
 
 
 def _uses(tree: ast.AST, kind: type[ast.expr], name: str) -> int:
@@ -264,8 +329,9 @@ def _catches_all(handler: ast.ExceptHandler) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit starts something, in a file that has loops."""
-    return ".start(" in unit.text and "LoopingCall" in unit.file.source.text
+    """Whether the unit starts or stops something, in a file that has loops."""
+    is_used = ".start(" in unit.text or ".stop(" in unit.text
+    return is_used and "LoopingCall" in unit.file.source.text
 
 
 RULE = Rule(
