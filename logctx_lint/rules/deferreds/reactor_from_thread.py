@@ -95,6 +95,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import own_nodes
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER})
 _ASKING = frozenset(
@@ -123,27 +124,64 @@ def check(context: TreeContext) -> None:
                 _check_thread(context, call, each.node)
         else:
             _check_waiting(context, call)
+    _check_run(context)
+
+
+def _check_run(context: TreeContext) -> None:
+    """`run()` of a class of threads, which is what the thread does."""
+    node, owner = context.unit.node, context.unit.scope.owner
+    if not isinstance(node, ast.FunctionDef) or node.name != "run" or owner is None:
+        return
+    ancestors = context.resolver.classes.ancestors(owner)
+    if not any(ancestor.qualified_name == "threading.Thread" for ancestor, _ in ancestors):
+        return
+    scope = context.unit.scopes[node]
+    codes = list(reached(context.file, [Code(tuple(own_nodes(node.body)), scope, scope.function)]))
+    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    if found:
+        inner, code = found
+        where = "" if code is codes[0] else f" (line {inner.lineno} of {code.scope.module.name})"
+        context.report(
+            RULE.code,
+            inner if code is codes[0] else node.body[0],
+            f"`{owner.name}.run()` runs in a thread, where `{ast.unparse(inner.func)}()`{where} "
+            "must not be called: hand it to `callFromThread` or `call_soon_threadsafe`",
+        )
+
+
+def _loop_bound(context: TreeContext, codes: list[Code]) -> tuple[ast.Call, Code] | None:
+    """The first call in some code that only the thread of the loop may make."""
+    for code in codes:
+        for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
+            if Role.LOOP_BOUND in _roles(context, inner, code):
+                return inner, code
+    return None
 
 
 def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
     starts = entered(context.file, node, context.scopes[node])
     if any(each.function is not None and each.function.facts.is_async for each in starts):
         return
-    codes = list(reached(context.file, starts))
-    if any(_asks(context, code) for code in codes):
+    taker = context.line(call.func)
+    if Role.LOOP_BOUND in context.roles(node) and not isinstance(node, ast.Call):
+        context.report(
+            RULE.code,
+            node,
+            f"`{taker}()` calls `{ast.unparse(node)}()` in a thread, where it must not be called: "
+            "hand it to `callFromThread` or `call_soon_threadsafe`",
+        )
         return
-    for code in codes:
-        for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
-            if Role.LOOP_BOUND in _roles(context, inner, code):
-                where = f" (line {inner.lineno} of {code.scope.module.name})"
-                context.report(
-                    RULE.code,
-                    node,
-                    f"`{context.line(call.func)}()` runs this in a thread, where "
-                    f"`{ast.unparse(inner.func)}()`{where} must not be called: hand it to "
-                    "`callFromThread` or `call_soon_threadsafe`",
-                )
-                return
+    codes = list(reached(context.file, starts))
+    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    if found:
+        inner, code = found
+        where = f" (line {inner.lineno} of {code.scope.module.name})"
+        context.report(
+            RULE.code,
+            node,
+            f"`{taker}()` runs this in a thread, where `{ast.unparse(inner.func)}()`{where} must "
+            "not be called: hand it to `callFromThread` or `call_soon_threadsafe`",
+        )
 
 
 def _asks(context: TreeContext, code: Code) -> bool:
@@ -204,6 +242,7 @@ def screen(unit: Unit) -> bool:
         unit.may_call(_STARTERS)
         or "threadsafe" in unit.text
         or "blockingCallFromThread" in unit.text
+        or (getattr(unit.node, "name", "") == "run" and unit.scope.owner is not None)
     )
 
 
