@@ -101,8 +101,13 @@ class Resolver:
         match node:
             case ast.Name():
                 return self._narrow(self.value_of(self.define(node, scope)[0]), node, scope)
-            case ast.Attribute(value, name):
-                return self._narrow(self._attribute(node, value, name, scope), node, scope)
+            case ast.Attribute():
+                if not scope.is_positioned or not self.memo.is_idle:
+                    return self._narrowed_attribute(node, scope)
+                # Rules ask about the same one, too. On circles it is no question of its own.
+                return self.memo.get(
+                    scope.types, node, lambda: self._narrowed_attribute(node, scope), UNKNOWN
+                )
             case ast.Call():
                 if not scope.is_positioned:
                     return calls.result(self, node, scope)
@@ -166,6 +171,9 @@ class Resolver:
             case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
                 return self._comprehension(node, scope)
         return UNKNOWN
+
+    def _narrowed_attribute(self, node: ast.Attribute, scope: Scope) -> Type:
+        return self._narrow(self._attribute(node, node.value, node.attr, scope), node, scope)
 
     def _hinted(self, name: str, scope: Scope) -> Type:
         """What the settings say of an object of this name."""
