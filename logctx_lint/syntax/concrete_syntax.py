@@ -62,7 +62,8 @@ def read(tree: ast.AST, text: str, first_line: int) -> ConcreteSyntax | None:
         wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
         reader = _Reader(wrapper.module, first_line - 1 - is_indented)
         wrapper.visit(reader)
-    except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError):
+    except (cst.ParserSyntaxError, cst.CSTValidationError, RecursionError, KeyError):
+        # With a KeyError libcst's positions end where a tree is too deep for the stack.
         return None
     return reader.found
 

@@ -146,6 +146,8 @@ def test_expressions_in_f_strings(text: str, expected: list[str]) -> None:
         assert ast.unparse(ast.parse(f"({source.at(span)})", mode="eval")) == ast.unparse(node)
 
 
-@pytest.mark.parametrize("text", ["(y): int = 1", "x = " + "-" * 1_500 + "1"])
+@pytest.mark.parametrize(
+    "text", ["(y): int = 1", "x = " + "-" * 1_500 + "1", "def f():\n    a" + ".b()" * 450]
+)
 def test_what_libcst_does_not_read_is_unknown(text: str) -> None:
     assert read(ast.parse(text), text, 1) is None
