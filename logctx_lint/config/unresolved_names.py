@@ -62,9 +62,9 @@ def _is_module(place: Path) -> bool:
 
 def _defines(place: Path, name: str) -> bool:
     """Whether the text of a module mentions a name at all."""
-    for path in (place / "__init__.py", place.with_suffix(".py"), place.with_suffix(".pyi")):
+    for path in (place / "__init__.py", f"{place}.py", f"{place}.pyi"):
         try:
-            text = path.read_text("utf-8", errors="replace")
+            text = Path(path).read_text("utf-8", errors="replace")
         except OSError:
             continue
         if name in text or "import *" in text:
