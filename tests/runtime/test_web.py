@@ -183,7 +183,7 @@ class Echo(Resource):
         request.setHeader("Content-Type", f"{content_type}; charset={encoding}")
         result = self.page(request, next(self.counter))
         if "E5" in self.faults:
-            # Without this the request may be over before the thread begins, which then does nothing.
+            # Else the request may be over before the thread begins, which then does nothing.
             assert self.started.wait(PATIENCE)
             raise Fault("E5")
         return result
