@@ -7,6 +7,7 @@ import codecs
 import io
 import os
 import stat
+import sys
 import tokenize
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from logctx_lint.findings import Span
 
 LARGEST = 20_000_000
 """Bytes. A tree takes a hundred times the memory of its text."""
+_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class Unreadable(Exception):
@@ -171,7 +173,9 @@ class Source:
         try:
             return ast.parse(self.text)
         except SyntaxError as error:
-            raise Unreadable(f"cannot be parsed: {error.msg}", error.lineno or 1) from error
+            # Code for a newer Python than the linter's own is the usual reason.
+            reason = f"cannot be parsed by Python {_VERSION}: {error.msg}"
+            raise Unreadable(reason, error.lineno or 1) from error
         except (ValueError, RecursionError, MemoryError) as error:
             raise Unreadable(f"cannot be parsed: {error}") from error
 

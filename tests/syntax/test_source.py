@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import tokenize
 from pathlib import Path
 
@@ -54,8 +55,9 @@ def test_a_folder_is_unreadable(tmp_path: Path) -> None:
         Source.read(tmp_path)
 
 
-def test_a_syntax_error_says_where() -> None:
-    with pytest.raises(Unreadable, match="cannot be parsed") as caught:
+def test_a_syntax_error_says_where_and_for_which_python() -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with pytest.raises(Unreadable, match=f"cannot be parsed by Python {version}: ") as caught:
         Source(PATH, "x = 1\ny = (\n").parse()
     assert caught.value.line == 2
 
