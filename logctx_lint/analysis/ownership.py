@@ -108,6 +108,7 @@ def _keeps(
     else:
         returned = context.file.summaries.of(callee.function).returned
     has_contexts = context.file.traits.has_log_contexts
+    has_callbacks = call is not None and isinstance(context.parent(call), ast.Attribute)
 
     def is_safe(value: Returned) -> bool:
         if value.source in _LOOKED_AFTER:
@@ -121,6 +122,8 @@ def _keeps(
         # Where log contexts are kept, work that nobody waits for leaks one, if it fails or not.
         if is_handled:
             return True
+        if value.source is Source.WAITER and has_contexts and not has_callbacks:
+            return not value.can_fail
         return value.source in _IF_NOT_AWAITABLE and not can_await
 
     return bool(returned) and all(map(is_safe, returned))

@@ -162,7 +162,8 @@ def _is_made_here(context: TreeContext, name: ast.Name) -> bool:
     scope, resolver = context.scopes[name], context.resolver
     bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
     return bool(bindings) and all(
-        isinstance(binding.value, ast.Call)
+        binding.kind in ("value", "annotation")
+        and isinstance(binding.value, ast.Call)
         and isinstance(resolver.type_of(binding.value.func, scope), ClassObject)
         for binding in bindings
     )
