@@ -36,6 +36,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Class
+from logctx_lint.syntax.ast_walk import last_name
 
 _TRUTH = "tests what it returns, and a coroutine is always true"
 _ORDER = "compares what it returns, which fails"
@@ -98,7 +99,7 @@ _Place = tuple[ast.expr, Scope, str]
 
 def _places(unit: Unit) -> Iterator[_Place]:
     for call, scope in unit.nodes(ast.Call):
-        if _last_name(call.func) in _LAST_NAMES:
+        if last_name(call.func) in _LAST_NAMES:
             yield from _called_for_value(unit, call, scope)
         given = [*call.args, *(each.value for each in call.keywords)]
         if any(may_be_asynchronous(unit, each) for each in given):
@@ -209,7 +210,7 @@ def _tells_apart(unit: Unit) -> bool:
 
 def _called_for_value(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:
     names = unit.file.resolver.names(call.func, scope)
-    by = f"`{_last_name(call.func)}()`"
+    by = f"`{last_name(call.func)}()`"
     for name in names:
         if name in _BY_POSITION and call.args:
             yield call.args[0], scope, f"{by} {_BY_POSITION[name]}"
@@ -239,7 +240,7 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:
 def _given_for_fields(
     unit: Unit, call: ast.Call, scope: Scope, cls: Class, fields: dict[str, Type]
 ) -> Iterator[_Place]:
-    name = _last_name(call.func)
+    name = last_name(call.func)
     given = [*zip(fields, call.args, strict=False)]
     given += [(each.arg or "", each.value) for each in call.keywords]
     for field, value in given:
@@ -252,7 +253,7 @@ def _given_for_fields(
 def _given_for_parameters(
     unit: Unit, call: ast.Call, scope: Scope, callee: FunctionType, parameters: list[Parameter]
 ) -> Iterator[_Place]:
-    name = _last_name(call.func)
+    name = last_name(call.func)
     own = {each.name for each in parameters}
     others = [each for each in parameters if each.kind == "**"]
     more = [
@@ -338,7 +339,3 @@ def may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:
         case ast.IfExp() | ast.BoolOp() | ast.NamedExpr():
             return any(may_be_asynchronous(unit, each) for each in possible_values(node))
     return False
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -12,7 +12,7 @@ from enum import Enum
 
 from logctx_lint.analysis.cancellation_state import Code
 from logctx_lint.analysis.units import File
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
 
 class Started(Enum):
@@ -62,14 +62,10 @@ def _uses(tree: ast.Module) -> dict[str, tuple[int, int]]:
                 | ast.Return(ast.Call(func=func))
             ):
                 waited_for.add(func)
-                name = _last(func)
+                name = last_name(func)
                 awaited[name] = awaited.get(name, 0) + 1
     for node in all_nodes(tree):
         if isinstance(node, ast.Name | ast.Attribute) and node not in waited_for:
-            name = _last(node)
+            name = last_name(node)
             others[name] = others.get(name, 0) + 1
     return {name: (awaited.get(name, 0), others.get(name, 0)) for name in {*awaited, *others}}
-
-
-def _last(node: ast.AST) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

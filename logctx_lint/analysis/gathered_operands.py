@@ -13,7 +13,7 @@ from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
 OF_DEFERREDS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
@@ -32,10 +32,8 @@ def may_gather(
     file: File, call: ast.Call, scope: Scope, wanted: frozenset[Role] = GATHERERS
 ) -> bool:
     """A cheap look: is a gatherer called, or a helper that may be one?"""
-    func = call.func
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    return name in file.traits.gathering or (
-        file.may_play(func, wanted) and not file.roles(func, scope).isdisjoint(wanted)
+    return last_name(call.func) in file.traits.gathering or (
+        file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)
     )
 
 
@@ -136,13 +134,11 @@ def _bound(context: TreeContext, name: ast.Name) -> Iterator[ast.expr]:
 
 def _helpers(file: File, call: ast.Call, scope: Scope) -> list[Function]:
     """The plain functions of the project that a call may reach and that mention a gatherer."""
-    func = call.func
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    if name not in file.traits.gathering:
+    if last_name(call.func) not in file.traits.gathering:
         return []
     return [
         member.function.implementation
-        for member in members_of(file.resolver.type_of(func, scope))
+        for member in members_of(file.resolver.type_of(call.func, scope))
         if isinstance(member, FunctionType) and not member.function.module.is_stub
     ]
 

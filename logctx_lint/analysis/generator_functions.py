@@ -9,7 +9,7 @@ from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _ASYNCHRONOUS = frozenset({"typing.AsyncGenerator", "typing.AsyncIterator", "typing.AsyncIterable"})
 _MERE_MARKS = frozenset(
@@ -83,7 +83,7 @@ def _may_be_generator(
     file: File, node: ast.AST, roles: tuple[str, ...] = ("asynchronous", "generating")
 ) -> bool:
     """A cheap look: has the package a generator function of this name, which may be meant?"""
-    name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+    name = last_name(node)
     return bool(name) and any(name in getattr(file.traits, role) for role in roles)
 
 

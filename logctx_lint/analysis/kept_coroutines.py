@@ -29,7 +29,7 @@ from logctx_lint.inference.types import FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes, place_name
 
 _WAITERS = frozenset({Role.FORWARDING_GATHERER, Role.CANCELLATION_SHIELD})
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -223,7 +223,7 @@ def _place(
 
 def _is_emptied(context: TreeContext, holder: ast.expr, puts: list[ast.Assign]) -> bool:
     """Whether anything in the file takes out, or sets back, what stands in a place."""
-    name = holder.attr if isinstance(holder, ast.Attribute) else getattr(holder, "id", "")
+    name = last_name(holder)
     for node in all_nodes(context.file.tree):
         match node:
             case ast.Delete(targets):
@@ -234,7 +234,7 @@ def _is_emptied(context: TreeContext, holder: ast.expr, puts: list[ast.Assign]) 
                 emptied = targets
             case _:
                 continue
-        if any(_last_name(each) == name for each in emptied):
+        if any(place_name(each) == name for each in emptied):
             return True
     return False
 
@@ -248,12 +248,6 @@ def _is_first(context: TreeContext, value: ast.expr) -> bool:
         and any(each is value for each in own_nodes(node.body))
         for node in all_nodes(tree)
     )
-
-
-def _last_name(node: ast.expr) -> str:
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _text(node: ast.expr) -> str:

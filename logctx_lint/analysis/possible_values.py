@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from logctx_lint.syntax.ast_walk import last_name
+
 _GIVE_SECOND = frozenset({"cast"})
 _GIVE_FIRST = frozenset({"assert_type"})
 _GIVE_ARGUMENT = _GIVE_SECOND | _GIVE_FIRST
@@ -21,9 +23,7 @@ def possible_values(node: ast.expr) -> Iterable[ast.expr]:
     """The expressions of which one gives the value of `node`."""
     kind = type(node)
     if kind is ast.Call:
-        func = node.func  # type: ignore[attr-defined]
-        name = getattr(func, "id", None) or getattr(func, "attr", None)
-        is_plain = name not in _GIVE_ARGUMENT
+        is_plain = last_name(node.func) not in _GIVE_ARGUMENT  # type: ignore[attr-defined]
     else:
         is_plain = kind not in _COMPOSED
     return (node,) if is_plain else _possible_values(node)

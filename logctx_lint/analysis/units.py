@@ -29,7 +29,7 @@ from logctx_lint.project.facts import (
 )
 from logctx_lint.project.frameworks import Traits
 from logctx_lint.project.modules import Class, Function, Module
-from logctx_lint.syntax.ast_walk import FIELDS, all_nodes, child_blocks, child_nodes
+from logctx_lint.syntax.ast_walk import FIELDS, all_nodes, child_blocks, child_nodes, last_name
 from logctx_lint.syntax.source import Source
 
 _Node = TypeVar("_Node", bound=ast.AST)
@@ -106,7 +106,7 @@ class File:
 
     def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
         """A cheap look at the last name alone: could it have one of these roles?"""
-        return self._may_name_play(_last_name(node), roles)
+        return self._may_name_play(last_name(node), roles)
 
     def may_any_play(self, names: frozenset[str], roles: frozenset[Role]) -> bool:
         """The same of several last names."""
@@ -225,7 +225,7 @@ class Unit:
     @cached_property
     def _called(self) -> frozenset[str]:
         """The last names of all that is called."""
-        return frozenset(_last_name(call.func) for call, _ in self.nodes(ast.Call))
+        return frozenset(last_name(call.func) for call, _ in self.nodes(ast.Call))
 
     @cached_property
     def scopes(self) -> dict[ast.AST, Scope]:
@@ -300,10 +300,6 @@ class Unit:
     def answers(self) -> dict[object, bool]:
         """What screens that serve several rules have found out."""
         return {}
-
-
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def units(file: File, tree: ast.Module) -> Iterator[Unit]:

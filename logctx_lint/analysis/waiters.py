@@ -19,7 +19,9 @@ from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, last_name, own_nodes, place_name
+
+_PASSING = ("gather", "wait_for", "cast", "gatherResults", "DeferredList")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +122,8 @@ class Waiters:
                 case ast.Attribute(attr=name) | ast.Name(name) if name == function.name:
                     uses += 1
                 case ast.Assign([ast.Attribute()], ast.Call(starter, [ast.Call(called), *_])):
-                    is_task = _last(starter) in ("create_task", "ensure_future")
-                    is_kept = is_kept or (is_task and _last(called) == function.name)
+                    is_task = last_name(starter) in ("create_task", "ensure_future")
+                    is_kept = is_kept or (is_task and last_name(called) == function.name)
         return is_kept and uses == 1
 
     def _is_shielded_by_callers(self, function: FunctionNode) -> bool:
@@ -157,7 +159,7 @@ class Waiters:
 
         An attribute of `self` in a class that has nothing to do with this one is another place.
         """
-        name = _last(place)
+        name = place_name(place)
         own = self._class_of(place)
         found: set[ast.AST] = set()
         stack: list[tuple[ast.AST, ast.AST | None, str]] = [(self.context.file.tree, None, "")]
@@ -180,11 +182,11 @@ class Waiters:
 
         Two classes with one base are those of two objects.
         """
-        owner = self.context.unit.scope.owner if _is_of_self(place, _last(place)) else None
+        owner = self.context.unit.scope.owner if _is_of_self(place, place_name(place)) else None
         if owner is None:
             return set()
         bases = {
-            node.name: {_last(base) for base in node.bases}
+            node.name: {place_name(base) for base in node.bases}
             for node in all_nodes(self.context.file.tree)
             if isinstance(node, ast.ClassDef)
         }
@@ -226,12 +228,12 @@ def _expects_cancellation(around: Iterable[ast.AST]) -> bool:
                 caught = [
                     argument
                     for each in calls
-                    if isinstance(each, ast.Call) and _last(each.func) == "suppress"
+                    if isinstance(each, ast.Call) and last_name(each.func) == "suppress"
                     for argument in each.args
                 ]
             case _:
                 continue
-        names = {_last(each) for type_ in caught for each in getattr(type_, "elts", [type_])}
+        names = {last_name(each) for type_ in caught for each in getattr(type_, "elts", [type_])}
         if "CancelledError" in names:
             return True
     return False
@@ -284,7 +286,7 @@ def _raises(handler: ast.ExceptHandler) -> bool:
 
 def _protects(nodes: list[ast.AST], name: str) -> bool | None:
     """Whether a function shields what it gets from calls of `name`; None if it waits for none."""
-    calls = {each for each in nodes if isinstance(each, ast.Call) and _last(each.func) == name}
+    calls = {each for each in nodes if isinstance(each, ast.Call) and last_name(each.func) == name}
     if not calls:
         return None
     held = {
@@ -297,7 +299,7 @@ def _protects(nodes: list[ast.AST], name: str) -> bool | None:
     protected = {
         inner
         for each in nodes
-        if isinstance(each, ast.Call) and _last(each.func) in ("shield", "wait")
+        if isinstance(each, ast.Call) and last_name(each.func) in ("shield", "wait")
         for argument in each.args
         for inner in all_nodes(argument)
     }
@@ -330,9 +332,15 @@ def _waits_for(node: ast.expr, name: str) -> bool:
         case ast.Name(id_):
             return id_ == name
         case ast.Subscript(value):
-            return _last(value) == name
+            return place_name(value) == name
         case ast.Call(func, args):
-            passes = _last(func) in ("gather", "wait_for", "cast", "gatherResults", "DeferredList")
+            passes = last_name(func) in (
+                "gather",
+                "wait_for",
+                "cast",
+                "gatherResults",
+                "DeferredList",
+            )
             return passes and any(_waits_for(each, name) for each in args)
         case ast.Starred(value):
             return _waits_for(value, name)
@@ -351,15 +359,6 @@ def _is_of_self(node: ast.AST, name: str) -> bool:
     return bool(receivers) and all(
         isinstance(each, ast.Name) and each.id == "self" for each in receivers
     )
-
-
-def _last(node: ast.AST) -> str:
-    match node:
-        case ast.Attribute(attr=name) | ast.Name(name):
-            return name
-        case ast.Subscript(value):
-            return _last(value)
-    return ""
 
 
 def _declared_outer(function: FunctionNode) -> set[str]:

@@ -14,7 +14,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import child_blocks, child_nodes
+from logctx_lint.syntax.ast_walk import child_blocks, child_nodes, last_name
 
 if TYPE_CHECKING:
     from logctx_lint.callgraph.graph import CallGraph
@@ -273,11 +273,11 @@ class CallReader:
 
     def _is_defined(self, func: ast.expr) -> bool:
         """Whether the package defines any function of this name; most calls are settled by that."""
-        return bool(self._graph.mentions.functions(_bare_name(func)))
+        return bool(self._graph.mentions.functions(last_name(func)))
 
     def _roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
         vocabulary = self._graph.vocabulary
-        name = _bare_name(func)
+        name = last_name(func)
         imported = self._function.module.facts.imports.get(name, ())
         names = [name, *(item.name for item in imported)]
         if not any(vocabulary.has_bare_name(each, _RELEVANT) for each in names):
@@ -294,10 +294,6 @@ def _started(place: _Place, roles: frozenset[Role]) -> How:
     if Role.CALLBACK_TAKER in roles or (place.is_dropped and roles & _STARTERS):
         return How.BACKGROUND
     return place.how
-
-
-def _bare_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
 def _inner_functions(function: Function, depth: int) -> Iterator[Function]:

@@ -33,7 +33,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.unification import match
 from logctx_lint.project.facts import Parameter
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -337,16 +337,9 @@ def _chooses_other_kind(
     maker = decorator.func if isinstance(decorator, ast.Call) else decorator
     for member in members_of(resolver.type_of(maker, scope)):
         tree = member.function.tree() if isinstance(member, FunctionType) else None
-        if tree is not None and any(
-            isinstance(each, ast.Name | ast.Attribute) and _last_name(each) in _ASKING_KIND
-            for each in all_nodes(tree)
-        ):
+        if tree is not None and any(last_name(each) in _ASKING_KIND for each in all_nodes(tree)):
             return True
     return False
-
-
-def _last_name(node: ast.Name | ast.Attribute) -> str:
-    return node.id if isinstance(node, ast.Name) else node.attr
 
 
 def _applied(

@@ -10,6 +10,7 @@ from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS, WORD, AwaitableNames
 from logctx_lint.project.modules import Module, Modules
+from logctx_lint.syntax.ast_walk import last_name
 
 _PLAIN = (
     ast.Constant, ast.JoinedStr, ast.Compare, ast.Lambda, ast.List, ast.Tuple, ast.Set, ast.Dict,
@@ -48,7 +49,7 @@ class Looks:
     def gives_plain_value(self, call: ast.Call) -> bool:
         """What is so named makes an object or a text, or is a built-in function."""
         func = call.func
-        name: str = getattr(func, "attr", "") or getattr(func, "id", "")
+        name = last_name(func)
         if name[:1].isupper():
             return name not in _AWAITABLE_CLASSES
         if not isinstance(func, ast.Name):

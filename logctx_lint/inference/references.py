@@ -13,7 +13,7 @@ from logctx_lint.inference.body_scopes import BodyScopes
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import ClassFacts, ModuleFacts
 from logctx_lint.project.modules import Class, Function, Module, Modules
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _BODIES_KEPT = 64
 """Function trees kept at a time: enough for neighbours, too few to cost memory."""
@@ -39,7 +39,7 @@ class Body:
     def _read(self, nodes: list[ast.stmt] | list[ast.expr], scope: Scope) -> None:
         for node in own_nodes(nodes):
             if isinstance(node, ast.Call):
-                name = _last_name(node.func)
+                name = last_name(node.func)
                 self.calls.setdefault(name, []).append((node, scope))
             elif isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -51,12 +51,6 @@ class Body:
                         self._read(node.body, self._scopes.of(binding.function, node))
             elif isinstance(node, ast.Lambda):
                 self._read([node.body], scope.child(node))
-
-
-def _last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
 
 
 class Sites:

@@ -63,6 +63,18 @@ def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     return _walk(list(body), _OWN_FIELDS)
 
 
+def last_name(node: ast.AST) -> str:
+    """`c` of `a.b.c`; empty where it is no name."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def place_name(node: ast.AST) -> str:
+    """The same of a place: an element, `a.b[key]`, is in the place that holds it."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return last_name(node)
+
+
 def returned_values(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
     """What the `return` statements of a function give, where they give something."""
     for node in own_nodes(function.body):

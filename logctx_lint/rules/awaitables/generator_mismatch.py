@@ -124,7 +124,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes, returned_values
 
 _INLINE_CALLBACKS = "twisted.internet.defer.inlineCallbacks"
 _CALLERS = frozenset({Role.CALLBACK_TAKER, Role.THREAD_STARTER, Role.TIMER})
@@ -314,10 +314,10 @@ def _is_handed_on(context: TreeContext, name: str) -> bool:
             case ast.Call(func):
                 called.add(func)
                 for given in arguments(node):
-                    if isinstance(given, ast.Call) and _last_name(given.func) == name:
+                    if isinstance(given, ast.Call) and last_name(given.func) == name:
                         return True
             case ast.YieldFrom(ast.Call(func)) | ast.For(iter=ast.Call(func)):
-                if _last_name(func) == name:
+                if last_name(func) == name:
                     return True
             case ast.Name(found, ast.Load()) | ast.Attribute(_, found, ast.Load()):
                 if found == name:
@@ -392,10 +392,6 @@ def _is_awaitable(context: TreeContext, call: ast.Call, scope: Scope) -> bool:
     return context.resolver.awaitability(context.resolver.type_of(call, scope)).is_certain
 
 
-def _last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-
-
 def _short(node: ast.expr) -> str:
     text = " ".join(ast.unparse(node).split())
     return text if len(text) <= 60 else f"{text[:59]}…"
@@ -408,7 +404,7 @@ def screen(unit: Unit) -> bool:
     if "inlineCallbacks" in text or "returnValue" in text or "yield" in text:
         return True
     names = {
-        _last_name(node)
+        last_name(node)
         for kind in (ast.Call, ast.Attribute)
         for node, _ in unit.nodes(kind)
         for node in ([node.func, *arguments(node)] if isinstance(node, ast.Call) else [node])

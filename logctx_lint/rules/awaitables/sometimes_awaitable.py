@@ -103,7 +103,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _CALLED_BY_NAME = (
     "command_", "do_", "jsonrpc_", "perspective_", "remote_", "render_", "test", "view_", "xmlrpc_"
@@ -384,9 +384,7 @@ _LOOK_UPS = {"getattr": 1, "hasattr": 1, "methodcaller": 0, "attrgetter": 0}
 
 def _looked_up(call: ast.Call) -> list[ast.expr]:
     """The names that a call looks up."""
-    func = call.func
-    last = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
-    position = _LOOK_UPS.get(last)
+    position = _LOOK_UPS.get(last_name(call.func))
     return [] if position is None else call.args[position : position + 1]
 
 

@@ -61,7 +61,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _PREDICATES = frozenset(
     {
@@ -132,9 +132,7 @@ def _calls(body: list[ast.stmt] | list[ast.expr], text: str) -> Iterator[ast.Cal
 def _is_looked_at(body: list[ast.stmt] | list[ast.expr]) -> bool:
     """Whether somebody asks afterwards what came back."""
     return any(
-        isinstance(node, ast.Name | ast.Attribute)
-        and (getattr(node, "attr", "") or getattr(node, "id", ""))
-        in ("isawaitable", "iscoroutine", "isfuture", "Awaitable", "ensure_future")
+        last_name(node) in ("isawaitable", "iscoroutine", "isfuture", "Awaitable", "ensure_future")
         for node in own_nodes(body)
     )
 

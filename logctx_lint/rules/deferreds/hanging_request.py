@@ -78,14 +78,12 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.deferred_chains import Chain, Chains, Link
+from logctx_lint.analysis.deferred_chains import NOTIFIES, Chain, Chains, Link
 from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import all_nodes
-
-_NOTIFIES = "notifyFinish"
 
 
 def check(context: TreeContext) -> None:
@@ -113,7 +111,7 @@ def _why(chain: Chain, request: str, answering: Answering, chains: Chains) -> st
     """What is wrong with how a chain ends; None if nothing, or it is not about the request."""
     if chain.is_handed_on or not _is_about(chain, request, chains):
         return None
-    if isinstance(chain.root.func, ast.Attribute) and chain.root.func.attr == _NOTIFIES:
+    if isinstance(chain.root.func, ast.Attribute) and chain.root.func.attr == NOTIFIES:
         return None
     begins = f"what `{ast.unparse(chain.root.func)}()` gives"
     named = f"`{chain.name}`" if chain.name else begins

@@ -95,7 +95,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER})
 _ASKING = frozenset(
@@ -186,8 +186,7 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
 
 def _asks(context: TreeContext, code: Code) -> bool:
     for node in code.nodes:
-        name = node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
-        if name in _ASKING:
+        if last_name(node) in _ASKING:
             return True
         if isinstance(node, ast.Call) and Role.LOOP_RUNNER in _roles(context, node, code):
             return True

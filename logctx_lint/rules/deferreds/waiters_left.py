@@ -146,7 +146,7 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _ENDINGS = frozenset({"cancel", "set_exception"})
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
@@ -296,7 +296,7 @@ def _is_waited_for_in_time(context: TreeContext, future: ast.expr) -> bool:
                     _attribute(waited, function) == place
                 ):
                     given = [*limit, *(each.value for each in keywords)]
-                    is_limited = _last_name(called) == "wait_for" and any(
+                    is_limited = last_name(called) == "wait_for" and any(
                         not isinstance(each, ast.Constant) or each.value for each in given
                     )
                     limits.add(is_limited)
@@ -321,13 +321,6 @@ def _attribute(node: ast.expr, function: ast.AST | None) -> str:
                 and any(isinstance(t, ast.Name) and t.id == local for t in each.targets)
             }
             return found.pop() if len(found) == 1 else ""
-    return ""
-
-
-def _last_name(node: ast.expr) -> str:
-    match node:
-        case ast.Attribute(_, name) | ast.Name(name):
-            return name
     return ""
 
 
