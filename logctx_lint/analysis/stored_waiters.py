@@ -6,7 +6,7 @@ def call(self, name):
     return d
 
 def connectionLost(self, reason):
-    self.pending.clear()            # Whoever waits, waits for ever.
+    self.pending.clear()            # Whoever waits, waits forever.
 """
 
 from __future__ import annotations

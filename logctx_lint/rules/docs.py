@@ -28,9 +28,10 @@ _NOT_ANALYSED_PAGE = """A file, or a part of it, could not be analysed.
 
 ## Why
 
-The file cannot be read or decoded, is not valid for the Python that runs the linter, or is nested
-too deeply. The message says which. The run goes on with the other files, but of this one nothing
-is known: silence would look like a clean file.
+The file cannot be read or decoded, is not valid for the Python that runs the linter, is nested too
+deeply, takes longer than the setting `time-limit` allows, or meets an error inside the linter. The
+message says which. The run goes on with the other files, but of this one, or of the function that
+is nested too deeply, nothing is known: silence would look like clean code.
 
 flake8 itself reports a syntax error, as E999, and calls no plugin: select E9 besides LCX there.
 

@@ -1,1 +1,1 @@
-"""Source text, walks over its syntax tree, and what stands between the nodes."""
+"""Source text, walks over its `ast` tree, and by libcst what `ast` leaves out of it."""

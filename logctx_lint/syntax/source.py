@@ -9,11 +9,9 @@ import os
 import stat
 import sys
 import tokenize
-from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
-from itertools import accumulate
 from pathlib import Path
 
 from logctx_lint.findings import Span
@@ -143,25 +141,6 @@ class Source:
             end_line,
             self._column(end_line, end),
         )
-
-    def offsets(self, node: ast.AST) -> tuple[int, int]:
-        """Where in the text a node starts and ends."""
-        span = self.span(node)
-        return self.offset(span.line, span.column), self.offset(span.end_line, span.end_column)
-
-    def offset(self, line: int, column: int) -> int:
-        """A place in the text, in characters from its start."""
-        return self._line_starts[line - 1] + column
-
-    def span_at(self, start: int, end: int) -> Span:
-        """The stretch of the text between two places in it."""
-        starts = self._line_starts
-        line, end_line = bisect_right(starts, start), bisect_right(starts, end)
-        return Span(line, start - starts[line - 1], end_line, end - starts[end_line - 1])
-
-    @cached_property
-    def _line_starts(self) -> list[int]:
-        return [0, *accumulate(map(len, self.lines[:-1]))]
 
     def _column(self, line: int, byte_column: int) -> int:
         if self.is_ascii:

@@ -146,7 +146,7 @@ def _use_time(seconds: float) -> None:
 
 
 def test_what_is_no_regular_file_is_not_read() -> None:
-    """Reading a pipe would wait for ever."""
+    """Reading a pipe would wait forever."""
     with pytest.raises(Unreadable, match="not a regular file"):
         Source.read(Path(os.devnull))
 

@@ -76,7 +76,7 @@ def test_the_end_of_the_arguments(text: str, comma: int | None, end: int | None)
     source, call = _written(text)
 
     def offset(span: Span | None) -> int | None:
-        return source.offset(span.line, span.column) if span else None
+        return len(source.at(Span(1, 0, span.line, span.column))) if span else None
 
     assert (offset(call.trailing_comma), offset(call.end_of_arguments)) == (comma, end)
 
@@ -107,7 +107,7 @@ def test_the_name_of_a_function(text: str) -> None:
     source, _, syntax = _read(text)
     (span,) = syntax.function_names.values()
     assert source.at(span) == "f"
-    assert source.text[source.offset(span.line, span.column) - 1] == " "
+    assert source.lines[span.line - 1][span.column - 1] == " "
 
 
 @pytest.mark.parametrize("indent", [" ", "\t", "  \t"])

@@ -4,7 +4,7 @@
 
 Between `await lock.acquire()` and the `try` whose `finally` releases it nothing may raise. Every
 `await` there can: a cancellation comes out of it, the `finally` is never reached, and whoever wants
-the lock afterwards waits for ever.
+the lock afterwards waits forever.
 
 An `acquire()` *inside* that `try` is as bad: when the waiting is cancelled, the `finally` releases
 a lock that somebody else holds.

@@ -4,7 +4,7 @@
 
 A `render_*` method that returns `NOT_DONE_YET` promises to finish the request later. Whatever fails
 in its chain of callbacks, the last of them included, must end in an errback that finishes the
-request: else the browser waits for ever. Handing the failure on (`return failure`) tells nobody:
+request: else the browser waits forever. Handing the failure on (`return failure`) tells nobody:
 twisted.web knows nothing of the Deferred. An errback that has answered and hands the failure on
 makes the next one answer a second time.
 

@@ -7,7 +7,7 @@ futures, tasks, events, queues and transports. What a thread starts there happen
 nobody wakes the loop, and now and then the loop's own state is corrupted.
 
 The other way round it is a deadlock: the loop's thread that waits for something which only the loop
-can do waits for ever.
+can do waits forever.
 
 The shape of [buildbot 8188](https://github.com/buildbot/buildbot/pull/8188) (a Deferred queue is
 filled by a thread) and of [twisted 11625](https://github.com/twisted/twisted/issues/11625), where a

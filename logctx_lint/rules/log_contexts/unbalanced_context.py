@@ -15,7 +15,7 @@ Reported are
 - a token that is used behind an `await` without `finally`: not where that raises;
 - a task with an endless loop that reads a context variable, where the task is started by need
   (`if self.worker is None:`) or inside a span or log context: it keeps the values of whoever came
-  first, for ever;
+  first, forever;
 
 - a task group or time limit that one method enters by hand and another leaves, as those have to be
   left by the task that entered them ("Attempted to exit cancel scope in a different task").
