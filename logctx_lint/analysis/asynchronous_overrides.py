@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.units import File, Unit
+from logctx_lint.inference.known_decorators import MARKS
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
@@ -24,9 +25,6 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
 
-_HARMLESS_DECORATORS = frozenset(
-    {"abc.abstractmethod", "typing.override", "typing_extensions.override", "typing.final"}
-)
 _TESTED = {ast.If: "test", ast.While: "test", ast.IfExp: "test", ast.Assert: "test"}
 
 
@@ -86,7 +84,7 @@ def _is_plain(file: File, function: Function) -> bool:
         for text in facts.decorators
         for name in resolver.names_of_text(text, resolver.functions.body_scope(function))
     }
-    if facts.decorators and not names & _HARMLESS_DECORATORS:
+    if facts.decorators and not names & MARKS:
         return False
     result = resolver.functions.plain_result(function)
     if result == UNKNOWN and not facts.returns:

@@ -6,23 +6,14 @@ import ast
 
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.function_types import RETURN_VALUE
+from logctx_lint.inference.known_decorators import MARKS
 from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _ASYNCHRONOUS = frozenset({"typing.AsyncGenerator", "typing.AsyncIterator", "typing.AsyncIterable"})
-_MERE_MARKS = frozenset(
-    {
-        "abc.abstractmethod",
-        "builtins.classmethod",
-        "builtins.staticmethod",
-        "typing.final",
-        "typing.override",
-        "typing_extensions.override",
-    }
-)
-RETURN_VALUE = "twisted.internet.defer.returnValue"
 
 
 def generators(file: File, func: ast.expr, scope: Scope) -> list[Function]:
@@ -94,7 +85,7 @@ def _is_bare(file: File, function: Function) -> bool:
     resolver, scope = file.resolver, enclosing_scope(function)
     for decorator in function.facts.decorators:
         # Others may drive the generator, also where they seem to give back what they take.
-        if _MERE_MARKS.isdisjoint(resolver.names_of_text(decorator, scope)):
+        if MARKS.isdisjoint(resolver.names_of_text(decorator, scope)):
             return False
     if function.owner is None:
         return True

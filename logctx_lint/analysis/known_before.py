@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.cancellation_state import Code, State, key_of
 from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.inference.use_def import Binding
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
 
 
 def with_constants(code: Code, start: FlowNode, state: State) -> State:
@@ -17,7 +17,7 @@ def with_constants(code: Code, start: FlowNode, state: State) -> State:
     if not isinstance(start.code, ast.ExceptHandler) or not body:
         return state
     position = body[0].lineno, body[0].col_offset
-    elsewhere = _set_elsewhere(code)
+    elsewhere = declared_outer(all_nodes(code.node))
     for name, bindings in code.scope.bindings.items():
         if name not in elsewhere and any(_constant(each) for each in bindings):
             reaching = code.scope.reaching(name, position)
@@ -43,16 +43,6 @@ def kept_before(code: Code, start: FlowNode) -> Iterator[str]:
             for inner in own_nodes(outer.body):
                 if isinstance(inner, ast.Assign) and key_of(inner.value) == outer.name:
                     yield from filter(None, map(key_of, inner.targets))
-
-
-def _set_elsewhere(code: Code) -> set[str]:
-    """The names that a nested function may bind."""
-    return {
-        name
-        for each in all_nodes(code.node)
-        if isinstance(each, ast.Nonlocal | ast.Global)
-        for name in each.names
-    }
 
 
 def _constant(binding: Binding) -> bool:

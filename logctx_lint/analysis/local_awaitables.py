@@ -28,7 +28,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, declared_outer, own_nodes
 
 _HARMLESS = frozenset({How.TRUTH, How.IDENTITY, How.EQUALITY, How.MEMBER, How.TEXT})
 """What can be done with an awaitable that may also be None, or is only shown."""
@@ -249,8 +249,7 @@ def _names_in(node: ast.AST) -> set[str]:
 
 def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
     """What a nested function binds itself."""
-    shared = (each for each in own_nodes(node.body) if isinstance(each, ast.Global | ast.Nonlocal))
-    return set(unit.scopes[node].bindings).difference(*(each.names for each in shared))
+    return set(unit.scopes[node].bindings) - declared_outer(own_nodes(node.body))
 
 
 def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:

@@ -20,6 +20,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.exception_values import HANDING_ON, ExceptionValues
 from logctx_lint.analysis.path_conditions import Conditions
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.function_types import RETURN_VALUE
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 3000
 """How far paths are followed; a longer search is given up, and nothing is known."""
-_RETURN_VALUE = "twisted.internet.defer.returnValue"
 _COLLECTING = frozenset({"append", "add", "appendleft", "extend", "insert"})
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
@@ -363,7 +363,7 @@ class PathInterpreter:
     def _call(self, call: ast.Call, node: FlowNode, state: State) -> State | None:
         roles = self._code.roles(call)
         given = arguments(call)
-        if _RETURN_VALUE in self._code.names(call):
+        if RETURN_VALUE in self._code.names(call):
             value = given[0] if given else None
             self._end(self._returning(value, state))
             return None

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.decorator_blocks import reached_by
+from logctx_lint.analysis.unit_tests import is_run_by_unittest
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
@@ -41,9 +42,7 @@ _SPECIAL = {
 
 Some others may give one on purpose, for whoever uses the operator to await: `await (a < b)`.
 """
-_TEST_CASE = frozenset({"unittest.case.TestCase"})
 _ASYNC_TEST_CASE = frozenset({"unittest.async_case.IsolatedAsyncioTestCase"})
-_OF_TEST_CASE = frozenset({"setUp", "tearDown"})
 _OWN_RUNNERS = frozenset(
     {"run", "debug", "__call__", "__init_subclass__", "__getattribute__", "_callTestMethod",
      "_callSetUp", "_callTearDown"}
@@ -124,10 +123,8 @@ def _called_by_name(file: File, name: str, owner: Class) -> str:
     if name in _SPECIAL:
         return f"Python calls it as a plain method and {_SPECIAL[name]}"
     is_test = name.startswith("test")
-    if not is_test and name not in _OF_TEST_CASE:
-        return ""
     classes = file.resolver.classes
-    if not classes.has_ancestor(owner, _TEST_CASE) or classes.unknown_bases(owner):
+    if not is_run_by_unittest(file, name, owner):
         return ""
     if is_test and classes.has_ancestor(owner, _ASYNC_TEST_CASE):
         return ""

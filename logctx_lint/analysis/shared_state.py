@@ -12,7 +12,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import ClassObject, FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import declared_outer, own_nodes, returned_values
 
 LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""
@@ -254,9 +254,8 @@ def _home(name: str, scope: Scope) -> Scope | None:
 
 def _is_declared_outer(name: str, scope: Scope) -> bool:
     """`global name`, `nonlocal name`."""
-    return isinstance(scope.node, _FunctionNode) and any(
-        isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names
-        for inner in own_nodes(scope.node.body)
+    return isinstance(scope.node, _FunctionNode) and name in declared_outer(
+        own_nodes(scope.node.body)
     )
 
 

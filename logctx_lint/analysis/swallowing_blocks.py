@@ -10,6 +10,7 @@ from logctx_lint.analysis.cancellation_state import Code, Way, of_function
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
 from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.analysis.exit_methods import ExitMethod
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
@@ -30,7 +31,7 @@ def swallows(code: Code, item: ast.withitem, live: Cancellation, flow_of: FlowOf
     if Role.SUPPRESSOR in code.roles(call):
         return any(code.caught(each).cancellation & live for each in arguments(call))
     return any(
-        _is_swallowing(code.file, member, flow_of)
+        _is_swallowing(code.file, member, live, flow_of)
         for member in members_of(code.file.resolver.type_of(call.func, code.scope))
     )
 
@@ -49,7 +50,7 @@ def yields(node: FlowNode) -> ast.Yield | None:
     return next((each for each in expressions(node) if isinstance(each, ast.Yield)), None)
 
 
-def _is_swallowing(file: File, member: object, flow_of: FlowOf) -> bool:
+def _is_swallowing(file: File, member: object, live: Cancellation, flow_of: FlowOf) -> bool:
     """Whether a context manager of the project swallows what is raised inside of its `with`.
 
     Asynchronous ones of the project are reported where they are defined, once.
@@ -75,20 +76,10 @@ def _is_swallowing(file: File, member: object, flow_of: FlowOf) -> bool:
             for function in member.cls.function(name):
                 if function.facts.is_async and not function.module.is_foreign:
                     continue
-                node = function.tree()
-                if node and _gives_true(node):
+                code = of_function(file, function)
+                if code and ExitMethod(code, live).swallowing():
                     return True
     return False
-
-
-def _gives_true(node: FunctionNode) -> bool:
-    """Whether `__exit__` swallows everything."""
-    given = [each for each in own_nodes(node.body) if isinstance(each, ast.Return)]
-    return (
-        bool(given)
-        and all(isinstance(each.value, ast.Constant) and each.value.value is True for each in given)
-        and given[-1] in node.body
-    )
 
 
 def _has_handler(node: FunctionNode) -> bool:

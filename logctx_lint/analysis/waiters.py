@@ -19,7 +19,14 @@ from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, last_name, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    child_nodes,
+    declared_outer,
+    last_name,
+    own_nodes,
+    place_name,
+)
 
 _PASSING = ("gather", "wait_for", "cast", "gatherResults", "DeferredList")
 
@@ -102,13 +109,17 @@ class Waiters:
                             if place is not None:
                                 return place
                 scope = self.context.scopes[node]
-                is_outer = name not in scope.bindings or name in _declared_outer(function)
+                is_outer = name not in scope.bindings or name in declared_outer(
+                    own_nodes(function.body)
+                )
                 return node if is_outer else None
         return None
 
     def _starts_it(self, place: ast.expr, function: FunctionNode) -> bool:
         """Whether the function puts something new there, where there is nothing yet."""
-        is_own = isinstance(place, ast.Name) and place.id not in _declared_outer(function)
+        is_own = isinstance(place, ast.Name) and place.id not in declared_outer(
+            own_nodes(function.body)
+        )
         return not is_own and puts_where_nothing_is(place, function)
 
     def _runs_once(self, function: FunctionNode) -> bool:
@@ -361,14 +372,8 @@ def _is_of_self(node: ast.AST, name: str) -> bool:
     )
 
 
-def _declared_outer(function: FunctionNode) -> set[str]:
-    """The names that a function binds further out: `global task`, `nonlocal task`."""
-    return {
-        name
-        for each in own_nodes(function.body)
-        if isinstance(each, ast.Global | ast.Nonlocal)
-        for name in each.names
-    }
+def _is_outer(name: str, function: FunctionNode) -> bool:
+    return name in declared_outer(own_nodes(function.body))
 
 
 def _cancels(function: FunctionNode, text: str) -> bool:

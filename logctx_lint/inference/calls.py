@@ -11,6 +11,7 @@ from logctx_lint.inference import annotation_types, overloads
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.decorators import is_external
+from logctx_lint.inference.known_decorators import TRANSPARENT
 from logctx_lint.inference.types import (
     FOREIGN,
     NONE,
@@ -40,24 +41,6 @@ if TYPE_CHECKING:
     from logctx_lint.inference.use_def import Scope
     from logctx_lint.project.modules import Function
 
-_TRANSPARENT = frozenset(
-    {
-        "abc.abstractmethod",
-        "abc.abstractproperty",
-        "builtins.classmethod",
-        "builtins.property",
-        "builtins.staticmethod",
-        "functools.cache",
-        "functools.cached_property",
-        "functools.lru_cache",
-        "typing.final",
-        "typing.overload",
-        "typing.override",
-        "typing_extensions.overload",
-        "typing_extensions.override",
-    }
-)
-"""Decorators that say how a function is looked up, not what a call of it gives."""
 _ASKING_KIND = frozenset(
     {"iscoroutinefunction", "isgeneratorfunction", "isasyncgenfunction", "iscoroutine"}
 )
@@ -306,7 +289,7 @@ def decorate(
         node = parse_expression(text)
         if node is None:
             return UNKNOWN
-        if not _TRANSPARENT.isdisjoint(resolver.names_of_text(text, scope)):
+        if not TRANSPARENT.isdisjoint(resolver.names_of_text(text, scope)):
             continue
         # The first stage is the function itself, whose own decorators are being asked for.
         is_bare = current == FunctionType(function)

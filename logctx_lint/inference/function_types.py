@@ -29,7 +29,7 @@ from logctx_lint.syntax.ast_walk import own_nodes
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
-_RETURN_VALUE = frozenset({"twisted.internet.defer.returnValue"})
+RETURN_VALUE = "twisted.internet.defer.returnValue"
 _OF_ASYNC_GENERATORS = frozenset(
     {"typing.AsyncIterable", "typing.AsyncIterator", "typing.AsyncGenerator"}
 )
@@ -194,7 +194,7 @@ class Functions:
         """`defer.returnValue(x)`, the `return x` of old."""
         match call.func:
             case ast.Name("returnValue") | ast.Attribute(_, "returnValue"):
-                return not _RETURN_VALUE.isdisjoint(self._resolver.names(call.func, scope))
+                return RETURN_VALUE in self._resolver.names(call.func, scope)
         return False
 
 

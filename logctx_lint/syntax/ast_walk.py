@@ -63,6 +63,13 @@ def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     return _walk(list(body), _OWN_FIELDS)
 
 
+def declared_outer(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that some nodes declare to be bound further out: `global x`, `nonlocal x`."""
+    return {
+        name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names
+    }
+
+
 def last_name(node: ast.AST) -> str:
     """`c` of `a.b.c`; empty where it is no name."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

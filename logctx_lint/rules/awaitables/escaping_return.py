@@ -122,6 +122,7 @@ from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import await_fix
+from logctx_lint.inference.function_types import RETURN_VALUE
 from logctx_lint.inference.types import (
     Certainty,
     ClassObject,
@@ -137,7 +138,6 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
-_RETURN_VALUE = "twisted.internet.defer.returnValue"
 _RUNS_BY_ITSELF = frozenset({Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED})
 _AWAITED_TWICE = ("await (await ", "await await ")
 _Block = ast.With | ast.AsyncWith | ast.Try
@@ -234,7 +234,7 @@ class _Returns:
                 return value
             case ast.Expr(ast.Call(func, [value], [])) if self._by_yield:
                 names = self._file.resolver.names(func, self._scope)
-                return value if _RETURN_VALUE in names else None
+                return value if RETURN_VALUE in names else None
         return None
 
     def _try(self, node: ast.Try, around: tuple[_Around, ...]) -> Iterator[_Escape]:

@@ -108,17 +108,18 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, arguments, in_source_order, loops
 from logctx_lint.analysis.discarded_awaitables import discarded, is_expected_to_raise
 from logctx_lint.analysis.generator_functions import (
-    RETURN_VALUE,
     generators,
     is_asynchronous,
     made_by,
     waits,
 )
 from logctx_lint.analysis.handed_through import is_called_by
+from logctx_lint.analysis.unit_tests import is_run_by_unittest
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.calls import CHAINERS
+from logctx_lint.inference.function_types import RETURN_VALUE
 from logctx_lint.inference.types import Certainty, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -133,7 +134,6 @@ _CONSUMERS = frozenset({"all", "any", "enumerate", "list", "max", "min", "set", 
                         "tuple", "zip"})  # fmt: skip
 """Built-in functions that loop over their first argument."""
 _ITERATED = frozenset({"Generator", "Iterable", "Iterator"})
-_TEST_METHODS = ("test", "setUp", "tearDown")
 _NOTHING_RUNS = "of which nothing runs"
 
 
@@ -328,15 +328,10 @@ def _is_handed_on(context: TreeContext, name: str) -> bool:
 def _is_test(context: TreeContext, function: FunctionNode, scope: Scope) -> bool:
     """Whether a function is a method that unittest or trial calls."""
     owner = scope.function.owner if scope.function else None
-    if owner is None or not function.name.startswith(_TEST_METHODS):
-        return False
-    if function is not context.unit.node:
-        return False  # Inside another test, which tries what becomes of it.
-    if not any(isinstance(each, ast.Yield) for each in own_nodes(function.body)):
-        return False
-    ancestors = context.resolver.classes.ancestors(owner)
-    is_case = any(each.name.endswith("TestCase") and each.module.is_stub for each, _ in ancestors)
-    return is_case and not any(context.resolver.classes.unknown_bases(owner))
+    if owner is None or function is not context.unit.node:
+        return False  # One inside another test, which tries what becomes of it, is none.
+    is_awaiting = any(isinstance(each, ast.Yield) for each in own_nodes(function.body))
+    return is_awaiting and is_run_by_unittest(context.file, function.name, owner)
 
 
 def _check_driven(

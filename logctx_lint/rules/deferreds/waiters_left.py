@@ -2,7 +2,7 @@
 
 ## Why
 
-Whoever waits for a Future that nobody completes waits for ever. An `except Exception` around an
+Whoever waits for a Future that nobody completes waits forever. An `except Exception` around an
 `await` that hands the failure to a Future does so for errors only: asyncio's cancellation is a
 `BaseException` and passes by. The Future stays pending, with all that wait for it, when the one
 task that did the work is cancelled, as by a client that disconnects or a time limit.
@@ -139,6 +139,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
+from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Framework
@@ -146,7 +147,7 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _ENDINGS = frozenset({"cancel", "set_exception"})
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
@@ -174,8 +175,8 @@ def _report_stored(context: TreeContext, found: StoredWaiter) -> None:
     context.report(
         RULE.code,
         found.statement,
-        f"`self.{found.attribute}` keeps what others wait for, and {why}, so that they wait for "
-        "ever: fail what is left there",
+        f"`self.{found.attribute}` keeps what others wait for, and {why}, so that they wait "
+        "forever: fail what is left there",
         profile=Profile.STRICT,
     )
 
@@ -256,14 +257,8 @@ def _is_ended(context: TreeContext, attempt: ast.Try, text: str) -> bool:
 
 def _methods(context: TreeContext) -> list[FunctionNode]:
     """The methods of the class that the unit is in."""
-    owner = context.unit.scope.owner
-    return [
-        method
-        for cls in all_nodes(context.file.tree)
-        if owner and isinstance(cls, ast.ClassDef) and cls.name == owner.name
-        for method in cls.body
-        if isinstance(method, FunctionNode)
-    ]
+    cls = class_node(context)
+    return [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
 
 
 def _ends(method: FunctionNode, text: str) -> bool:

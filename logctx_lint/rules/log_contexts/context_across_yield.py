@@ -103,6 +103,7 @@ from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.known_decorators import MARKS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
@@ -111,16 +112,7 @@ _HELD = frozenset(
     {Role.CONTEXT_MANAGER, Role.SENTINEL_GUARD, Role.TRACING_SPAN, Role.CONTEXT_BINDING}
 )
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
-_TRANSPARENT = frozenset(
-    {
-        "builtins.staticmethod",
-        "builtins.classmethod",
-        "abc.abstractmethod",
-        "typing.override",
-        "typing_extensions.override",
-        "functools.wraps",
-    }
-)
+_TRANSPARENT = MARKS | {"functools.wraps"}
 """Decorators under which a generator function stays one."""
 
 
