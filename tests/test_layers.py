@@ -13,7 +13,8 @@ import logctx_lint
 PACKAGE = Path(logctx_lint.__file__).parent
 LAYERS = (
     "frontends", "reporting", "engine", "rules", "fixes", "analysis", "callgraph", "inference",
-    "project", "incremental", "suppression", "config", "syntax", "time_limit", "findings", "errors",
+    "project", "incremental", "suppression", "config", "syntax", "time_limit",
+    "processes", "findings", "errors",
 )  # fmt: skip
 """From the top to the floor. The old places of moved modules are above all."""
 ABOVE_ALL = {"__main__", "plugin"}

@@ -78,7 +78,7 @@ def load_with_origins(folder: Path, flags: argparse.Namespace | None = None) -> 
     ini = Ini() if given else find_ini(_FLAKE8_PREFIX)
     layers = [
         Layer(f"flake8's own settings in {ini.shown}", ini.of_flake8, extends=True),
-        Layer(ini.shown, dict(_converted(ini.ours, ini.place_of))),
+        Layer(ini.shown, dict(_converted(ini.ours, ini.place_of, _FLAKE8_PREFIX))),
         Layer("command line", _from_options(flags, "--")),
     ]
     return _merged(folder, file, layers)
@@ -96,7 +96,7 @@ def load_in_flake8(folder: Path, options: argparse.Namespace) -> Settings:
     flags = {argument.partition("=")[0] for argument in sys.argv}
     if not flags & {"--isolated", "--config", "--append-config"}:
         ini = find_ini(_FLAKE8_PREFIX)
-        dict(_converted(ini.ours, ini.place_of))
+        dict(_converted(ini.ours, ini.place_of, _FLAKE8_PREFIX))
     file = None if "--isolated" in flags else _nearest_pyproject(folder)
     layer = Layer("flake8", _from_options(options, _FLAKE8_PREFIX))
     return _merged(folder, file, [layer]).settings
@@ -176,7 +176,9 @@ def _read_toml(path: Path, *, required: bool = False) -> _TomlFile | None:
         import tomli as tomllib
     try:
         document = tomllib.loads(read_bytes(path).decode())
-    except (Unreadable, UnicodeError) as error:
+    except Unreadable as error:
+        raise SettingsError(f"{_shown(path)}: {error}") from error
+    except UnicodeError as error:
         raise SettingsError(f"{_shown(path)}: cannot be read: {error}") from error
     # Not every ValueError of a huge number is a TOMLDecodeError.
     except (ValueError, RecursionError) as error:
@@ -222,12 +224,14 @@ def _from_options(options: argparse.Namespace | None, prefix: str) -> dict[str, 
 
 
 def _converted(
-    texts: Mapping[str, str], place: Callable[[str], str]
+    texts: Mapping[str, str], place: Callable[[str], str], prefix: str = ""
 ) -> Iterator[tuple[str, object]]:
+    """Fields with their values; `prefix` is how the names of settings begin in that place."""
     known = {_key(name): (name, each) for name, each in described().items()}
     for key, text in texts.items():
         if key not in known:
-            raise SettingsError(f"{place(key)}: unknown setting{did_you_mean(key, known)}")
+            near = did_you_mean(f"{prefix}{key}", [f"{prefix}{each}" for each in known])
+            raise SettingsError(f"{place(key)}: unknown setting{near}")
         name, description = known[key]
         try:
             yield name, description.kind.convert(description.kind.read(text))

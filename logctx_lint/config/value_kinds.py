@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
@@ -25,6 +25,11 @@ class Kind:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean "..."?` for the nearest of `known`; empty when none is near."""
+    near = _nearest(word, known)
+    return f'; did you mean "{near}"?' if near else ""
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # Only for mistakes.
 
     spelling = {name.lower(): name for name in known}
@@ -33,7 +38,20 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if (digits := re.sub(r"(?<=\d)o|o(?=\d)", "0", typed)) in spelling:
         typed = digits
     near = get_close_matches(typed, spelling, n=1)
-    return f'; did you mean "{spelling[near[0]]}"?' if near else ""
+    return spelling[near[0]] if near else ""
+
+
+def meant_code(word: str) -> str:
+    """What may be meant by a word that is no code, or else where the codes are listed."""
+    by_name = {name: code for code, name in codes.CODES.items()}
+    if near := _nearest(word, by_name):
+        return f'; did you mean "{by_name[near]}", {near}?'
+    letters = re.match(r"([a-z]+)\d", word.lower())
+    if letters and not _nearest(letters[1], ["lcx"]):
+        # By its number it is like one of ours, which nobody means.
+        return "; the codes of this linter begin with LCX"
+    near = did_you_mean(word, codes.CODES) if letters and len(word) > len("LCX1") else ""
+    return near or '; "logctx-lint rules" lists them'
 
 
 def split(text: str) -> list[str]:
@@ -53,7 +71,7 @@ def _code_prefixes(value: object) -> tuple[str, ...]:
     prefixes = _strings(value)
     for prefix in prefixes:
         if not codes.is_prefix(prefix):
-            raise ValueError(f'no code begins with "{prefix}"{did_you_mean(prefix, codes.CODES)}')
+            raise ValueError(f'no code begins with "{prefix}"{meant_code(prefix)}')
     return prefixes
 
 
@@ -147,6 +165,14 @@ def _read_table(text: str) -> dict[str, list[str]]:
     return table
 
 
+def _meant_key(word: str, known: Sequence[str]) -> str:
+    """Which of the known names may be meant; all of them where none is near."""
+    containing = [name for name in known if word.lower() in name.split("-")]
+    if len(containing) > 1:
+        return f"; did you mean one of {', '.join(containing)}?"
+    return did_you_mean(word, known) or f"; known are {', '.join(known)}"
+
+
 def table(metavar: str, items: Kind, keys: type[Enum] | None = None) -> Kind:
     """Named lists; the names are free or the values of an enumeration."""
 
@@ -155,8 +181,7 @@ def table(metavar: str, items: Kind, keys: type[Enum] | None = None) -> Kind:
             return key
         known = [str(option.value) for option in keys]
         if key not in known:
-            near = did_you_mean(key, known) or f"; known are {', '.join(known)}"
-            raise ValueError(f'"{key}" is not known{near}')
+            raise ValueError(f'"{key}" is not known{_meant_key(key, known)}')
         return keys(key)
 
     def convert(value: object) -> object:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
+from logctx_lint import processes
 from logctx_lint.config.codes import active_codes
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine import garbage
@@ -152,15 +153,12 @@ def _checked(task: Task, runner: Runner, paths: Sequence[Path], jobs: int) -> It
         for done, path in enumerate(paths):
             workers = min(jobs, -(-(len(paths) - done) // _CHUNK))
             if workers > 1 and time.process_time() - started > _SOON:
-                # Takes longer to import than most runs.
-                import multiprocessing
-
                 global _runner
                 # Where processes are forked, they begin with all that is known here.
                 _runner = runner
                 garbage.set_aside()
                 try:
-                    with multiprocessing.Pool(workers, _start_worker, (task,)) as pool:
+                    with processes.pool(workers, _start_worker, (task,)) as pool:
                         yield from pool.imap(_in_worker, paths[done:], _CHUNK)
                 finally:
                     _runner = None

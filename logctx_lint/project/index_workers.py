@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from logctx_lint import processes
 from logctx_lint.project.facts import ModuleFacts
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import ModuleFile
@@ -41,10 +42,7 @@ class IndexWorkers:
 
     def read(self, paths: Sequence[str]) -> Iterator[Learnt]:
         """What the files say, in their order."""
-        # Takes longer to import than most runs.
-        import multiprocessing
-
-        with multiprocessing.Pool(self._jobs, _start, (self._cache_folder,)) as pool:
+        with processes.pool(self._jobs, _start, (self._cache_folder,)) as pool:
             yield from pool.imap(_read, paths, _CHUNK)
 
 

@@ -148,14 +148,16 @@ def task_factory(
         context = context_factory(context)
     elif copy_context or context is None:
         context = dict_context_factory(context, copy_context)
+    # A generator is one in old code only, and never where Task is declared to take coroutines.
+    work = cast(Coroutine[Any, Any, R], coro)
     if storage.slotted:
-        coro = accounted(cast(Coroutine[Any, Any, R], coro))
+        work = accounted(work)
     if kwargs and kwargs.get("eager_start"):  # its first step is run by the initialiser
         task: Task[R] = Task.__new__(Task)
         task.context = context  # type: ignore[attr-defined]
-        task.__init__(coro, loop=loop, **kwargs)  # type: ignore[misc]
+        task.__init__(work, loop=loop, **kwargs)  # type: ignore[misc]
         return task
-    task = Task(coro, loop=loop, **kwargs)
+    task = Task(work, loop=loop, **kwargs)
     task.context = context  # type: ignore[attr-defined]
     return task
 

@@ -153,7 +153,7 @@ def test_a_pyproject_that_is_not_text_names_the_file(folder: Path) -> None:
         ("exclude = 'vendor'", "exclude: expected a list of strings, not 'vendor'"),
         ("exclude = ['vendor', 1]", "exclude: expected a list of strings, not ['vendor', 1]"),
         ("enable = ['LCX4O2']", 'enable: no code begins with "LCX4O2"; did you mean "LCX402"?'),
-        ("select = ['']", 'select: no code begins with ""'),
+        ("select = ['']", 'select: no code begins with ""; "logctx-lint rules" lists them'),
         ("vocabulary = []", "vocabulary: expected a table of lists, not []"),
         (
             "vocabulary = { gatherers = ['a.b'] }",
@@ -177,7 +177,7 @@ def test_a_tool_table_that_is_no_table_is_an_error(folder: Path) -> None:
 
 def test_a_bad_setting_in_an_ini_file_is_named(folder: Path) -> None:
     folder.joinpath("setup.cfg").write_text("[flake8]\nlcx-framwork = both\n")
-    expected = '[flake8] lcx-framwork: unknown setting; did you mean "framework"?'
+    expected = '[flake8] lcx-framwork: unknown setting; did you mean "lcx-framework"?'
     assert error_of(folder) == f"setup.cfg: {expected}"
 
 

@@ -151,6 +151,42 @@ def test_statistics_are_below_the_findings(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().out.splitlines()[1:] == ["    1  LCX101  unawaited-awaitable"]
 
 
+@pytest.mark.parametrize(
+    ("word", "hint"),
+    [
+        ("E501", "the codes of this linter begin with LCX"),
+        ("LCX9", '"logctx-lint rules" lists them'),
+        ("LXC101", 'did you mean "LCX101"?'),
+        ("dropped_task", 'did you mean "LCX204", dropped-task?'),
+    ],
+)
+def test_a_word_that_is_no_code_is_told_from_a_mistyped_one(
+    word: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert usage_error(capsys, "check", "--select", word) == (
+        f'logctx-lint: error: --select: no code begins with "{word}"; {hint}'
+    )
+
+
+def test_roles_that_have_the_word_in_them_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    message = usage_error(capsys, "check", "--vocabulary", "starter:app.spawn")
+    assert "did you mean one of background-starter, task-starter," in message
+
+
+def test_a_settings_file_that_is_not_there_is_said_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    message = usage_error(capsys, "check", "--config=none.toml")
+    assert message == "logctx-lint: error: none.toml: cannot be read: No such file or directory"
+
+
+def test_a_mistyped_setting_of_flake8s_file_is_suggested_with_its_prefix(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file(".flake8", "[flake8]\nlcx-profil = strict\n")
+    assert usage_error(capsys, "check").endswith('unknown setting; did you mean "lcx-profile"?')
+
+
 # A terminal
 
 

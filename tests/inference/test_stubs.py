@@ -89,6 +89,9 @@ SINCE = {
     ("typing", "reveal_type"): (3, 11),
 }
 
+# And to the first that has it no more.
+UNTIL = {("asyncio.events", "AbstractEventLoopPolicy"): (3, 14)}
+
 
 @cache
 def parse(path: Path) -> ast.Module:
@@ -209,7 +212,10 @@ def exists_here(module: str, name: str) -> bool:
     """Whether this Python should have the name, or anything of the module."""
     parts = name.split(".")
     keys = ["", *(".".join(parts[:end]) for end in range(1, len(parts) + 1))]
-    return all(sys.version_info >= SINCE.get((module, key), (3, 0)) for key in keys)
+    return all(
+        SINCE.get((module, key), (3, 0)) <= sys.version_info < UNTIL.get((module, key), (4, 0))
+        for key in keys
+    )
 
 
 INSTALLED = [

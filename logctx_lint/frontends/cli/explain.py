@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from logctx_lint.config.codes import CODES
-from logctx_lint.config.value_kinds import did_you_mean
+from logctx_lint.config.value_kinds import meant_code
 from logctx_lint.frontends.cli.parser import Commands, UsageError
 
 
@@ -31,5 +31,4 @@ def _code(word: str) -> str:
     for code, name in CODES.items():
         if word.lower() in (code.lower(), name):
             return code
-    hint = did_you_mean(word, [*CODES, *CODES.values()])
-    raise UsageError(f'no rule has the code or name "{word}"{hint}')
+    raise UsageError(f'no rule has the code or name "{word}"{meant_code(word)}')
