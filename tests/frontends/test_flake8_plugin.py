@@ -240,7 +240,8 @@ def test_an_unknown_setting_in_the_ini_file_ends_the_run(dropped: Path) -> None:
     run = flake8(dropped, "--select=LCX")
     assert (run.returncode, run.stderr) == (1, "")
     assert (
-        'tox.ini: [flake8] lcx-framwork: unknown setting; did you mean "lcx-framework"?' in run.stdout
+        'tox.ini: [flake8] lcx-framwork: unknown setting; did you mean "lcx-framework"?'
+        in run.stdout
     )
     assert len(found(dropped, "--select=LCX", "--isolated")) == 1
 
