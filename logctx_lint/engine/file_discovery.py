@@ -39,18 +39,34 @@ def is_excluded(path: Path, exclude: Sequence[str], root: Path) -> bool:
 
 
 def _walk(folder: Path, patterns: Sequence[str]) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
+    for parent, folders, files in os.walk(folder, onerror=_tell_unreadable):
         folders[:] = sorted(
-            name
-            for name in folders
-            if not _is_junk(os.path.join(parent, name), name)
-            and not _excluded(os.path.join(parent, name), patterns)
+            name for name in folders if _is_entered(os.path.join(parent, name), name, patterns)
         )
         for name in sorted(files):
             path = os.path.join(parent, name)
             # A dangling link, a socket or the like is nobody's source.
-            if name.endswith(".py") and os.path.isfile(path) and not _excluded(path, patterns):
+            if not name.endswith(".py") or not os.path.isfile(path):
+                continue
+            if _excluded(path, patterns):
+                _LOG.info("%s: left out: it is excluded", path)
+            else:
                 yield Path(path)
+
+
+def _tell_unreadable(error: OSError) -> None:
+    _LOG.warning("%s: left out: cannot be read: %s", error.filename, error.strerror)
+
+
+def _is_entered(folder: str, name: str, patterns: Sequence[str]) -> bool:
+    if _is_junk(folder, name):
+        if not name.startswith(".") and name != "__pycache__":
+            _LOG.info("%s: left out: an environment, or what is built or installed", folder)
+        return False
+    if _excluded(folder, patterns):
+        _LOG.info("%s: left out: it is excluded", folder)
+        return False
+    return True
 
 
 def _is_junk(folder: str, name: str) -> bool:

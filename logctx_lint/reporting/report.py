@@ -31,7 +31,7 @@ class Report:
     colour: bool = False
     """May what people read be coloured?"""
     statistics: bool = False
-    """Say below how often each rule was broken, in the formats that people read."""
+    """Say how often each rule was broken, and no more, in the formats that people read."""
     root: Path = field(default_factory=Path.cwd)
     """The project's folder, which programs want names of files relative to."""
 

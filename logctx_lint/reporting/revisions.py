@@ -38,7 +38,12 @@ class Base:
 
     def __init__(self, revision: str, folder: Path) -> None:
         self._top = Path(_git(folder, "rev-parse", "--show-toplevel").rstrip("\n")).resolve()
-        named = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+        try:
+            named = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+        except GitError as error:
+            raise GitError(
+                f'--changed-since: git knows no revision "{revision}"{_hint(self._top)}'
+            ) from error
         self._commit = _fork_point(folder, named.strip())
 
     def new(
@@ -122,6 +127,12 @@ def _fork_point(folder: Path, commit: str) -> str:
         return commit  # no common history, as in a shallow clone
 
 
+def _hint(folder: Path) -> str:
+    """What to do, where the history has been cut off."""
+    is_cut = _git(folder, "rev-parse", "--is-shallow-repository").strip() == "true"
+    return " here: this clone is shallow, have it fetch the history" if is_cut else ""
+
+
 def _git(folder: Path, *arguments: str) -> str:
     return _run(folder, *arguments).decode(errors="surrogateescape")
 
@@ -135,5 +146,5 @@ def _run(folder: Path, *arguments: str) -> bytes:
         raise GitError(f"git cannot be run: {error.strerror}") from error
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise GitError(lines[0] if lines else f"git does not know {arguments[-1]}")
+        raise GitError(f"--changed-since: {lines[0] if lines else 'git failed'}")
     return done.stdout

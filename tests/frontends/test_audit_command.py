@@ -327,7 +327,9 @@ def test_names_that_no_asynchronous_function_has(
 ) -> None:
     assert audit("--root", "app.api.plain") == 2
     error = capsys.readouterr().err
-    assert error == "logctx-lint: error: no asynchronous function is called app.api.plain\n"
+    assert error.startswith(
+        "logctx-lint: error: no asynchronous function is called app.api.plain; did you mean"
+    )
 
 
 def test_a_coroutine_that_is_dropped_runs_nothing(
@@ -375,3 +377,23 @@ def test_roots_by_the_project_s_own_decorator(
         "app/api.py::show",
         "app/api.py::show_all",
     ]
+
+
+def test_a_mistyped_root_is_suggested(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("app.py").write_text("async def handle(): ...\n")
+    assert main(["audit", "--root=app.handel", "."]) == 2
+    assert capsys.readouterr().err.endswith('; did you mean "app.handle"?\n')
+
+
+def test_what_cannot_be_parsed_is_said_and_an_output_file_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("app.py").write_text("def (:\n")
+    assert main(["audit", "--output-file=no/where", "."]) == 2
+    assert "left out" not in capsys.readouterr().err
+    assert main(["audit", "."]) == 0
+    assert "app.py: left out: cannot be parsed: " in capsys.readouterr().err

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -189,3 +191,61 @@ def test_findings_can_be_silenced_where_they_stand() -> None:
     assert main(["check", "--add-noqa"]) == 0
     assert path.read_text() == "drop()  # noqa: LCX101\n"
     assert main(["check"]) == 0
+
+
+def test_verbose_says_what_was_decided_and_left_out() -> None:
+    write("pyproject.toml", '[tool.logctx-lint]\nexclude = ["old.py"]\n')
+    for name in ("x.py", "old.py", "env/pyvenv.cfg", "env/y.py"):
+        write(name, "fine()\n")
+    command = [sys.executable, "-m", "logctx_lint", "check", "--no-cache", "-v", "."]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    assert f"logctx-lint: {Path('./env')}: left out: an environment" in said.replace("./", "")
+    assert "old.py: left out: it is excluded" in said
+    assert "exclude = old.py  (pyproject.toml)" in said
+    assert "logctx-lint: files: 1 below " in said
+
+
+def test_an_opt_in_rule_is_told_from_others(capsys: pytest.CaptureFixture[str]) -> None:
+    write("x.py", "fine()\n")
+    main(["check", "--enable=LCX101"])
+    assert "enable: LCX101 is on anyway; opt-in are LCX206," in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over_in_silence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    write("x.py", "fine()\n")
+    write("closed/y.py", "drop()\n")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if os.path.basename(path) == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    assert main(["check"]) == 0
+    assert "closed: left out: cannot be read: Permission denied" in caplog.text
+
+
+def test_a_revision_that_is_not_there_is_named(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    def git(*arguments: str, cwd: Path = folder) -> None:
+        who = ["-c", "user.name=someone", "-c", "user.email=someone@example.org"]
+        subprocess.run(["git", *who, *arguments], cwd=cwd, check=True, capture_output=True)
+
+    write("x.py", "fine()\n")
+    assert main(["check", "--changed-since=main"]) == 2
+    assert "--changed-since: " in capsys.readouterr().err
+    git("init", "--quiet", "--initial-branch=main")
+    for message in ("one", "two"):
+        write("x.py", f"fine()  # {message}\n")
+        git("add", "--all")
+        git("commit", "--quiet", "-m", message)
+    assert main(["check", "--changed-since=nowhere"]) == 2
+    assert 'git knows no revision "nowhere"\n' in capsys.readouterr().err
+    git("clone", "--quiet", "--depth=1", folder.as_uri(), "shallow")
+    os.chdir("shallow")
+    assert main(["check", "--changed-since=HEAD~1"]) == 2
+    assert "this clone is shallow" in capsys.readouterr().err

@@ -55,7 +55,7 @@ def test_a_finding_is_shown_before_the_next_file(format_: str, seen: list[str]) 
 
 
 @pytest.mark.parametrize("format_", _FORMATS)
-@pytest.mark.parametrize("flags", [[], ["-q"], ["--statistics"], ["--fix"], ["--color=always"]])
+@pytest.mark.parametrize("flags", [[], ["-q"], ["--fix"], ["--color=always"]])
 def test_it_is_what_an_output_file_gets(
     format_: str, flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

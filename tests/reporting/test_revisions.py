@@ -101,8 +101,8 @@ def test_removed_lines_change_no_other(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--changed-since=nowhere"], "git does not know nowhere"),
-        (["--changed-since=--help"], "git does not know --help"),
+        (["--changed-since=nowhere"], '--changed-since: git knows no revision "nowhere"'),
+        (["--changed-since=--help"], '--changed-since: git knows no revision "--help"'),
         (
             ["--changed-since=main", "--fix"],
             "--changed-since chooses what is reported, not what is fixed",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from logctx_lint.config.settings import Settings
 from logctx_lint.config.value_kinds import did_you_mean
 from logctx_lint.frontends.cli import terminal
 from logctx_lint.frontends.cli.files import named_files
-from logctx_lint.frontends.cli.output import opened
+from logctx_lint.frontends.cli.output import opened, refuse_unwritable
 from logctx_lint.frontends.cli.parser import Commands, UsageError
 from logctx_lint.syntax.source import Source, Unreadable
 
@@ -53,6 +52,7 @@ def add(commands: Commands) -> None:
 def run(args: argparse.Namespace) -> int:
     """Judge what was named; 1 when something marked, or named by `--root`, is unsafe, else 0."""
     settings = loading.load(Path.cwd(), args)
+    refuse_unwritable(args.output_file)
 
     from logctx_lint.callgraph.cancellation_safety import Verdict
     from logctx_lint.reporting.audit_formats import AuditReport, formats
@@ -75,6 +75,7 @@ def _audits(
 
     engine = Engine(settings, use_cache=use_cache)
     roots: dict[Auditor, dict[Function, None]] = {}
+    searched: list[Path] = []
     with collection_off():
         for name in names:
             path, separator, function = name.partition("::")
@@ -83,11 +84,15 @@ def _audits(
                 roots.setdefault(engine.auditor(Path(path)), {})[found] = None
             else:
                 files = named_files([path], settings)
+                files = list(_readable(files))
+                searched += files
                 like = _like(engine, files, patterns) if patterns else _marked(engine, files)
                 for auditor, root in like:
                     roots.setdefault(auditor, {})[root] = None
         if patterns and not roots:
-            raise UsageError(f"no asynchronous function is called {' or '.join(patterns)}")
+            known = [function.qualified_name for _, function in _like(engine, searched, ["*"])]
+            hint = did_you_mean(patterns[0], known)
+            raise UsageError(f"no asynchronous function is called {' or '.join(patterns)}{hint}")
         return [audit for auditor, found in roots.items() for audit in auditor.audits(found)]
 
 
@@ -105,13 +110,23 @@ def _like(
 ) -> Iterator[tuple[Auditor, Function]]:
     """The functions in some files that are waited for and whose names are like a pattern."""
     for path in files:
-        with suppress(Unreadable):
-            auditor = engine.auditor(path)
-            for function in engine.functions(Source.read(path)).values():
-                name = function.qualified_name
-                is_named = any(fnmatchcase(name, each) for each in patterns)
-                if is_named and auditor.graph.waits(function):
-                    yield auditor, function
+        auditor = engine.auditor(path)
+        for function in engine.functions(Source.read(path)).values():
+            name = function.qualified_name
+            is_named = any(fnmatchcase(name, each) for each in patterns)
+            if is_named and auditor.graph.waits(function):
+                yield auditor, function
+
+
+def _readable(files: Sequence[Path]) -> Iterator[Path]:
+    """The files that can be judged; says which cannot."""
+    for path in files:
+        try:
+            Source.read(path).parse()
+        except Unreadable as error:
+            print(f"logctx-lint: {path}: left out: {error}", file=sys.stderr)
+        else:
+            yield path
 
 
 def _named(engine: Engine, path: Path, name: str) -> Function:

@@ -50,8 +50,9 @@ def add(commands: Commands) -> None:
     option("--exit-zero", action="store_true", help="exit with 0 in spite of findings")
     option("--output-format", choices=FORMATS, default="text", help="default: text")
     option("--output-file", metavar="FILE", help="write the findings there, not to stdout")
-    option("--statistics", action="store_true", help="count the findings of each rule, too")
-    option("--changed-since", metavar="REV", help="report only what is new since, in any file")
+    option("--statistics", action="store_true", help="only count the findings of each rule")
+    option("--changed-since", metavar="REV", help="report what is new since REV, in"
+           " whichever file: a function made async breaks its untouched callers")  # fmt: skip
     option("--show-settings", action="store_true", help="say what holds, and why; check nothing")
     option("--add-noqa", action="store_true", help="silence each finding by a comment")
     option("--color", choices=terminal.COLOUR, default="auto", help="default: auto")
@@ -59,7 +60,8 @@ def add(commands: Commands) -> None:
     option("--no-cache", action="store_true", help="neither read nor write the cache")
     option("--stdin-filename", metavar="FILE", help="the name of the file that comes on stdin")
     option("-q", "--quiet", action="store_true", help="one line for each finding, no summary")
-    option("-v", "--verbose", action="count", default=0, help="say more; twice: much more")
+    option("-v", "--verbose", action="count", default=0, help="say what was decided, and what was"
+           " left out; twice: much more")  # fmt: skip
     loading.add_flags(parser.add_argument_group("settings").add_argument)
 
 
@@ -80,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
     known = [_known(group.settings) for group in groups]
     base = _base(args.changed_since) if args.changed_since else None
     refuse_unwritable(args.output_file)
+    if args.verbose:
+        for line in show_settings.decisions(loaded, groups):
+            print(f"logctx-lint: {line}", file=sys.stderr)
     for note in (*loaded.notes, *unresolved_names(settings)):
         _note(note)
     stream = None
@@ -215,6 +220,8 @@ def _refuse_what_contradicts(args: argparse.Namespace) -> None:
         raise UsageError("--add-noqa goes with files, and without --fix or --diff")
     if _STDIN in args.paths and args.changed_since:
         raise UsageError("--changed-since compares files, not standard input")
+    if args.stdin_filename and _STDIN not in args.paths:
+        raise UsageError("--stdin-filename needs the path -, which stands for standard input")
 
 
 def _mode(args: argparse.Namespace) -> Mode:
@@ -268,10 +275,13 @@ def _write(args: argparse.Namespace, report: Report) -> None:
 
 
 def _tell_what_is_off(settings: Settings) -> None:
-    """Whoever selects an opt-in rule by its code should not take silence for a clean project."""
+    """Whoever names an opt-in rule should not take silence for a clean project; nor the reverse."""
     for code in settings.select:
         if code in OPT_IN and not code.startswith(settings.enable):
             _note(f"{code} is opt-in: --enable={code} switches it on")
+    for code in settings.enable:
+        if not any(each.startswith(code) for each in OPT_IN):
+            _note(f"enable: {code} is on anyway; opt-in are {', '.join(sorted(OPT_IN))}")
 
 
 def _advise(args: argparse.Namespace, report: Report) -> None:
@@ -295,6 +305,6 @@ def jobs(text: str) -> int:
 
 
 def _log_to_stderr(verbose: int) -> None:
-    logging.basicConfig(format="%(name)s: %(message)s")
+    logging.basicConfig(format="logctx-lint: %(message)s")
     level = (logging.WARNING, logging.INFO, logging.DEBUG)[min(verbose, 2)]
     logging.getLogger("logctx_lint").setLevel(level)

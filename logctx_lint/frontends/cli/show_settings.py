@@ -16,24 +16,45 @@ from logctx_lint.frontends.cli.files import Group, shown
 from logctx_lint.project.frameworks import TraitsDetector
 from logctx_lint.syntax.source import Source, Unreadable
 
+_IS_DETECTED = ("storage", "framework")
+_DETECTED = "detected, see below"
+
 
 def write(loaded: Loaded, groups: Sequence[Group], out: TextIO) -> None:
     """Write it for people."""
     out.writelines(f"{line}\n" for line in _lines(loaded, groups))
 
 
+def decisions(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
+    """What was said in settings, and what was decided."""
+    yield f"project root: {loaded.settings.root}"
+    for name in described():
+        if name in loaded.origins:
+            yield _setting(loaded, name)
+    yield from _found(loaded, groups)
+
+
 def _lines(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
     yield f"project root: {loaded.settings.root}"
     for name in described():
-        value = _text(getattr(loaded.settings, name))
-        origin = loaded.origins.get(name)
-        yield f"  {name.replace('_', '-')} = {value}{f'  ({origin})' if origin else ''}"
+        yield _setting(loaded, name)
+    notes = (*loaded.notes, *unresolved_names(loaded.settings))
+    yield from (f"note: {note}" for note in notes)
+    yield from _found(loaded, groups)
+
+
+def _setting(loaded: Loaded, name: str) -> str:
+    origin = loaded.origins.get(name)
+    value = getattr(loaded.settings, name)
+    shown_value = _DETECTED if value is None and name in _IS_DETECTED else _text(value)
+    return f"  {name.replace('_', '-')} = {shown_value}{f'  ({origin})' if origin else ''}"
+
+
+def _found(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
     yield f"environment: {loaded.environment.path} ({loaded.environment.why})"
     folders = import_folders(loaded.settings.environment, loaded.settings.root)
     if folders:
         yield f"  {distributions(folders)} distributions in {', '.join(map(str, folders))}"
-    for note in (*loaded.notes, *unresolved_names(loaded.settings)):
-        yield f"note: {note}"
     for group in groups:
         if group.settings.root != loaded.settings.root:
             yield f"settings of their own: {shown(group.settings.root)}"
@@ -45,12 +66,12 @@ def _lines(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
 def _text(value: object) -> str:
     match value:
         case None:
-            return "detected, or unset"
+            return "none"
         case Enum():
             return str(value.value)
         case Mapping():
             items = (f"{_text(key)}: {_text(each)}" for key, each in value.items())
-            return "{" + "; ".join(items) + "}"
+            return "; ".join(items) or "none"
         case tuple():
             return ", ".join(map(_text, value)) or "none"
     return str(value)

@@ -40,7 +40,9 @@ class Stream:
 
 def is_possible(args: argparse.Namespace, groups: Sequence[Group], stdin: str) -> bool:
     """Whether what is found in one file can be shown before the others are known."""
-    needs_all = args.changed_since or args.add_noqa or args.diff or args.output_file
+    needs_all = (
+        args.changed_since or args.add_noqa or args.diff or args.output_file or args.statistics
+    )
     if needs_all or args.output_format not in FOR_PEOPLE or stdin in args.paths:
         return False
     return not any(group.settings.baseline for group in groups)

@@ -43,7 +43,11 @@ def run(args: argparse.Namespace) -> int:
         except Unreadable as error:
             print(f"logctx-lint: {path}: left out: {error}", file=sys.stderr)
     if not found:
-        print("nothing to suggest", file=sys.stderr)
+        print(
+            "nothing to suggest: no function was seen to start, wrap or shield an awaitable that it"
+            " is given, beside those that are known",
+            file=sys.stderr,
+        )
         return 0
     print("[tool.logctx-lint.vocabulary]")
     for role, entries in groupby(sorted(found), key=lambda each: each.role):

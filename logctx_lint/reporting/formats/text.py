@@ -21,7 +21,9 @@ def write(report: Report, out: TextIO) -> None:
 
 
 def write_findings(report: Report, out: TextIO) -> None:
-    """All but what stands below the findings."""
+    """All but what stands below the findings; nothing where only their number is asked for."""
+    if report.statistics:
+        return
     for finding in report.findings:
         out.write(f"{one_line(finding, colour=report.colour)}\n")
         if not report.brief:
