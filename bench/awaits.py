@@ -19,9 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from logctx_lint.analysis.units import File, units
+from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.settings import Framework, Storage
 from logctx_lint.config.value_kinds import CLASSES
-from logctx_lint.config.vocabulary import Vocabulary
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import Certainty
 from logctx_lint.inference.use_def import Scope

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.units import File, Unit
-from logctx_lint.inference.known_decorators import MARKS
+from logctx_lint.inference.known_names import MARKS
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,

@@ -23,6 +23,7 @@ from logctx_lint.analysis.values_in_place import declared_attribute
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
+from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -38,6 +39,7 @@ from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import last_name
 
+_TESTS = VALUE_TEST_NAMES | FUNCTION_TEST_NAMES
 _TRUTH = "tests what it returns, and a coroutine is always true"
 _ORDER = "compares what it returns, which fails"
 _BY_POSITION = {
@@ -204,8 +206,7 @@ def _is_collection(declared: Type) -> bool:
 
 def _tells_apart(unit: Unit) -> bool:
     """Whether the file looks what a function gives, or of which kind it is."""
-    text = unit.file.source.text
-    return any(word in text for word in ("isawaitable", "iscoroutine"))
+    return not _TESTS.isdisjoint(unit.file.last_names)
 
 
 def _called_for_value(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:

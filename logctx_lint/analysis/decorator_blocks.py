@@ -25,8 +25,6 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 BLOCKS = frozenset({Role.CONTEXT_MANAGER, Role.MEASUREMENT, Role.TRACING_SPAN})
 """Roles of what is meant to stay open while the work in it runs."""
-_KNOWS_AWAITABLES = ("await", "Deferred", "iscoroutine", "async def", "yield")
-"""Words in the text of a decorator that treats awaitables by themselves."""
 _CONTEXT_DECORATOR = frozenset({"contextlib.ContextDecorator"})
 _DEEPEST = 3
 """How far inside a decorator its wrapper may stand."""
@@ -56,20 +54,15 @@ def left_by_wrapper(
     return None
 
 
-def reached_by(
-    file: File, function: Function, decorator: ast.expr, transparent: str = "\0"
-) -> bool:
-    """Whether what a decorator of a function is given, after those below it, gives an awaitable.
-
-    `transparent` is how the names of decorators begin that hand through what they are given.
-    """
+def reached_by(file: File, function: Function, decorator: ast.expr) -> bool:
+    """Whether what a decorator of a function is given, after those below it, gives an awaitable."""
     inner: list[str] = []
     for text in reversed(function.facts.decorators):
         node = parse_expression(text)
         if node is not None and ast.dump(node) == ast.dump(decorator):
             break
         names = file.resolver.names_of_text(text, enclosing_scope(function))
-        if not any(name.startswith(transparent) for name in names):
+        if Role.TRANSPARENT_DECORATOR not in file.vocabulary.roles(names):
             inner.insert(0, text)
     resolver = file.resolver
     stage = calls.decorate(resolver, function, inner)
@@ -97,10 +90,8 @@ def _is_context_decorator(file: File, decorator: ast.expr, scope: Scope) -> bool
 def _wrapping(file: File, function: Function) -> str | None:
     facts = function.facts
     text = "".join(function.module.source.lines[facts.first_line - 1 : facts.end_line])
-    if "with " not in text or any(word in text for word in _KNOWS_AWAITABLES):
-        return None
-    node = function.tree()
-    if node is None:
+    node = function.tree() if "with " in text else None
+    if node is None or _treats_awaitables(node):
         return None
     return next(_left(file, Scope.of_body(function, node), node, set(), _DEEPEST), None)
 

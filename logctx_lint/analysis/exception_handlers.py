@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Flag
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import class_scope
 from logctx_lint.inference.definitions import Variable

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from logctx_lint.analysis.cancellation_state import Code, Exc, State, key_of, mentions
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.exception_handlers import is_cancelled
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.syntax.ast_walk import own_nodes
 
@@ -78,7 +79,7 @@ class ExceptionValues:
     def is_current_task(self, node: ast.expr) -> bool:
         match node:
             case ast.Call():
-                return any(name.endswith(".current_task") for name in self.code.names(node))
+                return Role.CURRENT_TASK in self.code.roles(node)
             case ast.NamedExpr(_, value):
                 return self.is_current_task(value)
             case ast.Name(name):

@@ -6,8 +6,7 @@ import ast
 
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.class_members import enclosing_scope
-from logctx_lint.inference.function_types import RETURN_VALUE
-from logctx_lint.inference.known_decorators import MARKS
+from logctx_lint.inference.known_names import MARKS, RETURN_VALUE
 from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function

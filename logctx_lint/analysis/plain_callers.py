@@ -53,10 +53,6 @@ _RUNNING = ("_testMethodName", "iscoroutine", "isawaitable", "async_to_sync")
 _CALLERS = frozenset({Role.CALLBACK_TAKER, Role.PLAIN_CALLER})
 
 
-_OPTIONS = "click."
-"""Whose other decorators only tell what a command takes."""
-
-
 @dataclass(frozen=True, slots=True)
 class PlainlyCalled:
     """An asynchronous function in such a place."""
@@ -86,7 +82,7 @@ def plainly_called(unit: Unit) -> Iterator[PlainlyCalled]:
             if not unit.file.may_play(func, _CALLERS):
                 continue
             if _roles(unit.file, func, outer) & _CALLERS and reached_by(
-                unit.file, function, decorator, _OPTIONS
+                unit.file, function, decorator
             ):
                 what = f"`@{ast.unparse(decorator)}` has it called as a plain function"
                 yield PlainlyCalled(node, decorator, what)

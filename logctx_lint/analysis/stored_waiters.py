@@ -12,29 +12,24 @@ def connectionLost(self, reason):
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import ClassObject, Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
 
-_ENDS = ("connectionLost", "connection_lost", "processEnded", "processExited")
-"""What is called when the other side has gone."""
-_CLOSING = ("close", "aclose", "disconnect", "shutdown", "stop", "stopService")
-"""What is called to end a client."""
-_OF_PROTOCOLS = frozenset(
-    {"connectionMade", "connection_made", "dataReceived", "data_received", "lineReceived",
-     "stringReceived", "messageReceived", *_ENDS}
-)  # fmt: skip
+_ENDS = frozenset({Role.CONNECTION_END})
+_CLOSING = frozenset({Role.SERVICE_END})
+_OF_PROTOCOLS = _ENDS | {Role.PROTOCOL_EVENT}
+_SENDING = frozenset({Role.MESSAGE_SENDER})
 _ADDING = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait", "setdefault"})
 _FAILING = frozenset({"errback", "cancel", "set_exception", "chainDeferred"})
-_SENDING = re.compile(r"_*(?:send|write|transmit|publish|request|call(?!back))", re.IGNORECASE)
-"""How methods begin that ask the other side for something."""
 _WITH_TIME_LIMIT = frozenset({"addTimeout", "callLater", "call_later", "timeout", "wait_for"})
 
 
@@ -60,11 +55,16 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
     reached = _reached(methods, [method])
     if not stored or any(_is_limited(each) for tree in reached for each in all_nodes(tree)):
         return
-    sends = any(_is_sending(each) for each in own_nodes(method.body))
-    ends = [each for name in _ENDS for each in methods.get(name, ())]
-    is_protocol = not _OF_PROTOCOLS.isdisjoint(methods)
-    if not is_protocol:
-        ends = [each for name in _CLOSING for each in methods.get(name, ())]
+    vocabulary = context.file.vocabulary
+    sends = any(_is_sending(vocabulary, each) for each in own_nodes(method.body))
+    is_protocol = any(vocabulary.has_bare_name(name, _OF_PROTOCOLS) for name in methods)
+    ending = _ENDS if is_protocol else _CLOSING
+    ends = [
+        each
+        for name, trees in methods.items()
+        if vocabulary.has_bare_name(name, ending)
+        for each in trees
+    ]
     for attribute, statement in stored.items():
         if _first_to_fill(context, cls, attribute) is not method:
             continue
@@ -225,11 +225,11 @@ def _reached(methods: dict[str, list[ast.AST]], starts: list[ast.AST]) -> list[a
     return found
 
 
-def _is_sending(node: ast.AST) -> bool:
+def _is_sending(vocabulary: Vocabulary, node: ast.AST) -> bool:
     """`self.transport.write(x)`, `self.sendLine(x)`."""
     match node:
         case ast.Call(ast.Attribute(receiver, name)):
-            return bool(_SENDING.match(name)) and _is_own(receiver)
+            return vocabulary.has_bare_name(name.lstrip("_"), _SENDING) and _is_own(receiver)
     return False
 
 

@@ -13,8 +13,11 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.exit_methods import ExitMethod
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
 if TYPE_CHECKING:
@@ -45,6 +48,15 @@ def is_async_context_manager(code: Code) -> bool:
     )
 
 
+def is_generator_manager(file: File, function: Function) -> bool:
+    """Whether a function of the project is a generator that contextlib makes a manager of."""
+    scope = enclosing_scope(function)
+    return any(
+        not GENERATOR_MANAGERS.isdisjoint(file.resolver.names_of_text(text, scope))
+        for text in function.facts.decorators
+    )
+
+
 def yields(node: FlowNode) -> ast.Yield | None:
     """The `yield` at a node."""
     return next((each for each in expressions(node) if isinstance(each, ast.Yield)), None)
@@ -57,7 +69,7 @@ def _is_swallowing(file: File, member: object, live: Cancellation, flow_of: Flow
     """
     if isinstance(member, FunctionType):
         function = member.function.implementation
-        if not any("contextmanager" in each for each in function.facts.decorators):
+        if not is_generator_manager(file, function):
             return False
         if function.facts.is_async and not function.module.is_foreign:
             return False

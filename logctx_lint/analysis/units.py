@@ -14,8 +14,9 @@ from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from logctx_lint.callgraph.cancellation_safety import Auditor
+from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.settings import Settings
-from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.prefilter import Looks
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.summaries import Summaries
@@ -89,6 +90,19 @@ class File:
             for node in all_nodes(self.tree)
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
         )
+
+    @cached_property
+    def awaits_twice(self) -> bool:
+        """Whether the file awaits what an `await` has given."""
+        return any(
+            isinstance(node, ast.Await) and isinstance(node.value, ast.Await)
+            for node in all_nodes(self.tree)
+        )
+
+    @cached_property
+    def last_names(self) -> frozenset[str]:
+        """The last names of all (dotted) names in the file."""
+        return frozenset(map(last_name, all_nodes(self.tree)))
 
     @property
     def summaries(self) -> Summaries:

@@ -18,6 +18,7 @@ from logctx_lint.analysis.lazy_starts import puts_where_nothing_is
 from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
@@ -83,7 +84,7 @@ class Waiters:
     def _is_left_once(self, function: FunctionNode) -> bool:
         """Whether a function is a context manager, which whoever has entered it leaves."""
         return any(
-            name.endswith("contextmanager")
+            name in GENERATOR_MANAGERS
             for decorator in function.decorator_list
             for name in self.context.names(decorator)
         )

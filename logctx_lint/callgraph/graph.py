@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from logctx_lint.callgraph.body_reader import Call, CallReader, Calls
 from logctx_lint.callgraph.class_hierarchy import Overrides, functions
-from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Answers
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.resolver import Resolver

@@ -13,7 +13,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function

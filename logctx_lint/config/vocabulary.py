@@ -7,13 +7,11 @@ adds its own names under `[tool.logctx-lint.vocabulary]`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import translate
+from collections.abc import Mapping
 
 from logctx_lint.config.roles import Role
 
-__all__ = ["BUILT_IN", "Role", "Vocabulary"]
+__all__ = ["BUILT_IN", "Role"]
 
 
 _DEFER = "twisted.internet.defer"
@@ -58,6 +56,15 @@ _PLAIN_CALLERS = (
 _TK_WIDGETS = ("Button", "Checkbutton", "Radiobutton", "Scale", "Scrollbar", "Spinbox")
 _TK_CALLERS = ("after", "after_idle", "bind", "bind_all", "bind_class", "protocol")
 _RELEASING = ("close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort")
+_CONNECTION_ENDS = ("connectionLost", "connection_lost", "processEnded", "processExited")
+_PROTOCOL_EVENTS = (
+    "connectionMade", "connection_made", "dataReceived", "data_received", "lineReceived",
+    "stringReceived", "messageReceived",
+)  # fmt: skip
+_SERVICE_ENDS = ("close", "aclose", "disconnect", "shutdown", "stop", "stopService")
+_SENDING = (
+    "send*", "write*", "transmit*", "publish*", "request*", "call", "call[!bB]*",
+)  # fmt: skip
 _CLOCKS = ("time", "perf_counter", "monotonic", "process_time")
 _SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
 _CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
@@ -119,6 +126,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "opentelemetry.context.detach",
         "structlog.contextvars.reset_contextvars",
     ),
+    Role.CONTEXT_ATTACHER: ("opentelemetry.context.attach",),
+    Role.ATTACHED_CONTEXT: ("opentelemetry.context.get_current",),
+    Role.CONTEXT_VALUE: ("opentelemetry.context.set_value",),
     Role.CONTEXT_READER: (
         "contextvars.ContextVar.get",
         "asgi_correlation_id.correlation_id.get",
@@ -181,6 +191,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         f"{_DEFER}.race",
         *_helpers(_ASYNC_HELPERS, "yieldable_gather_results", "gather_optional_coroutines"),
     ),
+    Role.ARGUMENT_GATHERER: ("asyncio.tasks.gather", "asyncio.gather"),
+    Role.TIME_LIMITER: ("asyncio.tasks.wait_for", "asyncio.wait_for"),
     Role.FIRST_ERROR_UNWRAPPER: _helpers("synapse.util", "unwrapFirstError"),
     Role.FIRST_ERROR: (f"{_DEFER}.FirstError",),
     Role.CANCELLATION_SHIELD: (
@@ -218,6 +230,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *_helpers("synapse.metrics.background_process_metrics", "wrap_as_background_process"),
         *_helpers(_CONTEXT, "preserve_fn"),
     ),
+    Role.CURRENT_TASK: ("asyncio.tasks.current_task", "asyncio.current_task"),
+    Role.EVENT_LOOP: ("*.loop", "*._loop", "*.event_loop"),
     Role.TASK_STARTER: (
         "asyncio.create_task",
         "asyncio.ensure_future",
@@ -333,6 +347,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.tasks.create_task",
     ),
     Role.PLAIN_CALLER: _PLAIN_CALLERS,
+    Role.TRANSPARENT_DECORATOR: ("click.*argument", "click.*option", "click.*pass_*"),
     Role.RELEASER: tuple(f"*.{name}" for name in _RELEASING),
     Role.LOOP_RUNNER: (
         "asyncio.run",
@@ -399,6 +414,10 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.python.failure.Failure.raiseException",
     ),
     Role.FAILURE_CHECK: ("twisted.python.failure.Failure.check",),
+    Role.CONNECTION_END: tuple(f"*.{name}" for name in _CONNECTION_ENDS),
+    Role.PROTOCOL_EVENT: tuple(f"*.{name}" for name in _PROTOCOL_EVENTS),
+    Role.SERVICE_END: tuple(f"*.{name}" for name in _SERVICE_ENDS),
+    Role.MESSAGE_SENDER: tuple(f"*.{name}" for name in _SENDING),
     Role.NOT_DONE_YET: ("twisted.web.server.NOT_DONE_YET",),
     Role.REQUEST: (
         "twisted.web.iweb.IRequest",
@@ -411,89 +430,3 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.SUPPRESSOR: ("contextlib.suppress",),
     Role.PROCESS_EXIT: ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"),
 }
-
-
-class _BareNames(dict[str, bool]):
-    """Which last names some roles have; each name is matched once."""
-
-    def __init__(self, vocabulary: Vocabulary, roles: frozenset[Role]) -> None:
-        self._names = frozenset(name for role in roles for name in vocabulary.bare_names(role))
-        globs = filter(_is_glob, sorted(self._names))
-        self._globs = re.compile("|".join(map(translate, globs)) or r"(?!)")
-
-    def __missing__(self, name: str) -> bool:
-        found = self[name] = name in self._names or self._globs.match(name) is not None
-        return found
-
-
-class Vocabulary:
-    """Answers which roles a callee has, given the qualified names it is known by."""
-
-    def __init__(
-        self, additions: Mapping[Role, tuple[str, ...]], runtime_copies: tuple[str, ...] = ()
-    ) -> None:
-        copied = {role: tuple(_copied(names, runtime_copies)) for role, names in BUILT_IN.items()}
-        self._tables = (additions, copied, BUILT_IN)
-        self._runtimes = (*runtime_copies, RUNTIME)
-        self._exact: dict[str, set[Role]] = {}
-        self._known: dict[str, frozenset[Role]] = {}
-        self._bare: dict[frozenset[Role], _BareNames] = {}
-        globs: list[tuple[re.Pattern[str], Role]] = []
-        for table in self._tables:
-            for role, patterns in table.items():
-                for pattern in patterns:
-                    if _is_glob(pattern):
-                        globs.append((re.compile(translate(pattern)), role))
-                    else:
-                        self._exact.setdefault(pattern, set()).add(role)
-        self._globs = tuple(globs)
-        self._any_glob = re.compile("|".join(pattern.pattern for pattern, _ in globs) or r"(?!)")
-
-    def names_of(self, role: Role) -> Iterator[str]:
-        """The names of a role that are written out, the project's own first."""
-        for table in self._tables:
-            yield from (name for name in table.get(role, ()) if not _is_glob(name))
-
-    def playing(self, roles: frozenset[Role]) -> Mapping[str, bool]:
-        """Whether something of a last name has one of these roles, whatever name it is."""
-        known = self._bare.get(roles)
-        if known is None:
-            known = self._bare[roles] = _BareNames(self, roles)
-        return known
-
-    def has_bare_name(self, name: str, roles: frozenset[Role]) -> bool:
-        """Whether something of this last name has one of these roles."""
-        return self.playing(roles)[name]
-
-    def bare_names(self, role: Role) -> frozenset[str]:
-        """The last names of what has a role, globs among them."""
-        return frozenset(
-            each.rpartition(".")[2] for table in self._tables for each in table.get(role, ())
-        )
-
-    def runtime_of(self, name: str) -> str | None:
-        """The package of the reference runtime, or of a copy of it, that a name belongs to."""
-        return next((each for each in self._runtimes if name.startswith(f"{each}.")), None)
-
-    def roles(self, names: Iterable[str]) -> frozenset[Role]:
-        return frozenset(role for name in names for role in self._roles_of(name))
-
-    def _roles_of(self, name: str) -> frozenset[Role]:
-        known = self._known.get(name)
-        if known is None:
-            found = set(self._exact.get(name, ()))
-            if self._any_glob.match(name):
-                found.update(role for pattern, role in self._globs if pattern.match(name))
-            known = self._known[name] = frozenset(found)
-        return known
-
-
-def _copied(names: tuple[str, ...], copies: tuple[str, ...]) -> Iterator[str]:
-    """What the names of the reference runtime are in a project's copies of it."""
-    for name in names:
-        if name.startswith(f"{RUNTIME}."):
-            yield from (f"{copy}{name[len(RUNTIME) :]}" for copy in copies)
-
-
-def _is_glob(pattern: str) -> bool:
-    return any(character in pattern for character in "*?[")

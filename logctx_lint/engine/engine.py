@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.config.environment import import_folders
+from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.settings import CancellationScope, Settings
-from logctx_lint.config.vocabulary import Vocabulary
 from logctx_lint.engine import garbage
 from logctx_lint.engine.findings_cache import ResultsCache
 from logctx_lint.engine.run_cache import Checked, Reported, RunsCache

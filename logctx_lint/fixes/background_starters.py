@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from logctx_lint.analysis.callback_arguments import Taken, is_partial, target
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.units import File
-from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import Helper, after, before, helper, passed_on
 from logctx_lint.inference import annotation_types

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix, Span
 from logctx_lint.fixes.import_edits import (
     import_edit,

@@ -11,7 +11,7 @@ from logctx_lint.inference import annotation_types, overloads
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.decorators import is_external
-from logctx_lint.inference.known_decorators import TRANSPARENT
+from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, TRANSPARENT, VALUE_TEST_NAMES
 from logctx_lint.inference.types import (
     FOREIGN,
     NONE,
@@ -41,12 +41,8 @@ if TYPE_CHECKING:
     from logctx_lint.inference.use_def import Scope
     from logctx_lint.project.modules import Function
 
-_ASKING_KIND = frozenset(
-    {"iscoroutinefunction", "isgeneratorfunction", "isasyncgenfunction", "iscoroutine"}
-)
-"""Functions of `inspect` and `asyncio` that tell asynchronous functions from others."""
-
-
+_TESTS = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
+"""Functions that tell asynchronous functions and their values from others."""
 CHAINERS = frozenset({"addCallback", "addCallbacks", "addErrback", "addBoth"})
 """Methods by which a Deferred is known, wherever it comes from."""
 
@@ -320,7 +316,7 @@ def _chooses_other_kind(
     maker = decorator.func if isinstance(decorator, ast.Call) else decorator
     for member in members_of(resolver.type_of(maker, scope)):
         tree = member.function.tree() if isinstance(member, FunctionType) else None
-        if tree is not None and any(last_name(each) in _ASKING_KIND for each in all_nodes(tree)):
+        if tree is not None and any(last_name(each) in _TESTS for each in all_nodes(tree)):
             return True
     return False
 

@@ -27,6 +27,7 @@ from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.definitions import Variable
+from logctx_lint.inference.known_names import FUNCTION_TESTS, MAKE_OBJECTS, RUNNERS
 from logctx_lint.inference.types import (
     UNKNOWN,
     CallableType,
@@ -49,32 +50,8 @@ from logctx_lint.syntax.ast_walk import child_blocks
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
-_KIND_TESTS = {
-    "asyncio.iscoroutinefunction": "coroutine",
-    "asyncio.coroutines.iscoroutinefunction": "coroutine",
-    "inspect.iscoroutinefunction": "coroutine",
-    "inspect.isgeneratorfunction": "generator",
-    "inspect.isasyncgenfunction": "asynchronous generator",
-}
-"""Functions that ask what kind of function something is, and for which kind."""
 _GIVE_FIRST_ARGUMENT = frozenset({"functools.update_wrapper"})
 _WRAPS = "functools.wraps"
-_MAKE_OBJECTS = (
-    "asgiref.sync.async_to_sync",
-    "celery.",
-    "click.",
-    "dramatiq.",
-    "huey.",
-    "invoke.",
-    "pytest.",
-    "pytest_asyncio.",
-    "typer.",
-)
-"""Libraries whose decorators make commands, jobs and fixtures, or plain functions of coroutines."""
-_RUNNERS = frozenset(
-    {"apply", "attempt", "call", "execute", "invoke", "perform", "retry", "run"}
-)  # fmt: skip
-"""Methods that run what they are given and give what it gives: `lock.run(f)`, `retrier.call(f)`."""
 _DEFER = "twisted.internet.defer"
 _Decide = Callable[[ast.expr], "bool | None"]
 """How a test comes out, if that is known."""
@@ -226,7 +203,7 @@ class Decorators:
                 break
             # `app = Typer()`: what made the object says whose it is.
             node, scope = parse_expression(definition.facts[0].value), Scope(definition.module)
-        return any(name.startswith(_MAKE_OBJECTS) for name in names)
+        return any(name.startswith(MAKE_OBJECTS) for name in names)
 
     def _maker(self, decorator: Type) -> Function | None:
         """The function that a decorator is, or whose call it is."""
@@ -359,9 +336,9 @@ class Decorators:
                 return None if truth is None else not truth
             case ast.Call(func, [ast.Name(asked)]) if kind and asked == name:
                 wanted = [
-                    _KIND_TESTS[each]
+                    FUNCTION_TESTS[each]
                     for each in self._resolver.names(func, scope)
-                    if each in _KIND_TESTS
+                    if each in FUNCTION_TESTS
                 ]
                 return wanted[0] == kind if wanted else None
         return _is_given(test, {name}, True)
@@ -381,7 +358,7 @@ def _lets_run(wrapper: Function, name: str) -> bool:
     return bool(returned) and all(
         isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
-        and each.func.attr in _RUNNERS
+        and each.func.attr in RUNNERS
         and any(isinstance(given, ast.Name) and given.id == name for given in each.args)
         for each in returned
     )

@@ -10,6 +10,7 @@ from logctx_lint.inference import annotation_types, calls
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.definitions import function_type
+from logctx_lint.inference.known_names import RETURN_VALUE
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -29,7 +30,6 @@ from logctx_lint.syntax.ast_walk import own_nodes
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
-RETURN_VALUE = "twisted.internet.defer.returnValue"
 _OF_ASYNC_GENERATORS = frozenset(
     {"typing.AsyncIterable", "typing.AsyncIterator", "typing.AsyncGenerator"}
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from logctx_lint.config.vocabulary import Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.incremental.memo import Memo, Store
 from logctx_lint.inference import annotation_types, calls, protocols
 from logctx_lint.inference.annotation_types import parse_expression, special_form

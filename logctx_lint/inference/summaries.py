@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference import constants, endings, modes
 from logctx_lint.inference.future_uses import (
@@ -25,6 +26,7 @@ from logctx_lint.inference.future_uses import (
     Uses,
     cannot_fail,
 )
+from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.returned_values import (
     UNKNOWN_VALUE,
@@ -61,13 +63,10 @@ _WAITERS = frozenset(
     {Role.CANCELLATION_SHIELD, Role.FORWARDING_GATHERER, Role.GATHERER, Role.DEFERRED_LIST}
 )
 
-_PREDICATES = frozenset(
-    {"iscoroutine", "iscoroutinefunction", "isawaitable", "isfuture", "isasyncgenfunction"}
-)
-"""Of `inspect` and `asyncio`, and of whoever has taken them over."""
+_PREDICATES = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 _MOST_OF_PREDICATE = 2
 """Parameters, `self` included."""
-_LOOKING_ON = frozenset({"isinstance", "isawaitable", "isfuture", "iscoroutine", "print", "repr"})
+_LOOKING_ON = VALUE_TEST_NAMES | {"isinstance", "print", "repr"}
 
 
 @dataclass(frozen=True, slots=True)

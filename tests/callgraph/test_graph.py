@@ -8,7 +8,8 @@ import pytest
 
 from logctx_lint.callgraph.class_hierarchy import functions
 from logctx_lint.callgraph.graph import CallGraph, path
-from logctx_lint.config.vocabulary import Role, Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.modules import Function
 from tests.support.projects import Project
 

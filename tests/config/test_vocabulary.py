@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from logctx_lint.config.vocabulary import BUILT_IN, Role, Vocabulary
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import BUILT_IN, Role
 
 # All that comes from Twisted is raw.
 _GATHERS = {Role.GATHERER, Role.RAW_AWAITABLE}

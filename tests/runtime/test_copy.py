@@ -11,8 +11,9 @@ import pytest
 
 from logctx_lint import runtime
 from logctx_lint.config import loading
+from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.runtime_copies import MARK, find_copies
-from logctx_lint.config.vocabulary import BUILT_IN, Role, Vocabulary
+from logctx_lint.config.vocabulary import BUILT_IN, Role
 from logctx_lint.errors import UserError
 from logctx_lint.frontends import runtime_copy
 from logctx_lint.frontends.cli import main

@@ -8,8 +8,8 @@ from pathlib import Path
 from textwrap import dedent
 
 from logctx_lint.analysis.units import File, units
+from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.settings import Framework, Storage
-from logctx_lint.config.vocabulary import Vocabulary
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
     Awaitability,

@@ -122,7 +122,7 @@ from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import await_fix
-from logctx_lint.inference.function_types import RETURN_VALUE
+from logctx_lint.inference.known_names import RETURN_VALUE
 from logctx_lint.inference.types import (
     Certainty,
     ClassObject,
@@ -139,7 +139,6 @@ from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
 _RUNS_BY_ITSELF = frozenset({Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED})
-_AWAITED_TWICE = ("await (await ", "await await ")
 _Block = ast.With | ast.AsyncWith | ast.Try
 
 
@@ -205,7 +204,7 @@ class _Returns:
             is_async
             and scope.function is not None
             and not scope.function.facts.returns
-            and not any(each in unit.file.source.text for each in _AWAITED_TWICE)
+            and not unit.file.awaits_twice
         )
         self._may_give_awaitable = is_async and not by_yield and self._awaitable(declared)
 

@@ -119,7 +119,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.calls import CHAINERS
-from logctx_lint.inference.function_types import RETURN_VALUE
+from logctx_lint.inference.known_names import RETURN_VALUE
 from logctx_lint.inference.types import Certainty, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode

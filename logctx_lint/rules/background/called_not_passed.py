@@ -138,10 +138,10 @@ def _given(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
 def _check_awaiter(context: TreeContext, call: ast.Call) -> None:
     """`create_task(f)`, `gather(f, g)`: the other way round."""
     names = [each for each in context.names(call) if each.startswith("asyncio.")]
-    if not names or not context.file.vocabulary.roles(names) & _AWAITERS:
+    roles = context.file.vocabulary.roles(names)
+    if roles.isdisjoint(_AWAITERS):
         return
-    takes_many = any(each.endswith(".gather") for each in names)
-    for given in call.args if takes_many else call.args[:1]:
+    for given in call.args if Role.ARGUMENT_GATHERER in roles else call.args[:1]:
         functions = context.functions(given)
         if (
             isinstance(given, ast.Name | ast.Attribute)

@@ -80,8 +80,7 @@ from logctx_lint.syntax.ast_walk import all_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _CALLBACK_TAKERS = frozenset({Role.CALLBACK_TAKER})
-_LOOPS = frozenset({"loop", "_loop", "event_loop"})
-"""What event loops are called wherever they are kept."""
+_LOOPS = frozenset({Role.EVENT_LOOP})
 _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 
@@ -230,9 +229,9 @@ def _starts_task(context: TreeContext, call: ast.Call) -> bool:
 def _is_called_loop(context: TreeContext, call: ast.Call) -> bool:
     """`bot.loop.create_task(f())`: of an unknown object, what goes by the name of a loop is one."""
     match call:
-        case ast.Call(
-            ast.Attribute(ast.Attribute(_, name) as receiver, "create_task"), [work, *_]
-        ) if name in _LOOPS:
+        case ast.Call(ast.Attribute(ast.Attribute() as receiver, "create_task"), [work, *_]) if (
+            context.file.may_play(receiver, _LOOPS)
+        ):
             answer, found = context.awaitability(work), context.type_of(receiver)
             is_coroutine = answer.is_certain and answer.kind.is_lazy
             return is_coroutine and (found == UNKNOWN or is_external(found))

@@ -59,17 +59,13 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile
+from logctx_lint.inference.known_names import FUNCTION_TESTS, VALUE_TEST_NAMES
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
-_PREDICATES = frozenset(
-    {
-        "asyncio.iscoroutinefunction",
-        "asyncio.coroutines.iscoroutinefunction",
-        "inspect.iscoroutinefunction",
-    }
-)
+_PREDICATES = frozenset(name for name, kind in FUNCTION_TESTS.items() if kind == "coroutine")
+_LOOKING = VALUE_TEST_NAMES | {"Awaitable", "ensure_future"}
 
 
 def check(context: TreeContext) -> None:
@@ -131,10 +127,7 @@ def _calls(body: list[ast.stmt] | list[ast.expr], text: str) -> Iterator[ast.Cal
 
 def _is_looked_at(body: list[ast.stmt] | list[ast.expr]) -> bool:
     """Whether somebody asks afterwards what came back."""
-    return any(
-        last_name(node) in ("isawaitable", "iscoroutine", "isfuture", "Awaitable", "ensure_future")
-        for node in own_nodes(body)
-    )
+    return any(last_name(node) in _LOOKING for node in own_nodes(body))
 
 
 def screen(unit: Unit) -> bool:

@@ -179,13 +179,12 @@ def _in_property(context: TreeContext, node: ast.Return) -> bool:
 
 
 def _check_gatherer(context: TreeContext, call: ast.Call, cancels: Cancels) -> None:
-    if context.roles(call).isdisjoint(_GATHERERS) or _is_shielded(context, call):
+    roles = context.roles(call)
+    if roles.isdisjoint(_GATHERERS) or _is_shielded(context, call):
         return
-    names = context.names(call)
-    takes_many = any(name.endswith(".gather") for name in names)
     # It gives what the one gives, and cancels that when its time is over, too.
-    use = "waited for" if any(name.endswith(".wait_for") for name in names) else "gathered"
-    for argument in call.args if takes_many else call.args[:1]:
+    use = "waited for" if Role.TIME_LIMITER in roles else "gathered"
+    for argument in call.args if Role.ARGUMENT_GATHERER in roles else call.args[:1]:
         given = argument.value if isinstance(argument, ast.Starred) else argument
         for element in _elements(given):
             _check(context, element, use, cancels)

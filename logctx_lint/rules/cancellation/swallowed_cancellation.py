@@ -140,7 +140,7 @@ from logctx_lint.analysis.done_awaitables import DoneAwaitables
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
 from logctx_lint.analysis.exit_methods import ExitMethod
 from logctx_lint.analysis.function_framework import live_cancellation
-from logctx_lint.analysis.swallowing_blocks import is_async_context_manager
+from logctx_lint.analysis.swallowing_blocks import is_async_context_manager, is_generator_manager
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import CancellationScope, Storage
 from logctx_lint.config.vocabulary import Role
@@ -476,7 +476,7 @@ def _may_suppress(unit: Unit, node: ast.expr, scope: Scope) -> bool:
         return True
     for member in members_of(unit.file.resolver.type_of(node.func, scope)):
         if isinstance(member, FunctionType) and not member.function.module.is_stub:
-            return any("contextmanager" in each for each in member.function.facts.decorators)
+            return is_generator_manager(unit.file, member.function)
         if isinstance(member, ClassObject) and not member.cls.module.is_stub:
             return True
     return False

@@ -136,16 +136,13 @@ from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
-_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
-_ATTACH = "opentelemetry.context.attach"
 _ENTER, _EXIT = "__aenter__", "__aexit__"
-_CURRENT = "opentelemetry.context.get_current"
-_VALUE = "opentelemetry.context.set_value"
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
@@ -172,7 +169,7 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
     if not isinstance(context.parent(call), ast.Expr):
         return
     function = context.function_of(call)
-    if _ATTACH in context.names(call):
+    if Role.CONTEXT_ATTACHER in context.roles(call):
         if isinstance(function, FunctionNode) and _is_put_back(context, function, call):
             return
         context.report(
@@ -206,7 +203,7 @@ def _is_put_back(context: TreeContext, function: FunctionNode, call: ast.Call) -
     again = [
         each
         for each in _token_calls(context, function)
-        if _ATTACH in context.names(each) and _is_looked_up(context, each)
+        if Role.CONTEXT_ATTACHER in context.roles(each) and _is_looked_up(context, each)
     ]
     if call in again:
         return True
@@ -220,7 +217,8 @@ def _is_looked_up(context: TreeContext, call: ast.Call) -> bool:
         case [ast.Name(name) as given]:
             bindings = context.scopes[given].reaching(name, (given.lineno, given.col_offset))
             return any(
-                isinstance(each.value, ast.Call) and _CURRENT in context.names(each.value)
+                isinstance(each.value, ast.Call)
+                and Role.ATTACHED_CONTEXT in context.roles(each.value)
                 for each in bindings
             )
     return False
@@ -232,7 +230,10 @@ def _works_on(context: TreeContext, call: ast.Call) -> bool:
     One that does nothing else, or attaches a plain value, sets the context for its caller, and may
     mean to.
     """
-    if any(isinstance(each, ast.Call) and _VALUE in context.names(each) for each in call.args):
+    if any(
+        isinstance(each, ast.Call) and Role.CONTEXT_VALUE in context.roles(each)
+        for each in call.args
+    ):
         return False
     function = context.function_of(call)
     attached = _token_calls(context, function) if isinstance(function, FunctionNode) else []
@@ -252,7 +253,7 @@ def _token_calls(context: TreeContext, function: FunctionNode) -> list[ast.Call]
 
 
 def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
-    return any(_MANAGERS & set(context.names(each)) for each in function.decorator_list)
+    return any(GENERATOR_MANAGERS & set(context.names(each)) for each in function.decorator_list)
 
 
 def _is_set_back(

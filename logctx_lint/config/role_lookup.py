@@ -1,0 +1,96 @@
+"""Answers which roles a callee has: the vocabulary, with what a project adds to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import translate
+
+from logctx_lint.config.roles import Role
+from logctx_lint.config.vocabulary import BUILT_IN, RUNTIME
+
+
+class _BareNames(dict[str, bool]):
+    """Which last names some roles have; each name is matched once."""
+
+    def __init__(self, vocabulary: Vocabulary, roles: frozenset[Role]) -> None:
+        self._names = frozenset(name for role in roles for name in vocabulary.bare_names(role))
+        globs = filter(_is_glob, sorted(self._names))
+        self._globs = re.compile("|".join(map(translate, globs)) or r"(?!)")
+
+    def __missing__(self, name: str) -> bool:
+        found = self[name] = name in self._names or self._globs.match(name) is not None
+        return found
+
+
+class Vocabulary:
+    """Answers which roles a callee has, given the qualified names it is known by."""
+
+    def __init__(
+        self, additions: Mapping[Role, tuple[str, ...]], runtime_copies: tuple[str, ...] = ()
+    ) -> None:
+        copied = {role: tuple(_copied(names, runtime_copies)) for role, names in BUILT_IN.items()}
+        self._tables = (additions, copied, BUILT_IN)
+        self._runtimes = (*runtime_copies, RUNTIME)
+        self._exact: dict[str, set[Role]] = {}
+        self._known: dict[str, frozenset[Role]] = {}
+        self._bare: dict[frozenset[Role], _BareNames] = {}
+        globs: list[tuple[re.Pattern[str], Role]] = []
+        for table in self._tables:
+            for role, patterns in table.items():
+                for pattern in patterns:
+                    if _is_glob(pattern):
+                        globs.append((re.compile(translate(pattern)), role))
+                    else:
+                        self._exact.setdefault(pattern, set()).add(role)
+        self._globs = tuple(globs)
+        self._any_glob = re.compile("|".join(pattern.pattern for pattern, _ in globs) or r"(?!)")
+
+    def names_of(self, role: Role) -> Iterator[str]:
+        """The names of a role that are written out, the project's own first."""
+        for table in self._tables:
+            yield from (name for name in table.get(role, ()) if not _is_glob(name))
+
+    def playing(self, roles: frozenset[Role]) -> Mapping[str, bool]:
+        """Whether something of a last name has one of these roles, whatever name it is."""
+        known = self._bare.get(roles)
+        if known is None:
+            known = self._bare[roles] = _BareNames(self, roles)
+        return known
+
+    def has_bare_name(self, name: str, roles: frozenset[Role]) -> bool:
+        """Whether something of this last name has one of these roles."""
+        return self.playing(roles)[name]
+
+    def bare_names(self, role: Role) -> frozenset[str]:
+        """The last names of what has a role, globs among them."""
+        return frozenset(
+            each.rpartition(".")[2] for table in self._tables for each in table.get(role, ())
+        )
+
+    def runtime_of(self, name: str) -> str | None:
+        """The package of the reference runtime, or of a copy of it, that a name belongs to."""
+        return next((each for each in self._runtimes if name.startswith(f"{each}.")), None)
+
+    def roles(self, names: Iterable[str]) -> frozenset[Role]:
+        return frozenset(role for name in names for role in self._roles_of(name))
+
+    def _roles_of(self, name: str) -> frozenset[Role]:
+        known = self._known.get(name)
+        if known is None:
+            found = set(self._exact.get(name, ()))
+            if self._any_glob.match(name):
+                found.update(role for pattern, role in self._globs if pattern.match(name))
+            known = self._known[name] = frozenset(found)
+        return known
+
+
+def _copied(names: tuple[str, ...], copies: tuple[str, ...]) -> Iterator[str]:
+    """What the names of the reference runtime are in a project's copies of it."""
+    for name in names:
+        if name.startswith(f"{RUNTIME}."):
+            yield from (f"{copy}{name[len(RUNTIME) :]}" for copy in copies)
+
+
+def _is_glob(pattern: str) -> bool:
+    return any(character in pattern for character in "*?[")

@@ -1,0 +1,56 @@
+"""Names of the standard library, of Twisted and of others that are known without the vocabulary.
+
+What a project may have of its own kind is a role (`config/vocabulary.py`); these are what they are.
+"""
+
+MARKS = frozenset(
+    {
+        "abc.abstractmethod",
+        "builtins.classmethod",
+        "builtins.staticmethod",
+        "typing.final",
+        "typing.overload",
+        "typing.override",
+        "typing_extensions.overload",
+        "typing_extensions.override",
+    }
+)
+"""Decorators under which a function stays the one that is written there."""
+TRANSPARENT = MARKS | {
+    "abc.abstractproperty",
+    "builtins.property",
+    "functools.cache",
+    "functools.cached_property",
+    "functools.lru_cache",
+}
+"""Decorators that leave what a call gives as it is; they may say how the function is looked up."""
+GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
+"""Decorators that make a context manager of a generator."""
+MAKE_OBJECTS = (
+    "asgiref.sync.async_to_sync",
+    "celery.",
+    "click.",
+    "dramatiq.",
+    "huey.",
+    "invoke.",
+    "pytest.",
+    "pytest_asyncio.",
+    "typer.",
+)
+"""Libraries whose decorators make commands, jobs and fixtures, or plain functions of coroutines."""
+RUNNERS = frozenset({"apply", "attempt", "call", "execute", "invoke", "perform", "retry", "run"})
+"""Methods that run what they are given and give what it gives: `lock.run(f)`, `retrier.call(f)`."""
+RETURN_VALUE = "twisted.internet.defer.returnValue"
+"""Ends a generator under `@inlineCallbacks` with a value."""
+FUNCTION_TESTS = {
+    "asyncio.iscoroutinefunction": "coroutine",
+    "asyncio.coroutines.iscoroutinefunction": "coroutine",
+    "inspect.iscoroutinefunction": "coroutine",
+    "inspect.isgeneratorfunction": "generator",
+    "inspect.isasyncgenfunction": "asynchronous generator",
+}
+"""Functions that ask what kind of function something is, and for which kind."""
+VALUE_TEST_NAMES = frozenset({"isawaitable", "iscoroutine", "isfuture"})
+"""Last names of functions that ask whether a value is an awaitable, whoever has taken them over."""
+FUNCTION_TEST_NAMES = frozenset(name.rpartition(".")[2] for name in FUNCTION_TESTS)
+"""The same of functions that ask for the kind of a function."""
