@@ -49,6 +49,8 @@ class Chain:
     """Made here, and never fired."""
     is_presumed: bool = False
     """Nothing but the callbacks that are added to it says that it is a Deferred."""
+    is_only_completed: bool = False
+    """Made here, and given a result here; nothing here fails or cancels it."""
 
     @property
     def misses_disconnect(self) -> bool:
@@ -179,20 +181,27 @@ class Chains:
             kinds = {binding.kind for binding in bindings}
             chain.is_handed_on = not kinds <= {"value", "annotation"} or self._escapes(name)
             chain.links += sorted(self._links_of(name), key=_place)
-            chain.is_idle = self._is_made_here(chain.root) and not self._is_fired(name)
+            if self._is_made_here(chain.root):
+                fired = self._fired(name)
+                chain.is_idle = not fired
+                chain.is_only_completed = fired == {"callback"}
         return [chain for chain in roots.values() if chain.links]
 
     def _is_made_here(self, root: ast.Call) -> bool:
-        return isinstance(self.file.resolver.type_of(root.func, self.scope), ClassObject)
+        """Whether a Deferred is fired by nobody but who has it from here; a list fires itself."""
+        is_class = isinstance(self.file.resolver.type_of(root.func, self.scope), ClassObject)
+        return is_class and Role.DEFERRED_LIST not in self.file.roles(root.func, self.scope)
 
-    def _is_fired(self, name: str) -> bool:
-        return any(
-            isinstance(node, ast.Attribute)
+    def _fired(self, name: str) -> set[str]:
+        """The methods by which a Deferred under some name is fired."""
+        return {
+            node.attr
+            for node in all_nodes(self.node)
+            if isinstance(node, ast.Attribute)
             and node.attr in _FIRES
             and isinstance(node.value, ast.Name)
             and node.value.id == name
-            for node in all_nodes(self.node)
-        )
+        }
 
     def _is_deferred(self, node: ast.expr) -> bool:
         resolver = self.file.resolver

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from logctx_lint.analysis import seen_outcomes
 from logctx_lint.analysis.context import (
     FunctionOrLambda,
     TreeContext,
@@ -243,7 +244,9 @@ def _beginning(context: TreeContext, call: ast.Call) -> _Beginning | None:
     begun = context.awaitability(root)
     if _is_constructor(context, root) or begun.certainty is Certainty.NO:
         return None
-    if sees_failure and not context.file.traits.has_log_contexts:
+    if not context.file.traits.has_log_contexts and (
+        sees_failure or seen_outcomes.of_dropped(context, call)
+    ):
         return None
     # What callbacks are added to is a Deferred, wherever it comes from.
     answer = answer if begun.certainty is Certainty.UNKNOWN else begun

@@ -42,7 +42,7 @@ _NEEDED: dict[How, tuple[str, ...]] = {
     How.ITERATION: ("__next__",),
     How.ASYNC_ITERATION: ("__aiter__",),
     How.MAPPING: ("keys",),
-    How.ITEM: ("__getitem__",),
+    How.ITEM: ("__getitem__", "__setitem__", "__delitem__"),
     How.ATTRIBUTE: ("__getattr__", "__getattribute__"),
     How.CALL: ("__call__",),
     How.ENTER: ("__enter__",),
@@ -190,17 +190,26 @@ def _tests_for_none(use: Use, unit: Unit) -> bool:
 def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
     """`task and not task.done()`, `if task: task.cancel()`: whether there is one is asked.
 
-    A bare truth test of a coroutine is rather one of the value that it would give.
+    So it is in `if not d: return`, where `d` gets callbacks behind that. A bare truth test of a
+    coroutine is rather one of the value that it would give.
     """
     if use.how is not How.TRUTH or kind.is_lazy:
         return False
     own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
+    for guard, _ in unit.nodes(ast.If):
+        match guard.test:
+            case ast.UnaryOp(ast.Not(), operand) if operand is use.node:
+                leaves = isinstance(guard.body[-1], _LEAVING)
+                return leaves and _is_awaited_too(unit, use, name, kind)
     for choice in (ast.If, ast.IfExp, ast.While, ast.BoolOp):
         for node, _ in unit.nodes(choice):
             tested = getattr(node, "values", None) or [getattr(node, "test", None)]
             if use.node in tested and any(_takes(each, name, own) for each in all_nodes(node)):
                 return True
     return False
+
+
+_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 def _is_awaited_too(unit: Unit, use: Use, name: str, kind: Kind) -> bool:

@@ -7,7 +7,7 @@ import ast
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.units import File
-from logctx_lint.inference.returned_values import Returned, Source, argument_for
+from logctx_lint.inference.returned_values import Returned, Source, argument_for, is_passed
 from logctx_lint.inference.types import FunctionType, Kind, Type, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
@@ -111,6 +111,8 @@ def _keeps(
     has_callbacks = call is not None and isinstance(context.parent(call), ast.Attribute)
 
     def is_safe(value: Returned) -> bool:
+        if call and scope and is_passed(context.resolver, call, callee, value.unless, scope=scope):
+            return True
         if value.source in _LOOKED_AFTER:
             return True
         is_handled = not value.can_fail and not is_lazy and not has_contexts

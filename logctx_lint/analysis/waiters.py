@@ -19,6 +19,7 @@ from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
@@ -169,12 +170,14 @@ class Waiters:
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
         """The functions of the file that wait for what is found in a place of this name.
 
-        An attribute of `self` in a class that has nothing to do with this one is another place.
+        An attribute of `self` in a class that has nothing to do with this one is another place,
+        and so is a variable of another function.
         """
         name = place_name(place)
         own = self._class_of(place)
         found: set[ast.AST] = set()
-        stack: list[tuple[ast.AST, ast.AST | None, str]] = [(self.context.file.tree, None, "")]
+        within = self._bound_in(place) if isinstance(place, ast.Name) else self.context.file.tree
+        stack: list[tuple[ast.AST, ast.AST | None, str]] = [(within, None, "")]
         while stack:
             node, function, cls = stack.pop()
             if isinstance(node, ast.ClassDef):
@@ -188,6 +191,17 @@ class Waiters:
                     found.add(function)
             stack += [(each, function, cls) for each in child_nodes(node)]
         return found
+
+    def _bound_in(self, name: ast.Name) -> ast.AST:
+        """What a variable is local to: a function, or the file."""
+        scope: Scope | None = self.context.scopes[name]
+        while scope is not None and scope.node is not None:
+            node = scope.node
+            is_outer = isinstance(node, FunctionNode) and name.id in declared_outer(node)
+            if name.id in scope.bindings and not is_outer:
+                return node
+            scope = scope.parent
+        return self.context.file.tree
 
     def _class_of(self, place: ast.expr) -> set[str]:
         """The class that `self` is of in a place, with those of the file that are above and below.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,8 @@ class Returned:
     """Whether somebody has to look at its failure."""
     parameter: str = ""
     """The name of the argument that it is."""
+    unless: str = ""
+    """The name of an argument in whose stead it is: `if waiter is None: waiter = Deferred()`."""
 
 
 KEEP_NOTHING = frozenset({"add_done_callback", "get_name", "set_name"})
@@ -174,14 +176,25 @@ class ReturnedValues:
             if binding in self._seen:
                 continue
             self._seen.add(binding)
-            found += self._bound(name, binding)
+            unless = name if self._stands_in(name, binding) else ""
+            found += (replace(each, unless=unless) for each in self._bound(name, binding))
         if name in self._assigned or (name in self._put_away and name not in self._made_here):
             source: Source | None = Source.STORED
         else:
             source = Source.WAITER if name in self._put_away else None
         for each in found or UNKNOWN_VALUE:
             is_value = each.source is Source.NOTHING
-            yield each if is_value or not source else Returned(source, each.can_fail)
+            yield each if is_value or not source else replace(each, source=source, parameter="")
+
+    def _stands_in(self, name: str, binding: Binding) -> bool:
+        """Whether a parameter is bound anew only where nothing has been passed for it."""
+        if not any(each.name == name for each in self._function.facts.parameters):
+            return False
+        inner: ast.AST | None = binding.value
+        while inner is not None and not isinstance(inner, ast.stmt):
+            inner = self._body.parent(inner)
+        outer = self._body.parent(inner) if inner is not None else None
+        return isinstance(outer, ast.If) and inner in outer.body and _is_missing(outer.test, name)
 
     def _bound(self, name: str, binding: Binding) -> Iterator[Returned]:
         if binding.kind == "parameter" and binding.parameter in ("", "k", "self"):
@@ -298,7 +311,7 @@ class ReturnedValues:
             for each in self._of(call.func.value):
                 is_kept = each.source in (Source.ARGUMENT, Source.STORED)
                 source = each.source if is_kept else Source.FRESH
-                yield Returned(source, not handled, each.parameter)
+                yield replace(each, source=source, can_fail=not handled)
         elif summaries.is_new_future(call, scope):
             yield Returned(Source.PENDING)
         else:
@@ -331,6 +344,8 @@ class ReturnedValues:
                 continue
             found = self._summaries.of(callee.function).returned
             for each in found or UNKNOWN_VALUE:
+                if is_passed(self._resolver, call, callee, each.unless, scope=self._scope):
+                    continue
                 argument = argument_for(self._resolver, call, callee, each)
                 if each.source is not Source.ARGUMENT:
                     yield each
@@ -414,7 +429,20 @@ def argument_for(
     resolver: Resolver, call: ast.Call, callee: FunctionType, returned: Returned
 ) -> ast.expr | None:
     """The expression at a call that a function gives back; None where it is not there."""
-    name = returned.parameter
+    return _passed_for(resolver, call, callee, returned.parameter)
+
+
+def is_passed(
+    resolver: Resolver, call: ast.Call, callee: FunctionType, name: str, *, scope: Scope
+) -> bool:
+    """Whether a call passes something for a parameter, and nothing says that it may be None."""
+    given = _passed_for(resolver, call, callee, name) if name else None
+    return given is not None and NONE not in members_of(resolver.type_of(given, scope))
+
+
+def _passed_for(
+    resolver: Resolver, call: ast.Call, callee: FunctionType, name: str
+) -> ast.expr | None:
     for keyword in call.keywords:
         if keyword.arg == name:
             return keyword.value
@@ -429,6 +457,16 @@ def argument_for(
     if index >= len(call.args) or any(isinstance(each, ast.Starred) for each in call.args):
         return None
     return call.args[index]
+
+
+def _is_missing(test: ast.expr, name: str) -> bool:
+    """`name is None`, `not name`."""
+    match test:
+        case ast.Compare(ast.Name(found), [ast.Is() | ast.Eq()], [ast.Constant(None)]):
+            return found == name
+        case ast.UnaryOp(ast.Not(), ast.Name(found)):
+            return found == name
+    return False
 
 
 def fails_on_first(call: ast.Call) -> bool:

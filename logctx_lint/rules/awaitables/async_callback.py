@@ -184,7 +184,10 @@ def _is_lost(context: TreeContext, function: ast.expr) -> bool:
         found = discarded_awaitables.dropped_in(context, function.body)
         lost = [each.call for each in found if each.how is How.PLAIN]
         return lost == [function.body]
-    return not discarded_awaitables.looks_after(context, target(context, function))
+    func = target(context, function)
+    if Role.CHAINER in context.file.roles(func, context.scopes[func]):
+        return False  # What it gives is the Deferred whose method it is.
+    return not discarded_awaitables.looks_after(context, func, call=ast.Call(func, [], []))
 
 
 def _report(context: TreeContext, argument: Taken, roles: frozenset[Role], kind: Kind) -> None:

@@ -88,6 +88,7 @@ from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.control_flow import Paths
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.findings import Profile
+from logctx_lint.inference import constants
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.future_uses import Body
@@ -173,27 +174,26 @@ def _mixed(unit: Unit) -> Iterator[tuple[FunctionNode, _Mixed]]:
                         yield node, replace(found, caller=caller)
 
 
+_FLAGS = (False, True)
+"""What flags are by default; they may be written as 0 and 1."""
+
+
 def _is_asked_for(node: FunctionNode, line: int) -> bool:
     """Whether the caller says by a flag that it wants the awaitable: `run(main, block=True)`."""
     flags = {
         argument.arg
         for argument, default, _ in parameters_of(node.args)
-        if isinstance(default, ast.Constant) and isinstance(default.value, bool)
+        if isinstance(default, ast.Constant) and default.value in _FLAGS
     }
-    if not flags:
-        return False
-    return any(
-        isinstance(inner, ast.Return) and inner.lineno == line
-        for each in own_nodes(node.body)
-        if isinstance(each, ast.If) and _root_test(each.test) in flags
-        for inner in own_nodes([*each.body, *each.orelse])
+    return any(not _is_reached(node, line, flag, value) for flag in flags for value in _FLAGS)
+
+
+def _is_reached(node: FunctionNode, line: int, flag: str, value: bool) -> bool:
+    """Whether the `return` of a line may be reached where a flag has some value."""
+    reached, _ = constants.reachable_returns(
+        node.body, lambda name: ast.Constant(value) if name == flag else None
     )
-
-
-def _root_test(test: ast.expr) -> str:
-    while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        test = test.operand
-    return test.id if isinstance(test, ast.Name) else ""
+    return any(each.lineno == line for each in reached)
 
 
 class _How(Enum):
@@ -215,15 +215,33 @@ def _callers(file: File, function: Function) -> Iterator[_Caller]:
     """The calls of a function in its package, as far as they are known."""
     resolver = file.resolver
     for call, scope in resolver.sites.calls(function.name, function.module):
-        called = members_of(resolver.type_of(call.func, scope))
-        if not any(isinstance(each, FunctionType) and each.function == function for each in called):
+        called = [
+            each
+            for each in members_of(resolver.type_of(call.func, scope))
+            if isinstance(each, FunctionType) and each.function == function
+        ]
+        if not called:
             continue
         outer = scope
         while outer.parent and outer.parent.node:
             outer = outer.parent
         if outer.node is not None:
             place = f"{scope.module.path.name}:{call.lineno}"
-            yield _Caller(_done_with(Body(outer.node), call), place)
+            how = _done_with(Body(outer.node), call)
+            if how is _How.AWAITED and _asks_for_it(file, called[0], call):
+                how = _How.OTHER
+            yield _Caller(how, place)
+
+
+def _asks_for_it(file: File, callee: FunctionType, call: ast.Call) -> bool:
+    """Whether a function gives nothing but an awaitable for the flags that a call passes."""
+    node = callee.function.tree()
+    if node is None:
+        return False
+    known = constants.flags(file.resolver, callee, call)
+    reached, runs_out = constants.reachable_returns(node.body, known)
+    scope = Scope.of_body(callee.function, node)
+    return not runs_out and all(_answer(file, each.value, scope).is_certain for each in reached)
 
 
 def _done_with(body: Body, node: ast.expr) -> _How:

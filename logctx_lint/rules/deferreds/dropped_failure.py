@@ -89,6 +89,7 @@ from logctx_lint.analysis.deferred_chains import Chain, Chains
 from logctx_lint.analysis.discarded_awaitables import dropped_in
 from logctx_lint.analysis.ownership import is_kept_elsewhere
 from logctx_lint.analysis.request_callbacks import Answering, Does
+from logctx_lint.analysis.seen_outcomes import Outcomes, can_fail, gathered
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -97,16 +98,19 @@ from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _NO_ERRBACK = "gets callbacks but no errback"
-_USUAL = Profile.RECOMMENDED
 _SEEN_ELSEWHERE = frozenset({Role.BACKGROUND_PROCESS, Role.SAFE_DECORATOR, Role.DROPPABLE})
 """Roles of callees that log failures themselves, or whose Deferred others have, too."""
 
 
 def check(context: TreeContext) -> None:
     found = _without_errback(context.unit)
-    by_last = {chain.links[-1].node: (chain, why) for chain, why in found}
-    for last, (chain, why) in by_last.items():
-        if not _is_kept(context, chain) and not any(dropped_in(context, last)):
+    by_last = {chain.links[-1].node: (chains, chain, why) for chains, chain, why in found}
+    for last, (chains, chain, why) in by_last.items():
+        if _is_kept(context, chain) or any(dropped_in(context, last)):
+            continue
+        outcomes = Outcomes(chains)
+        is_safe = why is _NO_ERRBACK and not can_fail(context, outcomes, chain.root)
+        if not is_safe and not outcomes.is_seen(chain):
             _report(context, chain, why)
 
 
@@ -122,16 +126,20 @@ def _is_kept(context: TreeContext, chain: Chain) -> bool:
 def _report(context: TreeContext, chain: Chain, why: str) -> None:
     given = f"what `{ast.unparse(chain.root.func)}()` gives"
     label = f"`{chain.name}` ({given})" if chain.name else given
+    each_gathered = gathered(context, chain.root)
+    # Those that others fire may only ever be told of an event.
+    is_told = bool(each_gathered) and all(isinstance(one, ast.Attribute) for one in each_gathered)
+    is_sure = why is _NO_ERRBACK and not chain.is_presumed and not is_told
     context.report(
         RULE.code,
         chain.links[-1].node,
         f"{label} {why}, and is neither returned, awaited nor kept, so that its failure is "
         "only seen when it is collected: end the chain with `.addErrback(...)`",
-        profile=Profile.STRICT if chain.is_presumed or why is not _NO_ERRBACK else _USUAL,
+        profile=Profile.RECOMMENDED if is_sure else Profile.STRICT,
     )
 
 
-def _without_errback(unit: Unit) -> Iterator[tuple[Chain, str]]:
+def _without_errback(unit: Unit) -> Iterator[tuple[Chains, Chain, str]]:
     """The chains that nobody else has and whose failure no errback takes; why that is known."""
     for node, scope in unit.scopes.items():
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -147,7 +155,7 @@ def _without_errback(unit: Unit) -> Iterator[tuple[Chain, str]]:
                     and not roles & _SEEN_ELSEWHERE
                     and (chain.name or not chain.is_presumed)
                 ):
-                    yield chain, why
+                    yield chains, chain, why
 
 
 def _unguarded(chain: Chain, answering: Answering) -> str:

@@ -80,6 +80,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.seen_outcomes import is_seen
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -108,6 +109,8 @@ def check(context: TreeContext) -> None:
         made = _made(context, call.func.value)
         functions, is_known = _looped(context, made)
         if not _is_dropped(context, call) or (is_known and not any(map(_may_fail, functions))):
+            continue
+        if is_seen(context, call):
             continue
         name = f"`{functions[0].name}()`" if functions else "its function"
         context.report(

@@ -92,6 +92,7 @@ from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_sour
 from logctx_lint.analysis.deferred_chains import NOTIFIES, Chains
 from logctx_lint.analysis.reached_code import code_of
 from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
+from logctx_lint.analysis.seen_outcomes import Outcomes, of_dropped
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -136,14 +137,32 @@ def _check_notice(context: TreeContext, call: ast.Call) -> None:
         added.append(method)
         node = method
     names = [each.func.attr for each in added if isinstance(each.func, ast.Attribute)]
-    if names and set(names) == {"addCallback"} and isinstance(context.parent(node), ast.Expr):
+    is_alone = set(names) == {"addCallback"} and isinstance(context.parent(node), ast.Expr)
+    if is_alone and _is_of_request(context, call) and not of_dropped(context, added[-1]):
         _report_notice(context, added[0])
+
+
+def _is_of_request(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a notice is that of twisted.web, and not one that the project has invented.
+
+    Where the project has a method of this name, the object has to be known.
+    """
+    known = [each.owner for each in context.functions(call.func)]
+    sites, module = context.resolver.sites, context.file.module
+    owners = known or sites.classes_with("members", NOTIFIES, module)
+    return all(
+        owner is not None
+        and Role.REQUEST in context.file.vocabulary.roles(context.resolver.classes.names(owner))
+        for owner in owners
+    )
 
 
 def _check_kept_notices(context: TreeContext, chains: Chains) -> None:
     """The same of a notice that a local name holds."""
     for chain in chains.found if NOTIFIES in context.unit.text else ():
-        if chain.name and not chain.is_handed_on and chain.misses_disconnect:
+        is_alone = chain.name and not chain.is_handed_on and chain.misses_disconnect
+        is_seen = Outcomes(chains).is_seen(chain)
+        if is_alone and not is_seen and _is_of_request(context, chain.root):
             _report_notice(context, chain.links[0].node)
 
 
