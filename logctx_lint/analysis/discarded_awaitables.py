@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from logctx_lint.analysis import seen_outcomes
+from logctx_lint.analysis.assertions import is_compared, is_expected_to_raise
 from logctx_lint.analysis.context import (
     FunctionOrLambda,
     TreeContext,
@@ -20,7 +21,6 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import constants
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.calls import CHAINERS
-from logctx_lint.inference.returned_values import fails_on_first
 from logctx_lint.inference.types import (
     NONE,
     Awaitability,
@@ -222,6 +222,7 @@ def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
         or context.file.summaries.may_reach_plain(callees)
         or _is_registration(context, call)
         or _gives_back(context, callees)
+        or is_compared(context, call, callees)
     )
 
 
@@ -316,22 +317,6 @@ def _passes_on_name(context: TreeContext, call: ast.Call) -> bool:
     )
 
 
-_RAISING = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assertRaisesRegexp"})
-"""Context managers of pytest and unittest that want an exception at once."""
-
-
-def is_expected_to_raise(context: TreeContext, call: ast.Call) -> bool:
-    """Whether a test says that a call fails before it gives anything."""
-    for outer in context.around(call):
-        if isinstance(outer, FunctionOrLambda):
-            return False
-        for item in outer.items if isinstance(outer, ast.With) else ():
-            match item.context_expr:
-                case ast.Call(ast.Attribute(_, name) | ast.Name(name)) if name in _RAISING:
-                    return True
-    return False
-
-
 def _is_of_others(context: TreeContext, call: ast.Call) -> bool:
     """Whether a method that is known by its name alone may well be another one of that name.
 
@@ -401,7 +386,7 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
         return True
     if not context.file.traits.has_log_contexts and starts_careful_work(context, call):
         return True
-    if Role.DEFERRED_LIST in context.roles(call) and not fails_on_first(call):
+    if seen_outcomes.cannot_fail(context, call):
         return not context.file.traits.has_log_contexts
     # Of functions that are known by the method's name only, each must do.
     presumed = [] if context.functions(call.func) else context.callees(call)

@@ -153,9 +153,16 @@ def _of_function(context: TreeContext, node: ast.expr) -> Outcomes | None:
     return Outcomes(Chains(context.file, function, context.unit.scopes[function]))
 
 
+def cannot_fail(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call gives a Deferred that never fails, as the part that it plays says."""
+    roles = context.roles(call)
+    is_list = Role.DEFERRED_LIST in roles and not fails_on_first(call)
+    return is_list or Role.NEVER_FAILS in roles
+
+
 def can_fail(context: TreeContext, outcomes: Outcomes, root: ast.Call) -> bool:
     """Whether the Deferred that a chain begins with may fail, as far as is known."""
-    if Role.DEFERRED_LIST in context.roles(root) and not fails_on_first(root):
+    if cannot_fail(context, root):
         return False
     if each_gathered := gathered(context, root):
         return not all(map(outcomes.is_handled, each_gathered))

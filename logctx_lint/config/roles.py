@@ -93,6 +93,8 @@ class Role(str, Enum):
     """Returns an awaitable that is by custom dropped."""
     FIRED = "fired"
     """Returns an awaitable that is complete already."""
+    NEVER_FAILS = "never-fails"
+    """Returns an awaitable that cannot fail, or that looks after its failure itself."""
     CALLBACK_TAKER = "callback-taker"
     """Calls its argument later and throws the result away."""
     RESULT_TAKER = "result-taker"

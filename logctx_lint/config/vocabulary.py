@@ -260,6 +260,11 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.CHAINER: tuple(f"{_DEFER}.Deferred.{name}" for name in (*_CALLBACK_ADDERS, "addTimeout")),
     Role.FIRED: (f"{_DEFER}.succeed", f"{_DEFER}.fail"),
+    # A DeferredList; the end of a loop that logs its failure.
+    Role.NEVER_FAILS: (
+        "twisted.application.service.MultiService.stopService",
+        "twisted.application.internet.TimerService.stopService",
+    ),
     Role.DROPPABLE: (
         f"{_DEFER}.Deferred.chainDeferred",
         "twisted.internet.task.LoopingCall.start",

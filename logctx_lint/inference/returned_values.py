@@ -301,6 +301,8 @@ class ReturnedValues:
             yield Returned(Source.STARTED)
         elif Role.FIRED in roles:
             yield Returned(Source.COMPLETED)
+        elif Role.NEVER_FAILS in roles:
+            yield Returned(Source.FRESH, can_fail=False)
         elif Role.CANCELLATION_SHIELD in roles and call.args:
             yield from self._of(call.args[0])
         elif Role.DEFERRED_LIST in roles:

@@ -105,8 +105,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.assertions import is_expected_to_raise
 from logctx_lint.analysis.context import TreeContext, arguments, in_source_order, loops
-from logctx_lint.analysis.discarded_awaitables import discarded, is_expected_to_raise
+from logctx_lint.analysis.discarded_awaitables import discarded
 from logctx_lint.analysis.generator_functions import (
     generators,
     is_asynchronous,
