@@ -22,7 +22,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.returned_values import fails_on_first
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, declared_outer, own_nodes
 
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
 _KEEPING = frozenset(
@@ -184,9 +184,7 @@ def gathered(context: TreeContext, root: ast.Call) -> list[ast.expr]:
 def _put_outside(body: list[ast.stmt] | list[ast.expr]) -> Iterator[str]:
     """What a function sets or fills that is not its own."""
     nodes = list(own_nodes(body))
-    declared = {
-        name for node in nodes if isinstance(node, ast.Nonlocal | ast.Global) for name in node.names
-    }
+    declared = declared_outer(nodes)
     for node in nodes:
         match node:
             case ast.Name(name, ast.Store()) if name in declared:

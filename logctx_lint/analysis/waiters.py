@@ -197,7 +197,7 @@ class Waiters:
         scope: Scope | None = self.context.scopes[name]
         while scope is not None and scope.node is not None:
             node = scope.node
-            is_outer = isinstance(node, FunctionNode) and name.id in declared_outer(node)
+            is_outer = isinstance(node, FunctionNode) and _is_outer(name.id, node)
             if name.id in scope.bindings and not is_outer:
                 return node
             scope = scope.parent
