@@ -12,6 +12,9 @@ from bench.precision import Tally, compare, count_lines, is_test, markdown, summ
 from bench.verdicts import Release, Row, Verdict
 
 RELEASE = Release("mailer", "1.0")
+needs_git = pytest.mark.skipif(
+    not (PROJECT / ".git").exists(), reason="names the linter by what git says of its source"
+)
 
 
 def row(line: int, verdict: Verdict = "bug", code: str = "LCX101", *, sample: bool = False) -> Row:
@@ -93,6 +96,7 @@ def test_a_report_is_parsed() -> None:
     ]
 
 
+@needs_git
 def test_a_linter_runs_once_for_the_same_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -123,6 +127,7 @@ def test_what_cannot_be_done_is_said(
     assert "has no logctx_lint to run" in run("--tree", str(tmp_path))
 
 
+@needs_git
 def test_one_run_answers_for_both_profiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.py").write_text("async def f(): ...\nasync def g():\n    f()\n")
     monkeypatch.setattr("bench.linted.STORE", tmp_path / "store")
