@@ -54,6 +54,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Lead from the rules' one page to the pages of each."""
+    # What lies outside of docs/ is no part of the site.
+    markdown = project_urls.led_to_repository(markdown)
     if page.file.src_uri != "rules.md":
         return markdown
     link = r"\g<0>\n\n[A page of its own, with references and what other tools say](rules/\1.md)"

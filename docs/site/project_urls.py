@@ -41,6 +41,11 @@ def repository() -> str:
     return address.rstrip("/")
 
 
+def led_to_repository(markdown: str) -> str:
+    """A page whose links out of `docs/` lead to the repository, as they do where it is browsed."""
+    return re.sub(r"(?<=\]\()\.\./", f"{repository()}/blob/main/", markdown)
+
+
 def changed() -> dict[Path, str]:
     """The files that name another repository, as they should be."""
     name = "/".join(repository().split("/")[-2:])

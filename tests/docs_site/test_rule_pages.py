@@ -12,6 +12,7 @@ import rule_pages
 from logctx_lint.config.codes import CODES
 
 _DOCS = Path(__file__).parents[2] / "docs"
+_CI = _DOCS.parent / ".ci" / "run"
 _RULES = rule_pages.read(_DOCS / "rules.md")
 _REFERENCES = rule_pages.read_references(_DOCS / "site" / "references.toml", _RULES)
 
@@ -52,3 +53,16 @@ def test_an_entry_for_a_rule_that_does_not_exist_is_refused(tmp_path: Path) -> N
 
 def test_one_place_names_the_repository() -> None:
     assert [path.name for path in project_urls.changed()] == []
+
+
+def test_links_out_of_the_folder_lead_to_the_repository() -> None:
+    led = project_urls.led_to_repository("[a](../examples/x.py), [b](ci.md), [c](https://c.org)")
+    there = f"{project_urls.repository()}/blob/main/examples/x.py"
+    assert led == f"[a]({there}), [b](ci.md), [c](https://c.org)"
+
+
+def test_continuous_integration_builds_strictly() -> None:
+    """`--quiet` hides warnings from `--strict`."""
+    [line] = [each for each in _CI.read_text().splitlines() if " mkdocs build " in each]
+    assert "--strict" in line
+    assert "--quiet" not in line
