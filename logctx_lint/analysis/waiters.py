@@ -9,28 +9,27 @@ one.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.done_awaitables import DoneAwaitables
 from logctx_lint.analysis.lazy_starts import puts_where_nothing_is
 from logctx_lint.analysis.shared_state import LOOK_UPS
+from logctx_lint.analysis.waiting_functions import (
+    expects_cancellation,
+    is_shielded_by_callers,
+    waiting_functions,
+)
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
-from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
-    child_nodes,
     declared_outer,
     last_name,
     own_nodes,
-    place_name,
 )
-
-_PASSING = ("gather", "wait_for", "cast", "gatherResults", "DeferredList")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Waiters:
 
     def profile(self, node: ast.expr, use: str, *, is_deferred: bool) -> Profile | None:
         """In which profile sharing `node` is reported, if it is; `use` is what is done with it."""
-        if _expects_cancellation(self.context.around(node)):
+        if expects_cancellation(self.context, node):
             return None
         traits = self.context.file.traits
         if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
@@ -50,37 +49,52 @@ class Waiters:
         if not isinstance(function, FunctionNode):
             return None
         place = self._place(node, function)
-        if place is None:
+        if place is None or self._is_ended_by(function, node, use):
             return None
-        if self._is_done(node) or DoneAwaitables(self.context).is_done(node):
-            return None
-        if use == "gathered" or (use == "returned" and self._is_shielded_by_callers(function)):
-            # Who gathers all that there are ends them, as a rule.
-            return None
-        if use == "waited for" and _cancels(function, ast.unparse(node)):
-            return None  # With a time limit, by the one who ends it.
-        is_handed_out = isinstance(place, ast.Name) and use == "returned"
-        if (
-            self._starts_it(place, function)
-            and not self._runs_once(function)
-            # Of a variable, whoever gets it is near by and knows that others do.
-            and not is_handed_out
-        ):
+        if self._is_for_all(place, function, use):
             return Profile.RECOMMENDED
-        if use == "returned":
-            return None
+        return None if use == "returned" else self._among_waiters(node, place, use, is_deferred)
+
+    def _is_ended_by(self, function: FunctionNode, node: ast.expr, use: str) -> bool:
+        """Whether nothing is waited for any more, or by one only who may end it."""
+        if self._is_done(node) or DoneAwaitables(self.context).is_done(node):
+            return True
+        match use:
+            case "gathered":
+                return True  # Who gathers all that there are ends them, as a rule.
+            case "returned":
+                return is_shielded_by_callers(self.context.file, function.name)
+            case "waited for":
+                return _cancels(function, ast.unparse(node))  # With a time limit.
+        return False
+
+    def _is_for_all(self, place: ast.expr, function: FunctionNode, use: str) -> bool:
+        """Whether everybody who comes gets what is there, and who comes first starts it."""
+        # Of a variable, whoever gets it is near by and knows that others do.
+        is_handed_out = isinstance(place, ast.Name) and use == "returned"
+        return (
+            not is_handed_out and self._starts_it(place, function) and not self._runs_once(function)
+        )
+
+    def _among_waiters(
+        self, node: ast.expr, place: ast.expr, use: str, is_deferred: bool
+    ) -> Profile | None:
+        """The profile by how many functions wait, or may be called to."""
         is_name = isinstance(place, ast.Name)
-        waiting = self._waiting(place)
-        if len(waiting) > 1:
+        if len(self._waiting(place)) > 1:
             is_sure = use == "awaited" and not is_name
             return Profile.RECOMMENDED if is_sure else Profile.STRICT
-        if use != "awaited":
+        function = self.context.function_of(node)
+        if use != "awaited" or not isinstance(function, FunctionNode):
             # With a time limit it is mostly the one who stops everything.
             return None
         # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
         is_private = is_name or function.name.startswith("_")
         is_sole = is_deferred or is_private or self._is_left_once(function)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
+
+    def _waiting(self, place: ast.expr) -> set[ast.AST]:
+        return waiting_functions(self.context, place)
 
     def _is_left_once(self, function: FunctionNode) -> bool:
         """Whether a function is a context manager, which whoever has entered it leaves."""
@@ -139,18 +153,6 @@ class Waiters:
                     is_kept = is_kept or (is_task and last_name(called) == function.name)
         return is_kept and uses == 1
 
-    def _is_shielded_by_callers(self, function: FunctionNode) -> bool:
-        """Whether every caller in the file protects, or cannot cancel, what the function gives."""
-        calls = False
-        for caller in all_nodes(self.context.file.tree):
-            if not isinstance(caller, FunctionNode):
-                continue
-            protects = _protects(list(own_nodes(caller.body)), function.name)
-            if protects is False:
-                return False
-            calls = calls or protects is True
-        return calls
-
     def _is_done(self, node: ast.expr) -> bool:
         """Whether the code has made sure that nothing is waited for here: `if x.done():`."""
         text = ast.unparse(node)
@@ -166,103 +168,6 @@ class Waiters:
                                 return True
             inner = outer
         return False
-
-    def _waiting(self, place: ast.expr) -> set[ast.AST]:
-        """The functions of the file that wait for what is found in a place of this name.
-
-        An attribute of `self` in a class that has nothing to do with this one is another place,
-        and so is a variable of another function.
-        """
-        name = place_name(place)
-        own = self._class_of(place)
-        found: set[ast.AST] = set()
-        within = self._bound_in(place) if isinstance(place, ast.Name) else self.context.file.tree
-        stack: list[tuple[ast.AST, ast.AST | None, str]] = [(within, None, "")]
-        while stack:
-            node, function, cls = stack.pop()
-            if isinstance(node, ast.ClassDef):
-                cls = node.name
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                function = node
-            if function and isinstance(node, ast.Await | ast.Yield) and node.value:
-                is_same = not own or not cls or cls in own or not _is_of_self(node.value, name)
-                is_waiter = is_same and _waits_for(node.value, name)
-                if is_waiter and not _expects_cancellation(self.context.around(node)):
-                    found.add(function)
-            stack += [(each, function, cls) for each in child_nodes(node)]
-        return found
-
-    def _bound_in(self, name: ast.Name) -> ast.AST:
-        """What a variable is local to: a function, or the file."""
-        scope: Scope | None = self.context.scopes[name]
-        while scope is not None and scope.node is not None:
-            node = scope.node
-            is_outer = isinstance(node, FunctionNode) and _is_outer(name.id, node)
-            if name.id in scope.bindings and not is_outer:
-                return node
-            scope = scope.parent
-        return self.context.file.tree
-
-    def _class_of(self, place: ast.expr) -> set[str]:
-        """The class that `self` is of in a place, with those of the file that are above and below.
-
-        Two classes with one base are those of two objects.
-        """
-        owner = self.context.unit.scope.owner if _is_of_self(place, place_name(place)) else None
-        if owner is None:
-            return set()
-        bases = {
-            node.name: {place_name(base) for base in node.bases}
-            for node in all_nodes(self.context.file.tree)
-            if isinstance(node, ast.ClassDef)
-        }
-        subclasses = {
-            base: {name for name in bases if base in bases[name]}
-            for base in {each for found in bases.values() for each in found}
-        }
-        return _reached(owner.name, bases) | _reached(owner.name, subclasses)
-
-
-def _reached(start: str, steps: dict[str, set[str]]) -> set[str]:
-    """All that some steps lead to, with where they start."""
-    found, waiting = {start}, [start]
-    while waiting:
-        for name in steps.get(waiting.pop(), set()) - found:
-            found.add(name)
-            waiting.append(name)
-    return found
-
-
-def _expects_cancellation(around: Iterable[ast.AST]) -> bool:
-    """Whether code around an `await` catches CancelledError by name: it waits for a task to end.
-
-    try:
-        await self._task  # cancelled by `stop()`
-    except asyncio.CancelledError:
-        pass
-    """
-    inner: ast.AST | None = None
-    for outer in around:
-        before, inner = inner, outer
-        match outer:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                return False
-            case ast.Try(body, handlers) if before in body:
-                caught = [each.type for each in handlers if each.type and not _raises(each)]
-            case ast.With(items):
-                calls = (each.context_expr for each in items)
-                caught = [
-                    argument
-                    for each in calls
-                    if isinstance(each, ast.Call) and last_name(each.func) == "suppress"
-                    for argument in each.args
-                ]
-            case _:
-                continue
-        names = {last_name(each) for type_ in caught for each in getattr(type_, "elts", [type_])}
-        if "CancelledError" in names:
-            return True
-    return False
 
 
 def _is_guarded(function: FunctionNode, node: ast.expr) -> bool:
@@ -306,84 +211,12 @@ def _line(node: ast.AST) -> int:
     return getattr(node, "lineno", 0)
 
 
-def _raises(handler: ast.ExceptHandler) -> bool:
-    return any(isinstance(each, ast.Raise) for each in own_nodes(handler.body))
-
-
-def _protects(nodes: list[ast.AST], name: str) -> bool | None:
-    """Whether a function shields what it gets from calls of `name`; None if it waits for none."""
-    calls = {each for each in nodes if isinstance(each, ast.Call) and last_name(each.func) == name}
-    if not calls:
-        return None
-    held = {
-        each.targets[0].id
-        for each in nodes
-        if isinstance(each, ast.Assign)
-        and each.value in calls
-        and isinstance(each.targets[0], ast.Name)
-    }
-    protected = {
-        inner
-        for each in nodes
-        if isinstance(each, ast.Call) and last_name(each.func) in ("shield", "wait")
-        for argument in each.args
-        for inner in all_nodes(argument)
-    }
-    waited_for = {
-        inner
-        for each in nodes
-        if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
-        for inner in all_nodes(each.value)
-        if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
-    }
-    if not waited_for <= protected:
-        return False
-    return True if calls & protected or held else None
-
-
 def _is_negated(test: ast.expr, call: ast.AST) -> bool:
     return any(
         isinstance(each, ast.UnaryOp)
         and isinstance(each.op, ast.Not)
         and any(inner is call for inner in all_nodes(each))
         for each in all_nodes(test)
-    )
-
-
-def _waits_for(node: ast.expr, name: str) -> bool:
-    """Whether what is awaited is the place, or a call that passes a cancellation on to it."""
-    match node:
-        case ast.Attribute(attr=attr):
-            return attr == name
-        case ast.Name(id_):
-            return id_ == name
-        case ast.Subscript(value):
-            return place_name(value) == name
-        case ast.Call(func, args):
-            passes = last_name(func) in (
-                "gather",
-                "wait_for",
-                "cast",
-                "gatherResults",
-                "DeferredList",
-            )
-            return passes and any(_waits_for(each, name) for each in args)
-        case ast.Starred(value):
-            return _waits_for(value, name)
-        case ast.List(elements) | ast.Tuple(elements):
-            return any(_waits_for(each, name) for each in elements)
-    return False
-
-
-def _is_of_self(node: ast.AST, name: str) -> bool:
-    """Whether what is waited for is an attribute of that name of `self`, and of nothing else."""
-    receivers = [
-        each.value
-        for each in own_nodes([node])
-        if isinstance(each, ast.Attribute) and each.attr == name
-    ]
-    return bool(receivers) and all(
-        isinstance(each, ast.Name) and each.id == "self" for each in receivers
     )
 
 
