@@ -76,22 +76,13 @@ class Cancels:
         node = None if function.module.is_stub else function.implementation.tree()
         if node is None:
             return
-        receivers = {
-            ast.unparse(each.func.value)
-            for each in own_nodes(node.body)
-            if isinstance(each, ast.Call)
-            and isinstance(each.func, ast.Attribute)
-            and each.func.attr == "cancel"
-        }
-        if not receivers:
+        places = _cancelled_places(node)
+        if not places:
             return
         first = self._context.resolver.bindings.first_parameter(function)
         names = [each.name for each in function.facts.parameters][1 if first else 0 :]
         given = [*zip(names, call.args, strict=False)]
         given += [(each.arg or "", each.value) for each in call.keywords]
-        looped = _looped_over(node)
-        taken = _taken_from_self(node)
-        places = {looped.get(each, taken.get(each, each)) for each in receivers}
         yield from (value for name, value in given if name in places)
         if not isinstance(call.func, ast.Attribute):
             return
@@ -195,3 +186,16 @@ def containers(node: ast.expr) -> Iterator[ast.expr]:
         case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
             for element in elements:
                 yield from containers(element)
+
+
+def _cancelled_places(function: FunctionNode) -> set[str]:
+    """What a function cancels: its own names and attributes, whichever name they go by there."""
+    receivers = {
+        ast.unparse(each.func.value)
+        for each in own_nodes(function.body)
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == "cancel"
+    }
+    looped, taken = _looped_over(function), _taken_from_self(function)
+    return {looped.get(each, taken.get(each, each)) for each in receivers}

@@ -145,8 +145,10 @@ class ExceptionValues:
         if held:
             bound = state.bound(key, None)
             return replace(bound, containers=bound.containers | {key})
-        if keeps:
-            return state
+        return state if keeps else self._bind_other(target, key, value, state)
+
+    def _bind_other(self, target: ast.expr, key: str, value: ast.expr, state: State) -> State:
+        """The state behind binding what has nothing to do with the exception."""
         state = state.bound(key, Exc.OTHER if key_of(value) in state.others else None)
         if isinstance(value, ast.Constant) and isinstance(value.value, bool):
             return state.known(key, value.value)

@@ -10,7 +10,7 @@ from logctx_lint.analysis.shared_state import COPIES, VIEWS
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.inference.use_def import Scope
+from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
@@ -97,39 +97,56 @@ def _parts(context: TreeContext, node: ast.expr, seen: set[ast.expr]) -> Iterato
 
 def _bound(context: TreeContext, name: ast.Name) -> Iterator[ast.expr]:
     """What a local name holds: what was assigned to it, put into it, or is looped over."""
-    for outer in context.around(name):
-        for loop in loops(outer):
-            to = loop.target
-            if isinstance(to, ast.Name) and to.id == name.id and to is not name:
-                yield loop.iter
-                return
+    loop = _loop_over(context, name)
+    if loop is not None:
+        yield loop.iter
+        return
     function, scope = context.function_of(name), context.scopes[name]
+    while isinstance(scope.node, Comprehension) and scope.parent is not None:
+        scope = scope.parent
     if not isinstance(function, FunctionNode):
         return
-    while isinstance(scope.node, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-        if scope.parent is None:
-            return
-        scope = scope.parent
     reaching = {
         binding.value
         for binding in scope.reaching(name.id, (name.lineno, name.col_offset))
         if binding.kind in ("value", "annotation") and not binding.path
     }
     for inner in own_nodes(function.body):
-        match inner:
-            case (
-                ast.Assign([ast.Name(target)], value)
-                | ast.AnnAssign(ast.Name(target), _, ast.expr() as value)
-                | ast.NamedExpr(ast.Name(target), value)
-            ):
-                if target == name.id and value in reaching:
-                    yield value
-            case ast.Call(ast.Attribute(ast.Name(target), method), [value], []):
-                if target == name.id and method in _PUTS:
-                    yield value
-            case ast.Assign([ast.Subscript(ast.Name(target))], value):
-                if target == name.id:
-                    yield value
+        target, value = _put(inner)
+        if target == name.id and value is not None:
+            # Of what is assigned only the last counts; of what is put in, all.
+            is_element = isinstance(inner, ast.Call) or (
+                isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Subscript)
+            )
+            if is_element or value in reaching:
+                yield value
+
+
+def _loop_over(
+    context: TreeContext, name: ast.Name
+) -> ast.For | ast.AsyncFor | ast.comprehension | None:
+    """The innermost loop around a name whose variable it is."""
+    for outer in context.around(name):
+        for loop in loops(outer):
+            to = loop.target
+            if isinstance(to, ast.Name) and to.id == name.id and to is not name:
+                return loop
+    return None
+
+
+def _put(node: ast.AST) -> tuple[str, ast.expr | None]:
+    """The local name that something is assigned to, or put into, and what."""
+    match node:
+        case (
+            ast.Assign([ast.Name(target)], value)
+            | ast.AnnAssign(ast.Name(target), _, ast.expr() as value)
+            | ast.NamedExpr(ast.Name(target), value)
+            | ast.Assign([ast.Subscript(ast.Name(target))], value)
+        ):
+            return target, value
+        case ast.Call(ast.Attribute(ast.Name(target), method), [value], []) if method in _PUTS:
+            return target, value
+    return "", None
 
 
 def _helpers(file: File, call: ast.Call, scope: Scope) -> list[Function]:

@@ -97,21 +97,28 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     answer = resolver.awaitability(type_)
     if not answer.is_certain or _allows(type_, answer.kind, use, unit):
         return None
-    for call in _calls_behind(node, use.scope):
-        if unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope)):
-            return None
+    if any(
+        unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope))
+        for call in _calls_behind(node, use.scope)
+    ):
+        return None
     if need_not_be_awaited(resolver, type_, is_used=True) or _other_side_takes_it(use, unit):
         return None
-    if isinstance(node, ast.Name) and (
-        _is_asked_for(unit, node.id)
-        or (use.how in _OF_DECLARED and _is_declared(use, node.id))
-        or (_tests_for_none(use, unit) and _is_awaited_too(unit, use, node.id, answer.kind))
-        or _guards(use, node.id, answer.kind, unit)
-    ):
+    if isinstance(node, ast.Name) and _is_known_to_wait(node.id, answer.kind, use, unit):
         return None
     if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
         return None
     return answer.kind
+
+
+def _is_known_to_wait(name: str, kind: Kind, use: Use, unit: Unit) -> bool:
+    """Whether the code around shows that it knows what the name holds."""
+    return (
+        _is_asked_for(unit, name)
+        or (use.how in _OF_DECLARED and _is_declared(use, name))
+        or (_tests_for_none(use, unit) and _is_awaited_too(unit, use, name, kind))
+        or _guards(use, name, kind, unit)
+    )
 
 
 def _other_side_takes_it(use: Use, unit: Unit) -> bool:

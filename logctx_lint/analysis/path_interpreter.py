@@ -383,23 +383,30 @@ class PathInterpreter:
             if name in ("uncancel", "cancel") and self._values.is_current_task(receiver):
                 self._note(Way.UNCANCELS if name == "uncancel" else Way.LETS_OUT)
                 return None
-            held = any(self._values.holds(each, state) for each in given)
-            if name == "errback" and state.is_handling and not given:
-                held = True
-            if held and name in HANDING_ON:
-                return replace(state, is_handed_on=True)
-            if held and name in _COLLECTING:
-                is_local = (
-                    isinstance(receiver, ast.Name) and receiver.id in self._code.scope.bindings
-                )
-                return replace(
-                    state,
-                    containers=state.containers | {key_of(receiver)},
-                    is_handed_on=state.is_handed_on or not is_local,
-                )
+            handed = self._handed_to(receiver, name, given, state)
+            if handed is not None:
+                return handed
         if self._depth and self._is_driven(call, node):
             return self._called(call, node, state)
         return state
+
+    def _handed_to(
+        self, receiver: ast.expr, method: str, given: list[ast.expr], state: State
+    ) -> State | None:
+        """What is known behind a method that is handed the exception; None if none is."""
+        is_implied = method == "errback" and state.is_handling and not given
+        if not is_implied and not any(self._values.holds(each, state) for each in given):
+            return None
+        if method in HANDING_ON:
+            return replace(state, is_handed_on=True)
+        if method not in _COLLECTING:
+            return None
+        is_local = isinstance(receiver, ast.Name) and receiver.id in self._code.scope.bindings
+        return replace(
+            state,
+            containers=state.containers | {key_of(receiver)},
+            is_handed_on=state.is_handed_on or not is_local,
+        )
 
     def _is_driven(self, call: ast.Call, node: FlowNode) -> bool:
         """Whether a call of a first-party function runs it here."""

@@ -57,22 +57,14 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
         return
     vocabulary = context.file.vocabulary
     sends = any(_is_sending(vocabulary, each) for each in own_nodes(method.body))
-    is_protocol = any(vocabulary.has_bare_name(name, _OF_PROTOCOLS) for name in methods)
-    ending = _ENDS if is_protocol else _CLOSING
-    ends = [
-        each
-        for name, trees in methods.items()
-        if vocabulary.has_bare_name(name, ending)
-        for each in trees
-    ]
+    is_protocol = bool(_playing(vocabulary, methods, _OF_PROTOCOLS))
+    ends = _playing(vocabulary, methods, _ENDS if is_protocol else _CLOSING)
     for attribute, statement in stored.items():
-        if _first_to_fill(context, cls, attribute) is not method:
-            continue
-        if not _is_waited_for(cls, method, attribute) or _is_used_by_others(context, attribute):
-            continue
-        trees = [tree for each in methods.values() for tree in each]
-        if any(_fails_all(each, attribute) for each in trees) or any(
-            _mentions(each, attribute) for each in _below(context, owner)
+        if (
+            _first_to_fill(context, cls, attribute) is not method
+            or not _is_waited_for(cls, method, attribute)
+            or _is_used_by_others(context, attribute)
+            or _is_failed(context, owner, methods, attribute)
         ):
             continue
         handling, dropping = _at_end(_reached(methods, ends), attribute)
@@ -80,6 +72,23 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
         # closed may be opened again; what is thrown away then is lost for sure.
         if not handling and ((is_protocol and sends) or dropping):
             yield StoredWaiter(statement, attribute, ends[0] if ends else None, dropping)
+
+
+def _is_failed(
+    context: TreeContext, owner: Class, methods: dict[str, list[ast.AST]], attribute: str
+) -> bool:
+    """Whether a method fails what is kept, or a class below may see to that."""
+    return any(_fails_all(tree, attribute) for trees in methods.values() for tree in trees) or any(
+        _mentions(tree, attribute) for tree in _below(context, owner)
+    )
+
+
+def _playing(
+    vocabulary: Vocabulary, methods: dict[str, list[ast.AST]], roles: frozenset[Role]
+) -> list[ast.AST]:
+    """The methods whose names have one of these roles."""
+    playing = (trees for name, trees in methods.items() if vocabulary.has_bare_name(name, roles))
+    return [tree for trees in playing for tree in trees]
 
 
 def _methods(context: TreeContext, owner: Class, cls: ast.ClassDef) -> dict[str, list[ast.AST]]:

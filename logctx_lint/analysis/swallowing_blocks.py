@@ -68,30 +68,35 @@ def _is_swallowing(file: File, member: object, live: Cancellation, flow_of: Flow
     Asynchronous ones of the project are reported where they are defined, once.
     """
     if isinstance(member, FunctionType):
-        function = member.function.implementation
-        if not is_generator_manager(file, function):
-            return False
-        if function.facts.is_async and not function.module.is_foreign:
-            return False
-        code = of_function(file, function)
-        if code is None or not _has_handler(code.node):
-            return False
-        flow = flow_of(code)
-        stops = flow.stops_from(yields)
-        return any(
-            not {Way.ENDS, Way.RETURNS}.isdisjoint(flow.ways(stop).ways)
-            and {Way.LETS_OUT}.isdisjoint(flow.ways(stop).ways)
-            for stop in stops
-        )
-    if isinstance(member, ClassObject) and not member.cls.module.is_stub:
-        for name in ("__exit__", "__aexit__"):
-            for function in member.cls.function(name):
-                if function.facts.is_async and not function.module.is_foreign:
-                    continue
-                code = of_function(file, function)
-                if code and ExitMethod(code, live).swallowing():
-                    return True
-    return False
+        return _is_swallowing_generator(file, member.function.implementation, flow_of)
+    if not isinstance(member, ClassObject) or member.cls.module.is_stub:
+        return False
+    return any(
+        (code := of_function(file, function)) is not None and ExitMethod(code, live).swallowing()
+        for name in ("__exit__", "__aexit__")
+        for function in member.cls.function(name)
+        if not _is_reported_itself(function)
+    )
+
+
+def _is_swallowing_generator(file: File, function: Function, flow_of: FlowOf) -> bool:
+    """Whether a generator that contextlib makes a manager of goes on, whichever way it does."""
+    if not is_generator_manager(file, function) or _is_reported_itself(function):
+        return False
+    code = of_function(file, function)
+    if code is None or not _has_handler(code.node):
+        return False
+    flow = flow_of(code)
+    return any(
+        not ways.isdisjoint({Way.ENDS, Way.RETURNS}) and Way.LETS_OUT not in ways
+        for stop in flow.stops_from(yields)
+        for ways in [flow.ways(stop).ways.keys()]
+    )
+
+
+def _is_reported_itself(function: Function) -> bool:
+    """Whether what an asynchronous manager of the project swallows is reported in its own body."""
+    return function.facts.is_async and not function.module.is_foreign
 
 
 def _has_handler(node: FunctionNode) -> bool:

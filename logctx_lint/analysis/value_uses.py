@@ -344,30 +344,36 @@ class _Looks:
 
     def _may_hold(self, binding: Binding, scope: Scope) -> bool:
         """Whether a binding may give an awaitable; one that does not settles it for the name."""
-        value = binding.value
-        looks, resolver = self._unit.file.looks, self._unit.file.resolver
+        resolver = self._unit.file.resolver
+        return (
+            self._may_bind(binding, scope)
+            and resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
+        )
+
+    def _may_bind(self, binding: Binding, scope: Scope) -> bool:
+        """The cheap questions about a binding."""
+        value, looks = binding.value, self._unit.file.looks
         if binding.kind == "parameter":
             if binding.annotation is None or isinstance(value, ast.Constant):
                 return False
-            if not looks.may_mean_awaitable(binding.annotation):
-                return False
-        elif binding.kind == "value" and value and not binding.path:
+            return looks.may_mean_awaitable(binding.annotation)
+        if binding.kind == "value" and value and not binding.path:
             if isinstance(value, _PLAIN_VALUES) or not looks.may_be_awaitable(value, scope):
                 return False
-            if isinstance(value, ast.Call) and looks.gives_plain_value(value):
-                return False
-        elif binding.kind in _PARTS:
-            # What unpacking or looping over an awaitable gives is not another mistake.
-            outer = (isinstance(scope.node, Comprehension) and scope.parent) or scope
-            is_entered = binding.kind in ("entered", "async entered")
-            if value and not is_entered and not looks.may_hold_awaitables(value, outer):
-                return False
-            whole = resolver.type_of(value, outer) if value else UNKNOWN
-            if resolver.awaitability(whole).certainty is not Certainty.NO:
-                return False
-        elif binding.kind != "annotation":
+            return not isinstance(value, ast.Call) or not looks.gives_plain_value(value)
+        if binding.kind in _PARTS:
+            return self._may_bind_part(binding, scope)
+        return binding.kind == "annotation"
+
+    def _may_bind_part(self, binding: Binding, scope: Scope) -> bool:
+        """What unpacking or looping over an awaitable gives is not another mistake."""
+        value, resolver = binding.value, self._unit.file.resolver
+        outer = (isinstance(scope.node, Comprehension) and scope.parent) or scope
+        is_entered = binding.kind in ("entered", "async entered")
+        if value and not is_entered and not self._unit.file.looks.may_hold_awaitables(value, outer):
             return False
-        return resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
+        whole = resolver.type_of(value, outer) if value else UNKNOWN
+        return resolver.awaitability(whole).certainty is Certainty.NO
 
 
 def is_async_property(unit: Unit, node: ast.Attribute, scope: Scope) -> bool:

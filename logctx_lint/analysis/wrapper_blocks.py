@@ -10,7 +10,7 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes, returned_values
 
 Callee = Callable[[ast.expr], bool]
 """Tells whether an expression is the function that the wrapper stands for."""
@@ -56,34 +56,24 @@ class Wrapper:
         """Whether the wrapper keeps what the call gives, and gives that to later callers."""
         nodes = list(own_nodes(self.node.body))
         calls = {each for each in nodes if isinstance(each, ast.Call) and self.is_callee(each.func)}
-        puts = [each for each in nodes if isinstance(each, ast.Assign)]
-        names = {
-            target.id
-            for put in puts
-            for target in put.targets
-            if put.value in calls and isinstance(target, ast.Name)
-        }
+        puts = [
+            (target, each.value)
+            for each in nodes
+            if isinstance(each, ast.Assign)
+            for target in each.targets
+        ]
+        names = {to.id for to, value in puts if isinstance(to, ast.Name) and value in calls}
         places = {
-            ast.unparse(target.value if isinstance(target, ast.Subscript) else target)
-            for put in puts
-            for target in put.targets
-            if isinstance(target, ast.Subscript | ast.Attribute)
-            and (put.value in calls or (isinstance(put.value, ast.Name) and put.value.id in names))
+            ast.unparse(to.value if isinstance(to, ast.Subscript) else to)
+            for to, value in puts
+            if isinstance(to, ast.Subscript | ast.Attribute)
+            and (value in calls or _is_one_of(value, names))
         }
         taken = {
-            target.id
-            for put in puts
-            for target in put.targets
-            if isinstance(target, ast.Name) and _is_from(put.value, places)
+            to.id for to, value in puts if isinstance(to, ast.Name) and _is_from(value, places)
         }
         return any(
-            isinstance(each, ast.Return)
-            and each.value is not None
-            and (
-                _is_from(each.value, places)
-                or (isinstance(each.value, ast.Name) and each.value.id in taken)
-            )
-            for each in nodes
+            _is_from(each, places) or _is_one_of(each, taken) for each in returned_values(self.node)
         )
 
     def _left_of(self, call: ast.Call) -> str | None:
@@ -187,6 +177,10 @@ def _is_from(value: ast.expr, places: set[str]) -> bool:
         case ast.Subscript(holder) | ast.Call(ast.Attribute(holder, "get")):
             return ast.unparse(holder) in places
     return isinstance(value, ast.Attribute) and ast.unparse(value) in places
+
+
+def _is_one_of(value: ast.expr, names: set[str]) -> bool:
+    return isinstance(value, ast.Name) and value.id in names
 
 
 def _does_something(block: ast.Try) -> bool:

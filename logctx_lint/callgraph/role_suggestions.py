@@ -62,20 +62,26 @@ def suggestions(
         for inner in ast.walk(statement.value)
     }
     for call in own_nodes(node.body):
-        if not isinstance(call, ast.Call) or not _is_handed(call, parameters):
-            continue
-        roles = vocabulary.roles(resolver.names(call.func, scope))
-        role = next((each for each in _PASSED_ON if each in roles), None)
-        if role is None or (role in _OF_RESULTS and call not in given):
-            continue
-        if role is Role.TASK_STARTER and call not in given:
-            # It keeps the task, or gives it to somebody who does.
-            calls_it = any(isinstance(each, ast.Call) for each in call.args)
-            role = Role.BACKGROUND_STARTER if calls_it else Role.NURSERY_STARTER
-        place = function.module.place_of(function)
-        why = f"hands its argument to {ast.unparse(call.func)}(), {place}"
-        yield Suggestion(role, function.qualified_name, why)
-        return
+        if isinstance(call, ast.Call) and _is_handed(call, parameters):
+            roles = vocabulary.roles(resolver.names(call.func, scope))
+            role = _role_by(call, roles, is_given=call in given)
+            if role is not None:
+                place = function.module.place_of(function)
+                why = f"hands its argument to {ast.unparse(call.func)}(), {place}"
+                yield Suggestion(role, function.qualified_name, why)
+                return
+
+
+def _role_by(call: ast.Call, roles: frozenset[Role], *, is_given: bool) -> Role | None:
+    """The role of who makes this call, and gives back or awaits its result if `is_given`."""
+    role = next((each for each in _PASSED_ON if each in roles), None)
+    if role in _OF_RESULTS and not is_given:
+        return None
+    if role is Role.TASK_STARTER and not is_given:
+        # It keeps the task, or gives it to somebody who does.
+        calls_it = any(isinstance(each, ast.Call) for each in call.args)
+        return Role.BACKGROUND_STARTER if calls_it else Role.NURSERY_STARTER
+    return role
 
 
 def _is_handed(call: ast.Call, parameters: set[str]) -> bool:

@@ -18,6 +18,7 @@ from logctx_lint.inference.types import (
     FunctionType,
     Instance,
     Presumed,
+    Type,
     members_of,
 )
 from logctx_lint.inference.use_def import Binding, Scope
@@ -321,15 +322,7 @@ class ReturnedValues:
 
     def _of_callees(self, call: ast.Call, roles: frozenset[Role]) -> Iterator[Returned]:
         if roles & {Role.TASK_STARTER, Role.HAND_STARTER}:
-            work = call.args[0] if call.args else None
-            inner = (
-                self._summaries.of_callee(work.func, self._scope)
-                if isinstance(work, ast.Call)
-                else None
-            )
-            handled = bool(inner) and all(each.handles_failures for each in inner or ())
-            is_new = Role.TASK_STARTER in roles and isinstance(work, ast.Call)
-            yield Returned(Source.TASK if is_new else Source.FRESH, can_fail=not handled)
+            yield self._of_started(call, is_task=Role.TASK_STARTER in roles)
             return
         type_ = self._resolver.type_of(call, self._scope)
         answer = self._resolver.awaitability(type_)
@@ -339,22 +332,32 @@ class ReturnedValues:
         if presumed := [each for each in members_of(type_) if isinstance(each, Presumed)]:
             yield from self._of_presumed(presumed)
             return
-        callees = members_of(self._resolver.type_of(call.func, self._scope))
-        for callee in callees:
-            if not isinstance(callee, FunctionType):
-                yield from UNKNOWN_VALUE
+        for callee in members_of(self._resolver.type_of(call.func, self._scope)):
+            yield from self._of_callee(call, callee)
+
+    def _of_started(self, call: ast.Call, *, is_task: bool) -> Returned:
+        """What a starter gives: a task of its own only for work that is made in place."""
+        match call.args:
+            case [ast.Call() as work, *_]:
+                inner = self._summaries.of_callee(work.func, self._scope) or []
+                handled = bool(inner) and all(each.handles_failures for each in inner)
+                return Returned(Source.TASK if is_task else Source.FRESH, can_fail=not handled)
+        return Returned(Source.FRESH, can_fail=True)
+
+    def _of_callee(self, call: ast.Call, callee: Type) -> Iterator[Returned]:
+        if not isinstance(callee, FunctionType):
+            yield from UNKNOWN_VALUE
+            return
+        for each in self._summaries.of(callee.function).returned or UNKNOWN_VALUE:
+            if is_passed(self._resolver, call, callee, each.unless, scope=self._scope):
                 continue
-            found = self._summaries.of(callee.function).returned
-            for each in found or UNKNOWN_VALUE:
-                if is_passed(self._resolver, call, callee, each.unless, scope=self._scope):
-                    continue
-                argument = argument_for(self._resolver, call, callee, each)
-                if each.source is not Source.ARGUMENT:
-                    yield each
-                elif argument is None:
-                    yield from UNKNOWN_VALUE
-                else:
-                    yield from self._of(argument)
+            argument = argument_for(self._resolver, call, callee, each)
+            if each.source is not Source.ARGUMENT:
+                yield each
+            elif argument is None:
+                yield from UNKNOWN_VALUE
+            else:
+                yield from self._of(argument)
 
     def _of_presumed(self, results: list[Presumed]) -> Iterator[Returned]:
         """What methods of this name give, on an object of which nothing is known."""

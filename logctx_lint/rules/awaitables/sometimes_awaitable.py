@@ -84,7 +84,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.control_flow import Paths
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.findings import Profile
@@ -280,22 +280,25 @@ def _returns_both(
     if not any(isinstance(each.value, _MAY_BE_AWAITABLE) for each in returns):
         return None
     own = {parameter.name for parameter in facts.parameters}
-    awaitable: tuple[Kind, int] | None = None
-    others: list[str] = []
-    for each in sorted(returns, key=lambda found: found.lineno):
-        answer = _answer(file, each.value, scope)
-        if answer.is_certain:
-            is_handed_on = isinstance(each.value, ast.Name) and each.value.id in own
-            if awaitable is None and not is_handed_on:
-                awaitable = answer.kind, each.lineno
-        elif answer.certainty is Certainty.NO:
-            what = "None" if _is_none(each.value) else "a plain value"
-            others.append(f"{what} in line {each.lineno}")
+    answers = [(each, _answer(file, each.value, scope)) for each in in_source_order(returns)]
+    awaitable = next(
+        (
+            (answer.kind, each.lineno)
+            for each, answer in answers
+            if answer.is_certain and not (isinstance(each.value, ast.Name) and each.value.id in own)
+        ),
+        None,
+    )
     if awaitable is None:
         return None
-    if not others and Paths(node.body, _Nothing(file, scope)).end is not None:
-        others.append("nothing where it ends without `return`")
-    return _Mixed(*awaitable, others[0]) if others else None
+    plain = (each for each, answer in answers if answer.certainty is Certainty.NO)
+    first = next(plain, None)
+    if first is not None:
+        what = "None" if _is_none(first.value) else "a plain value"
+        return _Mixed(*awaitable, f"{what} in line {first.lineno}")
+    if Paths(node.body, _Nothing(file, scope)).end is not None:
+        return _Mixed(*awaitable, "nothing where it ends without `return`")
+    return None
 
 
 def _answer(file: File, value: ast.expr | None, scope: Scope) -> Awaitability:
