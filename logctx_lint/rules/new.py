@@ -88,7 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"next: write the rule, then pytest tests/rules -k {args.code}")
+    print("next: write the rule, then python -m logctx_lint.rules.docs > docs/rules.md")
+    print(f"and pytest tests/rules -k {args.code}")
     return 0
 
 
