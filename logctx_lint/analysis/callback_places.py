@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from logctx_lint.analysis.callback_arguments import Taken, arguments, given_by, pairs, signatures
-from logctx_lint.analysis.expected_types import fields_of, rest
+from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
+from logctx_lint.analysis.expected_types import declared_result, given_for_fields, rest
 from logctx_lint.analysis.possible_values import possible_elements, possible_values
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.values_in_place import declared_attribute
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
@@ -42,23 +42,41 @@ from logctx_lint.syntax.ast_walk import last_name
 _TESTS = VALUE_TEST_NAMES | FUNCTION_TEST_NAMES
 _TRUTH = "tests what it returns, and a coroutine is always true"
 _ORDER = "compares what it returns, which fails"
+_VALUE = "needs the value that it would give, and fails"
 _BY_POSITION = {
-    "builtins.filter": _TRUTH,
-    "itertools.dropwhile": _TRUTH,
-    "itertools.filterfalse": _TRUTH,
-    "itertools.takewhile": _TRUTH,
+    "builtins.filter": (0, _TRUTH),
+    "contextlib.AsyncExitStack.push": (0, _TRUTH),
+    "contextlib.ExitStack.push": (0, _TRUTH),
+    "contextlib._BaseExitStack.push": (0, _TRUTH),
+    "functools.cmp_to_key": (0, _ORDER),
+    "functools.reduce": (0, "hands what it returns, a coroutine, to the next call"),
+    "itertools.accumulate": (1, "hands what it returns, a coroutine, to the next call"),
+    "itertools.dropwhile": (0, _TRUTH),
+    "itertools.filterfalse": (0, _TRUTH),
+    "itertools.takewhile": (0, _TRUTH),
+    "re.Pattern.sub": (0, _VALUE),
+    "re.sub": (1, _VALUE),
 }
-"""Functions whose first argument is called for its value."""
-_BY_KEY = {
-    "builtins.max": _ORDER,
-    "builtins.min": _ORDER,
-    "builtins.sorted": _ORDER,
-    "builtins.list.sort": _ORDER,
-    "heapq.nlargest": _ORDER,
-    "heapq.nsmallest": _ORDER,
-    "itertools.groupby": "compares what it returns, and coroutines are never equal",
-}
-"""Functions whose `key` is."""
+"""Functions one of whose arguments is called for its value, and which."""
+_BY_KEYWORD = {
+    **dict.fromkeys(
+        (
+            ("bisect.bisect", "key"), ("bisect.bisect_left", "key"), ("bisect.bisect_right", "key"),
+            ("bisect.insort", "key"), ("bisect.insort_left", "key"), ("bisect.insort_right", "key"),
+            ("builtins.list.sort", "key"), ("builtins.max", "key"), ("builtins.min", "key"),
+            ("builtins.sorted", "key"), ("heapq.merge", "key"), ("heapq.nlargest", "key"),
+            ("heapq.nsmallest", "key"),
+        ),
+        _ORDER,
+    ),
+    ("itertools.groupby", "key"): "compares what it returns, and coroutines are never equal",
+    **dict.fromkeys(
+        (("json.dump", "default"), ("json.dumps", "default"), ("json.load", "object_hook"),
+         ("json.loads", "object_hook")),
+        _VALUE,
+    ),
+}  # fmt: skip
+"""Functions, and the keyword of theirs that is called for its value."""
 _OF_MAPPED = {
     "builtins.all": _TRUTH,
     "builtins.any": _TRUTH,
@@ -66,8 +84,13 @@ _OF_MAPPED = {
 }
 """What is done with each value of a `map()`."""
 _LAST_NAMES = frozenset(
-    name.rpartition(".")[2] for table in (_BY_POSITION, _BY_KEY, _OF_MAPPED) for name in table
+    name.rpartition(".")[2]
+    for name in (*_BY_POSITION, *_OF_MAPPED, *(name for name, _ in _BY_KEYWORD), "str.join")
 )
+_HOOKS = frozenset(
+    {"sys.displayhook", "sys.excepthook", "sys.unraisablehook", "threading.excepthook"}
+)
+_COLLECTING = frozenset({"list", "tuple", "set", "frozenset"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +131,37 @@ def _places(unit: Unit) -> Iterator[_Place]:
             yield from _given(unit, call, scope)
     for statement, scope in unit.statements:
         match statement:
+            case ast.Expr(value):
+                mapped = _mapped(value)
+                if (
+                    mapped
+                    and may_be_asynchronous(unit, mapped.args[0])
+                    and "builtins.map" in unit.file.resolver.names(mapped.func, scope)
+                ):
+                    does = "awaits nothing, and what it makes is dropped"
+                    yield mapped.args[0], scope, f"`map()` {does}"
             case ast.Assign(targets, value) if may_be_asynchronous(unit, value):
                 for target in targets:
-                    if isinstance(target, ast.Attribute):
-                        declared, text = declared_attribute(unit, target, scope)
-                        if _drops(unit, declared) and not _is_awaited(unit, target.attr, None):
-                            kept = f"`{ast.unparse(target)}` is declared as `{text}`"
-                            yield value, scope, f"{kept}, so that nobody awaits what it returns"
+                    yield from _kept(unit, target, value, scope)
+            case ast.Return(ast.expr() as value) if may_be_asynchronous(unit, value):
+                if _drops(unit, declared_result(unit, scope)):
+                    said = "it is returned where a plain function is declared"
+                    yield value, scope, f"{said}, so that nobody awaits what it returns"
+
+
+def _kept(unit: Unit, target: ast.expr, value: ast.expr, scope: Scope) -> Iterator[_Place]:
+    match target:
+        case ast.Attribute() if _HOOKS.intersection(unit.file.resolver.names(target, scope)):
+            yield value, scope, f"`{ast.unparse(target)}` is called as a plain function"
+        case ast.Attribute(_, name):
+            declared, text = declared_attribute(unit, target, scope)
+            if _drops(unit, declared) and not _is_awaited(unit, name, None):
+                kept = f"`{ast.unparse(target)}` is declared as `{text}`"
+                yield value, scope, f"{kept}, so that nobody awaits what it returns"
+        case ast.Subscript(holder):
+            if _drops(unit, declared_item(unit, target, scope)) and not _tells_apart(unit):
+                kept = f"`{ast.unparse(holder)}` is declared to hold plain functions"
+                yield value, scope, f"{kept}, so that nobody awaits what it returns"
 
 
 def _in_collections(unit: Unit) -> Iterator[_Place]:
@@ -161,11 +208,8 @@ def _declared_collections(unit: Unit) -> Iterator[tuple[ast.expr, _Declared, Sco
             continue
         reached = members_of(resolver.type_of(call.func, scope))
         if len(reached) == 1 and isinstance(reached[0], ClassObject):
-            fields = fields_of(unit, reached[0].cls)
-            given = [*zip(fields, call.args, strict=False)] if fields else []
-            given += [(each.arg or "", each.value) for each in call.keywords]
-            for name, argument in given:
-                yield argument, partial(_field, fields, name), scope
+            for _, type_, argument in given_for_fields(unit, call, reached[0].cls) or ():
+                yield argument, partial(_as_it_is, type_), scope
         callees = list(signatures(unit.file, call, scope))
         if len(callees) == len(reached) == 1:
             for parameter, argument in pairs(call, callees[0][1]):
@@ -181,8 +225,8 @@ def _declared_collections(unit: Unit) -> Iterator[tuple[ast.expr, _Declared, Sco
                 )
 
 
-def _field(fields: dict[str, Type], name: str) -> Type:
-    return fields.get(name, UNKNOWN)
+def _as_it_is(declared: Type) -> Type:
+    return declared
 
 
 def _evaluated(unit: Unit, annotation: str, scope: Scope) -> Type:
@@ -213,14 +257,35 @@ def _called_for_value(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Pla
     names = unit.file.resolver.names(call.func, scope)
     by = f"`{last_name(call.func)}()`"
     for name in names:
-        if name in _BY_POSITION and call.args:
-            yield call.args[0], scope, f"{by} {_BY_POSITION[name]}"
+        index, does = _BY_POSITION.get(name, (len(call.args), ""))
+        if index < len(call.args):
+            yield call.args[index], scope, f"{by} {does}"
         for keyword in call.keywords:
-            if name in _BY_KEY and keyword.arg == "key":
-                yield keyword.value, scope, f"{by} {_BY_KEY[name]}"
+            if (name, keyword.arg or "") in _BY_KEYWORD:
+                does = _BY_KEYWORD[name, keyword.arg or ""]
+                yield keyword.value, scope, f"{by} {does}"
         match call.args:
             case [ast.Call(ast.Name("map"), [function, *_])] if name in _OF_MAPPED:
                 yield function, scope, f"{by} {_OF_MAPPED[name]}"
+    match call:
+        case ast.Call(
+            ast.Attribute(ast.Constant(str() | bytes()), "join"),
+            [ast.Call(ast.Name("map"), [function, *_])],
+        ):
+            yield function, scope, f"{by} {_VALUE}"
+
+
+def _mapped(node: ast.expr) -> ast.Call | None:
+    """`map(f, xs)`, if that is all that a statement makes: `list(map(f, xs))`, `[*map(f, xs)]`."""
+    match node:
+        case ast.Call(ast.Name("map"), [_, _, *_]):
+            return node
+        case ast.Call(ast.Name(name), [inner], []) if name in _COLLECTING:
+            return _mapped(inner)
+        case (ast.List([ast.Starred(inner)]) | ast.Tuple([ast.Starred(inner)])
+              | ast.Set([ast.Starred(inner)])):  # fmt: skip
+            return _mapped(inner)
+    return None
 
 
 def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:
@@ -229,42 +294,26 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:
     if len(reached) != 1:
         return
     if isinstance(reached[0], ClassObject):
-        fields = fields_of(unit, reached[0].cls)
-        if fields:
-            yield from _given_for_fields(unit, call, scope, reached[0].cls, fields)
+        made = reached[0].cls
+        fields = given_for_fields(unit, call, made)
+        if fields is not None:
+            name = last_name(call.func)
+            for field, declared, value in fields:
+                if _drops(unit, declared) and not _is_awaited(unit, field, made):
+                    kept = f"the field `{field}` of `{name}` is declared as a plain function"
+                    yield value, scope, f"{kept}, so that nobody awaits what it returns"
             return
     callees = list(signatures(unit.file, call, scope))
     if len(callees) == 1:
         yield from _given_for_parameters(unit, call, scope, *callees[0])
 
 
-def _given_for_fields(
-    unit: Unit, call: ast.Call, scope: Scope, cls: Class, fields: dict[str, Type]
-) -> Iterator[_Place]:
-    name = last_name(call.func)
-    given = [*zip(fields, call.args, strict=False)]
-    given += [(each.arg or "", each.value) for each in call.keywords]
-    for field, value in given:
-        declared = fields.get(field, UNKNOWN)
-        if _drops(unit, declared) and not _is_awaited(unit, field, cls):
-            kept = f"the field `{field}` of `{name}` is declared as a plain function"
-            yield value, scope, f"{kept}, so that nobody awaits what it returns"
-
-
 def _given_for_parameters(
     unit: Unit, call: ast.Call, scope: Scope, callee: FunctionType, parameters: list[Parameter]
 ) -> Iterator[_Place]:
     name = last_name(call.func)
-    own = {each.name for each in parameters}
-    others = [each for each in parameters if each.kind == "**"]
-    more = [
-        (parameter, keyword.value)
-        for parameter in others
-        for keyword in call.keywords
-        if keyword.arg and keyword.arg not in own
-    ]
     plain = list(pairs(call, parameters))
-    for parameter, argument in (*plain, *rest(call, parameters), *more):
+    for parameter, argument in (*plain, *rest(call, parameters)):
         declared = annotation_types.evaluate(
             unit.file.resolver,
             parse_expression(parameter.annotation),

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
+from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
@@ -42,8 +43,10 @@ _DATA_CLASSES = frozenset(
         "attrs.frozen",
         "attrs.mutable",
         "dataclasses.dataclass",
+        "pydantic.dataclasses.dataclass",
     }
 )
+_RECORDS = frozenset({"NamedTuple", "TypedDict"})
 _RETURN_OF_GENERATOR = 2
 """The type argument of `Generator` that says what it returns."""
 
@@ -151,6 +154,10 @@ def _stated(unit: Unit, statement: ast.stmt, scope: Scope) -> Iterator[Place]:
             yield value, annotation_types.evaluate(unit.file.resolver, annotation, scope)
         case ast.Assign([ast.Name(name)], value):
             yield value, declared_local(unit, name, scope)
+        case ast.Assign([ast.Attribute() as target], ast.Name() as value):
+            yield value, declared_attribute(unit, target, scope)[0]
+        case ast.Assign([ast.Subscript() as target], ast.Name() as value):
+            yield value, declared_item(unit, target, scope)
 
 
 def declared_local(unit: Unit, name: str, scope: Scope) -> Type:
@@ -181,10 +188,9 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
     resolver = unit.file.resolver
     reached = members_of(resolver.type_of(call.func, scope))
     if len(reached) == 1 and isinstance(reached[0], ClassObject):
-        fields = fields_of(unit, reached[0].cls)
-        if fields:
-            for keyword in call.keywords:
-                yield keyword.value, fields.get(keyword.arg or "", UNKNOWN)
+        fields = given_for_fields(unit, call, reached[0].cls)
+        if fields is not None:
+            yield from ((value, declared) for _, declared, value in fields)
             return
     callees = list(signatures(unit.file, call, scope))
     if len(callees) != len(reached):
@@ -201,22 +207,60 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
     yield from ((argument, union_of(types)) for argument, types in declared.items())
 
 
-def fields_of(unit: Unit, cls: Class) -> dict[str, Type]:
-    """What the constructor that a decorator writes takes, by name: the fields of the class."""
+def given_for_fields(
+    unit: Unit, call: ast.Call, cls: Class
+) -> list[tuple[str, Type, ast.expr]] | None:
+    """What a call that makes a record gives for its fields, each with what that is declared to be.
+
+    None if the class has no fields, or has a constructor of its own.
+    """
+    fields = _fields_of(unit, cls)
+    by_position = bool(fields)
+    if not fields and _has_made_constructor(unit, cls):
+        # In which order it takes them is not known.
+        fields = _fields_of(unit, cls, is_known=False)
+    if not fields:
+        return None
+    given: list[tuple[str, ast.expr]] = []
+    if by_position and not any(isinstance(each, ast.Starred) for each in call.args):
+        given += zip(fields, call.args, strict=False)
+    given += [(each.arg, each.value) for each in call.keywords if each.arg]
+    return [(name, fields.get(name, UNKNOWN), value) for name, value in given]
+
+
+def _has_made_constructor(unit: Unit, cls: Class) -> bool:
+    """Whether a decorator or base class of others makes the constructor, as those of models do."""
+    classes = unit.file.resolver.classes
+    for ancestor, _ in classes.ancestors(cls):
+        functions = ancestor.function("__init__")
+        if functions and not ancestor.module.is_stub:
+            parameters = functions[0].facts.parameters[1:]
+            takes_all = bool(parameters) and all(each.kind in ("*", "**") for each in parameters)
+            return ancestor.module.is_installed and takes_all
+    return bool(cls.facts.decorators or classes.unknown_bases(cls))
+
+
+def _fields_of(unit: Unit, cls: Class, *, is_known: bool = True) -> dict[str, Type]:
+    """What the constructor that a decorator or base class writes takes: the fields of the class.
+
+    `is_known` if that is one of those which are known to do so.
+    """
     classes = unit.file.resolver.classes
     fields: dict[str, Type] = {}
     for ancestor, _ in reversed(classes.ancestors(cls)):
         if ancestor.module.is_stub:
             continue
         if not {"__init__", "__new__"}.isdisjoint(ancestor.facts.functions):
-            return {}
+            if is_known or not ancestor.module.is_installed:
+                return {}
+            continue
         makers = (
             name
             for decorator in ancestor.facts.decorators
             for name in unit.file.resolver.names_of_text(decorator, class_scope(ancestor))
         )
-        is_tuple = any(each.rpartition(".")[2] == "NamedTuple" for each in ancestor.facts.bases)
-        if is_tuple or not _DATA_CLASSES.isdisjoint(makers):
+        is_record = any(each.rpartition(".")[2] in _RECORDS for each in ancestor.facts.bases)
+        if not is_known or is_record or not _DATA_CLASSES.isdisjoint(makers):
             for name, variables in ancestor.facts.variables.items():
                 if any(
                     each.annotation and not each.method and "ClassVar" not in each.annotation
@@ -228,12 +272,18 @@ def fields_of(unit: Unit, cls: Class) -> dict[str, Type]:
 
 
 def rest(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
-    """The arguments that `*rest` takes."""
+    """The arguments that `*rest` and `**others` take."""
     positional = [parameter for parameter in parameters if not parameter.kind]
-    for rest in (parameter for parameter in parameters if parameter.kind == "*"):
-        for argument in call.args[len(positional) :]:
-            if not isinstance(argument, ast.Starred):
-                yield rest, argument
+    named = {parameter.name for parameter in parameters if parameter.kind in ("", "k")}
+    for parameter in parameters:
+        if parameter.kind == "*":
+            for argument in call.args[len(positional) :]:
+                if not isinstance(argument, ast.Starred):
+                    yield parameter, argument
+        elif parameter.kind == "**":
+            for keyword in call.keywords:
+                if keyword.arg and keyword.arg not in named:
+                    yield parameter, keyword.value
 
 
 def _named(unit: Unit, value: ast.expr, declared: Type) -> Iterator[tuple[ast.Name, Type]]:

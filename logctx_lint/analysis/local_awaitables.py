@@ -34,6 +34,8 @@ _HARMLESS = frozenset({How.TRUTH, How.IDENTITY, How.EQUALITY, How.MEMBER, How.TE
 """What can be done with an awaitable that may also be None, or is only shown."""
 _OF_ELEMENTS = frozenset({"sum", "max", "min", "sorted"})
 """Built-in functions that calculate with elements, or compare them with one another."""
+_ADDING = frozenset({"add", "append", "appendleft"})
+_COLLECTIONS = frozenset({"deque", "dict", "list", "set"})
 _SEE_ALL_LOCALS = frozenset({"locals", "vars", "eval", "exec"})
 
 
@@ -54,6 +56,8 @@ class Named:
     """What holds where it is bound: conditions around it, as text, and whether they are true."""
     is_element: bool = False
     """The name holds a collection of such."""
+    is_added: bool = False
+    """It is put into the collection, which begins empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,12 @@ def _bound(
                     # Of tasks in a collection that nobody reads, another rule speaks.
                     yield Named(name, call, statement, scope, kind, frozenset(), is_element=True)
                     break
+        added = _added(statement)
+        if added and _begins_empty(added[0], scope):
+            kind = _kind(unit, "", added[1], scope)
+            if kind and kind.is_lazy:
+                name, call = added
+                yield Named(name, call, statement, scope, kind, frozenset(), True, True)
         if isinstance(statement, ast.If):
             test = statement.test
             yield from _bound(unit, scope, statement.body, (*conditions, (test, True)))
@@ -112,6 +122,36 @@ def _bound(
         elif not isinstance(statement, FunctionNode | ast.ClassDef):
             for block in child_blocks(statement):
                 yield from _bound(unit, scope, block, conditions)
+
+
+def _added(statement: ast.stmt) -> tuple[str, ast.Call] | None:
+    """The collection that a statement puts what a call gives into: `jobs.append(f())`."""
+    match statement:
+        case ast.Expr(
+            ast.Call(ast.Attribute(ast.Name(name), method), [ast.Call() as call], [])
+        ) if method in _ADDING:
+            return name, call
+        case ast.Assign([ast.Subscript(ast.Name(name))], ast.Call() as call):
+            return name, call
+    return None
+
+
+def _begins_empty(name: str, scope: Scope) -> bool:
+    """Whether a name only ever holds a collection that is made in the function, and empty."""
+    bindings = scope.bindings.get(name, ())
+    return bool(bindings) and all(
+        each.kind in ("value", "annotation") and not each.path and _is_empty(each.value)
+        for each in bindings
+    )
+
+
+def _is_empty(value: ast.expr | None) -> bool:
+    match value:
+        case ast.List([]) | ast.Dict([]):
+            return True
+        case ast.Call(ast.Name(name), [], []):
+            return name in _COLLECTIONS
+    return False
 
 
 def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
@@ -127,7 +167,9 @@ def _assigned(statement: ast.stmt) -> Iterator[tuple[str, ast.expr]]:
             yield name, value
         case ast.AnnAssign(ast.Name(name), _, ast.expr() as value):
             yield name, value
-        case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)) if len(targets) == len(values):
+        case ast.Assign(
+            [ast.Tuple(targets) | ast.List(targets)], ast.Tuple(values) | ast.List(values)
+        ) if len(targets) == len(values):
             if not any(isinstance(each, ast.Starred) for each in (*targets, *values)):
                 for target, value in zip(targets, values, strict=True):
                     if isinstance(target, ast.Name):
@@ -259,6 +301,8 @@ def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:
     idle, wrong = _by_use(unit, scope, kinds, collections)
     wrong |= _taken_for_values(unit, scope, kinds, collections)
     idle |= _alone(unit, scope)
+    if any(each.is_added for each in named):
+        idle.update(_receivers(unit, scope))
     told_apart: set[ast.Name] = set()
     for name, class_ in _asked_for_class(unit, scope, set(kinds)):
         if refuses(unit, class_):
@@ -332,6 +376,18 @@ def _alone(unit: Unit, scope: Scope) -> set[ast.Name]:
             case ast.Assign([ast.Name("_")], ast.Name() as value) if where is scope:
                 found.add(value)
     return found
+
+
+def _receivers(unit: Unit, scope: Scope) -> Iterator[ast.Name]:
+    """The names of collections that a statement puts something into."""
+    for statement, where in unit.statements:
+        match statement:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name() as name, method))) if (
+                where is scope and method in _ADDING
+            ):
+                yield name
+            case ast.Assign([ast.Subscript(ast.Name() as name)]) if where is scope:
+                yield name
 
 
 def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[tuple[ast.Name, Type]]:

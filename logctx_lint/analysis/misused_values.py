@@ -63,12 +63,13 @@ _OF_SOME_DEFERRED = frozenset(
      "addErrback", "addBoth", "addTimeout", "chainDeferred", "asFuture", "debug", "pause",
      "unpause", "cancel", "result"}
 )  # fmt: skip
+OF_COROUTINES = frozenset(dir(CoroutineType))
 _OWN_ATTRIBUTES = {
-    Kind.COROUTINE: frozenset(dir(CoroutineType)),
+    Kind.COROUTINE: OF_COROUTINES,
     Kind.DEFERRED: _OF_SOME_DEFERRED,
     Kind.FUTURE: _OF_SOME_FUTURE,
     Kind.TASK: _OF_SOME_FUTURE,
-    Kind.AWAITABLE: frozenset(dir(CoroutineType)) | _OF_SOME_FUTURE | _OF_SOME_DEFERRED,
+    Kind.AWAITABLE: OF_COROUTINES | _OF_SOME_FUTURE | _OF_SOME_DEFERRED,
 }
 _MAY_BE_MEANT = frozenset({How.ASYNC_ITERATION, How.ASYNC_ENTER, How.CALL, How.RAISE})
 """Uses for which what is only presumed to be a coroutine may be something else."""

@@ -1,6 +1,8 @@
 """Asynchronous functions that something outside of the project calls as plain ones, by their place.
 
 async def __len__(self): ...              # Python itself, which `await`s nothing
+class Sender(logging.Handler):
+    async def emit(self, record): ...     # a library's base class
 class TestStore(unittest.TestCase):
     async def test_load(self): ...        # passes, and never runs
 @atexit.register
@@ -51,6 +53,7 @@ _OWN_RUNNERS = frozenset(
 _RUNNING = ("_testMethodName", "iscoroutine", "isawaitable", "async_to_sync")
 """What such a test case says in other methods."""
 _CALLERS = frozenset({Role.CALLBACK_TAKER, Role.PLAIN_CALLER})
+_PLAINLY_CALLED = frozenset({Role.PLAINLY_CALLED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +118,49 @@ def _may_run_coroutines(cls: Class) -> bool:
     return "metaclass" in texts[0] or any(word in text for text in texts for word in _RUNNING)
 
 
+def _calling_base(file: File, name: str, owner: Class) -> str:
+    """The base class from a library that calls a method and awaits nothing, if no other may."""
+    if not file.vocabulary.playing(_PLAINLY_CALLED)[name]:
+        return ""
+    classes = file.resolver.classes
+    own = [each for each, _ in classes.ancestors(owner) if not each.module.is_stub]
+    known = {each.qualified_name for each in own}
+    bases = [each for each in classes.names(owner) if each not in known]
+    base = next(
+        (each for each in bases if file.vocabulary.roles([f"{each}.{name}"]) & _PLAINLY_CALLED), ""
+    )
+    # What the project calls or awaits itself, or looks up by a name, is its own business.
+    if not base or any(_may_see_to_it(each, name) for each in own):
+        return ""
+    return "" if _is_awaited_in(file, name) else base
+
+
+def _may_see_to_it(cls: Class, name: str) -> bool:
+    """Whether a class of one's own may have a way of its own to call a method."""
+    cls.module.note_all()
+    called, by_super = f".{name}(", f"super().{name}("
+    return any(
+        (called in line and by_super not in line) or "getattr(self" in line
+        for each in cls.facts.functions
+        for method in cls.function(each)
+        for line in cls.module.source.lines[method.facts.line - 1 : method.facts.end_line]
+    )
+
+
+def _is_awaited_in(file: File, name: str) -> bool:
+    source = file.source
+    return any(
+        "await" in source.lines[number - 1] and f"super().{name}" not in source.lines[number - 1]
+        for number in source.lines_with(f".{name}(")
+    )
+
+
 def _called_by_name(file: File, name: str, owner: Class) -> str:
     if name in _SPECIAL:
         return f"Python calls it as a plain method and {_SPECIAL[name]}"
+    base = _calling_base(file, name, owner)
+    if base:
+        return f"`{base}` calls it as a plain method and {_DROPS}"
     is_test = name.startswith("test")
     classes = file.resolver.classes
     if not is_run_by_unittest(file, name, owner):

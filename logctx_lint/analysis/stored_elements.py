@@ -28,6 +28,12 @@ _Body = tuple[FunctionNode, Scope]
 def stored_in_mapping(file: File, node: ast.expr, scope: Scope) -> Awaitability | None:
     """What `mapping[key]` or `mapping.get(key)` gives, if all that is put in runs by itself."""
     match node:
+        case ast.Name(name) if name in scope.bindings:
+            bindings = scope.reaching(name, (node.lineno, node.col_offset))
+            value = bindings[0].value if len(bindings) == 1 else None
+            if value is None or isinstance(value, ast.Name) or bindings[0].kind != "value":
+                return None
+            return None if bindings[0].path else stored_in_mapping(file, value, scope)
         case ast.Subscript(container, key) if not isinstance(key, ast.Slice):
             pass
         case ast.Call(ast.Attribute(container, name)) if name in LOOK_UPS:

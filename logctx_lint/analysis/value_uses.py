@@ -10,7 +10,7 @@ from enum import Enum
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import UNKNOWN, Certainty, Instance, members_of
+from logctx_lint.inference.types import UNKNOWN, Certainty, Instance, members_of, without_none
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 
 
@@ -37,6 +37,7 @@ class How(Enum):
     ASYNC_ENTER = "entered by `async with`, which fails"
     RAISE = "raised, which fails"
     MATCH = "matched, which matches the awaitable and not what it would give"
+    DROPPED = "asked for, and never awaited"
     DECLARED = "used where something else is declared"
 
 
@@ -108,6 +109,8 @@ _MANY_OR_ONE = frozenset({"min", "max"})
 _LOG_METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
 )
+_LOGS = frozenset({"log", "logger", "logging"})
+"""What an object to log with is called, whatever is known of it."""
 
 
 def uses(unit: Unit) -> Iterator[Use]:
@@ -140,6 +143,9 @@ def _used_parts(unit: Unit) -> Iterator[tuple[ast.AST, _Used, Scope]]:
             used = getattr(node, field)
             if type(used) in _ENDS:
                 yield node, (used, how, None), scope
+    for statement, scope in unit.nodes(ast.Expr):
+        if isinstance(statement.value, ast.Attribute):
+            yield statement, (statement.value, How.DROPPED, None), scope
     # `a or f()` as a statement: all of it is dropped, which other rules speak of.
     dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
     for kind in _USING_MORE:
@@ -315,8 +321,18 @@ def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> How | None
         case ast.Attribute(_, name) if name in _LOG_METHODS:
             if any(isinstance(each, ast.Call | ast.Name) for each in call.args):
                 is_logged = Role.LOG_WRITER in unit.file.roles(call.func, scope)
-                return How.TEXT if is_logged else None
+                return How.TEXT if is_logged or _is_called_log(call, scope, unit) else None
     return None
+
+
+def _is_called_log(call: ast.Call, scope: Scope, unit: Unit) -> bool:
+    """`self.log.info("...", x)`: an unknown object that is called a log, and is given a text."""
+    match call:
+        case ast.Call(ast.Attribute(receiver), [ast.Constant(str()) | ast.JoinedStr(), *_]):
+            name = getattr(receiver, "attr", "") or getattr(receiver, "id", "")
+            is_log = name.strip("_").lower() in _LOGS
+            return is_log and unit.file.resolver.type_of(receiver, scope) == UNKNOWN
+    return False
 
 
 class _Looks:
@@ -381,7 +397,7 @@ def is_async_property(unit: Unit, node: ast.Attribute, scope: Scope) -> bool:
     if node.attr not in unit.file.traits.asynchronous or not isinstance(node.ctx, ast.Load):
         return False
     classes = unit.file.resolver.classes
-    members = members_of(unit.file.resolver.type_of(node.value, scope))
+    members = members_of(without_none(unit.file.resolver.type_of(node.value, scope)))
     return bool(members) and all(
         isinstance(member, Instance)
         and any(

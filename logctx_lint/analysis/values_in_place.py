@@ -5,6 +5,7 @@
     thing.name = fetch()    # declared in the class
     return [fetch()]        # def ... -> list[str]
     numbers[fetch()]        # an index
+    table["x"] = fetch()    # declared as `dict[str, str]`
 
 A local name in these places is another rule's business (LCX102), which knows of all its uses.
 """
@@ -16,7 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
-from logctx_lint.analysis.expected_types import declared_result, fields_of, refuses, rest
+from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
+from logctx_lint.analysis.expected_types import declared_result, given_for_fields, refuses, rest
+from logctx_lint.analysis.misused_values import OF_COROUTINES
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
@@ -34,17 +37,25 @@ from logctx_lint.inference.types import (
     union_of,
 )
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Class
 
 _PLAIN_TAKERS = (
-    "builtins.bin", "builtins.chr", "builtins.divmod", "builtins.hex", "builtins.open",
-    "builtins.ord", "builtins.pow", "builtins.range", "json.dump", "json.dumps", "json.load",
-    "json.loads", "math.", "ntpath.", "os.chdir", "os.chmod", "os.chown", "os.getenv", "os.kill",
-    "os.link", "os.listdir", "os.lstat", "os.makedirs", "os.mkdir", "os.open", "os.path.",
-    "os.putenv", "os.readlink", "os.remove", "os.removedirs", "os.rename", "os.replace", "os.rmdir",
+    "base64.", "binascii.", "builtins.bin", "builtins.chr", "builtins.divmod", "builtins.hex",
+    "builtins.open", "builtins.ord", "builtins.pow", "builtins.range", "calendar.", "csv.",
+    "datetime.", "decimal.", "fnmatch.", "fractions.", "glob.", "gzip.", "hashlib.", "hmac.",
+    "html.", "ipaddress.", "json.dump", "json.dumps", "json.load", "json.loads", "math.",
+    "mimetypes.", "ntpath.", "os.chdir", "os.chmod", "os.chown", "os.getenv", "os.kill", "os.link",
+    "os.listdir", "os.lstat", "os.makedirs", "os.mkdir", "os.open", "os.path.", "os.putenv",
+    "os.readlink", "os.remove", "os.removedirs", "os.rename", "os.replace", "os.rmdir",
     "os.scandir", "os.stat", "os.symlink", "os.truncate", "os.unlink", "os.utime", "os.walk",
-    "pathlib.Path", "posixpath.", "re.", "shutil.", "struct.", "time.sleep",
+    "pathlib.Path", "posixpath.", "re.", "secrets.", "shlex.", "shutil.", "statistics.", "struct.",
+    "subprocess.", "textwrap.", "time.", "tomllib.", "urllib.parse.", "uuid.", "zlib.",
 )  # fmt: skip
 """What has no use for an awaitable in the standard library; with a dot at its end, all of it."""
+_CARRIERS = frozenset({"StopAsyncIteration", "StopIteration"})
+"""Exceptions that carry a value, which nobody reads as a text."""
+_EXCEPTION = frozenset({"builtins.BaseException"})
+_EVERYTHING = frozenset({"builtins.object", "typing.Protocol", "typing.Generic"})
 _HOLD_COROUTINES = frozenset({"typing.Generator", "types.GeneratorType"})
 """What coroutines were declared as before they had a type of their own."""
 _DISPLAYS = (
@@ -99,7 +110,7 @@ class _Places:
             if any(self._holds(each, scope) for each in arguments(call)):
                 yield call, scope, self._given(call, scope)
         for item, scope in unit.nodes(ast.Subscript):
-            if self._holds(item.slice, scope):
+            if any(self._holds(each, scope) for each in _bounds(item.slice)):
                 yield item, scope, self._index(item, scope)
         for statement, scope in unit.statements:
             value = getattr(statement, "value", None)
@@ -147,12 +158,23 @@ class _Places:
         for member in members_of(declared):
             if not isinstance(member, Instance):
                 continue
-            if member.cls.qualified_name in _HOLD_COROUTINES or _is_protocol(member):
+            if member.cls.qualified_name in _HOLD_COROUTINES:
+                return False
+            if _is_protocol(member) and not (kind.is_lazy and self._wants_more(member)):
                 return False
             # Of what is eager, classes of others may well be made.
             if not kind.is_lazy and member.cls.module.name != "builtins":
                 return False
         return True
+
+    def _wants_more(self, protocol: Instance) -> bool:
+        """Whether a protocol has a member that no coroutine has, as `Iterable` has `__iter__`."""
+        return any(
+            name not in OF_COROUTINES
+            for ancestor, _ in self._resolver.classes.ancestors(protocol.cls)
+            if ancestor.qualified_name not in _EVERYTHING
+            for name in (*ancestor.facts.functions, *ancestor.facts.variables)
+        )
 
     def _is_also(self, call: ast.Call, declared: Type, scope: Scope) -> bool:
         """Whether the awaitable is, by the methods that it has, what is declared, too.
@@ -203,11 +225,11 @@ class _Places:
     def _index(self, item: ast.Subscript, scope: Scope) -> Iterator[_Place]:
         if isinstance(self._resolver.type_of(item.value, scope), ClassObject):
             return
-        index = item.slice
-        for call, where in _calls_in(index, scope):
-            kind = self._kind(call, where)
-            if kind and kind.is_lazy and call in set(possible_values(index)):
-                yield call, self._resolver.builtin("int"), "used as an index or key"
+        for index in _bounds(item.slice):
+            for call, where in _calls_in(index, scope):
+                kind = self._kind(call, where)
+                if kind and kind.is_lazy and call in set(possible_values(index)):
+                    yield call, self._resolver.builtin("int"), "used as an index or key"
 
     def _stated(self, statement: ast.stmt, scope: Scope) -> Iterator[_Place]:
         match statement:
@@ -229,26 +251,29 @@ class _Places:
                 for each in targets:
                     if isinstance(each, ast.Attribute):
                         declared, text = declared_attribute(self._unit, each, scope)
-                        yield value, declared, f"kept in `{_text(each)}`, declared `{text}`"
+                        yield value, declared, f"kept in `{_text(each)}`, declared `{_short(text)}`"
+                    elif isinstance(each, ast.Subscript):
+                        declared = declared_item(self._unit, each, scope)
+                        yield value, declared, f"kept in `{_text(each)}`, declared otherwise"
 
     def _given(self, call: ast.Call, scope: Scope) -> Iterator[_Place]:
         """The arguments of a call, if it is known where they go."""
         name = _text(call.func)
         reached = members_of(self._resolver.type_of(call.func, scope))
         if len(reached) == 1 and isinstance(reached[0], ClassObject):
-            fields = fields_of(self._unit, reached[0].cls)
-            if fields:
-                given = [*zip(fields, call.args, strict=False)]
-                if any(isinstance(each, ast.Starred) for each in call.args):
-                    given = []
-                given += [(each.arg or "", each.value) for each in call.keywords]
-                for field, value in given:
-                    fate = f"given to `{name}()` for the field `{field}`"
-                    yield value, fields.get(field, UNKNOWN), fate
+            made = reached[0].cls
+            fields = given_for_fields(self._unit, call, made)
+            if fields is not None:
+                for field, declared_type, value in fields:
+                    yield value, declared_type, f"given to `{name}()` for the field `{field}`"
+                return
+            if made.module.name == "builtins" and self._is_shown(made):
+                for argument in call.args:
+                    yield argument, self._resolver.builtin("str"), f"made a part of `{name}()`"
                 return
         names = self._resolver.names(call.func, scope)
         if any(_takes_plain_values(each) for each in names):
-            for argument in call.args:
+            for argument in arguments(call):
                 yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
             return
         callees = list(signatures(self._unit.file, call, scope))
@@ -266,6 +291,18 @@ class _Places:
         for argument, types in declared.items():
             fate = f"passed to `{name}()` for `{_short(types[0][1])}`"
             yield argument, union_of(type_ for type_, _ in types), fate
+
+    def _is_shown(self, cls: Class) -> bool:
+        """Whether a built-in exception only shows what it is given."""
+        is_exception = self._resolver.classes.has_ancestor(cls, _EXCEPTION)
+        return is_exception and cls.name not in _CARRIERS
+
+
+def _bounds(index: ast.expr) -> list[ast.expr]:
+    """What an element is asked for by: an index or key, or the bounds of a slice."""
+    if isinstance(index, ast.Slice):
+        return [each for each in (index.lower, index.upper, index.step) if each]
+    return [index]
 
 
 def _calls_in(value: ast.expr, scope: Scope) -> Iterator[tuple[ast.Call, Scope]]:
@@ -301,33 +338,3 @@ def _text(node: ast.expr) -> str:
 def _short(text: str) -> str:
     text = text.strip("\"'")
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def declared_attribute(unit: Unit, target: ast.Attribute, scope: Scope) -> tuple[Type, str]:
-    """The type that an attribute is declared to have, or its setter to take."""
-    receiver = unit.file.resolver.type_of(target.value, scope)
-    if not isinstance(receiver, Instance):
-        return UNKNOWN, ""
-    classes = unit.file.resolver.classes
-    for ancestor, _ in classes.ancestors(receiver.cls):
-        facts = ancestor.facts
-        if target.attr in facts.functions:
-            return UNKNOWN, ""
-        variables = facts.variables.get(target.attr, ())
-        texts = [each.annotation for each in variables if each.annotation]
-        if not texts:
-            # `self.name = name`, where the parameter is annotated.
-            texts = [
-                parameter.annotation
-                for variable in variables
-                for method in (facts.functions.get(variable.method, ()))
-                for parameter in method.parameters
-                if parameter.name == variable.value and parameter.annotation
-            ]
-            if len(variables) != 1:
-                texts = []
-        if texts:
-            return classes.member(receiver, target.attr) or UNKNOWN, _short(texts[0])
-        if variables:
-            return UNKNOWN, ""
-    return UNKNOWN, ""

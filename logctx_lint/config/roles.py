@@ -115,6 +115,8 @@ class Role(str, Enum):
     """A decorator that has the function called as a plain one: as a command, a job."""
     TRANSPARENT_DECORATOR = "transparent-decorator"
     """A decorator that notes something of a function, and gives it back."""
+    PLAINLY_CALLED = "plainly-called"
+    """A method that its base class calls as a plain one: `logging.Handler.emit`."""
     RESULT_CACHE = "result-cache"
     """A decorator that keeps what the function returned, whatever that is."""
     RELEASER = "releaser"

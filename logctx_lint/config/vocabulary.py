@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from logctx_lint.config.plainly_called import PLAIN_CALLERS, PLAIN_METHODS, PLAIN_SCHEDULER
 from logctx_lint.config.roles import Role
 
 __all__ = ["BUILT_IN", "Role"]
@@ -45,13 +46,6 @@ _REACTOR_CALLS = (
     "IReactorSSL.listenSSL", "IReactorUDP.listenUDP", "IReactorProcess.spawnProcess",
     "ITransport.write", "ITransport.writeSequence", "ITransport.loseConnection",
     "ITCPTransport.abortConnection",
-)  # fmt: skip
-_PLAIN_SCHEDULER = "apscheduler.schedulers.b*.B*Scheduler"
-_PLAIN_CALLERS = (
-    "celery.*.task", "celery.shared_task", "click.command", "click.group", "click.*.command",
-    "click.*.group", "huey.*.task", "huey.*.periodic_task", "invoke.task", "rq.*.job",
-    "typer.*.callback", "typer.*.command",
-    f"{_PLAIN_SCHEDULER}.scheduled_job",
 )  # fmt: skip
 _TK_WIDGETS = ("Button", "Checkbutton", "Radiobutton", "Scale", "Scrollbar", "Spinbox")
 _TK_CALLERS = ("after", "after_idle", "bind", "bind_all", "bind_class", "protocol")
@@ -292,7 +286,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.futures.Future.add_done_callback",
         "concurrent.futures._base.Future.add_done_callback",
         "asyncio.events.AbstractEventLoop.set_exception_handler",
-        f"{_PLAIN_SCHEDULER}.add_job",
+        f"{PLAIN_SCHEDULER}.add_job",
         "atexit.register",
         "contextlib.ExitStack.callback",
         "contextlib.AsyncExitStack.callback",
@@ -306,6 +300,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *(f"tkinter.{home}{name}" for home in ("", "ttk.") for name in _TK_WIDGETS),
         *(f"tkinter.{home}.{name}" for home in ("Misc", "Tk") for name in _TK_CALLERS),
         "weakref.finalize",
+        "weakref.ref",
     ),
     Role.RESULT_TAKER: (
         *(f"{_DEFER}.Deferred.{name}" for name in _CALLBACK_ADDERS),
@@ -321,6 +316,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.threads.to_thread",
         "asyncio.to_thread",
         "anyio.to_thread.run_sync",
+        "trio.to_thread.run_sync",
         *(f"{each}.concurrency.run_in_threadpool" for each in ("fastapi", "starlette")),
         "asyncio.events.AbstractEventLoop.run_in_executor",
         "concurrent.futures._base.Executor.submit",
@@ -351,8 +347,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.create_task",
         "asyncio.tasks.create_task",
     ),
-    Role.PLAIN_CALLER: _PLAIN_CALLERS,
     Role.TRANSPARENT_DECORATOR: ("click.*argument", "click.*option", "click.*pass_*"),
+    Role.PLAIN_CALLER: PLAIN_CALLERS,
+    Role.PLAINLY_CALLED: PLAIN_METHODS,
     Role.RELEASER: tuple(f"*.{name}" for name in _RELEASING),
     Role.LOOP_RUNNER: (
         "asyncio.run",

@@ -309,7 +309,7 @@ def _chooses_other_kind(
     if facts.is_async or facts.is_generator:
         return False
     plain = resolver.functions.plain_result(function)
-    if resolver.awaitability(plain).certainty is not Certainty.NO:
+    if resolver.awaitability(plain).certainty not in (Certainty.NO, Certainty.UNKNOWN):
         return False
     if resolver.awaitability(call(resolver, applied, NO_ARGUMENTS)).certainty is Certainty.NO:
         return False

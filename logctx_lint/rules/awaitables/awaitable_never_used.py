@@ -186,6 +186,9 @@ def lost_in(unit: Unit) -> Iterator[Lost]:
 
 def _lost(named: Named, reader: _Consumption, paths: Paths[Named]) -> Lost | None:
     is_consumed = named in reader.consumed
+    if named.is_added and reader.reads(named.name):
+        # There may be nothing in the collection where it is not read, or it has another name.
+        return None
     exits = [
         exit_
         for exit_ in paths.exits
@@ -309,6 +312,18 @@ class _Consumption:
             if not _contradicts(known, item)
             and item.name not in ruled_out
             and ast.unparse(item.call.func) not in ruled_out
+        )
+
+    def reads(self, name: str) -> bool:
+        """Whether anything in the function reads a name, but for what consumes nothing."""
+        function = self._scope.node
+        known = self._uses.idle | self._uses.wrong
+        return any(
+            isinstance(each, ast.Name)
+            and each.id == name
+            and isinstance(each.ctx, ast.Load)
+            and each not in known
+            for each in own_nodes(function.body if isinstance(function, FunctionNode) else ())
         )
 
     def _events_of(self, node: ast.AST) -> _Events:

@@ -304,6 +304,9 @@ def _elements(node: ast.expr) -> Iterator[ast.expr]:
                 yield element.value if isinstance(element, ast.Starred) else element
         case ast.ListComp(element) | ast.GeneratorExp(element) | ast.SetComp(element):
             yield element
+        case ast.BinOp(left, ast.Add(), right):
+            yield from _elements(left)
+            yield from _elements(right)
         case _:
             yield node
 

@@ -1,0 +1,47 @@
+"""Functions that libraries call as plain ones: what they are decorated with, and what overrides."""
+
+from __future__ import annotations
+
+PLAIN_SCHEDULER = "apscheduler.schedulers.b*.B*Scheduler"
+PLAIN_CALLERS = (
+    "celery.*.task", "celery.shared_task", "click.command", "click.group", "click.*.command",
+    "click.*.group", "huey.*.task", "huey.*.periodic_task", "invoke.task", "rq.*.job",
+    "typer.*.callback", "typer.*.command",
+    f"{PLAIN_SCHEDULER}.scheduled_job",
+)  # fmt: skip
+
+
+def _methods(base: str, names: str) -> tuple[str, ...]:
+    return tuple(f"{base}.{name}" for name in names.split())
+
+
+PLAIN_METHODS = (
+    *_methods(
+        "asyncio.protocols.BaseProtocol",
+        "connection_made connection_lost pause_writing resume_writing data_received eof_received "
+        "datagram_received error_received get_buffer buffer_updated pipe_data_received "
+        "pipe_connection_lost process_exited",
+    ),
+    *_methods("argparse.Action", "__call__"),
+    *_methods("cmd.Cmd", "do_* default emptyline precmd postcmd onecmd preloop postloop"),
+    *_methods("django.core.management.base.BaseCommand", "handle add_arguments"),
+    *_methods("html.parser.HTMLParser", "handle_*"),
+    *_methods("http.server.*HTTPRequestHandler", "do_* log_message"),
+    *_methods("json.JSONEncoder", "default"),
+    *_methods("logging.Filter", "filter"),
+    *_methods("logging.Formatter", "format formatException formatTime"),
+    *_methods("logging.Handler", "emit handle flush close filter format handleError"),
+    *_methods("multiprocessing.*Process", "run"),
+    *_methods("socketserver.*RequestHandler", "setup handle finish"),
+    *_methods("threading.Thread", "run"),
+    *_methods("twisted.application.service.*Service", "startService privilegedStartService"),
+    *_methods(
+        "twisted.*",
+        "buildProtocol clientConnectionFailed clientConnectionLost connectionLost connectionMade "
+        "dataReceived datagramReceived errReceived lineReceived outReceived processEnded "
+        "processExited rawDataReceived startedConnecting stringReceived",
+    ),
+    *_methods("xml.sax.handler.ContentHandler", "startElement endElement characters"),
+    *(f"{home}.QtWidgets.Q*.*Event" for home in ("PyQt5", "PyQt6", "PySide2", "PySide6")),
+)
+"""Methods of base classes that call them and do not await what they return."""
