@@ -11,6 +11,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import own_nodes
 
 
 def fate(context: TreeContext, found: Dropped) -> str:
@@ -69,11 +70,25 @@ def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile
         return Profile.RECOMMENDED
     is_plain = found.how is How.PLAIN and found.kind is not Kind.AWAITABLE
     function = context.function_of(found.call)
-    # A test that does not wait ends before what it tests.
-    is_test = isinstance(function, FunctionNode) and function.name.startswith("test")
-    if is_plain and (can_await or is_test) and _is_asynchronous(context, found.call):
+    # A test that does not wait ends before what it tests; one that goes on looks at what the
+    # call has done so far.
+    ends_test = (
+        isinstance(function, FunctionNode)
+        and function.name.startswith("test")
+        and not _goes_on(function, found.call)
+    )
+    if is_plain and (can_await or ends_test) and _is_asynchronous(context, found.call):
         return Profile.RECOMMENDED
     return Profile.STRICT
+
+
+def _goes_on(function: FunctionNode, call: ast.Call) -> bool:
+    """Whether a function calls anything behind a call, or asserts anything."""
+    end = call.end_lineno or 0, call.end_col_offset or 0
+    return any(
+        isinstance(node, ast.Call | ast.Assert) and (node.lineno, node.col_offset) > end
+        for node in own_nodes(function.body)
+    )
 
 
 def _is_guess_in_test(context: TreeContext, call: ast.Call) -> bool:

@@ -52,8 +52,12 @@ class Waiters:
         if place is None or self._is_ended_by(function, node, use):
             return None
         if self._is_for_all(place, function, use):
-            return Profile.RECOMMENDED
-        return None if use == "returned" else self._among_waiters(node, place, use, is_deferred)
+            found: Profile | None = Profile.RECOMMENDED
+        else:
+            is_left = use == "returned"
+            found = None if is_left else self._among_waiters(node, place, use, is_deferred)
+        # A test that is cancelled ends, with all that wait in it.
+        return Profile.STRICT if found and self.context.file.module.is_test else found
 
     def _is_ended_by(self, function: FunctionNode, node: ast.expr, use: str) -> bool:
         """Whether nothing is waited for any more, or by one only who may end it."""
@@ -94,7 +98,10 @@ class Waiters:
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
-        return waiting_functions(self.context, place)
+        """The functions that wait: of tests, which have objects of their own, one at a time."""
+        found = waiting_functions(self.context, place)
+        tests = {each for each in found if getattr(each, "name", "").startswith("test")}
+        return set(list(tests)[:1]) if tests == found else found
 
     def _is_left_once(self, function: FunctionNode) -> bool:
         """Whether a function is a context manager, which whoever has entered it leaves."""
