@@ -16,6 +16,7 @@ from logctx_lint.analysis.context import (
     is_by_decorator,
 )
 from logctx_lint.analysis.ownership import may_be_dropped, starts_careful_work
+from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import constants
@@ -209,6 +210,8 @@ def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
     if not answer.is_likely and not _is_one_way_out(context, call):
         return False
     if need_not_be_awaited(context.resolver, type_) or is_expected_to_raise(context, call):
+        return False
+    if is_asked_for(context.unit, call.func):
         return False
     is_by_name = answer.certainty is Certainty.LIKELY and not is_by_decorator(type_)
     if is_by_name and _is_of_others(context, call):

@@ -92,18 +92,44 @@ class DoneAwaitables:
         for outer in self.context.around(node):
             if isinstance(outer, FunctionNode | ast.Lambda):
                 break
-            if (
-                isinstance(outer, ast.If)
-                and any(each is inner for each in outer.body)
-                and any(_asks(part, text) for part in _parts(outer.test))
-            ):
-                return not any(
-                    ast.unparse(target) == text
-                    for each in own_nodes(outer.body)
-                    for target in _bound(each)
-                )
+            if isinstance(outer, ast.If):
+                is_chosen = any(each is inner for each in outer.body)
+                if is_chosen and any(self._asks(part, text) for part in _parts(outer.test)):
+                    return not _is_bound(text, outer.body)
+                is_other = any(each is inner for each in outer.orelse)
+                if is_other and self._is_only_other(outer.test, text):
+                    return not _is_bound(text, outer.orelse)
             inner = outer
         return False
+
+    def _asks(self, test: ast.expr, text: str) -> bool:
+        """`task.done()`, `task in done`."""
+        match test:
+            case ast.Call(ast.Attribute(receiver, "done" | "cancelled"), []):
+                return ast.unparse(receiver) == text
+            case ast.Compare(task, [ast.In()], [done]):
+                return ast.unparse(task) == text and self._is_done_set(done)
+        return False
+
+    def _is_only_other(self, test: ast.expr, text: str) -> bool:
+        """Whether a test fails where of two tasks that are waited for only this one is done."""
+        match test:
+            case ast.Compare(task, [ast.In()], [ast.Name() as done]) if self._is_done_set(done):
+                waits = self._waits(done)
+                both = {ast.unparse(task), text}
+                return bool(waits) and all(
+                    isinstance(each, ast.List | ast.Set | ast.Tuple)
+                    and len(each.elts) == len(both)
+                    and {ast.unparse(part) for part in each.elts} == both
+                    for each in waits
+                )
+        return False
+
+    def _waits(self, done: ast.Name) -> list[ast.expr]:
+        """What `asyncio.wait` was given where it has given a set."""
+        bindings = self.context.scopes[done].reaching(done.id, (done.lineno, done.col_offset))
+        calls = [each.value.value for each in bindings if isinstance(each.value, ast.Await)]
+        return [each.args[0] for each in calls if isinstance(each, ast.Call) and each.args]
 
 
 class _Queue:
@@ -165,11 +191,8 @@ def _parts(test: ast.expr) -> list[ast.expr]:
     return test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
 
 
-def _asks(test: ast.expr, text: str) -> bool:
-    match test:
-        case ast.Call(ast.Attribute(receiver, "done" | "cancelled"), []):
-            return ast.unparse(receiver) == text
-    return False
+def _is_bound(text: str, body: list[ast.stmt]) -> bool:
+    return any(ast.unparse(target) == text for each in own_nodes(body) for target in _bound(each))
 
 
 def _bound(node: ast.AST) -> Iterator[ast.expr]:

@@ -104,7 +104,8 @@ def _exception_names(
                 yield from _exception_names(resolver, element, scope, depth)
         case ast.Starred(value):
             yield from _exception_names(resolver, value, scope, depth)
-        case ast.BinOp(left, ast.Add(), right):
+        case ast.BinOp(left, ast.Add() | ast.BitOr(), right):
+            # A sum of tuples, or `isinstance(error, A | B)`.
             yield from _exception_names(resolver, left, scope, depth)
             yield from _exception_names(resolver, right, scope, depth)
         case ast.Call(func, [], []):

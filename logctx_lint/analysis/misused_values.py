@@ -12,17 +12,16 @@ import re
 from types import CoroutineType
 
 from logctx_lint.analysis.expected_types import function_scope
+from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import How, Use
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
-    ClassObject,
     Instance,
     Kind,
     Presumed,
-    TupleType,
     Type,
     members_of,
 )
@@ -115,7 +114,7 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
 def _is_known_to_wait(name: str, kind: Kind, use: Use, unit: Unit) -> bool:
     """Whether the code around shows that it knows what the name holds."""
     return (
-        _is_asked_for(unit, name)
+        is_asked_for(unit, use.node)
         or (use.how in _OF_DECLARED and _is_declared(use, name))
         or (_tests_for_none(use, unit) and _is_awaited_too(unit, use, name, kind))
         or _guards(use, name, kind, unit)
@@ -139,26 +138,6 @@ def _other_side_takes_it(use: Use, unit: Unit) -> bool:
             )
             if any(_OPERATOR.fullmatch(name) for name in names):
                 return True
-    return False
-
-
-def _is_asked_for(unit: Unit, name: str) -> bool:
-    """Whether code looks at run time whether the name holds an awaitable, or has an attribute."""
-    for call, scope in unit.nodes(ast.Call):
-        match call:
-            case ast.Call(ast.Name("hasattr"), [ast.Name(asked), _]) if asked == name:
-                return True
-            case ast.Call(ast.Name("isinstance"), [ast.Name(asked), classes]) if asked == name:
-                given = unit.file.resolver.type_of(classes, scope)
-                options = given.elements if isinstance(given, TupleType) else (given,)
-                instances = [
-                    Instance(each.cls) for each in options if isinstance(each, ClassObject)
-                ]
-                if any(unit.file.resolver.awaitability(each).is_certain for each in instances):
-                    return True
-            case ast.Call(func, [ast.Name(asked)]) if asked == name:
-                if unit.file.summaries.asks_whether_awaitable(func, scope):
-                    return True
     return False
 
 

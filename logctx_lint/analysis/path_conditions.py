@@ -12,6 +12,7 @@ from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.exception_values import ExceptionValues
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.project.facts import parameters_of
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _EXITS = frozenset({"__exit__", "__aexit__"})
@@ -101,12 +102,25 @@ class Conditions:
                     return isinstance(operator, ast.IsNot) is (self.depth > 1)
                 is_none = self._is_none(left, state)
                 return None if is_none is None else is_none is isinstance(operator, ast.Is)
+            if self._are_different(left, right, state) or self._are_different(right, left, state):
+                return isinstance(operator, ast.IsNot)
             return None
         if isinstance(right, ast.Constant) and right.value == 0 and self.truth(left, state):
             if isinstance(operator, ast.Gt | ast.NotEq):
                 return True
             return False if isinstance(operator, ast.Eq) else None
         return None
+
+    def _are_different(self, caught: ast.expr, other: ast.expr, state: State) -> bool:
+        """Whether an error is compared with one that was there before it was raised."""
+        parameters = {each.arg for each, _, _ in parameters_of(self.code.node.args)}
+        return (
+            self.values.is_it(caught, state)
+            and isinstance(other, ast.Name)
+            and other.id in parameters
+            and key_of(other) not in state.holders
+            and all(each.kind == "parameter" for each in self.code.scope.bindings[other.id])
+        )
 
     def _is_none(self, node: ast.expr, state: State) -> bool | None:
         key = key_of(node)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
+from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import ClassObject, FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
@@ -107,8 +108,9 @@ class Sharing:
         if node is None:
             return None
         scope = Scope.of_body(function, node)
-        given = (inner.value for inner in own_nodes(node.body) if isinstance(inner, ast.Return))
-        places = (self.place(value, scope) for value in given if value)
+        finished = set(_given_when_done(node))
+        given = (value for value in returned_values(node) if value not in finished)
+        places = (self.place(value, scope) for value in given)
         return next((place for place in places if place), None)
 
     def _name(self, node: ast.Name, scope: Scope) -> str | None:
@@ -203,6 +205,17 @@ class Sharing:
             and self.resolver.classes.arguments_as(member, "typing.Mapping") is not None
             for member in members_of(self.resolver.type_of(node, scope))
         )
+
+
+def _given_when_done(function: _FunctionNode) -> Iterator[ast.expr]:
+    """`if self._closing.done(): return self._closing`: nobody can cancel that any more."""
+    for node in own_nodes(function.body):
+        match node:
+            case ast.If(
+                ast.Call(ast.Attribute(asked, "done"), []), [ast.Return(ast.expr() as value)]
+            ):
+                if dotted(value) == dotted(asked):
+                    yield value
 
 
 def _element(value: ast.expr, path: tuple[int, ...]) -> ast.expr | None:

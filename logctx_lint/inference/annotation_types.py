@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from logctx_lint.inference.types import (
     TupleType,
     Type,
     TypeVariable,
+    members_of,
     union_of,
 )
 from logctx_lint.project.facts import OPAQUE
@@ -60,7 +62,7 @@ def evaluate(resolver: Resolver, node: ast.expr | None, scope: Scope) -> Type:
         case ast.Constant(str(text)):
             return evaluate(resolver, parse_expression(text), scope)
         case ast.BinOp(left, ast.BitOr(), right):
-            return union_of(_alternative(resolver, side, scope) for side in (left, right))
+            return _union(resolver, (left, right), scope)
         case ast.Subscript(value, index):
             return _subscript(resolver, value, index, scope)
         case ast.Name() | ast.Attribute():
@@ -92,6 +94,21 @@ def _name(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
         case External(name):
             return ExternalInstance(name)
     return UNKNOWN
+
+
+def _union(resolver: Resolver, sides: Iterable[ast.expr], scope: Scope) -> Type:
+    """`Callable[[], Any] | Callable[[], Awaitable[T]]` says that a call may give no awaitable."""
+    found = union_of(_alternative(resolver, side, scope) for side in sides)
+    results = {each.returns for each in members_of(found) if isinstance(each, CallableType)}
+    if len(results) < 2:
+        return found
+    plain = resolver.builtin("object")
+    return union_of(
+        CallableType(plain, each.parameters)
+        if isinstance(each, CallableType) and each.returns == UNKNOWN
+        else each
+        for each in members_of(found)
+    )
 
 
 def _alternative(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
@@ -153,7 +170,7 @@ def _tuple(resolver: Resolver, items: list[ast.expr], scope: Scope) -> Type:
 def _of_form(resolver: Resolver, form: str, items: list[ast.expr], scope: Scope) -> Type | None:
     """What a construct of `typing` says; None for one that says no more than its class."""
     if form == "Union":
-        return union_of(_alternative(resolver, item, scope) for item in items)
+        return _union(resolver, items, scope)
     if form in _WRAPPERS:
         return evaluate(resolver, items[0], scope)
     if form == "Callable":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
 
 _CATCH_ALL = frozenset({"Exception", "BaseException"})
+_NO_FAILURES = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "SystemExit"})
 
 
 def handles_failures(node: FunctionNode) -> bool:
@@ -27,9 +29,10 @@ def _is_handled(statement: ast.stmt) -> bool:
             waits = (ast.Await, ast.Yield, ast.Raise, ast.Return)
             if any(isinstance(inner, waits) for inner in own_nodes(orelse)):
                 return False
+            blocks = [each.body for each in handlers if not _catches_no_failure(each)]
             return any(_catches_all(each) for each in handlers) and not any(
                 isinstance(inner, ast.Raise)
-                for block in (*(each.body for each in handlers), final)
+                for block in (*blocks, final)
                 for inner in own_nodes(block)
             )
         case ast.While(ast.Constant(), body, []) | ast.With(_, body):
@@ -48,6 +51,13 @@ def _catches_all(handler: ast.ExceptHandler) -> bool:
         case ast.Tuple(elements):
             return any(isinstance(each, ast.Name) and each.id in _CATCH_ALL for each in elements)
     return False
+
+
+def _catches_no_failure(handler: ast.ExceptHandler) -> bool:
+    """`except CancelledError:`: whoever cancels is told so, nothing has failed."""
+    types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    names = [dotted(each).rpartition(".")[2] if each else "" for each in types]
+    return all(each in _NO_FAILURES for each in names)
 
 
 def _cannot_fail(statement: ast.stmt) -> bool:

@@ -18,6 +18,7 @@ from logctx_lint.inference.types import (
     ClassObject,
     FunctionType,
     Instance,
+    Kind,
     Type,
     TypeVariable,
     members_of,
@@ -80,6 +81,8 @@ class Functions:
             if declared == CallableType(UNKNOWN) and not function.module.is_stub:
                 # A bare `-> Callable` says less than the body does.
                 declared = self._inferred_result(function)
+            elif not facts.is_async and self._declares_any_awaitable(declared):
+                declared = self._started(function, declared)
             if facts.is_async and self._annotates_the_call(function, declared):
                 declared = UNKNOWN
         elif function.module.is_stub:
@@ -96,6 +99,18 @@ class Functions:
         if facts.is_async:
             return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, declared)
         return declared
+
+    def _declares_any_awaitable(self, declared: Type) -> bool:
+        return isinstance(declared, Instance) and declared.cls.qualified_name == "typing.Awaitable"
+
+    def _started(self, function: Function, declared: Type) -> Type:
+        """The Task or Future that `-> Awaitable[T]` is in fact: its work runs by itself."""
+        if function.module.is_stub or self.is_abstract(function):
+            return declared
+        inferred = self._inferred_result(function)
+        answer = self._resolver.awaitability(inferred)
+        is_started = answer.is_certain and answer.kind in (Kind.TASK, Kind.FUTURE)
+        return inferred if is_started else declared
 
     def _annotates_the_call(self, function: Function, declared: Type) -> bool:
         """Whether an `async def -> Awaitable[T]` says what calling it gives, and not awaiting it.

@@ -170,8 +170,8 @@ class Summaries:
 
     def asks_whether_awaitable(self, func: ast.expr, scope: Scope) -> bool:
         """Whether a function says of its argument whether it is, or gives, an awaitable."""
-        names = self.resolver.names(func, scope)
-        if any(name.rpartition(".")[2] in _PREDICATES for name in names):
+        names = (*self.resolver.names(func, scope), dotted(func))
+        if any(name.rpartition(".")[2].replace("_", "") in _PREDICATES for name in names):
             return True
         members = members_of(self.resolver.type_of(func, scope))
         return bool(members) and all(

@@ -98,6 +98,7 @@ from logctx_lint.analysis.callback_arguments import (
     Taken,
     arguments,
     ignored_kind,
+    is_partial,
     taken,
     target,
 )
@@ -110,7 +111,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.background_starters import started_instead
 from logctx_lint.fixes.edits import background_starter
-from logctx_lint.inference.types import Kind
+from logctx_lint.inference.types import FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
 
@@ -174,12 +175,13 @@ def _check_call(context: TreeContext, call: ast.Call, scope: Scope) -> None:
         roles = context.roles(call)
         for argument in taken(context.file, call, scope):
             kind = ignored_kind(context.file, argument, roles)
-            if kind and _is_lost(context, argument.node):
+            if kind and _is_lost(context, argument):
                 _report(context, argument, roles, kind)
 
 
-def _is_lost(context: TreeContext, function: ast.expr) -> bool:
+def _is_lost(context: TreeContext, argument: Taken) -> bool:
     """Whether nothing else looks after what a function gives."""
+    function = argument.node
     if isinstance(function, ast.Lambda):
         found = discarded_awaitables.dropped_in(context, function.body)
         lost = [each.call for each in found if each.how is How.PLAIN]
@@ -187,7 +189,27 @@ def _is_lost(context: TreeContext, function: ast.expr) -> bool:
     func = target(context, function)
     if Role.CHAINER in context.file.roles(func, context.scopes[func]):
         return False  # What it gives is the Deferred whose method it is.
+    made = _call_made(context, argument)
+    if made and not any(
+        context.file.summaries.gives_awaitable(each, made)
+        for each in members_of(context.type_of(func))
+        if isinstance(each, FunctionType)
+    ):
+        return False
     return not discarded_awaitables.looks_after(context, func, call=ast.Call(func, [], []))
+
+
+def _call_made(context: TreeContext, argument: Taken) -> ast.Call | None:
+    """The call that will be made of a function; None if its arguments are not known."""
+    function, given = argument.node, argument.call
+    if isinstance(function, ast.Call) and is_partial(context, function):
+        return ast.Call(function.args[0], function.args[1:], function.keywords)
+    if function not in given.args:
+        return None
+    rest = given.args[given.args.index(function) + 1 :]
+    if not argument.passes_arguments and (rest or given.keywords):
+        return None
+    return ast.Call(function, rest, given.keywords)
 
 
 def _report(context: TreeContext, argument: Taken, roles: frozenset[Role], kind: Kind) -> None:

@@ -111,6 +111,8 @@ from logctx_lint.syntax.ast_walk import own_nodes
 _LOOPS = ast.For | ast.AsyncFor | ast.While
 _CONDITIONAL = (ast.IfExp, ast.BoolOp, ast.comprehension, ast.Lambda, ast.ListComp, ast.SetComp,
                 ast.DictComp, ast.GeneratorExp)  # fmt: skip
+_COROUTINE = ("__await__", "send", "throw")
+"""The methods of `collections.abc.Coroutine`."""
 _LEAVING = (ast.Break, ast.Return, ast.Raise)
 
 
@@ -121,7 +123,9 @@ def check(context: TreeContext) -> None:
         reported = set(
             _check_awaits(context, function) if context.is_asynchronous(function) else ()
         )
-        for each in kept_coroutines(context, function):
+        for each in (
+            () if _is_of_coroutine(context, function) else kept_coroutines(context, function)
+        ):
             if each.node not in reported:
                 what = f"`{context.line(each.value)}` is {each.kind.with_article}"
                 context.report(
@@ -131,6 +135,13 @@ def check(context: TreeContext) -> None:
                     "keep its result, or make it a task",
                     profile=each.profile,
                 )
+
+
+def _is_of_coroutine(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether its class is a coroutine around another one, which can be awaited once itself."""
+    found = context.unit.scopes[function].function
+    methods = found.owner.facts.functions if found and found.owner else ()
+    return all(each in methods for each in _COROUTINE)
 
 
 def _check_cache(context: TreeContext, function: FunctionNode) -> None:

@@ -118,6 +118,7 @@ from logctx_lint.analysis.decorator_blocks import BLOCKS, left_by_wrapper, reach
 from logctx_lint.analysis.expected_types import declared_result, refuses
 from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
@@ -193,6 +194,7 @@ class _Returns:
     """The awaitables that one function returns out of a block, or in place of a value."""
 
     def __init__(self, unit: Unit, scope: Scope, *, is_async: bool, by_yield: bool) -> None:
+        self._unit = unit
         self._file = unit.file
         self._scope = scope
         self._by_yield = by_yield
@@ -275,6 +277,8 @@ class _Returns:
         if not is_call and self._must_give_value:
             return  # LCX102 speaks of the name.
         call = value if isinstance(value, ast.Call) else self._made(value)
+        if not is_call and is_asked_for(self._unit, value):
+            return
         if call is None or self._file.looks.gives_plain_value(call):
             return
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))

@@ -114,8 +114,21 @@ def _check_branches(
 
 
 def _is_known(context: TreeContext, node: ast.expr) -> bool:
-    """Whether it is a function that the project defines."""
+    """Whether it is a function that the project defines, or one of the object's own methods."""
+    if isinstance(node, ast.Name):
+        bindings = context.scopes[node].reaching(node.id, (node.lineno, node.col_offset))
+        if bindings and all(_is_own_method(context, each.value) for each in bindings):
+            return True
     return any(isinstance(each, FunctionType) for each in members_of(context.type_of(node)))
+
+
+def _is_own_method(context: TreeContext, value: ast.expr | None) -> bool:
+    """`getattr(self, f"on_{name}", None)`."""
+    match value:
+        case ast.Call(ast.Name("getattr"), [ast.Name() as receiver, *_]):
+            bindings = context.scopes[receiver].bindings[receiver.id]
+            return any(each.parameter == "self" for each in bindings)
+    return False
 
 
 def _calls(body: list[ast.stmt] | list[ast.expr], text: str) -> Iterator[ast.Call]:
