@@ -190,12 +190,12 @@ def _is_lost(context: TreeContext, argument: Taken) -> bool:
     if Role.CHAINER in context.file.roles(func, context.scopes[func]):
         return False  # What it gives is the Deferred whose method it is.
     made = _call_made(context, argument)
-    if made and not any(
-        context.file.summaries.gives_awaitable(each, made)
-        for each in members_of(context.type_of(func))
-        if isinstance(each, FunctionType)
-    ):
-        return False
+    callees = members_of(context.type_of(func))
+    functions = [each for each in callees if isinstance(each, FunctionType)]
+    if made and functions and len(functions) == len(callees):
+        summaries = context.file.summaries
+        if not any(summaries.gives_awaitable(each, made) for each in functions):
+            return False
     return not discarded_awaitables.looks_after(context, func, call=ast.Call(func, [], []))
 
 
