@@ -20,16 +20,16 @@ def fate(context: TreeContext, found: Dropped) -> str:
         return f"{found.kind.with_article} that goes on unawaited behind its callbacks" + losses(
             context, sees_failure=found.sees_failure
         )
-    return fate_of(context, found.kind)
+    return fate_of(context, found.kind, sees_failure=found.sees_failure)
 
 
-def fate_of(context: TreeContext, kind: Kind) -> str:
+def fate_of(context: TreeContext, kind: Kind, *, sees_failure: bool = False) -> str:
     """As `fate`, of what a call gives that nothing is done with."""
     if kind.is_lazy:
         return "a coroutine that never runs"
     if kind is Kind.AWAITABLE:
         return "an awaitable that nobody awaits: it may never run"
-    return f"{kind.with_article} that runs unawaited{losses(context)}"
+    return f"{kind.with_article} that runs unawaited{losses(context, sees_failure=sees_failure)}"
 
 
 def losses(context: TreeContext, *, sees_failure: bool = False) -> str:

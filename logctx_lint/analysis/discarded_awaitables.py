@@ -79,7 +79,7 @@ class Dropped:
     kind: Kind
     how: How
     sees_failure: bool = False
-    """A chain that has an errback."""
+    """A chain that has an errback, or work that cannot fail."""
     is_sure: bool = True
     """False where the callee gives None on other paths."""
     is_presumed: bool = False
@@ -201,7 +201,8 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         return None
     may_give_else = context.file.summaries.may_give_else(context.type_of(call.func))
     is_sure = context.awaitability(call).is_likely and not may_give_else and not has_modes
-    return Dropped(root, call, begun.answer.kind, how, begun.sees_failure, is_sure, is_presumed)
+    sees_failure = begun.sees_failure or seen_outcomes.cannot_fail(context, root)
+    return Dropped(root, call, begun.answer.kind, how, sees_failure, is_sure, is_presumed)
 
 
 def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
@@ -390,7 +391,9 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
     if not context.file.traits.has_log_contexts and starts_careful_work(context, call):
         return True
     if seen_outcomes.cannot_fail(context, call):
-        return not context.file.traits.has_log_contexts
+        # A service ends none the less, which whoever can should wait for.
+        has_end = can_await and Role.NEVER_FAILS in context.roles(call)
+        return not (has_end or context.file.traits.has_log_contexts)
     # Of functions that are known by the method's name only, each must do.
     presumed = [] if context.functions(call.func) else context.callees(call)
     callees = union_of(FunctionType(each) for each in presumed)

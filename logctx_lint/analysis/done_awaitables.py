@@ -112,24 +112,17 @@ class DoneAwaitables:
         return False
 
     def _is_only_other(self, test: ast.expr, text: str) -> bool:
-        """Whether a test fails where of two tasks that are waited for only this one is done."""
+        """Whether a test fails where of two tasks that are waited for only this one is done.
+
+        Where the wait has a time limit, neither may be.
+        """
         match test:
             case ast.Compare(task, [ast.In()], [ast.Name() as done]) if self._is_done_set(done):
-                waits = self._waits(done)
-                both = {ast.unparse(task), text}
-                return bool(waits) and all(
-                    isinstance(each, ast.List | ast.Set | ast.Tuple)
-                    and len(each.elts) == len(both)
-                    and {ast.unparse(part) for part in each.elts} == both
-                    for each in waits
-                )
+                both = sorted((ast.unparse(task), text))
+                at = (done.lineno, done.col_offset)
+                bindings = self.context.scopes[done].reaching(done.id, at)
+                return all(_waits_for(each.value) == both for each in bindings)
         return False
-
-    def _waits(self, done: ast.Name) -> list[ast.expr]:
-        """What `asyncio.wait` was given where it has given a set."""
-        bindings = self.context.scopes[done].reaching(done.id, (done.lineno, done.col_offset))
-        calls = [each.value.value for each in bindings if isinstance(each.value, ast.Await)]
-        return [each.args[0] for each in calls if isinstance(each, ast.Call) and each.args]
 
 
 class _Queue:
@@ -189,6 +182,16 @@ def _is_registering(call: ast.Call) -> bool:
 def _parts(test: ast.expr) -> list[ast.expr]:
     """What holds for sure where a test does."""
     return test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+
+
+def _waits_for(node: ast.expr | None) -> list[str]:
+    """What `await asyncio.wait(...)` waits for until one of it is done, in alphabetical order."""
+    match node:
+        case ast.Await(
+            ast.Call(_, [ast.List(tasks) | ast.Set(tasks) | ast.Tuple(tasks)], keywords)
+        ) if all(each.arg == "return_when" for each in keywords):
+            return sorted(map(ast.unparse, tasks))
+    return []
 
 
 def _is_bound(text: str, body: list[ast.stmt]) -> bool:

@@ -16,6 +16,7 @@ from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import How, Use
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.narrowing import LEAVING
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
@@ -186,7 +187,7 @@ def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
     for guard, _ in unit.nodes(ast.If):
         match guard.test:
             case ast.UnaryOp(ast.Not(), operand) if operand is use.node:
-                leaves = isinstance(guard.body[-1], _LEAVING)
+                leaves = isinstance(guard.body[-1], LEAVING)
                 return leaves and _is_awaited_too(unit, use, name, kind)
     for choice in (ast.If, ast.IfExp, ast.While, ast.BoolOp):
         for node, _ in unit.nodes(choice):
@@ -194,9 +195,6 @@ def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
             if use.node in tested and any(_takes(each, name, own) for each in all_nodes(node)):
                 return True
     return False
-
-
-_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 def _is_awaited_too(unit: Unit, use: Use, name: str, kind: Kind) -> bool:

@@ -99,7 +99,19 @@ def _waiter(
         return None
     if related and _is_of_self(node.value, name) and _class_around(context, node) not in related:
         return None
-    return None if expects_cancellation(context, node) else function
+    # One that cancels a task and waits for its end is not one of those who need what it gives.
+    is_end = expects_cancellation(context, node) and _is_cancelled_in(function, name)
+    return None if is_end else function
+
+
+def _is_cancelled_in(function: ast.AST, name: str) -> bool:
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == "cancel"
+        and place_name(each.func.value) == name
+        for each in all_nodes(function)
+    )
 
 
 def _class_around(context: TreeContext, node: ast.AST) -> str:

@@ -17,6 +17,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import Helper, after, helper
 from logctx_lint.fixes.import_edits import insertion
+from logctx_lint.inference.narrowing import LEAVING
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _ERRORS = {
@@ -26,7 +27,6 @@ _ERRORS = {
 _LOG_METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"}
 )
-_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
 def fixes(
@@ -86,9 +86,9 @@ def _raise_behind(
     if handler.type is None or not isinstance(node, ast.Try):
         return ()
     last, lines = handler.body[-1], context.file.source.lines
-    if any(isinstance(each, _LEAVING) for each in own_nodes(handler.body) if each is not last):
+    if any(isinstance(each, LEAVING) for each in own_nodes(handler.body) if each is not last):
         return ()
-    leaves = isinstance(last, _LEAVING)
+    leaves = isinstance(last, LEAVING)
     if leaves and len(handler.body) == 1:
         return ()
     span = context.span(last)

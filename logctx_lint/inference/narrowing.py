@@ -11,7 +11,8 @@ from logctx_lint.syntax.ast_walk import child_blocks
 Position = tuple[int, int]
 """Line from 1, column in bytes, as in `ast`."""
 
-_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
+"""Statements behind which the rest of a block does not run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class Narrowings:
                 self._regions(_known(test, True), _start(body[0]), _end(body[-1]))
                 if orelse:
                     self._regions(_known(test, False), _start(orelse[0]), _end(orelse[-1]))
-                elif isinstance(body[-1], _LEAVING):
+                elif isinstance(body[-1], LEAVING):
                     self._regions(_known(test, False), _end(node), end)
             case ast.While(test, body):
                 self._regions(_known(test, True), _start(body[0]), _end(body[-1]))

@@ -196,7 +196,7 @@ def _is_lost(context: TreeContext, argument: Taken) -> bool:
         summaries = context.file.summaries
         if not any(summaries.gives_awaitable(each, made) for each in functions):
             return False
-    return not discarded_awaitables.looks_after(context, func, call=ast.Call(func, [], []))
+    return not discarded_awaitables.looks_after(context, func, call=made or ast.Call(func, [], []))
 
 
 def _call_made(context: TreeContext, argument: Taken) -> ast.Call | None:

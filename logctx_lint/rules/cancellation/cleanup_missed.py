@@ -78,10 +78,11 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.cancellation_state import Code
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
+from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.units import Unit
-from logctx_lint.config.settings import Framework
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.project.facts import FunctionNode
@@ -93,8 +94,6 @@ _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
 def check(context: TreeContext) -> None:
-    if context.file.traits.framework is Framework.TWISTED:
-        return
     for node, _ in context.unit.statements:
         attempt = as_try(node)
         function = context.function_of(node)
@@ -107,9 +106,13 @@ def _suspends(body: list[ast.stmt]) -> bool:
 
 
 def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try) -> None:
-    for handler in attempt.handlers:
+    code = Code(context.file, function, context.unit.scopes[function], by_yield=False)
+    # Twisted's is an Exception.
+    passing = live_cancellation(code) & (Cancellation.ASYNCIO | Cancellation.TRIO)
+    error = "Cancelled" if passing is Cancellation.TRIO else "CancelledError"
+    for handler in attempt.handlers if passing else ():
         clause = caught_by(context, handler.type)
-        if Cancellation.ASYNCIO in clause.cancellation:
+        if passing & clause.cancellation:
             return  # Whatever follows, somebody has thought of it.
         names = context.names(handler.type) if handler.type is not None else ()
         if handler.type is None or "builtins.Exception" not in names:
@@ -122,7 +125,7 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
                 RULE.code,
                 handler,
                 f"`except {context.line(handler.type)}` releases `{released.id}`, but does not "
-                f"catch CancelledError: if this is cancelled, `{released.id}` is never released; "
+                f"catch {error}: if this is cancelled, `{released.id}` is never released; "
                 "use `except BaseException`",
                 _fixes(context, handler),
                 span=context.span(handler.type),
