@@ -436,8 +436,10 @@ class Places:
         if not file.is_given or not is_inside:
             return
         on_disk = ModuleFile(file.name, path, False, self._cache)
-        if on_disk.digest != file.digest:
-            index.replace(path[len(package) + 1 :].replace(os.sep, "/"), file.mentions)
+        inner = path[len(package) + 1 :].replace(os.sep, "/")
+        # What was typed and taken back is again what is on disk, but not what the index was told.
+        if on_disk.digest != file.digest or index.is_replaced(inner):
+            index.replace(inner, file.mentions)
 
     def named(self, name: str) -> Place:
         """The place that once had this name, as it is now.

@@ -212,6 +212,10 @@ class Index(Place):
         self._replaced[self._files.index(path)] = said
         self.changes += 1
 
+    def is_replaced(self, path: str) -> bool:
+        """Whether the text of a file was said to be another than on disk."""
+        return path in self._files and self._files.index(path) in self._replaced
+
     def words(self, table: str) -> Iterator[str]:
         """All that is, say, `called` in any of the files."""
         number = Mentions._fields.index(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
@@ -43,17 +44,58 @@ class Checked:
         ]
 
 
-def check(sources: Iterable[Source], folder: Path) -> Mapping[Path, Checked]:
-    """Check open texts, each of which counts for the others as it stands in the editor.
+_MOST_CHECKS = 12
+"""By one linter: what it has learnt of older texts is in memory until it goes."""
 
-    Settings are those of `folder`, read anew. Raises SettingsError.
+
+class Session:
+    """Checks what is open in an editor, over and over.
+
+    What the linter has learnt of all other files is kept from one keystroke to the next.
     """
-    settings = loading.load(folder)
-    texts = list(sources)
-    linter = _linter(texts, settings)
-    return {
-        source.path: Checked(source, tuple(_findings(linter, source, settings))) for source in texts
-    }
+
+    def __init__(self) -> None:
+        self._linter: tuple[Settings, frozenset[Path], Linter] | None = None
+        self._checks = 0
+
+    def forget(self) -> None:
+        """Something but the open texts may have changed."""
+        self._linter = None
+
+    def check(self, sources: Iterable[Source], folder: Path) -> Mapping[Path, Checked]:
+        """Check open texts, each of which counts for the others as it stands in the editor.
+
+        Settings are those of `folder`, read anew. Raises SettingsError.
+        """
+        settings = loading.load(folder)
+        texts = list(sources)
+        linter = self._current(texts, settings)
+        return {
+            source.path: Checked(source, tuple(_findings(linter, source, settings)))
+            for source in texts
+        }
+
+    def _current(self, texts: Sequence[Source], settings: Settings) -> Linter:
+        paths = frozenset(each.path for each in texts)
+        self._checks += 1
+        if self._linter and self._linter[:2] == (settings, paths) and self._checks < _MOST_CHECKS:
+            linter = self._linter[2]
+            for source in texts:
+                linter.learn(source)
+            return linter
+        self._checks = 0
+        self._linter = None
+        # A run sets aside what it has made, which a process that goes on never gets back.
+        gc.unfreeze()
+        gc.collect()
+        linter = _linter(texts, settings)
+        self._linter = (settings, paths, linter)
+        return linter
+
+
+def check(sources: Iterable[Source], folder: Path) -> Mapping[Path, Checked]:
+    """Check open texts once, as a session does."""
+    return Session().check(sources, folder)
 
 
 def with_kept(checked: Checked, before: Checked | None) -> Checked:
@@ -103,7 +145,7 @@ def fix_all(source: Source, others: Iterable[Source], folder: Path) -> list[Edit
 
 
 def _linter(texts: Iterable[Source], settings: Settings) -> Linter:
-    """A linter that knows the texts. It is made anew: what it learnt of old ones is wrong."""
+    """A new linter that knows the texts."""
     linter = runner.linter(settings, use_cache=True)
     for source in texts:
         linter.learn(source)

@@ -45,6 +45,7 @@ class Server(LanguageServer):
         self._checked: dict[str, tuple[int | None, Checked]] = {}
         self._waiting: asyncio.TimerHandle | None = None
         self._told = ""
+        self._session = open_documents.Session()
         self._register()
 
     def check_soon(self) -> None:
@@ -59,8 +60,10 @@ class Server(LanguageServer):
             self._waiting.cancel()
             self._waiting = None
         documents = {_path(each): each for each in self.workspace.text_documents.values()}
+        if not self._is_told_of_changes:
+            self._session.forget()
         try:
-            results = open_documents.check(map(_source, documents.values()), self._folder())
+            results = self._session.check(map(_source, documents.values()), self._folder())
         except SettingsError as error:
             self._tell(str(error))
             return
@@ -86,6 +89,18 @@ class Server(LanguageServer):
         self.text_document_publish_diagnostics(
             types.PublishDiagnosticsParams(document.uri, diagnostics, document.version)
         )
+
+    def check_anew(self) -> None:
+        """Check the open texts when more than they may have changed."""
+        self._session.forget()
+        self.check_now()
+
+    @property
+    def _is_told_of_changes(self) -> bool:
+        """Whether the editor says which files change on disk."""
+        workspace = self.client_capabilities.workspace
+        watched = workspace and workspace.did_change_watched_files
+        return bool(watched and watched.dynamic_registration)
 
     @property
     def _pulls(self) -> bool:
@@ -239,14 +254,12 @@ class Server(LanguageServer):
         def initialized(_: types.InitializedParams) -> None:
             # flake8's ini file is the one of the working directory.
             os.chdir(self._folder())
-            workspace = self.client_capabilities.workspace
-            watched = workspace and workspace.did_change_watched_files
-            if watched and watched.dynamic_registration:
+            if self._is_told_of_changes:
                 self.watch_files()
 
         @feature(types.TEXT_DOCUMENT_DID_OPEN)
         def opened(_: types.DidOpenTextDocumentParams) -> None:
-            self.check_now()
+            self.check_anew()
 
         @feature(types.TEXT_DOCUMENT_DID_CHANGE)
         def changed(_: types.DidChangeTextDocumentParams) -> None:
@@ -254,7 +267,7 @@ class Server(LanguageServer):
 
         @feature(types.TEXT_DOCUMENT_DID_SAVE)
         def saved(_: types.DidSaveTextDocumentParams) -> None:
-            self.check_now()
+            self.check_anew()
 
         @feature(types.TEXT_DOCUMENT_DID_CLOSE)
         def closed(params: types.DidCloseTextDocumentParams) -> None:
@@ -262,6 +275,7 @@ class Server(LanguageServer):
 
         @feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
         def files_changed(_: types.DidChangeWatchedFilesParams) -> None:
+            self._session.forget()
             # Many at once, when a branch is switched.
             self.check_soon()
 
