@@ -476,7 +476,7 @@ def _may_be_awaitable(unit: Unit, node: ast.expr, scope: Scope) -> bool:
         return resolver.awaitability(resolver.type_of(node, scope)).is_certain
     if not isinstance(node, ast.Call):
         return True
-    if not unit.file.looks.may_give_awaitable(node, scope):
+    if not unit.file.prefilter.may_give_awaitable(node, scope):
         return False
     resolver = unit.file.resolver
     return (

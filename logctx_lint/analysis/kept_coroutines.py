@@ -76,7 +76,7 @@ def may_keep_coroutines(unit: Unit) -> bool:
     if any(
         isinstance(each.value, ast.Call)
         and any(isinstance(target, ast.Attribute | ast.Subscript) for target in each.targets)
-        and unit.file.looks.may_give_awaitable(each.value, scope)
+        and unit.file.prefilter.may_give_awaitable(each.value, scope)
         for each, scope in unit.nodes(ast.Assign)
     ):
         return True

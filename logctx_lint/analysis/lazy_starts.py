@@ -18,15 +18,15 @@ def puts_where_nothing_is(place: ast.expr, function: FunctionNode) -> bool:
     One that always puts something new there, before or after it waits, shares nothing by that.
     """
     text = _text(place)
-    looks = _Looks(text, function)
+    checks = _PresenceChecks(text, function)
     return any(
-        looks.is_conditional(node)
+        checks.is_conditional(node)
         for node in own_nodes(function.body)
-        if _puts(node, place, text, looks)
+        if _puts(node, place, text, checks)
     )
 
 
-def _puts(node: ast.AST, place: ast.expr, text: str, looks: _Looks) -> bool:
+def _puts(node: ast.AST, place: ast.expr, text: str, checks: _PresenceChecks) -> bool:
     match node:
         case ast.Assign(targets, value):
             pass
@@ -40,13 +40,13 @@ def _puts(node: ast.AST, place: ast.expr, text: str, looks: _Looks) -> bool:
         return False
     # `self.value = await self.value` puts the result there.
     return not any(
-        isinstance(each, ast.Await | ast.Yield) and each.value and looks.at(each.value)
+        isinstance(each, ast.Await | ast.Yield) and each.value and checks.at(each.value)
         for each in own_nodes([value])
     )
 
 
-class _Looks:
-    """Where a function looks whether something is in a place."""
+class _PresenceChecks:
+    """The conditions by which a function checks whether something is in a place."""
 
     def __init__(self, text: str, function: FunctionNode) -> None:
         self._function = function

@@ -77,7 +77,7 @@ class Uses:
 def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
     """The names in each function of a unit that are bound to awaitables and seen nowhere else."""
     found: dict[Scope, list[Named]] = {}
-    for node, scope in unit.scopes.items() if unit.leading else ():
+    for node, scope in unit.scopes.items() if unit.possible_awaitables else ():
         bound = list(_bound(unit, scope, node.body, ()))  # type: ignore[attr-defined]
         hidden = _seen_elsewhere(unit, node) | _read_as_another(node) if bound else set()
         grown = _grown(node) if any(each.is_element for each in bound) else set()
@@ -222,7 +222,7 @@ def _comparison(left: ast.expr, right: ast.expr) -> str:
 
 def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     """The kind of awaitable that a call gives; None also where it only makes an object."""
-    if call not in unit.leading:
+    if call not in unit.possible_awaitables:
         return None
     resolver = unit.file.resolver
     # The type of a binding is remembered; other rules ask for it, too.

@@ -31,7 +31,7 @@ def gives_new_task(file: File, call: ast.Call, scope: Scope) -> bool:
 
     Where log contexts are kept it is a dropped awaitable as any other, whether it fails or not.
     """
-    if file.traits.has_log_contexts or not file.looks.may_give_awaitable(call, scope):
+    if file.traits.has_log_contexts or not file.prefilter.may_give_awaitable(call, scope):
         return False
     callees = members_of(file.resolver.type_of(call.func, scope))
     functions = [each.function for each in callees if isinstance(each, FunctionType)]

@@ -17,7 +17,7 @@ from logctx_lint.callgraph.cancellation_safety import Auditor
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.settings import Settings
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.prefilter import Looks
+from logctx_lint.inference.prefilter import Prefilter
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.use_def import Comprehension, Scope
@@ -114,12 +114,12 @@ class File:
         return self.vocabulary.roles(self.resolver.names(node, scope))
 
     @cached_property
-    def looks(self) -> Looks:
-        """Cheap looks at its expressions, before the resolver is asked."""
-        return Looks(self.module, self.resolver.modules)
+    def prefilter(self) -> Prefilter:
+        """What names alone rule out as an awaitable, before the resolver is asked."""
+        return Prefilter(self.module, self.resolver.modules)
 
     def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
-        """A cheap look at the last name alone: could it have one of these roles?"""
+        """Whether something could have one of these roles, by its last name alone."""
         return self._may_name_play(last_name(node), roles)
 
     def may_any_play(self, names: frozenset[str], roles: frozenset[Role]) -> bool:
@@ -223,13 +223,13 @@ class Unit:
         return found
 
     @cached_property
-    def leading(self) -> frozenset[ast.Call]:
-        """The calls that may give an awaitable, at a look; not what is so named by mistake."""
-        looks = self.file.looks
+    def possible_awaitables(self) -> frozenset[ast.Call]:
+        """The calls that the prefilter does not rule out."""
+        prefilter = self.file.prefilter
         return frozenset(
             call
             for call, scope in self.nodes(ast.Call)
-            if looks.may_give_awaitable(call, scope) and not looks.gives_plain_value(call)
+            if prefilter.may_give_awaitable(call, scope) and not prefilter.gives_plain_value(call)
         )
 
     def may_call(self, roles: frozenset[Role]) -> bool:

@@ -344,7 +344,7 @@ class _Looks:
 
     def may_be_awaitable(self, node: _End, scope: Scope) -> bool:
         if isinstance(node, ast.Call):
-            return node in self._unit.leading
+            return node in self._unit.possible_awaitables
         if isinstance(node, ast.Attribute):
             return is_async_property(self._unit, node, scope)
         # A nested function sees what those around it bind.
@@ -368,15 +368,15 @@ class _Looks:
 
     def _may_bind(self, binding: Binding, scope: Scope) -> bool:
         """The cheap questions about a binding."""
-        value, looks = binding.value, self._unit.file.looks
+        value, prefilter = binding.value, self._unit.file.prefilter
         if binding.kind == "parameter":
             if binding.annotation is None or isinstance(value, ast.Constant):
                 return False
-            return looks.may_mean_awaitable(binding.annotation)
+            return prefilter.may_mean_awaitable(binding.annotation)
         if binding.kind == "value" and value and not binding.path:
-            if isinstance(value, _PLAIN_VALUES) or not looks.may_be_awaitable(value, scope):
+            if isinstance(value, _PLAIN_VALUES) or not prefilter.may_be_awaitable(value, scope):
                 return False
-            return not isinstance(value, ast.Call) or not looks.gives_plain_value(value)
+            return not isinstance(value, ast.Call) or not prefilter.gives_plain_value(value)
         if binding.kind in _PARTS:
             return self._may_bind_part(binding, scope)
         return binding.kind == "annotation"
@@ -386,7 +386,8 @@ class _Looks:
         value, resolver = binding.value, self._unit.file.resolver
         outer = (isinstance(scope.node, Comprehension) and scope.parent) or scope
         is_entered = binding.kind in ("entered", "async entered")
-        if value and not is_entered and not self._unit.file.looks.may_hold_awaitables(value, outer):
+        prefilter = self._unit.file.prefilter
+        if value and not is_entered and not prefilter.may_hold_awaitables(value, outer):
             return False
         whole = resolver.type_of(value, outer) if value else UNKNOWN
         return resolver.awaitability(whole).certainty is Certainty.NO

@@ -19,7 +19,7 @@ _TO_TEXT = frozenset({"json.dump", "json.dumps"})
 
 def beside_values(unit: Unit) -> Iterator[Misplaced]:
     """The calls that give a coroutine in such a place."""
-    if not unit.leading:
+    if not unit.possible_awaitables:
         return
     for statement, scope in unit.nodes(ast.Return):
         is_async = scope.function is not None and scope.function.facts.is_async
@@ -50,7 +50,7 @@ def _parts(value: ast.expr) -> Iterator[ast.expr]:
 def _coroutines(unit: Unit, parts: list[ast.expr], scope: Scope, fate: str) -> Iterator[Misplaced]:
     resolver = unit.file.resolver
     for each in parts:
-        if isinstance(each, ast.Call) and each in unit.leading:
+        if isinstance(each, ast.Call) and each in unit.possible_awaitables:
             answer = resolver.awaitability(resolver.type_of(each, scope))
             if answer.is_certain and answer.kind is Kind.COROUTINE:
                 yield Misplaced(each, scope, fate, answer.kind)

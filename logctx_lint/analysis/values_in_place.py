@@ -104,7 +104,7 @@ class _Places:
     def candidates(self) -> Iterator[_Candidate]:
         """The nodes that have such places, if a call that gives an awaitable stands in one."""
         unit = self._unit
-        if not unit.leading:
+        if not unit.possible_awaitables:
             return
         for call, scope in unit.nodes(ast.Call):
             if any(self._holds(each, scope) for each in arguments(call)):
@@ -131,7 +131,7 @@ class _Places:
         return self._kinds[call]
 
     def _find_kind(self, call: ast.Call, scope: Scope) -> Kind | None:
-        if call not in self._unit.leading:
+        if call not in self._unit.possible_awaitables:
             return None
         type_ = self._resolver.type_of(call, scope)
         # A class of one's own that is awaitable besides may be what is declared.

@@ -1,4 +1,4 @@
-"""Cheap looks at expressions: those that certainly are no awaitables, by the names in them."""
+"""A fast pre-check of expressions: by the names in them, which are certainly no awaitables?"""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _TEXT_METHODS = frozenset(
 _OfBinding = Callable[[Binding, Scope], bool]
 
 
-class Looks:
-    """At the expressions of one module. An answer of False is certain, True means "ask"."""
+class Prefilter:
+    """For the expressions of one module. False is certain; True means "ask the resolver"."""
 
     def __init__(self, module: Module, modules: Modules) -> None:
         self._module = module
@@ -41,7 +41,11 @@ class Looks:
         """Whether an awaitable can come of a call."""
         match call.func:
             case ast.Attribute(_, name) as attribute:
-                return name in CHAINERS or self._leads(name) or _is_tested(attribute, scope)
+                return (
+                    name in CHAINERS
+                    or self._leads_to_awaitable(name)
+                    or _is_tested(attribute, scope)
+                )
             case ast.Name(name):
                 return self._may_name(name, scope)
         return True
@@ -67,7 +71,7 @@ class Looks:
             case ast.Call():
                 return self.may_give_awaitable(node, scope)
             case ast.Attribute(_, name):
-                return self._leads(name) or _is_tested(node, scope)
+                return self._leads_to_awaitable(name) or _is_tested(node, scope)
             case ast.Name(name):
                 may_be = self._may_name(name, scope, self._may_bind)
                 return may_be or _is_tested(node, scope)
@@ -107,7 +111,7 @@ class Looks:
                     words.append(name)
                 case ast.Constant(str(text)):
                     words += WORD.findall(text)
-        return any(map(self._leads, words))
+        return any(map(self._leads_to_awaitable, words))
 
     @cached_property
     def own_names(self) -> frozenset[str]:
@@ -126,7 +130,7 @@ class Looks:
                 return may_bind is None or self._may_any(name, inner, may_bind)
             inner = inner.parent
         is_builtin = name in PLAIN_BUILTINS and name not in self.own_names
-        return not is_builtin and self._leads(name)
+        return not is_builtin and self._leads_to_awaitable(name)
 
     def _may_any(self, name: str, scope: Scope, may_bind: _OfBinding) -> bool:
         key = scope, name, may_bind.__name__
@@ -153,7 +157,7 @@ class Looks:
     def _is_plain_builtin(self, name: str, scope: Scope) -> bool:
         return name in PLAIN_BUILTINS and not self._may_name(name, scope)
 
-    def _leads(self, name: str) -> bool:
+    def _leads_to_awaitable(self, name: str) -> bool:
         known = self._known.get(name)
         if known is None:
             self._modules.trace.used.append(self._names.part(name))

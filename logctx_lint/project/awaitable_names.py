@@ -1,12 +1,12 @@
-"""Which names lead to awaitables, at a look at what files say of them.
+"""A graph of bare names: from which of them can an awaitable be reached?
 
 A call of `x.send()` can only give an awaitable if something that is called `send` may: an
-`async def`, a function whose annotation speaks of an awaitable, or of a class or alias that leads
-to one, an attribute that holds such a function. So each file says which name leads to which
-(`send Deferred`), and what is not led to an awaitable by any file is certainly none. That is known
-for most calls, without asking the resolver what the object is.
+`async def`, a function whose annotation names an awaitable, or a class or alias that leads to one,
+an attribute that holds such a function. Each file contributes edges from name to name
+(`send Deferred`). A name from which no edges lead to an awaitable certainly gives none, and most
+calls are ruled out so, without asking the resolver what the object is.
 
-Whatever is hard to tell leads to one: this may say too much, never too little.
+Where it is hard to tell there is an edge: the graph may have too many, never too few.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from logctx_lint.project.facts import (
 from logctx_lint.syntax.source import Source, digest_of
 
 ANYTHING = "*"
-"""Where a name leads that may be anything."""
+"""The target of the edge from a name that may be anything."""
 _SEEDS = (
     ANYTHING,
     # What a call of these gives is up to their arguments.
@@ -64,8 +64,8 @@ _FROM = re.compile(r"from[ \t]+([\w.]+)[ \t]+import\b")
 _IMPORTED = re.compile(r"import[ \t]+([^#\n;]+)")
 
 
-def leads(source: Source, facts: ModuleFacts) -> set[str]:
-    """Each name with one that it leads to, and a blank between them."""
+def name_edges(source: Source, facts: ModuleFacts) -> set[str]:
+    """The edges of one file, each as two names with a blank between them."""
     found: set[str] = set()
     described: Counter[str] = Counter()
     for name, imports in facts.imports.items():
@@ -139,7 +139,7 @@ def _of_class(cls: ClassFacts, facts: ModuleFacts, source: Source) -> Iterator[s
 
 
 def _of_function(function: FunctionFacts, source: Source) -> Iterator[str]:
-    """Where the result of a function leads."""
+    """The targets of the edges from the name of a function, for its result."""
     for decorator in function.decorators:
         yield from (f"@{word}" for word in words_of(decorator))
         if function.is_generator and not INLINE_CALLBACKS.isdisjoint(words_of(decorator)):
@@ -153,7 +153,7 @@ def _of_function(function: FunctionFacts, source: Source) -> Iterator[str]:
 
 
 def _of_decorator(function: FunctionFacts) -> Iterator[str]:
-    """Where a function leads what it decorates."""
+    """The targets of the edges from a function as a decorator, for what it decorates."""
     if not function.returns:
         yield ANYTHING
         return
@@ -215,7 +215,7 @@ def words_of(text: str) -> frozenset[str]:
 
 
 def leading_to_awaitables(pairs: Iterable[str], known: Collection[str] = ()) -> set[str]:
-    """The names that lead to awaitables: `pairs` are what the files say, `known` some that do."""
+    """The names that lead to awaitables, by the edges `pairs`; `known` are some that do."""
     behind = defaultdict(list)
     for pair in pairs:
         one, _, other = pair.partition(" ")

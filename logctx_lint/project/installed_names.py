@@ -1,9 +1,9 @@
-"""Which names lead to awaitables in an installed package, at a look at the text of its files.
+"""The name graph (`awaitable_names`) of an installed package, read from the text of its files.
 
-`awaitable_names` says what that means. A project's own files are parsed for it, as they are for all
-else; of what is installed only the few modules that are used ever are. So this tells from the text
-alone. It says too much rather than too little, as there, but looks no further than the heads of
-functions and classes, what functions return, and the aliases.
+A project's own files are parsed for it, as they are for all else; of what is installed only the few
+modules that are used ever are. So this reads regular expressions alone, and looks no further than
+the heads of functions and classes, what functions return, and the aliases. As there, it may find
+too many edges, never too few.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ _MOST_WORDS = 8
 _TEST_FOLDERS = frozenset({"test", "tests"})
 
 
-class Leads(Protocol):
-    """Something that says where names lead."""
+class NameEdges(Protocol):
+    """A source of edges between names (`awaitable_names`), such as the index of a package."""
 
     @property
     def changes(self) -> int: ...
@@ -80,18 +80,18 @@ class Leads(Protocol):
 
 
 @dataclass(frozen=True)
-class InstalledLeads:
-    """What one module of an installed package says."""
+class InstalledEdges:
+    """The edges from one module of an installed package."""
 
-    leads: tuple[str, ...]
+    edges: tuple[str, ...]
     imported: tuple[str, ...]
     """The paths of the modules, or of the packages of the project or bundled, that matter to it."""
     ground: frozenset[Place]
     changes: int = 0
 
     def words(self, table: str) -> tuple[str, ...]:
-        """What the table `leads` of an index would say of it."""
-        return self.leads if table == "leads" else ()
+        """What the table `edges` of an index would say of it."""
+        return self.edges if table == "edges" else ()
 
 
 class InstalledIndex:
@@ -101,9 +101,9 @@ class InstalledIndex:
         self.index = index
 
     @cached_property
-    def leads(self) -> dict[str, list[str]]:
-        """Where names lead, by file."""
-        return self.index.by_file("leads")
+    def edges(self) -> dict[str, list[str]]:
+        """Edges between names, by file."""
+        return self.index.by_file("edges")
 
     @cached_property
     def imported(self) -> dict[str, list[str]]:
@@ -112,7 +112,7 @@ class InstalledIndex:
 
 
 def mentions_of_installed(package: str, name: str, paths: Sequence[str]) -> Iterator[Mentions]:
-    """What files of a package mention: where names lead, and which other modules matter.
+    """What files of a package mention: edges between names, and which other modules matter.
 
     `name` is the dotted name of the package.
     """
@@ -138,11 +138,11 @@ def mentions_of_installed(package: str, name: str, paths: Sequence[str]) -> Iter
             outward = frozenset(WORD.findall(" ".join(_BASES.findall(text))))
         is_package = below[-1].startswith("__init__.")
         imports = _Imports(package, here, is_folder).found(text, outward, re_exports=is_package)
-        yield NO_MENTIONS._replace(leads=tuple(sorted(pairs)), imported=tuple(sorted(imports)))
+        yield NO_MENTIONS._replace(edges=tuple(sorted(pairs)), imported=tuple(sorted(imports)))
 
 
 def _is_asynchronous(data: bytes) -> bool:
-    """Whether a text speaks of anything to wait for; most do not, and lead nowhere."""
+    """Whether a text mentions anything to wait for; most do not, and have no edges."""
     return any(word in data for word in _ASYNCHRONOUS) or data.count(b"uture") > data.count(
         b"__future__"
     )
@@ -240,7 +240,7 @@ class _Reader:
             self._return(match["returned"].strip())
         elif match["declared"]:
             if match["declared"] not in _KEYWORDS:
-                self._lead(match["declared"], words_of(match["annotation"]))
+                self._add_edges(match["declared"], words_of(match["annotation"]))
         else:
             self._alias(match["alias"], match["value"])
 
@@ -268,7 +268,7 @@ class _Reader:
         if match["asynchronous"]:
             self.pairs.add(f"{name} {ANYTHING}")
         elif name != "__init__":
-            self._lead(name, words)
+            self._add_edges(name, words)
         self.outward |= words
         if owner and not owner.is_function:
             self._member(owner.name, name, words)
@@ -279,14 +279,14 @@ class _Reader:
         elif name in CALLED_FOR:
             self.pairs.add(f"{cls} {name}")
         elif name in ITERATED_FOR:
-            self._lead(cls, words)
+            self._add_edges(cls, words)
 
     def _class(self, name: str, bases: str, indent: int) -> None:
         self._decorators.clear()
         outer, _, inner = bases.partition("[")
         words = words_of(outer) | {word for word in words_of(inner) if len(word) > 2}
         self.pairs.add(f"@{name} {name}")
-        self._lead(name, words)
+        self._add_edges(name, words)
         self.outward |= words
         self._blocks.append(_Block(indent, name, False))
 
@@ -302,8 +302,8 @@ class _Reader:
         if _TYPE_VARIABLE.match(value):
             self.pairs.add(f"{name} {ANYTHING}")
         elif "(" not in value:
-            self._lead(name, words_of(value))
+            self._add_edges(name, words_of(value))
 
-    def _lead(self, name: str, words: frozenset[str] | set[str]) -> None:
+    def _add_edges(self, name: str, words: frozenset[str] | set[str]) -> None:
         chosen = sorted(word for word in words if word != name and word not in _KEYWORDS)
         self.pairs.update(f"{name} {word}" for word in chosen[:_MOST_WORDS])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from logctx_lint.incremental.dependencies import Place
 from logctx_lint.project.awaitable_names import AwaitableNames, leading_to_awaitables
 from logctx_lint.project.files import AWAITABLE_NAMES, STUBS
-from logctx_lint.project.installed_names import InstalledLeads, Leads
+from logctx_lint.project.installed_names import InstalledEdges, NameEdges
 from logctx_lint.project.symbol_index import Index
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class PackageAwaitables:
         self._places = modules.places
         self._trace = modules.trace
         self._hinted = tuple(hinted)
-        self._known: dict[str, tuple[dict[str, Leads], int, AwaitableNames]] = {}
-        self._installed: dict[str, InstalledLeads] = {}
+        self._known: dict[str, tuple[dict[str, NameEdges], int, AwaitableNames]] = {}
+        self._installed: dict[str, InstalledEdges] = {}
         self._imports: dict[str, tuple[int, list[str], set[Place]]] = {}
 
     def of(self, package: str) -> AwaitableNames:
@@ -50,7 +50,7 @@ class PackageAwaitables:
             )
         return known[2]
 
-    def _leading_to_awaitables(self, package: str, indexes: Mapping[str, Leads]) -> set[str]:
+    def _leading_to_awaitables(self, package: str, indexes: Mapping[str, NameEdges]) -> set[str]:
         known: set[str] = set()
         # There can be many lone files beside a package; what that says is found out once.
         others = () if _is_folder(package) else list(filter(_is_folder, indexes))
@@ -60,17 +60,17 @@ class PackageAwaitables:
             pair
             for path, index in indexes.items()
             if path not in others
-            for pair in index.words("leads")
+            for pair in index.words("edges")
         )
         return leading_to_awaitables(pairs, known)
 
-    def _imported_by(self, package: str) -> tuple[dict[str, Leads], set[Place]]:
+    def _imported_by(self, package: str) -> tuple[dict[str, NameEdges], set[Place]]:
         """What is said in a package, and in every other that it imports, directly or not.
 
         With the places that say which these are, and what is in them. Of installed packages only
         the modules count that an import leads to.
         """
-        found: dict[str, Leads] = {}
+        found: dict[str, NameEdges] = {}
         ground: set[Place] = set()
         waiting = [package]
         while waiting:
@@ -78,7 +78,7 @@ class PackageAwaitables:
             if path in found:
                 continue
             if not _is_folder(path) and self._modules.installed_root(path):
-                installed = self._installed_leads(path)
+                installed = self._installed_edges(path)
                 found[path] = installed
                 waiting += installed.imported
                 ground |= installed.ground
@@ -102,7 +102,7 @@ class PackageAwaitables:
             places.add(index if _is_folder(path) else self._places.file(path))
         return packages, places
 
-    def _installed_leads(self, path: str) -> InstalledLeads:
+    def _installed_edges(self, path: str) -> InstalledEdges:
         """What is said in one module of an installed package."""
         found = self._installed.get(path)
         if found is None:
@@ -115,7 +115,7 @@ class PackageAwaitables:
             file = path[len(package) + 1 :].replace(os.sep, "/")
             imported, places = self._packages_of(said.imported.get(file, ()), root)
             ground = frozenset((*places, said.index))
-            found = InstalledLeads(tuple(said.leads.get(file, ())), tuple(imported), ground)
+            found = InstalledEdges(tuple(said.edges.get(file, ())), tuple(imported), ground)
             self._installed[path] = found
         return found
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from logctx_lint.incremental.dependencies import Place
 from logctx_lint.incremental.store import Entries
-from logctx_lint.project.awaitable_names import ANYTHING, imported, leads
+from logctx_lint.project.awaitable_names import ANYTHING, imported, name_edges
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, ModuleFacts
 from logctx_lint.syntax.source import Source, digest_of
 
@@ -60,7 +60,7 @@ class Mentions(NamedTuple):
     """Methods declared as `async def` or under `@inlineCallbacks`."""
     members: tuple[str, ...]
     """All other members of classes."""
-    leads: tuple[str, ...]
+    edges: tuple[str, ...]
     """See `awaitable_names`."""
     imported: tuple[str, ...]
     """Absolute names of modules."""
@@ -85,9 +85,9 @@ def mentions(source: Source, facts: ModuleFacts) -> Mentions:
         members.update(cls.variables)
     inherited = {_last_name(base) for cls in classes for base in cls.bases}
     changed = set(_SET.findall(text))
-    leading = leads(source, facts) | {f"{name} {ANYTHING}" for name in changed}
+    edges = name_edges(source, facts) | {f"{name} {ANYTHING}" for name in changed}
     imports = imported(text, facts)
-    tables = (called, changed, inherited, asynchronous, members, leading, imports)
+    tables = (called, changed, inherited, asynchronous, members, edges, imports)
     return Mentions(*(tuple(sorted(table)) for table in tables))
 
 

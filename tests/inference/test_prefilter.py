@@ -1,4 +1,4 @@
-"""Cheap looks: what they rule out is no awaitable, and most of what is none they rule out."""
+"""What the prefilter rules out is no awaitable, and it rules out most of what is none."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_locals_are_followed_to_what_they_are_bound_to(tmp_path: Path) -> None:
         (node, scope) for unit in units(file, file.tree) for node, scope in unit.nodes(ast.Return)
     )
     said = {
-        ast.unparse(each): file.looks.may_be_awaitable(each, returned[1])
+        ast.unparse(each): file.prefilter.may_be_awaitable(each, returned[1])
         for each in returned[0].value.elts  # type: ignore[union-attr]
     }
     ruled_out = {name for name, may_be in said.items() if not may_be}
@@ -182,12 +182,12 @@ def engine() -> Engine:
 @pytest.mark.parametrize("path", sorted(FIXTURES.rglob("*.py")), ids=lambda path: path.stem)
 def test_what_a_look_rules_out_is_no_awaitable(path: Path, engine: Engine) -> None:
     file = _file(path, engine)
-    resolver, looks = file.resolver, file.looks
+    resolver, prefilter = file.resolver, file.prefilter
     for node, scope in _expressions(file):
         type_ = resolver.type_of(node, scope)
-        if not looks.may_be_awaitable(node, scope):
+        if not prefilter.may_be_awaitable(node, scope):
             assert resolver.awaitability(type_).certainty not in _AWAITABLE, ast.unparse(node)
-        if not looks.may_hold_awaitables(node, scope):
+        if not prefilter.may_hold_awaitables(node, scope):
             element = protocols.iterated(resolver, type_)
             assert resolver.awaitability(element).certainty not in _AWAITABLE, ast.unparse(node)
 

@@ -279,7 +279,7 @@ class _Returns:
         call = value if isinstance(value, ast.Call) else self._made(value)
         if not is_call and is_asked_for(self._unit, value):
             return
-        if call is None or self._file.looks.gives_plain_value(call):
+        if call is None or self._file.prefilter.gives_plain_value(call):
             return
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
         if not answer.is_certain or self._runs_by_itself(call):

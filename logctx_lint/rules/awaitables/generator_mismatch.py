@@ -383,7 +383,7 @@ def _ends_plainly(context: TreeContext, function: ast.FunctionDef, scope: Scope)
 
 
 def _is_awaitable(context: TreeContext, call: ast.Call, scope: Scope) -> bool:
-    if not context.file.looks.may_give_awaitable(call, scope):
+    if not context.file.prefilter.may_give_awaitable(call, scope):
         return False
     return context.resolver.awaitability(context.resolver.type_of(call, scope)).is_certain
 

@@ -229,7 +229,7 @@ def _is_no_function(file: File, argument: Taken) -> bool:
 
 def _is_awaitable(file: File, node: ast.expr, scope: Scope) -> bool:
     """Whether a call gives a coroutine, Task or the like, and no object of a class of its own."""
-    if not isinstance(node, ast.Call) or not file.looks.may_give_awaitable(node, scope):
+    if not isinstance(node, ast.Call) or not file.prefilter.may_give_awaitable(node, scope):
         return False
     answer = file.resolver.awaitability(file.resolver.type_of(node, scope))
     return answer.is_certain and answer.kind is not Kind.AWAITABLE
