@@ -27,7 +27,7 @@ from logctx_lint.analysis.control_flow_graph import (
     suspends,
 )
 from logctx_lint.analysis.exception_handlers import Cancellation
-from logctx_lint.analysis.known_before import kept_before, with_constants
+from logctx_lint.analysis.initial_state import kept_before, with_constants
 from logctx_lint.analysis.path_interpreter import PathInterpreter
 from logctx_lint.analysis.swallowing_blocks import is_async_context_manager, swallows, yields
 from logctx_lint.syntax.ast_walk import own_nodes

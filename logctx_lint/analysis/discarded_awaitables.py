@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from logctx_lint.analysis import seen_outcomes
+from logctx_lint.analysis import observed_chains
 from logctx_lint.analysis.assertions import is_compared, is_expected_to_raise
 from logctx_lint.analysis.context import (
     FunctionOrLambda,
@@ -201,7 +201,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         return None
     may_give_else = context.file.summaries.may_give_else(context.type_of(call.func))
     is_sure = context.awaitability(call).is_likely and not may_give_else and not has_modes
-    sees_failure = begun.sees_failure or seen_outcomes.cannot_fail(context, root)
+    sees_failure = begun.sees_failure or observed_chains.cannot_fail(context, root)
     return Dropped(root, call, begun.answer.kind, how, sees_failure, is_sure, is_presumed)
 
 
@@ -250,7 +250,7 @@ def _beginning(context: TreeContext, call: ast.Call) -> _Beginning | None:
     if _is_constructor(context, root) or begun.certainty is Certainty.NO:
         return None
     if not context.file.traits.has_log_contexts and (
-        sees_failure or seen_outcomes.of_dropped(context, call)
+        sees_failure or observed_chains.of_dropped(context, call)
     ):
         return None
     # What callbacks are added to is a Deferred, wherever it comes from.
@@ -390,7 +390,7 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
         return True
     if not context.file.traits.has_log_contexts and starts_careful_work(context, call):
         return True
-    if seen_outcomes.cannot_fail(context, call):
+    if observed_chains.cannot_fail(context, call):
         # A service ends none the less, which whoever can should wait for.
         has_end = can_await and Role.NEVER_FAILS in context.roles(call)
         return not (has_end or context.file.traits.has_log_contexts)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.callback_arguments import pairs, signatures, taken
-from logctx_lint.analysis.reached_code import code_of
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope

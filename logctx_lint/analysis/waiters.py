@@ -11,9 +11,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from logctx_lint.analysis.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.done_awaitables import DoneAwaitables
-from logctx_lint.analysis.lazy_starts import puts_where_nothing_is
+from logctx_lint.analysis.lazy_initialization import puts_where_nothing_is
 from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.analysis.waiting_functions import (
     expects_cancellation,

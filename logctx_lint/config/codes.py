@@ -77,7 +77,7 @@ REGISTRY: tuple[Code, ...] = (
     Code("LCX504", "looping-call", "deferreds"),
     Code("LCX505", "reactor-from-thread", "deferreds"),
     Code("LCX507", "deferred-fired-twice", "deferreds"),
-    Code("LCX508", "waiters-left", "deferreds"),
+    Code("LCX508", "future-never-completed", "deferreds"),
 )
 
 CODES: Mapping[str, str] = MappingProxyType({each.code: each.name for each in REGISTRY})

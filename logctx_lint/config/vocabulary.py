@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from logctx_lint.config.plainly_called import PLAIN_CALLERS, PLAIN_METHODS, PLAIN_SCHEDULER
+from logctx_lint.config.plain_callbacks import PLAIN_CALLERS, PLAIN_METHODS, PLAIN_SCHEDULER
 from logctx_lint.config.roles import Role
 
 __all__ = ["BUILT_IN", "Role"]

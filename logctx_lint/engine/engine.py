@@ -45,7 +45,7 @@ class Engine:
             look_after(folder)
         hinted = [name.rpartition(".")[0] for name in settings.hints.values()]
         facts = FactsCache(folder)
-        self._kept_trees = facts.kept_trees
+        self._tree_cache = facts.tree_cache
         self._is_remembering = folder is not None
         self._modules = Modules(
             _source_roots(settings),
@@ -81,7 +81,7 @@ class Engine:
         try:
             return self._checked_module(module, source, codes, tree)
         finally:
-            self._kept_trees.release(str(module.path))
+            self._tree_cache.release(str(module.path))
 
     def _checked_module(
         self, module: Module, source: Source, codes: Collection[str], tree: ast.Module | None
@@ -121,7 +121,7 @@ class Engine:
 
     def expect(self, paths: Iterable[Path]) -> None:
         """Some files are to be checked soon: their trees are worth keeping until then."""
-        self._kept_trees.wait_for(str(path.absolute()) for path in paths)
+        self._tree_cache.wait_for(str(path.absolute()) for path in paths)
 
     def recall(self, paths: Sequence[Path]) -> dict[Path, Reported]:
         """What was reported for some files in an earlier run, where it still holds."""

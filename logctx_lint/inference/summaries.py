@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.memo import Store
-from logctx_lint.inference import constants, endings, modes
+from logctx_lint.inference import constants, function_exits
+from logctx_lint.inference.dual_mode_functions import has_two_modes
 from logctx_lint.inference.future_uses import (
     Body,
     Uses,
@@ -226,23 +227,23 @@ class Summaries:
                     has_two_modes=any(each.has_two_modes for each in found),
                 )
         scope = Scope.of_body(function, node)
-        handles = endings.handles_failures(node)
+        handles = function_exits.handles_failures(node)
         is_plain = not function.facts.is_async and not function.facts.is_generator
         decorated = self.resolver.functions.decorated(function)
         if not is_plain or decorated != FunctionType(function):
             return Summary(
                 (Returned(Source.FRESH, can_fail=not handles),),
-                never_returns=is_plain and endings.never_returns(self, node, scope),
+                never_returns=is_plain and function_exits.never_returns(self, node, scope),
                 handles_failures=handles,
-                has_two_modes=modes.has_two_modes(self, node, scope) if is_plain else False,
+                has_two_modes=is_plain and has_two_modes(self, node, scope),
             )
         returned = tuple(dict.fromkeys(ReturnedValues(self, function, node, scope).all()))
         return Summary(
             returned,
-            never_returns=endings.never_returns(self, node, scope),
+            never_returns=function_exits.never_returns(self, node, scope),
             handles_failures=handles
             or (bool(returned) and not any(each.can_fail for each in returned)),
-            has_two_modes=modes.has_two_modes(self, node, scope),
+            has_two_modes=has_two_modes(self, node, scope),
         )
 
     def _overrides(self, function: Function) -> Iterator[Function]:

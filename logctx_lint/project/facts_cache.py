@@ -8,7 +8,7 @@ from pathlib import Path
 from logctx_lint.incremental.store import Entries
 from logctx_lint.project import facts
 from logctx_lint.project.facts import ModuleFacts
-from logctx_lint.project.kept_trees import KeptTrees
+from logctx_lint.project.tree_cache import TreeCache
 
 
 class FactsCache:
@@ -16,7 +16,7 @@ class FactsCache:
 
     def __init__(self, folder: Path | None) -> None:
         self._entries = Entries(folder, "facts")
-        self.kept_trees = KeptTrees()
+        self.tree_cache = TreeCache()
         """What facts were taken from, of files that are to be checked."""
         self.indexes = Entries(folder, "index")
         """Of what whole packages mention; see `index`."""

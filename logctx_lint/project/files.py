@@ -233,7 +233,7 @@ class ModuleFile(Place):
         if self._facts is None:
             if tree is None:
                 tree = source.parse()
-                self._cache.kept_trees.offer(self.path, tree, len(source.text))
+                self._cache.tree_cache.offer(self.path, tree, len(source.text))
                 self._tree = ref(tree)
             self._facts = extract(source, tree)
             self._cache.store(source.text, self._facts)

@@ -68,5 +68,5 @@ def _start(cache_folder: Path | None) -> None:
 def _read(path: str) -> Learnt:
     file = ModuleFile("", path, is_constant=False, cache=_cache)
     mentions = file.mentions
-    _cache.kept_trees.forget_latest()
+    _cache.tree_cache.forget_latest()
     return Learnt(file.digest, file.facts, mentions)

@@ -73,8 +73,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.reached_code import code_of
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

@@ -95,10 +95,10 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.decorator_blocks import wrapper_of
-from logctx_lint.analysis.kept_coroutines import (
+from logctx_lint.analysis.reused_coroutines import (
     changes_result,
-    kept_coroutines,
-    may_keep_coroutines,
+    may_reuse_coroutines,
+    reused_coroutines,
 )
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -124,7 +124,7 @@ def check(context: TreeContext) -> None:
             _check_awaits(context, function) if context.is_asynchronous(function) else ()
         )
         for each in (
-            () if _is_of_coroutine(context, function) else kept_coroutines(context, function)
+            () if _is_of_coroutine(context, function) else reused_coroutines(context, function)
         ):
             if each.node not in reported:
                 what = f"`{context.line(each.value)}` is {each.kind.with_article}"
@@ -283,7 +283,7 @@ def screen(unit: Unit) -> bool:
         bool(names) and any(isinstance(each, _LOOPS) for each, _ in unit.statements)
     ):
         return True
-    return may_keep_coroutines(unit)
+    return may_reuse_coroutines(unit)
 
 
 RULE = Rule(

@@ -84,11 +84,11 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.called_code import Code, code_of
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught, caught_by
 from logctx_lint.analysis.ownership import sees_to_failures
 from logctx_lint.analysis.possible_values import possible_values
-from logctx_lint.analysis.reached_code import Code, code_of
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
 from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile

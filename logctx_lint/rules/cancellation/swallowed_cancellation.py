@@ -135,8 +135,8 @@ from logctx_lint.analysis.callers import Callers, Started
 from logctx_lint.analysis.cancellation_flow import CancellationFlow
 from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Paths, Stop, Way, frameworks
 from logctx_lint.analysis.cancelled_tasks import Cancels
+from logctx_lint.analysis.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
-from logctx_lint.analysis.done_awaitables import DoneAwaitables
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
 from logctx_lint.analysis.exit_methods import ExitMethod
 from logctx_lint.analysis.function_framework import live_cancellation
@@ -145,7 +145,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import CancellationScope, Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile, Span
-from logctx_lint.fixes.let_out import fixes, names_cancelled
+from logctx_lint.fixes.reraise_cancellation import fixes, names_cancelled
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode

@@ -87,9 +87,9 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferred_chains import Chain, Chains
 from logctx_lint.analysis.discarded_awaitables import dropped_in
+from logctx_lint.analysis.observed_chains import Outcomes, can_fail, gathered
 from logctx_lint.analysis.ownership import is_kept_elsewhere
 from logctx_lint.analysis.request_callbacks import Answering, Does
-from logctx_lint.analysis.seen_outcomes import Outcomes, can_fail, gathered
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

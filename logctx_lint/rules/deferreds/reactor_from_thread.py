@@ -88,8 +88,8 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.reached_code import Code, entered, reached
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

@@ -88,11 +88,11 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.deferred_chains import NOTIFIES, Chains
-from logctx_lint.analysis.reached_code import code_of
+from logctx_lint.analysis.observed_chains import Outcomes, of_dropped
 from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
-from logctx_lint.analysis.seen_outcomes import Outcomes, of_dropped
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role

@@ -89,10 +89,10 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts import reads_current
 from logctx_lint.analysis.open_contexts import open_around
-from logctx_lint.analysis.reached_code import Code, entered, reached
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix

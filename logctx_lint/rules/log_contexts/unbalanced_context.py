@@ -128,10 +128,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.called_code import Code, code_of, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.log_contexts import reads_current
 from logctx_lint.analysis.open_contexts import OPENERS, open_around
-from logctx_lint.analysis.reached_code import Code, code_of, reached
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role

@@ -1,4 +1,4 @@
-"""Functions that work in two modes: they do the work at once, or give an awaitable for it.
+"""Functions of two modes: they do the work at once, or give an awaitable for it.
 
     def stop(self):
         if self.loop.is_running():

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.declared_values import Misplaced
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.values_in_place import Misplaced
 from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
 

@@ -13,7 +13,7 @@ _MOST_CHARACTERS = 6_000_000
 """Of all texts whose trees are kept; these take about twenty times the memory."""
 
 
-class KeptTrees:
+class TreeCache:
     """By the paths of their files; the one made last, and those that somebody waits for."""
 
     def __init__(self) -> None:

@@ -10,13 +10,13 @@ import pytest
 
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.engine import Engine
-from logctx_lint.project import kept_trees
-from logctx_lint.project.kept_trees import KeptTrees
+from logctx_lint.project import tree_cache
+from logctx_lint.project.tree_cache import TreeCache
 from logctx_lint.syntax.source import Source
 
 
 def test_what_is_to_be_checked_is_kept_until_then() -> None:
-    trees = KeptTrees()
+    trees = TreeCache()
     trees.wait_for(["a.py"])
     tree = ast.parse("a = 1")
     known = ref(tree)
@@ -29,7 +29,7 @@ def test_what_is_to_be_checked_is_kept_until_then() -> None:
 
 
 def test_only_the_latest_of_the_others_is_kept() -> None:
-    trees = KeptTrees()
+    trees = TreeCache()
     first, second = ast.parse("a = 1"), ast.parse("b = 1")
     known = [ref(first), ref(second)]
     trees.offer("a.py", first, 5)
@@ -39,8 +39,8 @@ def test_only_the_latest_of_the_others_is_kept() -> None:
 
 
 def test_there_is_room_for_so_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_trees, "_MOST_CHARACTERS", 8)
-    trees = KeptTrees()
+    monkeypatch.setattr(tree_cache, "_MOST_CHARACTERS", 8)
+    trees = TreeCache()
     trees.wait_for(["a.py", "b.py"])
     made = {path: ast.parse(path) for path in ("a.py", "b.py")}
     known = {path: ref(tree) for path, tree in made.items()}

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.lazy_starts import puts_where_nothing_is
+from logctx_lint.analysis.lazy_initialization import puts_where_nothing_is
 from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -38,7 +38,7 @@ _EMPTYING = frozenset({"pop", "popitem", "clear"})
 
 
 @dataclass(frozen=True, slots=True)
-class KeptCoroutine:
+class ReusedCoroutine:
     """Where a coroutine is waited for, or given out, that was or will be waited for elsewhere."""
 
     node: ast.AST
@@ -48,7 +48,7 @@ class KeptCoroutine:
     kind: Kind = Kind.COROUTINE
 
 
-def kept_coroutines(context: TreeContext, function: FunctionNode) -> Iterator[KeptCoroutine]:
+def reused_coroutines(context: TreeContext, function: FunctionNode) -> Iterator[ReusedCoroutine]:
     """Every such place in one function."""
     for node in own_nodes(function.body):
         match node:
@@ -57,16 +57,16 @@ def kept_coroutines(context: TreeContext, function: FunctionNode) -> Iterator[Ke
                     if retried := _retried(context, node, each, is_bare=each is value):
                         yield retried
                     elif found := _cached(context, function, each):
-                        yield KeptCoroutine(node, each, found)
+                        yield ReusedCoroutine(node, each, found)
                     elif _is_of_module(context, each):
                         why = "it is made once, where the module is imported"
-                        yield KeptCoroutine(node, each, why, Profile.STRICT)
+                        yield ReusedCoroutine(node, each, why, Profile.STRICT)
             case ast.Return(ast.expr() as value) if isinstance(function, ast.FunctionDef):
                 if found := _cached(context, function, value):
-                    yield KeptCoroutine(node, value, found)
+                    yield ReusedCoroutine(node, value, found)
 
 
-def may_keep_coroutines(unit: Unit) -> bool:
+def may_reuse_coroutines(unit: Unit) -> bool:
     """A cheap look: is there a retry, a place that a call's value is put into, or such a name?"""
     statements = [each for each, _ in unit.statements]
     if any(isinstance(each, ast.Try) for each in statements) and any(
@@ -124,7 +124,7 @@ def changes_result(context: TreeContext, function: Function) -> bool:
 
 def _retried(
     context: TreeContext, node: ast.Await, value: ast.expr, *, is_bare: bool
-) -> KeptCoroutine | None:
+) -> ReusedCoroutine | None:
     """A coroutine that a loop awaits again when it has failed."""
     loop = _retrying_loop(context, node) if isinstance(value, ast.Name) else None
     if loop is None or not isinstance(value, ast.Name):
@@ -150,7 +150,7 @@ def _retried(
             return None
     why = f"the loop (line {loop.lineno}) goes on with it when it has failed"
     profile = Profile.RECOMMENDED if kind.is_lazy else Profile.STRICT
-    return KeptCoroutine(node, value, why, profile, kind)
+    return ReusedCoroutine(node, value, why, profile, kind)
 
 
 def _retrying_loop(context: TreeContext, node: ast.AST) -> ast.stmt | None:
