@@ -1,4 +1,4 @@
-"""What a person can mend who runs a command."""
+"""Errors that the user of a command can correct."""
 
 from __future__ import annotations
 

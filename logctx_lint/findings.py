@@ -1,4 +1,4 @@
-"""What a rule reports: a finding, with the fixes that would cure it."""
+"""What a rule reports: a finding, with the fixes for it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """One way to cure a finding. Its edits belong together: all or none."""
+    """One way to correct a finding. Its edits belong together: all or none."""
 
     title: str
     applicability: Applicability
@@ -65,7 +65,7 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One place where a rule speaks. The first fix is the one that `--fix` applies."""
+    """One place that a rule reports. The first fix is the one that `--fix` applies."""
 
     code: str
     message: str

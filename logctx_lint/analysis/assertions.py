@@ -1,4 +1,4 @@
-"""What tests say about the calls that stand in their assertions."""
+"""Calls inside assertions of tests: those expected to raise, and those that are compared."""
 
 from __future__ import annotations
 

@@ -40,6 +40,7 @@ class AsynchronousOverride:
 
 
 def asynchronous_overrides(unit: Unit) -> Iterator[AsynchronousOverride]:
+    """The methods of a unit that override a plain one which is called as such."""
     for node, scope in unit.scopes.items():
         owner = scope.owner
         if (

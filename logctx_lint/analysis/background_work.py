@@ -37,7 +37,7 @@ class _Wait(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outliving:
+class OutlivingWork:
     """A start, and the expression waited for that a cancelled waiter leaves while it goes on."""
 
     start: ast.Call
@@ -86,7 +86,7 @@ class Body:
     node: FunctionNode
     scope: Scope
 
-    def outliving(self) -> Iterator[Outliving]:
+    def outliving(self) -> Iterator[OutlivingWork]:
         """The starts whose end is awaited so that a cancelled waiter does not wait for it."""
         waits = list(self._waits()) if self.starts else []
         known: set[ast.expr] = set()
@@ -102,7 +102,7 @@ class Body:
             else:
                 if left is not None and left not in known:
                     known.add(left)
-                    yield Outliving(start, left)
+                    yield OutlivingWork(start, left)
 
     def abandoned(self) -> Iterator[ast.Call]:
         """The starts, in `except` or `finally`, that nothing waits for while their context ends."""

@@ -1,4 +1,4 @@
-"""Calls that are handed a function to call, and what becomes of the awaitable that it gives."""
+"""Arguments that are callbacks: which functions a call hands over, and whether they are awaited."""
 
 from __future__ import annotations
 
@@ -116,6 +116,7 @@ def target(context: TreeContext, function: ast.expr) -> ast.expr:
 
 
 def is_partial(context: TreeContext, function: ast.expr) -> bool:
+    """Whether a call is one of `functools.partial`."""
     return isinstance(function, ast.Call) and _PARTIAL in context.names(function)
 
 
@@ -244,6 +245,7 @@ def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: 
 
 
 def arguments(call: ast.Call) -> list[ast.expr]:
+    """The values of all arguments of a call."""
     return [*call.args, *(keyword.value for keyword in call.keywords)]
 
 

@@ -1,4 +1,4 @@
-"""Asynchronous functions that stand where a plain one is called, besides the arguments of takers.
+"""Asynchronous functions where a plain one is called: attributes, collections, defaults, operators.
 
 filter(is_allowed, users)             # a coroutine is always true
 sorted(users, key=rank)               # coroutines cannot be ordered
@@ -371,7 +371,7 @@ def _is_awaited(unit: Unit, name: str, cls: Class | None) -> bool:
 
 
 def may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:
-    """A cheap look: has the package an asynchronous function of this name, which may be meant?"""
+    """Whether the package has an asynchronous function of this name, before resolving it."""
     match node:
         case ast.Name(name):
             facts = unit.file.module.facts

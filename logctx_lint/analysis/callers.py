@@ -1,4 +1,4 @@
-"""Who runs an asynchronous function: callers that wait for it, or a loop, a timer, an event.
+"""Who calls an asynchronous function: code that waits for it, or a loop, a timer, an event.
 
 It decides what a swallowed cancellation does: a waiting caller goes on with a wrong answer, while
 the entry of a task merely ends.

@@ -1,4 +1,4 @@
-"""What is known while a cancellation is followed through a function: states, ways, paths."""
+"""The data of the cancellation analysis: what is known at a point of a path, and how paths end."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class State:
 
 @dataclass(slots=True)
 class Paths:
-    """Where the paths from one place lead."""
+    """How the paths from one place go on."""
 
     ways: dict[Way, ast.AST | None] = field(default_factory=dict)
     """With the code that shows it."""
@@ -187,6 +187,7 @@ def key_of(node: ast.AST) -> str:
 
 
 def mentions(node: ast.AST, names: frozenset[str]) -> bool:
+    """Whether a piece of code names one of some variables or attributes."""
     return bool(names) and any(key_of(each) in names for each in own_nodes([node]))
 
 

@@ -1,4 +1,4 @@
-"""Awaitables that are done when they are awaited: that await neither waits nor can be cancelled.
+"""Awaitables known to be done when they are awaited: such an `await` cannot be cancelled.
 
 They come out of the first set that `asyncio.wait` gives, or out of a queue that only the done
 callbacks of the tasks themselves fill, or the code has asked `task.done()`.
@@ -22,7 +22,7 @@ _TAKES = frozenset({"get", "get_nowait", "pop", "popleft"})
 
 @dataclass(frozen=True, slots=True)
 class DoneAwaitables:
-    """Looks for them in one unit."""
+    """Finds them in one unit."""
 
     context: TreeContext
 

@@ -1,4 +1,4 @@
-"""Every path through the statements of a function, and what is still open on each of them.
+"""Which contexts, spans and other items are still open, on every path through a function.
 
 What an item is, and what opens and closes it, only the reader knows: here it is known which code
 runs after which. Exceptions leave where the code says `raise`. They reach a handler from anywhere
@@ -16,7 +16,7 @@ Item = TypeVar("Item")
 
 
 class Reader(Protocol[Item]):
-    """Says what code opens and closes."""
+    """Tells the analysis what code opens and closes."""
 
     def after(self, node: ast.AST, items: frozenset[Item]) -> frozenset[Item] | None:
         """What is open behind an expression, a target or a simple statement; None: unreachable."""

@@ -62,7 +62,7 @@ class Chain:
 
 @dataclass(frozen=True)
 class Chains:
-    """Looks for the chains of one function."""
+    """Finds the chains of one function."""
 
     file: File
     node: FunctionNode

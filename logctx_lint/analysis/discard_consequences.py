@@ -1,11 +1,11 @@
-"""What becomes of an awaitable that is dropped, in words, and which profile reports it."""
+"""The words of messages about a dropped awaitable: what becomes of it, and what to do instead."""
 
 from __future__ import annotations
 
 import ast
 
 from logctx_lint.analysis.context import TreeContext, presumed_by
-from logctx_lint.analysis.discarded_awaitables import Dropped, How
+from logctx_lint.analysis.discarded_awaitables import DropKind, Dropped
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -16,7 +16,7 @@ from logctx_lint.syntax.ast_walk import own_nodes
 
 def fate(context: TreeContext, found: Dropped) -> str:
     """What a dropped awaitable is, and what becomes of it."""
-    if found.how is How.CHAIN and not found.kind.is_lazy:
+    if found.how is DropKind.CHAIN and not found.kind.is_lazy:
         return f"{found.kind.with_article} that goes on unawaited behind its callbacks" + losses(
             context, sees_failure=found.sees_failure
         )
@@ -68,7 +68,7 @@ def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile
         return Profile.STRICT
     if context.file.traits.has_log_contexts or found.kind.is_lazy:
         return Profile.RECOMMENDED
-    is_plain = found.how is How.PLAIN and found.kind is not Kind.AWAITABLE
+    is_plain = found.how is DropKind.PLAIN and found.kind is not Kind.AWAITABLE
     function = context.function_of(found.call)
     # A test that does not wait ends before what it tests; one that goes on looks at what the
     # call has done so far.

@@ -1,4 +1,4 @@
-"""Where awaitables are dropped: what LCX101 and LCX201 divide between them."""
+"""Calls whose awaitable result is dropped; LCX101 and LCX201 each report a part of them."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ _COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
 _WORTH_A_LOOK = frozenset({Certainty.YES, Certainty.LIKELY, Certainty.SOME})
 
 
-class How(Enum):
+class DropKind(Enum):
     """In which way an awaitable is dropped."""
 
     PLAIN = "plain"
@@ -77,7 +77,7 @@ class Dropped:
     expression: ast.expr
     """All of the dropped expression: of a chain, the whole chain."""
     kind: Kind
-    how: How
+    how: DropKind
     sees_failure: bool = False
     """A chain that has an errback, or work that cannot fail."""
     is_sure: bool = True
@@ -127,7 +127,7 @@ def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
         answer = context.awaitability(node)
         # Whoever calls a function but does not await what that gives is another rule's business.
         if answer.is_certain and answer.kind.is_lazy and not context.roles(node.value) & _CALLERS:
-            yield Dropped(node.value, node, answer.kind, How.PLAIN, is_awaited=True)
+            yield Dropped(node.value, node, answer.kind, DropKind.PLAIN, is_awaited=True)
 
 
 def discarded(node: ast.expr) -> Iterator[ast.Call]:
@@ -173,7 +173,7 @@ class _Beginning:
     """The call that a chain of callbacks begins with, or that stands alone."""
 
     root: ast.Call
-    how: How
+    how: DropKind
     answer: Awaitability
     sees_failure: bool = False
 
@@ -186,7 +186,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if begun is None:
         return None
     root, how = begun.root, begun.how
-    can_await = how is How.PLAIN and context.is_asynchronous(context.function_of(call))
+    can_await = how is DropKind.PLAIN and context.is_asynchronous(context.function_of(call))
     is_presumed = is_by_decorator(context.type_of(root))
     if is_presumed and not can_await:
         # A decorator that makes plain functions is used for calls from plain functions.
@@ -194,7 +194,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if _is_looked_after(context, root, can_await=can_await):
         return None
     has_modes = _has_two_modes(context, root)
-    if has_modes and how is How.PLAIN and not can_await:
+    if has_modes and how is DropKind.PLAIN and not can_await:
         # Which of them the caller is in, it knows; a plain function cannot be in the other.
         return None
     if not begun.answer.kind.is_lazy and context.in_sentinel_guard(call):
@@ -245,7 +245,7 @@ def _beginning(context: TreeContext, call: ast.Call) -> _Beginning | None:
     answer = context.awaitability(call)
     if root is call:
         is_by_hand = Role.HAND_STARTER in context.roles(root)
-        return _Beginning(root, How.BY_HAND if is_by_hand else How.PLAIN, answer)
+        return _Beginning(root, DropKind.BY_HAND if is_by_hand else DropKind.PLAIN, answer)
     begun = context.awaitability(root)
     if _is_constructor(context, root) or begun.certainty is Certainty.NO:
         return None
@@ -255,7 +255,7 @@ def _beginning(context: TreeContext, call: ast.Call) -> _Beginning | None:
         return None
     # What callbacks are added to is a Deferred, wherever it comes from.
     answer = answer if begun.certainty is Certainty.UNKNOWN else begun
-    return _Beginning(root, How.CHAIN, answer, sees_failure)
+    return _Beginning(root, DropKind.CHAIN, answer, sees_failure)
 
 
 def _is_chained(context: TreeContext, call: ast.Call) -> bool:

@@ -1,4 +1,4 @@
-"""Which values hold a cancellation that is being followed, and what binds or raises them."""
+"""Which values hold the exception of a cancellation, and which code binds or raises them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ExceptionValues:
         return False
 
     def tells(self, value: ast.AST) -> bool:
-        """Whether a value that is returned has a cancelled error in it, made for the caller."""
+        """Whether a returned value contains a cancelled error that was made for the caller."""
         match value:
             case ast.Tuple(elements):
                 return any(self.tells(each) for each in elements)

@@ -1,7 +1,7 @@
 """Which `return` of an `__aexit__` swallows a cancellation that comes out of the `async with`.
 
-The method is followed as it runs when the error that it is told of is a cancellation. A test that
-asks something else may come out either way: what depends on it is not known, and left alone.
+The method is interpreted for a call with a cancelled error. A condition about anything else may be
+true or false: what depends on it is unknown, and not reported.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class _Reach(Enum):
 
 @dataclass
 class ExitMethod:
-    """One `__aexit__`, and a cancellation of one framework that it is told of."""
+    """One `__aexit__`, called with the cancelled error of one framework."""
 
     code: Code
     live: Cancellation

@@ -1,4 +1,4 @@
-"""What code declares about the values that it hands on: where an awaitable cannot be meant."""
+"""Declared types of results, locals and fields: where an awaitable cannot be meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose cancellation can come out of the awaits of one function: by what it awaits.
+"""Which framework cancels one function, asyncio or Twisted, by what it awaits.
 
     async def fetch(self): await asyncio.sleep(1)       -> asyncio, in whatever package
     async def get(self): return await self.fetch()      -> asyncio, as `fetch` is

@@ -1,4 +1,4 @@
-"""What a call that waits for several awaitables at once is given to wait for."""
+"""The operands of `gather` and its like: each awaitable that such a call waits for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def takes_deferreds(file: File, call: ast.Call, scope: Scope) -> bool:
 def may_gather(
     file: File, call: ast.Call, scope: Scope, wanted: frozenset[Role] = GATHERERS
 ) -> bool:
-    """A cheap look: is a gatherer called, or a helper that may be one?"""
+    """Whether a gatherer may be called, or a helper that may be one, by names alone."""
     return last_name(call.func) in file.traits.gathering or (
         file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)
     )

@@ -90,6 +90,6 @@ def _is_bare(file: File, function: Function) -> bool:
         return True
     return all(
         each.facts.is_generator and not each.facts.decorators
-        for cls in resolver.sites.subclasses(function.owner)
+        for cls in resolver.references.subclasses(function.owner)
         for each in cls.function(function.name)
     )

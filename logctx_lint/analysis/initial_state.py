@@ -1,4 +1,4 @@
-"""What a function has made sure of where a cancellation is caught, before its handler runs."""
+"""What is known at the start of a handler that catches a cancellation, from the code before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a function starts something shared unless it is there already: `if self._task is None`."""
+"""Lazy initialization: a shared value is made only where there is none, `if self._task is None`."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from logctx_lint.analysis.expected_types import (
 from logctx_lint.analysis.misused_values import has_attribute, wrongly_used
 from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.value_uses import How, Use, uses, uses_of
+from logctx_lint.analysis.value_uses import Usage, Use, uses, uses_of
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -30,7 +30,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, declared_outer, own_nodes
 
-_HARMLESS = frozenset({How.TRUTH, How.IDENTITY, How.EQUALITY, How.MEMBER, How.TEXT})
+_HARMLESS = frozenset({Usage.TRUTH, Usage.IDENTITY, Usage.EQUALITY, Usage.MEMBER, Usage.TEXT})
 """What can be done with an awaitable that may also be None, or is only shown."""
 _OF_ELEMENTS = frozenset({"sum", "max", "min", "sorted"})
 """Built-in functions that calculate with elements, or compare them with one another."""
@@ -346,7 +346,7 @@ def _by_use(
         if name in handed_on:
             continue
         if name.id in collections:
-            if use.how in _HARMLESS or use.how is How.LENGTH:
+            if use.how in _HARMLESS or use.how is Usage.LENGTH:
                 idle.add(name)
             continue
         is_wrong = _is_wrong(unit, use, kinds[name.id])
@@ -357,11 +357,11 @@ def _by_use(
 
 def _is_wrong(unit: Unit, use: Use, kind: Kind) -> bool | None:
     """Whether a use takes an awaitable for a value; None if it may be meant as it is."""
-    if use.how is How.ATTRIBUTE and has_attribute(unit, kind, use.attribute):
+    if use.how is Usage.ATTRIBUTE and has_attribute(unit, kind, use.attribute):
         return None  # Whoever asks for it knows what it is.
     if wrongly_used(use, unit) is not None:
         return True
-    if use.how in (How.ENTER, How.ASYNC_ENTER):
+    if use.how in (Usage.ENTER, Usage.ASYNC_ENTER):
         return None  # An asynchronous context manager that can be awaited, too.
     return use.how not in _HARMLESS
 

@@ -14,7 +14,7 @@ from types import CoroutineType
 from logctx_lint.analysis.expected_types import function_scope
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.value_uses import How, Use
+from logctx_lint.analysis.value_uses import Usage, Use
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.narrowing import LEAVING
 from logctx_lint.inference.types import (
@@ -29,24 +29,24 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.syntax.ast_walk import all_nodes
 
-_NEEDED: dict[How, tuple[str, ...]] = {
-    How.TRUTH: ("__bool__", "__len__"),
-    How.EQUALITY: ("__eq__",),
-    How.ORDER: ("__lt__", "__gt__"),
-    How.MEMBER: ("__eq__",),
-    How.CONTAINER: ("__contains__",),
-    How.ARITHMETIC: ("__add__", "__sub__", "__mul__", "__mod__", "__or__", "__and__"),
-    How.TEXT: ("__str__", "__repr__"),
-    How.NUMBER: ("__int__", "__float__", "__index__"),
-    How.LENGTH: ("__len__",),
-    How.ITERATION: ("__next__",),
-    How.ASYNC_ITERATION: ("__aiter__",),
-    How.MAPPING: ("keys",),
-    How.ITEM: ("__getitem__", "__setitem__", "__delitem__"),
-    How.ATTRIBUTE: ("__getattr__", "__getattribute__"),
-    How.CALL: ("__call__",),
-    How.ENTER: ("__enter__",),
-    How.ASYNC_ENTER: ("__aenter__",),
+_NEEDED: dict[Usage, tuple[str, ...]] = {
+    Usage.TRUTH: ("__bool__", "__len__"),
+    Usage.EQUALITY: ("__eq__",),
+    Usage.ORDER: ("__lt__", "__gt__"),
+    Usage.MEMBER: ("__eq__",),
+    Usage.CONTAINER: ("__contains__",),
+    Usage.ARITHMETIC: ("__add__", "__sub__", "__mul__", "__mod__", "__or__", "__and__"),
+    Usage.TEXT: ("__str__", "__repr__"),
+    Usage.NUMBER: ("__int__", "__float__", "__index__"),
+    Usage.LENGTH: ("__len__",),
+    Usage.ITERATION: ("__next__",),
+    Usage.ASYNC_ITERATION: ("__aiter__",),
+    Usage.MAPPING: ("keys",),
+    Usage.ITEM: ("__getitem__", "__setitem__", "__delitem__"),
+    Usage.ATTRIBUTE: ("__getattr__", "__getattribute__"),
+    Usage.CALL: ("__call__",),
+    Usage.ENTER: ("__enter__",),
+    Usage.ASYNC_ENTER: ("__aenter__",),
 }
 """Methods with which a class of one's own, awaitable besides, allows a use."""
 _OF_SOME_FUTURE = frozenset(dir(object)) | {
@@ -71,7 +71,7 @@ _OWN_ATTRIBUTES = {
     Kind.TASK: _OF_SOME_FUTURE,
     Kind.AWAITABLE: OF_COROUTINES | _OF_SOME_FUTURE | _OF_SOME_DEFERRED,
 }
-_MAY_BE_MEANT = frozenset({How.ASYNC_ITERATION, How.ASYNC_ENTER, How.CALL, How.RAISE})
+_MAY_BE_MEANT = frozenset({Usage.ASYNC_ITERATION, Usage.ASYNC_ENTER, Usage.CALL, Usage.RAISE})
 """Uses for which what is only presumed to be a coroutine may be something else."""
 _KNOWN_HOMES = ("typing", "types", "builtins", "asyncio", "twisted.internet.defer")
 
@@ -124,7 +124,7 @@ def _is_known_to_wait(name: str, kind: Kind, use: Use, unit: Unit) -> bool:
 
 def _other_side_takes_it(use: Use, unit: Unit) -> bool:
     """`jobs += create_task(f())`, where `jobs` is an object that says what that means."""
-    if use.how is not How.ARITHMETIC or use.other is None:
+    if use.how is not Usage.ARITHMETIC or use.other is None:
         return False
     resolver = unit.file.resolver
     other = resolver.type_of(use.other, use.scope)
@@ -142,7 +142,7 @@ def _other_side_takes_it(use: Use, unit: Unit) -> bool:
     return False
 
 
-_OF_DECLARED = frozenset({How.TEXT, How.IDENTITY})
+_OF_DECLARED = frozenset({Usage.TEXT, Usage.IDENTITY})
 
 
 def _is_declared(use: Use, name: str) -> bool:
@@ -169,10 +169,10 @@ def _calls_behind(node: ast.expr, scope: Scope) -> list[ast.Call]:
 
 def _tests_for_none(use: Use, unit: Unit) -> bool:
     """`assert task`, `coro is not None`."""
-    if use.how is How.TRUTH:
+    if use.how is Usage.TRUTH:
         return any(node.test is use.node for node, _ in unit.nodes(ast.Assert))
     is_none = isinstance(use.other, ast.Constant) and use.other.value is None
-    return use.how is How.IDENTITY and is_none
+    return use.how is Usage.IDENTITY and is_none
 
 
 def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
@@ -181,7 +181,7 @@ def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
     So it is in `if not d: return`, where `d` gets callbacks behind that. A bare truth test of a
     coroutine is rather one of the value that it would give.
     """
-    if use.how is not How.TRUTH or kind.is_lazy:
+    if use.how is not Usage.TRUTH or kind.is_lazy:
         return False
     own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
     for guard, _ in unit.nodes(ast.If):
@@ -238,8 +238,8 @@ def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
                 return True
         if kind is Kind.AWAITABLE and not member.cls.module.is_stub:
             # An object of its own, which can be shown and, if it says how, looped over.
-            shown = use.how is How.TEXT
-            looped = use.how is How.ITERATION and classes.member(member, "__iter__") is not None
+            shown = use.how is Usage.TEXT
+            looped = use.how is Usage.ITERATION and classes.member(member, "__iter__") is not None
             return shown or looped
     return False
 
@@ -255,12 +255,12 @@ def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
 def _is_ordinary(use: Use, unit: Unit) -> bool:
     """What is done with a Deferred or task itself: compared by identity, kept in sets, shown."""
     resolver = unit.file.resolver
-    if use.how is How.IDENTITY:
+    if use.how is Usage.IDENTITY:
         return True
-    if use.how is How.TEXT:
+    if use.how is Usage.TEXT:
         return isinstance(use.node, ast.Name)
-    if use.how in (How.EQUALITY, How.MEMBER) and use.other is not None:
-        if use.how is How.EQUALITY:
+    if use.how in (Usage.EQUALITY, Usage.MEMBER) and use.other is not None:
+        if use.how is Usage.EQUALITY:
             found = resolver.awaitability(resolver.type_of(use.other, use.scope))
             return found.certainty is not Certainty.NO
         elements = getattr(use.other, "elts", None)

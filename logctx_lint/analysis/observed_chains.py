@@ -1,4 +1,4 @@
-"""Whether a function sees itself how its chain of callbacks ends: by what they leave behind.
+"""Chains of callbacks whose outcome their own function reads, by what the callbacks store.
 
     results = []
     deferred.addCallback(results.append)
@@ -17,7 +17,7 @@ from functools import cached_property
 
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferred_chains import Chain, Chains, Link
-from logctx_lint.analysis.request_callbacks import Answering, Does
+from logctx_lint.analysis.request_callbacks import CallbackEffect, RequestCallbacks
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.returned_values import fails_on_first
@@ -61,12 +61,12 @@ class Outcomes:
             last = chain.links[-1]
             if chain.name == name and last.errback is not None:
                 is_last = last.method in ("addErrback", "addBoth")
-                return is_last and Does.HANDS_ON not in self.answering.does(last.errback)
+                return is_last and CallbackEffect.HANDS_ON not in self.answering.does(last.errback)
         return False
 
     @cached_property
-    def answering(self) -> Answering:
-        return Answering(self.chains.file, self.chains.scope)
+    def answering(self) -> RequestCallbacks:
+        return RequestCallbacks(self.chains.file, self.chains.scope)
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:

@@ -1,4 +1,4 @@
-"""Calls whose awaitable can be dropped: somebody keeps it, or nothing of it can be lost."""
+"""Calls whose awaitable may be dropped: the callee keeps it, or it cannot fail."""
 
 from __future__ import annotations
 

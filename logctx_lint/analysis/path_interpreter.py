@@ -1,4 +1,4 @@
-"""Follows every path of a function from where a cancellation is caught, statement by statement."""
+"""Abstract interpretation of every path from where a cancellation is caught."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asynchronous functions that something outside of the project calls as plain ones, by their place.
+"""Asynchronous functions that libraries and Python itself call as plain ones, such as `__len__`.
 
 async def __len__(self): ...              # Python itself, which `await`s nothing
 class Sender(logging.Handler):
@@ -68,6 +68,7 @@ class PlainlyCalled:
 
 
 def plainly_called(unit: Unit) -> Iterator[PlainlyCalled]:
+    """The asynchronous functions of a unit that are called as plain ones."""
     for node, scope in unit.scopes.items():
         function = scope.function
         if not isinstance(node, ast.AsyncFunctionDef) or function is None:

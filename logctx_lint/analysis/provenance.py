@@ -1,4 +1,4 @@
-"""Whether an awaitable follows the log-context rules, told by where it comes from.
+"""Where an awaitable comes from, and whether it follows the log-context rules therefore.
 
 What Twisted makes, and what was started in the background, leaves the caller's log context in
 place: it is *raw*. What an asynchronous function of the project gives, or the yieldable wrapper,

@@ -1,4 +1,4 @@
-"""What a callback does about a web request: end it, hand its failure on, or neither; on `ast`."""
+"""What a callback does with a web request: finish it, pass its failure on, or neither."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LONGEST_DETOUR = 3
 """How many functions may pass a request on before one ends it."""
 
 
-class Does(Flag):
+class CallbackEffect(Flag):
     """What is known of a callback."""
 
     NOTHING = 0
@@ -61,22 +61,24 @@ def _name(function: FunctionNode, name: str) -> ast.Name:
 
 
 @dataclass(frozen=True)
-class Answering:
-    """Looks into the functions of one scope that are given as callbacks."""
+class RequestCallbacks:
+    """Reads the functions of one scope that are given as callbacks."""
 
     file: File
     scope: Scope
 
-    def does(self, callback: ast.expr | FunctionNode | None, detour: int = _LONGEST_DETOUR) -> Does:
+    def does(
+        self, callback: ast.expr | FunctionNode | None, detour: int = _LONGEST_DETOUR
+    ) -> CallbackEffect:
         match callback:
             case None:
-                return Does.NOTHING
+                return CallbackEffect.NOTHING
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 return self._function(callback, self.scope, detour, is_method=False)
             case ast.Lambda():
                 return self._lambda(callback, detour)
             case ast.Attribute(_, name) if name in ENDINGS:
-                return Does.ENDS
+                return CallbackEffect.ENDS
             case ast.Call():
                 return self._made(callback, detour)
         return self._named(callback, self.scope, detour)
@@ -88,7 +90,7 @@ class Answering:
 
     def surely_ends(self, callback: ast.expr | FunctionNode) -> bool:
         """Whether a callback ends a request whatever fails in it: it catches everything itself."""
-        if Does.ENDS not in self.does(callback):
+        if CallbackEffect.ENDS not in self.does(callback):
             return False
         if isinstance(callback, FunctionNode):
             return _catches_all(callback)
@@ -104,43 +106,43 @@ class Answering:
         known = [each for each in trees if each is not None]
         return known if len(known) == len(trees) else []
 
-    def _lambda(self, node: ast.Lambda, detour: int) -> Does:
+    def _lambda(self, node: ast.Lambda, detour: int) -> CallbackEffect:
         scope = self.scope.child(node)
         found = self._calls([node.body], scope, detour)
         names = [argument.arg for argument in node.args.args[:1]]
         if isinstance(node.body, ast.Name) and node.body.id in names:
-            found |= Does.HANDS_ON
+            found |= CallbackEffect.HANDS_ON
         return found
 
-    def _made(self, call: ast.Call, detour: int) -> Does:
+    def _made(self, call: ast.Call, detour: int) -> CallbackEffect:
         """Of a callback that a call gives: a partial, or a closure."""
         names = self.file.resolver.names(call.func, self.scope)
         if "functools.partial" in names and call.args:
             return self.does(call.args[0], detour)
-        found = Does.NOTHING
+        found = CallbackEffect.NOTHING
         for function in self._functions(call.func, self.scope):
             node = function.tree()
             if node is None:
-                return Does.UNKNOWN
+                return CallbackEffect.UNKNOWN
             for statement in own_nodes(node.body):
                 if isinstance(statement, ast.Return) and statement.value:
                     scope = Scope.of_body(function, node)
-                    found |= Answering(self.file, scope).does(statement.value, detour - 1)
-        return found or Does.UNKNOWN
+                    found |= RequestCallbacks(self.file, scope).does(statement.value, detour - 1)
+        return found or CallbackEffect.UNKNOWN
 
-    def _named(self, node: ast.expr, scope: Scope, detour: int) -> Does:
+    def _named(self, node: ast.expr, scope: Scope, detour: int) -> CallbackEffect:
         if isinstance(node, ast.Name):
             for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
                 if binding.kind == "value" and isinstance(binding.value, ast.Call | ast.Lambda):
                     return self.does(binding.value, detour)
         functions = list(self._functions(node, scope))
         if not functions:
-            return Does.UNKNOWN
-        found = Does.NOTHING
+            return CallbackEffect.UNKNOWN
+        found = CallbackEffect.NOTHING
         for function in functions:
             tree = None if function.module.is_stub else function.tree()
             if tree is not None:
-                inner = Answering(self.file, Scope.of_body(function, tree))
+                inner = RequestCallbacks(self.file, Scope.of_body(function, tree))
                 is_method = function.owner is not None
                 found |= inner._function(tree, inner.scope, detour, is_method=is_method)
         return found
@@ -150,7 +152,9 @@ class Answering:
             if isinstance(member, FunctionType):
                 yield member.function.implementation
 
-    def _function(self, node: FunctionNode, scope: Scope, detour: int, *, is_method: bool) -> Does:
+    def _function(
+        self, node: FunctionNode, scope: Scope, detour: int, *, is_method: bool
+    ) -> CallbackEffect:
         found = self._calls(node.body, scope, detour)
         parameters = [*node.args.posonlyargs, *node.args.args][is_method:][:1]
         if (
@@ -158,20 +162,22 @@ class Answering:
             if (parameters)
             else False
         ):
-            found |= Does.HANDS_ON
+            found |= CallbackEffect.HANDS_ON
         return found
 
-    def _calls(self, body: list[ast.stmt] | list[ast.expr], scope: Scope, detour: int) -> Does:
+    def _calls(
+        self, body: list[ast.stmt] | list[ast.expr], scope: Scope, detour: int
+    ) -> CallbackEffect:
         """What the calls in a body do about a request, themselves or where they lead."""
-        found = Does.NOTHING
+        found = CallbackEffect.NOTHING
         for node in own_nodes(body):
             if not isinstance(node, ast.Call):
                 continue
             if isinstance(node.func, ast.Attribute) and node.func.attr in ENDINGS:
-                return Does.ENDS
+                return CallbackEffect.ENDS
             if detour:
                 inner = self._named(node.func, scope, detour - 1)
-                found |= inner & Does.ENDS
+                found |= inner & CallbackEffect.ENDS
         return found
 
 

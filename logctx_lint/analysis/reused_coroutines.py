@@ -1,4 +1,4 @@
-"""Coroutines that are kept where they are awaited again: by every retry, call or look-up.
+"""Coroutine objects that are stored and awaited more than once: by a retry, a cache, later calls.
 
 for _ in range(3):                        # retries await one coroutine again
     try:
@@ -67,7 +67,7 @@ def reused_coroutines(context: TreeContext, function: FunctionNode) -> Iterator[
 
 
 def may_reuse_coroutines(unit: Unit) -> bool:
-    """A cheap look: is there a retry, a place that a call's value is put into, or such a name?"""
+    """Whether there is a retry, a place for a call's value, or such a name; by names alone."""
     statements = [each for each, _ in unit.statements]
     if any(isinstance(each, ast.Try) for each in statements) and any(
         isinstance(each, _LOOPS) for each in statements

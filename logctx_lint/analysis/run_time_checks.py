@@ -1,4 +1,4 @@
-"""Code that looks at run time whether something is, or gives, an awaitable: it knows better.
+"""Code that checks at run time whether a value is awaitable: nothing is reported of it there.
 
 if inspect.iscoroutinefunction(callback):
     await callback()

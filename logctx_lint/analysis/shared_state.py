@@ -1,4 +1,4 @@
-"""Whether an awaitable is taken from a place where others can find it, too."""
+"""Whether a value comes from shared state: an attribute, a global, a container kept in one."""
 
 from __future__ import annotations
 

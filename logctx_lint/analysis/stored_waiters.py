@@ -1,4 +1,4 @@
-"""Deferreds and Futures that a class keeps for those who wait, and what becomes of them at its end.
+"""Deferreds and Futures that a class stores for its waiters and does not complete at its end.
 
 def call(self, name):
     d = self.pending[name] = Deferred()
@@ -108,7 +108,7 @@ def _methods(context: TreeContext, owner: Class, cls: ast.ClassDef) -> dict[str,
 
 def _below(context: TreeContext, owner: Class) -> Iterator[ast.AST]:
     """The methods of the classes that inherit a class."""
-    for cls in context.resolver.sites.subclasses(owner):
+    for cls in context.resolver.references.subclasses(owner):
         for name in cls.facts.functions:
             yield from (tree for each in cls.function(name) if (tree := each.tree()))
 

@@ -1,4 +1,4 @@
-"""Context managers that do not let a cancellation out: suppressors, and those of the project."""
+"""Context managers that swallow a cancellation: `suppress`, and those of the project."""
 
 from __future__ import annotations
 

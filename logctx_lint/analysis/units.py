@@ -1,4 +1,4 @@
-"""One file cut into units, and what `ast` alone says of each.
+"""A file as rules see it, cut into units, and what `ast` alone tells about each.
 
 A unit is an outermost function, or another statement of a module or class body. Cheap looks rule
 most of them out before a rule asks what things are.

@@ -1,4 +1,4 @@
-"""Where code asks for the value of an expression and not for an awaitable of it, on `ast` alone."""
+"""Where code uses the value of an expression, so that an awaitable there is a mistake."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from logctx_lint.inference.types import UNKNOWN, Certainty, Instance, members_of
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 
 
-class How(Enum):
-    """The ways to use a value; each says what comes of it when an awaitable is used so."""
+class Usage(Enum):
+    """The ways to use a value; each tells, for a message, what an awaitable used so leads to."""
 
     TRUTH = "tested for truth, which it always is"
     IDENTITY = "compared by identity, which compares the awaitable and not what it would give"
@@ -47,7 +47,7 @@ class Use:
 
     node: ast.Call | ast.Name | ast.Attribute
     scope: Scope
-    how: How
+    how: Usage
     other: ast.expr | None = None
     """What it is compared or calculated with, or looked for in."""
     attribute: str = ""
@@ -57,18 +57,18 @@ class Use:
     """Calculated with by an operator that puts things into collections, too: `jobs |= f()`."""
 
 
-_USED_PART: dict[type[ast.AST], tuple[str, How]] = {
-    ast.Attribute: ("value", How.ATTRIBUTE),
-    ast.If: ("test", How.TRUTH),
-    ast.While: ("test", How.TRUTH),
-    ast.Assert: ("test", How.TRUTH),
-    ast.IfExp: ("test", How.TRUTH),
-    ast.For: ("iter", How.ITERATION),
-    ast.AsyncFor: ("iter", How.ASYNC_ITERATION),
-    ast.FormattedValue: ("value", How.TEXT),
-    ast.Subscript: ("value", How.ITEM),
-    ast.Raise: ("exc", How.RAISE),
-    ast.Match: ("subject", How.MATCH),
+_USED_PART: dict[type[ast.AST], tuple[str, Usage]] = {
+    ast.Attribute: ("value", Usage.ATTRIBUTE),
+    ast.If: ("test", Usage.TRUTH),
+    ast.While: ("test", Usage.TRUTH),
+    ast.Assert: ("test", Usage.TRUTH),
+    ast.IfExp: ("test", Usage.TRUTH),
+    ast.For: ("iter", Usage.ITERATION),
+    ast.AsyncFor: ("iter", Usage.ASYNC_ITERATION),
+    ast.FormattedValue: ("value", Usage.TEXT),
+    ast.Subscript: ("value", Usage.ITEM),
+    ast.Raise: ("exc", Usage.RAISE),
+    ast.Match: ("subject", Usage.MATCH),
 }
 """Nodes that use the value of one part of theirs, that part, and how."""
 _USING_MORE: tuple[type[ast.AST], ...] = (
@@ -86,22 +86,22 @@ _PARTS = ("value", "element", "async element", "entered", "async entered")
 """Kinds of bindings that give a name a part of a value, or what comes of it."""
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 _CALLS = {
-    **dict.fromkeys(("print", "str", "repr", "format", "ascii"), How.TEXT),
-    **dict.fromkeys(("int", "float", "abs", "round"), How.NUMBER),
+    **dict.fromkeys(("print", "str", "repr", "format", "ascii"), Usage.TEXT),
+    **dict.fromkeys(("int", "float", "abs", "round"), Usage.NUMBER),
     **dict.fromkeys(
         ("list", "tuple", "set", "frozenset", "sorted", "sum", "any", "all", "dict", "enumerate",
          "reversed", "iter", "zip", "min", "max"),
-        How.ITERATION,
+        Usage.ITERATION,
     ),
-    "len": How.LENGTH,
-    "bool": How.TRUTH,
+    "len": Usage.LENGTH,
+    "bool": Usage.TRUTH,
 }  # fmt: skip
 """What built-in functions do with their arguments."""
 _COMPARE_BY_KEY = frozenset({"sorted", "min", "max"})
 _OF_ELEMENTS = {
-    **dict.fromkeys(("any", "all", "filter"), How.TRUTH),
-    **dict.fromkeys(_COMPARE_BY_KEY, How.ORDER),
-    "sum": How.ARITHMETIC,
+    **dict.fromkeys(("any", "all", "filter"), Usage.TRUTH),
+    **dict.fromkeys(_COMPARE_BY_KEY, Usage.ORDER),
+    "sum": Usage.ARITHMETIC,
 }
 """What they do with each element, or with what a function gives for it."""
 _MANY_OR_ONE = frozenset({"min", "max"})
@@ -115,7 +115,7 @@ _LOGS = frozenset({"log", "logger", "logging"})
 
 def uses(unit: Unit) -> Iterator[Use]:
     """Every place in a unit where a call or a local name that may be awaitable is used so."""
-    return _uses(unit, _Looks(unit).may_be_awaitable)
+    return _uses(unit, _ValuePrefilter(unit).may_be_awaitable)
 
 
 def uses_of(unit: Unit, names: Collection[str]) -> Iterator[Use]:
@@ -145,7 +145,7 @@ def _used_parts(unit: Unit) -> Iterator[tuple[ast.AST, _Used, Scope]]:
                 yield node, (used, how, None), scope
     for statement, scope in unit.nodes(ast.Expr):
         if isinstance(statement.value, ast.Attribute):
-            yield statement, (statement.value, How.DROPPED, None), scope
+            yield statement, (statement.value, Usage.DROPPED, None), scope
     # `a or f()` as a statement: all of it is dropped, which other rules speak of.
     dropped = {statement.value for statement, _ in unit.nodes(ast.Expr)}
     for kind in _USING_MORE:
@@ -168,7 +168,7 @@ def _may_collect(node: ast.AST, used: ast.expr) -> bool:
     return False
 
 
-_Used = tuple[ast.expr, How, ast.expr | None]
+_Used = tuple[ast.expr, Usage, ast.expr | None]
 """What is used, how, and what with."""
 
 
@@ -188,23 +188,23 @@ def _used(node: ast.AST) -> Iterator[_Used]:
     """The parts of one node, which is no call, whose values it uses."""
     match node:
         case ast.match_case(_, ast.expr() as guard):
-            yield guard, How.TRUTH, None
+            yield guard, Usage.TRUTH, None
         case ast.comprehension(_, source, conditions, is_async):
-            yield source, How.ASYNC_ITERATION if is_async else How.ITERATION, None
+            yield source, Usage.ASYNC_ITERATION if is_async else Usage.ITERATION, None
             for each in conditions:
-                yield each, How.TRUTH, None
+                yield each, Usage.TRUTH, None
         case ast.Starred(value, ast.Load()):
-            yield value, How.ITERATION, None
+            yield value, Usage.ITERATION, None
         case ast.Assign([ast.Tuple() | ast.List(), *_], value):
-            yield value, How.ITERATION, None
+            yield value, Usage.ITERATION, None
         case ast.Dict(keys, values):
             for key, value in zip(keys, values, strict=True):
                 if key is None:
-                    yield value, How.MAPPING, None
+                    yield value, Usage.MAPPING, None
         case ast.With(items) | ast.AsyncWith(items):
             is_async = isinstance(node, ast.AsyncWith)
             for item in items:
-                yield item.context_expr, How.ASYNC_ENTER if is_async else How.ENTER, None
+                yield item.context_expr, Usage.ASYNC_ENTER if is_async else Usage.ENTER, None
         case _:
             yield from _operands(node)
 
@@ -213,35 +213,35 @@ def _operands(node: ast.AST) -> Iterator[_Used]:
     """What an operator uses."""
     match node:
         case ast.UnaryOp(sign, operand):
-            yield operand, How.TRUTH if isinstance(sign, ast.Not) else How.ARITHMETIC, None
+            yield operand, Usage.TRUTH if isinstance(sign, ast.Not) else Usage.ARITHMETIC, None
         case ast.BoolOp(junction, values):
             for each in values[:-1]:
                 # `c and f() or g()`, a conditional expression of old: that `f()` is true is meant.
                 is_choice = isinstance(junction, ast.Or) and isinstance(each, ast.BoolOp)
                 if not is_choice:
-                    yield each, How.TRUTH, None
+                    yield each, Usage.TRUTH, None
         case ast.Compare(left, operators, others):
             for operator, right in zip(operators, others, strict=True):
                 yield from _compared(left, operator, right)
                 left = right
         case ast.BinOp(ast.Constant(str()), ast.Mod(), right):
             for each in _formatted(right):
-                yield each, How.TEXT, None
+                yield each, Usage.TEXT, None
         case ast.BinOp(left, _, right):
-            yield left, How.ARITHMETIC, right
-            yield right, How.ARITHMETIC, left
+            yield left, Usage.ARITHMETIC, right
+            yield right, Usage.ARITHMETIC, left
         case ast.AugAssign(target, _, value):
-            yield value, How.ARITHMETIC, target
+            yield value, Usage.ARITHMETIC, target
 
 
 def _compared(left: ast.expr, operator: ast.cmpop, right: ast.expr) -> Iterator[_Used]:
     if isinstance(operator, ast.In | ast.NotIn):
-        yield left, How.MEMBER, right
-        yield right, How.CONTAINER, left
+        yield left, Usage.MEMBER, right
+        yield right, Usage.CONTAINER, left
         return
-    how = How.ORDER if isinstance(operator, _ORDER) else How.EQUALITY
+    how = Usage.ORDER if isinstance(operator, _ORDER) else Usage.EQUALITY
     if isinstance(operator, ast.Is | ast.IsNot):
-        how = How.IDENTITY
+        how = Usage.IDENTITY
     yield left, how, right
     yield right, how, left
 
@@ -259,27 +259,27 @@ def _formatted(node: ast.expr) -> list[ast.expr]:
 def _used_by_call(call: ast.Call, scope: Scope, unit: Unit) -> Iterator[_Used]:
     func = call.func
     if isinstance(func, ast.Call):
-        yield func, How.CALL, None
+        yield func, Usage.CALL, None
     for keyword in call.keywords:
         if keyword.arg is None:
-            yield keyword.value, How.MAPPING, None
+            yield keyword.value, Usage.MAPPING, None
     how = _done_with_arguments(call, scope, unit)
     if how is None:
         return
     name = func.id if isinstance(func, ast.Name) else ""
     if name in _MANY_OR_ONE and len(call.args) > 1:
-        how = How.ORDER
-    several = how in (How.TEXT, How.ORDER) or name == "zip"
+        how = Usage.ORDER
+    several = how in (Usage.TEXT, Usage.ORDER) or name == "zip"
     for argument in call.args if several else call.args[:1]:
         yield argument, how, None
-    if how is How.TEXT and not name:
+    if how is Usage.TEXT and not name:
         for keyword in call.keywords:
             yield keyword.value, how, None
 
 
 def _used_one_by_one(
     call: ast.Call, scope: Scope, unit: Unit
-) -> Iterator[tuple[ast.expr, Scope, How]]:
+) -> Iterator[tuple[ast.expr, Scope, Usage]]:
     """What a built-in function does with each element that it is given, or with each result."""
     name = call.func.id if isinstance(call.func, ast.Name) else ""
     how = _OF_ELEMENTS.get(name)
@@ -306,7 +306,7 @@ def _used_one_by_one(
         yield from ((each, inner, how) for each in used)
 
 
-def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> How | None:
+def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> Usage | None:
     """What a built-in function, a text or a logger does with what it is given."""
     if not call.args and not call.keywords:
         return None
@@ -315,13 +315,13 @@ def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> How | None
             names = unit.file.resolver.names(call.func, scope)
             return _CALLS[name] if f"builtins.{name}" in names else None
         case ast.Attribute(ast.Constant(str()), "format"):
-            return How.TEXT
+            return Usage.TEXT
         case ast.Attribute(ast.Constant(str() | bytes()), "join"):
-            return How.ITERATION
+            return Usage.ITERATION
         case ast.Attribute(_, name) if name in _LOG_METHODS:
             if any(isinstance(each, ast.Call | ast.Name) for each in call.args):
                 is_logged = Role.LOG_WRITER in unit.file.roles(call.func, scope)
-                return How.TEXT if is_logged or _is_called_log(call, scope, unit) else None
+                return Usage.TEXT if is_logged or _is_called_log(call, scope, unit) else None
     return None
 
 
@@ -335,8 +335,8 @@ def _is_called_log(call: ast.Call, scope: Scope, unit: Unit) -> bool:
     return False
 
 
-class _Looks:
-    """Cheap looks at what a call or name may give; remembers what it found of names."""
+class _ValuePrefilter:
+    """The prefilter, with a memory for names: what may a call or name give?"""
 
     def __init__(self, unit: Unit) -> None:
         self._unit = unit

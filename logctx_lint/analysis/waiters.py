@@ -1,4 +1,4 @@
-"""How many may wait for a shared awaitable, as far as its file shows.
+"""How many waiters a shared awaitable may have, as far as its file shows.
 
 Cancelling one waiter harms others only if there are others. There are where a function takes what
 is pending instead of starting it again, where several functions wait, or where a public method
@@ -34,7 +34,7 @@ from logctx_lint.syntax.ast_walk import (
 
 @dataclass(frozen=True, slots=True)
 class Waiters:
-    """Looks for the waiters of what one unit waits for."""
+    """Counts the waiters of what one unit waits for."""
 
     context: TreeContext
 

@@ -1,4 +1,4 @@
-"""What one wrapper function has left, or measured, when the function that it calls has returned."""
+"""The blocks of one wrapper function that have ended when what it calls has only returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The calls in the body of one function, and what becomes of what they start."""
+"""The call-graph edges of one function: what it calls, awaits, starts or hands on."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from logctx_lint.callgraph.targets import Callees, Reached, Reason
+from logctx_lint.callgraph.targets import CallTargets, Reached, Reason
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope
@@ -40,7 +40,7 @@ _WRAPPERS_DEPTH = 2
 """A decorator with arguments holds the decorator, which holds the wrapper."""
 
 
-class How(str, Enum):
+class EdgeKind(str, Enum):
     """How one function makes another one run; the values are what a person reads."""
 
     CALLS = "calls"
@@ -56,7 +56,7 @@ class How(str, Enum):
     @property
     def is_cancelled(self) -> bool:
         """Whether cancelling the caller cancels what it makes run."""
-        return self not in (How.BACKGROUND, How.DROPPED, How.PROTECTED)
+        return self not in (EdgeKind.BACKGROUND, EdgeKind.DROPPED, EdgeKind.PROTECTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Call:
 
     line: int
     function: Function
-    how: How
+    how: EdgeKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ class Calls:
 class _Place:
     """What becomes of the value of an expression."""
 
-    how: How = How.CALLS
+    how: EdgeKind = EdgeKind.CALLS
     is_awaited: bool = False
     is_dropped: bool = False
     """It is a statement of its own."""
@@ -113,13 +113,13 @@ class CallReader:
     def __init__(self, graph: CallGraph, function: Function) -> None:
         self._graph = graph
         self._resolver = graph.resolver
-        self._callees = Callees(graph.resolver, graph.overrides)
+        self._callees = CallTargets(graph.resolver, graph.hierarchy)
         self._function = function
         self._awaits_by_yield = (
             not function.facts.is_async and Role.INLINE_CALLBACKS in graph.decorator_roles(function)
         )
         self._is_plain = not function.facts.is_async and not self._awaits_by_yield
-        self._calls: dict[tuple[Function, How], Call] = {}
+        self._calls: dict[tuple[Function, EdgeKind], Call] = {}
         self._unresolved: list[Unresolved] = []
 
     def read(self) -> Calls:
@@ -197,11 +197,11 @@ class CallReader:
         func = node.func
         roles = self._roles(func, scope)
         how = _started(place, roles)
-        dropped = How.BACKGROUND if place.is_dropped and how.is_cancelled else how
+        dropped = EdgeKind.BACKGROUND if place.is_dropped and how.is_cancelled else how
         if roles.isdisjoint(_RELEVANT):
             # What those do is known; they are no code that anybody would check.
             is_forgotten = place.is_dropped and how.is_cancelled
-            reached_how = How.DROPPED if is_forgotten else how
+            reached_how = EdgeKind.DROPPED if is_forgotten else how
             self._reach(node, scope, reached_how, place.is_awaited)
         on_name = isinstance(func, ast.Attribute) and isinstance(func.value, ast.Name)
         chains = isinstance(func, ast.Attribute) and func.attr in _CHAINERS
@@ -212,7 +212,7 @@ class CallReader:
             self._expression(func, scope, _Place(dropped))
         # A callback that is added to a Deferred runs for whoever waits for that.
         handed = how if chains and on_name else dropped
-        handed = How.HANDS_ON if handed is How.CALLS else handed
+        handed = EdgeKind.HANDS_ON if handed is EdgeKind.CALLS else handed
         waits = place.is_awaited and not roles.isdisjoint(_WAITERS)
         for value in (*node.args, *(keyword.value for keyword in node.keywords)):
             if isinstance(value, ast.Name | ast.Attribute):
@@ -231,11 +231,11 @@ class CallReader:
             for decorator in self._callees.of(func, scope).functions if func else ():
                 for wrapper in _inner_functions(decorator, _WRAPPERS_DEPTH):
                     if wrapper.facts.is_async:
-                        self._add(self._function.line, wrapper, How.IS_WRAPPED)
+                        self._add(self._function.line, wrapper, EdgeKind.IS_WRAPPED)
 
     # What is reached
 
-    def _reach(self, node: ast.Call, scope: Scope, how: How, is_awaited: bool) -> None:
+    def _reach(self, node: ast.Call, scope: Scope, how: EdgeKind, is_awaited: bool) -> None:
         if not is_awaited and not self._is_defined(node.func):
             return
         reached = self._callees.of(node.func, scope)
@@ -245,7 +245,7 @@ class CallReader:
             waited = is_awaited and how.is_cancelled
             self._unresolved.append(Unresolved(node.lineno, text, reached.reason, waited))
 
-    def _reference(self, node: ast.Name | ast.Attribute, scope: Scope, how: How) -> None:
+    def _reference(self, node: ast.Name | ast.Attribute, scope: Scope, how: EdgeKind) -> None:
         """A function that is handed to a callee."""
         if self._is_defined(node):
             self._add_all(node.lineno, self._callees.of(node, scope), how)
@@ -255,18 +255,18 @@ class CallReader:
         for name in names:
             if self._graph.mentions.functions(name):
                 method = self._resolver.member(self._resolver.type_of(node, scope), name)
-                self._add_all(node.lineno, self._callees.of_type(method), How.CALLS)
+                self._add_all(node.lineno, self._callees.of_type(method), EdgeKind.CALLS)
 
-    def _add_all(self, line: int, reached: Reached, how: How) -> None:
+    def _add_all(self, line: int, reached: Reached, how: EdgeKind) -> None:
         for function in reached.functions:
             if self._graph.waits(function):
                 roles = self._graph.decorator_roles(function)
                 is_started = Role.SAFE_DECORATOR in roles or (
-                    how is How.DROPPED and not self._graph.gives_coroutine(function)
+                    how is EdgeKind.DROPPED and not self._graph.gives_coroutine(function)
                 )
-                self._add(line, function, How.BACKGROUND if is_started else how)
+                self._add(line, function, EdgeKind.BACKGROUND if is_started else how)
 
-    def _add(self, line: int, function: Function, how: How) -> None:
+    def _add(self, line: int, function: Function, how: EdgeKind) -> None:
         self._calls.setdefault((function, how), Call(line, function, how))
 
     # Names
@@ -285,14 +285,14 @@ class CallReader:
         return vocabulary.roles(self._resolver.names(func, scope))
 
 
-def _started(place: _Place, roles: frozenset[Role]) -> How:
+def _started(place: _Place, roles: frozenset[Role]) -> EdgeKind:
     """How what a call starts runs."""
     if not place.how.is_cancelled:
         return place.how
     if Role.CANCELLATION_SHIELD in roles:
-        return How.PROTECTED
+        return EdgeKind.PROTECTED
     if Role.CALLBACK_TAKER in roles or (place.is_dropped and roles & _STARTERS):
-        return How.BACKGROUND
+        return EdgeKind.BACKGROUND
     return place.how
 
 

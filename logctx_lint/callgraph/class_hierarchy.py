@@ -16,7 +16,7 @@ from logctx_lint.project.text_index import Mentions
 _PROTOCOL = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 
 
-class Overrides:
+class ClassHierarchy:
     """Finds the subclasses that the files of a package define."""
 
     def __init__(self, resolver: Resolver, mentions: Mentions) -> None:

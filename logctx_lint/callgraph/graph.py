@@ -1,4 +1,4 @@
-"""Who calls whom, as far as waiting and cancelling go.
+"""The call graph: which functions a function runs, waits for and passes its cancellation on to.
 
 The nodes are first-party functions that are waited for: `async def`, `@inlineCallbacks`, and plain
 functions that return an awaitable. What else a function calls neither suspends nor is cancelled.
@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from logctx_lint.callgraph.body_reader import Call, CallReader, Calls
-from logctx_lint.callgraph.class_hierarchy import Overrides, functions
+from logctx_lint.callgraph.class_hierarchy import ClassHierarchy, functions
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Answers
@@ -38,7 +38,7 @@ class CallGraph:
         self.vocabulary = vocabulary
         self.mentions = mentions
         self.trace = resolver.modules.trace
-        self.overrides = Overrides(resolver, mentions)
+        self.hierarchy = ClassHierarchy(resolver, mentions)
         self._calls: Answers[Function, Calls] = Answers(self.trace)
         self._waits: Answers[Function, bool] = Answers(self.trace)
 

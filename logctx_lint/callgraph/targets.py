@@ -1,4 +1,4 @@
-"""Which first-party functions a call may reach, seen from the text of what is called."""
+"""Call targets: which first-party functions a call may reach."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 from enum import Enum
 
-from logctx_lint.callgraph.class_hierarchy import Overrides
+from logctx_lint.callgraph.class_hierarchy import ClassHierarchy
 from logctx_lint.inference.definitions import Definition
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
@@ -42,12 +42,12 @@ class Reached:
     reason: Reason | None = None
 
 
-class Callees:
+class CallTargets:
     """Answers what a call reaches."""
 
-    def __init__(self, resolver: Resolver, overrides: Overrides) -> None:
+    def __init__(self, resolver: Resolver, hierarchy: ClassHierarchy) -> None:
         self._resolver = resolver
-        self._overrides = overrides
+        self._hierarchy = hierarchy
 
     def of(self, func: ast.expr, scope: Scope) -> Reached:
         """What calling an expression may reach."""
@@ -72,7 +72,7 @@ class Callees:
         if reached.reason is not Reason.TYPE:
             return reached
         # The name alone may say something.
-        presumed = self._resolver.distinctive.result(func, scope)
+        presumed = self._resolver.unique_methods.result(func, scope)
         return self.of_type(presumed) if isinstance(presumed, Presumed) else reached
 
     def _member(self, receiver: Type, name: str) -> Reached:
@@ -81,20 +81,20 @@ class Callees:
             return self._member(receiver.bound, name)
         if not isinstance(receiver, Instance | ClassObject):
             return self.of_type(self._resolver.member(receiver, name))
-        method = self._overrides.definition(receiver.cls, name)
+        method = self._hierarchy.definition(receiver.cls, name)
         if method and not method.module.is_foreign:
-            overrides = self._overrides.of(receiver.cls, name)
-            if not self._overrides.is_abstract(method):
+            overrides = self._hierarchy.of(receiver.cls, name)
+            if not self._hierarchy.is_abstract(method):
                 return Reached(tuple(dict.fromkeys([method, *overrides])))
             reached = Reached(
-                tuple(each for each in overrides if not self._overrides.is_abstract(each))
+                tuple(each for each in overrides if not self._hierarchy.is_abstract(each))
             )
             return reached if reached.functions else Reached((), Reason.ABSTRACT)
         reached = self.of_type(self._resolver.member(receiver, name))
         if reached.reason is None or receiver.cls.module.is_foreign:
             return reached
         # A mixin counts on what it will be mixed with.
-        mixed = tuple(self._overrides.of(receiver.cls, name))
+        mixed = tuple(self._hierarchy.of(receiver.cls, name))
         return Reached(mixed) if mixed else reached
 
     def of_type(self, type_: Type) -> Reached:

@@ -1,4 +1,4 @@
-"""The ini file that flake8 would read in the working directory, and what it says for us."""
+"""The ini file that flake8 would read in the working directory, and our settings in it."""
 
 from __future__ import annotations
 

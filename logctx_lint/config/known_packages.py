@@ -1,4 +1,4 @@
-"""What is known of packages as a whole, beside the roles of their functions."""
+"""Lists of known packages: frameworks, homes of log contexts, what hands contexts on."""
 
 from __future__ import annotations
 

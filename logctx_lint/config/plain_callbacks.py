@@ -1,4 +1,4 @@
-"""Functions that libraries call as plain ones: what they are decorated with, and what overrides."""
+"""Decorators and base classes of libraries whose functions must not be asynchronous."""
 
 from __future__ import annotations
 

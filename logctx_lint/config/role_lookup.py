@@ -1,4 +1,4 @@
-"""Answers which roles a callee has: the vocabulary, with what a project adds to it."""
+"""The vocabulary of a project, built-in and its own: which roles does a callee have?"""
 
 from __future__ import annotations
 

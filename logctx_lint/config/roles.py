@@ -1,4 +1,4 @@
-"""The parts that functions, classes and decorators play; `vocabulary` says who plays them."""
+"""The roles that functions, classes and decorators can have; `vocabulary` lists who has which."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class CancellationScope(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a person is told of a setting, and how its value is written."""
+    """The documentation of a setting, and how its value is written."""
 
     text: str
     kind: Kind

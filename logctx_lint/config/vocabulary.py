@@ -1,4 +1,4 @@
-"""Which function plays which part: qualified names to roles.
+"""The built-in vocabulary: the qualified names that have each role.
 
 No rule knows a function by its bare name. A rule asks for a role, the resolver supplies
 the qualified names under which a callee is known, and this table joins the two. A project

@@ -1,4 +1,4 @@
-"""From one file to its findings: those that are known still, or else facts and visitors."""
+"""Checks one file: cached findings where they still hold, else facts are made and rules run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Python's garbage collector, which would look at all that is known again and again."""
+"""When Python's garbage collector runs: it would traverse all long-lived data again and again."""
 
 from __future__ import annotations
 

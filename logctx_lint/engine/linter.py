@@ -1,4 +1,4 @@
-"""One file from its bytes to the findings that are reported: what `check` and fixing ask."""
+"""Checks one file under settings: selection, suppression, errors as LCX000."""
 
 from __future__ import annotations
 

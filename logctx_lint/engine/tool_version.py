@@ -1,4 +1,4 @@
-"""What stands for this very program, and what it runs on, in the names of cache entries."""
+"""The version of this program and of Python, as part of the keys of cache entries."""
 
 from __future__ import annotations
 

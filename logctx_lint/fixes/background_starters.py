@@ -1,4 +1,4 @@
-"""Having work started by something else: in place of a function, and as a process of its own."""
+"""Fixes that start work in the background: by another starter, or as a background process."""
 
 from __future__ import annotations
 
@@ -88,6 +88,7 @@ def process(context: TreeContext, function: ast.expr) -> Process | None:
 
 
 def process_fix(starter: Helper, edits: tuple[Edit, ...] | None) -> tuple[Fix, ...]:
+    """The fix that starts work as a background process, by some edits."""
     if edits is None:
         return ()
     title = f"Start it with {starter.text}()"

@@ -42,11 +42,13 @@ class Helper:
 
 
 def before(context: TreeContext, node: ast.AST, text: str) -> Edit:
+    """Insert a text in front of a node."""
     span = context.span(node)
     return insertion(span.line, span.column, text)
 
 
 def after(context: TreeContext, node: ast.AST, text: str) -> Edit:
+    """Insert a text behind a node."""
     span = context.span(node)
     return insertion(span.end_line, span.end_column, text)
 

@@ -29,6 +29,7 @@ def may_import_runtime(context: TreeContext) -> bool:
 
 
 def insertion(line: int, column: int, text: str) -> Edit:
+    """Insert a text at a position."""
     return Edit(Span(line, column, line, column), text)
 
 

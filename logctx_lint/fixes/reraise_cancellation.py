@@ -1,4 +1,4 @@
-"""Fixes that let a cancellation out of a handler that swallows it.
+"""Fixes that re-raise a cancellation in a handler that swallows it.
 
 `except CancelledError: raise` before a handler changes nothing else only if that handler does
 nothing but log or count. One that does more goes on doing so, and lets the cancellation out at its
@@ -118,7 +118,7 @@ def _new_name(context: TreeContext, handler: ast.ExceptHandler) -> str:
 
 
 def names_cancelled(code: Code, handler: ast.ExceptHandler) -> bool:
-    """Whether a handler speaks of the cancelled error itself: it was written on purpose."""
+    """Whether a handler names the cancelled error: it was written on purpose."""
     clauses = [handler.type] if handler.type else []
     named = [each for clause in clauses for each in all_nodes(clause)]
     named += list(own_nodes(handler.body))

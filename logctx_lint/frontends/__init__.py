@@ -1,1 +1,1 @@
-"""The ways in: the flake8 plugin, the command line and the language server."""
+"""The front ends: the flake8 plugin, the command line and the language server."""

@@ -1,1 +1,1 @@
-"""What is kept between questions and between runs, and what it depends on."""
+"""Memoization, dependency tracking and the cache on disk."""

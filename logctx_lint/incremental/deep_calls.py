@@ -1,4 +1,4 @@
-"""Calls that nest deeper than one stack has room for."""
+"""Recursion that is deeper than one stack allows: it goes on in a new thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an answer came from: which parts of which files and folders were looked at for it.
+"""Dependencies of an answer: which parts of which files and folders were read for it.
 
 Answers are remembered and come from other answers that were remembered before, so each keeps
 what was used for it, and what it came from in the end is found by following that. Results that

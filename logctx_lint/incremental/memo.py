@@ -1,4 +1,4 @@
-"""Remembering answers to questions that ask each other, also where they ask in a circle.
+"""Memoization of questions that depend on each other, cycles included (a fixed point).
 
 A question that leads back to itself has no first answer. All the questions of such a circle (a
 strongly connected component of what asks what) are answered together: each is assumed to have its

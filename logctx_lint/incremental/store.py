@@ -1,4 +1,4 @@
-"""What is kept between runs: plain data, one small file for each content.
+"""The cache on disk: plain data, one small file for each content.
 
 The name of an entry is the hash of the content it belongs to, so that the same content gives the
 same bytes on every machine, and two runs at once at worst write the same file twice. An entry

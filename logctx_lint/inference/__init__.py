@@ -1,1 +1,1 @@
-"""What an expression is: names, types, results of calls, awaitability."""
+"""Type inference: names, types, results of calls, awaitability."""

@@ -1,4 +1,4 @@
-"""What code without annotations is given: arguments at the calls, attributes set from outside."""
+"""Types of parameters and attributes without annotation, inferred from their uses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MOST_TYPES = 6
 
 
 class CallSites:
-    """Looks at uses to learn of definitions; part of the resolver.
+    """Infers definitions from their uses; part of the resolver.
 
     Whoever calls a function may have its own arguments from its callers, and so on round in
     circles. So an answer rests on answers of a lower level, which are kept apart, and those of
@@ -84,7 +84,7 @@ class CallSites:
         if function.owner and function.name == "__init__":
             yield from self._constructions(function, function.owner, {function.owner})
             return
-        for call, scope in self._resolver.sites.calls(function.name, function.module):
+        for call, scope in self._resolver.references.calls(function.name, function.module):
             for member in members_of(self._resolver.type_of(call.func, scope)):
                 if isinstance(member, FunctionType) and self._is_same(member.function, function):
                     yield call, scope, self._is_bound(member)
@@ -94,18 +94,20 @@ class CallSites:
         self, init: Function, cls: Class, seen: set[Class]
     ) -> Iterator[tuple[ast.Call, Scope, bool]]:
         """The calls of a class, and of those that inherit its `__init__` or pass arguments on."""
-        for call, scope in self._resolver.sites.calls(cls.name, init.module):
+        for call, scope in self._resolver.references.calls(cls.name, init.module):
             for member in members_of(self._resolver.type_of(call.func, scope)):
                 if isinstance(member, ClassObject) and member.cls == cls:
                     yield call, scope, True
                     break
-        for other in self._resolver.sites.subclasses(cls):
+        for other in self._resolver.references.subclasses(cls):
             if other in seen or len(seen) > 20 or not self._inherits(other, cls):
                 continue
             seen.add(other)
             own = other.function("__init__")
             if own:
-                for call, scope in self._resolver.sites.body(own[-1]).calls.get("__init__", ()):
+                for call, scope in self._resolver.references.body(own[-1]).calls.get(
+                    "__init__", ()
+                ):
                     for member in members_of(self._resolver.type_of(call.func, scope)):
                         if isinstance(member, FunctionType) and member.function == init:
                             yield call, scope, self._is_bound(member)
@@ -133,7 +135,7 @@ class CallSites:
         with self._resolver.memo.lower():
             given = [
                 self._resolver.type_of(statement.value, scope)
-                for statement, scope in self._resolver.sites.assignments(name, cls.module)
+                for statement, scope in self._resolver.references.assignments(name, cls.module)
                 if self._sets(statement, scope, cls, name)
             ]
         return _summary(given)

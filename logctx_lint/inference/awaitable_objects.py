@@ -1,4 +1,4 @@
-"""Objects of the project's own classes that can be awaited, and what awaiting them does.
+"""Classes of the project with `__await__`: must their objects be awaited?
 
     class Mounting:                        # Mounted already: awaiting only waits.
         def __await__(self):

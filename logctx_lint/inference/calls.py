@@ -1,4 +1,4 @@
-"""What a call gives: results, type variables solved from arguments, decorators."""
+"""The type of a call: results, type variables solved from arguments, decorators."""
 
 from __future__ import annotations
 
@@ -72,11 +72,13 @@ def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
         if isinstance(node.func, ast.Attribute) and node.func.attr in CHAINERS:
             # Nothing but a Deferred has such methods; they give it back.
             return resolver.deferred
-        return resolver.distinctive.result(node.func, scope)
+        return resolver.unique_methods.result(node.func, scope)
     return call(resolver, callee, arguments_of(resolver, node, scope))
 
 
 def arguments_of(resolver: Resolver, node: ast.Call, scope: Scope) -> Arguments:
+    """The arguments of a call in a scope."""
+
     def lazily(value: ast.expr) -> Callable[[], Type]:
         return lambda: resolver.type_of(value, scope)
 

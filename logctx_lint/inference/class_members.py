@@ -255,7 +255,7 @@ class Classes:
         seen = {cls}
         waiting = [cls]
         while waiting and len(seen) < _MOST_SUBCLASSES:
-            for each in self._resolver.sites.subclasses(waiting.pop()):
+            for each in self._resolver.references.subclasses(waiting.pop()):
                 if each in seen or not any(found == cls for found, _ in self.ancestors(each)):
                     continue
                 seen.add(each)

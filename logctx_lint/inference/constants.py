@@ -1,4 +1,4 @@
-"""Conditions that come out one way only: module constants, and the flags that a call passes.
+"""Constant conditions: by module constants, and by the flags that a call passes.
 
 _IS_SYNC = False                        # `if _IS_SYNC:` never holds.
 

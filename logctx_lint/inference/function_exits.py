@@ -1,4 +1,4 @@
-"""How functions end: whether one ever returns, and whether a failure gets out of it."""
+"""How functions exit: whether one ever returns, and whether it lets a failure out."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _catches_all(handler: ast.ExceptHandler) -> bool:
 
 
 def _catches_no_failure(handler: ast.ExceptHandler) -> bool:
-    """`except CancelledError:`: whoever cancels is told so, nothing has failed."""
+    """`except CancelledError:` and the like: nothing has failed."""
     types = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     names = [dotted(each).rpartition(".")[2] if each else "" for each in types]
     return all(each in _NO_FAILURES for each in names)

@@ -1,4 +1,4 @@
-"""What functions give: declared or inferred results, and what decorators make of them."""
+"""Result types of functions: declared or inferred, with their decorators applied."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Names:
-    """Looks names up from the inside out; part of the resolver."""
+    """Resolves names, innermost scope first; part of the resolver."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver

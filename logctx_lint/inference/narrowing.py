@@ -1,4 +1,4 @@
-"""Where `isinstance` has said what a name or an attribute is."""
+"""Type narrowing by `isinstance` tests."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _Known = tuple[ast.Call, bool]
 
 @dataclass
 class Narrowings:
-    """What the `isinstance` tests of one function say of dotted names."""
+    """The regions of one function in which tests narrow dotted names."""
 
     regions: dict[str, list[Region]] = field(default_factory=dict)
     assigned: dict[str, list[Position]] = field(default_factory=dict)
     """Where the attributes among these names get other values."""
 
     def at(self, name: str, position: Position) -> Region | None:
-        """The innermost region around `position` that speaks of `name`."""
+        """The innermost region around `position` that narrows `name`."""
         around = [r for r in self.regions.get(name, ()) if r.start <= position < r.end]
         if not around:
             return None

@@ -1,4 +1,4 @@
-"""Which overloads of a function a call means, as far as literal arguments say.
+"""Which overloads a call may select, by its literal arguments.
 
     @overload
     def stop(self, wait: Literal[True]) -> Awaitable[None]: ...

@@ -1,4 +1,4 @@
-"""What the language does with a value: awaiting, looping, entering, unpacking."""
+"""Types of what Python's protocols give: awaiting, iterating, entering, unpacking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The code that calls something of a name or sets an attribute, anywhere in a package."""
+"""Finds references: the calls of a name and assignments of an attribute, anywhere in a package."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Body:
                 self._read([node.body], scope.child(node))
 
 
-class Sites:
+class References:
     """Finds code by the names in it; part of the resolver."""
 
     def __init__(self, modules: Modules, memo: Memo, scopes: BodyScopes) -> None:

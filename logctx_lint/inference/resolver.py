@@ -1,4 +1,4 @@
-"""What an expression is: names, attributes, calls and operators, over the project's facts.
+"""The resolver: infers the type of an expression, over the facts of the project.
 
 Answers depend on the text of the project alone, never on what was asked before.
 """
@@ -20,7 +20,7 @@ from logctx_lint.inference.decorators import Decorators
 from logctx_lint.inference.definitions import Definition, Definitions, Found, Variable
 from logctx_lint.inference.function_types import Functions
 from logctx_lint.inference.name_lookup import Names
-from logctx_lint.inference.references import Sites
+from logctx_lint.inference.references import References
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import (
     NONE,
@@ -45,7 +45,7 @@ from logctx_lint.inference.types import (
     union_of,
     without_none,
 )
-from logctx_lint.inference.unique_method_names import Distinctive
+from logctx_lint.inference.unique_method_names import UniqueMethodNames
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.inference.widening import widen
 from logctx_lint.project.files import STUBS
@@ -67,9 +67,9 @@ class Resolver:
         self.bindings = Bindings(self)
         self.functions = Functions(self)
         self.decorators = Decorators(self)
-        self.sites = Sites(modules, self.memo, self.body_scopes)
+        self.references = References(modules, self.memo, self.body_scopes)
         self.call_sites = CallSites(self)
-        self.distinctive = Distinctive(self)
+        self.unique_methods = UniqueMethodNames(self)
         self.kinds: Store[Kind | bool | None] = {}
         """Of awaitable that the instances of a class are; see `protocols`."""
         self._variables: Store[Type] = {}

@@ -1,4 +1,4 @@
-"""Where the values come from that a plain function returns; see `summaries`."""
+"""Which values a plain function returns, and where they come from; see `summaries`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What callers have to know of a function, found out once: its summary, in place of its body.
+"""Function summaries: what callers have to know of a function, in place of its body.
 
     def flush(self):                       # Summary(returned=(STORED, cannot fail), ...)
         future = self._flushed = Future()
@@ -252,7 +252,7 @@ class Summaries:
             return
         seen, waiting = {function.owner}, [function.owner]
         while waiting and len(seen) < _MOST_OVERRIDES:
-            for each in self.resolver.sites.subclasses(waiting.pop()):
+            for each in self.resolver.references.subclasses(waiting.pop()):
                 if each in seen:
                     continue
                 seen.add(each)

@@ -101,7 +101,7 @@ class TupleType:
 
 @dataclass(frozen=True, slots=True)
 class Presumed:
-    """What a method of this name gives, whatever object it was called on; see `distinctive`."""
+    """What any method of this name gives, on an unknown object; see `unique_method_names`."""
 
     type: Type
     functions: tuple[Function, ...]
@@ -160,6 +160,7 @@ def members_of(type_: Type) -> tuple[Type, ...]:
 
 
 def without_none(type_: Type) -> Type:
+    """A type without None among the members of its union."""
     return union_of(member for member in members_of(type_) if member != NONE)
 
 

@@ -1,4 +1,4 @@
-"""Solving type variables: what they stand for when a value is given where a type is wanted."""
+"""Unification: solves type variables by matching a value's type with the type that is expected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Methods that are known by their name alone: what nobody but the project calls so."""
+"""Methods that only one class of the project has: an unknown receiver is inferred from them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _common_names() -> frozenset[str]:
     return frozenset(_COMMON_NAMES.read_text(encoding="utf-8").split())
 
 
-class Distinctive:
+class UniqueMethodNames:
     """Answers for calls on objects of which nothing is known; part of the resolver."""
 
     def __init__(self, resolver: Resolver) -> None:
@@ -68,7 +68,7 @@ class Distinctive:
         """Whether all that the project calls so is known to be an object of other code."""
         found = [
             self._resolver.member(Instance(cls), attribute)
-            for cls in self._resolver.sites.classes_with("members", attribute, scope.module)
+            for cls in self._resolver.references.classes_with("members", attribute, scope.module)
         ]
         known_members = [
             each for type_ in found for each in members_of(type_) if each not in (UNKNOWN, NONE)
@@ -88,9 +88,9 @@ class Distinctive:
 
     def _find(self, name: str, near: Module) -> list[Function]:
         found: list[Function] = []
-        sites = self._resolver.sites
+        references = self._resolver.references
         for table in ("asynchronous", "members"):
-            for cls in sites.classes_with(table, name, near):
+            for cls in references.classes_with(table, name, near):
                 values = [variable.value for variable in cls.facts.variables.get(name, ())]
                 # `self.startJob = self.queue.startJob` is none of its own.
                 if not all(value.endswith(f".{name}") for value in values):

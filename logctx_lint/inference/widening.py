@@ -1,4 +1,4 @@
-"""Making answers less exact, so that those on a circle settle; see `memo`.
+"""Widening: makes types less exact, so that the fixed point of a cycle is reached; see `memo`.
 
 `def nest(x): return [nest(x)]` gives a list of lists of lists: one level more in each round.
 So what has come to hold its like is said to hold anything.

@@ -1,1 +1,1 @@
-"""The files of a project, and the facts that each of them states."""
+"""The project: its files, the facts of each, modules and indexes."""

@@ -211,6 +211,7 @@ def _is_global(name: str, facts: ModuleFacts) -> bool:
 
 @lru_cache(maxsize=4096)
 def words_of(text: str) -> frozenset[str]:
+    """The names in an annotation or expression that may matter."""
     return frozenset(WORD.findall(text)) - _PLAIN
 
 

@@ -1,4 +1,4 @@
-"""What one file says about its own names: a pure function of its text.
+"""The facts of one file: its definitions, imports and signatures; a pure function of its text.
 
 Facts are the skeleton of a module: imports, signatures, classes, attributes. Expressions
 that may matter later (annotations, default values, `self.x = ...`) are kept as source text

@@ -1,4 +1,4 @@
-"""What kind of code base a file belongs to, read from the imports of its whole package."""
+"""Framework detection: asyncio or Twisted, and where log contexts are kept."""
 
 from __future__ import annotations
 

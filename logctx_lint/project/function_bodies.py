@@ -1,4 +1,4 @@
-"""Trees of single functions, for whoever looks into the body of one."""
+"""Syntax trees of single functions, parsed without the rest of their file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which names lead to awaitables in a package and in all that it imports.
+"""The name graph (`awaitable_names`) of a package together with all that it imports.
 
 What each file says of its names is in the index of its package (`awaitable_names`); here imports
 are followed from package to package, and what all of them say is put together.

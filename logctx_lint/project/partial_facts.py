@@ -1,4 +1,4 @@
-"""What an installed module says of one name, from the statements that mention it alone.
+"""Facts about one name of an installed module, from only the statements that mention it.
 
 Of a large module often one class is used. To parse all of it takes longer than anything else that
 is done with it, so its text is cut where the outermost statements begin, and only those are parsed

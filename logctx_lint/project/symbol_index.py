@@ -1,4 +1,4 @@
-"""Which files of a package mention a name: where it is called, set, inherited or declared.
+"""The symbol index: which files of a package call, set, inherit or declare a name.
 
 Imports lead from a file to what it uses. Who uses *it* only the whole package can tell, and what is
 not imported by the file that is linted must count as well: findings may not depend on how many

@@ -1,4 +1,4 @@
-"""Which files of a folder mention a name in a role, so that only those are read.
+"""A text index: which files of a folder may define or use a name, so that only those are read.
 
 Text, not facts: whoever asks for subclasses, for decorated functions or for what the folder imports
 needs all files of a package, and looking for names costs a tenth of parsing. An answer may name too

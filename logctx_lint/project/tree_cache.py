@@ -1,4 +1,4 @@
-"""Trees of files that were parsed for their facts and are to be checked later in the same run.
+"""Keeps the syntax trees of files that will be checked later in the same run.
 
 The index of a package is made from the facts of all its files before the first of them is checked.
 What is kept until then need not be parsed again.

@@ -1,1 +1,1 @@
-"""What becomes of findings: output formats, the baseline, the lines that changed."""
+"""Reports: output formats, the baseline, comparison with a revision."""

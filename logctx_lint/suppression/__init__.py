@@ -1,1 +1,1 @@
-"""Comments that silence findings, and those that silence nothing."""
+"""Suppression comments (`# noqa`), and those that suppress nothing."""

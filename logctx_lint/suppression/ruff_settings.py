@@ -1,4 +1,4 @@
-"""Does the project's ruff know that `# noqa: LCX...` is somebody else's?"""
+"""Checks that the project's ruff accepts `# noqa: LCX...` (its setting `external`)."""
 
 from __future__ import annotations
 

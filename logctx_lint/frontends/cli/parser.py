@@ -17,7 +17,7 @@ class UsageError(UserError):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, but a mistake is told in one line and not after a screen of usage."""
+    """argparse, with one line for a mistake in place of a screen of usage."""
 
     def __init__(self, **arguments: Any) -> None:
         super().__init__(**arguments, allow_abbrev=False)

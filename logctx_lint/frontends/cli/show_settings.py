@@ -1,4 +1,4 @@
-"""`check --show-settings`: what holds for the files that were named, where it was said, and why."""
+"""`check --show-settings`: the settings of the named files, and where each comes from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The language server: what is found while typing, how to cure it, and why it is wrong.
+"""The language server: diagnostics while typing, fixes, and the pages of rules.
 
 All it does is to translate between the protocol and `logctx_lint.frontends.lsp.open_documents`.
 """
@@ -79,7 +79,7 @@ class Server(LanguageServer):
             self.workspace_diagnostic_refresh(None)
 
     def pull(self, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
-        """What is found in one text, for an editor that asks instead of being told."""
+        """The diagnostics of one text, for an editor that pulls them."""
         checked = self._current(params.text_document.uri)
         items = [self._diagnostic(checked, each) for each in checked.findings] if checked else []
         return types.RelatedFullDocumentDiagnosticReport(items=items)
@@ -142,7 +142,7 @@ class Server(LanguageServer):
         return found
 
     def hover(self, params: types.HoverParams) -> types.Hover | None:
-        """The pages of the rules that speak at a position."""
+        """The pages of the rules that report something at a position."""
         checked = self._current(params.text_document.uri)
         if checked is None:
             return None
@@ -319,7 +319,7 @@ def _wanted(kind: str, only: object) -> bool:
 
 
 def _page(code: str) -> str:
-    """What a person is told who asks why."""
+    """The text that is shown on hovering."""
     from logctx_lint.rules.docs import page
 
     shown = page(code)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-from logctx_lint.callgraph.body_reader import Call, How
+from logctx_lint.callgraph.body_reader import Call, EdgeKind
 from logctx_lint.callgraph.cancellation_safety import Audit, Judged, Verdict, repairs
 from logctx_lint.callgraph.graph import Step
 from logctx_lint.project.modules import Function
@@ -122,7 +122,7 @@ class _Writer:
 
     def _call(self, audit: Audit, call: Call) -> str:
         judged = audit.functions.get(call.function)
-        how = "" if call.how is How.CALLS else f"({call.how.value}) "
+        how = "" if call.how is EdgeKind.CALLS else f"({call.how.value}) "
         name, place = name_of(call.function), self._place(call.function)
         if judged is None or not call.how.is_cancelled:
             return self._painted(f"· {how}{name}  {place}", _DIM)

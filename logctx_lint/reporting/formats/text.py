@@ -1,4 +1,4 @@
-"""For people: where, what, the line itself and how to cure it."""
+"""For people: position, message, source line and fix."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ from logctx_lint.analysis.callback_arguments import (
 )
 from logctx_lint.analysis.callback_places import may_be_asynchronous, misplaced_callbacks
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.discarded_awaitables import How
+from logctx_lint.analysis.discarded_awaitables import DropKind
 from logctx_lint.analysis.plain_callers import plainly_called
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -184,7 +184,7 @@ def _is_lost(context: TreeContext, argument: Taken) -> bool:
     function = argument.node
     if isinstance(function, ast.Lambda):
         found = discarded_awaitables.dropped_in(context, function.body)
-        lost = [each.call for each in found if each.how is How.PLAIN]
+        lost = [each.call for each in found if each.how is DropKind.PLAIN]
         return lost == [function.body]
     func = target(context, function)
     if Role.CHAINER in context.file.roles(func, context.scopes[func]):

@@ -87,7 +87,7 @@ from logctx_lint.analysis.declared_values import misplaced
 from logctx_lint.analysis.misused_values import wrongly_used
 from logctx_lint.analysis.mixed_displays import beside_values
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.value_uses import How, Use, uses
+from logctx_lint.analysis.value_uses import Usage, Use, uses
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
 from logctx_lint.inference.types import Kind
@@ -117,7 +117,7 @@ def _wrong(unit: Unit) -> _Wrong:
         if kind is not None:
             found.setdefault(use.node, (use, kind))
     for each in (*misplaced(unit), *beside_values(unit)):
-        use = Use(each.call, each.scope, How.DECLARED, fate=each.fate)
+        use = Use(each.call, each.scope, Usage.DECLARED, fate=each.fate)
         found.setdefault(each.call, (use, each.kind))
     return found
 

@@ -80,7 +80,7 @@ from dataclasses import dataclass, field
 from logctx_lint.analysis import discard_consequences, discarded_awaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.control_flow import Branch, Exit, Paths
-from logctx_lint.analysis.discarded_awaitables import Dropped, How
+from logctx_lint.analysis.discarded_awaitables import DropKind, Dropped
 from logctx_lint.analysis.expected_types import declared_local, refuses
 from logctx_lint.analysis.local_awaitables import (
     Named,
@@ -120,7 +120,7 @@ class Lost:
 def check(context: TreeContext) -> None:
     for lost in {each.named.call: each for each in lost_in(context.unit)}.values():
         found = discarded_awaitables.as_dropped(context, lost.named.call)
-        if found and found.how is not How.CHAIN and not _is_looked_up(context, found):
+        if found and found.how is not DropKind.CHAIN and not _is_looked_up(context, found):
             _report(context, lost, found)
 
 

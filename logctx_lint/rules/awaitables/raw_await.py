@@ -164,7 +164,7 @@ def _relying_caller(file: File, scope: Scope) -> str | None:
     if function is None or file.vocabulary.roles([function.qualified_name]):
         return None
     caller = None
-    for call, place in file.resolver.sites.calls(function.name, function.module):
+    for call, place in file.resolver.references.calls(function.name, function.module):
         callee = file.resolver.type_of(call.func, place)
         if any(
             isinstance(member, FunctionType) and member.function.implementation == function

@@ -214,7 +214,7 @@ class _Caller:
 def _callers(file: File, function: Function) -> Iterator[_Caller]:
     """The calls of a function in its package, as far as they are known."""
     resolver = file.resolver
-    for call, scope in resolver.sites.calls(function.name, function.module):
+    for call, scope in resolver.references.calls(function.name, function.module):
         called = [
             each
             for each in members_of(resolver.type_of(call.func, scope))

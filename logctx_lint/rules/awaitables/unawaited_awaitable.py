@@ -69,7 +69,7 @@ from __future__ import annotations
 
 from logctx_lint.analysis import discard_consequences, discarded_awaitables
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.discarded_awaitables import Dropped, How
+from logctx_lint.analysis.discarded_awaitables import DropKind, Dropped
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import await_fix, background_fix, background_starter
 from logctx_lint.rules.rule import Rule
@@ -80,7 +80,7 @@ def check(context: TreeContext) -> None:
         return
     for statement, found in discarded_awaitables.dropped_by(context):
         function = context.function_of(statement)
-        if found.how is How.PLAIN and context.is_asynchronous(function):
+        if found.how is DropKind.PLAIN and context.is_asynchronous(function):
             _report(context, found, by_yield=context.awaits_by_yield(function))
 
 

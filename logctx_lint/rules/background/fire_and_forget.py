@@ -77,7 +77,7 @@ import ast
 
 from logctx_lint.analysis import discard_consequences, discarded_awaitables
 from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.analysis.discarded_awaitables import Dropped, How
+from logctx_lint.analysis.discarded_awaitables import DropKind, Dropped
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import background_fix, background_starter, started_by_hand_fix
@@ -92,13 +92,13 @@ def check(context: TreeContext) -> None:
     if discarded_awaitables.screen(context.unit):
         for statement, found in discarded_awaitables.dropped_by(context):
             can_await = context.is_asynchronous(context.function_of(statement))
-            if not can_await or found.how is not How.PLAIN:
+            if not can_await or found.how is not DropKind.PLAIN:
                 _report(context, found)
     for function, _ in context.unit.nodes(ast.Lambda):
         if _is_callback(context, function):
             for found in discarded_awaitables.dropped_in(context, function.body):
                 # `lambda: f(x)` is itself an asynchronous function: LCX106.
-                if found.how is not How.PLAIN or found.call is not function.body:
+                if found.how is not DropKind.PLAIN or found.call is not function.body:
                     _report(context, found)
 
 
@@ -138,7 +138,7 @@ def _report(context: TreeContext, found: Dropped) -> None:
     elif can_await:
         cure = "yield it" if context.awaits_by_yield(function) else "await it"
     else:
-        kind = found.kind if found.how is How.PLAIN else Kind.DEFERRED
+        kind = found.kind if found.how is DropKind.PLAIN else Kind.DEFERRED
         cure = discard_consequences.cure(context, kind, in_lambda=isinstance(function, ast.Lambda))
         if kept_in:
             cure += f" in `{kept_in}`"
@@ -154,7 +154,7 @@ def _report(context: TreeContext, found: Dropped) -> None:
 
 def _may_be_task(context: TreeContext, found: Dropped) -> bool:
     """Whether the way out is to start a task, in code of asyncio."""
-    is_plain = found.how is How.PLAIN and found.kind is Kind.COROUTINE and found.is_sure
+    is_plain = found.how is DropKind.PLAIN and found.kind is Kind.COROUTINE and found.is_sure
     is_asyncio_s = not context.file.traits.uses_twisted and starts_by_asyncio(context.file.tree)
     return is_plain and is_asyncio_s and not found.is_awaited
 

@@ -109,7 +109,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.background_work import Body, Outliving
+from logctx_lint.analysis.background_work import Body, OutlivingWork
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
@@ -137,7 +137,7 @@ def check(context: TreeContext) -> None:
             _report_abandoned(context, start)
 
 
-def _report_wait(context: TreeContext, found: Outliving) -> None:
+def _report_wait(context: TreeContext, found: OutlivingWork) -> None:
     delayer = helper(context, Role.CANCELLATION_DELAYER)
     name, better = delayer.text if delayer else "delay_cancellation", "..."
     fixes: tuple[Fix, ...] = ()

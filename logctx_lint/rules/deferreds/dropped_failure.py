@@ -89,7 +89,7 @@ from logctx_lint.analysis.deferred_chains import Chain, Chains
 from logctx_lint.analysis.discarded_awaitables import dropped_in
 from logctx_lint.analysis.observed_chains import Outcomes, can_fail, gathered
 from logctx_lint.analysis.ownership import is_kept_elsewhere
-from logctx_lint.analysis.request_callbacks import Answering, Does
+from logctx_lint.analysis.request_callbacks import CallbackEffect, RequestCallbacks
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -148,7 +148,7 @@ def _without_errback(unit: Unit) -> Iterator[tuple[Chains, Chain, str]]:
         if not chains.answers_later:
             for chain in chains.found:
                 roles = unit.file.roles(chain.root.func, scope)
-                why = _unguarded(chain, Answering(unit.file, scope))
+                why = _unguarded(chain, RequestCallbacks(unit.file, scope))
                 if (
                     why
                     and not (chain.is_handed_on or chain.is_idle or chain.misses_disconnect)
@@ -158,7 +158,7 @@ def _without_errback(unit: Unit) -> Iterator[tuple[Chains, Chain, str]]:
                     yield chains, chain, why
 
 
-def _unguarded(chain: Chain, answering: Answering) -> str:
+def _unguarded(chain: Chain, answering: RequestCallbacks) -> str:
     """Why a failure may run out of the end of a chain; empty if that is not known."""
     links = chain.links
     if not any(link.callback for link in links):
@@ -177,12 +177,18 @@ def _unguarded(chain: Chain, answering: Answering) -> str:
             "has an errback only beside its last callback, {}, which it does not guard",
         )
     does = answering.does(last.errback)
-    if last.method == "addErrback" and Does.HANDS_ON in does and Does.UNKNOWN not in does:
+    if (
+        last.method == "addErrback"
+        and CallbackEffect.HANDS_ON in does
+        and CallbackEffect.UNKNOWN not in does
+    ):
         return "ends in an errback that hands the failure on"
     return ""
 
 
-def _may_fail(callback: ast.expr | FunctionNode | None, answering: Answering, why: str) -> str:
+def _may_fail(
+    callback: ast.expr | FunctionNode | None, answering: RequestCallbacks, why: str
+) -> str:
     """The reason, if a callback is known to do something that may fail."""
     if callback is None or isinstance(callback, ast.Lambda):
         return ""

@@ -79,7 +79,11 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferred_chains import NOTIFIES, Chain, Chains, Link
-from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
+from logctx_lint.analysis.request_callbacks import (
+    CallbackEffect,
+    RequestCallbacks,
+    request_parameter,
+)
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.rules.rule import Applies, Rule
@@ -97,7 +101,7 @@ def _hanging(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
             request = request_parameter(unit.file, node, scope)
             chains = Chains(unit.file, node, scope)
             if request and chains.answers_later:
-                answering = Answering(unit.file, scope)
+                answering = RequestCallbacks(unit.file, scope)
                 for chain in chains.found:
                     why = _why(chain, request, answering, chains)
                     if why:
@@ -107,7 +111,7 @@ def _hanging(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
                         yield call, _left(f"`{ast.unparse(started)}()`", request)
 
 
-def _why(chain: Chain, request: str, answering: Answering, chains: Chains) -> str | None:
+def _why(chain: Chain, request: str, answering: RequestCallbacks, chains: Chains) -> str | None:
     """What is wrong with how a chain ends; None if nothing, or it is not about the request."""
     if chain.is_handed_on or not _is_about(chain, request, chains):
         return None
@@ -116,11 +120,11 @@ def _why(chain: Chain, request: str, answering: Answering, chains: Chains) -> st
     begins = f"what `{ast.unparse(chain.root.func)}()` gives"
     named = f"`{chain.name}`" if chain.name else begins
     for place, link in reversed([*enumerate(chain.links)]):
-        does = answering.does(link.errback) if link.errback is not None else Does.NOTHING
-        if Does.UNKNOWN in does:
+        does = answering.does(link.errback) if link.errback is not None else CallbackEffect.NOTHING
+        if CallbackEffect.UNKNOWN in does:
             return None
-        if Does.ENDS in does:
-            if Does.HANDS_ON in does:
+        if CallbackEffect.ENDS in does:
+            if CallbackEffect.HANDS_ON in does:
                 return (
                     f"the errback of {named} finishes the request and hands the failure on, so "
                     "that it is answered again, or never handled: return None"
@@ -128,7 +132,8 @@ def _why(chain: Chain, request: str, answering: Answering, chains: Chains) -> st
             return None
         if link.callback is not None and _may_matter(link, request, answering, chains):
             if answering.surely_ends(link.callback) and any(
-                before.errback is not None and answering.does(before.errback) is Does.NOTHING
+                before.errback is not None
+                and answering.does(before.errback) is CallbackEffect.NOTHING
                 for before in chain.links[:place]
             ):
                 return None
@@ -190,11 +195,11 @@ def _mentions(node: ast.AST, request: str, chains: Chains) -> bool:
     return False
 
 
-def _may_matter(link: Link, request: str, answering: Answering, chains: Chains) -> bool:
+def _may_matter(link: Link, request: str, answering: RequestCallbacks, chains: Chains) -> bool:
     """Whether a callback behind the errback that answers has a part in answering."""
     parts = [link.callback, *link.arguments]
     return any(_mentions(part, request, chains) for part in parts if part is not None) or (
-        Does.ENDS in answering.does(link.callback)
+        CallbackEffect.ENDS in answering.does(link.callback)
     )
 
 

@@ -92,7 +92,11 @@ from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.deferred_chains import NOTIFIES, Chains
 from logctx_lint.analysis.observed_chains import Outcomes, of_dropped
-from logctx_lint.analysis.request_callbacks import Answering, Does, request_parameter
+from logctx_lint.analysis.request_callbacks import (
+    CallbackEffect,
+    RequestCallbacks,
+    request_parameter,
+)
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -118,7 +122,7 @@ def check(context: TreeContext) -> None:
             continue
         if _looks(class_node(context) or context.unit.node):
             continue
-        answering = Answering(context.file, scope)
+        answering = RequestCallbacks(context.file, scope)
         found = _chain_that_answers(context, chains, answering) or _timer(context, chains, request)
         if found is not None:
             context.report(
@@ -148,8 +152,8 @@ def _is_of_request(context: TreeContext, call: ast.Call) -> bool:
     Where the project has a method of this name, the object has to be known.
     """
     known = [each.owner for each in context.functions(call.func)]
-    sites, module = context.resolver.sites, context.file.module
-    owners = known or sites.classes_with("members", NOTIFIES, module)
+    references, module = context.resolver.references, context.file.module
+    owners = known or references.classes_with("members", NOTIFIES, module)
     return all(
         owner is not None
         and Role.REQUEST in context.file.vocabulary.roles(context.resolver.classes.names(owner))
@@ -188,13 +192,15 @@ def _is_careful(context: TreeContext, callback: ast.expr) -> bool:
 
 
 def _chain_that_answers(
-    context: TreeContext, chains: Chains, answering: Answering
+    context: TreeContext, chains: Chains, answering: RequestCallbacks
 ) -> ast.Call | None:
     """Where a callback is added that finishes the request, to whatever has callbacks."""
     for node in in_source_order(each for each in chains.nodes if isinstance(each, ast.Call)):
         match node:
             case ast.Call(ast.Attribute(_, name), [callback, *_]) if name in _ADDERS:
-                if Does.ENDS in answering.does(callback) and not _is_careful(context, callback):
+                if CallbackEffect.ENDS in answering.does(callback) and not _is_careful(
+                    context, callback
+                ):
                     return node
     return None
 
@@ -207,7 +213,7 @@ def _timer(context: TreeContext, chains: Chains, request: str) -> ast.Call | Non
         names = {each.id for each in arguments(node) if isinstance(each, ast.Name)}
         scope = chains.scope
         if request in names and any(
-            Does.ENDS in Answering(context.file, scope).does(each)
+            CallbackEffect.ENDS in RequestCallbacks(context.file, scope).does(each)
             for each in arguments(node)
             if isinstance(each, ast.Attribute | ast.Lambda)
         ):

@@ -176,7 +176,7 @@ def _may_be_a_manager(context: TreeContext, function: FunctionNode) -> bool:
         return True
     if function not in context.file.tree.body or _is_called(context, function.name):
         return False
-    calls = context.resolver.sites.calls(function.name, context.file.module)
+    calls = context.resolver.references.calls(function.name, context.file.module)
     return next(iter(calls), None) is None
 
 
