@@ -14,6 +14,7 @@ from functools import cached_property
 
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.inference.types import Certainty, FunctionType, Kind, members_of, union_of
 from logctx_lint.inference.use_def import Position, Scope
 from logctx_lint.project.facts import FunctionNode
@@ -22,7 +23,6 @@ from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
 _STARTERS = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.SAFE_DECORATOR})
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.DEFERRED_PASSER})
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
-_KEEPING_METHODS = frozenset({"append", "appendleft", "add", "insert", "put", "put_nowait"})
 _LONGEST_DETOUR = 3
 """How many functions may pass an observer on."""
 _SUSPENDS = (ast.Await, ast.Yield, ast.AsyncFor, ast.AsyncWith)
@@ -326,7 +326,7 @@ class Body:
                     target, value
                 ):
                     pairs = [(target, value)]
-                case ast.Call(ast.Attribute(target, name), args) if name in _KEEPING_METHODS:
+                case ast.Call(ast.Attribute(target, name), args) if name in ADDERS:
                     pairs = [(target, argument) for argument in args]
                 case _:
                     continue

@@ -23,7 +23,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
-from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
+from logctx_lint.inference.known_names import APPENDERS, FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -182,7 +182,7 @@ def _in_collections(unit: Unit) -> Iterator[_Place]:
                 yield element, scope, f"{said}, so that nobody awaits what it returns"
     for call, scope in unit.nodes(ast.Call):
         match call:
-            case ast.Call(ast.Attribute(receiver, name), [value]) if name in _ADDING:
+            case ast.Call(ast.Attribute(receiver, name), [value]) if name in APPENDERS:
                 pass
             case ast.Call(ast.Attribute(receiver, "insert"), [_, value]):
                 pass
@@ -195,7 +195,6 @@ def _in_collections(unit: Unit) -> Iterator[_Place]:
                 yield value, scope, f"{said}, so that nobody awaits what it returns"
 
 
-_ADDING = frozenset({"append", "add", "appendleft"})
 _COLLECTIONS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
 _Declared = Callable[[], Type]
 

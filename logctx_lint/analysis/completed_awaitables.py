@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.use_def import Binding
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
-_PUTS = frozenset({"put", "put_nowait", "append", "appendleft", "add"})
+_PUTS = APPENDERS | QUEUE_PUTS
 _TAKES = frozenset({"get", "get_nowait", "pop", "popleft"})
 
 

@@ -38,6 +38,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class
+from logctx_lint.syntax.excerpts import one_line, shortened
 
 _PLAIN_TAKERS = (
     "base64.", "binascii.", "builtins.bin", "builtins.chr", "builtins.divmod", "builtins.hex",
@@ -332,9 +333,8 @@ def _is_protocol(instance: Instance) -> bool:
 
 
 def _text(node: ast.expr) -> str:
-    return _short(" ".join(ast.unparse(node).split()))
+    return _short(one_line(node))
 
 
-def _short(text: str) -> str:
-    text = text.strip("\"'")
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def _short(annotation: str) -> str:
+    return shortened(annotation.strip("\"'"), _LONGEST)

@@ -9,10 +9,11 @@ from logctx_lint.analysis.cancellation_state import Code, Exc, State, key_of, me
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.exception_handlers import is_cancelled
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.syntax.ast_walk import own_nodes
 
-HANDING_ON = frozenset({"set_exception", "errback", "throw", "put", "put_nowait", "send_nowait"})
+HANDING_ON = frozenset({"set_exception", "errback", "throw", "send_nowait"}) | QUEUE_PUTS
 _CURRENT_EXCEPTION = frozenset({"sys.exc_info", "sys.exception", "twisted.python.failure.Failure"})
 
 

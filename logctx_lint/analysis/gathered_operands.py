@@ -9,6 +9,7 @@ from logctx_lint.analysis.context import TreeContext, in_source_order, loops
 from logctx_lint.analysis.shared_state import COPIES, VIEWS
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
@@ -17,7 +18,6 @@ from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
 OF_DEFERREDS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
-_PUTS = frozenset({"append", "add", "appendleft"})
 
 
 def takes_deferreds(file: File, call: ast.Call, scope: Scope) -> bool:
@@ -144,7 +144,7 @@ def _put(node: ast.AST) -> tuple[str, ast.expr | None]:
             | ast.Assign([ast.Subscript(ast.Name(target))], value)
         ):
             return target, value
-        case ast.Call(ast.Attribute(ast.Name(target), method), [value], []) if method in _PUTS:
+        case ast.Call(ast.Attribute(ast.Name(target), method), [value], []) if method in APPENDERS:
             return target, value
     return "", None
 

@@ -16,6 +16,7 @@ from logctx_lint.analysis.misused_values import has_attribute, wrongly_used
 from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import Usage, Use, uses, uses_of
+from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -34,7 +35,6 @@ _HARMLESS = frozenset({Usage.TRUTH, Usage.IDENTITY, Usage.EQUALITY, Usage.MEMBER
 """What can be done with an awaitable that may also be None, or is only shown."""
 _OF_ELEMENTS = frozenset({"sum", "max", "min", "sorted"})
 """Built-in functions that calculate with elements, or compare them with one another."""
-_ADDING = frozenset({"add", "append", "appendleft"})
 _COLLECTIONS = frozenset({"deque", "dict", "list", "set"})
 _SEE_ALL_LOCALS = frozenset({"locals", "vars", "eval", "exec"})
 
@@ -129,7 +129,7 @@ def _added(statement: ast.stmt) -> tuple[str, ast.Call] | None:
     match statement:
         case ast.Expr(
             ast.Call(ast.Attribute(ast.Name(name), method), [ast.Call() as call], [])
-        ) if method in _ADDING:
+        ) if method in APPENDERS:
             return name, call
         case ast.Assign([ast.Subscript(ast.Name(name))], ast.Call() as call):
             return name, call
@@ -383,7 +383,7 @@ def _receivers(unit: Unit, scope: Scope) -> Iterator[ast.Name]:
     for statement, where in unit.statements:
         match statement:
             case ast.Expr(ast.Call(ast.Attribute(ast.Name() as name, method))) if (
-                where is scope and method in _ADDING
+                where is scope and method in APPENDERS
             ):
                 yield name
             case ast.Assign([ast.Subscript(ast.Name() as name)]) if where is scope:

@@ -19,15 +19,14 @@ from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferred_chains import Chain, Chains, Link
 from logctx_lint.analysis.request_callbacks import CallbackEffect, RequestCallbacks
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.returned_values import fails_on_first
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, declared_outer, own_nodes
 
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
-_KEEPING = frozenset(
-    {"append", "appendleft", "add", "extend", "insert", "update", "put", "put_nowait", "set"}
-)
+_KEEPING = ADDERS | {"extend", "update", "set"}
 """Methods by which an object takes down what it is given."""
 _PLAIN = (
     ast.expr_context, ast.arguments, ast.arg, ast.Name, ast.Constant, ast.Attribute,

@@ -20,7 +20,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.exception_values import HANDING_ON, ExceptionValues
 from logctx_lint.analysis.path_conditions import Conditions
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import RETURN_VALUE
+from logctx_lint.inference.known_names import APPENDERS, RETURN_VALUE
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_STEPS = 3000
 """How far paths are followed; a longer search is given up, and nothing is known."""
-_COLLECTING = frozenset({"append", "add", "appendleft", "extend", "insert"})
+_COLLECTING = APPENDERS | {"extend", "insert"}
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 

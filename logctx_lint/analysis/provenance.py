@@ -18,6 +18,7 @@ from logctx_lint.inference import protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
 from logctx_lint.inference.definitions import Variable
+from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
@@ -39,7 +40,6 @@ _PASSERS = frozenset({Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
 _RAW = frozenset({Role.RAW_AWAITABLE, Role.BACKGROUND_STARTER})
 _TAKES = LOOK_UPS | {"pop", "popleft", "popitem"}
 """Methods that give an element of a container."""
-_PUTS = frozenset({"append", "add", "appendleft"})
 _DEEPEST = 50
 """How many expressions an awaitable is followed through."""
 _LONGEST_LABEL = 60
@@ -409,7 +409,7 @@ def _put_into(name: str, node: ast.AST | None) -> Iterator[ast.expr]:
     for inner in own_nodes(node.body):
         match inner:
             case ast.Call(ast.Attribute(ast.Name(receiver), method), [value]):
-                if receiver == name and method in _PUTS:
+                if receiver == name and method in APPENDERS:
                     yield value
             case ast.Assign([ast.Subscript(ast.Name(receiver))], value):
                 if receiver == name:

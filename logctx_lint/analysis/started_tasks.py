@@ -11,13 +11,14 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
-_ADDERS = frozenset({"append", "add", "extend"})
+_ADDERS = APPENDERS | {"extend"}
 
 
 def class_node(context: TreeContext) -> ast.ClassDef | None:

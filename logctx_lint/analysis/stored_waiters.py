@@ -19,6 +19,7 @@ from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.inference.types import ClassObject, Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
@@ -28,7 +29,7 @@ _ENDS = frozenset({Role.CONNECTION_END})
 _CLOSING = frozenset({Role.SERVICE_END})
 _OF_PROTOCOLS = _ENDS | {Role.PROTOCOL_EVENT}
 _SENDING = frozenset({Role.MESSAGE_SENDER})
-_ADDING = frozenset({"add", "append", "appendleft", "insert", "put", "put_nowait", "setdefault"})
+_ADDING = ADDERS | {"setdefault"}
 _FAILING = frozenset({"errback", "cancel", "set_exception", "chainDeferred"})
 _WITH_TIME_LIMIT = frozenset({"addTimeout", "callLater", "call_later", "timeout", "wait_for"})
 

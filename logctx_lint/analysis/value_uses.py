@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from logctx_lint.analysis.log_calls import is_named_log
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import LOG_METHODS
 from logctx_lint.inference.types import UNKNOWN, Certainty, Instance, members_of, without_none
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 
@@ -106,11 +108,6 @@ _OF_ELEMENTS = {
 """What they do with each element, or with what a function gives for it."""
 _MANY_OR_ONE = frozenset({"min", "max"})
 """Those of them that compare several arguments with one another."""
-_LOG_METHODS = frozenset(
-    {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
-)
-_LOGS = frozenset({"log", "logger", "logging"})
-"""What an object to log with is called, whatever is known of it."""
 
 
 def uses(unit: Unit) -> Iterator[Use]:
@@ -318,7 +315,7 @@ def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> Usage | No
             return Usage.TEXT
         case ast.Attribute(ast.Constant(str() | bytes()), "join"):
             return Usage.ITERATION
-        case ast.Attribute(_, name) if name in _LOG_METHODS:
+        case ast.Attribute(_, name) if name in LOG_METHODS:
             if any(isinstance(each, ast.Call | ast.Name) for each in call.args):
                 is_logged = Role.LOG_WRITER in unit.file.roles(call.func, scope)
                 return Usage.TEXT if is_logged or _is_called_log(call, scope, unit) else None
@@ -328,9 +325,10 @@ def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> Usage | No
 def _is_called_log(call: ast.Call, scope: Scope, unit: Unit) -> bool:
     """`self.log.info("...", x)`: an unknown object that is called a log, and is given a text."""
     match call:
-        case ast.Call(ast.Attribute(receiver), [ast.Constant(str()) | ast.JoinedStr(), *_]):
-            name = getattr(receiver, "attr", "") or getattr(receiver, "id", "")
-            is_log = name.strip("_").lower() in _LOGS
+        case ast.Call(
+            ast.Attribute(receiver) as method, [ast.Constant(str()) | ast.JoinedStr(), *_]
+        ):
+            is_log = is_named_log(method)
             return is_log and unit.file.resolver.type_of(receiver, scope) == UNKNOWN
     return False
 

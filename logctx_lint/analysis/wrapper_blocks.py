@@ -11,6 +11,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes, returned_values
+from logctx_lint.syntax.excerpts import one_line
 
 Callee = Callable[[ast.expr], bool]
 """Tells whether an expression is the function that the wrapper stands for."""
@@ -118,7 +119,7 @@ class Wrapper:
 
     def _leaves(self, outer: ast.stmt, inner: ast.stmt, call: ast.Call) -> str | None:
         if isinstance(outer, ast.With):
-            text = " ".join(ast.unparse(outer.items[0].context_expr).split())
+            text = one_line(outer.items[0].context_expr)
             return f"leaves its `with {text}` (line {outer.lineno})"
         if isinstance(outer, ast.Try):
             if inner in outer.body and self._guards_call_alone(outer, call):

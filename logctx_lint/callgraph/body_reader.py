@@ -15,6 +15,7 @@ from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import child_blocks, child_nodes, last_name
+from logctx_lint.syntax.excerpts import one_line
 
 if TYPE_CHECKING:
     from logctx_lint.callgraph.graph import CallGraph
@@ -241,7 +242,7 @@ class CallReader:
         reached = self._callees.of(node.func, scope)
         self._add_all(node.lineno, reached, how)
         if reached.reason and (is_awaited or reached.reason is Reason.TYPE):
-            text = " ".join(ast.unparse(node.func).split())
+            text = one_line(node.func)
             waited = is_awaited and how.is_cancelled
             self._unresolved.append(Unresolved(node.lineno, text, reached.reason, waited))
 

@@ -12,6 +12,7 @@ import ast
 from logctx_lint.analysis.cancellation_state import Code
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.analysis.log_calls import writes_log
 from logctx_lint.config.known_packages import CANCELLED_ERRORS
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
@@ -24,9 +25,6 @@ _ERRORS = {
     Cancellation.TWISTED: CANCELLED_ERRORS["twisted"],
     Cancellation.ASYNCIO: CANCELLED_ERRORS["asyncio"],
 }
-_LOG_METHODS = frozenset(
-    {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log"}
-)
 
 
 def fixes(
@@ -152,12 +150,7 @@ def _is_harmless(code: Code, node: ast.stmt) -> bool:
 
 
 def _logs(code: Code, call: ast.Call) -> bool:
-    is_logging = Role.LOG_WRITER in code.file.roles(call.func, code.scope)
-    if not is_logging and isinstance(call.func, ast.Attribute):
-        # A logger that comes from somewhere unknown: all that is known of it is its name.
-        receiver = ast.unparse(call.func.value).lower()
-        is_logging = call.func.attr in _LOG_METHODS and "log" in receiver
-    return is_logging and not any(
+    return writes_log(code.file, call, code.scope) and not any(
         isinstance(each, ast.Await | ast.Yield | ast.NamedExpr) for each in all_nodes(call)
     )
 

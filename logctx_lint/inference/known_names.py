@@ -54,3 +54,13 @@ VALUE_TEST_NAMES = frozenset({"isawaitable", "iscoroutine", "isfuture"})
 """Last names of functions that ask whether a value is an awaitable, whoever has taken them over."""
 FUNCTION_TEST_NAMES = frozenset(name.rpartition(".")[2] for name in FUNCTION_TESTS)
 """The same of functions that ask for the kind of a function."""
+APPENDERS = frozenset({"append", "appendleft", "add"})
+"""Methods that put one thing into a list, deque or set."""
+QUEUE_PUTS = frozenset({"put", "put_nowait"})
+"""Methods that put one thing into a queue."""
+ADDERS = APPENDERS | QUEUE_PUTS | {"insert"}
+"""Methods that put one thing into a collection of any kind."""
+LOG_METHODS = frozenset(
+    {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
+)
+"""Methods of loggers, as `logging` and Twisted have them."""

@@ -137,6 +137,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
+from logctx_lint.syntax.excerpts import one_line
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
 _RUNS_BY_ITSELF = frozenset({Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED})
@@ -254,7 +255,7 @@ class _Returns:
 
     def _opened(self, node: ast.With | ast.AsyncWith) -> Iterator[_Around]:
         for item in node.items:
-            text = " ".join(ast.unparse(item.context_expr).split())
+            text = one_line(item.context_expr)
             word = "async with" if isinstance(node, ast.AsyncWith) else "with"
             loss = f"so that `{word} {text}` (line {node.lineno}) closes too early"
             if plays(self._file, item.context_expr, self._scope, BLOCKS):

@@ -127,6 +127,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes, returned_values
+from logctx_lint.syntax.excerpts import excerpt
 
 _INLINE_CALLBACKS = "twisted.internet.defer.inlineCallbacks"
 _CALLERS = frozenset({Role.CALLBACK_TAKER, Role.THREAD_STARTER, Role.TIMER})
@@ -154,7 +155,7 @@ def check(context: TreeContext) -> None:
             context.report(
                 RULE.code,
                 node,
-                f"`{_short(node)}` is an asynchronous generator, which a plain loop cannot "
+                f"`{excerpt(node)}` is an asynchronous generator, which a plain loop cannot "
                 "iterate over: use `async for`, or a plain generator",
             )
     for call, _ in context.unit.nodes(ast.Call):
@@ -197,7 +198,7 @@ def _report_made(context: TreeContext, node: ast.expr, scope: Scope, what: str) 
 
 
 def _report(context: TreeContext, node: ast.expr, function: Function, what: str) -> None:
-    label = f"`{_short(node.func)}()`" if isinstance(node, ast.Call) else f"`{_short(node)}`"
+    label = f"`{excerpt(node.func)}()`" if isinstance(node, ast.Call) else f"`{excerpt(node)}`"
     if not isinstance(node, ast.Call):
         what = what.replace("makes a", "is a")
     context.report(
@@ -242,7 +243,7 @@ def _check_handed_over(context: TreeContext, call: ast.Call) -> None:
             context.report(
                 RULE.code,
                 argument,
-                f"`{_short(call.func)}()` calls `{_short(argument)}`, which makes a generator "
+                f"`{excerpt(call.func)}()` calls `{excerpt(argument)}`, which makes a generator "
                 f"{_NOTHING_RUNS} ({found[0].module.place_of(found[0])}): "
                 f"{_cure(context, found[0], 'hand over a plain function')}",
             )
@@ -386,11 +387,6 @@ def _is_awaitable(context: TreeContext, call: ast.Call, scope: Scope) -> bool:
     if not context.file.prefilter.may_give_awaitable(call, scope):
         return False
     return context.resolver.awaitability(context.resolver.type_of(call, scope)).is_certain
-
-
-def _short(node: ast.expr) -> str:
-    text = " ".join(ast.unparse(node).split())
-    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def screen(unit: Unit) -> bool:

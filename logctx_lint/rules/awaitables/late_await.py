@@ -86,6 +86,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.excerpts import one_line
 
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
 _Position = tuple[int, int]
@@ -113,7 +114,7 @@ def _report(context: TreeContext, late: Late) -> None:
     callee = context.callee(late.named.call)
     starter = background_starter(context, late.named.kind)
     name = starter.text if starter else "run_in_background"
-    between = " ".join(ast.unparse(late.disturbance).split())
+    between = one_line(late.disturbance)
     if isinstance(late.disturbance, ast.Call):
         between = f"{ast.unparse(late.disturbance.func)}()"
     context.report(

@@ -151,6 +151,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.excerpts import shortened
 
 _EXIT = {
     Way.LOOPS: "goes on with the loop",
@@ -427,8 +428,7 @@ def _what(context: TreeContext, awaits: list[ast.AST]) -> str:
 
 
 def _shown(context: TreeContext, node: ast.AST) -> str:
-    text = context.line(node)
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+    return shortened(context.line(node), _LONGEST_TEXT)
 
 
 def screen(unit: Unit) -> bool:
