@@ -22,6 +22,7 @@ from logctx_lint.incremental.dependencies import Part
 from logctx_lint.incremental.store import Entries
 from logctx_lint.project.files import Places
 from logctx_lint.project.modules import Module
+from logctx_lint.project.paths import relative
 from logctx_lint.syntax.source import Source
 
 _NOT_FOR_FINDINGS = {
@@ -113,7 +114,7 @@ def to_data(finding: Finding) -> list[object]:
     ]
     folder, profile = finding.path.parent, finding.profile.value
     # The project may be somewhere else the next time.
-    related = [[os.path.relpath(r.path, folder), r.line, r.message] for r in finding.related]
+    related = [[relative(r.path, folder), r.line, r.message] for r in finding.related]
     head = [finding.code, finding.message, astuple(finding.span), finding.function]
     return [*head, fixes, profile, related]
 

@@ -23,6 +23,7 @@ from logctx_lint.findings import Finding
 from logctx_lint.incremental.store import Entries
 from logctx_lint.project.files import DERIVED, Places
 from logctx_lint.project.modules import Modules
+from logctx_lint.project.paths import common_folder
 from logctx_lint.syntax.source import Source
 from logctx_lint.time_limit import time_limit
 
@@ -129,8 +130,8 @@ class RunsCache:
         if any(os.path.isabs(glob) for glob in self._settings.per_file_ignores):
             # What they match depends on where the project lies.
             chosen["root"] = self._settings.root
-        folder = os.path.commonpath([os.path.abspath(each) for each in paths])
-        name = self._modules.places.name_of(folder)
+        folder = common_folder(paths)
+        name = self._modules.places.name_of(folder) if folder else ""
         return json.dumps([FORMAT, program(self._folder), f"{chosen!r}", name]).encode()
 
 

@@ -22,6 +22,7 @@ from logctx_lint.project.facts import (
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.installed_names import InstalledIndex, mentions_of_installed
 from logctx_lint.project.partial_facts import Outline
+from logctx_lint.project.paths import relative
 from logctx_lint.project.symbol_index import (
     NO_MENTIONS,
     FunctionLines,
@@ -476,7 +477,7 @@ class Places:
 
     def name_of(self, path: str) -> str:
         """What a place is called, wherever the project lies."""
-        return os.path.relpath(path, self._base).replace(os.sep, "/")
+        return relative(path, self._base)
 
 
 def _is_inside(path: str, tree: str) -> bool:

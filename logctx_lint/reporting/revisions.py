@@ -22,6 +22,7 @@ from logctx_lint.config.settings import Settings
 from logctx_lint.engine.tool_version import program
 from logctx_lint.errors import UserError
 from logctx_lint.incremental.store import Entries
+from logctx_lint.project.paths import relative
 from logctx_lint.reporting.fingerprints import fingerprints
 from logctx_lint.reporting.report import Report
 
@@ -74,7 +75,7 @@ class Base:
     ) -> frozenset[str]:
         entries = Entries(cache, "revisions")
         chosen = repr(replace(settings, root=Path()))
-        where = [os.path.relpath(each, self._top) for each in (settings.root, Path.cwd())]
+        where = [relative(each, self._top) for each in (settings.root, Path.cwd())]
         installed = state(import_folders(settings.environment, settings.root))
         key = json.dumps(
             [program(cache), self._commit, chosen, where, sorted(names), installed]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TextIO
 
 from logctx_lint.callgraph.cancellation_safety import Audit, Repair
 from logctx_lint.project.modules import Function
+from logctx_lint.project.paths import relative
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class AuditReport:
 
     def file(self, function: Function) -> str:
         """The file of a function, as people and programs name it."""
-        return Path(os.path.relpath(function.module.path, self.root)).as_posix()
+        return relative(function.module.path, self.root)
 
 
 AuditFormat = Callable[[AuditReport, TextIO], None]
