@@ -283,6 +283,8 @@ class Classes:
     def _look_up(self, cls: Class, name: str) -> Type:
         functions = cls.function(name)
         if functions:
+            if self._resolver.replaced_methods.of(cls):
+                return UNKNOWN
             return self._resolver.functions.value_of_functions(functions)
         if name in cls.facts.classes:
             inner = cls.facts.classes[name]

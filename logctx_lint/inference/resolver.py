@@ -21,6 +21,7 @@ from logctx_lint.inference.definitions import Definition, Definitions, Found, Va
 from logctx_lint.inference.function_types import Functions
 from logctx_lint.inference.name_lookup import Names
 from logctx_lint.inference.references import References
+from logctx_lint.inference.replaced_methods import ReplacedMethods
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import (
     NONE,
@@ -63,6 +64,7 @@ class Resolver:
         self.body_scopes = BodyScopes(self.memo)
         self.definitions = Definitions(modules)
         self.classes = Classes(self)
+        self.replaced_methods = ReplacedMethods(self)
         self.lookup = Names(self)
         self.bindings = Bindings(self)
         self.functions = Functions(self)

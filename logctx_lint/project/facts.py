@@ -59,6 +59,8 @@ class ClassFacts(NamedTuple):
     name: str
     line: int
     bases: tuple[str, ...]
+    metaclass: str
+    """What the keyword says; empty if it is not there."""
     decorators: tuple[str, ...]
     type_parameters: tuple[str, ...]
     functions: dict[str, list[FunctionFacts]]
@@ -173,6 +175,7 @@ class Extractor:
             node.name,
             node.lineno,
             tuple(self.text(base) for base in node.bases),
+            "".join(self.text(each.value) for each in node.keywords if each.arg == "metaclass"),
             tuple(self.text(decorator) for decorator in node.decorator_list),
             _type_parameters(node),
             {},
@@ -297,7 +300,7 @@ def _without_lines(function: FunctionFacts) -> tuple[object, ...]:
 def _class_interface(cls: ClassFacts) -> list[object]:
     return [
         cls.name,
-        cls[2:5],
+        cls[2:6],
         [(name, [*map(_without_lines, found)]) for name, found in cls.functions.items()],
         [
             (name, [(*found[:3], _definition(cls, found)) for found in variables])
@@ -382,11 +385,12 @@ def _classes(data: object) -> dict[str, ClassFacts]:
     for key, row in _table(data):
         if not isinstance(row, list):
             raise TypeError("a class is no list")
-        name, line, bases, decorators, types, functions, variables, inner = row
+        name, line, bases, metaclass, decorators, types, functions, variables, inner = row
         classes[key] = ClassFacts(
             _name(name),
             int(str(line)),
             tuple(_names(bases)),
+            _name(metaclass),
             tuple(_names(decorators)),
             tuple(_names(types)),
             _functions(functions),

@@ -140,7 +140,9 @@ from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
 from logctx_lint.syntax.excerpts import one_line
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
-_RUNS_BY_ITSELF = frozenset({Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED})
+_RUNS_BY_ITSELF = frozenset(
+    {Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED, Role.LOOP_RUNNER}
+)
 _Block = ast.With | ast.AsyncWith | ast.Try
 
 

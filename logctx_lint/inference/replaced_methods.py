@@ -1,0 +1,111 @@
+"""Classes whose methods are replaced when they are made, by a decorator or a metaclass.
+
+    def blocking(cls):
+        for name, method in list(vars(cls).items()):
+            if inspect.iscoroutinefunction(method):
+                setattr(cls, name, run_in_loop(method))
+        return cls
+
+What a method of `@blocking class Client` returns, its `def` no longer says. So it is where a
+metaclass does this, or the `__init_subclass__` of a base class.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Container, Iterator
+from typing import TYPE_CHECKING
+
+from logctx_lint.incremental.memo import Store
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import class_scope
+from logctx_lint.inference.types import ClassObject, FunctionType
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class, Function
+from logctx_lint.syntax.ast_walk import all_nodes, last_name
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+_MAKE_CLASSES = ("__new__", "__init__")
+"""The methods of a metaclass that see the class that is made."""
+
+
+class ReplacedMethods:
+    """Answers for which classes that is so; part of the resolver."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._known: Store[bool] = {}
+        self._replacing: Store[bool] = {}
+
+    def of(self, cls: Class) -> bool:
+        """May what made the class have replaced its methods?"""
+        if cls.module.is_stub:
+            return False
+        return self._resolver.memo.get(
+            self._known, cls, lambda: any(map(self._replaces, self._makers(cls))), False
+        )
+
+    def _makers(self, cls: Class) -> Iterator[Function]:
+        """The functions of source at hand that the new class goes through."""
+        type_of = self._resolver.type_of
+        for text in cls.facts.decorators:
+            node = parse_expression(text)
+            if node is not None:
+                decorator = node.func if isinstance(node, ast.Call) else node
+                made = type_of(decorator, class_scope(cls))
+                if isinstance(made, FunctionType):
+                    yield made.function
+        for ancestor, _ in self._resolver.classes.ancestors(cls):
+            if ancestor != cls:
+                yield from ancestor.function("__init_subclass__")
+            metaclass = parse_expression(ancestor.facts.metaclass)
+            if metaclass is not None:
+                made = type_of(metaclass, class_scope(ancestor))
+                if isinstance(made, ClassObject):
+                    for name in _MAKE_CLASSES:
+                        yield from self._resolver.classes.functions(made.cls, name)
+
+    def _replaces(self, maker: Function) -> bool:
+        if maker.module.is_stub:
+            return False
+        return self._resolver.memo.get(
+            self._replacing, maker, lambda: _sets_any_name(maker.tree()), False
+        )
+
+
+def _sets_any_name(node: FunctionNode | None) -> bool:
+    """Does a function set attributes, or entries of what it makes a class of, by a variable?"""
+    if node is None:
+        return False
+    nodes = list(all_nodes(node))
+    namespaces = {
+        argument.id
+        for call in nodes
+        if isinstance(call, ast.Call) and last_name(call.func) in ("__new__", "type")
+        for argument in call.args[1:]
+        if isinstance(argument, ast.Name)
+    }
+    return any(
+        _is_setattr(each) if isinstance(each, ast.Call) else _is_entry_of(each, namespaces)
+        for each in nodes
+        if isinstance(each, ast.Call | ast.Subscript)
+    )
+
+
+def _is_setattr(call: ast.Call) -> bool:
+    return (
+        last_name(call.func) in ("setattr", "__setattr__")
+        and len(call.args) >= 2
+        and not isinstance(call.args[-2], ast.Constant)
+    )
+
+
+def _is_entry_of(target: ast.Subscript, namespaces: Container[str]) -> bool:
+    return (
+        isinstance(target.ctx, ast.Store)
+        and not isinstance(target.slice, ast.Constant)
+        and isinstance(target.value, ast.Name)
+        and target.value.id in namespaces
+    )
