@@ -317,10 +317,20 @@ def _chooses_other_kind(
         return False
     maker = decorator.func if isinstance(decorator, ast.Call) else decorator
     for member in members_of(resolver.type_of(maker, scope)):
-        tree = member.function.tree() if isinstance(member, FunctionType) else None
-        if tree is not None and any(last_name(each) in _TESTS for each in all_nodes(tree)):
-            return True
+        for each in _run_by(resolver, member):
+            tree = each.tree()
+            if tree is not None and any(last_name(node) in _TESTS for node in all_nodes(tree)):
+                return True
     return False
+
+
+def _run_by(resolver: Resolver, decorator: Type) -> Sequence[Function]:
+    """What runs when something decorates: the function itself, the `__call__` of an object."""
+    if isinstance(decorator, FunctionType):
+        return (decorator.function,)
+    if isinstance(decorator, ClassObject | Instance):
+        return resolver.classes.functions(decorator.cls, "__call__")
+    return ()
 
 
 def _applied(
