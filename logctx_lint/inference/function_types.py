@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.memo import Store
@@ -154,9 +155,11 @@ class Functions:
             return UNKNOWN
         scope = self._resolver.body_scopes.of(function, node)
         results: list[Type] = []
-        for inner in own_nodes(node.body):
+        nodes = list(own_nodes(node.body))
+        awaited = _awaited_names(nodes)
+        for inner in nodes:
             if isinstance(inner, ast.Return):
-                results.append(self._returned(inner.value, scope) if inner.value else NONE)
+                results += self._returned(inner.value, scope, awaited) if inner.value else [NONE]
             elif isinstance(inner, ast.Call) and self._is_return_value(inner, scope):
                 results += [self._resolver.type_of(value, scope) for value in inner.args]
         if results:
@@ -181,8 +184,30 @@ class Functions:
             and self._resolver.classes.has_ancestor(function.owner, _INTERFACE)
         )
 
-    def _returned(self, value: ast.expr, scope: Scope) -> Type:
-        """What `return` gives; the object itself, or a new one of its class, is a `Self`."""
+    def _returned(self, value: ast.expr, scope: Scope, awaited: set[str]) -> list[Type]:
+        """What `return` gives, one type for each arm of a conditional expression.
+
+        What is awaited elsewhere in the function is an awaitable in some calls, and not in others:
+        `return await x if isawaitable(x) else x`.
+        """
+        if isinstance(value, ast.IfExp):
+            return [
+                each
+                for arm in (value.body, value.orelse)
+                for each in self._returned(arm, scope, awaited)
+            ]
+        given = self._given_back(value, scope)
+        if not awaited.isdisjoint(_asked_names(value)):
+            return [each for each in members_of(given) if not self._may_be_awaited(each)] or [
+                UNKNOWN
+            ]
+        return [given]
+
+    def _may_be_awaited(self, type_: Type) -> bool:
+        return isinstance(type_, TypeVariable) or self._resolver.awaitability(type_).is_likely
+
+    def _given_back(self, value: ast.expr, scope: Scope) -> Type:
+        """What an expression gives; the object itself, or a new one of its class, is a `Self`."""
         method = scope.function
         if method and isinstance(value, ast.Name) and self._is_parameter(value.id, scope):
             # Whatever it is given is what it gives back, as decorators do that only set a mark.
@@ -211,6 +236,23 @@ class Functions:
             case ast.Name("returnValue") | ast.Attribute(_, "returnValue"):
                 return RETURN_VALUE in self._resolver.names(call.func, scope)
         return False
+
+
+def _awaited_names(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that are awaited, or whose call is."""
+    return {
+        name
+        for node in nodes
+        if isinstance(node, ast.Await | ast.Yield | ast.YieldFrom) and node.value
+        for name in _asked_names(node.value)
+    }
+
+
+def _asked_names(value: ast.expr) -> Iterator[str]:
+    """The name that an expression is, or calls."""
+    named = value.func if isinstance(value, ast.Call) else value
+    if isinstance(named, ast.Name):
+        yield named.id
 
 
 def _says_nothing(node: ast.stmt) -> bool:
