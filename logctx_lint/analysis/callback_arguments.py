@@ -165,6 +165,35 @@ def is_awaited_by_callee(file: File, argument: Taken) -> bool:
     return False
 
 
+def may_be_awaitable(file: File, argument: Taken) -> bool:
+    """Whether the callee takes an awaitable in place of the function, whatever is declared.
+
+    It asks (`if iscoroutine(target):`), or awaits the parameter itself.
+    """
+    return any(
+        value is argument.node and _looks_at(file, callee.function, parameter.name)
+        for callee, parameters in signatures(file, argument.call, argument.scope)
+        for parameter, value in pairs(argument.call, parameters)
+    )
+
+
+def _looks_at(file: File, function: Function, name: str) -> bool:
+    node = None if function.module.is_stub else function.implementation.tree()
+    if node is None:
+        return False
+    scope = Scope.of_body(function.implementation, node)
+    for each in all_nodes(node):
+        match each:
+            case ast.Await(ast.Name(asked)) if asked == name:
+                return True
+            case ast.Call(ast.Name("isinstance"), [ast.Name(asked), _]) if asked == name:
+                return True
+            case ast.Call(func, [ast.Name(asked), *_]) if asked == name:
+                if file.summaries.asks_whether_awaitable(func, scope):
+                    return True
+    return False
+
+
 def _hands_to_function(file: File, function: Function, name: str) -> bool:
     """Whether a parameter is an argument that follows a function in some call."""
     node = None if function.module.is_stub else function.implementation.tree()

@@ -70,7 +70,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.callback_arguments import Taken, taken
+from logctx_lint.analysis.callback_arguments import Taken, may_be_awaitable, taken
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
@@ -224,7 +224,11 @@ def _is_mistaken(file: File, argument: Taken) -> bool:
 
 def _is_no_function(file: File, argument: Taken) -> bool:
     """Whether a coroutine, Task or the like is given where a function is declared."""
-    return bool(argument.declared) and _is_awaitable(file, argument.node, argument.scope)
+    return (
+        bool(argument.declared)
+        and _is_awaitable(file, argument.node, argument.scope)
+        and not may_be_awaitable(file, argument)
+    )
 
 
 def _is_awaitable(file: File, node: ast.expr, scope: Scope) -> bool:
