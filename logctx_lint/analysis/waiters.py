@@ -106,6 +106,7 @@ class Waiters:
         # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
         is_private = is_name or function.name.startswith("_") or self._is_inner(function)
         is_sole = is_deferred or is_private or self._is_left_once(function)
+        is_sole = is_sole or _clears_behind(function, place, node)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
@@ -213,6 +214,24 @@ def _is_guarded(function: FunctionNode, node: ast.expr) -> bool:
         each.value for each in asked if isinstance(each, ast.Constant) and each.value
     }
     return any(_changes(each, flags, states) for each in before)
+
+
+def _clears_behind(function: FunctionNode, place: ast.expr, wait: ast.expr) -> bool:
+    """Whether a function empties a place when it has waited, as who ends something does.
+
+    self._stopped.set()
+    await self._task
+    self._task = None
+    """
+    text = ast.unparse(place)
+    return any(
+        isinstance(each, ast.Assign)
+        and isinstance(each.value, ast.Constant)
+        and each.value.value is None
+        and each.lineno > wait.lineno
+        and any(ast.unparse(target) == text for target in each.targets)
+        for each in own_nodes(function.body)
+    )
 
 
 def _changes(node: ast.AST, flags: set[str], states: set[object]) -> bool:
