@@ -387,7 +387,8 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
         return True
     if not context.file.traits.has_log_contexts and starts_careful_work(context, call):
         return True
-    if seen_outcomes.cannot_fail(context, call):
+    # What is lazy never runs, whether it can fail or not.
+    if seen_outcomes.cannot_fail(context, call) and not context.awaitability(call).kind.is_lazy:
         # A service ends none the less, which whoever can should wait for.
         has_end = can_await and Role.NEVER_FAILS in context.roles(call)
         return not (has_end or context.file.traits.has_log_contexts)
