@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Finding, Fix, Profile, Related, Span
+from logctx_lint.inference import constants
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
@@ -436,7 +437,12 @@ class TreeContext:
         profile: Profile = Profile.RECOMMENDED,
         callee: Callee | None = None,
     ) -> None:
-        """Report a finding at `node`, or at a `span` of its own; it may be about a callee."""
+        """Report a finding at `node`, or at a `span` of its own; it may be about a callee.
+
+        Code that a constant of the module rules out (`if not _IS_SYNC:`) makes no mistakes.
+        """
+        if constants.ruled_out(self.around(node), node, self.file.module):
+            return
         function, path = self._function_name(node), self.file.source.path
         place = span or self.span(node)
         related = (callee.definition,) if callee and callee.definition else ()

@@ -19,7 +19,6 @@ from logctx_lint.analysis.ownership import may_be_dropped, starts_careful_work
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference import constants
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.types import (
@@ -291,9 +290,7 @@ def _gives_back(context: TreeContext, callees: Type) -> bool:
 
 
 def _is_ruled_out(context: TreeContext, call: ast.Call, callees: Type) -> bool:
-    """Whether a call is never made, or gives no awaitable with these arguments."""
-    if constants.ruled_out(context.around(call), call, context.file.module):
-        return True
+    """Whether a call gives no awaitable with these arguments."""
     functions = [each for each in members_of(callees) if isinstance(each, FunctionType)]
     summaries = context.file.summaries
     if functions and not any(summaries.gives_awaitable(each, call) for each in functions):
@@ -390,7 +387,8 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
         return True
     if not context.file.traits.has_log_contexts and starts_careful_work(context, call):
         return True
-    if observed_chains.cannot_fail(context, call):
+    # What is lazy never runs, whether it can fail or not.
+    if observed_chains.cannot_fail(context, call) and not context.awaitability(call).kind.is_lazy:
         # A service ends none the less, which whoever can should wait for.
         has_end = can_await and Role.NEVER_FAILS in context.roles(call)
         return not (has_end or context.file.traits.has_log_contexts)

@@ -16,6 +16,7 @@ from logctx_lint.inference.definitions import Variable
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import ClassObject, External, Instance, members_of
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.syntax.ast_walk import own_nodes
 
 
 class Cancellation(Flag):
@@ -42,6 +43,8 @@ class Caught:
     """Those whose error it names, as opposed to a class above that."""
 
 
+_ABOUT_ITS_KIND = frozenset({"isinstance", "type", "str", "repr", "bool", "len", "hasattr"})
+"""What says the same of every cancellation."""
 _ANY = Cancellation.TWISTED | Cancellation.ASYNCIO | Cancellation.TRIO
 _ANYIO = Cancellation.ASYNCIO | Cancellation.TRIO
 BARE = Caught(_ANY, False)
@@ -146,3 +149,20 @@ def _values(
                     value = None if item.method else parse_expression(item.value)
                     if value is not None:
                         yield value, class_scope(ancestor)
+
+
+def is_chosen_by_call(handler: ast.ExceptHandler) -> bool:
+    """Whether a function that is handed the exception decides what becomes of it.
+
+    except BaseException as error:
+        if not retry_on(error):   # Cancellations may be among those that it lets out.
+            raise
+    """
+    return any(
+        isinstance(each, ast.Call)
+        and not (isinstance(each.func, ast.Name) and each.func.id in _ABOUT_ITS_KIND)
+        and any(isinstance(given, ast.Name) and given.id == handler.name for given in each.args)
+        for outer in own_nodes(handler.body)
+        if isinstance(outer, ast.If)
+        for each in own_nodes([outer.test])
+    )

@@ -26,7 +26,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import Parameter
-from logctx_lint.project.modules import Class
+from logctx_lint.project.modules import Class, Function
 
 _AWAITABLE = (Certainty.YES, Certainty.SOME)
 _TAKE_ANYTHING = frozenset({"builtins.object", "typing.Hashable"})
@@ -125,9 +125,12 @@ def refuses(unit: Unit, declared: Type) -> bool:
 
 
 def declared_result(unit: Unit, scope: Scope) -> Type:
-    """The type that a function is declared to return; UNKNOWN if it is not."""
+    """The type that a function is declared to return; UNKNOWN if it is not.
+
+    A plain method in place of an `async def` gives an awaitable of what it declares.
+    """
     function = scope.function
-    if function is None or not function.facts.returns:
+    if function is None or not function.facts.returns or _overrides_asynchronous(unit, function):
         return UNKNOWN
     returns = parse_expression(function.facts.returns)
     declared = annotation_types.evaluate(unit.file.resolver, returns, signature_scope(function))
@@ -135,6 +138,16 @@ def declared_result(unit: Unit, scope: Scope) -> Type:
         return declared
     parts = declared.arguments if isinstance(declared, Instance) else ()
     return parts[_RETURN_OF_GENERATOR] if len(parts) > _RETURN_OF_GENERATOR else UNKNOWN
+
+
+def _overrides_asynchronous(unit: Unit, function: Function) -> bool:
+    """Whether a method stands in for one that is an `async def`, so that its callers await it."""
+    if function.owner is None or function.facts.is_async:
+        return False
+    ancestors = unit.file.resolver.classes.ancestors(function.owner)[1:]
+    return any(
+        each.facts.is_async for cls, _ in ancestors for each in cls.function(function.name)[-1:]
+    )
 
 
 def function_scope(scope: Scope) -> Scope:

@@ -67,7 +67,7 @@ class PlainlyCalled:
     """Who calls it, and what becomes of the coroutine."""
 
 
-def plainly_called(unit: Unit) -> Iterator[PlainlyCalled]:
+def plain_callbacks(unit: Unit) -> Iterator[PlainlyCalled]:
     """The asynchronous functions of a unit that are called as plain ones."""
     for node, scope in unit.scopes.items():
         function = scope.function

@@ -10,7 +10,13 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.resolver import Resolver
-from logctx_lint.inference.types import ClassObject, FunctionType, Instance, members_of
+from logctx_lint.inference.types import (
+    UNKNOWN,
+    ClassObject,
+    FunctionType,
+    Instance,
+    members_of,
+)
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import declared_outer, own_nodes, returned_values
@@ -71,6 +77,10 @@ class Sharing:
             case ast.Call(ast.Name(name), [value, *_]) if name in COPIES:
                 return self.container(value, scope)
         return None
+
+    def is_own(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether the attributes of an object belong to the running call, which has made it."""
+        return self._is_new(node, scope)
 
     def _attribute(self, node: ast.Attribute, scope: Scope) -> str | None:
         if self._is_new(node.value, scope) or self._was_assigned(node, scope):
@@ -150,13 +160,38 @@ class Sharing:
     def _is_new(self, node: ast.expr, scope: Scope, detour: int = 2) -> bool:
         """Whether an object was made in this very call, so that nobody else has it yet."""
         values: list[tuple[ast.expr | None, tuple[int, ...]]] = []
-        if isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Call):
+            values.append((node, ()))
+        elif isinstance(node, ast.Attribute):
             values += [(value, ()) for value in _assignments(node, scope)]
         elif isinstance(node, ast.Name):
             home = _home(node.id, scope)
             bindings = _reaching(node, home) if home else []
+            if home and bindings and all(each.kind == "element" for each in bindings):
+                return all(self._holds_new(each.value, home, detour) for each in bindings)
             values += [(each.value, tuple(each.path)) for each in bindings]
         return bool(values) and all(self._makes_new(*value, scope, detour) for value in values)
+
+    def _holds_new(self, node: ast.expr | None, scope: Scope, detour: int) -> bool:
+        """Whether a local list or set is filled here, with objects that were made here alone."""
+        home = _home(node.id, scope) if isinstance(node, ast.Name) else None
+        if (
+            home is None
+            or not isinstance(node, ast.Name)
+            or not isinstance(home.node, _FunctionNode)
+        ):
+            return False
+        added = list(_added(node.id, home.node))
+        bound = [each.value for each in home.bindings[node.id]]
+        comprehended = [each.elt for each in bound if isinstance(each, ast.ListComp | ast.SetComp)]
+        return (
+            bool(added or comprehended)
+            and all(
+                _is_empty(each) or isinstance(each, ast.ListComp | ast.SetComp) for each in bound
+            )
+            and all(self._is_new(each, home, detour) for each in added)
+            and all(self._makes_new(each, (), home, detour) for each in comprehended)
+        )
 
     def _makes_new(
         self, value: ast.expr | None, path: tuple[int, ...], scope: Scope, detour: int
@@ -170,14 +205,15 @@ class Sharing:
         if not isinstance(value, ast.Call):
             return False
         called = members_of(self.resolver.type_of(value.func, scope))
-        return all(
+        known = [each for each in called if each != UNKNOWN]
+        return bool(known) and all(
             (isinstance(each, ClassObject) and not path)
             or (
                 detour > 0
                 and isinstance(each, FunctionType)
                 and self._gives_new(each.function, path, detour - 1)
             )
-            for each in called
+            for each in known
         )
 
     def _gives_new(self, function: Function, path: tuple[int, ...], detour: int) -> bool:
@@ -205,6 +241,25 @@ class Sharing:
             and self.resolver.classes.arguments_as(member, "typing.Mapping") is not None
             for member in members_of(self.resolver.type_of(node, scope))
         )
+
+
+def _added(name: str, function: _FunctionNode) -> Iterator[ast.expr]:
+    """What a function puts into a local list or set."""
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Call(ast.Attribute(ast.Name(held), "append" | "add"), [value]):
+                if held == name:
+                    yield value
+
+
+def _is_empty(node: ast.expr | None) -> bool:
+    """`[]`, `set()`."""
+    match node:
+        case ast.List([]):
+            return True
+        case ast.Call(ast.Name("list" | "set"), [], []):
+            return True
+    return False
 
 
 def _given_when_done(function: _FunctionNode) -> Iterator[ast.expr]:

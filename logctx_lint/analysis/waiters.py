@@ -17,6 +17,7 @@ from logctx_lint.analysis.lazy_initialization import puts_where_nothing_is
 from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.analysis.waiting_functions import (
     expects_cancellation,
+    is_cancelled_by_waiters,
     is_shielded_by_callers,
     waiting_functions,
 )
@@ -30,6 +31,11 @@ from logctx_lint.syntax.ast_walk import (
     last_name,
     own_nodes,
 )
+
+_STEP = "__anext__"
+"""Whoever iterates waits for one step after the other, and is the only one."""
+_TURNS = frozenset({"__aenter__", "__aexit__", _STEP})
+"""Methods that one user of an object goes through in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,8 @@ class Waiters:
             return None
         place = self._place(node, function)
         if place is None or self._is_ended_by(function, node, use):
+            return None
+        if function.name == _STEP or is_cancelled_by_waiters(self.context.file, place):
             return None
         if self._is_for_all(place, function, use):
             found: Profile | None = Profile.RECOMMENDED
@@ -85,7 +93,10 @@ class Waiters:
     ) -> Profile | None:
         """The profile by how many functions wait, or may be called to."""
         is_name = isinstance(place, ast.Name)
-        if len(self._waiting(place)) > 1:
+        waiting = self._waiting(place)
+        if all(getattr(each, "name", "") in _TURNS for each in waiting):
+            return None
+        if len(waiting) > 1:
             is_sure = use == "awaited" and not is_name
             return Profile.RECOMMENDED if is_sure else Profile.STRICT
         function = self.context.function_of(node)
@@ -93,8 +104,9 @@ class Waiters:
             # With a time limit it is mostly the one who stops everything.
             return None
         # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
-        is_private = is_name or function.name.startswith("_")
+        is_private = is_name or function.name.startswith("_") or self._is_inner(function)
         is_sole = is_deferred or is_private or self._is_left_once(function)
+        is_sole = is_sole or _clears_behind(function, place, node)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
@@ -102,6 +114,10 @@ class Waiters:
         found = waiting_functions(self.context, place)
         tests = {each for each in found if getattr(each, "name", "").startswith("test")}
         return set(list(tests)[:1]) if tests == found else found
+
+    def _is_inner(self, function: FunctionNode) -> bool:
+        """Whether a function stands in another, where nobody else can call it."""
+        return any(isinstance(each, FunctionNode) for each in self.context.around(function))
 
     def _is_left_once(self, function: FunctionNode) -> bool:
         """Whether a function is a context manager, which whoever has entered it leaves."""
@@ -198,6 +214,24 @@ def _is_guarded(function: FunctionNode, node: ast.expr) -> bool:
         each.value for each in asked if isinstance(each, ast.Constant) and each.value
     }
     return any(_changes(each, flags, states) for each in before)
+
+
+def _clears_behind(function: FunctionNode, place: ast.expr, wait: ast.expr) -> bool:
+    """Whether a function empties a place when it has waited, as who ends something does.
+
+    self._stopped.set()
+    await self._task
+    self._task = None
+    """
+    text = ast.unparse(place)
+    return any(
+        isinstance(each, ast.Assign)
+        and isinstance(each.value, ast.Constant)
+        and each.value.value is None
+        and each.lineno > wait.lineno
+        and any(ast.unparse(target) == text for target in each.targets)
+        for each in own_nodes(function.body)
+    )
 
 
 def _changes(node: ast.AST, flags: set[str], states: set[object]) -> bool:

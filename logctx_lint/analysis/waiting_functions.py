@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.gathered_operands import GATHERERS
+from logctx_lint.analysis.shared_state import Sharing
 from logctx_lint.analysis.units import File, units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
@@ -68,6 +69,60 @@ def expects_cancellation(context: TreeContext, node: ast.AST) -> bool:
     return False
 
 
+def is_cancelled_by_waiters(file: File, place: ast.expr) -> bool:
+    """Whether a done callback acts on the cancellation of what is kept in a place.
+
+    Then it is provided for that who waits cancels it:
+
+    self.answer.add_done_callback(self._answered)
+    ...
+    def _answered(self, answer):
+        if answer.cancelled():
+            self._sender.cancel()
+    """
+    name = place_name(place)
+    handlers = {
+        last_name(call.args[0])
+        for call in all_nodes(file.tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "add_done_callback"
+        and call.args
+        and place_name(call.func.value) == name
+    }
+    return any(
+        isinstance(each, FunctionNode) and each.name in handlers and _acts_on_cancellation(each)
+        for each in (all_nodes(file.tree) if handlers else ())
+    )
+
+
+def _acts_on_cancellation(handler: FunctionNode) -> bool:
+    """`if future.cancelled(): self._stop()`; to return, or to log it, is no such act."""
+    return any(
+        isinstance(each, ast.If)
+        and _asks_for_cancellation(each.test)
+        and any(_is_end(inner) for inner in own_nodes(each.body))
+        for each in own_nodes(handler.body)
+    )
+
+
+def _asks_for_cancellation(test: ast.expr) -> bool:
+    match test:
+        case ast.BoolOp(ast.And(), values):
+            return any(_asks_for_cancellation(each) for each in values)
+        case ast.Call(ast.Attribute(attr="cancelled"), []):
+            return True
+    return False
+
+
+def _is_end(node: ast.AST) -> bool:
+    """`self._runner = None`, `self._runner.cancel()`."""
+    match node:
+        case ast.Assign(value=ast.Constant(None)) | ast.Call(ast.Attribute(attr="cancel")):
+            return True
+    return False
+
+
 def _bound_in(context: TreeContext, name: ast.Name) -> ast.AST | None:
     """The function that a variable is local to; None if it is one of the module."""
     scope: Scope | None = context.scopes[name]
@@ -97,6 +152,11 @@ def _waiter(
     function = context.function_of(node)
     if function is None or node.value is None or not _waits_for(context, node.value, name):
         return None
+    if isinstance(node.value, ast.Attribute):
+        # Of an object that the function has made itself it is the one who waits.
+        receiver = node.value.value
+        if Sharing(context.resolver).is_own(receiver, context.scopes[receiver]):
+            return None
     if related and _is_of_self(node.value, name) and _class_around(context, node) not in related:
         return None
     # One that cancels a task and waits for its end is not one of those who need what it gives.

@@ -258,6 +258,10 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.NEVER_FAILS: (
         "twisted.application.service.MultiService.stopService",
         "twisted.application.internet.TimerService.stopService",
+        "asyncio.queues.Queue.put",
+        "asyncio.locks.Lock.acquire",
+        "asyncio.locks.Event.wait",
+        "asyncio.tasks.sleep",
     ),
     Role.DROPPABLE: (
         f"{_DEFER}.Deferred.chainDeferred",

@@ -35,10 +35,11 @@ def _is_handled(statement: ast.stmt) -> bool:
                 for block in (*blocks, final)
                 for inner in own_nodes(block)
             )
-        case ast.While(ast.Constant(), body, []) | ast.With(_, body):
+        case ast.While(ast.Constant(), body, []) | ast.For(
+            _, ast.Name() | ast.Attribute() | ast.List() | ast.Tuple(), body, []
+        ):
             inside = [each for each in body if not _cannot_fail(each)]
-            is_loop = isinstance(statement, ast.While)
-            return is_loop and len(inside) == 1 and _is_handled(inside[0])
+            return len(inside) == 1 and _is_handled(inside[0])
     return False
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.memo import Store
+from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -22,7 +23,7 @@ from logctx_lint.inference.types import (
     union_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.modules import Function, Module
+from logctx_lint.project.modules import Class, Function, Module
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _COMMON_NAMES = Path(__file__).with_name("common_names.txt")
 """Methods of the standard library, Twisted and others that have more than one word in them."""
 _SEVERAL_WORDS = re.compile(r"[^_]_[^_]|[a-z0-9][A-Z]")
+_CLASS_NAME = re.compile(r"_*[A-Z]\w*[a-z]")
 _MOST_DECLARATIONS = 30
 _MAKING_ATTRIBUTES = ("__getattr__", "__getattribute__")
 
@@ -95,6 +97,8 @@ class UniqueMethodNames:
                 # `self.startJob = self.queue.startJob` is none of its own.
                 if not all(value.endswith(f".{name}") for value in values):
                     return []
+                if _is_made_over(cls):
+                    return []
                 for function in cls.function(name):
                     if function in found:
                         continue
@@ -127,6 +131,23 @@ class UniqueMethodNames:
             )
             for member in members_of(receiver)
         )
+
+
+def _is_made_over(cls: Class) -> bool:
+    """Whether its module makes something of a class whose methods have the same names.
+
+    Client = blocking(_Client)   # `client.fetch()` need not be that of `_Client`.
+    """
+    if cls.module.is_foreign:
+        return False
+    return any(
+        isinstance(value, ast.Call)
+        and any(isinstance(each, ast.Name) and each.id == cls.name for each in value.args)
+        for name, variables in cls.module.facts.variables.items()
+        if _CLASS_NAME.match(name)
+        for variable in variables
+        if cls.name in variable.value and (value := parse_expression(variable.value))
+    )
 
 
 def is_distinctive(name: str) -> bool:

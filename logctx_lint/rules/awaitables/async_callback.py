@@ -105,7 +105,7 @@ from logctx_lint.analysis.callback_arguments import (
 from logctx_lint.analysis.callback_places import may_be_asynchronous, misplaced_callbacks
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.discarded_awaitables import DropKind
-from logctx_lint.analysis.plain_callers import plainly_called
+from logctx_lint.analysis.plain_callers import plain_callbacks
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
@@ -127,7 +127,7 @@ def check(context: TreeContext) -> None:
                 f"{each.what}: a plain function is needed here",
                 callee=callee,
             )
-    for called in plainly_called(context.unit):
+    for called in plain_callbacks(context.unit):
         what = f"`{called.node.name}()` is an `async def`, but {called.what}"
         context.report(
             RULE.code,

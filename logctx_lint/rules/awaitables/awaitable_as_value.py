@@ -135,7 +135,10 @@ def _report(context: TreeContext, use: Use, kind: Kind, wrong: _Wrong) -> None:
         is_ = f"`{context.line(node)}`, a property that is an `async def`, is {what} that"
     else:
         is_ = f"`{context.line(node)}` is {what} that"
-    cure = "yield it" if context.awaits_by_yield(context.function_of(node)) else "await it"
+    function = context.function_of(node)
+    cure = "yield it" if context.awaits_by_yield(function) else "await it"
+    if kind.is_lazy and not context.is_asynchronous(function):
+        cure = "await it, in an `async def`"
     message = f"{is_} is {fate}: {cure}"
     context.report(RULE.code, node, message, _fixes(context, use, wrong), callee=callee)
 

@@ -64,7 +64,7 @@ import ast
 from logctx_lint.analysis.callback_arguments import taken, target
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.discarded_awaitables import discarded
-from logctx_lint.analysis.ownership import gives_new_task
+from logctx_lint.analysis.ownership import gives_new_task, sees_to_failures
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
@@ -169,6 +169,8 @@ def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
             if isinstance(context.parent(call), ast.Expr):
                 fixes = keep_fix(context, call, kept_in)
         if _is_for_another_thread(context, call):
+            if isinstance(work, ast.Call) and _sees_to_failures(context, work):
+                continue
             # What it gives blocks a thread, and is no task.
             message = f"{by} starts a task{what} in the event loop, and {fate}: its failure "
             context.report(
@@ -183,6 +185,12 @@ def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
 
 def _is_for_another_thread(context: TreeContext, call: ast.Call) -> bool:
     return context.awaitability(call).certainty is Certainty.NO
+
+
+def _sees_to_failures(context: TreeContext, work: ast.Call) -> bool:
+    """Whether no failure gets out of a coroutine."""
+    is_careful = sees_to_failures(context, work.func, context.scopes[work])
+    return is_careful or Role.NEVER_FAILS in context.roles(work)
 
 
 def _starter(context: TreeContext) -> Helper | None:

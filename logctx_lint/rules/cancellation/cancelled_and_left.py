@@ -84,7 +84,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.called_code import Code, code_of
+from logctx_lint.analysis.called_code import Code, code_of, reached
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught, caught_by
 from logctx_lint.analysis.ownership import sees_to_failures
@@ -123,6 +123,8 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
     cleanup = next((found for each in functions if (found := _slow_end(context, each))), None)
     if cleanup is None or _is_seen_to(context, function, call, texts):
         return
+    if any(_may_run_in(context, function, each) for each in functions):
+        return  # A task cannot wait for its own end.
     runs, at = cleanup
     context.report(
         RULE.code,
@@ -148,6 +150,36 @@ def _runs(context: TreeContext, task: ast.expr) -> tuple[list[Function], set[str
                         return run_by_attribute(context, attribute), {name, f"self.{attribute}"}
             return run_by_local(context, task), {name}
     return [], set()
+
+
+def _may_run_in(context: TreeContext, function: ast.AsyncFunctionDef, runs: Function) -> bool:
+    """Whether a method is called by what runs in a task, by its name or out of a table.
+
+    self.commands = {name: getattr(self, name) for name in dir(self)}
+    ...
+    await self.commands[name](line)
+    """
+    start = code_of(runs)
+    if start is None:
+        return False
+    names = {each.function.name for each in reached(context.file, [start]) if each.function}
+    cls = class_node(context)
+    looked_up = cls is not None and any(map(_looks_up_methods, all_nodes(cls)))
+    return function.name in names or (looked_up and any(map(_awaits_unnamed, start.nodes)))
+
+
+def _looks_up_methods(node: ast.AST) -> bool:
+    match node:
+        case ast.Call(ast.Name("getattr"), [ast.Name("self"), name, *_]):
+            return not isinstance(name, ast.Constant)
+    return False
+
+
+def _awaits_unnamed(node: ast.AST) -> bool:
+    match node:
+        case ast.Await(ast.Call(ast.Name() | ast.Subscript() | ast.Call())):
+            return True
+    return False
 
 
 def _attribute_in(node: ast.expr) -> str | None:
@@ -282,10 +314,25 @@ def _starts_several(context: TreeContext, call: ast.Call) -> bool:
         and isinstance(each.value, ast.ListComp | ast.GeneratorExp)
         and isinstance(each.value.elt, ast.Call)
     ]
+    # What never suspends is done before a handler comes to its turn.
+    made, many = ([each for each in some if _may_go_on(context, each)] for some in (made, many))
     if not many and len(made) < 2:
         return False
     return any(
         not sees_to_failures(context, each.func, context.scopes[each]) for each in (*made, *many)
+    )
+
+
+def _may_go_on(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a coroutine may wait for anything, as far as is known."""
+    codes = [code_of(each) for each in context.functions(call.func)]
+    return not codes or any(
+        code is None
+        or code.function is None
+        or not code.function.facts.is_async
+        or any(isinstance(node, _SUSPENSIONS) for node in code.nodes)
+        or not any(isinstance(node, ast.Return | ast.Call) for node in code.nodes)  # `...`
+        for code in codes
     )
 
 

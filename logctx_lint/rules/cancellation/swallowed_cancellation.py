@@ -137,7 +137,13 @@ from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Paths, Stop,
 from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
-from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
+from logctx_lint.analysis.exception_handlers import (
+    BARE,
+    Cancellation,
+    Caught,
+    caught,
+    is_chosen_by_call,
+)
 from logctx_lint.analysis.exit_methods import ExitMethod
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.swallowing_blocks import is_async_context_manager, is_generator_manager
@@ -276,7 +282,8 @@ def _check_handler(
     is_deliberate = (
         clause.by_name or names_cancelled(code, handler) or is_async_context_manager(code)
     )
-    if is_deliberate and Way.LETS_OUT in found.paths.ways and Way.YIELDS not in ways:
+    lets_out = Way.LETS_OUT in found.paths.ways
+    if lets_out and (is_chosen_by_call(handler) or (is_deliberate and Way.YIELDS not in ways)):
         return
     if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
         return

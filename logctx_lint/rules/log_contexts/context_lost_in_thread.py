@@ -87,9 +87,10 @@ log context open around the start of the thread.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from logctx_lint.analysis.callback_arguments import taken
-from logctx_lint.analysis.called_code import Code, entered, reached
+from logctx_lint.analysis.called_code import Code, code_of, entered, reached
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts import reads_current
 from logctx_lint.analysis.open_contexts import open_around
@@ -97,11 +98,12 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import before, helper
-from logctx_lint.inference.types import ExternalInstance, Instance, members_of
+from logctx_lint.inference.types import ExternalInstance, Instance, Type, members_of
 from logctx_lint.rules.rule import Applies, Rule
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER})
 _BINDING = frozenset({Role.CONTEXT_TOKEN, Role.CONTEXT_BINDING, Role.CONTEXT_MANAGER})
+_BASES = ("Executor", "ThreadPoolExecutor")
 _PROCESSES = "ProcessPoolExecutor"
 
 
@@ -109,25 +111,47 @@ def check(context: TreeContext) -> None:
     for call, scope in context.unit.nodes(ast.Call):
         if not context.is_placed(call) or Role.BARE_THREAD_STARTER not in context.roles(call):
             continue
-        if _is_of_processes(context, call):
+        if _is_of_processes(context, call) or _may_copy_itself(context, call):
             continue
         for each in taken(context.file, call, scope):
             starts = entered(context.file, each.node, scope)
             _check(context, call, each.node, starts, can_fix=each.passes_arguments)
 
 
+def _executors(context: TreeContext, call: ast.Call) -> Iterator[Type]:
+    """What the work is handed to, or may be."""
+    nodes = list(call.args[:1])
+    if isinstance(call.func, ast.Attribute):
+        nodes.append(call.func.value)
+    for node in nodes:
+        yield from members_of(context.type_of(node))
+
+
+def _may_copy_itself(context: TreeContext, call: ast.Call) -> bool:
+    """Whether it is some executor, and one of the project's copies the context of who submits."""
+    references, near = context.resolver.references, context.file.module
+    classes = [each.cls for each in _executors(context, call) if isinstance(each, Instance)]
+    if any(each.qualified_name.endswith("._base.Executor") for each in classes):
+        classes += [
+            cls for base in _BASES for cls in references.classes_with("inherited", base, near)
+        ]
+    return any(
+        isinstance(node, ast.Call) and Role.CONTEXT_COPIER in _roles(context, node, code)
+        for cls in classes
+        for function in cls.function("submit")
+        if (code := code_of(function))
+        for node in code.nodes
+    )
+
+
 def _is_of_processes(context: TreeContext, call: ast.Call) -> bool:
     """Whether the work goes to another process, which has no context of anybody's."""
-    executors = list(call.args[:1])
-    if isinstance(call.func, ast.Attribute):
-        executors.append(call.func.value)
-    for node in executors:
-        for member in members_of(context.type_of(node)):
-            name = member.cls.name if isinstance(member, Instance) else ""
-            if isinstance(member, ExternalInstance):
-                name = member.name.rpartition(".")[2]
-            if name == _PROCESSES:
-                return True
+    for member in _executors(context, call):
+        name = member.cls.name if isinstance(member, Instance) else ""
+        if isinstance(member, ExternalInstance):
+            name = member.name.rpartition(".")[2]
+        if name == _PROCESSES:
+            return True
     return False
 
 
