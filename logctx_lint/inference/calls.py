@@ -14,6 +14,7 @@ from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, TRANSPARENT, VALUE_TEST_NAMES
 from logctx_lint.inference.types import (
     FOREIGN,
+    FOREIGN_OPTION,
     NONE,
     UNKNOWN,
     CallableType,
@@ -140,6 +141,8 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
             return UNKNOWN if method is None else call(resolver, method, arguments)
         case TypeVariable(_, bound) if bound != UNKNOWN:
             return call(resolver, bound, arguments)
+        case External(is_option=True) | ExternalInstance(is_option=True):
+            return FOREIGN_OPTION
         case External(name):
             # By custom, what begins with a capital is a class.
             return ExternalInstance(name) if _names_class(name) else FOREIGN
