@@ -240,6 +240,8 @@ class _Places:
                 if function and not function.facts.is_generator:
                     if function.facts.is_async and not is_part:
                         return
+                    if self._unit.file.summaries.of(function).has_two_modes:
+                        return  # Declared as it is for one of them.
                     returns = " ".join(function.facts.returns.split())
                     fate = f"returned where `{_short(returns)}` is declared"
                     yield value, declared_result(self._unit, scope), fate
