@@ -336,8 +336,7 @@ class Summaries:
         """Whether an attribute holds Futures whose failure nobody has to look at."""
         values = [
             (value, scope)
-            for node, scope in self._mentioning(cls, name)
-            for _, value in _assignments(Body(node), f"self.{name}")
+            for value, _, scope in self.kept_in(cls, name)
             if not isinstance(value, ast.Constant)
         ]
         return (
@@ -345,6 +344,12 @@ class Summaries:
             and all(self.makes_future(*each) for each in values)
             and cannot_fail(self.attribute_uses(cls, name))
         )
+
+    def kept_in(self, cls: Class, name: str) -> Iterator[tuple[ast.expr, FunctionNode, Scope]]:
+        """What the methods of a class set one of its attributes to, each with its method."""
+        for node, scope in self._mentioning(cls, name):
+            for _, value in _assignments(Body(node), f"self.{name}"):
+                yield value, node, scope
 
     def _mentioning(self, cls: Class, name: str) -> Iterator[tuple[FunctionNode, Scope]]:
         """The methods of a class, and of its bases in the project, that mention an attribute."""
