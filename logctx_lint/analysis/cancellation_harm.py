@@ -10,6 +10,7 @@ from logctx_lint.analysis.cancellation_state import Code, Way
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.exception_handlers import Cancellation, Caught
 from logctx_lint.analysis.function_framework import live_cancellation
+from logctx_lint.analysis.lone_entries import is_never_cancelled
 from logctx_lint.analysis.swallowing_blocks import is_async_context_manager
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
@@ -40,6 +41,8 @@ def does_harm(
     if live is Cancellation.TWISTED:
         # Few projects cancel Deferreds at all.
         return {Way.LOOPS, Way.RETURNS} <= ways
+    if is_never_cancelled(code):
+        return False
     if live_cancellation(code) & Cancellation.TRIO:
         # What a function gives or raises instead, its caller does not get far with.
         return Way.LOOPS in ways

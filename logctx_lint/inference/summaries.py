@@ -217,8 +217,8 @@ class Summaries:
         if node is None:
             return UNSUMMARIZED
         if self.resolver.functions.is_abstract(function):
-            overrides = list(self._overrides(function))
-            if overrides:
+            overrides = self.implementations(function)
+            if overrides != [function]:
                 found = [self.of(each) for each in overrides]
                 return Summary(
                     tuple(dict.fromkeys(one for each in found for one in each.returned)),
@@ -244,6 +244,13 @@ class Summaries:
             or (bool(returned) and not any(each.can_fail for each in returned)),
             has_two_modes=modes.has_two_modes(self, node, scope),
         )
+
+    def implementations(self, function: Function) -> list[Function]:
+        """What a method stands for that is only there to be overridden; any other one itself."""
+        found = (
+            list(self._overrides(function)) if self.resolver.functions.is_abstract(function) else []
+        )
+        return found or [function.implementation]
 
     def _overrides(self, function: Function) -> Iterator[Function]:
         """What overrides a method, in classes that the package has."""
