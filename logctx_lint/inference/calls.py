@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logctx_lint.inference import annotation_types, overloads
+from logctx_lint.inference import annotation_types, awaited_results, overloads
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.decorators import is_external
@@ -33,7 +33,7 @@ from logctx_lint.inference.types import (
     type_variables,
     union_of,
 )
-from logctx_lint.inference.unification import match
+from logctx_lint.inference.unification import match, parameter_variable
 from logctx_lint.project.facts import Parameter
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
@@ -176,37 +176,17 @@ def _call_function(resolver: Resolver, callee: FunctionType, arguments: Argument
     if not type_variables(returned):
         return returned
     bindings = dict(callee.bindings)
+    if bindings and awaited_results.awaits_what_it_calls(resolver, function, bindings):
+        bindings = dict.fromkeys(bindings, UNKNOWN)
     returned = substitute(returned, bindings)
     wanted = type_variables(returned)
     if wanted:
         solved = _solve_call(resolver, callee, arguments, bindings)
         known = {name: solved[name] for name in wanted if name in solved}
-        if _awaits_what_it_calls(resolver, function, known):
+        if awaited_results.awaits_what_it_calls(resolver, function, known):
             known = dict.fromkeys(known, UNKNOWN)
         returned = substitute(returned, known)
     return erase(returned, _still_open(callee))
-
-
-def _awaits_what_it_calls(
-    resolver: Resolver, function: Function, solved: Mapping[str, Type]
-) -> bool:
-    """Whether a function awaits a result that its signature takes for the value itself.
-
-    async def run(handler: Callable[[], T]) -> T:  # means Callable[[], Awaitable[T]]
-        return await handler()
-    """
-    if not function.facts.is_async or function.module.is_stub:
-        return False
-    if not any(resolver.awaitability(each).is_likely for each in solved.values()):
-        return False
-    given = {each.name for each in function.facts.parameters}
-    node = function.implementation.tree()
-    for each in all_nodes(node) if node else ():
-        match each:
-            case ast.Await(ast.Call(ast.Name(name) | ast.Subscript(ast.Name(name)))):
-                if name in given:
-                    return True
-    return False
 
 
 def _still_open(callee: FunctionType) -> list[str]:
@@ -253,11 +233,6 @@ def _solve_call(
         if type_variables(wanted):
             match(resolver, wanted, argument(), solved)
     return solved
-
-
-def parameter_variable(function: Function, name: str) -> str:
-    """The type variable that a parameter without annotation is."""
-    return f"{function.qualified_name}({name})"
 
 
 def pair(
