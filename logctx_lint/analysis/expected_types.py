@@ -137,6 +137,23 @@ def declared_result(unit: Unit, scope: Scope) -> Type:
     return parts[_RETURN_OF_GENERATOR] if len(parts) > _RETURN_OF_GENERATOR else UNKNOWN
 
 
+def is_declared_for_one_mode(unit: Unit, scope: Scope, declared: Type) -> bool:
+    """Whether a plain function may give an awaitable on purpose, in spite of what it declares.
+
+    What works in two modes is declared as it is for one of them. What gives an asynchronous
+    iterator in one of its modes is called by asynchronous code in the other, too.
+    """
+    function = scope.function
+    if function is None or function.facts.is_async:
+        return False
+    resolver = unit.file.resolver
+    return unit.file.summaries.of(function).has_two_modes or any(
+        isinstance(each, Instance)
+        and resolver.classes.arguments_as(each, "typing.AsyncIterable") is not None
+        for each in members_of(declared)
+    )
+
+
 def function_scope(scope: Scope) -> Scope:
     """The scope of the function that a comprehension runs in."""
     while isinstance(scope.node, Comprehension) and scope.parent:
@@ -147,9 +164,9 @@ def function_scope(scope: Scope) -> Scope:
 def _stated(unit: Unit, statement: ast.stmt, scope: Scope) -> Iterator[Place]:
     match statement:
         case ast.Return(ast.expr() as value):
-            # What works in two modes is declared as it is for one of them.
-            if not scope.function or not unit.file.summaries.of(scope.function).has_two_modes:
-                yield value, declared_result(unit, scope)
+            declared = declared_result(unit, scope)
+            if not is_declared_for_one_mode(unit, scope, declared):
+                yield value, declared
         case ast.AnnAssign(_, annotation, ast.expr() as value):
             yield value, annotation_types.evaluate(unit.file.resolver, annotation, scope)
         case ast.Assign([ast.Name(name)], value):

@@ -18,7 +18,13 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
 from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
-from logctx_lint.analysis.expected_types import declared_result, given_for_fields, refuses, rest
+from logctx_lint.analysis.expected_types import (
+    declared_result,
+    given_for_fields,
+    is_declared_for_one_mode,
+    refuses,
+    rest,
+)
 from logctx_lint.analysis.misused_values import OF_COROUTINES
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
@@ -240,11 +246,11 @@ class _Places:
                 if function and not function.facts.is_generator:
                     if function.facts.is_async and not is_part:
                         return
-                    if self._unit.file.summaries.of(function).has_two_modes:
-                        return  # Declared as it is for one of them.
                     returns = " ".join(function.facts.returns.split())
                     fate = f"returned where `{_short(returns)}` is declared"
-                    yield value, declared_result(self._unit, scope), fate
+                    declared = declared_result(self._unit, scope)
+                    if not is_declared_for_one_mode(self._unit, scope, declared):
+                        yield value, declared, fate
             case ast.AnnAssign(target, annotation, ast.expr() as value):
                 if not isinstance(target, ast.Name) or scope.is_class_body or not scope.node:
                     declared = annotation_types.evaluate(self._resolver, annotation, scope)

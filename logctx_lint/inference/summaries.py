@@ -142,9 +142,21 @@ class Summaries:
         return len(functions) > 1 and any(
             not each.function.facts.is_async
             and not each.function.module.is_stub
-            and not self.resolver.functions.is_abstract(each.function)
+            and not self._is_written_among(each.function, functions)
             and not self.resolver.awaitability(self.resolver.call_type(each)).is_likely
             for each in functions
+        )
+
+    def _is_written_among(self, function: Function, others: list[FunctionType]) -> bool:
+        """Whether one of some functions stands in for a method that only says what is to be."""
+        if not self.resolver.functions.is_abstract(function):
+            return False
+        owners = [each.function.owner for each in others if each.function != function]
+        return any(
+            ancestor == function.owner
+            for owner in owners
+            if owner is not None
+            for ancestor, _ in self.resolver.classes.ancestors(owner)
         )
 
     def _is_overridden_by_plain(self, callee: FunctionType) -> bool:
