@@ -221,7 +221,10 @@ def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
     is_by_name = answer.certainty is Certainty.LIKELY and not is_by_decorator(type_)
     if is_by_name and _is_of_others(context, call):
         return False
-    if any(map(context.resolver.functions.is_of_interface, context.functions(call.func))):
+    functions = context.functions(call.func)
+    if any(map(context.resolver.functions.is_of_interface, functions)):
+        return False
+    if any(map(context.file.summaries.is_implemented_as_plain, functions)):
         return False
     callees = context.type_of(call.func)
     return not (

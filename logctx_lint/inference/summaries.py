@@ -147,6 +147,16 @@ class Summaries:
             for each in functions
         )
 
+    def is_implemented_as_plain(self, function: Function) -> bool:
+        """Whether a method that is only there to be overridden gives no awaitable in some class."""
+        return any(
+            each != function
+            and not each.facts.is_async
+            and self.resolver.awaitability(self.resolver.call_type(FunctionType(each))).certainty
+            in (Certainty.NO, Certainty.UNKNOWN)
+            for each in self.implementations(function)
+        )
+
     def _is_written_among(self, function: Function, others: list[FunctionType]) -> bool:
         """Whether one of some functions stands in for a method that only says what is to be."""
         if not self.resolver.functions.is_abstract(function):
