@@ -29,7 +29,10 @@ from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Class
 
 _AWAITABLE = (Certainty.YES, Certainty.SOME)
-_TAKE_ANYTHING = frozenset({"builtins.object", "typing.Hashable"})
+_TAKE_COROUTINES = frozenset(
+    {"builtins.object", "types.GeneratorType", "typing.Generator", "typing.Hashable"}
+)
+"""What takes anything, and what coroutines were before they had a type of their own."""
 _DATA_CLASSES = frozenset(
     {
         "attr._make.attrs",
@@ -119,7 +122,7 @@ def refuses(unit: Unit, declared: Type) -> bool:
     # Where a function is taken, it is another rule that tells functions from their results.
     return not any(
         isinstance(member, CallableType)
-        or (isinstance(member, Instance) and member.cls.qualified_name in _TAKE_ANYTHING)
+        or (isinstance(member, Instance) and member.cls.qualified_name in _TAKE_COROUTINES)
         for member in members_of(declared)
     )
 

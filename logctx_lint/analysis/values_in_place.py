@@ -62,8 +62,6 @@ _CARRIERS = frozenset({"StopAsyncIteration", "StopIteration"})
 """Exceptions that carry a value, which nobody reads as a text."""
 _EXCEPTION = frozenset({"builtins.BaseException"})
 _EVERYTHING = frozenset({"builtins.object", "typing.Protocol", "typing.Generic"})
-_HOLD_COROUTINES = frozenset({"typing.Generator", "types.GeneratorType"})
-"""What coroutines were declared as before they had a type of their own."""
 _DISPLAYS = (
     ast.Dict, ast.DictComp, ast.List, ast.ListComp, ast.Set, ast.SetComp, ast.Tuple,
 )  # fmt: skip
@@ -164,8 +162,6 @@ class _Places:
         for member in members_of(declared):
             if not isinstance(member, Instance):
                 continue
-            if member.cls.qualified_name in _HOLD_COROUTINES:
-                return False
             if _is_protocol(member) and not (kind.is_lazy and self._wants_more(member)):
                 return False
             # Of what is eager, classes of others may well be made.
