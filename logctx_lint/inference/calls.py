@@ -28,6 +28,7 @@ from logctx_lint.inference.types import (
     TypeVariable,
     UnionType,
     erase,
+    known,
     members_of,
     substitute,
     type_variables,
@@ -40,7 +41,7 @@ from logctx_lint.syntax.ast_walk import all_nodes, last_name
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
     from logctx_lint.inference.use_def import Scope
-    from logctx_lint.project.modules import Function
+    from logctx_lint.project.modules import Class, Function
 
 _TESTS = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 """Functions that tell asynchronous functions and their values from others."""
@@ -125,11 +126,8 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
     """What calling a value of type `callee` gives."""
     match callee:
         case UnionType(members):
-            return union_of(
-                call(resolver, member, arguments)
-                for member in overloads.meant(resolver, members, arguments)
-                if member != NONE
-            )
+            meant = overloads.meant(resolver, members, arguments)
+            return _call_one_of(resolver, [each for each in meant if each != NONE], arguments)
         case CallableType():
             return _call_callable(resolver, callee, arguments)
         case FunctionType():
@@ -149,6 +147,36 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
         case ExternalInstance():
             return FOREIGN
     return UNKNOWN
+
+
+def _call_one_of(resolver: Resolver, callees: list[Type], arguments: Arguments) -> Type:
+    """What calling one of several gives.
+
+    What is not known of a method is an option, where another class has one of the same name.
+    """
+    results = [call(resolver, each, arguments) for each in callees]
+    if UNKNOWN in results and any(known(each) for each in results):
+        owners = [each.function.owner for each in callees if isinstance(each, FunctionType)]
+        results = [
+            FOREIGN_OPTION
+            if result == UNKNOWN and _is_of_another_class(resolver, callee, owners)
+            else result
+            for callee, result in zip(callees, results, strict=True)
+        ]
+    return union_of(results)
+
+
+def _is_of_another_class(resolver: Resolver, callee: Type, owners: Sequence[Class | None]) -> bool:
+    """Whether a method is that of a class which none of some others has to do with."""
+    if not isinstance(callee, FunctionType) or callee.function.owner is None:
+        return False
+    own = callee.function.owner
+    return any(
+        other is not None
+        and other != own
+        and not any(own == each for each, _ in resolver.classes.ancestors(other))
+        for other in owners
+    )
 
 
 def _names_class(name: str) -> bool:
