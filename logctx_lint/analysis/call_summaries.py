@@ -35,10 +35,8 @@ def called_with(
     return None if given is None else (code, given)
 
 
-def answer_of(
-    values: ExceptionValues, call: ast.Call, state: State
-) -> tuple[Code, ast.expr, State] | None:
-    """What a first-party function that is handed the exception, and does nothing else, returns.
+def asked(values: ExceptionValues, call: ast.Call, state: State) -> tuple[Code, State] | None:
+    """The first-party function that is handed the exception, to be asked something of it.
 
     def is_timeout(error): return isinstance(error, TimeoutError)
     """
@@ -47,12 +45,7 @@ def answer_of(
         return None
     code = of_function(values.code.file, functions[0])
     given = _given(values, functions[0], call, state) if code else None
-    if code is None or given is None:
-        return None
-    match code.node.body:
-        case [ast.Return(ast.expr() as value)] | [ast.Expr(), ast.Return(ast.expr() as value)]:
-            return code, value, given
-    return None
+    return None if code is None or given is None else (code, given)
 
 
 def _given(
@@ -61,8 +54,12 @@ def _given(
     """What is known where a call enters a function; None if it has nothing of the exception."""
     names = [each.name for each in function.facts.parameters]
     first = values.code.file.resolver.bindings.first_parameter(function)
-    given = [*zip(names[1 if first else 0 :], call.args, strict=False)]
+    names = names[1 if first else 0 :]
+    given = [*zip(names, call.args, strict=False)]
     given += [(each.arg or "", each.value) for each in call.keywords]
+    match call.args:
+        case [ast.Starred(value)] if values.is_it(value, state):
+            given = [(each, value) for each in names[1:2]]  # `*sys.exc_info()`
     holders = frozenset(name for name, value in given if values.is_it(value, state))
     containers = frozenset(
         name for name, value in given if name not in holders and values.holds(value, state)
@@ -77,9 +74,14 @@ def first_party(code: Code, call: ast.Call) -> list[Function]:
     """The first-party functions that are surely called; none if others may be."""
     resolver = code.file.resolver
     members = list(members_of(resolver.type_of(call.func, code.scope)))
-    found = [each.function.implementation for each in members if isinstance(each, FunctionType)]
+    found = [
+        function
+        for each in members
+        if isinstance(each, FunctionType)
+        for function in code.file.summaries.implementations(each.function)
+    ]
     is_first_party = all(not each.module.is_stub for each in found)
-    return found if found and len(found) == len(members) and is_first_party else []
+    return found if len(found) >= len(members) > 0 and is_first_party else []
 
 
 def never_returns(code: Code, call: ast.Call) -> bool:

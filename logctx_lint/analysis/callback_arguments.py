@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.kept_callbacks import is_told_apart
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
-from logctx_lint.inference.class_members import signature_scope
+from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.types import (
     NONE,
     Awaitability,
@@ -153,16 +154,35 @@ def given_by(file: File, argument: Taken) -> Awaitability:
 def is_awaited_by_callee(file: File, argument: Taken) -> bool:
     """Whether the callee awaits what a function gives, although it is declared to give None.
 
-    Where it hands the function to another one, that may: `loop.call_soon(stop_in_order, f)`.
+    Where it hands the function to another one, that may: `loop.call_soon(stop_in_order, f)`. So
+    may what stands in for a method that is only there to be overridden.
     """
     for callee, parameters in signatures(file, argument.call, argument.scope):
         for parameter, value in pairs(argument.call, parameters):
-            if value is argument.node and (
-                _awaits(callee.function, parameter.name)
-                or _hands_to_function(file, callee.function, parameter.name)
+            if value is argument.node and any(
+                _may_await(file, each, parameter.name)
+                for each in file.summaries.implementations(callee.function)
             ):
                 return True
     return False
+
+
+def _may_await(file: File, function: Function, name: str) -> bool:
+    return (
+        _is_left_to_others(file, function)
+        or _awaits(function, name)
+        or _hands_to_function(file, function, name)
+        or is_told_apart(function.implementation, name)
+    )
+
+
+def _is_left_to_others(file: File, function: Function) -> bool:
+    """Whether a method is abstract by its decorator."""
+    scope = enclosing_scope(function)
+    return any(
+        "abc.abstractmethod" in file.resolver.names_of_text(each, scope)
+        for each in function.facts.decorators
+    )
 
 
 def may_be_awaitable(file: File, argument: Taken) -> bool:

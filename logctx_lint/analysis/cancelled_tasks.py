@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from logctx_lint.analysis.cancelled_elsewhere import is_cancelled_elsewhere
 from logctx_lint.analysis.context import TreeContext, arguments, loops
 from logctx_lint.analysis.shared_state import COPIES, VIEWS
 from logctx_lint.inference.annotation_types import parse_expression
@@ -35,7 +36,11 @@ class Cancels:
     def are_waited_for(self, awaits: Sequence[ast.AST]) -> bool:
         """Whether each of these suspension points, of one function, waits for its own end."""
         return all(
-            isinstance(each, ast.Await | ast.Yield) and self.reach(each, _waited_for(each))
+            isinstance(each, ast.Await | ast.Yield)
+            and (
+                self.reach(each, _waited_for(each))
+                or is_cancelled_elsewhere(self._context, each.value or each)
+            )
             for each in awaits
         )
 

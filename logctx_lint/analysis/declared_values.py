@@ -18,7 +18,13 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
 from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
-from logctx_lint.analysis.expected_types import declared_result, given_for_fields, refuses, rest
+from logctx_lint.analysis.expected_types import (
+    declared_result,
+    given_for_fields,
+    is_declared_for_one_mode,
+    refuses,
+    rest,
+)
 from logctx_lint.analysis.misused_values import OF_COROUTINES
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
@@ -57,8 +63,6 @@ _CARRIERS = frozenset({"StopAsyncIteration", "StopIteration"})
 """Exceptions that carry a value, which nobody reads as a text."""
 _EXCEPTION = frozenset({"builtins.BaseException"})
 _EVERYTHING = frozenset({"builtins.object", "typing.Protocol", "typing.Generic"})
-_HOLD_COROUTINES = frozenset({"typing.Generator", "types.GeneratorType"})
-"""What coroutines were declared as before they had a type of their own."""
 _DISPLAYS = (
     ast.Dict, ast.DictComp, ast.List, ast.ListComp, ast.Set, ast.SetComp, ast.Tuple,
 )  # fmt: skip
@@ -159,8 +163,6 @@ class _Places:
         for member in members_of(declared):
             if not isinstance(member, Instance):
                 continue
-            if member.cls.qualified_name in _HOLD_COROUTINES:
-                return False
             if _is_protocol(member) and not (kind.is_lazy and self._wants_more(member)):
                 return False
             # Of what is eager, classes of others may well be made.
@@ -243,7 +245,9 @@ class _Places:
                         return
                     returns = " ".join(function.facts.returns.split())
                     fate = f"returned where `{_short(returns)}` is declared"
-                    yield value, declared_result(self._unit, scope), fate
+                    declared = declared_result(self._unit, scope)
+                    if not is_declared_for_one_mode(self._unit, scope, declared):
+                        yield value, declared, fate
             case ast.AnnAssign(target, annotation, ast.expr() as value):
                 if not isinstance(target, ast.Name) or scope.is_class_body or not scope.node:
                     declared = annotation_types.evaluate(self._resolver, annotation, scope)

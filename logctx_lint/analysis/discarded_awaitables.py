@@ -15,7 +15,11 @@ from logctx_lint.analysis.context import (
     arguments,
     is_by_decorator,
 )
-from logctx_lint.analysis.ownership import may_be_dropped, starts_careful_work
+from logctx_lint.analysis.ownership import (
+    hands_out_object,
+    may_be_dropped,
+    starts_careful_work,
+)
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -216,7 +220,10 @@ def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
     is_by_name = answer.certainty is Certainty.LIKELY and not is_by_decorator(type_)
     if is_by_name and _is_of_others(context, call):
         return False
-    if any(map(context.resolver.functions.is_of_interface, context.functions(call.func))):
+    functions = context.functions(call.func)
+    if any(map(context.resolver.functions.is_of_interface, functions)):
+        return False
+    if any(map(context.file.summaries.is_implemented_as_plain, functions)):
         return False
     callees = context.type_of(call.func)
     return not (
@@ -384,6 +391,8 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
         ):
             return True
     if looks_after(context, call.func, can_await=can_await, call=call):
+        return True
+    if hands_out_object(context, call):
         return True
     if not context.file.traits.has_log_contexts and starts_careful_work(context, call):
         return True

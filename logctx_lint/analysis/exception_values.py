@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from logctx_lint.analysis.cancellation_state import Code, Exc, State, key_of, mentions
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.exception_handlers import is_cancelled
+from logctx_lint.analysis.kept_exceptions import may_hold_cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.types import FunctionType, members_of
@@ -211,6 +212,8 @@ class ExceptionValues:
             # One that was chosen among several.
             return Exc.OTHER
         if isinstance(raised, ast.Call) and self._may_give_it(raised, state):
+            return Exc.OTHER
+        if may_hold_cancellation(self.code, raised):
             return Exc.OTHER
         return Exc.CONVERTED
 

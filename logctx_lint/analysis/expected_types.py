@@ -26,10 +26,13 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import Parameter
-from logctx_lint.project.modules import Class, Function
+from logctx_lint.project.modules import Class
 
 _AWAITABLE = (Certainty.YES, Certainty.SOME)
-_TAKE_ANYTHING = frozenset({"builtins.object", "typing.Hashable"})
+_TAKE_COROUTINES = frozenset(
+    {"builtins.object", "types.GeneratorType", "typing.Generator", "typing.Hashable"}
+)
+"""What takes anything, and what coroutines were before they had a type of their own."""
 _DATA_CLASSES = frozenset(
     {
         "attr._make.attrs",
@@ -119,7 +122,7 @@ def refuses(unit: Unit, declared: Type) -> bool:
     # Where a function is taken, it is another rule that tells functions from their results.
     return not any(
         isinstance(member, CallableType)
-        or (isinstance(member, Instance) and member.cls.qualified_name in _TAKE_ANYTHING)
+        or (isinstance(member, Instance) and member.cls.qualified_name in _TAKE_COROUTINES)
         for member in members_of(declared)
     )
 
@@ -138,6 +141,23 @@ def declared_result(unit: Unit, scope: Scope) -> Type:
         return declared
     parts = declared.arguments if isinstance(declared, Instance) else ()
     return parts[_RETURN_OF_GENERATOR] if len(parts) > _RETURN_OF_GENERATOR else UNKNOWN
+
+
+def is_declared_for_one_mode(unit: Unit, scope: Scope, declared: Type) -> bool:
+    """Whether a plain function may give an awaitable on purpose, in spite of what it declares.
+
+    What works in two modes is declared as it is for one of them. What gives an asynchronous
+    iterator in one of its modes is called by asynchronous code in the other, too.
+    """
+    function = scope.function
+    if function is None or function.facts.is_async:
+        return False
+    resolver = unit.file.resolver
+    return unit.file.summaries.of(function).has_two_modes or any(
+        isinstance(each, Instance)
+        and resolver.classes.arguments_as(each, "typing.AsyncIterable") is not None
+        for each in members_of(declared)
+    )
 
 
 def _overrides_asynchronous(unit: Unit, function: Function) -> bool:
@@ -160,9 +180,9 @@ def function_scope(scope: Scope) -> Scope:
 def _stated(unit: Unit, statement: ast.stmt, scope: Scope) -> Iterator[Place]:
     match statement:
         case ast.Return(ast.expr() as value):
-            # What works in two modes is declared as it is for one of them.
-            if not scope.function or not unit.file.summaries.of(scope.function).has_two_modes:
-                yield value, declared_result(unit, scope)
+            declared = declared_result(unit, scope)
+            if not is_declared_for_one_mode(unit, scope, declared):
+                yield value, declared
         case ast.AnnAssign(_, annotation, ast.expr() as value):
             yield value, annotation_types.evaluate(unit.file.resolver, annotation, scope)
         case ast.Assign([ast.Name(name)], value):

@@ -325,11 +325,20 @@ def _taken_for_values(
     refused = {
         name
         for name in refused_names(unit, scope, single)
-        # What runs already and is returned, the caller has, whatever is declared.
-        if not (is_plain and name in returned and not kinds[name.id].is_lazy)
+        if not (is_plain and name in returned and _is_meant(name.id, kinds, scope))
     }
     lazy = {name for name in single if kinds[name].is_lazy}
     return {*refused, *answered_names(unit, scope, lazy), *_summed(unit, scope, collections)}
+
+
+def _is_meant(name: str, kinds: dict[str, Kind], scope: Scope) -> bool:
+    """Whether a name may well be returned by a plain function, whatever that is declared to give.
+
+    The caller has what runs already; and one that is declared, as `Any` say, was thought of.
+    """
+    return not kinds[name].is_lazy or any(
+        each.kind == "annotation" for each in scope.bindings.get(name, ())
+    )
 
 
 def _by_use(

@@ -7,13 +7,23 @@ import ast
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.units import File
-from logctx_lint.inference.returned_values import Returned, Source, argument_for, is_passed
-from logctx_lint.inference.types import FunctionType, Kind, Type, members_of
+from logctx_lint.inference.passed_arguments import argument_for, is_passed
+from logctx_lint.inference.returned_values import Returned, Source
+from logctx_lint.inference.types import (
+    Awaitability,
+    Certainty,
+    ClassObject,
+    FunctionType,
+    Instance,
+    Kind,
+    Type,
+    members_of,
+)
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 
 _STARTED = frozenset({Kind.TASK, Kind.FUTURE})
-_LOOKED_AFTER = frozenset({Source.NOTHING, Source.STORED, Source.STARTED})
+_LOOKED_AFTER = frozenset({Source.ELEMENT, Source.NOTHING, Source.STORED, Source.STARTED})
 _IF_NOT_AWAITABLE = frozenset({Source.COMPLETED, Source.WAITER, Source.ATTRIBUTE})
 """What a function that could await should await: a waiter made for it, what it is merely given
 a look at, and what is done already and may have failed."""
@@ -48,6 +58,31 @@ def sees_to_failures(context: TreeContext, func: ast.expr, scope: Scope) -> bool
     """Whether no failure of its work gets out of what a function starts."""
     found = context.file.summaries.of_callee(func, scope)
     return bool(found) and all(each.handles_failures for each in found or ())
+
+
+def hands_out_object(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call may give an object of the project's own that was there before.
+
+    `pipe.set(key, 1)` gives the pipe, `registry.get(name)` a model: they can be awaited, and are
+    not called for that.
+    """
+    own = [
+        each
+        for each in members_of(context.type_of(call))
+        if isinstance(each, Instance)
+        and not each.cls.module.is_stub
+        and context.resolver.awaitability(each) == Awaitability(Certainty.YES, Kind.AWAITABLE)
+    ]
+    if not own:
+        return False
+    for callee in members_of(context.type_of(call.func)):
+        if isinstance(callee, ClassObject):
+            return False
+        if isinstance(callee, FunctionType):
+            returned = context.file.summaries.of(callee.function).returned
+            if any(each.source is Source.MADE for each in returned):
+                return False
+    return True
 
 
 def starts_careful_work(context: TreeContext, call: ast.Call) -> bool:
@@ -119,7 +154,7 @@ def _keeps(
         if value.source is Source.ARGUMENT and not is_handled:
             if call is None or scope is None:
                 return False
-            argument = argument_for(context.resolver, call, callee, value)
+            argument = argument_for(context.resolver, call, callee, value.parameter)
             return argument is not None and not _is_new(context, argument, scope)
         # Where log contexts are kept, work that nobody waits for leaks one, if it fails or not.
         if is_handled:

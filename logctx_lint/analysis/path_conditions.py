@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from logctx_lint.analysis.call_summaries import answer_of
+from logctx_lint.analysis.call_summaries import asked
 from logctx_lint.analysis.cancellation_state import Code, State, key_of
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
@@ -38,6 +38,8 @@ class Conditions:
     def truth(self, test: ast.expr, state: State) -> bool | None:
         """Whether a condition holds on this path; None if that is not known."""
         match test:
+            case ast.Constant(value):
+                return bool(value)
             case ast.UnaryOp(ast.Not(), operand):
                 inner = self.truth(operand, state)
                 return None if inner is None else not inner
@@ -57,9 +59,10 @@ class Conditions:
                 return self.truth(inner, state)
             case ast.Call() if Role.FAILURE_CHECK in self.code.roles(test):
                 return self._is_one_of(arguments(test))
-            case ast.Call() if (answer := answer_of(self.values, test, state)) is not None:
-                code, value, given = answer
-                return Conditions(code, self.live, ExceptionValues(code), 1).truth(value, given)
+            case ast.Call() if (callee := asked(self.values, test, state)) is not None:
+                code, given = callee
+                inside = Conditions(code, self.live, ExceptionValues(code), 1)
+                return inside._answer(code.node.body, given)[1]
             case ast.NamedExpr(_, value) | ast.Await(value):
                 return self.truth(value, state)
             case ast.Call() | ast.Name() if self._says_whether_to_swallow(test):
@@ -71,6 +74,27 @@ class Conditions:
         if key in state.holders | state.containers:
             return True
         return next((bool(truth) for name, truth in state.flags if name == key), None)
+
+    def _answer(self, body: list[ast.stmt], state: State) -> tuple[bool, bool | None]:
+        """Whether a block surely returns, or is not followed; the truth of what it returns."""
+        for statement in body:
+            match statement:
+                case ast.Return(value):
+                    return True, False if value is None else self.truth(value, state)
+                case ast.If(test, then, orelse):
+                    truth = self.truth(test, state)
+                    if truth is None:
+                        return True, None
+                    returns, answer = self._answer(then if truth else orelse, state)
+                    if returns:
+                        return True, answer
+                case ast.Expr() | ast.Pass():
+                    pass
+                case ast.Assign([ast.Attribute()]) | ast.AugAssign(ast.Attribute()):
+                    pass  # What is counted.
+                case _:
+                    return True, None
+        return False, False
 
     def _says_whether_to_swallow(self, node: ast.expr) -> bool:
         """Whether a value is what `__exit__` answers for a failure, by hand or under a name."""

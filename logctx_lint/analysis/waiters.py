@@ -71,6 +71,8 @@ class Waiters:
         """Whether nothing is waited for any more, or by one only who may end it."""
         if self._is_done(node) or DoneAwaitables(self.context).is_done(node):
             return True
+        if use != "returned" and self._is_replaced_behind(node):
+            return True
         match use:
             case "gathered":
                 return True  # Who gathers all that there are ends them, as a rule.
@@ -175,6 +177,20 @@ class Waiters:
                     is_task = last_name(starter) in ("create_task", "ensure_future")
                     is_kept = is_kept or (is_task and last_name(called) == function.name)
         return is_kept and uses == 1
+
+    def _is_replaced_behind(self, node: ast.expr) -> bool:
+        """Whether a `finally` around puts another one there, so that each has one waiter."""
+        text = ast.unparse(node)
+        inner: ast.AST = node
+        for outer in self.context.around(node):
+            if isinstance(outer, FunctionNode):
+                return False
+            if isinstance(outer, ast.Try) and inner in outer.body:
+                for each in own_nodes(outer.finalbody):
+                    if isinstance(each, ast.Assign) and text in map(ast.unparse, each.targets):
+                        return True
+            inner = outer
+        return False
 
     def _is_done(self, node: ast.expr) -> bool:
         """Whether the code has made sure that nothing is waited for here: `if x.done():`."""

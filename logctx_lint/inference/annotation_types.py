@@ -21,6 +21,7 @@ from logctx_lint.inference.types import (
     TypeVariable,
     members_of,
     union_of,
+    with_options,
 )
 from logctx_lint.project.facts import OPAQUE
 
@@ -98,7 +99,7 @@ def _name(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
 
 def _union(resolver: Resolver, sides: Iterable[ast.expr], scope: Scope) -> Type:
     """`Callable[[], Any] | Callable[[], Awaitable[T]]` says that a call may give no awaitable."""
-    found = union_of(_alternative(resolver, side, scope) for side in sides)
+    found = with_options(union_of(_alternative(resolver, side, scope) for side in sides), UNKNOWN)
     results = {each.returns for each in members_of(found) if isinstance(each, CallableType)}
     if len(results) < 2:
         return found

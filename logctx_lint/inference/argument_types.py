@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference import calls
 from logctx_lint.inference.types import (
+    FOREIGN_OPTION,
     UNKNOWN,
     ClassObject,
     FunctionType,
@@ -21,6 +22,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class, Function
+from logctx_lint.syntax.ast_walk import last_name
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -70,14 +72,29 @@ class CallSites:
 
     def _passed(self, function: Function, name: str) -> Type:
         with self._resolver.memo.lower():
-            given = []
+            given: list[Type] = []
+            is_by_subclasses = function.name == "__init__"
             for call, scope, bound in self._calls_of(function):
+                is_by_subclasses &= last_name(call.func) == "__init__"
                 arguments = calls.arguments_of(self._resolver, call, scope)
                 parameters = list(function.facts.parameters)[bound:]
                 for parameter, argument in calls.pair(parameters, arguments):
                     if parameter.name == name and parameter.kind in ("", "k"):
                         given.append(argument())
+            if given and is_by_subclasses and self._has_other_heirs(function):
+                given.append(FOREIGN_OPTION)
         return _summary(given)
+
+    def _has_other_heirs(self, init: Function) -> bool:
+        """Whether a class has a subclass that is given its arguments by whoever makes it.
+
+        What the constructor of another subclass passes on is none of its business.
+        """
+        cls = init.owner
+        return cls is not None and any(
+            not each.function("__init__") and self._inherits(each, cls)
+            for each in self._resolver.references.subclasses(cls)
+        )
 
     def _calls_of(self, function: Function) -> Iterator[tuple[ast.Call, Scope, bool]]:
         """The calls that reach a function, and whether its first parameter is filled already."""

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logctx_lint.inference import annotation_types, overloads
+from logctx_lint.inference import annotation_types, awaited_results, overloads
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, TRANSPARENT, VALUE_TEST_NAMES
 from logctx_lint.inference.types import (
     FOREIGN,
+    FOREIGN_OPTION,
     NONE,
     UNKNOWN,
     CallableType,
@@ -27,19 +28,20 @@ from logctx_lint.inference.types import (
     TypeVariable,
     UnionType,
     erase,
+    known,
     members_of,
     substitute,
     type_variables,
     union_of,
 )
-from logctx_lint.inference.unification import match
+from logctx_lint.inference.unification import match, parameter_variable
 from logctx_lint.project.facts import Parameter
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
     from logctx_lint.inference.use_def import Scope
-    from logctx_lint.project.modules import Function
+    from logctx_lint.project.modules import Class, Function
 
 _TESTS = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 """Functions that tell asynchronous functions and their values from others."""
@@ -126,11 +128,8 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
     """What calling a value of type `callee` gives."""
     match callee:
         case UnionType(members):
-            return union_of(
-                call(resolver, member, arguments)
-                for member in overloads.meant(resolver, members, arguments)
-                if member != NONE
-            )
+            meant = overloads.meant(resolver, members, arguments)
+            return _call_one_of(resolver, [each for each in meant if each != NONE], arguments)
         case CallableType():
             return _call_callable(resolver, callee, arguments)
         case FunctionType():
@@ -142,12 +141,44 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
             return UNKNOWN if method is None else call(resolver, method, arguments)
         case TypeVariable(_, bound) if bound != UNKNOWN:
             return call(resolver, bound, arguments)
+        case External(is_option=True) | ExternalInstance(is_option=True):
+            return FOREIGN_OPTION
         case External(name):
             # By custom, what begins with a capital is a class.
             return ExternalInstance(name) if _names_class(name) else FOREIGN
         case ExternalInstance():
             return FOREIGN
     return UNKNOWN
+
+
+def _call_one_of(resolver: Resolver, callees: list[Type], arguments: Arguments) -> Type:
+    """What calling one of several gives.
+
+    What is not known of a method is an option, where another class has one of the same name.
+    """
+    results = [call(resolver, each, arguments) for each in callees]
+    if UNKNOWN in results and any(known(each) for each in results):
+        owners = [each.function.owner for each in callees if isinstance(each, FunctionType)]
+        results = [
+            FOREIGN_OPTION
+            if result == UNKNOWN and _is_of_another_class(resolver, callee, owners)
+            else result
+            for callee, result in zip(callees, results, strict=True)
+        ]
+    return union_of(results)
+
+
+def _is_of_another_class(resolver: Resolver, callee: Type, owners: Sequence[Class | None]) -> bool:
+    """Whether a method is that of a class which none of some others has to do with."""
+    if not isinstance(callee, FunctionType) or callee.function.owner is None:
+        return False
+    own = callee.function.owner
+    return any(
+        other is not None
+        and other != own
+        and not any(own == each for each, _ in resolver.classes.ancestors(other))
+        for other in owners
+    )
 
 
 def _names_class(name: str) -> bool:
@@ -175,37 +206,17 @@ def _call_function(resolver: Resolver, callee: FunctionType, arguments: Argument
     if not type_variables(returned):
         return returned
     bindings = dict(callee.bindings)
+    if bindings and awaited_results.awaits_what_it_calls(resolver, function, bindings):
+        bindings = dict.fromkeys(bindings, UNKNOWN)
     returned = substitute(returned, bindings)
     wanted = type_variables(returned)
     if wanted:
         solved = _solve_call(resolver, callee, arguments, bindings)
         known = {name: solved[name] for name in wanted if name in solved}
-        if _awaits_what_it_calls(resolver, function, known):
+        if awaited_results.awaits_what_it_calls(resolver, function, known):
             known = dict.fromkeys(known, UNKNOWN)
         returned = substitute(returned, known)
     return erase(returned, _still_open(callee))
-
-
-def _awaits_what_it_calls(
-    resolver: Resolver, function: Function, solved: Mapping[str, Type]
-) -> bool:
-    """Whether a function awaits a result that its signature takes for the value itself.
-
-    async def run(handler: Callable[[], T]) -> T:  # means Callable[[], Awaitable[T]]
-        return await handler()
-    """
-    if not function.facts.is_async or function.module.is_stub:
-        return False
-    if not any(resolver.awaitability(each).is_likely for each in solved.values()):
-        return False
-    given = {each.name for each in function.facts.parameters}
-    node = function.implementation.tree()
-    for each in all_nodes(node) if node else ():
-        match each:
-            case ast.Await(ast.Call(ast.Name(name) | ast.Subscript(ast.Name(name)))):
-                if name in given:
-                    return True
-    return False
 
 
 def _still_open(callee: FunctionType) -> list[str]:
@@ -252,11 +263,6 @@ def _solve_call(
         if type_variables(wanted):
             match(resolver, wanted, argument(), solved)
     return solved
-
-
-def parameter_variable(function: Function, name: str) -> str:
-    """The type variable that a parameter without annotation is."""
-    return f"{function.qualified_name}({name})"
 
 
 def pair(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.types import (
+    FOREIGN_OPTION,
     NONE,
     UNKNOWN,
     ClassObject,
@@ -245,9 +246,15 @@ class Classes:
         return self._resolver.memo.get(
             self._mixed,
             (cls, name, make),
-            lambda: union_of(self._in_subclasses(cls, name, make)),
+            lambda: self._of_any(list(self._in_subclasses(cls, name, make))),
             UNKNOWN,
         )
+
+    def _of_any(self, found: list[Type]) -> Type:
+        """One type for what several subclasses have; which of them it is, is not known here."""
+        if all(each == UNKNOWN for each in found):
+            return UNKNOWN
+        return union_of(FOREIGN_OPTION if each == UNKNOWN else each for each in found)
 
     def _in_subclasses(
         self, cls: Class, name: str, make: type[Instance] | type[ClassObject]

@@ -10,8 +10,9 @@ def serve(loop, run_async=False):
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.types import FunctionType, Instance
@@ -21,6 +22,16 @@ from logctx_lint.syntax.ast_walk import child_blocks
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
+_NOTHING = frozenset({"False", "None", "0", "''", '""'})
+"""Defaults that say that nothing was passed, as text."""
+_COMPARED: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
 Values = Mapping[str, object]
 """What names are known to stand for."""
 
@@ -41,9 +52,17 @@ def outcome(test: ast.expr, value_of: Callable[[str], ast.Constant | None]) -> b
             if found is None:
                 return None
             return (found.value is None) is isinstance(how, ast.Is)
-        case ast.BoolOp(operator, values):
+        case ast.Compare(ast.Name(name), [how], [ast.Constant(value)]) if type(how) in _COMPARED:
+            found = value_of(name)
+            if found is None or found.value is Ellipsis:
+                return None
+            try:
+                return bool(_COMPARED[type(how)](found.value, value))
+            except TypeError:
+                return None
+        case ast.BoolOp(junction, values):
             parts = [outcome(each, value_of) for each in values]
-            decisive = isinstance(operator, ast.Or)
+            decisive = isinstance(junction, ast.Or)
             if decisive in parts:
                 return decisive
             return None if None in parts else not decisive
@@ -82,6 +101,32 @@ def flags(
         known[parameter.name] = value if isinstance(value, ast.Constant) else None
     module = callee.function.module
     return lambda name: known[name] if name in known else module_constant(module, name)
+
+
+def asked_for(
+    resolver: Resolver, callee: FunctionType, call: ast.Call
+) -> Callable[[str], ast.Constant | None]:
+    """As `flags`, where what is passed in place of nothing is taken for something: `wait=limit`.
+
+    Of `*rest`, and of what is spread over it, there is something, too.
+    """
+    known = flags(resolver, callee, call)
+    passed = {each.arg for each in call.keywords if each.arg}
+    parameters = list(callee.function.facts.parameters)
+    if resolver.bindings.first_parameter(callee.function) and callee.receiver is not None:
+        parameters = parameters[1:]
+    passed |= {each.name for each, _ in zip(parameters, call.args, strict=False)}
+    instead = {
+        each.name
+        for each in parameters
+        if each.name in passed and (each.kind == "*" or each.default in _NOTHING)
+    }
+
+    def value_of(name: str) -> ast.Constant | None:
+        found = known(name)
+        return ast.Constant(...) if found is None and name in instead else found
+
+    return value_of
 
 
 def reachable_returns(

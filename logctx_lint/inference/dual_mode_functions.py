@@ -14,6 +14,7 @@ import ast
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from logctx_lint.inference.mode_flags import is_chosen_by_flag
 from logctx_lint.inference.types import Certainty
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -36,7 +37,7 @@ def has_two_modes(summaries: Summaries, node: FunctionNode, scope: Scope) -> boo
     awaitable = [each for each in leaves if _may_be_awaitable(summaries, each, scope)]
     if not awaitable:
         return False
-    if _calls_one(summaries, awaitable, scope):
+    if _calls_one(summaries, awaitable, scope) or is_chosen_by_flag(summaries, node, scope):
         return True
     work = {text for each in awaitable for text in _work(each, scope)}
     awaiting = {id(inner) for each in awaitable for inner in all_nodes(each)}

@@ -25,6 +25,7 @@ from logctx_lint.inference.types import (
     members_of,
     union_of,
 )
+from logctx_lint.inference.unification import parameter_variable
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -211,7 +212,7 @@ class Functions:
         method = scope.function
         if method and isinstance(value, ast.Name) and self._is_parameter(value.id, scope):
             # Whatever it is given is what it gives back, as decorators do that only set a mark.
-            return TypeVariable(calls.parameter_variable(method, value.id))
+            return TypeVariable(parameter_variable(method, value.id))
         found = self._resolver.type_of(value, scope)
         if method is None or method.owner is None or not method.facts.parameters:
             return found

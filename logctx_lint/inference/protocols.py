@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.inference.types import (
     FOREIGN,
+    FOREIGN_OPTION,
     NONE,
     UNKNOWN,
     Awaitability,
@@ -43,6 +44,8 @@ def awaited(resolver: Resolver, type_: Type) -> Type:
     match type_:
         case UnionType(members):
             return union_of(awaited(resolver, member) for member in members if member != NONE)
+        case External(is_option=True) | ExternalInstance(is_option=True):
+            return FOREIGN_OPTION
         case External() | ExternalInstance():
             return FOREIGN
         case Instance():
@@ -74,6 +77,8 @@ def iterated(resolver: Resolver, type_: Type, *, is_async: bool = False) -> Type
             )
         case TupleType(elements):
             return union_of(elements)
+        case External(is_option=True) | ExternalInstance(is_option=True):
+            return FOREIGN_OPTION
         case External() | ExternalInstance():
             return FOREIGN
         case Instance():
@@ -141,7 +146,7 @@ def awaitability(resolver: Resolver, type_: Type) -> Awaitability:
     """Whether a value of this type is an awaitable, how surely, and of which kind."""
     kinds: list[Kind] = []
     presumed: list[Kind] = []
-    others = unknowns = variables = 0
+    others = unknowns = variables = options = 0
     for member in members_of(type_):
         if isinstance(member, Presumed):
             presumed.append(awaitability(resolver, member.type).kind)
@@ -151,16 +156,19 @@ def awaitability(resolver: Resolver, type_: Type) -> Awaitability:
             kinds.append(kind)
         elif isinstance(member, TypeVariable):
             variables += 1  # `Awaitable[T] | T`: whatever it may be.
+        elif isinstance(member, External | ExternalInstance) and member.is_option:
+            options += 1  # `Client | AsyncClient`: which of them it is, the code knows.
         elif kind is None:
             unknowns += 1
         else:
             others += 1
+    is_open = bool(others or variables or options)
     if kinds:
-        return Awaitability(Certainty.SOME if others or variables else Certainty.YES, kinds[0])
+        return Awaitability(Certainty.SOME if is_open else Certainty.YES, kinds[0])
     if presumed:
-        certainty = Certainty.SOME if others or variables else Certainty.LIKELY
-        return Awaitability(certainty, presumed[0])
-    return Awaitability(Certainty.UNKNOWN if unknowns or variables else Certainty.NO)
+        return Awaitability(Certainty.SOME if is_open else Certainty.LIKELY, presumed[0])
+    is_unknown = unknowns or variables or options
+    return Awaitability(Certainty.UNKNOWN if is_unknown else Certainty.NO)
 
 
 def _kind(resolver: Resolver, type_: Type) -> Kind | bool | None:

@@ -44,6 +44,7 @@ from logctx_lint.inference.types import (
     substitute,
     type_variables,
     union_of,
+    with_options,
     without_none,
 )
 from logctx_lint.inference.unique_method_names import UniqueMethodNames
@@ -235,7 +236,8 @@ class Resolver:
     def member(self, receiver: Type, name: str) -> Type:
         """The type of an attribute of `receiver`."""
         match receiver:
-            case UnionType(members):
+            case UnionType():
+                members = members_of(with_options(receiver))
                 return union_of(self.member(member, name) for member in members if member != NONE)
             case Instance(cls) | ClassObject(cls):
                 found = self.classes.member(receiver, name)
@@ -248,8 +250,8 @@ class Resolver:
             case ModuleType(module):
                 found_ = self.definitions.member(module, name)
                 return self.value_of(found_[0]) if found_ else External(f"{module.name}.{name}")
-            case External(outer) | ExternalInstance(outer):
-                return External(f"{outer}.{name}")
+            case External(outer, is_option) | ExternalInstance(outer, is_option):
+                return External(f"{outer}.{name}", is_option)
             case TypeVariable(_, bound):
                 return self.member(bound, name) if bound != UNKNOWN else UNKNOWN
             case TupleType(elements):

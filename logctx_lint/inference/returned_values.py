@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, effect_of, reads_failure
 from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.passed_arguments import argument_for, is_passed
 from logctx_lint.inference.types import (
     NONE,
     Certainty,
     ClassObject,
     FunctionType,
-    Instance,
     Presumed,
     Type,
     members_of,
+    type_variables,
 )
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
@@ -27,7 +28,6 @@ from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
 
 if TYPE_CHECKING:
-    from logctx_lint.inference.resolver import Resolver
     from logctx_lint.inference.summaries import Summaries
 
 
@@ -52,6 +52,10 @@ class Source(Enum):
     """A new task that is started here, and that only the event loop knows of."""
     PENDING = "pending"
     """A new Future or Deferred."""
+    ELEMENT = "element"
+    """What a collection that is not made here has held, and may have lost by that."""
+    MADE = "made"
+    """A new object of some class."""
     FRESH = "fresh"
     """Whatever else, and what is not known."""
 
@@ -345,19 +349,37 @@ class ReturnedValues:
         return Returned(Source.FRESH, can_fail=True)
 
     def _of_callee(self, call: ast.Call, callee: Type) -> Iterator[Returned]:
+        if isinstance(callee, ClassObject):
+            yield Returned(Source.MADE)
+            return
         if not isinstance(callee, FunctionType):
             yield from UNKNOWN_VALUE
+            return
+        if self._takes_element(call, callee):
+            yield Returned(Source.ELEMENT)
             return
         for each in self._summaries.of(callee.function).returned or UNKNOWN_VALUE:
             if is_passed(self._resolver, call, callee, each.unless, scope=self._scope):
                 continue
-            argument = argument_for(self._resolver, call, callee, each)
+            argument = argument_for(self._resolver, call, callee, each.parameter)
             if each.source is not Source.ARGUMENT:
                 yield each
             elif argument is None:
                 yield from UNKNOWN_VALUE
             else:
                 yield from self._of(argument)
+
+    def _takes_element(self, call: ast.Call, callee: FunctionType) -> bool:
+        """`self._waiting.pop()`, `self._tasks.get(name)`: a collection gives what it holds."""
+        held = {name for name, _ in callee.bindings}
+        return (
+            callee.function.module.is_stub
+            and isinstance(call.func, ast.Attribute)
+            and self._is_outside(call.func.value)
+            and not held.isdisjoint(
+                type_variables(self._resolver.functions.plain_result(callee.function))
+            )
+        )
 
     def _of_presumed(self, results: list[Presumed]) -> Iterator[Returned]:
         """What methods of this name give, on an object of which nothing is known."""
@@ -428,40 +450,6 @@ class ReturnedValues:
         return isinstance(holder, ast.Attribute | ast.Subscript) or (
             isinstance(holder, ast.Name) and holder.id not in self._scope.bindings
         )
-
-
-def argument_for(
-    resolver: Resolver, call: ast.Call, callee: FunctionType, returned: Returned
-) -> ast.expr | None:
-    """The expression at a call that a function gives back; None where it is not there."""
-    return _passed_for(resolver, call, callee, returned.parameter)
-
-
-def is_passed(
-    resolver: Resolver, call: ast.Call, callee: FunctionType, name: str, *, scope: Scope
-) -> bool:
-    """Whether a call passes something for a parameter, and nothing says that it may be None."""
-    given = _passed_for(resolver, call, callee, name) if name else None
-    return given is not None and NONE not in members_of(resolver.type_of(given, scope))
-
-
-def _passed_for(
-    resolver: Resolver, call: ast.Call, callee: FunctionType, name: str
-) -> ast.expr | None:
-    for keyword in call.keywords:
-        if keyword.arg == name:
-            return keyword.value
-    positional = [each.name for each in callee.function.facts.parameters if not each.kind]
-    if name not in positional:
-        return None
-    first = resolver.bindings.first_parameter(callee.function)
-    is_bound = first == "cls" or (first == "self" and isinstance(callee.receiver, Instance))
-    index = positional.index(name) - is_bound
-    if index < 0:
-        return call.func.value if isinstance(call.func, ast.Attribute) else None
-    if index >= len(call.args) or any(isinstance(each, ast.Starred) for each in call.args):
-        return None
-    return call.args[index]
 
 
 def _is_missing(test: ast.expr, name: str) -> bool:

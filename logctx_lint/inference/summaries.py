@@ -143,9 +143,31 @@ class Summaries:
         return len(functions) > 1 and any(
             not each.function.facts.is_async
             and not each.function.module.is_stub
-            and not self.resolver.functions.is_abstract(each.function)
+            and not self._is_written_among(each.function, functions)
             and not self.resolver.awaitability(self.resolver.call_type(each)).is_likely
             for each in functions
+        )
+
+    def is_implemented_as_plain(self, function: Function) -> bool:
+        """Whether a method that is only there to be overridden gives no awaitable in some class."""
+        return any(
+            each != function
+            and not each.facts.is_async
+            and self.resolver.awaitability(self.resolver.call_type(FunctionType(each))).certainty
+            in (Certainty.NO, Certainty.UNKNOWN)
+            for each in self.implementations(function)
+        )
+
+    def _is_written_among(self, function: Function, others: list[FunctionType]) -> bool:
+        """Whether one of some functions stands in for a method that only says what is to be."""
+        if not self.resolver.functions.is_abstract(function):
+            return False
+        owners = [each.function.owner for each in others if each.function != function]
+        return any(
+            ancestor == function.owner
+            for owner in owners
+            if owner is not None
+            for ancestor, _ in self.resolver.classes.ancestors(owner)
         )
 
     def _is_overridden_by_plain(self, callee: FunctionType) -> bool:
@@ -218,8 +240,8 @@ class Summaries:
         if node is None:
             return UNSUMMARIZED
         if self.resolver.functions.is_abstract(function):
-            overrides = list(self._overrides(function))
-            if overrides:
+            overrides = self.implementations(function)
+            if overrides != [function]:
                 found = [self.of(each) for each in overrides]
                 return Summary(
                     tuple(dict.fromkeys(one for each in found for one in each.returned)),
@@ -245,6 +267,13 @@ class Summaries:
             or (bool(returned) and not any(each.can_fail for each in returned)),
             has_two_modes=has_two_modes(self, node, scope),
         )
+
+    def implementations(self, function: Function) -> list[Function]:
+        """What a method stands for that is only there to be overridden; any other one itself."""
+        found = (
+            list(self._overrides(function)) if self.resolver.functions.is_abstract(function) else []
+        )
+        return found or [function.implementation]
 
     def _overrides(self, function: Function) -> Iterator[Function]:
         """What overrides a method, in classes that the package has."""
@@ -337,8 +366,7 @@ class Summaries:
         """Whether an attribute holds Futures whose failure nobody has to look at."""
         values = [
             (value, scope)
-            for node, scope in self._mentioning(cls, name)
-            for _, value in _assignments(Body(node), f"self.{name}")
+            for value, _, scope in self.kept_in(cls, name)
             if not isinstance(value, ast.Constant)
         ]
         return (
@@ -346,6 +374,12 @@ class Summaries:
             and all(self.makes_future(*each) for each in values)
             and cannot_fail(self.attribute_uses(cls, name))
         )
+
+    def kept_in(self, cls: Class, name: str) -> Iterator[tuple[ast.expr, FunctionNode, Scope]]:
+        """What the methods of a class set one of its attributes to, each with its method."""
+        for node, scope in self._mentioning(cls, name):
+            for _, value in _assignments(Body(node), f"self.{name}"):
+                yield value, node, scope
 
     def _mentioning(self, cls: Class, name: str) -> Iterator[tuple[FunctionNode, Scope]]:
         """The methods of a class, and of its bases in the project, that mention an attribute."""

@@ -74,6 +74,8 @@ class External:
     """A name outside all known code: only how it is called is known."""
 
     name: str
+    is_option: bool = False
+    """It belongs to one side of a union, so that the other side alone says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +83,14 @@ class ExternalInstance:
     """An object of a class outside all known code."""
 
     name: str
+    is_option: bool = False
+    """As for `External`."""
 
 
 FOREIGN = ExternalInstance("<foreign>")
 """What comes out of code that is not here, as far as one can tell."""
+FOREIGN_OPTION = ExternalInstance(FOREIGN.name, is_option=True)
+"""The same, of one side of a union."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +168,24 @@ def members_of(type_: Type) -> tuple[Type, ...]:
 def without_none(type_: Type) -> Type:
     """A type without None among the members of its union."""
     return union_of(member for member in members_of(type_) if member != NONE)
+
+
+def with_options(type_: Type, *nothing_known: Type) -> Type:
+    """A union of which one side is known, with what is of other classes marked as an option.
+
+    `nothing_known` lists what has no class that is named, and is one of several all the same.
+    """
+    members = members_of(type_)
+    if len(members) < 2 or not any(isinstance(each, Instance) for each in members):
+        return type_
+    return union_of(
+        FOREIGN_OPTION
+        if each in nothing_known
+        else ExternalInstance(each.name, is_option=True)
+        if isinstance(each, ExternalInstance) and each != FOREIGN
+        else each
+        for each in members
+    )
 
 
 def known(type_: Type) -> bool:

@@ -23,6 +23,7 @@ from logctx_lint.inference.types import (
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
+    from logctx_lint.project.modules import Function
 
 
 def match(resolver: Resolver, wanted: Type, given: Type, solved: dict[str, Type]) -> bool:
@@ -98,3 +99,8 @@ def _match_instance(
     for part, argument in zip(wanted.arguments, found, strict=False):
         match(resolver, part, argument, solved)
     return True
+
+
+def parameter_variable(function: Function, name: str) -> str:
+    """The type variable that a parameter without annotation is."""
+    return f"{function.qualified_name}({name})"

@@ -82,6 +82,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.asynchronous_managers import entered_as_plain
+from logctx_lint.analysis.casts import said_otherwise
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.declared_values import misplaced
 from logctx_lint.analysis.misused_values import wrongly_used
@@ -104,7 +105,10 @@ def check(context: TreeContext) -> None:
         what = "is an asynchronous context manager that is entered by `with`, which fails"
         context.report(RULE.code, node, f"`{context.line(node)}` {what}: `async with`")
     wrong = _wrong(context.unit)
+    overruled = said_otherwise(context.unit) if wrong else frozenset()
     for node, (use, kind) in wrong.items():
+        if node in overruled:
+            continue
         is_reported = isinstance(node, ast.Call | ast.Name | ast.Attribute)
         if is_reported and (context.is_placed(node) or context.is_in_text(node)):
             _report(context, use, kind, wrong)

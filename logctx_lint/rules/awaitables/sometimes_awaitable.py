@@ -238,7 +238,7 @@ def _asks_for_it(file: File, callee: FunctionType, call: ast.Call) -> bool:
     node = callee.function.tree()
     if node is None:
         return False
-    known = constants.flags(file.resolver, callee, call)
+    known = constants.asked_for(file.resolver, callee, call)
     reached, runs_out = constants.reachable_returns(node.body, known)
     scope = Scope.of_body(callee.function, node)
     return not runs_out and all(_answer(file, each.value, scope).is_certain for each in reached)

@@ -71,12 +71,12 @@ from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.decorators import is_external
-from logctx_lint.inference.returned_values import KEEP_NOTHING
+from logctx_lint.inference.returned_values import KEEP_NOTHING, FollowedElsewhere
 from logctx_lint.inference.types import UNKNOWN, Certainty, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _CALLBACK_TAKERS = frozenset({Role.CALLBACK_TAKER})
@@ -169,9 +169,9 @@ def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
             if isinstance(context.parent(call), ast.Expr):
                 fixes = keep_fix(context, call, kept_in)
         if _is_for_another_thread(context, call):
-            if isinstance(work, ast.Call) and _sees_to_failures(context, work):
-                continue
             # What it gives blocks a thread, and is no task.
+            if _sees_to_failure(context, call, work):
+                continue
             message = f"{by} starts a task{what} in the event loop, and {fate}: its failure "
             context.report(
                 RULE.code,
@@ -187,10 +187,31 @@ def _is_for_another_thread(context: TreeContext, call: ast.Call) -> bool:
     return context.awaitability(call).certainty is Certainty.NO
 
 
-def _sees_to_failures(context: TreeContext, work: ast.Call) -> bool:
-    """Whether no failure gets out of a coroutine."""
-    is_careful = sees_to_failures(context, work.func, context.scopes[work])
-    return is_careful or Role.NEVER_FAILS in context.roles(work)
+def _sees_to_failure(context: TreeContext, call: ast.Call, work: ast.expr | None) -> bool:
+    """Whether the work handles its own failure, or a callback looks at it."""
+    scope = context.scopes[call]
+    if isinstance(work, ast.Call) and (
+        sees_to_failures(context, work.func, scope) or Role.NEVER_FAILS in context.roles(work)
+    ):
+        return True
+    follower = FollowedElsewhere(context.file.summaries, scope)
+    places: list[ast.expr] = [call]
+    statement, function = context.parent(call), context.function_of(call)
+    match statement:
+        case ast.Assign([ast.Name(name)]) if isinstance(function, FunctionNode):
+            places += [
+                each
+                for each in own_nodes(function.body)
+                if isinstance(each, ast.Name) and each.id == name
+            ]
+    return any(
+        isinstance(added, ast.Call)
+        and isinstance(added.func, ast.Attribute)
+        and added.func.attr == "add_done_callback"
+        and bool(added.args)
+        and follower.looks_at_failure(added.args[0])
+        for added in (context.method_call(each) for each in places)
+    )
 
 
 def _starter(context: TreeContext) -> Helper | None:

@@ -131,8 +131,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
-from logctx_lint.analysis.callers import Callers, Started
 from logctx_lint.analysis.cancellation_flow import CancellationFlow
+from logctx_lint.analysis.cancellation_harm import does_harm, lost_by
 from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Paths, Stop, Way, frameworks
 from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.completed_awaitables import DoneAwaitables
@@ -148,7 +148,7 @@ from logctx_lint.analysis.exit_methods import ExitMethod
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.swallowing_blocks import is_async_context_manager, is_generator_manager
 from logctx_lint.analysis.units import Unit
-from logctx_lint.config.settings import CancellationScope, Storage
+from logctx_lint.config.settings import CancellationScope
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile, Span
 from logctx_lint.fixes.reraise_cancellation import fixes, names_cancelled
@@ -274,7 +274,7 @@ def _check_handler(
     found: _Swallowing,
     cancels: Cancels,
 ) -> None:
-    ways = found.paths.ways.keys() - HARMLESS
+    ways = _harmful(code, found)
     clause = code.caught(handler.type)
     if not ways or Way.UNCANCELS in found.paths.ways:
         return
@@ -317,31 +317,14 @@ def _clause(live: Cancellation) -> str:
 
 
 def _profile(context: TreeContext, code: Code, clause: Caught, found: _Swallowing) -> Profile:
-    """Whether somebody is harmed: a loop that goes on, a caller that waits for the answer."""
-    traits, ways = context.file.traits, found.paths.ways.keys() - HARMLESS
-    if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
-        return Profile.RECOMMENDED
-    if found.live is Cancellation.TWISTED:
-        # Few projects cancel Deferreds at all.
-        harms = {Way.LOOPS, Way.RETURNS} <= ways
-    elif not clause.by_name:
-        harms = is_async_context_manager(code) or ways != {Way.ENDS} or _is_awaited(context, code)
-    elif Way.CONVERTS in ways:
-        harms = Way.ENDS not in ways
-    else:
-        harms = Way.RETURNS in ways and _is_awaited(context, code)
-        harms = harms or (ways == {Way.LOOPS} and not _are_shielded(context, found))
+    ways = _harmful(code, found)
+    harms = does_harm(context, code, clause, found.live, ways, found.awaits)
     return Profile.RECOMMENDED if harms else Profile.STRICT
 
 
-def _are_shielded(context: TreeContext, found: _Swallowing) -> bool:
-    """Whether only shielded work is waited for: it is waited for once more."""
-    return all(
-        isinstance(each, ast.Await)
-        and isinstance(each.value, ast.Call)
-        and Role.CANCELLATION_SHIELD in context.roles(each.value)
-        for each in found.awaits
-    )
+def _harmful(code: Code, found: _Swallowing) -> set[Way]:
+    """How the paths go on that lose the cancellation."""
+    return lost_by(code, found.paths.ways.keys() - HARMLESS)
 
 
 def _are_in_shields(context: TreeContext, found: _Swallowing) -> bool:
@@ -359,10 +342,6 @@ def _are_in_shields(context: TreeContext, found: _Swallowing) -> bool:
         )
         for each in found.awaits
     )
-
-
-def _is_awaited(context: TreeContext, code: Code) -> bool:
-    return Callers(context.file).of(code) in (Started.AWAITED, Started.BOTH)
 
 
 def _are_time_outs(context: TreeContext, found: _Swallowing) -> bool:
@@ -383,7 +362,7 @@ def _check_with(
     found: _Swallowing,
     cancels: Cancels,
 ) -> None:
-    ways = found.paths.ways.keys() - HARMLESS
+    ways = _harmful(code, found)
     if not ways or cancels.are_waited_for(found.awaits):
         return
     if DoneAwaitables(context).are_awaited(found.awaits) or _are_in_shields(context, found):

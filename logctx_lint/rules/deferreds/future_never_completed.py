@@ -138,8 +138,8 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.ended_waiters import is_ended_elsewhere, kept_in, methods
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
-from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Framework
@@ -149,7 +149,6 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
-_ENDINGS = frozenset({"cancel", "set_exception"})
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 
 
@@ -199,7 +198,7 @@ def _check_try(context: TreeContext, attempt: ast.Try) -> None:
             text = ast.unparse(future)
             if not (
                 _is_mentioned_elsewhere(context, attempt, text)
-                or _is_ended(context, attempt, text)
+                or is_ended_elsewhere(context, attempt, future)
                 or _is_waited_for_in_time(context, future)
             ):
                 context.report(
@@ -247,80 +246,24 @@ def _is_mentioned_elsewhere(context: TreeContext, attempt: ast.Try, text: str) -
     )
 
 
-def _is_ended(context: TreeContext, attempt: ast.Try, text: str) -> bool:
-    """Whether another method, as one that closes everything, ends a future of this object."""
-    own = context.function_of(attempt)
-    return text.startswith("self.") and any(
-        _ends(method, text) for method in _methods(context) if not _is_same(method, own)
-    )
-
-
-def _methods(context: TreeContext) -> list[FunctionNode]:
-    """The methods of the class that the unit is in."""
-    cls = class_node(context)
-    return [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
-
-
-def _ends(method: FunctionNode, text: str) -> bool:
-    """Whether a method cancels or fails a future of this name, and not as its own work fails."""
-    nodes = list(own_nodes(method.body))
-    handled = {
-        inner
-        for node in nodes
-        if isinstance(node, ast.ExceptHandler)
-        for inner in own_nodes(node.body)
-    }
-    return any(
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in _ENDINGS
-        and node not in handled
-        and ast.unparse(node.func.value) == text
-        for node in nodes
-    )
-
-
 def _is_waited_for_in_time(context: TreeContext, future: ast.expr) -> bool:
     """Whether all of the class that waits for what stands in this attribute has a time limit."""
-    place = _attribute(future, context.function_of(future))
+    place = kept_in(future, context.function_of(future))
     limits: set[bool] = set()
-    for function in _methods(context) if place else ():
+    for function in methods(context) if place else ():
         for node in own_nodes(function.body):
             match node:
                 case ast.Await(ast.Call(called, [waited, *limit], keywords)) if (
-                    _attribute(waited, function) == place
+                    kept_in(waited, function) == place
                 ):
                     given = [*limit, *(each.value for each in keywords)]
                     is_limited = last_name(called) == "wait_for" and any(
                         not isinstance(each, ast.Constant) or each.value for each in given
                     )
                     limits.add(is_limited)
-                case ast.Await(waited) if _attribute(waited, function) == place:
+                case ast.Await(waited) if kept_in(waited, function) == place:
                     limits.add(False)
     return limits == {True}
-
-
-def _attribute(node: ast.expr, function: ast.AST | None) -> str:
-    """The attribute that a value is, or is found in: `self.ready`, `self.pending[key]`, or a local
-    name for one of these."""
-    match node:
-        case ast.Attribute(ast.Name("self"), name):
-            return name
-        case ast.Subscript(ast.Attribute(ast.Name("self"), name)):
-            return name
-        case ast.Name(local) if isinstance(function, FunctionNode):
-            found = {
-                _attribute(each.value, None)
-                for each in own_nodes(function.body)
-                if isinstance(each, ast.Assign)
-                and any(isinstance(t, ast.Name) and t.id == local for t in each.targets)
-            }
-            return found.pop() if len(found) == 1 else ""
-    return ""
-
-
-def _is_same(method: FunctionNode, other: ast.AST | None) -> bool:
-    return isinstance(other, FunctionNode) and method.lineno == other.lineno
 
 
 def screen(unit: Unit) -> bool:

@@ -1,0 +1,69 @@
+"""Whether somebody is harmed where a cancellation is swallowed, and when it is lost at all."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Set
+
+from logctx_lint.analysis.callers import Callers, Started
+from logctx_lint.analysis.cancellation_state import Code, Way
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.exception_handlers import Cancellation, Caught
+from logctx_lint.analysis.function_framework import live_cancellation
+from logctx_lint.analysis.lone_entries import is_never_cancelled
+from logctx_lint.analysis.swallowing_blocks import is_async_context_manager
+from logctx_lint.config.settings import Storage
+from logctx_lint.config.vocabulary import Role
+
+
+def lost_by(code: Code, ways: Set[Way]) -> set[Way]:
+    """The ways on which a cancellation is lost.
+
+    One of trio comes out of every await until its scope is left: what goes on does not get far.
+    """
+    if live_cancellation(code) is Cancellation.TRIO:
+        return {*ways} - {Way.GOES_ON}
+    return {*ways}
+
+
+def does_harm(
+    context: TreeContext,
+    code: Code,
+    clause: Caught,
+    live: Cancellation,
+    ways: Set[Way],
+    awaits: Collection[ast.AST],
+) -> bool:
+    """Whether somebody is harmed: a loop that goes on, a caller that waits for the answer."""
+    traits = context.file.traits
+    if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
+        return True
+    if live is Cancellation.TWISTED:
+        # Few projects cancel Deferreds at all.
+        return {Way.LOOPS, Way.RETURNS} <= ways
+    if is_never_cancelled(code):
+        return False
+    if live_cancellation(code) & Cancellation.TRIO:
+        # What a function gives or raises instead, its caller does not get far with.
+        return Way.LOOPS in ways
+    if not clause.by_name:
+        return is_async_context_manager(code) or ways != {Way.ENDS} or _is_awaited(context, code)
+    if Way.CONVERTS in ways:
+        return Way.ENDS not in ways
+    if Way.RETURNS in ways and _is_awaited(context, code):
+        return True
+    return ways == {Way.LOOPS} and not _are_shielded(context, awaits)
+
+
+def _is_awaited(context: TreeContext, code: Code) -> bool:
+    return Callers(context.file).of(code) in (Started.AWAITED, Started.BOTH)
+
+
+def _are_shielded(context: TreeContext, awaits: Collection[ast.AST]) -> bool:
+    """Whether only shielded work is waited for: it is waited for once more."""
+    return all(
+        isinstance(each, ast.Await)
+        and isinstance(each.value, ast.Call)
+        and Role.CANCELLATION_SHIELD in context.roles(each.value)
+        for each in awaits
+    )

@@ -1,0 +1,97 @@
+"""Tasks that another function cancels than the one that waits for their end.
+
+async def stop():                    async def _ended(task):
+    with suppress(CancelledError):       with suppress(CancelledError):
+        await task                           await task
+
+task.cancel()                        task.cancel()
+await stop()                         await _ended(task)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+
+def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
+    """Whether a local task is cancelled by a function around or inside, or by all callers."""
+    function = context.function_of(task)
+    if not isinstance(task, ast.Name) or not isinstance(function, FunctionNode):
+        return False
+    scope = context.unit.scopes[function]
+    if any(each.kind == "parameter" for each in scope.bindings.get(task.id, ())):
+        return _is_cancelled_by_callers(context, function, task.id)
+    others = [*_functions_inside(function), *_functions_around(context, function, task.id)]
+    return any(task.id in _cancelled_in(each) for each in others)
+
+
+def _functions_inside(function: FunctionNode) -> Iterator[FunctionNode]:
+    for each in all_nodes(function):
+        if isinstance(each, FunctionNode) and each is not function:
+            yield each
+
+
+def _functions_around(
+    context: TreeContext, function: FunctionNode, name: str
+) -> Iterator[FunctionNode]:
+    """The function that a variable belongs to, and all others in there."""
+    if name in context.unit.scopes[function].bindings:
+        return
+    for outer in context.around(function):
+        if isinstance(outer, FunctionNode) and name in context.unit.scopes[outer].bindings:
+            yield outer
+            yield from _functions_inside(outer)
+            return
+
+
+def _cancelled_in(function: FunctionNode) -> set[str]:
+    """What a function cancels itself, as text."""
+    return {
+        ast.unparse(each.func.value)
+        for each in own_nodes(function.body)
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == "cancel"
+    }
+
+
+def _is_cancelled_by_callers(context: TreeContext, function: FunctionNode, name: str) -> bool:
+    """Whether every call passes, for a parameter, what has just been cancelled."""
+    called = context.unit.scopes[function].function
+    if called is None:
+        return False
+    sites = list(context.resolver.references.calls(called.name, called.module))
+    return bool(sites) and all(
+        _passes_cancelled(call, scope, index)
+        for index in [_index(context, function, name)]
+        for call, scope in sites
+    )
+
+
+def _index(context: TreeContext, function: FunctionNode, name: str) -> int:
+    """Which argument of a call is passed for a parameter."""
+    called = context.unit.scopes[function].function
+    names = [each.arg for each in function.args.args]
+    is_bound = called is not None and bool(context.resolver.bindings.first_parameter(called))
+    return names.index(name) - is_bound if name in names else -1
+
+
+def _passes_cancelled(call: ast.Call, scope: Scope, index: int) -> bool:
+    node = scope.node
+    if not isinstance(node, FunctionNode) or not 0 <= index < len(call.args):
+        return False
+    given = ast.unparse(call.args[index])
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == "cancel"
+        and each.lineno <= call.lineno
+        and ast.unparse(each.func.value) == given
+        for each in own_nodes(node.body)
+    )

@@ -1,0 +1,157 @@
+"""Futures that others end when the work for them is cut short: who closes everything, or who calls.
+
+async def _fetch(self, item):               async def _worker(self):
+    try:                                        item = await self._queue.get()
+        item.future.set_result(...)             try:
+    except Exception as error:                      await self._fetch(item)
+        item.future.set_exception(error)        finally:
+                                                    item.future.cancel()
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.cancelled_tasks import containers
+from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.analysis.exception_handlers import Cancellation, caught
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_ENDINGS = frozenset({"cancel", "set_exception"})
+
+
+def is_ended_elsewhere(context: TreeContext, attempt: ast.Try, future: ast.expr) -> bool:
+    """Whether another function ends a future whose work an attempt does."""
+    own = context.function_of(attempt)
+    if not isinstance(own, FunctionNode):
+        return False
+    for method in methods(context):
+        if method.lineno != own.lineno and any(
+            _is_same(each, method, future, own) for each in _ended_in(method)
+        ):
+            return True
+    for outer in context.around(own):
+        if isinstance(outer, FunctionNode) and any(
+            ast.unparse(each) == ast.unparse(future) for each in _ended_in(outer)
+        ):
+            return True
+    return _is_ended_by_callers(context, own, future)
+
+
+def _is_same(ended: ast.expr, method: FunctionNode, future: ast.expr, own: FunctionNode) -> bool:
+    """Whether what another method ends may well be the future: of an item, or kept by `self`."""
+    if isinstance(ended, ast.Attribute) and isinstance(future, ast.Attribute):
+        return ended.attr == future.attr
+    place = kept_in(future, own)
+    if not isinstance(ended, ast.Name) or not place:
+        return False
+    return place == kept_in(ended, method) or place in set(_looped_over(method, ended.id))
+
+
+def _looped_over(function: FunctionNode, name: str) -> Iterator[str]:
+    """The attributes of `self` whose elements a loop takes."""
+    for node in own_nodes(function.body):
+        for loop in loops(node):
+            targets = all_nodes(loop.target)
+            if any(isinstance(each, ast.Name) and each.id == name for each in targets):
+                for each in containers(loop.iter):
+                    match each:
+                        case ast.Attribute(ast.Name("self"), attribute):
+                            yield attribute
+
+
+def methods(context: TreeContext) -> list[FunctionNode]:
+    """The methods of the class that the unit is in."""
+    cls = class_node(context)
+    return [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
+
+
+def _ended_in(function: FunctionNode) -> Iterator[ast.expr]:
+    """What a function cancels or fails, and not as its own work fails."""
+    nodes = list(own_nodes(function.body))
+    handled = {
+        inner
+        for node in nodes
+        if isinstance(node, ast.ExceptHandler)
+        for inner in own_nodes(node.body)
+    }
+    yield from (each for call in nodes if call not in handled for each in _ended_at(call))
+
+
+def _ended_at(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Call(ast.Attribute(ended, name)) if name in _ENDINGS:
+            yield ended
+
+
+def _is_ended_by_callers(context: TreeContext, own: FunctionNode, future: ast.expr) -> bool:
+    """Whether whoever calls a function ends what it was given, when that is cancelled."""
+    called = context.unit.scopes[own].function
+    root, _, rest = ast.unparse(future).partition(".")
+    names = [each.arg for each in own.args.args]
+    if called is None or root not in names:
+        return False
+    is_bound = bool(context.resolver.bindings.first_parameter(called))
+    index = names.index(root) - is_bound
+    sites = [
+        (call, scope)
+        for call, scope in context.resolver.references.calls(called.name, called.module)
+        if any(
+            isinstance(each, FunctionType) and each.function == called
+            for each in members_of(context.resolver.type_of(call.func, scope))
+        )
+    ]
+    return bool(sites) and all(
+        index < len(call.args) and _ends_behind(context, call, scope, call.args[index], rest)
+        for call, scope in sites
+    )
+
+
+def _ends_behind(
+    context: TreeContext, call: ast.Call, scope: Scope, given: ast.expr, rest: str
+) -> bool:
+    """Whether a `finally` or a handler of cancellations around a call ends what it passes."""
+    text = f"{ast.unparse(given)}.{rest}" if rest else ast.unparse(given)
+    node = scope.node
+    for attempt in own_nodes(node.body) if isinstance(node, FunctionNode) else ():
+        if not isinstance(attempt, ast.Try) or call not in set(own_nodes(attempt.body)):
+            continue
+        blocks = [attempt.finalbody]
+        for handler in attempt.handlers:
+            if (
+                handler.type is None
+                or Cancellation.ASYNCIO
+                in caught(
+                    context.resolver, context.file.vocabulary, handler.type, scope
+                ).cancellation
+            ):
+                blocks.append(handler.body)
+        for block in blocks:
+            for each in own_nodes(block):
+                if any(ast.unparse(ended) == text for ended in _ended_at(each)):
+                    return True
+    return False
+
+
+def kept_in(node: ast.expr, function: ast.AST | None) -> str:
+    """The attribute that a value is, or is found in: `self.ready`, `self.pending[key]`, or a local
+    name for one of these."""
+    match node:
+        case ast.Attribute(ast.Name("self"), name):
+            return name
+        case ast.Subscript(ast.Attribute(ast.Name("self"), name)):
+            return name
+        case ast.Name(local) if isinstance(function, FunctionNode):
+            found = {
+                kept_in(each.value, None)
+                for each in own_nodes(function.body)
+                if isinstance(each, ast.Assign)
+                and any(isinstance(t, ast.Name) and t.id == local for t in each.targets)
+            }
+            return found.pop() if len(found) == 1 else ""
+    return ""

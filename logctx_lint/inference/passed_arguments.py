@@ -1,0 +1,40 @@
+"""What a call passes for the parameters of a function."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from logctx_lint.inference.types import NONE, FunctionType, Instance, members_of
+from logctx_lint.inference.use_def import Scope
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+
+def argument_for(
+    resolver: Resolver, call: ast.Call, callee: FunctionType, name: str
+) -> ast.expr | None:
+    """The expression that a call passes for a parameter; None where there is none."""
+    for keyword in call.keywords:
+        if keyword.arg == name:
+            return keyword.value
+    positional = [each.name for each in callee.function.facts.parameters if not each.kind]
+    if name not in positional:
+        return None
+    first = resolver.bindings.first_parameter(callee.function)
+    is_bound = first == "cls" or (first == "self" and isinstance(callee.receiver, Instance))
+    index = positional.index(name) - is_bound
+    if index < 0:
+        return call.func.value if isinstance(call.func, ast.Attribute) else None
+    if index >= len(call.args) or any(isinstance(each, ast.Starred) for each in call.args):
+        return None
+    return call.args[index]
+
+
+def is_passed(
+    resolver: Resolver, call: ast.Call, callee: FunctionType, name: str, *, scope: Scope
+) -> bool:
+    """Whether a call passes something for a parameter, and nothing says that it may be None."""
+    given = argument_for(resolver, call, callee, name) if name else None
+    return given is not None and NONE not in members_of(resolver.type_of(given, scope))
