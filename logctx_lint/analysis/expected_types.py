@@ -26,7 +26,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import Parameter
-from logctx_lint.project.modules import Class
+from logctx_lint.project.modules import Class, Function
 
 _AWAITABLE = (Certainty.YES, Certainty.SOME)
 _TAKE_COROUTINES = frozenset(

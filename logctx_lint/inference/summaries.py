@@ -150,6 +150,8 @@ class Summaries:
 
     def is_implemented_as_plain(self, function: Function) -> bool:
         """Whether a method that is only there to be overridden gives no awaitable in some class."""
+        if function.implementation != function:
+            return False  # One of several overloads.
         return any(
             each != function
             and not each.facts.is_async
