@@ -100,9 +100,7 @@ def _callers(file: File, owner: Class, ancestors: list[Class], name: str) -> Ite
         for each in () if cls.module.is_stub else cls.facts.functions:
             is_inherited = classes.functions(owner, each)[:1] == cls.function(each)[:1]
             for method in cls.function(each) if is_inherited and each != name else ():
-                method.note_body()
-                lines = method.module.source.lines[method.facts.line - 1 : method.facts.end_line]
-                if any(f"self.{name}" in line for line in lines):
+                if f"self.{name}" in method.text():
                     yield method
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -37,7 +38,8 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Class
-from logctx_lint.syntax.ast_walk import last_name
+from logctx_lint.syntax.ast_walk import awaited_methods, last_name
+from logctx_lint.syntax.source import Unreadable
 
 _TESTS = VALUE_TEST_NAMES | FUNCTION_TEST_NAMES
 _TRUTH = "tests what it returns, and a coroutine is always true"
@@ -360,13 +362,15 @@ _VALUES = frozenset(
 
 def _is_awaited(unit: Unit, name: str, cls: Class | None) -> bool:
     """Whether, whatever is declared, what an attribute is called for is awaited in its file."""
-    texts = [unit.file.source, *([cls.module.source] if cls else [])]
-    calls = f".{name}("
-    return any(
-        "await" in source.lines[number - 1]
-        for source in texts
-        for number in source.lines_with(calls)
-    )
+    if name in unit.file.awaited_methods:
+        return True
+    if cls is None or cls.module is unit.file.module:
+        return False
+    cls.module.note_all()
+    source = cls.module.source
+    with suppress(Unreadable):
+        return source.mentions(f".{name}(") and name in awaited_methods(source.parse())
+    return False
 
 
 def may_be_asynchronous(unit: Unit, node: ast.expr) -> bool:

@@ -67,13 +67,9 @@ class Cancels:
 
     def _cancelled_at(self, call: ast.Call) -> Iterator[ast.expr]:
         """What a call cancels: `task.cancel()`, `callLater(5, d.cancel)`, a helper that does it."""
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "cancel":
-            yield call.func.value
-            return
-        for argument in arguments(call):
-            if isinstance(argument, ast.Attribute) and argument.attr == "cancel":
-                yield argument.value
-        for function in self._context.functions(call.func):
+        is_cancel = isinstance(call.func, ast.Attribute) and call.func.attr == "cancel"
+        yield from cancelled_in((call.func,) if is_cancel else arguments(call))
+        for function in self._context.functions(call.func) if not is_cancel else ():
             yield from self._cancelled_by(function, call)
 
     def _cancelled_by(self, function: Function, call: ast.Call) -> Iterator[ast.expr]:
@@ -178,6 +174,13 @@ def _waited_for(node: ast.expr) -> Iterator[ast.expr]:
             yield from containers(node)
 
 
+def cancelled_in(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    """The values that code cancels: `task.cancel()`, `call_later(5, deferred.cancel)`."""
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr == "cancel":
+            yield node.value
+
+
 def containers(node: ast.expr) -> Iterator[ast.expr]:
     """A container, and what it merely copies or gives a view of: `list(self.tasks.values())`."""
     yield node
@@ -195,12 +198,6 @@ def containers(node: ast.expr) -> Iterator[ast.expr]:
 
 def _cancelled_places(function: FunctionNode) -> set[str]:
     """What a function cancels: its own names and attributes, whichever name they go by there."""
-    receivers = {
-        ast.unparse(each.func.value)
-        for each in own_nodes(function.body)
-        if isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Attribute)
-        and each.func.attr == "cancel"
-    }
+    receivers = {ast.unparse(each) for each in cancelled_in(own_nodes(function.body))}
     looped, taken = _looped_over(function), _taken_from_self(function)
     return {looped.get(each, taken.get(each, each)) for each in receivers}

@@ -88,9 +88,7 @@ def _is_context_decorator(file: File, decorator: ast.expr, scope: Scope) -> bool
 
 
 def _wrapping(file: File, function: Function) -> str | None:
-    facts = function.facts
-    text = "".join(function.module.source.lines[facts.first_line - 1 : facts.end_line])
-    node = function.tree() if "with " in text else None
+    node = function.tree() if "with " in function.text() else None
     if node is None or _treats_awaitables(node):
         return None
     return next(_left(file, Scope.of_body(function, node), node, set(), _DEEPEST), None)

@@ -21,8 +21,10 @@ from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.definitions import Variable
+from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class
+from logctx_lint.syntax.ast_walk import all_nodes, is_super, last_name
 
 _DROPS = "drops the coroutine, which never runs"
 _TRUTH = "takes the coroutine for true, whatever it would return"
@@ -50,8 +52,8 @@ _OWN_RUNNERS = frozenset(
      "_callSetUp", "_callTearDown"}
 )  # fmt: skip
 """Methods of a test case of one's own that may see to it that coroutines run."""
-_RUNNING = ("_testMethodName", "iscoroutine", "isawaitable", "async_to_sync")
-"""What such a test case says in other methods."""
+_RUN_COROUTINES = VALUE_TEST_NAMES | FUNCTION_TEST_NAMES | {"_testMethodName", "async_to_sync"}
+"""Names that other methods of such a test case use."""
 _CALLERS = frozenset({Role.CALLBACK_TAKER, Role.PLAIN_CALLER})
 _PLAINLY_CALLED = frozenset({Role.PLAINLY_CALLED})
 
@@ -110,13 +112,18 @@ def _may_run_coroutines(cls: Class) -> bool:
     """Whether a test case may have a way of its own to run its tests."""
     if cls.facts.decorators or _OWN_RUNNERS & cls.facts.functions.keys():
         return True
+    return _has_metaclass(cls) or any(
+        last_name(node) in _RUN_COROUTINES or getattr(node, "value", None) == "_testMethodName"
+        for name in cls.facts.functions
+        for method in cls.function(name)
+        if any(word in method.text() for word in _RUN_COROUTINES)
+        for node in all_nodes(method.tree() or ast.Pass())
+    )
+
+
+def _has_metaclass(cls: Class) -> bool:
     cls.module.note_all()
-    lines = cls.module.source.lines
-    texts = [lines[cls.line - 1]]
-    for name in cls.facts.functions:
-        for method in cls.function(name):
-            texts += lines[method.facts.line - 1 : method.facts.end_line]
-    return "metaclass" in texts[0] or any(word in text for text in texts for word in _RUNNING)
+    return "metaclass" in cls.module.source.lines[cls.line - 1]
 
 
 def _calling_base(file: File, name: str, owner: Class) -> str:
@@ -133,27 +140,29 @@ def _calling_base(file: File, name: str, owner: Class) -> str:
     # What the project calls or awaits itself, or looks up by a name, is its own business.
     if not base or any(_may_see_to_it(each, name) for each in own):
         return ""
-    return "" if _is_awaited_in(file, name) else base
+    return "" if name in file.awaited_methods else base
 
 
 def _may_see_to_it(cls: Class, name: str) -> bool:
     """Whether a class of one's own may have a way of its own to call a method."""
-    cls.module.note_all()
-    called, by_super = f".{name}(", f"super().{name}("
-    return any(
-        (called in line and by_super not in line) or "getattr(self" in line
+    words = (f".{name}(", "getattr(")
+    trees = (
+        method.tree()
         for each in cls.facts.functions
         for method in cls.function(each)
-        for line in cls.module.source.lines[method.facts.line - 1 : method.facts.end_line]
+        if any(word in method.text() for word in words)
     )
+    return any(_calls(node, name) for tree in trees if tree for node in all_nodes(tree))
 
 
-def _is_awaited_in(file: File, name: str) -> bool:
-    source = file.source
-    return any(
-        "await" in source.lines[number - 1] and f"super().{name}" not in source.lines[number - 1]
-        for number in source.lines_with(f".{name}(")
-    )
+def _calls(node: ast.AST, name: str) -> bool:
+    """Whether code calls a method of that name, or looks one up by its name."""
+    match node:
+        case ast.Call(ast.Attribute(receiver, called)):
+            return called == name and not is_super(receiver)
+        case ast.Call(ast.Name("getattr"), [ast.Name("self"), *_]):
+            return True
+    return False
 
 
 def _called_by_name(file: File, name: str, owner: Class) -> str:

@@ -30,7 +30,14 @@ from logctx_lint.project.facts import (
 )
 from logctx_lint.project.frameworks import Traits
 from logctx_lint.project.modules import Class, Function, Module
-from logctx_lint.syntax.ast_walk import FIELDS, all_nodes, child_blocks, child_nodes, last_name
+from logctx_lint.syntax.ast_walk import (
+    FIELDS,
+    all_nodes,
+    awaited_methods,
+    child_blocks,
+    child_nodes,
+    last_name,
+)
 from logctx_lint.syntax.source import Source
 
 _Node = TypeVar("_Node", bound=ast.AST)
@@ -98,6 +105,11 @@ class File:
             isinstance(node, ast.Await) and isinstance(node.value, ast.Await)
             for node in all_nodes(self.tree)
         )
+
+    @cached_property
+    def awaited_methods(self) -> frozenset[str]:
+        """The names of the methods that the file calls inside an `await`."""
+        return awaited_methods(self.tree)
 
     @cached_property
     def last_names(self) -> frozenset[str]:

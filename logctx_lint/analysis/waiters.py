@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from logctx_lint.analysis.cancelled_tasks import cancelled_in
 from logctx_lint.analysis.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.lazy_initialization import puts_where_nothing_is
@@ -283,9 +284,4 @@ def _is_outer(name: str, function: FunctionNode) -> bool:
 
 def _cancels(function: FunctionNode, text: str) -> bool:
     """Whether a function cancels what it has waited for itself."""
-    return any(
-        isinstance(each, ast.Attribute)
-        and each.attr == "cancel"
-        and ast.unparse(each.value) == text
-        for each in own_nodes(function.body)
-    )
+    return any(ast.unparse(each) == text for each in cancelled_in(own_nodes(function.body)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.cancelled_tasks import cancelled_in
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.gathered_operands import GATHERERS
@@ -165,13 +166,7 @@ def _waiter(
 
 
 def _is_cancelled_in(function: ast.AST, name: str) -> bool:
-    return any(
-        isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Attribute)
-        and each.func.attr == "cancel"
-        and place_name(each.func.value) == name
-        for each in all_nodes(function)
-    )
+    return any(place_name(each) == name for each in cancelled_in(all_nodes(function)))
 
 
 def _class_around(context: TreeContext, node: ast.AST) -> str:

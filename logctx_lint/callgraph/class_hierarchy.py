@@ -90,10 +90,8 @@ class ClassHierarchy:
         """Whether a method is there to be overridden."""
         if any("abstractmethod" in decorator for decorator in function.facts.decorators):
             return True
-        facts, owner = function.facts, function.owner
-        function.note_body()
-        lines = function.module.source.lines[facts.line - 1 : facts.end_line]
-        if any("NotImplementedError" in line for line in lines):
+        owner = function.owner
+        if "NotImplementedError" in function.text():
             match _statements(function):
                 case [ast.Raise(ast.Call(ast.Name(name)) | ast.Name(name))]:
                     return name == "NotImplementedError"

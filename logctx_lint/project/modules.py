@@ -212,7 +212,14 @@ class Function:
         if self.node is None:
             self.module.note_body(self)
 
+    def text(self) -> str:
+        """The source text, decorators included: to look for a word before parsing."""
+        self.note_body()
+        lines = self.module.source.lines
+        return "".join(lines[self.facts.first_line - 1 : self.facts.end_line])
+
     def tree(self) -> FunctionNode | None:
+        """The tree, decorators included; None if the text cannot be parsed."""
         self.note_body()
         return self.node or self.module.parse_function(self.facts)
 

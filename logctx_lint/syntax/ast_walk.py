@@ -82,6 +82,26 @@ def place_name(node: ast.AST) -> str:
     return last_name(node)
 
 
+def awaited_methods(tree: ast.AST) -> frozenset[str]:
+    """The names of the methods that are called inside an `await`, but for `super().method()`."""
+    return frozenset(
+        node.func.attr
+        for awaited in all_nodes(tree)
+        if isinstance(awaited, ast.Await)
+        for node in all_nodes(awaited.value)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+        if not is_super(node.func.value)
+    )
+
+
+def is_super(node: ast.AST) -> bool:
+    """`super()`."""
+    match node:
+        case ast.Call(ast.Name("super")):
+            return True
+    return False
+
+
 def returned_values(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
     """What the `return` statements of a function give, where they give something."""
     for node in own_nodes(function.body):
