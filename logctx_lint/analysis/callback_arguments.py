@@ -31,7 +31,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
@@ -74,7 +74,7 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
             found[each.node] = replace(each, declared=(*known.declared, *each.declared))
     if found:
         return list(found.values())
-    function = next((each for each in arguments(call) if is_function(file, each, scope)), None)
+    function = next((each for each in call_arguments(call) if is_function(file, each, scope)), None)
     for callee, parameters in callees:
         for parameter, argument in pairs(call, parameters):
             # `start(f, *args)`, without annotations.
@@ -223,7 +223,7 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
     for call in all_nodes(node):
         if not isinstance(call, ast.Call):
             continue
-        given = arguments(call)
+        given = call_arguments(call)
         for before, each in itertools.pairwise(given):
             is_named = isinstance(each, ast.Name) and each.id == name
             if is_named and is_function(file, before, scope):
@@ -291,11 +291,6 @@ def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: 
         for member in members_of(file.resolver.type_of(call.func, scope))
         if isinstance(member, FunctionType)
     )
-
-
-def arguments(call: ast.Call) -> list[ast.expr]:
-    """The values of all arguments of a call."""
-    return [*call.args, *(keyword.value for keyword in call.keywords)]
 
 
 def signatures(

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from logctx_lint.analysis.callback_arguments import Taken, arguments, given_by, pairs, signatures
+from logctx_lint.analysis.callback_arguments import Taken, given_by, pairs, signatures
 from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
 from logctx_lint.analysis.expected_types import declared_result, given_for_fields, rest
 from logctx_lint.analysis.possible_values import possible_elements, possible_values
@@ -38,7 +38,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Class
-from logctx_lint.syntax.ast_walk import awaited_methods, last_name
+from logctx_lint.syntax.ast_walk import awaited_methods, call_arguments, last_name
 from logctx_lint.syntax.source import Unreadable
 
 _TESTS = VALUE_TEST_NAMES | FUNCTION_TEST_NAMES
@@ -128,7 +128,7 @@ def _places(unit: Unit) -> Iterator[_Place]:
     for call, scope in unit.nodes(ast.Call):
         if last_name(call.func) in _LAST_NAMES:
             yield from _called_for_value(unit, call, scope)
-        given = [*call.args, *(each.value for each in call.keywords)]
+        given = call_arguments(call)
         if any(may_be_asynchronous(unit, each) for each in given):
             yield from _given(unit, call, scope)
     for statement, scope in unit.statements:
@@ -205,7 +205,7 @@ def _declared_collections(unit: Unit) -> Iterator[tuple[ast.expr, _Declared, Sco
     """The displays that are given for parameters or bound to names, with what is declared."""
     resolver = unit.file.resolver
     for call, scope in unit.nodes(ast.Call):
-        if not any(isinstance(each, _COLLECTIONS) for each in arguments(call)):
+        if not any(isinstance(each, _COLLECTIONS) for each in call_arguments(call)):
             continue
         reached = members_of(resolver.type_of(call.func, scope))
         if len(reached) == 1 and isinstance(reached[0], ClassObject):

@@ -29,7 +29,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.syntax.concrete_syntax import CallSyntax, ConcreteSyntax
@@ -44,7 +44,7 @@ _LONGEST_LABEL = 60
 
 def arguments(call: ast.Call) -> list[ast.expr]:
     """The arguments of a call, those with keywords or stars included."""
-    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    given = call_arguments(call)
     return [each.value if isinstance(each, ast.Starred) else each for each in given]
 
 

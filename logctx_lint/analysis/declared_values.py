@@ -16,7 +16,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
+from logctx_lint.analysis.callback_arguments import pairs, signatures
 from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
 from logctx_lint.analysis.expected_types import (
     declared_result,
@@ -44,6 +44,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class
+from logctx_lint.syntax.ast_walk import call_arguments
 from logctx_lint.syntax.excerpts import one_line, shortened
 
 _PLAIN_TAKERS = (
@@ -112,7 +113,7 @@ class _Places:
         if not unit.possible_awaitables:
             return
         for call, scope in unit.nodes(ast.Call):
-            if any(self._holds(each, scope) for each in arguments(call)):
+            if any(self._holds(each, scope) for each in call_arguments(call)):
                 yield call, scope, self._given(call, scope)
         for item, scope in unit.nodes(ast.Subscript):
             if any(self._holds(each, scope) for each in _bounds(item.slice)):
@@ -278,7 +279,7 @@ class _Places:
                 return
         names = self._resolver.names(call.func, scope)
         if any(_takes_plain_values(each) for each in names):
-            for argument in arguments(call):
+            for argument in call_arguments(call):
                 yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
             return
         callees = list(signatures(self._unit.file, call, scope))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.callback_arguments import arguments, pairs, signatures
+from logctx_lint.analysis.callback_arguments import pairs, signatures
 from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
@@ -27,6 +27,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Class, Function
+from logctx_lint.syntax.ast_walk import call_arguments
 
 _AWAITABLE = (Certainty.YES, Certainty.SOME)
 _TAKE_COROUTINES = frozenset(
@@ -202,7 +203,7 @@ def declared_local(unit: Unit, name: str, scope: Scope) -> Type:
 
 def _mentions(call: ast.Call, names: set[str]) -> bool:
     """Whether an argument is one of the names, or a display that holds one."""
-    given = arguments(call)
+    given = call_arguments(call)
     while given:
         match given.pop():
             case ast.Name(name) if name in names:

@@ -49,6 +49,22 @@ class Conditions:
                 if decisive in sides:
                     return decisive
                 return None if None in sides else not decisive
+            case ast.NamedExpr(_, value) | ast.Await(value):
+                return self.truth(value, state)
+            case ast.Compare(left, [operator], [right]):
+                return self._compared(left, operator, right, state)
+            case ast.Call():
+                return self._called(test, state)
+            case ast.Name() if self._says_whether_to_swallow(test):
+                return False
+        key = key_of(test)
+        if key in state.holders | state.containers:
+            return True
+        return next((bool(truth) for name, truth in state.flags if name == key), None)
+
+    def _called(self, test: ast.Call, state: State) -> bool | None:
+        """Whether a call gives something true."""
+        match test:
             case ast.Call(ast.Name("isinstance"), [first, second]):
                 if self._is_none(first, state):
                     return False
@@ -57,23 +73,14 @@ class Conditions:
                 return True if self.values.is_current_task(receiver) else None
             case ast.Call(ast.Name("len" | "bool" | "any"), [inner]):
                 return self.truth(inner, state)
-            case ast.Call() if Role.FAILURE_CHECK in self.code.roles(test):
-                return self._is_one_of(arguments(test))
-            case ast.Call() if (callee := asked(self.values, test, state)) is not None:
-                code, given = callee
-                inside = Conditions(code, self.live, ExceptionValues(code), 1)
-                return inside._answer(code.node.body, given)[1]
-            case ast.NamedExpr(_, value) | ast.Await(value):
-                return self.truth(value, state)
-            case ast.Call() | ast.Name() if self._says_whether_to_swallow(test):
-                # As in a `with`: it is the context manager that swallows, if anything does.
-                return False
-            case ast.Compare(left, [operator], [right]):
-                return self._compared(left, operator, right, state)
-        key = key_of(test)
-        if key in state.holders | state.containers:
-            return True
-        return next((bool(truth) for name, truth in state.flags if name == key), None)
+        if Role.FAILURE_CHECK in self.code.roles(test):
+            return self._is_one_of(arguments(test))
+        if (callee := asked(self.values, test, state)) is not None:
+            code, given = callee
+            inside = Conditions(code, self.live, ExceptionValues(code), 1)
+            return inside._answer(code.node.body, given)[1]
+        # As in a `with`: it is the context manager that swallows, if anything does.
+        return False if self._says_whether_to_swallow(test) else None
 
     def _answer(self, body: list[ast.stmt], state: State) -> tuple[bool, bool | None]:
         """Whether a block surely returns, or is not followed; the truth of what it returns."""

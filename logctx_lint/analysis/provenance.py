@@ -34,10 +34,11 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.facts import VariableFacts
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import call_arguments, own_nodes, returned_values
 
 _PASSERS = frozenset({Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
 _RAW = frozenset({Role.RAW_AWAITABLE, Role.BACKGROUND_STARTER})
+_HANDS_ON = frozenset({Role.CHAINER, Role.HAND_STARTER, Role.FIRED})
 _TAKES = LOOK_UPS | {"pop", "popleft", "popitem"}
 """Methods that give an element of a container."""
 _DEEPEST = 50
@@ -108,15 +109,8 @@ class Origins:
             return FOLLOWS
         if Role.BACKGROUND_STARTER in roles or self._is_preserved(func, scope):
             return _raw_call(func) if self._may_be_deferred(call, scope) else None
-        if Role.RAW_AWAITABLE not in roles and roles & _PASSERS:
-            arguments = [*call.args, *(keyword.value for keyword in call.keywords)]
-            return _any_of(self.of(each, scope) for each in arguments)
-        if Role.CHAINER in roles:
-            return self.of(func.value, scope) if isinstance(func, ast.Attribute) else None
-        if Role.HAND_STARTER in roles:
-            return self._started(call.args[0], scope) if call.args else None
-        if Role.FIRED in roles:
-            return None
+        if (Role.RAW_AWAITABLE not in roles and roles & _PASSERS) or roles & _HANDS_ON:
+            return self._handed_on(call, scope, roles)
         own = self._called(callee)
         if Role.RAW_AWAITABLE in roles and own != FOLLOWS:
             is_raw = self._is_function(callee, func, scope) and self._may_be_deferred(call, scope)
@@ -125,6 +119,17 @@ class Origins:
             return own
         if isinstance(func, ast.Attribute) and func.attr in _TAKES:
             return self._element(func.value, scope)
+        return None
+
+    def _handed_on(self, call: ast.Call, scope: Scope, roles: frozenset[Role]) -> Origin | None:
+        """The origin of what a call gives back or waits for: that of what it is given."""
+        func = call.func
+        if Role.RAW_AWAITABLE not in roles and roles & _PASSERS:
+            return _any_of(self.of(each, scope) for each in call_arguments(call))
+        if Role.CHAINER in roles:
+            return self.of(func.value, scope) if isinstance(func, ast.Attribute) else None
+        if Role.HAND_STARTER in roles:
+            return self._started(call.args[0], scope) if call.args else None
         return None
 
     def _is_preserved(self, func: ast.expr, scope: Scope) -> bool:

@@ -29,11 +29,8 @@ def stored_in_mapping(file: File, node: ast.expr, scope: Scope) -> Awaitability 
     """What `mapping[key]` or `mapping.get(key)` gives, if all that is put in runs by itself."""
     match node:
         case ast.Name(name) if name in scope.bindings:
-            bindings = scope.reaching(name, (node.lineno, node.col_offset))
-            value = bindings[0].value if len(bindings) == 1 else None
-            if value is None or isinstance(value, ast.Name) or bindings[0].kind != "value":
-                return None
-            return None if bindings[0].path else stored_in_mapping(file, value, scope)
+            value = _bound_to(node, scope)
+            return stored_in_mapping(file, value, scope) if value else None
         case ast.Subscript(container, key) if not isinstance(key, ast.Slice):
             pass
         case ast.Call(ast.Attribute(container, name)) if name in LOOK_UPS:
@@ -51,6 +48,15 @@ def stored_in_mapping(file: File, node: ast.expr, scope: Scope) -> Awaitability 
                 return None
             found.append(answer)
     return found[0] if found else None
+
+
+def _bound_to(name: ast.Name, scope: Scope) -> ast.expr | None:
+    """The expression, other than a name, that a name is bound to."""
+    bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+    if len(bindings) != 1 or bindings[0].kind != "value" or bindings[0].path:
+        return None
+    value = bindings[0].value
+    return None if isinstance(value, ast.Name) else value
 
 
 def _values(body: FunctionNode, text: str) -> Iterator[ast.expr]:

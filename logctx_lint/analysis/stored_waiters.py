@@ -61,11 +61,8 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
     is_protocol = bool(_playing(vocabulary, methods, _OF_PROTOCOLS))
     ends = _playing(vocabulary, methods, _ENDS if is_protocol else _CLOSING)
     for attribute, statement in stored.items():
-        if (
-            _first_to_fill(context, cls, attribute) is not method
-            or not _is_waited_for(cls, method, attribute)
-            or _is_used_by_others(context, attribute)
-            or _is_failed(context, owner, methods, attribute)
+        if not _is_left_to_class(context, cls, method, attribute) or _is_failed(
+            context, owner, methods, attribute
         ):
             continue
         handling, dropping = _at_end(_reached(methods, ends), attribute)
@@ -73,6 +70,17 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
         # closed may be opened again; what is thrown away then is lost for sure.
         if not handling and ((is_protocol and sends) or dropping):
             yield StoredWaiter(statement, attribute, ends[0] if ends else None, dropping)
+
+
+def _is_left_to_class(
+    context: TreeContext, cls: ast.ClassDef, method: FunctionNode, attribute: str
+) -> bool:
+    """Whether only the class can complete what a method is the first to store for its waiters."""
+    return (
+        _first_to_fill(context, cls, attribute) is method
+        and _is_waited_for(cls, method, attribute)
+        and not _is_used_by_others(context, attribute)
+    )
 
 
 def _is_failed(

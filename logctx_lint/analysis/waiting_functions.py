@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.cancelled_tasks import cancelled_in
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
@@ -252,23 +252,28 @@ def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool |
     if not calls:
         return None
     held = set(_held(nodes, calls))
-    protected = {
-        inner
+    protected = _inside(
+        argument
         for each in nodes
         if isinstance(each, ast.Call) and _leaves_alone(context, each)
         for argument in each.args
-        for inner in all_nodes(argument)
-    }
+    )
     waited_for = {
         inner
-        for each in nodes
-        if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
-        for inner in all_nodes(each.value)
+        for inner in _inside(
+            each.value
+            for each in nodes
+            if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
+        )
         if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
     }
     if not waited_for <= protected:
         return False
     return True if calls & protected or held else None
+
+
+def _inside(nodes: Iterable[ast.AST]) -> set[ast.AST]:
+    return {inner for node in nodes for inner in all_nodes(node)}
 
 
 def _held(nodes: list[ast.AST], calls: set[ast.Call]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import child_blocks, child_nodes, last_name
+from logctx_lint.syntax.ast_walk import call_arguments, child_blocks, child_nodes, last_name
 from logctx_lint.syntax.excerpts import one_line
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class CallReader:
         handed = how if chains and on_name else dropped
         handed = EdgeKind.HANDS_ON if handed is EdgeKind.CALLS else handed
         waits = place.is_awaited and not roles.isdisjoint(_WAITERS)
-        for value in (*node.args, *(keyword.value for keyword in node.keywords)):
+        for value in call_arguments(node):
             if isinstance(value, ast.Name | ast.Attribute):
                 self._reference(value, scope, handed)
             if isinstance(value, ast.Lambda):

@@ -61,20 +61,9 @@ class Bindings:
         if binding.imported or binding.function or binding.cls:
             return self._resolver.value_of(self._resolver.lookup.define_binding(binding, scope)[0])
         value = binding.value
-        # A comprehension's source, but not its own variables, belongs to the outer scope.
-        outer = scope
         match binding.kind:
             case "parameter":
-                if scope.given is not None and binding.name in scope.given:
-                    return scope.given[binding.name]
-                return self.parameter_type(
-                    scope.function,
-                    binding.annotation,
-                    value,
-                    binding.parameter,
-                    scope,
-                    binding.name,
-                )
+                return self._parameter(binding, scope)
             case "annotation":
                 return annotation_types.evaluate(self._resolver, binding.annotation, scope)
             case "global" | "nonlocal":
@@ -84,12 +73,9 @@ class Bindings:
             case "value" if value is not None:
                 return self._resolver.type_of(value, scope)
             case "element" | "async element" if value is not None:
-                if isinstance(scope.node, Comprehension) and scope.parent:
-                    outer = scope.parent if value is scope.node.generators[0].iter else scope
                 is_async = binding.kind == "async element"
-                return protocols.iterated(
-                    self._resolver, self._resolver.type_of(value, outer), is_async=is_async
-                )
+                iterable = self._resolver.type_of(value, _scope_of_source(value, scope))
+                return protocols.iterated(self._resolver, iterable, is_async=is_async)
             case "entered" | "async entered" if value is not None:
                 is_async = binding.kind == "async entered"
                 return protocols.entered(
@@ -103,6 +89,18 @@ class Bindings:
                     for option in options
                 )
         return UNKNOWN
+
+    def _parameter(self, binding: Binding, scope: Scope) -> Type:
+        if scope.given is not None and binding.name in scope.given:
+            return scope.given[binding.name]
+        return self.parameter_type(
+            scope.function,
+            binding.annotation,
+            binding.value,
+            binding.parameter,
+            scope,
+            binding.name,
+        )
 
     def parameter_type(
         self,
@@ -167,6 +165,13 @@ class Bindings:
         if not is_named and self._resolver.classes.has_ancestor(function.owner, _INTERFACE):
             return ""
         return "self"
+
+
+def _scope_of_source(iterable: ast.expr, scope: Scope) -> Scope:
+    """The scope of what a loop is over: of a comprehension's first `for`, the one outside."""
+    if isinstance(scope.node, Comprehension) and scope.parent:
+        return scope.parent if iterable is scope.node.generators[0].iter else scope
+    return scope
 
 
 def _gets_callbacks(binding: Binding, scope: Scope) -> bool:

@@ -236,17 +236,8 @@ class Decorators:
         match value:
             case ast.Name(found) if found == name:
                 return stage
-            case ast.Name(found):
-                position = (value.lineno, value.col_offset)
-                values = []
-                for binding in scope.reaching(found, position):
-                    if binding.function:
-                        values.append(self._wrapper(binding.function, name, kind))
-                    elif binding.kind == "value" and binding.value and not binding.path:
-                        values.append(self._value(binding.value, scope, stage, name, kind))
-                    else:
-                        return UNKNOWN
-                return _all_known(values)
+            case ast.Name():
+                return self._local(value, scope, stage, name, kind)
             case ast.IfExp():
                 arms = _arms(value, lambda test: self._decide(test, scope, name, kind))
                 return _all_known([self._value(arm, scope, stage, name, kind) for arm in arms])
@@ -255,19 +246,37 @@ class Decorators:
             case ast.Call(func, [_, ast.Name() as inner]) if self._casts(func, scope):
                 return self._value(inner, scope, stage, name, kind)
             case ast.Call(func, [ast.Name(found)], []) if found == name:
-                callee = self._resolver.type_of(func, scope)
-                made = self.constructed(callee, stage)
-                if made != UNKNOWN:
-                    return CallableType(made)
-                maker = self._maker(callee)
-                if maker and not maker.module.is_stub:
-                    return self._resolver.memo.get(
-                        self._applied,
-                        (maker, stage, kind),
-                        lambda: self._apply(maker, stage, kind),
-                        UNKNOWN,
-                    )
+                made = self._made_by(self._resolver.type_of(func, scope), stage, kind)
+                if made is not None:
+                    return made
         return self._resolver.type_of(value, scope)
+
+    def _local(self, value: ast.Name, scope: Scope, stage: Type, name: str, kind: str) -> Type:
+        """What a local name of a decorator is that it returns: a wrapper, or a value."""
+        values = []
+        for binding in scope.reaching(value.id, (value.lineno, value.col_offset)):
+            if binding.function:
+                values.append(self._wrapper(binding.function, name, kind))
+            elif binding.kind == "value" and binding.value and not binding.path:
+                values.append(self._value(binding.value, scope, stage, name, kind))
+            else:
+                return UNKNOWN
+        return _all_known(values)
+
+    def _made_by(self, callee: Type, stage: Type, kind: str) -> Type | None:
+        """What another decorator or class makes of the function; None if it is neither."""
+        made = self.constructed(callee, stage)
+        if made != UNKNOWN:
+            return CallableType(made)
+        maker = self._maker(callee)
+        if maker is None or maker.module.is_stub:
+            return None
+        return self._resolver.memo.get(
+            self._applied,
+            (maker, stage, kind),
+            lambda: self._apply(maker, stage, kind),
+            UNKNOWN,
+        )
 
     def _hands_through(self, func: ast.expr, scope: Scope) -> bool:
         """Whether a call gives its first argument: `update_wrapper(w, f)`, `wraps(f)(w)`."""

@@ -18,7 +18,7 @@ from logctx_lint.inference.mode_flags import is_chosen_by_flag
 from logctx_lint.inference.types import Certainty
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_blocks, own_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -136,7 +136,7 @@ def _handed_on(call: ast.Call) -> Iterator[str]:
     """The functions and names that a call passes on."""
     if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Call):
         yield from _handed_on(call.func.value)  # `run_there(work()).result()`
-    for argument in (*call.args, *(each.value for each in call.keywords)):
+    for argument in call_arguments(call):
         match argument:
             case ast.Name() | ast.Attribute():
                 yield ast.unparse(argument)

@@ -10,7 +10,7 @@ from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS, WORD, AwaitableNames
 from logctx_lint.project.modules import Module, Modules
-from logctx_lint.syntax.ast_walk import last_name
+from logctx_lint.syntax.ast_walk import call_arguments, last_name
 
 _PLAIN = (
     ast.Constant, ast.JoinedStr, ast.Compare, ast.Lambda, ast.List, ast.Tuple, ast.Set, ast.Dict,
@@ -87,7 +87,7 @@ class Prefilter:
         """Whether there can be awaitables in what an expression gives, as elements, say."""
         match node:
             case ast.Call(ast.Name(name)) if self._is_plain_builtin(name, scope):
-                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                given = call_arguments(node)
                 return any(self.may_hold_awaitables(each, scope) for each in given)
             case ast.Name(name):
                 may_hold = self._may_name(name, scope, self._may_bind_several)

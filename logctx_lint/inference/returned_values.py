@@ -25,7 +25,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, own_nodes, returned_values
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -412,7 +412,7 @@ class ReturnedValues:
                 return set()
         match value:
             case ast.Call():
-                parts += [*value.args, *(each.value for each in value.keywords)]
+                parts += call_arguments(value)
             case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
                 parts += elements
         return {each.id for each in parts if isinstance(each, ast.Name)}

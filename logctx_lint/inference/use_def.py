@@ -267,8 +267,7 @@ class Scope:
             return []
         if len(bindings) == 1:
             return bindings
-        use = self.block_at(position)
-        chain = list(use.chain())
+        chain = list(self.block_at(position).chain())
         before = [
             binding
             for binding in bindings
@@ -277,13 +276,18 @@ class Scope:
         certain = [binding for binding in before if binding.block in chain]
         last = certain[-1] if certain else None
         reaching = [b for b in before if last is None or b is last or b.position > last.position]
-        for loop in chain:
-            if loop.is_loop and not (last and loop in last.block.chain()):
-                reaching += [
-                    b for b in bindings if b.position > position and loop in b.block.chain()
-                ]
-                break
-        return reaching or bindings
+        later = [binding for binding in bindings if binding.position > position]
+        return [*reaching, *_from_last_round(later, chain, last)] or bindings
+
+
+def _from_last_round(
+    later: list[Binding], chain: list[Block], last: Binding | None
+) -> list[Binding]:
+    """Of the bindings further down those that a loop around the use brings back to it."""
+    for loop in chain:
+        if loop.is_loop and not (last and loop in last.block.chain()):
+            return [binding for binding in later if loop in binding.block.chain()]
+    return []
 
 
 def _may_reach(block: Block, use: list[Block]) -> bool:

@@ -76,16 +76,11 @@ def name_edges(source: Source, facts: ModuleFacts) -> set[str]:
         for cls in place.classes.values():
             places.append(cls)
             described[cls.name] += 1
-            found.add(f"@{cls.name} {cls.name}")
-            found.update(f"{cls.name} {word}" for word in _of_class(cls, facts, source))
-            found.update(f"{name} {ANYTHING}" for name in cls.type_parameters)
+            found.update(_class_edges(cls, facts, source))
         for name, functions in place.functions.items():
             described[name] += len(functions)
             for function in functions:
-                if name != "__init__":
-                    found.update(f"{name} {word}" for word in _of_function(function, source))
-                found.update(f"@{name} {word}" for word in _of_decorator(function))
-                found.update(f"{each} {ANYTHING}" for each in function.type_parameters)
+                found.update(_function_edges(function, source))
         for name, variables in place.variables.items():
             if not variables[0].method:
                 found.add(f"@{name} {name}")
@@ -97,6 +92,20 @@ def name_edges(source: Source, facts: ModuleFacts) -> set[str]:
         defined.update(_at_beginnings(pattern, source.text, ("", "async")))
     inside = defined - described
     return found | {f"{name} {ANYTHING}" for name in inside}
+
+
+def _class_edges(cls: ClassFacts, facts: ModuleFacts, source: Source) -> Iterator[str]:
+    yield f"@{cls.name} {cls.name}"
+    yield from (f"{cls.name} {word}" for word in _of_class(cls, facts, source))
+    yield from (f"{name} {ANYTHING}" for name in cls.type_parameters)
+
+
+def _function_edges(function: FunctionFacts, source: Source) -> Iterator[str]:
+    name = function.name
+    if name != "__init__":
+        yield from (f"{name} {word}" for word in _of_function(function, source))
+    yield from (f"@{name} {word}" for word in _of_decorator(function))
+    yield from (f"{each} {ANYTHING}" for each in function.type_parameters)
 
 
 def imported(text: str, facts: ModuleFacts) -> set[str]:

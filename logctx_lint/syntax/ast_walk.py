@@ -82,6 +82,11 @@ def place_name(node: ast.AST) -> str:
     return last_name(node)
 
 
+def call_arguments(call: ast.Call) -> list[ast.expr]:
+    """The arguments of a call, those with keywords included; `*rest` is a `Starred`."""
+    return [*call.args, *(keyword.value for keyword in call.keywords)]
+
+
 def awaited_methods(tree: ast.AST) -> frozenset[str]:
     """The names of the methods that are called inside an `await`, but for `super().method()`."""
     return frozenset(

@@ -206,22 +206,28 @@ def tell_stale(path: Path, stale: Sequence[Entry]) -> None:
 
 
 def _refuse_what_contradicts(args: argparse.Namespace) -> None:
-    if args.unsafe_fixes and not (args.fix or args.diff):
-        raise UsageError("--unsafe-fixes needs --fix or --diff")
-    if args.statistics and args.output_format not in FOR_PEOPLE:
-        raise UsageError(f"--statistics goes with the formats {' and '.join(FOR_PEOPLE)}")
-    if args.output_file and args.diff:
-        raise UsageError("--diff shows no findings that --output-file could take")
-    if args.changed_since and (args.fix or args.diff):
-        raise UsageError("--changed-since chooses what is reported, not what is fixed")
-    if _STDIN in args.paths and args.paths != [_STDIN]:
-        raise UsageError("- stands for standard input and cannot be checked with other paths")
-    if args.add_noqa and (args.fix or args.diff or _STDIN in args.paths):
-        raise UsageError("--add-noqa goes with files, and without --fix or --diff")
-    if _STDIN in args.paths and args.changed_since:
-        raise UsageError("--changed-since compares files, not standard input")
-    if args.stdin_filename and _STDIN not in args.paths:
-        raise UsageError("--stdin-filename needs the path -, which stands for standard input")
+    fixes, reads_input = args.fix or args.diff, _STDIN in args.paths
+    contradictions = {
+        "--unsafe-fixes needs --fix or --diff": args.unsafe_fixes and not fixes,
+        f"--statistics goes with the formats {' and '.join(FOR_PEOPLE)}": (
+            args.statistics and args.output_format not in FOR_PEOPLE
+        ),
+        "--diff shows no findings that --output-file could take": args.output_file and args.diff,
+        "--changed-since chooses what is reported, not what is fixed": args.changed_since and fixes,
+        "- stands for standard input and cannot be checked with other paths": (
+            reads_input and args.paths != [_STDIN]
+        ),
+        "--add-noqa goes with files, and without --fix or --diff": (
+            args.add_noqa and (fixes or reads_input)
+        ),
+        "--changed-since compares files, not standard input": reads_input and args.changed_since,
+        "--stdin-filename needs the path -, which stands for standard input": (
+            args.stdin_filename and not reads_input
+        ),
+    }
+    for message, is_so in contradictions.items():
+        if is_so:
+            raise UsageError(message)
 
 
 def _mode(args: argparse.Namespace) -> Mode:

@@ -96,7 +96,6 @@ from logctx_lint.analysis.callback_arguments import (
     IGNORING,
     WAITING,
     Taken,
-    arguments,
     ignored_kind,
     is_partial,
     taken,
@@ -114,6 +113,7 @@ from logctx_lint.fixes.edits import background_starter
 from logctx_lint.inference.types import FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import call_arguments
 
 
 def check(context: TreeContext) -> None:
@@ -162,7 +162,7 @@ def _hands_over(unit: Unit, call: ast.Call, scope: Scope) -> bool:
     """Whether a call hands over an asynchronous function, as a cheap look at it shows."""
     file = unit.file
     if not file.may_play(call.func, IGNORING) and (
-        not any(may_be_asynchronous(unit, each) for each in arguments(call))
+        not any(may_be_asynchronous(unit, each) for each in call_arguments(call))
         or file.may_play(call.func, WAITING)
     ):
         return False

@@ -277,11 +277,7 @@ class _Returns:
         )
         if (not around and not in_place) or self._may_give_awaitable:
             return
-        if not is_call and self._must_give_value:
-            return  # LCX102 speaks of the name.
-        call = value if isinstance(value, ast.Call) else self._made(value)
-        if not is_call and is_asked_for(self._unit, value):
-            return
+        call = value if isinstance(value, ast.Call) else self._kept_call(value)
         if call is None or self._file.prefilter.gives_plain_value(call):
             return
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
@@ -310,6 +306,12 @@ class _Returns:
             and not each.function.facts.decorators
             for each in callees
         )
+
+    def _kept_call(self, name: ast.Name) -> ast.Call | None:
+        """The call whose awaitable a local name holds, unless another rule reports the name."""
+        if self._must_give_value or is_asked_for(self._unit, name):
+            return None  # The first is for LCX102.
+        return self._made(name)
 
     def _made(self, name: ast.Name) -> ast.Call | None:
         """The call that a local name is bound to, whatever happened before."""

@@ -281,24 +281,23 @@ def _returns_both(
         return None
     own = {parameter.name for parameter in facts.parameters}
     answers = [(each, _answer(file, each.value, scope)) for each in in_source_order(returns)]
-    awaitable = next(
-        (
-            (answer.kind, each.lineno)
-            for each, answer in answers
-            if answer.is_certain and not (isinstance(each.value, ast.Name) and each.value.id in own)
-        ),
-        None,
-    )
-    if awaitable is None:
-        return None
-    plain = (each for each, answer in answers if answer.certainty is Certainty.NO)
-    first = next(plain, None)
-    if first is not None:
-        what = "None" if _is_none(first.value) else "a plain value"
-        return _Mixed(*awaitable, f"{what} in line {first.lineno}")
-    if Paths(node.body, _Nothing(file, scope)).end is not None:
-        return _Mixed(*awaitable, "nothing where it ends without `return`")
+    for each, answer in answers:
+        is_parameter = isinstance(each.value, ast.Name) and each.value.id in own
+        if answer.is_certain and not is_parameter:
+            plain = [each for each, answer in answers if answer.certainty is Certainty.NO]
+            other = _plain_result(file, node, scope, plain)
+            return _Mixed(answer.kind, each.lineno, other) if other else None
     return None
+
+
+def _plain_result(file: File, node: FunctionNode, scope: Scope, returns: list[ast.Return]) -> str:
+    """What a function returns besides an awaitable, in words; empty if there is nothing else."""
+    if returns:
+        what = "None" if _is_none(returns[0].value) else "a plain value"
+        return f"{what} in line {returns[0].lineno}"
+    if Paths(node.body, _Nothing(file, scope)).end is not None:
+        return "nothing where it ends without `return`"
+    return ""
 
 
 def _answer(file: File, value: ast.expr | None, scope: Scope) -> Awaitability:

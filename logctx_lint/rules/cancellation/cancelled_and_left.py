@@ -96,7 +96,7 @@ from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, own_nodes
 
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
@@ -246,7 +246,7 @@ def _takes(node: ast.AST, shared: set[str]) -> bool:
         case ast.Assign(_, value) | ast.AnnAssign(_, _, value) | ast.NamedExpr(_, value) if value:
             given = [end for each in possible_values(value) for end in (each, *_elements(each))]
         case ast.Call(func) if not (isinstance(func, ast.Name) and func.id in PLAIN_BUILTINS):
-            given = [*node.args, *(each.value for each in node.keywords)]
+            given = call_arguments(node)
         case _:
             return False
     given = [each.value if isinstance(each, ast.Starred) else each for each in given]
@@ -262,7 +262,7 @@ def _mentions_use(node: ast.AST, texts: set[str]) -> bool:
     if isinstance(node, ast.Await | ast.Return):
         return _mentions(node, texts)
     return isinstance(node, ast.Call) and any(
-        _mentions(each, texts) for each in (*node.args, *(kw.value for kw in node.keywords))
+        _mentions(each, texts) for each in call_arguments(node)
     )
 
 

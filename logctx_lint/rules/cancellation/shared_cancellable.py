@@ -121,7 +121,7 @@ from logctx_lint.inference.types import Awaitability, Certainty, Kind, without_n
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import call_arguments, own_nodes
 
 _EAGER = frozenset({Kind.DEFERRED, Kind.FUTURE, Kind.TASK})
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
@@ -368,7 +368,7 @@ def _may_hand_on(file: File, call: ast.Call, scope: Scope, *, declares: bool) ->
         return True
     inner: list[ast.expr] = []
     if roles & _TRANSPARENT:
-        inner += [*call.args, *(keyword.value for keyword in call.keywords)]
+        inner += call_arguments(call)
     if Role.CHAINER in roles and isinstance(call.func, ast.Attribute):
         inner.append(call.func.value)
     return any(_may_be_shared(file, each, scope, declares=declares) for each in inner)

@@ -129,13 +129,17 @@ function awaits, and where that does not say, what the file and its package impo
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 
 from logctx_lint.analysis.cancellation_flow import CancellationFlow
 from logctx_lint.analysis.cancellation_harm import does_harm, lost_by
-from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Paths, Stop, Way, frameworks
+from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Way, frameworks
+from logctx_lint.analysis.cancellation_stops import (
+    Swallowing,
+    is_end_of_cancelled,
+    is_harmless,
+    swallowings,
+)
 from logctx_lint.analysis.cancelled_tasks import Cancels
-from logctx_lint.analysis.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import (
     BARE,
@@ -173,23 +177,6 @@ _CLAUSES = {
 }
 _EXIT_METHOD = "__aexit__"
 _LONGEST_TEXT = 50
-
-
-@dataclass(slots=True)
-class _Swallowing:
-    """What takes a cancellation, for all the frameworks that it may come from."""
-
-    stop: Stop
-    live: Cancellation = Cancellation.NONE
-    awaits: list[ast.AST] = field(default_factory=list)
-    paths: Paths = field(default_factory=Paths)
-
-    def add(self, stop: Stop, live: Cancellation, paths: Paths) -> None:
-        self.live |= live
-        self.awaits += [each for each in stop.awaits if each not in self.awaits]
-        self.paths.ways.update(paths.ways)
-        self.paths.left_by.update(paths.left_by)
-        self.paths.is_known = self.paths.is_known and paths.is_known
 
 
 def check(context: TreeContext) -> None:
@@ -234,21 +221,7 @@ def _is_judged(context: TreeContext, node: FunctionNode) -> bool:
 
 
 def _check_function(context: TreeContext, code: Code, cancels: Cancels) -> None:
-    found: dict[ast.AST, _Swallowing] = {}
-    usual = live_cancellation(code)
-    for live in frameworks(usual | _named(code)):
-        flow = CancellationFlow(code, live)
-        for stop in (*flow.stops, *flow.body_stops):
-            # A framework that the code is not known to run on counts where a clause names it.
-            if live & usual or (
-                isinstance(stop.code, ast.ExceptHandler)
-                and live & code.caught(stop.code.type).named
-            ):
-                entry = found.setdefault(stop.code, _Swallowing(stop))
-                entry.add(stop, live, flow.ways(stop))
-    for each in found.values():
-        if not each.paths.is_known:
-            continue
+    for each in swallowings(code):
         match each.stop.code:
             case ast.ExceptHandler() as handler:
                 _check_handler(context, code, handler, each, cancels)
@@ -258,48 +231,19 @@ def _check_function(context: TreeContext, code: Code, cancels: Cancels) -> None:
                 _check_finally(context, code, each)
 
 
-def _named(code: Code) -> Cancellation:
-    """The frameworks whose cancelled error a handler of the function names."""
-    found = Cancellation.NONE
-    for node in own_nodes(code.node.body):
-        if isinstance(node, ast.ExceptHandler):
-            found |= code.caught(node.type).named
-    return found
-
-
 def _check_handler(
     context: TreeContext,
     code: Code,
     handler: ast.ExceptHandler,
-    found: _Swallowing,
+    found: Swallowing,
     cancels: Cancels,
 ) -> None:
-    ways = _harmful(code, found)
+    if _is_meant(code, handler, found) or is_harmless(context, found, cancels):
+        return
     clause = code.caught(handler.type)
-    if not ways or Way.UNCANCELS in found.paths.ways:
-        return
-    # A context manager that lets it out on some path, too, has a reason where it does not.
-    is_deliberate = (
-        clause.by_name or names_cancelled(code, handler) or is_async_context_manager(code)
-    )
-    lets_out = Way.LETS_OUT in found.paths.ways
-    if lets_out and (is_chosen_by_call(handler) or (is_deliberate and Way.YIELDS not in ways)):
-        return
-    if _are_time_outs(context, found) or cancels.are_waited_for(found.awaits):
-        return
-    if DoneAwaitables(context).are_awaited(found.awaits) or _are_in_shields(context, found):
-        return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
-    what = _what(context, found.awaits)
-    error = "Cancelled" if found.live is Cancellation.TRIO else "CancelledError"
-    exits = [text for way, text in _EXIT.items() if way in ways]
-    if exits:
-        does = f"swallows the {error} of {what} and {exits[0]}"
-    elif Way.CONVERTS in ways:
-        does = f"turns the {error} of {what} into an ordinary failure"
-    else:
-        does = f"yields while it holds the {error} of {what} back"
+    does = _what_it_does(code, found, _what(context, found.awaits))
     let_out = f"put `{keyword} {_clause(found.live)}: raise` before it"
     start, body = context.span(handler), context.span(handler.body[0])
     context.report(
@@ -312,60 +256,57 @@ def _check_handler(
     )
 
 
+def _is_meant(code: Code, handler: ast.ExceptHandler, found: Swallowing) -> bool:
+    """Whether a handler does not swallow the cancellation, or is written to do so."""
+    ways = _harmful(code, found)
+    if not ways or Way.UNCANCELS in found.paths.ways:
+        return True
+    if Way.LETS_OUT not in found.paths.ways:
+        return False
+    if is_chosen_by_call(handler):
+        return True
+    # A context manager that lets it out on some path, too, has a reason where it does not.
+    by_name = code.caught(handler.type).by_name
+    is_deliberate = by_name or names_cancelled(code, handler) or is_async_context_manager(code)
+    return is_deliberate and Way.YIELDS not in ways
+
+
+def _what_it_does(code: Code, found: Swallowing, what: str) -> str:
+    """What a handler does with the cancellation, for a message."""
+    ways = _harmful(code, found)
+    error = "Cancelled" if found.live is Cancellation.TRIO else "CancelledError"
+    exits = [text for way, text in _EXIT.items() if way in ways]
+    if exits:
+        return f"swallows the {error} of {what} and {exits[0]}"
+    if Way.CONVERTS in ways:
+        return f"turns the {error} of {what} into an ordinary failure"
+    return f"yields while it holds the {error} of {what} back"
+
+
 def _clause(live: Cancellation) -> str:
     return _CLAUSES.get(live, "CancelledError")
 
 
-def _profile(context: TreeContext, code: Code, clause: Caught, found: _Swallowing) -> Profile:
+def _profile(context: TreeContext, code: Code, clause: Caught, found: Swallowing) -> Profile:
     ways = _harmful(code, found)
     harms = does_harm(context, code, clause, found.live, ways, found.awaits)
     return Profile.RECOMMENDED if harms else Profile.STRICT
 
 
-def _harmful(code: Code, found: _Swallowing) -> set[Way]:
+def _harmful(code: Code, found: Swallowing) -> set[Way]:
     """How the paths go on that lose the cancellation."""
     return lost_by(code, found.paths.ways.keys() - HARMLESS)
-
-
-def _are_in_shields(context: TreeContext, found: _Swallowing) -> bool:
-    """Whether no cancellation from outside comes in: `with CancelScope(shield=True)`."""
-    return all(
-        any(
-            keyword.arg == "shield"
-            and isinstance(keyword.value, ast.Constant)
-            and keyword.value.value is True
-            for outer in context.around(each)
-            if isinstance(outer, ast.With)
-            for item in outer.items
-            if isinstance(item.context_expr, ast.Call)
-            for keyword in item.context_expr.keywords
-        )
-        for each in found.awaits
-    )
-
-
-def _are_time_outs(context: TreeContext, found: _Swallowing) -> bool:
-    """Whether an awaited request has a time-out of its own that *is* a cancelled error."""
-    return any(
-        isinstance(each, ast.Await | ast.Yield)
-        and isinstance(each.value, ast.Call)
-        and any(keyword.arg == "timeout" for keyword in each.value.keywords)
-        and Role.TIMED_REQUEST in context.roles(each.value)
-        for each in found.awaits
-    )
 
 
 def _check_with(
     context: TreeContext,
     code: Code,
     node: ast.With | ast.AsyncWith,
-    found: _Swallowing,
+    found: Swallowing,
     cancels: Cancels,
 ) -> None:
     ways = _harmful(code, found)
-    if not ways or cancels.are_waited_for(found.awaits):
-        return
-    if DoneAwaitables(context).are_awaited(found.awaits) or _are_in_shields(context, found):
+    if not ways or is_end_of_cancelled(context, found, cancels):
         return
     items = [
         item
@@ -391,7 +332,7 @@ def _check_with(
         )
 
 
-def _check_finally(context: TreeContext, code: Code, found: _Swallowing) -> None:
+def _check_finally(context: TreeContext, code: Code, found: Swallowing) -> None:
     found.paths.ways = {Way.GOES_ON: None}
     profile = _profile(context, code, BARE, found)
     for leaving in in_source_order(found.paths.left_by):

@@ -156,17 +156,14 @@ def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset(
         case ast.Return():
             return "returned"
         case ast.Attribute():
-            call = context.method_call(node)
-            if call is None or Role.CHAINER not in context.roles(call):
-                return None
-            if _any_unwraps(context, call) or _any_takes_all(context, call):
+            call = _chained(context, context.method_call(node))
+            if call is None or _any_unwraps(context, call) or _any_takes_all(context, call):
                 return None
             return _use(context, call, seen)
         case ast.Lambda():
             # What a callback gives, its Deferred then waits for.
-            call = context.taker(parent)
-            chains = call is not None and Role.CHAINER in context.roles(call)
-            return _use(context, call, seen) if call and chains else None
+            call = _chained(context, context.taker(parent))
+            return _use(context, call, seen) if call else None
         case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), _, value):
             return _use_of_name(context, parent, name, seen) if node is value else None
         case ast.NamedExpr(ast.Name(name)):
@@ -174,6 +171,11 @@ def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset(
         case ast.IfExp() | ast.BoolOp():
             return _use(context, parent, seen)
     return None
+
+
+def _chained(context: TreeContext, call: ast.Call | None) -> ast.Call | None:
+    """A call, if it adds callbacks to a Deferred."""
+    return call if call and Role.CHAINER in context.roles(call) else None
 
 
 def _use_of_name(

@@ -79,7 +79,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
 
 _FIRING = frozenset({"callback", "errback", "cancel"})
 _FROM_REACTOR = frozenset({Role.TIMER, Role.CALLBACK_TAKER})
@@ -252,7 +252,7 @@ def _is_handed_outside(file: File, function: Function) -> bool:
 
 def _handed(call: ast.Call) -> Iterator[ast.expr]:
     """The arguments of a call; of a lambda, what it calls."""
-    for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+    for argument in call_arguments(call):
         match argument:
             case ast.Lambda(_, ast.Call(func)):
                 yield func
