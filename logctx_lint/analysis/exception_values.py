@@ -15,6 +15,7 @@ from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.syntax.ast_walk import own_nodes
 
 HANDING_ON = frozenset({"set_exception", "errback", "throw", "send_nowait"}) | QUEUE_PUTS
+_GROUP = "BaseExceptionGroup"
 _CURRENT_EXCEPTION = frozenset({"sys.exc_info", "sys.exception", "twisted.python.failure.Failure"})
 
 
@@ -202,6 +203,9 @@ class ExceptionValues:
             return Exc.CANCELLATION
         if mentions(raised, state.containers):
             return Exc.CANCELLATION
+        if isinstance(raised, ast.Call) and self._is_group(raised) and self.holds(raised, state):
+            # `except*` of whoever waits finds it in there.
+            return Exc.CANCELLATION
         if key_of(raised) in state.others:
             return Exc.OTHER
         if self.is_cancelled(raised):
@@ -216,6 +220,9 @@ class ExceptionValues:
         if may_hold_cancellation(self.code, raised):
             return Exc.OTHER
         return Exc.CONVERTED
+
+    def _is_group(self, call: ast.Call) -> bool:
+        return any(name.endswith(_GROUP) for name in self.code.names(call))
 
     def _may_give_it(self, call: ast.Call, state: State) -> bool:
         """`raise translated(error)`: a function that may give the very exception that it gets."""

@@ -24,6 +24,7 @@ from logctx_lint.inference.types import (
     ExternalInstance,
     FunctionType,
     Instance,
+    Kind,
     Type,
     TypeVariable,
     UnionType,
@@ -154,10 +155,13 @@ def call(resolver: Resolver, callee: Type, arguments: Arguments) -> Type:
 def _call_one_of(resolver: Resolver, callees: list[Type], arguments: Arguments) -> Type:
     """What calling one of several gives.
 
-    What is not known of a method is an option, where another class has one of the same name.
+    What is not known of a method is an option, where another class has one of the same name: the
+    one may be plain, and the other asynchronous. Of what gives Deferreds, all does, as a rule.
     """
     results = [call(resolver, each, arguments) for each in callees]
-    if UNKNOWN in results and any(known(each) for each in results):
+    found = [each for each in results if known(each)]
+    kinds = [resolver.awaitability(each).kind for each in found] if UNKNOWN in results else []
+    if kinds and Kind.DEFERRED not in kinds:
         owners = [each.function.owner for each in callees if isinstance(each, FunctionType)]
         results = [
             FOREIGN_OPTION

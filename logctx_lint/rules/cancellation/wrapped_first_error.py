@@ -51,10 +51,12 @@ from typing import TypeGuard
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.gathered_operands import OF_DEFERREDS, may_gather
+from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import after, helper
+from logctx_lint.inference.returned_values import UNKNOWN_VALUE
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -82,7 +84,26 @@ def check(context: TreeContext) -> None:
         if use and not _knows_first_error(context, call):
             if use == "returned" and _is_unwrapped_elsewhere(context, call):
                 continue
+            if _only_notifies(context, call):
+                continue
             _report(context, call, use)
+
+
+def _only_notifies(context: TreeContext, call: ast.Call) -> bool:
+    """Whether all that is gathered are Deferreds that nobody ever fails, and few cancel."""
+    if context.file.traits.has_log_contexts or not call.args:
+        return False
+    gathered = list(possible_elements(call.args[0]))
+    return bool(gathered) and all(
+        isinstance(each, ast.Call)
+        and bool(functions := context.functions(each.func))
+        and not any(
+            value.can_fail
+            for function in functions
+            for value in context.file.summaries.of(function).returned or UNKNOWN_VALUE
+        )
+        for each in gathered
+    )
 
 
 def _report(context: TreeContext, call: ast.Call, use: str) -> None:

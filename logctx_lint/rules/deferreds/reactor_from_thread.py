@@ -93,6 +93,7 @@ from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
@@ -110,6 +111,7 @@ _ASKING = frozenset(
     }
 )
 """What code calls that looks where it runs, or has a loop of its own."""
+_LOOP = "asyncio.events.AbstractEventLoop"
 _BLOCKING = frozenset({"twisted.internet.threads.blockingCallFromThread"})
 _SUBMIT = frozenset({"asyncio.run_coroutine_threadsafe", "asyncio.tasks.run_coroutine_threadsafe"})
 _RUNNING = frozenset({"asyncio.get_running_loop", "asyncio.events.get_running_loop"})
@@ -190,7 +192,19 @@ def _asks(context: TreeContext, code: Code) -> bool:
             return True
         if isinstance(node, ast.Call) and Role.LOOP_RUNNER in _roles(context, node, code):
             return True
+        if isinstance(node, ast.Compare) and _compares_loops(context, node, code):
+            return True
     return False
+
+
+def _compares_loops(context: TreeContext, node: ast.Compare, code: Code) -> bool:
+    """`self.loop is current_loop()`: which of them runs here."""
+    sides = [node.left, *node.comparators]
+    return not any(isinstance(each, ast.Constant) for each in sides) and any(
+        isinstance(member, Instance) and member.cls.qualified_name == _LOOP
+        for each in sides
+        for member in members_of(context.resolver.type_of(each, code.scope))
+    )
 
 
 def _roles(context: TreeContext, call: ast.Call, code: Code) -> frozenset[Role]:

@@ -143,6 +143,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _ENTER, _EXIT = "__aenter__", "__aexit__"
+_STACK_METHODS = frozenset({"push_async_callback", "push_async_exit"})
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
@@ -359,7 +360,7 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
     if cls is None or not isinstance(function, FunctionNode) or function.name == _ENTER:
         return
     leaves = _left_in(cls, name)
-    if leaves is None or leaves in (function.name, _EXIT):
+    if leaves is None or leaves in (function.name, _EXIT) or _is_exit(cls, leaves):
         return
     for node in own_nodes(function.body):
         match node:
@@ -386,6 +387,24 @@ def _left_in(cls: ast.ClassDef, name: str) -> str | None:
                         if found == name and exit_ == _EXIT:
                             return method.name
     return None
+
+
+def _is_exit(cls: ast.ClassDef, name: str) -> bool:
+    """Whether a method is what a context manager does at its end, and so in the task that began.
+
+    `__aexit__` calls it, or a stack has been told of it.
+    """
+    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
+    for method in methods:
+        for node in own_nodes(method.body):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("self"), called)) if method.name == _EXIT:
+                    if called == name:
+                        return True
+                case ast.Call(ast.Attribute(_, taker), [ast.Attribute(ast.Name("self"), given)]):
+                    if given == name and taker in _STACK_METHODS:
+                        return True
+    return False
 
 
 def _task_scope(context: TreeContext, made: ast.Call) -> str | None:
