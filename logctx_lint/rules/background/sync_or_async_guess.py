@@ -61,6 +61,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import FUNCTION_TESTS, VALUE_TEST_NAMES
 from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
@@ -123,10 +124,13 @@ def _is_known(context: TreeContext, node: ast.expr) -> bool:
 
 
 def _is_own_method(context: TreeContext, value: ast.expr | None) -> bool:
-    """`getattr(self, f"on_{name}", None)`."""
+    """`getattr(self, f"on_{name}", None)`, in the method or in a function inside of it."""
     match value:
         case ast.Call(ast.Name("getattr"), [ast.Name() as receiver, *_]):
-            bindings = context.scopes[receiver].bindings[receiver.id]
+            scope: Scope | None = context.scopes[receiver]
+            while scope is not None and receiver.id not in scope.bindings:
+                scope = scope.parent
+            bindings = scope.bindings[receiver.id] if scope else []
             return any(each.parameter == "self" for each in bindings)
     return False
 

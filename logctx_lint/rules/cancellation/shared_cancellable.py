@@ -8,8 +8,10 @@ from an attribute, a cache, a module variable or a closure may have other waiter
 
 That there are others is known where a function waits for what is pending instead of starting it
 again, where several functions wait, or where a public method returns the value to whoever calls it.
-An awaitable with one waiter only may be cancelled with it. Code with log contexts, where every
-request can be cancelled, is held to more: there anything shared has to be protected.
+An awaitable with one waiter only may be cancelled with it: that of an object which the waiter has
+made, what an iterator waits for, what is removed after the wait. So may one on whose cancellation
+a done callback acts. Code with log contexts, where every request can be cancelled, is held to more:
+there anything shared has to be protected.
 
 So may what a registered callback gives (`for callback in self.callbacks: await callback(...)`), and
 it is other people's code, which need not be ready to be cancelled. That is flagged only where the

@@ -93,7 +93,7 @@ from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.types import Instance, members_of
+from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
@@ -155,9 +155,19 @@ def _loop_bound(context: TreeContext, codes: list[Code]) -> tuple[ast.Call, Code
     """The first call in some code that only the thread of the loop may make."""
     for code in codes:
         for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
-            if Role.LOOP_BOUND in _roles(context, inner, code):
+            if Role.LOOP_BOUND in _roles(context, inner, code) and _is_surely(context, inner, code):
                 return inner, code
     return None
+
+
+def _is_surely(context: TreeContext, call: ast.Call, code: Code) -> bool:
+    """Whether no method that may be called is one of another class, which threads may use."""
+    file = context.file
+    return all(
+        Role.LOOP_BOUND in file.vocabulary.roles([each.function.qualified_name])
+        for each in members_of(file.resolver.type_of(call.func, code.scope))
+        if isinstance(each, FunctionType) and each.function.module.is_stub
+    )
 
 
 def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
