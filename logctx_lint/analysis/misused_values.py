@@ -89,6 +89,8 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
         kind = presumed_kind(unit, type_)
         if use.how in _MAY_BE_MEANT or kind is None:
             return None
+        if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
+            return None
         if isinstance(node, ast.Name) and (
             not may_hold_presumed(use.scope, _calls_behind(node, function_scope(use.scope)))
             or _is_known_to_wait(node.id, kind, use, unit)
@@ -124,7 +126,7 @@ def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
     if unit.file.module.is_test and not type_.by_decorator:
         return None
     kind = unit.file.resolver.awaitability(type_).kind
-    return kind if kind.is_lazy else None
+    return kind if kind.is_lazy or type_.by_habit else None
 
 
 def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:
@@ -278,6 +280,12 @@ def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
         return True
     # A task or Deferred takes any.
     return kind is not Kind.COROUTINE and name in unit.file.set_attributes
+
+
+def _is_asked(use: Use, kind: Kind, unit: Unit) -> bool:
+    """Whether an awaitable is asked for what it has, or whether there is one."""
+    is_own = bool(use.attribute) and has_attribute(unit, kind, use.attribute)
+    return is_own or use.how is How.TRUTH
 
 
 def _is_ordinary(use: Use, unit: Unit) -> bool:
