@@ -285,7 +285,7 @@ def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
 def _is_asked(use: Use, kind: Kind, unit: Unit) -> bool:
     """Whether an awaitable is asked for what it has, or whether there is one."""
     is_own = bool(use.attribute) and has_attribute(unit, kind, use.attribute)
-    return is_own or use.how is How.TRUTH
+    return is_own or use.how is Usage.TRUTH
 
 
 def _is_ordinary(use: Use, unit: Unit) -> bool:
