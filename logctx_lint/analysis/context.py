@@ -107,6 +107,11 @@ def is_by_decorator(type_: Type) -> bool:
     return any(isinstance(each, Presumed) and each.by_decorator for each in members_of(type_))
 
 
+def is_by_habit(type_: Type) -> bool:
+    """Whether of a value only that is known what the file does with all others like it."""
+    return any(isinstance(each, Presumed) and each.by_habit for each in members_of(type_))
+
+
 class TreeContext:
     """One unit of one file: where its nodes stand, what is around them, and what they are."""
 
@@ -327,8 +332,12 @@ class TreeContext:
 
     def callee(self, call: ast.Call) -> Callee:
         """Who is called and where that is defined, for a message."""
-        presumed = presumed_by(self.type_of(call))
-        if self.type_of(call) == UNKNOWN:
+        type_ = self.type_of(call)
+        presumed = presumed_by(type_)
+        if is_by_habit(type_):
+            label = self._callee_at(call.func, [], []).label
+            return Callee(label, "as all other calls of it in this file are awaited")
+        if type_ == UNKNOWN:
             label = self._callee_at(call.func, [], []).label
             return Callee(label, "as callbacks are added to what it gives")
         return self._callee_at(call.func, self.functions(call.func), presumed)

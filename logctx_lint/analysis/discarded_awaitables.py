@@ -14,6 +14,7 @@ from logctx_lint.analysis.context import (
     TreeContext,
     arguments,
     is_by_decorator,
+    is_by_habit,
 )
 from logctx_lint.analysis.ownership import (
     hands_out_object,
@@ -86,7 +87,7 @@ class Dropped:
     is_sure: bool = True
     """False where the callee gives None on other paths."""
     is_presumed: bool = False
-    """The callee has a decorator that is not known."""
+    """The callee has a decorator that is not known, or is not known itself."""
     is_awaited: bool = False
     """It is what awaiting the call gives."""
 
@@ -190,7 +191,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         return None
     root, how = begun.root, begun.how
     can_await = how is DropKind.PLAIN and context.is_asynchronous(context.function_of(call))
-    is_presumed = is_by_decorator(context.type_of(root))
+    is_presumed = is_by_decorator(context.type_of(root)) or is_by_habit(context.type_of(root))
     if is_presumed and not can_await:
         # A decorator that makes plain functions is used for calls from plain functions.
         return None

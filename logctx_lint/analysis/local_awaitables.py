@@ -12,7 +12,12 @@ from logctx_lint.analysis.expected_types import (
     refused_names,
     refuses,
 )
-from logctx_lint.analysis.misused_values import has_attribute, wrongly_used
+from logctx_lint.analysis.misused_values import (
+    has_attribute,
+    may_hold_presumed,
+    presumed_kind,
+    wrongly_used,
+)
 from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.value_uses import Usage, Use, uses, uses_of
@@ -22,6 +27,7 @@ from logctx_lint.inference.types import (
     ClassObject,
     Instance,
     Kind,
+    Presumed,
     TupleType,
     Type,
     members_of,
@@ -229,6 +235,8 @@ def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     values = (each for each in scope.bindings.get(name, ()) if each.kind == "value")
     binding = next((each for each in values if each.value is call), None)
     type_ = resolver.bindings.type_of(binding, scope) if binding else resolver.type_of(call, scope)
+    if isinstance(type_, Presumed):
+        return presumed_kind(unit, type_) if may_hold_presumed(scope, [call]) else None
     answer = resolver.awaitability(type_)
     if not answer.is_certain:
         return None

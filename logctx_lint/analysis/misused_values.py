@@ -27,7 +27,7 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
 _NEEDED: dict[Usage, tuple[str, ...]] = {
     Usage.TRUTH: ("__bool__", "__len__"),
@@ -86,11 +86,17 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     resolver = unit.file.resolver
     type_ = resolver.type_of(node, use.scope)
     if isinstance(type_, Presumed):
-        # By the name of a method, or under a decorator that is not known.
-        if unit.file.module.is_test and not type_.by_decorator:
-            return None  # It may be that of a double.
-        kind = resolver.awaitability(type_).kind
-        return kind if kind is Kind.COROUTINE and use.how not in _MAY_BE_MEANT else None
+        kind = presumed_kind(unit, type_)
+        if use.how in _MAY_BE_MEANT or kind is None:
+            return None
+        if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
+            return None
+        if isinstance(node, ast.Name) and (
+            not may_hold_presumed(use.scope, _calls_behind(node, function_scope(use.scope)))
+            or _is_known_to_wait(node.id, kind, use, unit)
+        ):
+            return None
+        return kind
     members = members_of(type_)
     # With an unknown member, or None, it may be that.
     if not all(isinstance(member, Instance) for member in members):
@@ -110,6 +116,30 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
         return None
     return answer.kind
+
+
+def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
+    """What is very likely given, by the name of a method or under a decorator that is not known.
+
+    None where that may be something else: a double in a test, or what others call so, too.
+    """
+    if unit.file.module.is_test and not type_.by_decorator:
+        return None
+    kind = unit.file.resolver.awaitability(type_).kind
+    return kind if kind.is_lazy or type_.by_habit else None
+
+
+def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:
+    """Whether a local name that calls are bound to very likely holds what is presumed of them.
+
+    In a plain function, and in one that is called as the method is, the object is rather another.
+    """
+    function = function_scope(scope).function
+    return (
+        function is not None
+        and function.facts.is_async
+        and not any(last_name(call.func) == function.name for call in calls)
+    )
 
 
 def _is_known_to_wait(name: str, kind: Kind, use: Use, unit: Unit) -> bool:
@@ -250,6 +280,12 @@ def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
         return True
     # A task or Deferred takes any.
     return kind is not Kind.COROUTINE and name in unit.file.set_attributes
+
+
+def _is_asked(use: Use, kind: Kind, unit: Unit) -> bool:
+    """Whether an awaitable is asked for what it has, or whether there is one."""
+    is_own = bool(use.attribute) and has_attribute(unit, kind, use.attribute)
+    return is_own or use.how is Usage.TRUTH
 
 
 def _is_ordinary(use: Use, unit: Unit) -> bool:

@@ -361,7 +361,7 @@ class _ValuePrefilter:
         resolver = self._unit.file.resolver
         return (
             self._may_bind(binding, scope)
-            and resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_certain
+            and resolver.awaitability(resolver.bindings.type_of(binding, scope)).is_likely
         )
 
     def _may_bind(self, binding: Binding, scope: Scope) -> bool:

@@ -112,10 +112,10 @@ class CallTargets:
                 return Reached((), Reason.CALLABLE)
             case TypeVariable(_, bound):
                 return self.of_type(bound)
+            case Unknown() | Presumed(functions=()):
+                return Reached((), Reason.TYPE)
             case Presumed(functions=functions):
                 return Reached(tuple(each for each in functions if not each.module.is_foreign))
-            case Unknown():
-                return Reached((), Reason.TYPE)
         return Reached()
 
 

@@ -7,7 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from logctx_lint.inference import annotation_types, awaited_results, overloads
+from logctx_lint.inference import (
+    annotation_types,
+    awaited_elsewhere,
+    awaited_results,
+    overloads,
+)
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.decorators import is_external
@@ -75,8 +80,13 @@ def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
         if isinstance(node.func, ast.Attribute) and node.func.attr in CHAINERS:
             # Nothing but a Deferred has such methods; they give it back.
             return resolver.deferred
-        return resolver.unique_methods.result(node.func, scope)
-    return call(resolver, callee, arguments_of(resolver, node, scope))
+        found = resolver.unique_methods.result(node.func, scope)
+    else:
+        found = call(resolver, callee, arguments_of(resolver, node, scope))
+    if found not in (UNKNOWN, FOREIGN):
+        return found
+    presumed = awaited_elsewhere.result(resolver, node.func, scope)
+    return found if presumed == UNKNOWN else presumed
 
 
 def arguments_of(resolver: Resolver, node: ast.Call, scope: Scope) -> Arguments:

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from functools import cached_property
 
+from logctx_lint.inference.awaited_elsewhere import always_awaited, path_of
 from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS, WORD, AwaitableNames
@@ -41,14 +42,16 @@ class Prefilter:
         """Whether an awaitable can come of a call."""
         match call.func:
             case ast.Attribute(_, name) as attribute:
-                return (
+                may_give = (
                     name in CHAINERS
                     or self._leads_to_awaitable(name)
                     or _is_tested(attribute, scope)
                 )
             case ast.Name(name):
-                return self._may_name(name, scope)
-        return True
+                may_give = self._may_name(name, scope)
+            case _:
+                return True
+        return may_give or path_of(call.func) in self._always_awaited
 
     def gives_plain_value(self, call: ast.Call) -> bool:
         """What is so named makes an object or a text, or is a built-in function."""
@@ -163,6 +166,10 @@ class Prefilter:
             self._modules.trace.used.append(self._names.part(name))
             known = self._known[name] = name in self._names.names
         return known
+
+    @cached_property
+    def _always_awaited(self) -> frozenset[str]:
+        return always_awaited(self._module).everywhere
 
     @cached_property
     def _names(self) -> AwaitableNames:

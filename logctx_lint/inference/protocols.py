@@ -46,7 +46,7 @@ def awaited(resolver: Resolver, type_: Type) -> Type:
             return union_of(awaited(resolver, member) for member in members if member != NONE)
         case External(is_option=True) | ExternalInstance(is_option=True):
             return FOREIGN_OPTION
-        case External() | ExternalInstance():
+        case External() | ExternalInstance() | Presumed(functions=()):
             return FOREIGN
         case Instance():
             for name, index in (

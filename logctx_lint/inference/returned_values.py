@@ -384,6 +384,8 @@ class ReturnedValues:
     def _of_presumed(self, results: list[Presumed]) -> Iterator[Returned]:
         """What methods of this name give, on an object of which nothing is known."""
         for result in results:
+            if result.by_habit:
+                yield from UNKNOWN_VALUE
             for function in result.functions:
                 found = self._summaries.of(function).returned if not result.by_decorator else ()
                 for each in found or UNKNOWN_VALUE:

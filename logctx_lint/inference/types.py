@@ -114,6 +114,11 @@ class Presumed:
     by_decorator: bool = False
     """What the function very likely still gives under a decorator that is not known."""
 
+    @property
+    def by_habit(self) -> bool:
+        """Nothing is known but that all other calls like it are awaited."""
+        return not self.functions
+
 
 @dataclass(frozen=True, slots=True)
 class UnionType:

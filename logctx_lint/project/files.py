@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import ReferenceType, ref
 
 from logctx_lint.incremental.dependencies import Place
+from logctx_lint.project.always_awaited import AlwaysAwaited, always_awaited
 from logctx_lint.project.awaitable_names import AwaitableNames
 from logctx_lint.project.facts import (
     FunctionFacts,
@@ -45,6 +46,7 @@ STUBS = PROGRAM / "stubs"
 
 _PROGRAM = os.path.join(PROGRAM, "")
 EVERYTHING = "everything"
+ALWAYS_AWAITED = "always_awaited"
 ANY_PYTHON = "*.py"
 """The part of a folder that says whether there is any Python file in it."""
 
@@ -180,7 +182,8 @@ class ModuleFile(Place):
         """Take this for the text of the file, whatever is on disk."""
         if self._digest != source.digest:
             self._facts = None
-            self.__dict__.pop("_outline", None)
+            for name in ("_outline", ALWAYS_AWAITED):
+                self.__dict__.pop(name, None)
         self._source = source
         self._digest = source.digest
 
@@ -255,6 +258,8 @@ class ModuleFile(Place):
             return interface_of(self.facts_about(name), name)
         if kind == "stars":
             return repr(self.stars)
+        if kind == ALWAYS_AWAITED:
+            return repr([sorted(each) for each in self.always_awaited])
         if kind in _MENTIONS:
             return repr(self.mentioning(kind, name))
         functions = functions_called(self.facts_about(name.partition(".")[0]), name)
@@ -284,6 +289,11 @@ class ModuleFile(Place):
         if self._lines_of is None or self._lines_of[0] is not facts:
             self._lines_of = facts, FunctionLines(facts)
         return self._lines_of[1]
+
+    @cached_property
+    def always_awaited(self) -> AlwaysAwaited:
+        """What the file awaits wherever it calls it, but for one place."""
+        return always_awaited(self.read()[0])
 
     @property
     def mentions(self) -> Mentions:

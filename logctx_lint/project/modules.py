@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from logctx_lint.incremental.dependencies import Answer, Answers, Trace
+from logctx_lint.project.always_awaited import AlwaysAwaited
 from logctx_lint.project.awaitable_names import AwaitableNames
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import (
+    ALWAYS_AWAITED,
     ANY_PYTHON,
     EVERYTHING,
     OF_STUBS,
@@ -115,6 +117,12 @@ class Module:
         """Facts of which only what stands under `name` may be used, and no line numbers."""
         self._trace.used.append(self.file.part(f"item {name}"))
         return self.file.facts_about(name)
+
+    @property
+    def always_awaited(self) -> AlwaysAwaited:
+        """What the module awaits wherever it calls it, but for one place."""
+        self._trace.used.append(self.file.part(ALWAYS_AWAITED))
+        return self.file.always_awaited
 
     @property
     def stars(self) -> tuple[str, ...]:

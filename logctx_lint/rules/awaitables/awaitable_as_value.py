@@ -138,7 +138,8 @@ def _report(context: TreeContext, use: Use, kind: Kind, wrong: _Wrong) -> None:
     elif isinstance(node, ast.Attribute):
         is_ = f"`{context.line(node)}`, a property that is an `async def`, is {what} that"
     else:
-        is_ = f"`{context.line(node)}` is {what} that"
+        verb = "is" if _is_certain(context, use) else "is very likely"
+        is_ = f"`{context.line(node)}` {verb} {what} that"
     function = context.function_of(node)
     cure = "yield it" if context.awaits_by_yield(function) else "await it"
     if kind.is_lazy and not context.is_asynchronous(function):

@@ -1,0 +1,51 @@
+"""Calls that are known by what their file does with all others that look the same."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from logctx_lint.inference.types import UNKNOWN, Presumed, Type
+from logctx_lint.inference.use_def import Comprehension, Scope
+from logctx_lint.project.always_awaited import AlwaysAwaited
+from logctx_lint.project.awaitable_names import INLINE_CALLBACKS, words_of
+from logctx_lint.project.modules import Module
+from logctx_lint.syntax.ast_walk import last_name
+
+if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
+
+_NOTHING = AlwaysAwaited()
+
+
+def always_awaited(module: Module) -> AlwaysAwaited:
+    """What a module awaits wherever it calls it, but for one place; see `path_of`."""
+    return _NOTHING if module.is_foreign or module.is_test else module.always_awaited
+
+
+def path_of(callee: ast.expr) -> str:
+    """The last name of what is called, with that of the object; empty where it has none."""
+    match callee:
+        case ast.Name(name):
+            return name
+        case ast.Attribute(ast.Name() | ast.Attribute() as receiver, name):
+            return f"{last_name(receiver)}.{name}"
+    return ""
+
+
+def result(resolver: Resolver, callee: ast.expr, scope: Scope) -> Type:
+    """What a call very likely gives of which nothing else is known, where it can be awaited."""
+    path, known = path_of(callee), always_awaited(scope.module)
+    if path not in known.everywhere:
+        return UNKNOWN
+    while isinstance(scope.node, Comprehension) and scope.parent:
+        scope = scope.parent
+    facts = scope.function.facts if scope.function else None
+    if facts is None or (isinstance(callee, ast.Name) and callee.id in scope.bindings):
+        return UNKNOWN
+    if facts.is_async:
+        awaitable = resolver.typed("Awaitable", UNKNOWN)
+        return Presumed(awaitable, ()) if path in known.by_await else UNKNOWN
+    if any(INLINE_CALLBACKS & words_of(each) for each in facts.decorators):
+        return Presumed(resolver.deferred, ())
+    return UNKNOWN

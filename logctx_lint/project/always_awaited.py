@@ -1,0 +1,91 @@
+"""What a file awaits wherever it calls it, but for one place: told from its text.
+
+Of an object of unknown type nothing else may be known. Where `session.call(...)` is awaited again
+and again, and once it is not, that was very likely forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from logctx_lint.project.awaitable_names import INLINE_CALLBACKS
+
+_CALL = r"\s+((?:\w+\.)*\w+)\("
+_AWAITED = re.compile(rf"\b(await){_CALL}")
+_AWAITED_OR_YIELDED = re.compile(rf"\b(await|yield){_CALL}")
+_PARENTHESES = re.compile(r"[()]")
+_LONGEST_CALL = 2000
+_LEAST = 3
+"""Calls that are awaited, to be what the file always does."""
+_MOST_OTHERS = 1
+"""Calls that are not: the one that is asked about."""
+_BEGINNING = re.compile(r"[\w.]*\Z")
+_LAST_WORD = re.compile(r"(\w+|.)\Z")
+_TAKERS = frozenset({*"([{,", "await", "yield", "return", "def", "lambda"})
+"""What stands before a call whose value goes to somebody who may await it, or that is none."""
+
+
+class AlwaysAwaited(NamedTuple):
+    """The last names of what is so called, with that of the object: `session.call`."""
+
+    everywhere: frozenset[str] = frozenset()
+    """By `await`, or by `yield` as under `@inlineCallbacks`."""
+    by_await: frozenset[str] = frozenset()
+    """Those of them that are awaited at least once by `await`: generators yield, too."""
+
+
+def always_awaited(text: str) -> AlwaysAwaited:
+    """What a text always awaits."""
+    is_inlined = any(name in text for name in INLINE_CALLBACKS)
+    pattern = _AWAITED_OR_YIELDED if is_inlined else _AWAITED
+    counts = Counter[str]()
+    by_await: set[str] = set()
+    for found in pattern.finditer(text):
+        if not _goes_on(text, found.end()):
+            path = ".".join(found[2].split(".")[-2:])
+            counts[path] += 1
+            if found[1] == "await":
+                by_await.add(path)
+    everywhere = {
+        path for path, count in counts.items() if count >= _LEAST and not _is_mixed(text, path)
+    }
+    return AlwaysAwaited(frozenset(everywhere), frozenset(everywhere & by_await))
+
+
+def _is_mixed(text: str, path: str) -> bool:
+    """Whether too many calls of what is so called are not awaited."""
+    return sum(_is_plain(text, *at) for at in _calls(text, path)) > _MOST_OTHERS
+
+
+def _goes_on(text: str, start: int) -> bool:
+    """Whether it is not the call that is awaited, but something of what it gives: `f().g()`."""
+    depth = 1
+    for found in _PARENTHESES.finditer(text, start, start + _LONGEST_CALL):
+        depth += 1 if found[0] == "(" else -1
+        if not depth:
+            return text[found.end() : found.end() + 1] in (".", "(", "[")
+    return True
+
+
+def _calls(text: str, path: str) -> Iterator[tuple[int, int]]:
+    """Where each call of what is so called begins, and where its arguments do."""
+    before = r"(?<!\w)" if "." in path else r"(?<![\w.])"
+    for found in re.finditer(rf"{before}{re.escape(path)}\(", text):
+        beginning = _BEGINNING.search(text, text.rfind("\n", 0, found.start()) + 1, found.start())
+        yield beginning.start() if beginning else found.start(), found.end()
+
+
+def _is_plain(text: str, start: int, inside: int) -> bool:
+    """Whether the value of a call is dropped, or used where it stands; not so of comments."""
+    line = text[text.rfind("\n", 0, start) + 1 : start]
+    if "#" in line:
+        return False
+    before = line.rstrip() or text[:start].rstrip()[-1:]
+    word = _LAST_WORD.search(before)
+    is_handed_on = word is not None and word[1] in _TAKERS
+    # What a colon ends on the line before is a statement's head.
+    is_handed_on |= bool(line.strip()) and before.endswith(":")
+    return not is_handed_on or (word is not None and word[1] != "def" and _goes_on(text, inside))
