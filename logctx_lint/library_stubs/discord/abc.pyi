@@ -29,5 +29,10 @@ class GuildChannel:
 
 class Connectable:
     async def connect(
-        self, *, timeout: float = 30.0, reconnect: bool = True, cls: Callable[..., Any] = ..., **kwargs: Any
+        self,
+        *,
+        timeout: float = 30.0,
+        reconnect: bool = True,
+        cls: Callable[..., Any] = ...,
+        **kwargs: Any,
     ) -> VoiceClient: ...

@@ -1,4 +1,4 @@
-from typing import Any, Self
+from typing import Any
 
 class Bot:
     def __init__(self, token: str, *args: Any, **kwargs: Any) -> None: ...

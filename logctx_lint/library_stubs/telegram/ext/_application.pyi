@@ -1,4 +1,3 @@
-from asyncio import Task
 from typing import Any, Self
 
 from telegram.ext._extbot import ExtBot
