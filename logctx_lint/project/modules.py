@@ -235,14 +235,17 @@ class Modules:
         base: Path | None = None,
         hinted: Iterable[str] = (),
         installed: Iterable[Path] = (),
+        no_stubs_of: Iterable[str] = (),
     ) -> None:
         """`base` is the folder that what is kept between runs is relative to.
 
         `hinted` are modules that may be in use without being imported, `installed` the folders
-        that imports of installed modules start from.
+        that imports of installed modules start from, `no_stubs_of` libraries that are not what
+        the bundled stubs of libraries say.
         """
         self._roots = roots
         self._installed = tuple(path for path in installed if path not in roots)
+        self._no_stubs_of = frozenset(no_stubs_of)
         self.places = Places(base or Path.cwd(), cache)
         self.places.roots.update(map(str, (*roots, *self._installed)))
         self.places.installed = tuple(map(self.places.name_of, map(str, self._installed)))
@@ -424,7 +427,9 @@ class Modules:
             yield _Start(LIBRARY_STUBS, LIBRARY_STUBS, parts, (".pyi",), "none")
 
     def _is_nowhere_else(self, parts: list[str], root: Path) -> bool:
-        """Whether nothing but our own stubs is known of a library: a release says all there is."""
+        """Whether a library is known from our own stub alone: a release says all there is."""
+        if parts[0] in self._no_stubs_of:
+            return False
         library = self.find(parts[0], root) if len(parts) > 1 else None
         return library is None or library.is_partial
 

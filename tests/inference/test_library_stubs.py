@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from logctx_lint.config.loading import load
+from logctx_lint.engine.engine import Engine
 from logctx_lint.project.files import LIBRARY_STUBS
+from logctx_lint.syntax.source import Source
 from tests.inference.test_stubs import (
     MODULES,
     SPECIAL_FORMS,
@@ -17,7 +20,7 @@ from tests.inference.test_stubs import (
     bound_names,
     parse,
 )
-from tests.support.projects import Project
+from tests.support.projects import Project, write
 
 FILES = sorted(LIBRARY_STUBS.rglob("*.pyi"))
 BESIDES = {"fastapi": {"starlette"}}
@@ -79,3 +82,40 @@ def test_the_projects_own_module_wins_over_the_stub_of_a_library(tmp_path: Path,
     assert found
     assert not found.is_stub
     assert project.find("nats.aio.client") is None
+
+
+BOT = """
+    from discord.ext import commands
+
+    async def start(bot: commands.Bot) -> None:
+        bot.load_extension("dice")
+        bot.add_listener(print)
+        bot.walk.through().unheard_of()
+"""
+
+
+def findings(root: Path) -> list[str]:
+    """What is found in `main.py`, with all settings that are loaded there, and the cache."""
+    engine = Engine(load(root))
+    found = engine.check(Source.read(root / "main.py"), {"LCX101", "LCX102", "LCX103", "LCX201"})
+    return [each.code for each in found]
+
+
+def test_what_a_stub_leaves_out_is_unknown(tmp_path: Path) -> None:
+    write(tmp_path, {"main.py": BOT})
+    assert findings(tmp_path) == ["LCX101"]
+
+
+def test_an_installed_library_says_what_holds(tmp_path: Path) -> None:
+    write(tmp_path, {"main.py": BOT})
+    assert findings(tmp_path) == ["LCX101"]
+    commands = "venv/lib/python3.12/site-packages/discord/ext/commands/__init__.py"
+    write(tmp_path, {commands: "class Bot:\n    def load_extension(self, name): ...\n"})
+    assert findings(tmp_path) == []
+
+
+def test_requirements_may_say_that_a_library_is_another(tmp_path: Path) -> None:
+    write(tmp_path, {"main.py": BOT})
+    assert findings(tmp_path) == ["LCX101"]
+    write(tmp_path, {"requirements.txt": "py-cord\n"})
+    assert findings(tmp_path) == []
