@@ -1,5 +1,9 @@
 from typing import Any
 
+from aiofiles import ospath
+
+path = ospath
+
 async def rename(*args: Any, **kwargs: Any) -> None: ...
 async def renames(*args: Any, **kwargs: Any) -> None: ...
 async def replace(*args: Any, **kwargs: Any) -> None: ...
