@@ -243,11 +243,13 @@ def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     callees = resolver.type_of(call.func, scope)
     if isinstance(callees, ClassObject) or unit.file.summaries.may_give_else(callees):
         return None
-    # What a class of one's own, awaitable besides, allows is another matter.
-    is_own = any(
-        isinstance(each, Instance) and not each.cls.module.is_stub for each in members_of(type_)
+    # What a class of one's own, or one of a library, allows that is awaitable besides is another
+    # matter: a query can be refined before it is awaited.
+    modules = [each.cls.module for each in members_of(type_) if isinstance(each, Instance)]
+    is_awaitable_besides = any(
+        not each.is_stub or (each.is_partial and answer.kind is Kind.AWAITABLE) for each in modules
     )
-    return None if is_own else answer.kind
+    return None if is_awaitable_besides else answer.kind
 
 
 def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from logctx_lint.config.environment import AUTO, Environment, found_environment
 from logctx_lint.config.flake8_files import Ini, find_ini
+from logctx_lint.config.requirements import unlike_their_stubs
 from logctx_lint.config.runtime_copies import find_copies
 from logctx_lint.config.settings import Description, Settings, SettingsError, described
 from logctx_lint.config.value_kinds import did_you_mean
@@ -154,6 +155,8 @@ def _merged(folder: Path, file: _TomlFile | None, layers: list[Layer]) -> Loaded
     root = root.resolve()
     if "runtime" not in values:
         values["runtime"] = find_copies(root, values.get("source_roots", ()))
+    if "no_stubs_of" not in values:
+        values["no_stubs_of"] = unlike_their_stubs(root)
     environment = found_environment(values.get("environment", AUTO), root)
     values["environment"] = environment.path
     settings = Settings(root=root, **values)

@@ -112,6 +112,17 @@ class Settings:
             '"auto"',
         ),
     )
+    no_stubs_of: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Libraries of which the bundled stubs do not hold, by the name that is imported: they"
+            " are forks, or older releases. When unset, requirements files beside the settings"
+            " file say so of `discord` (py-cord, or discord.py before 2) and `telegram`"
+            " (python-telegram-bot before 20). An installed library is always taken as it is.",
+            value_kinds.STRINGS,
+            '["discord"]',
+        ),
+    )
     vocabulary: Mapping[Role, tuple[str, ...]] = field(
         default_factory=dict,
         metadata=_about(

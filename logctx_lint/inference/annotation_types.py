@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.inference.definitions import Variable
 from logctx_lint.inference.types import (
+    FOREIGN,
     NONE,
     UNKNOWN,
     CallableType,
@@ -79,7 +80,7 @@ def _name(resolver: Resolver, node: ast.expr, scope: Scope) -> Type:
     definition, names = resolver.define(node, scope)
     form = special_form(names)
     if form in ("Any", "NoReturn", "Never"):
-        return UNKNOWN
+        return FOREIGN if scope.module.is_partial else UNKNOWN
     if form == "Self":
         owner = scope.enclosing_class
         return resolver.classes.self_variable(owner) if owner else UNKNOWN

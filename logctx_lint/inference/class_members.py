@@ -158,6 +158,9 @@ class Classes:
 
     def _find_unknown_bases(self, cls: Class) -> Iterator[str]:
         for ancestor, _ in self.ancestors(cls):
+            if ancestor.module.is_partial:
+                # The rest of its members is as unknown as those of a base that is not here.
+                yield ancestor.qualified_name
             for base in self._bases(ancestor):
                 if isinstance(base, ExternalInstance):
                     yield base.name

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 PROGRAM = Path(__file__).parent.parent
 STUBS = PROGRAM / "stubs"
 """Our own short stubs of Twisted, asyncio and the rest: nothing needs to be installed."""
+LIBRARY_STUBS = PROGRAM / "library_stubs"
+"""What is asynchronous in other libraries, for where they are not installed: a part of each."""
 
 _PROGRAM = os.path.join(PROGRAM, "")
 EVERYTHING = "everything"

@@ -19,6 +19,7 @@ from logctx_lint.project.files import (
     ALWAYS_AWAITED,
     ANY_PYTHON,
     EVERYTHING,
+    LIBRARY_STUBS,
     OF_STUBS,
     PROGRAM,
     STUBS,
@@ -35,6 +36,7 @@ from logctx_lint.syntax.source import Source
 if TYPE_CHECKING:
     from logctx_lint.inference.use_def import Scope
 
+_BUNDLED = (STUBS, LIBRARY_STUBS)
 _RUNTIME = ("logctx_lint", "runtime")
 """The reference runtime is where we are ourselves, wherever it is used."""
 
@@ -79,6 +81,8 @@ class Module:
         self._trees = trees
         self.is_package = path.stem == "__init__"
         self.is_stub = path.suffix == ".pyi"
+        self.is_partial = root == LIBRARY_STUBS
+        """Whether it says nothing of much that the real module has."""
         self.is_installed = is_installed
         """Whether it belongs to a distribution that is installed beside the project."""
 
@@ -235,7 +239,8 @@ class Function:
 class Modules:
     """Finds and loads modules.
 
-    First-party source wins over a bundled stub, and that over what is installed.
+    First-party source wins over a bundled stub, that over what is installed, and an installed
+    library over what is bundled of it.
     """
 
     def __init__(
@@ -245,14 +250,17 @@ class Modules:
         base: Path | None = None,
         hinted: Iterable[str] = (),
         installed: Iterable[Path] = (),
+        no_stubs_of: Iterable[str] = (),
     ) -> None:
         """`base` is the folder that what is kept between runs is relative to.
 
         `hinted` are modules that may be in use without being imported, `installed` the folders
-        that imports of installed modules start from.
+        that imports of installed modules start from, `no_stubs_of` libraries that are not what
+        the bundled stubs of libraries say.
         """
         self._roots = roots
         self._installed = tuple(path for path in installed if path not in roots)
+        self._no_stubs_of = frozenset(no_stubs_of)
         self.places = Places(base or Path.cwd(), cache)
         self.places.roots.update(map(str, (*roots, *self._installed)))
         self.places.installed = tuple(map(self.places.name_of, map(str, self._installed)))
@@ -370,7 +378,7 @@ class Modules:
 
     def _in_package(self, path: Path, near: Module) -> Module | None:
         """The module of a file in the package of `near`; our stubs are those of other packages."""
-        if path.is_relative_to(STUBS):
+        if any(map(path.is_relative_to, _BUNDLED)):
             return None
         parts = path.relative_to(near.root).with_suffix("").parts
         return self.find(".".join(parts[:-1] if parts[-1] == "__init__" else parts), near.root)
@@ -412,10 +420,10 @@ class Modules:
     def _starts(self, parts: list[str], root: Path) -> Iterator[_Start]:
         """Where to look for a module that is imported by one below `root`, in this order."""
         # A module that is not written in Python may have a stub of its own beside it.
-        suffixes = (".pyi",) if root == STUBS else (".py", ".pyi")
+        suffixes = (".pyi",) if root in _BUNDLED else (".py", ".pyi")
         if root not in self._installed:
             for each in dict.fromkeys((root, *self._roots)):
-                if each != STUBS:
+                if each not in _BUNDLED:
                     yield _Start(each, each, parts, suffixes)
                 else:
                     yield _Start(each, each, parts, (".pyi",), "none")
@@ -430,6 +438,15 @@ class Modules:
             yield _Start(each, each, stubs, (".pyi",), "none")
         for each in self._installed:
             yield _Start(each, each, parts, (".pyi", ".py"), "all")
+        if root != STUBS and self._is_nowhere_else(parts, root):
+            yield _Start(LIBRARY_STUBS, LIBRARY_STUBS, parts, (".pyi",), "none")
+
+    def _is_nowhere_else(self, parts: list[str], root: Path) -> bool:
+        """Whether a library is known from our own stub alone: a release says all there is."""
+        if parts[0] in self._no_stubs_of:
+            return False
+        library = self.find(parts[0], root) if len(parts) > 1 else None
+        return library is None or library.is_partial
 
     def _is_namespace(self, folder: Folder, namespaces: str) -> bool:
         """Whether a folder without `__init__.py` is a package."""

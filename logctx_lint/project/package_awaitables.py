@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.dependencies import Place
 from logctx_lint.project.awaitable_names import AwaitableNames, leading_to_awaitables
-from logctx_lint.project.files import AWAITABLE_NAMES, STUBS
+from logctx_lint.project.files import AWAITABLE_NAMES, LIBRARY_STUBS, STUBS
 from logctx_lint.project.installed_names import InstalledEdges, NameEdges
 from logctx_lint.project.symbol_index import Index
 
@@ -95,7 +95,8 @@ class PackageAwaitables:
 
     def _find_imports(self, path: str, index: Index) -> tuple[list[str], set[Place]]:
         """The packages that one imports, and the places that say so."""
-        root = STUBS if path.startswith(str(STUBS)) else Path(path).parent
+        bundled = (each for each in (STUBS, LIBRARY_STUBS) if Path(path).is_relative_to(each))
+        root = next(bundled, Path(path).parent)
         names = ("builtins", "typing", *self._hinted, *index.words("imported"))
         packages, places = self._packages_of(names, root)
         if not index.is_constant:

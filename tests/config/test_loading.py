@@ -58,6 +58,7 @@ def test_every_setting_is_read_from_pyproject(folder: Path) -> None:
         framework=Framework.ASYNCIO,
         source_roots=("services/api/src",),
         environment="none",
+        no_stubs_of=("discord",),
         vocabulary={Role.BACKGROUND_STARTER: ("myproject.background.start",)},
         runtime=("myproject.logctx",),
         cancellation_scope=CancellationScope.CANCELLABLE,

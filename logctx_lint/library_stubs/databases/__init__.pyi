@@ -1,0 +1,1 @@
+from databases.core import Database as Database

@@ -1,0 +1,1 @@
+from elasticsearch._async.client import AsyncElasticsearch as AsyncElasticsearch

@@ -1,0 +1,3 @@
+import starlette.datastructures
+
+class UploadFile(starlette.datastructures.UploadFile): ...

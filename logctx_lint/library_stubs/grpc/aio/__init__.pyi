@@ -1,0 +1,9 @@
+from typing import Any
+
+from grpc.aio._base_channel import Channel as Channel
+from grpc.aio._base_server import Server as Server
+from grpc.aio._base_server import ServicerContext as ServicerContext
+
+def insecure_channel(target: str, *args: Any, **kwargs: Any) -> Channel: ...
+def secure_channel(target: str, credentials: Any, *args: Any, **kwargs: Any) -> Channel: ...
+def server(*args: Any, **kwargs: Any) -> Server: ...

@@ -1,0 +1,1 @@
+from nats.js.client import JetStreamContext as JetStreamContext

@@ -1,0 +1,3 @@
+from openai._client import AsyncOpenAI
+
+class AsyncAzureOpenAI(AsyncOpenAI): ...

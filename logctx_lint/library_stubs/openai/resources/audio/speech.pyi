@@ -1,0 +1,4 @@
+from typing import Any
+
+class AsyncSpeech:
+    async def create(self, **kwargs: Any) -> Any: ...

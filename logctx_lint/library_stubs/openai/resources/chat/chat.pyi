@@ -1,0 +1,5 @@
+from openai.resources.chat.completions.completions import AsyncCompletions
+
+class AsyncChat:
+    @property
+    def completions(self) -> AsyncCompletions: ...

@@ -1,0 +1,1 @@
+from pymongo.asynchronous.mongo_client import AsyncMongoClient as AsyncMongoClient

@@ -1,0 +1,3 @@
+from telegram._bot import Bot
+
+class ExtBot(Bot): ...

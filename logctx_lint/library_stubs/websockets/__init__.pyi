@@ -1,0 +1,12 @@
+from websockets.asyncio.client import ClientConnection as ClientConnection
+from websockets.asyncio.client import connect as connect
+from websockets.asyncio.connection import broadcast as broadcast
+from websockets.asyncio.server import Server as Server
+from websockets.asyncio.server import ServerConnection as ServerConnection
+from websockets.asyncio.server import serve as serve
+from websockets.exceptions import ConnectionClosed as ConnectionClosed
+from websockets.exceptions import ConnectionClosedError as ConnectionClosedError
+from websockets.exceptions import ConnectionClosedOK as ConnectionClosedOK
+from websockets.exceptions import InvalidHandshake as InvalidHandshake
+from websockets.exceptions import InvalidURI as InvalidURI
+from websockets.exceptions import WebSocketException as WebSocketException
