@@ -53,6 +53,7 @@ class Engine:
             settings.root,
             filter(None, hinted),
             import_folders(settings.environment, settings.root),
+            is_remembering=self._is_remembering,
         )
         if jobs > 1:
             from logctx_lint.project.index_workers import IndexWorkers
