@@ -7,6 +7,7 @@ most of them out before a rule asks what things are.
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -58,6 +59,10 @@ def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
 _FIELDS = _fields()
 
 
+_TWO_AWAITS = re.compile(r"\bawait\b(?:[\s(\\]|#[^\n]*\n)+await\b")
+"""What `await` of an `await` looks like, however it is broken into lines."""
+
+
 def _nobody() -> Auditor:
     raise RuntimeError("only an engine has auditors")
 
@@ -80,7 +85,7 @@ class File:
     @cached_property
     def tree(self) -> ast.Module:
         """All of it, parsed."""
-        return self.parsed or self.source.parse()
+        return self.parsed or self.module.file.tree or self.source.parse()
 
     @cached_property
     def set_attributes(self) -> frozenset[str]:
@@ -94,7 +99,7 @@ class File:
     @cached_property
     def awaits_twice(self) -> bool:
         """Whether the file awaits what an `await` has given."""
-        return any(
+        return _TWO_AWAITS.search(self.source.text) is not None and any(
             isinstance(node, ast.Await) and isinstance(node.value, ast.Await)
             for node in all_nodes(self.tree)
         )
