@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import cast
 
 from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
@@ -165,14 +166,15 @@ def of_function(file: File, function: Function) -> Code | None:
     node = None if function.module.is_stub else function.tree()
     if node is None:
         return None
-    scope = Scope.of_body(function, node)
+    # What is found out about the names in it is kept with the scope.
+    scope = file.resolver.body_scopes.of(function, node)
     by_yield = isinstance(node, ast.FunctionDef) and any(
         Role.INLINE_CALLBACKS
         in file.roles(each.func if isinstance(each, ast.Call) else each, outer)
         for outer in [scope.parent or scope]
         for each in node.decorator_list
     )
-    return Code(file, node, scope, by_yield)
+    return Code(file, cast(FunctionNode, scope.node), scope, by_yield)
 
 
 def key_of(node: ast.AST) -> str:

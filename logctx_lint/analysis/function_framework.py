@@ -13,10 +13,12 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.cancellation_state import Code, of_function
+from logctx_lint.analysis.context import functions_of
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.known_packages import FRAMEWORKS_OF
 from logctx_lint.config.settings import Framework, Storage
-from logctx_lint.inference.types import FunctionType, Kind, members_of
+from logctx_lint.inference.types import Kind
+from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
 LIVE = {
@@ -57,27 +59,48 @@ def live_cancellation(code: Code) -> Cancellation:
 
 def _awaited(code: Code, depth: int, seen: set[ast.AST]) -> Cancellation:
     """Whose awaitables a function awaits, as far as that is known."""
-    found = Cancellation.NONE
     seen.add(code.node)
+    found, through = _awaited_by_itself(code)
+    if found or not depth:
+        return found
+    for functions in through:
+        for function in functions:
+            inner = of_function(code.file, function)
+            if inner is not None and inner.node not in seen:
+                found |= _awaited(inner, depth - 1, seen)
+        if found:
+            break
+    return found
+
+
+_Awaited = tuple[Cancellation, tuple[tuple[Function, ...], ...]]
+"""Whose awaitables a function awaits; of other awaited calls, the functions that each may reach."""
+_NOTHING: _Awaited = (Cancellation.NONE, ())
+
+
+def _awaited_by_itself(code: Code) -> _Awaited:
+    """What a function awaits, as far as that is seen without a look into others."""
+    key = "awaited", code.scope.function, code.by_yield
+    summaries = code.file.summaries
+    found: _Awaited = summaries.resolver.memo.get(
+        summaries.remembered, key, lambda: _find_awaited(code), _NOTHING
+    )
+    return found
+
+
+def _find_awaited(code: Code) -> _Awaited:
+    found = Cancellation.NONE
     through: list[ast.Call] = []
     for awaited in _operands(code):
         own = _of_expression(code, awaited)
         if not own and isinstance(awaited, ast.Call):
             through.append(awaited)
         found |= own
-    if found or not depth:
-        return found
     resolver = code.file.resolver
-    for call in through:
-        for member in members_of(resolver.type_of(call.func, code.scope)):
-            if not isinstance(member, FunctionType):
-                continue
-            inner = of_function(code.file, member.function.implementation)
-            if inner is not None and inner.node not in seen:
-                found |= _awaited(inner, depth - 1, seen)
-        if found:
-            break
-    return found
+    types = [resolver.type_of(call.func, code.scope) for call in through if not found]
+    return found, tuple(
+        tuple(function.implementation for function in functions_of(each)) for each in types
+    )
 
 
 def _operands(code: Code) -> Iterator[ast.expr]:

@@ -7,8 +7,9 @@ most of them out before a rule asks what things are.
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar, cast
@@ -65,8 +66,25 @@ def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
 _FIELDS = _fields()
 
 
+_TWO_AWAITS = re.compile(r"\bawait\b(?:[\s(\\]|#[^\n]*\n)+await\b")
+"""What `await` of an `await` looks like, however it is broken into lines."""
+
+
 def _nobody() -> Auditor:
     raise RuntimeError("only an engine has auditors")
+
+
+class _Playing(dict[str, bool]):
+    """Which last names in one file may have some roles; each is looked up once."""
+
+    def __init__(self, playing: Mapping[str, bool], aliases: Mapping[str, Set[str]]) -> None:
+        self._anywhere = playing
+        self._aliases = aliases
+
+    def __missing__(self, name: str) -> bool:
+        names = (name, *self._aliases.get(name, ()))
+        found = self[name] = any(self._anywhere[each] for each in names)
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,7 +105,7 @@ class File:
     @cached_property
     def tree(self) -> ast.Module:
         """All of it, parsed."""
-        return self.parsed or self.source.parse()
+        return self.parsed or self.module.file.tree or self.source.parse()
 
     @cached_property
     def set_attributes(self) -> frozenset[str]:
@@ -101,7 +119,7 @@ class File:
     @cached_property
     def awaits_twice(self) -> bool:
         """Whether the file awaits what an `await` has given."""
-        return any(
+        return _TWO_AWAITS.search(self.source.text) is not None and any(
             isinstance(node, ast.Await) and isinstance(node.value, ast.Await)
             for node in all_nodes(self.tree)
         )
@@ -132,31 +150,22 @@ class File:
 
     def may_play(self, node: ast.expr, roles: frozenset[Role]) -> bool:
         """Whether something could have one of these roles, by its last name alone."""
-        return self._may_name_play(last_name(node), roles)
+        return self._playing(roles)[last_name(node)]
 
     def may_any_play(self, names: frozenset[str], roles: frozenset[Role]) -> bool:
         """The same of several last names."""
-        tested = self._tested.get(roles)
-        if tested is None:
-            tested = self._tested[roles] = set(), set()
-        playing, seen = tested
-        for name in names - seen:
-            seen.add(name)
-            if self._may_name_play(name, roles):
-                playing.add(name)
-        return not names.isdisjoint(playing)
+        return any(map(self._playing(roles).__getitem__, names))
+
+    def _playing(self, roles: frozenset[Role]) -> _Playing:
+        found = self._known_playing.get(roles)
+        if found is None:
+            playing = self.vocabulary.playing(roles)
+            found = self._known_playing[roles] = _Playing(playing, self._aliases)
+        return found
 
     @cached_property
-    def _tested(self) -> dict[frozenset[Role], tuple[set[str], set[str]]]:
-        """By roles, the names that may have one of them, and all that were tested."""
+    def _known_playing(self) -> dict[frozenset[Role], _Playing]:
         return {}
-
-    def _may_name_play(self, name: str, roles: frozenset[Role]) -> bool:
-        playing = self.vocabulary.playing(roles)
-        if playing[name]:
-            return True
-        meant = self._aliases.get(name)
-        return meant is not None and any(playing[each] for each in meant)
 
     @cached_property
     def _aliases(self) -> dict[str, set[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import translate
 
@@ -35,16 +36,15 @@ class Vocabulary:
         self._exact: dict[str, set[Role]] = {}
         self._known: dict[str, frozenset[Role]] = {}
         self._bare: dict[frozenset[Role], _BareNames] = {}
-        globs: list[tuple[re.Pattern[str], Role]] = []
+        globs: list[tuple[str, Role]] = []
         for table in self._tables:
             for role, patterns in table.items():
                 for pattern in patterns:
                     if _is_glob(pattern):
-                        globs.append((re.compile(translate(pattern)), role))
+                        globs.append((pattern, role))
                     else:
                         self._exact.setdefault(pattern, set()).add(role)
-        self._globs = tuple(globs)
-        self._any_glob = re.compile("|".join(pattern.pattern for pattern, _ in globs) or r"(?!)")
+        self._globs = _Globs(globs)
 
     def names_of(self, role: Role) -> Iterator[str]:
         """The names of a role that are written out, the project's own first."""
@@ -78,11 +78,41 @@ class Vocabulary:
     def _roles_of(self, name: str) -> frozenset[Role]:
         known = self._known.get(name)
         if known is None:
-            found = set(self._exact.get(name, ()))
-            if self._any_glob.match(name):
-                found.update(role for pattern, role in self._globs if pattern.match(name))
+            found = {*self._exact.get(name, ()), *self._globs.roles(name)}
             known = self._known[name] = frozenset(found)
         return known
+
+
+class _Globs:
+    """Roles by globs. Most globs begin or end with a whole part of a dotted name.
+
+    Those are only tried on names that begin or end so, too.
+    """
+
+    def __init__(self, globs: Iterable[tuple[str, Role]]) -> None:
+        self._ending: dict[str, list[tuple[re.Pattern[str], Role]]] = defaultdict(list)
+        self._beginning: dict[str, list[tuple[re.Pattern[str], Role]]] = defaultdict(list)
+        self._others: list[tuple[re.Pattern[str], Role]] = []
+        for glob, role in globs:
+            # Brackets may hold a dot.
+            first, last = _ends(glob) if "[" not in glob else ("", "")
+            if last and not _is_glob(last):
+                table = self._ending[last]
+            elif first and not _is_glob(first):
+                table = self._beginning[first]
+            else:
+                table = self._others
+            table.append((re.compile(translate(glob)), role))
+
+    def roles(self, name: str) -> set[Role]:
+        first, last = _ends(name)
+        tried = (self._beginning.get(first, ()), self._ending.get(last, ()), self._others)
+        return {role for table in tried for pattern, role in table if pattern.match(name)}
+
+
+def _ends(name: str) -> tuple[str, str]:
+    """The first and the last part of a dotted name; empty where it has only one."""
+    return name.partition(".")[0] if "." in name else "", name.rpartition(".")[2]
 
 
 def _copied(names: tuple[str, ...], copies: tuple[str, ...]) -> Iterator[str]:

@@ -53,7 +53,7 @@ class Engine:
             settings.root,
             filter(None, hinted),
             import_folders(settings.environment, settings.root),
-            settings.no_stubs_of,
+            is_remembering=self._is_remembering,
         )
         if jobs > 1:
             from logctx_lint.project.index_workers import IndexWorkers

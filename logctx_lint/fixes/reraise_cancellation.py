@@ -8,6 +8,7 @@ end.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from logctx_lint.analysis.cancellation_state import Code
 from logctx_lint.analysis.context import TreeContext
@@ -19,7 +20,7 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import Helper, after, helper
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.narrowing import LEAVING
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, all_statements, own_nodes
 
 _ERRORS = {
     Cancellation.TWISTED: CANCELLED_ERRORS["twisted"],
@@ -168,16 +169,16 @@ def _imports_elsewhere(context: TreeContext, helpers: list[Helper]) -> bool:
     """Whether the file imports what is needed only under a condition: it can do without."""
     packages = {each.name.partition(".")[0] for each in helpers if each.imports}
     top = _imported(context.file.tree.body)
-    nested = _imported(list(all_nodes(context.file.tree)))
+    nested = _imported(all_statements(context.file.tree.body))
     return any(each in nested and each not in top for each in packages)
 
 
-def _imported(nodes: list[ast.stmt] | list[ast.AST]) -> set[str]:
+def _imported(statements: Iterable[ast.stmt]) -> set[str]:
     return {
         (each.module or "").partition(".")[0]
         if isinstance(each, ast.ImportFrom)
         else alias.name.partition(".")[0]
-        for each in nodes
+        for each in statements
         if isinstance(each, ast.Import | ast.ImportFrom)
         for alias in each.names
     }

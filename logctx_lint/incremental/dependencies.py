@@ -89,14 +89,20 @@ Used = Part | Answer  # type: ignore[type-arg]
 class Trace:
     """Takes down what is used for the question that is being answered."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_kept: bool = True) -> None:
+        """`is_kept`: somebody will ask what answers came from."""
         self.used: list[Used] = []
+        self._is_kept = is_kept
+
+    def answered(self, value: T, used: Iterable[Used]) -> Answer[T]:
+        """The answer for which some things were used."""
+        return Answer(value, used if self._is_kept else ())
 
     def answer(self, compute: Callable[[], T]) -> Answer[T]:
         """The answer to a question inside the one that is being answered."""
         outer, self.used = self.used, []
         try:
-            return Answer(compute(), self.used)
+            return self.answered(compute(), self.used)
         finally:
             self.used = outer
 

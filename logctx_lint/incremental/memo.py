@@ -156,7 +156,7 @@ class Memo:
             if not question.asked and len(self._waiting) == mark:
                 # On no circle, as almost all.
                 del self._open[place]
-                question.store[question.key] = Answer(question.found, question.used)
+                question.store[question.key] = self._trace.answered(question.found, question.used)
                 return
             question.first = question.found, question.asked
             if question.low == question.index:
@@ -187,7 +187,7 @@ class Memo:
         """Answer a question and those that wait for it, unless it turns out to lead further."""
         if len(self._waiting) == mark and head not in head.asked:
             self._close([head])
-            head.store[head.key] = Answer(head.found, head.used)
+            head.store[head.key] = self._trace.answered(head.found, head.used)
             return
         circle = self._iterate(head, mark)
         if not circle:
@@ -195,9 +195,10 @@ class Memo:
         del self._waiting[mark:]
         self._close(circle)
         # Each comes from all that any of them came from.
-        shared = Answer(None, (used for question in circle for used in question.used))
+        all_used = [used for question in circle for used in question.used]
+        shared = self._trace.answered(None, all_used)
         for question in circle:
-            question.store[question.key] = Answer(question.value, (shared,))
+            question.store[question.key] = self._trace.answered(question.value, (shared,))
 
     def _close(self, questions: list[_Question]) -> None:
         for question in questions:

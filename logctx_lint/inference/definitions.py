@@ -48,7 +48,7 @@ class Definitions:
             trace = self._modules.trace
             outer, trace.used = trace.used, []
             value = self._member(module, name, set())
-            found = self._found[key] = Answer(value, trace.used)
+            found = self._found[key] = trace.answered(value, trace.used)
             trace.used = outer
         if found.matters:
             self._modules.trace.used.append(found)

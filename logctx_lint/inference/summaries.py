@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
@@ -94,6 +94,8 @@ class Summaries:
         self.resolver = resolver
         self._vocabulary = vocabulary
         self._summaries: Store[Summary] = {}
+        self.remembered: Store[Any] = {}
+        """Answers about functions that analyses keep here, by a name and the function."""
         self._attributes: Store[Uses] = {}
         self._parameters: Store[Uses] = {}
         self._predicates: Store[bool] = {}

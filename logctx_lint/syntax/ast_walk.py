@@ -24,7 +24,8 @@ _BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
     **dict.fromkeys((ast.Try, getattr(ast, "TryStar", ast.Try)), _TRY),
     ast.Match: ("cases",),
 }
-_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_SCOPES = (*_DEFINITIONS, ast.Lambda)
 
 
 class _Fields(dict[type[ast.AST], tuple[str, ...]]):
@@ -61,6 +62,18 @@ def all_nodes(node: ast.AST) -> Iterator[ast.AST]:
 def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """All nodes below `body`, not those inside nested functions, lambdas and classes."""
     return _walk(list(body), _OWN_FIELDS)
+
+
+def all_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements in a block and in all blocks, functions and classes inside it."""
+    waiting = list(body)
+    for statement in waiting:
+        yield statement
+        if isinstance(statement, _DEFINITIONS):
+            waiting += statement.body
+        else:
+            for block in child_blocks(statement):
+                waiting += block
 
 
 def declared_outer(nodes: Iterable[ast.AST]) -> set[str]:

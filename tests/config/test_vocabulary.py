@@ -40,6 +40,16 @@ def test_a_project_adds_names() -> None:
         ("mine.[ab]", "mine.b", True),
         ("mine.?", "mine.ab", False),
         ("mine.f", "mineXf", False),
+        ("mine.*.start", "mine.a.b.start", True),
+        ("mine.*.start", "yours.a.start", False),
+        ("mine.*", "mine.a.b", True),
+        ("mine.*", "yours.a", False),
+        ("m*.start", "mine.start", True),
+        ("st*", "start", True),
+        ("st*", "mine.start", False),
+        ("[ab.]x", ".x", True),
+        ("mine[.!]f", "mine.f", True),
+        ("mine.start[.]", "mine.start.", True),
     ],
 )
 def test_globs(pattern: str, name: str, expected: bool) -> None:

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 import logctx_lint
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    all_statements,
+    child_blocks,
+    child_nodes,
+    own_nodes,
+)
 
 EVERY_STATEMENT = """
 import a.b as c
@@ -91,3 +97,11 @@ def test_child_blocks_come_in_source_order(text: str, blocks: str) -> None:
     assert [ast.unparse(each) for block in child_blocks(statement) for each in block] == (
         blocks.split()
     )
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_all_statements_are_those_that_ast_finds(text: str) -> None:
+    tree = ast.parse(text)
+    found = list(all_statements(tree.body))
+    assert len(found) == len(set(found))
+    assert set(found) == {node for node in ast.walk(tree) if isinstance(node, ast.stmt)}
