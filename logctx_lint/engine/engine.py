@@ -53,6 +53,7 @@ class Engine:
             settings.root,
             filter(None, hinted),
             import_folders(settings.environment, settings.root),
+            settings.no_stubs_of,
             is_remembering=self._is_remembering,
         )
         if jobs > 1:

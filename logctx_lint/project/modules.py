@@ -250,14 +250,16 @@ class Modules:
         base: Path | None = None,
         hinted: Iterable[str] = (),
         installed: Iterable[Path] = (),
+        no_stubs_of: Iterable[str] = (),
         *,
         is_remembering: bool = True,
     ) -> None:
         """`base` is the folder that what is kept between runs is relative to.
 
         `hinted` are modules that may be in use without being imported, `installed` the folders
-        that imports of installed modules start from. `is_remembering`: what answers come from is
-        asked for, to keep that between runs.
+        that imports of installed modules start from, `no_stubs_of` libraries that are not what
+        the bundled stubs of libraries say. `is_remembering`: what answers come from is asked for,
+        to keep that between runs.
         """
         self._roots = roots
         self._installed = tuple(path for path in installed if path not in roots)
