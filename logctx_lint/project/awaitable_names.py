@@ -54,6 +54,7 @@ CALLED_FOR = ("__call__", "__get__", "__new__")
 ITERATED_FOR = ("__iter__", "__next__", "__aiter__", "__anext__", "__getitem__")
 """Methods that say what is in an object."""
 WORD = re.compile(r"[^\W\d]\w*")
+_SUBSCRIPTED = re.compile(r"[\w.]+\[")
 _STRING = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
 _IN_VALUE = re.compile(r"(\.\s*)?\b([^\W\d]\w*)\b(?!\s*=[^=])")
 """A word of an expression, unless it names an argument, and what says that it is an attribute."""
@@ -196,7 +197,10 @@ def _of_variable(
     parameters = {}
     for method in place.functions.get(variable.method, ()) if variable.method else ():
         parameters.update({each.name: each for each in method.parameters})
-    for dot, word in _IN_VALUE.findall(_STRING.sub("", variable.value)):
+    is_type = bool(_SUBSCRIPTED.match(variable.value))
+    # `Union["Future[Any]", ...]` names what is in quotes, too.
+    value = variable.value if is_type else _STRING.sub("", variable.value)
+    for dot, word in _IN_VALUE.findall(value):
         if word in _PLAIN or word in _KEYWORDS:
             continue
         if word in parameters and not dot:
