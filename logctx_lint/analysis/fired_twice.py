@@ -19,8 +19,8 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 FIRING = frozenset({"callback", "errback", "set_result", "set_exception"})
-_SURE = (frozenset({"callback", "errback"}), frozenset({"set_result", "set_exception"}))
-"""Methods that together only a Deferred, or a Future, has."""
+_SURE = frozenset({"errback", "set_exception"})
+"""Methods that nothing else has."""
 _ASKING = frozenset(
     {"called", "done", "cancelled", "cancel", "active", "pop", "addTimeout", "discard", "remove"}
 )
@@ -79,33 +79,30 @@ def on_one_path(function: FunctionNode) -> Iterator[Twice]:
 
 def _in_block(block: list[ast.stmt]) -> Iterator[Twice]:
     for position, statement in enumerate(block):
-        if not isinstance(statement, ast.If) or statement.orelse:
+        attempt = as_try(statement)
+        if isinstance(statement, ast.If) and not statement.orelse:
+            bodies = [statement.body]
+        elif attempt is not None:
+            bodies = [each.body for each in attempt.handlers]
+        else:
             continue
-        if _leaves(statement):
-            continue
-        for inner in statement.body:
-            first = _fires(inner)
-            if first is None or is_careful(all_nodes(statement), fired(first)):
-                continue
-            for each in block[position + 1 :]:
-                second = _fires(each)
-                if _rebinds(each, fired(first)) or isinstance(each, _LEAVING):
-                    break
-                if (
-                    second is not None
-                    and fired(second) == fired(first)
-                    and _are_sure(first, second)
-                ):
-                    yield Twice(first, second, fired(first))
-                    break
+        for body in bodies:
+            if not any(isinstance(each, _LEAVING) for each in own_nodes(body)):
+                yield from _twice(statement, body, block[position + 1 :])
 
 
-def _leaves(statement: ast.If) -> bool:
-    """Whether the block behind is not reached from the body, as far as can be seen."""
-    last = statement.body[-1]
-    return isinstance(last, _LEAVING) or any(
-        isinstance(each, _LEAVING) for each in own_nodes(statement.body)
-    )
+def _twice(whole: ast.stmt, body: list[ast.stmt], following: list[ast.stmt]) -> Iterator[Twice]:
+    """What a body fires, and the statements behind it, too, which it goes on to."""
+    for first in filter(None, map(_fires, body)):
+        if isinstance(whole, ast.If) and is_careful(all_nodes(whole), fired(first)):
+            continue
+        for each in following:
+            if _rebinds(each, fired(first)) or isinstance(each, _LEAVING):
+                break
+            second = _fires(each)
+            if second and fired(second) == fired(first) and _are_sure(first, second):
+                yield Twice(first, second, fired(first))
+                break
 
 
 def _rebinds(statement: ast.stmt, place: str) -> bool:
@@ -115,12 +112,19 @@ def _rebinds(statement: ast.stmt, place: str) -> bool:
 
 
 def _are_sure(first: ast.Attribute, second: ast.Attribute) -> bool:
+    """Whether only a Deferred, or a Future, has both of these methods."""
     both = {first.attr, second.attr}
-    return any(both == each for each in _SURE)
+    return bool(both & _SURE) or both == {"set_result"}
 
 
 def _in_try(attempt: ast.Try) -> Iterator[Twice]:
-    """`try: d.callback(x); more()` whose handler calls `d.errback()`."""
+    """`try: d.callback(x); more()` whose handler calls `d.errback()`, or whose `finally` does."""
+    for second in filter(None, map(_fires, attempt.finalbody)):
+        fires = (_fires(each) for each in (*attempt.body, *attempt.orelse))
+        for first in filter(None, fires):
+            if fired(first) == fired(second) and _are_sure(first, second):
+                yield Twice(first, second, fired(first))
+                return
     for position, statement in enumerate(attempt.body):
         first = _fires(statement)
         rest = attempt.body[position + 1 :]
@@ -250,7 +254,11 @@ def late_answers(cls: ast.ClassDef, method: FunctionNode) -> Iterator[Twice]:
     for node in own_nodes(method.body):
         match node:
             case ast.Assign(targets, _):
-                places = [each.value for each in targets if isinstance(each, ast.Subscript)]
+                places = [
+                    each.value if isinstance(each, ast.Subscript) else each
+                    for each in targets
+                    if isinstance(each, ast.Subscript) or _is_new_future(each, node.value)
+                ]
             case _:
                 continue
         for kept in places:
@@ -258,6 +266,8 @@ def late_answers(cls: ast.ClassDef, method: FunctionNode) -> Iterator[Twice]:
             names = {each.id for each in targets if isinstance(each, ast.Name)}
             if isinstance(node.value, ast.Name):
                 names.add(node.value.id)
+            if kept in targets:
+                names.add(place)
             limited = _limited(method, names)
             if not place.startswith("self.") or limited is None or _takes_out(method, place):
                 continue
@@ -266,11 +276,20 @@ def late_answers(cls: ast.ClassDef, method: FunctionNode) -> Iterator[Twice]:
                 yield Twice(limited, answered, place)
 
 
+def _is_new_future(target: ast.expr, value: ast.expr) -> bool:
+    """`self.answer = loop.create_future()`"""
+    return (
+        isinstance(target, ast.Attribute)
+        and isinstance(value, ast.Call)
+        and last_name(value.func) in ("create_future", "Future")
+    )
+
+
 def _limited(method: FunctionNode, names: set[str]) -> ast.expr | None:
     """Where a method waits for one of some local names with a time limit."""
     for node in own_nodes(method.body):
         match node:
-            case ast.Await(ast.Call(func, [ast.Name(name), *_])) if name in names:
+            case ast.Await(ast.Call(func, [waited, *_])) if ast.unparse(waited) in names:
                 if last_name(func) in _LIMITS:
                     return node
             case ast.AsyncWith(items, body) if any(
@@ -280,7 +299,7 @@ def _limited(method: FunctionNode, names: set[str]) -> ast.expr | None:
             ):
                 for inner in own_nodes(body):
                     match inner:
-                        case ast.Await(ast.Name(name)) if name in names:
+                        case ast.Await(waited) if ast.unparse(waited) in names:
                             return inner
     return None
 
@@ -300,7 +319,15 @@ def _takes_out(method: FunctionNode, place: str) -> bool:
             and ast.unparse(each.value) == place
         )
         or (isinstance(each, ast.Attribute) and each.attr in ("add_done_callback", "shield"))
+        or (isinstance(each, ast.Assign) and _forgets(each, place))
         for each in own_nodes(method.body)
+    )
+
+
+def _forgets(statement: ast.Assign, place: str) -> bool:
+    """`self.answer = None`"""
+    return isinstance(statement.value, ast.Constant) and any(
+        ast.unparse(each) == place for each in statement.targets
     )
 
 
@@ -319,6 +346,8 @@ def _answered(cls: ast.ClassDef, waiting: FunctionNode, place: str) -> ast.expr 
                 case ast.Attribute(ast.Subscript(kept), name) if name in FIRING:
                     pass
                 case ast.Attribute(ast.Call(ast.Attribute(kept, "pop")), name) if name in FIRING:
+                    pass
+                case ast.Attribute(ast.Attribute(ast.Name("self")) as kept, name) if name in FIRING:
                     pass
                 case _:
                     continue

@@ -238,7 +238,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *_helpers(_CONTEXT, "preserve_fn"),
     ),
     Role.CURRENT_TASK: ("asyncio.tasks.current_task", "asyncio.current_task"),
-    Role.EVENT_LOOP: ("*.loop", "*._loop", "*.event_loop"),
+    Role.EVENT_LOOP: ("*.loop", "*._loop", "*.event_loop", "*.reactor", "*._reactor"),
     Role.TASK_STARTER: (
         "asyncio.create_task",
         "asyncio.ensure_future",

@@ -187,7 +187,10 @@ def _use(node: _Callback) -> ast.expr | None:
             case ast.Call(ast.Name(called), [ast.Name(used)]) if used == name:
                 if called in _NEEDING:
                     return each
-            case ast.For(iter=ast.Name(used) as looped) if used == name:
+            case (
+                ast.For(iter=ast.Name(used) as looped)
+                | ast.comprehension(iter=ast.Name(used) as looped)
+            ) if used == name:
                 return looped
     return None
 

@@ -97,6 +97,7 @@ from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.types import Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
@@ -117,7 +118,8 @@ _ASKING = frozenset(
 _EVENTS = frozenset({Role.PROTOCOL_EVENT, Role.CONNECTION_END})
 _TIMERS = frozenset({Role.TIMER})
 _EVENT_LOOPS = frozenset({Role.EVENT_LOOP})
-_LOOP_CLASS = "asyncio.events.AbstractEventLoop"
+_LOOP_BOUND = frozenset({Role.LOOP_BOUND})
+_ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
 _BLOCKING = frozenset({"twisted.internet.threads.blockingCallFromThread"})
 _SUBMIT = frozenset({"asyncio.run_coroutine_threadsafe", "asyncio.tasks.run_coroutine_threadsafe"})
 _RUNNING = frozenset({"asyncio.get_running_loop", "asyncio.events.get_running_loop"})
@@ -187,18 +189,17 @@ def _loop_bound(context: TreeContext, codes: list[Code]) -> tuple[ast.Call, Code
 
 
 def _is_loops(context: TreeContext, call: ast.Call, code: Code) -> bool:
-    """`loop.create_task(...)` on a parameter of this name, of which nothing else is known."""
-    match call.func:
-        case ast.Attribute(ast.Name(name), method):
-            vocabulary = context.file.vocabulary
-            bindings = code.scope.bindings.get(name, ())
-            return (
-                bool(bindings)
-                and all(each.kind == "parameter" and not each.annotation for each in bindings)
-                and vocabulary.has_bare_name(name, _EVENT_LOOPS)
-                and Role.LOOP_BOUND in vocabulary.roles((f"{_LOOP_CLASS}.{method}",))
-            )
-    return False
+    """`loop.create_task(...)`, `self._reactor.callLater(...)` on what only its name tells of."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    receiver, vocabulary = call.func.value, context.file.vocabulary
+    type_ = context.resolver.type_of(receiver, code.scope)
+    return (
+        isinstance(receiver, ast.Name | ast.Attribute)
+        and vocabulary.has_bare_name(last_name(receiver), _EVENT_LOOPS)
+        and vocabulary.has_bare_name(call.func.attr, _LOOP_BOUND)
+        and all(isinstance(each, Unknown) for each in members_of(type_))
+    )
 
 
 def _answered(
@@ -230,6 +231,15 @@ def _answered(
 def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
     starts = entered(context.file, node, context.scopes[node])
     if any(each.function is not None and each.function.facts.is_async for each in starts):
+        return
+    driven = [each.function for each in starts if each.function is not None]
+    if any(Role.INLINE_CALLBACKS in context.decorator_roles(each) for each in driven):
+        context.report(
+            RULE.code,
+            node,
+            f"`{context.line(call.func)}()` starts `{driven[0].name}()` in a thread, though it "
+            "waits for Deferreds, which belong to the reactor's: call it there",
+        )
         return
     taker = context.line(call.func)
     if Role.LOOP_BOUND in context.roles(node) and not isinstance(node, ast.Call):
@@ -327,7 +337,7 @@ def _is_called_by_reactor(context: TreeContext, function: FunctionNode) -> bool:
         return True
     return any(
         isinstance(node, ast.Call)
-        and context.file.may_play(node.func, _TIMERS)
+        and (last_name(node.func) in _ADDERS or context.file.may_play(node.func, _TIMERS))
         and any(last_name(each) == function.name for each in node.args)
         for node in all_nodes(context.file.tree)
     )
