@@ -226,11 +226,20 @@ class TreeContext:
 
     def behind(self, node: ast.AST) -> list[ast.stmt]:
         """The statements that follow a statement in the same block."""
+        block = self._block(node)
+        return block[block.index(node) + 1 :] if block else []  # type: ignore[arg-type]
+
+    def before(self, node: ast.AST) -> list[ast.stmt]:
+        """The statements that precede a statement in the same block."""
+        block = self._block(node)
+        return block[: block.index(node)] if block else []  # type: ignore[arg-type]
+
+    def _block(self, node: ast.AST) -> list[ast.stmt]:
         parent = self.parent(node)
         for name in ("body", "orelse", "finalbody"):
             block = getattr(parent, name, None)
             if isinstance(block, list) and node in block:
-                return block[block.index(node) + 1 :]
+                return block
         return []
 
     def taker(self, node: ast.AST) -> ast.Call | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -265,26 +266,42 @@ class PathInterpreter:
             if place and state.is_handling and state.current is Exc.CANCELLATION:
                 self._note(Way.YIELDS, place)
                 return False
-        if place is None or state.handled or state.containers or self._start is None:
+        if place is None or state.handled or self._start is None:
             # In a handler of another exception that one goes on, or the function ends.
+            return False
+        if state.is_handed_on and self._turns_forever(place, state):
+            self._note(Way.LOOPS, place)
+            return True
+        if state.containers:
             return False
         if state.holders:
             return False
         if state.is_handed_on or state.is_returning:
             return False
-        self._note(Way.LOOPS if self._loop_around(place) else Way.GOES_ON, place)
+        self._note(Way.LOOPS if any(self._loops_around(place)) else Way.GOES_ON, place)
         return True
 
-    def _loop_around(self, place: ast.AST) -> bool:
-        """Whether a loop is around the start, and comes to `place` again."""
+    def _loops_around(self, place: ast.AST) -> Iterator[ast.stmt]:
+        """The loops that are around the start, and come to `place` again."""
         start = self._start.code if self._start else None
-        line = getattr(start, "lineno", 0)
-        at = getattr(place, "lineno", 0)
-        return any(
-            isinstance(each, _LOOPS)
-            and each.lineno < line <= (each.end_lineno or 0)
-            and each.lineno <= at <= (each.end_lineno or 0)
-            for each in own_nodes(self._code.node.body)
+        line, at = getattr(start, "lineno", 0), getattr(place, "lineno", 0)
+        for each in own_nodes(self._code.node.body):
+            end = getattr(each, "end_lineno", 0)
+            if isinstance(each, _LOOPS) and each.lineno < line <= end and each.lineno <= at <= end:
+                yield each
+
+    def _turns_forever(self, place: ast.AST, state: State) -> bool:
+        """Whether an endless loop keeps it, does not look at that, and comes to `place` again."""
+        kept = state.holders | state.containers
+        return bool(kept) and any(
+            isinstance(each, ast.While)
+            and isinstance(each.test, ast.Constant)
+            and not any(
+                isinstance(getattr(inner, "ctx", None), ast.Load) and key_of(inner) in kept
+                for inner in own_nodes(each.body)
+                if isinstance(inner, ast.expr)
+            )
+            for each in self._loops_around(place)
         )
 
     # Exceptions

@@ -53,6 +53,7 @@ REGISTRY: tuple[Code, ...] = (
     Code("LCX205", "outlived-context", "background"),
     Code("LCX206", "background-in-request", "background", opt_in=True),
     Code("LCX207", "timer-without-context", "background", opt_in=True),
+    Code("LCX208", "unseen-task-failure", "background"),
     Code("LCX209", "sync-or-async-guess", "background"),
     Code("LCX301", "swallowed-cancellation", "cancellation"),
     Code("LCX302", "wrapped-first-error", "cancellation"),
@@ -76,6 +77,7 @@ REGISTRY: tuple[Code, ...] = (
     Code("LCX503", "response-after-disconnect", "deferreds"),
     Code("LCX504", "looping-call", "deferreds"),
     Code("LCX505", "reactor-from-thread", "deferreds"),
+    Code("LCX506", "errback-order", "deferreds"),
     Code("LCX507", "deferred-fired-twice", "deferreds"),
     Code("LCX508", "future-never-completed", "deferreds"),
 )

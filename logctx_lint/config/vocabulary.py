@@ -39,7 +39,9 @@ _LOOP_CALLBACKS = (
     "call_soon", "call_soon_threadsafe", "call_later", "call_at",
     "add_reader", "add_writer", "add_signal_handler",
 )  # fmt: skip
-_LOOP_CALLS = ("call_soon", "call_later", "call_at", "create_task", "add_reader", "add_writer")
+_LOOP_CALLS = (
+    "call_soon", "call_later", "call_at", "create_task", "add_reader", "add_writer", "stop",
+)  # fmt: skip
 _REACTOR_CALLS = (
     "IReactorTime.callLater", "IReactorCore.stop", "IReactorCore.addSystemEventTrigger",
     "IReactorTCP.connectTCP", "IReactorTCP.listenTCP", "IReactorSSL.connectSSL",
@@ -49,15 +51,22 @@ _REACTOR_CALLS = (
 )  # fmt: skip
 _TK_WIDGETS = ("Button", "Checkbutton", "Radiobutton", "Scale", "Scrollbar", "Spinbox")
 _TK_CALLERS = ("after", "after_idle", "bind", "bind_all", "bind_class", "protocol")
-_RELEASING = ("close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort")
+_RELEASING = (
+    "close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort", "rollback",
+)  # fmt: skip
 _CONNECTION_ENDS = ("connectionLost", "connection_lost", "processEnded", "processExited")
 _PROTOCOL_EVENTS = (
     "connectionMade", "connection_made", "dataReceived", "data_received", "lineReceived",
     "stringReceived", "messageReceived",
 )  # fmt: skip
 _SERVICE_ENDS = ("close", "aclose", "disconnect", "shutdown", "stop", "stopService")
+_REQUESTS = ("iweb.IRequest", "http.Request", "server.Request")
 _SENDING = (
     "send*", "write*", "transmit*", "publish*", "request*", "call", "call[!bB]*",
+)  # fmt: skip
+_LOGGERS = (
+    "logging", "logging.Logger", "loguru.logger", "loguru._logger.Logger",
+    "structlog.stdlib.BoundLogger",
 )  # fmt: skip
 _CLOCKS = ("time", "perf_counter", "monotonic", "process_time")
 _SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
@@ -120,6 +129,10 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "opentelemetry.context.detach",
         "structlog.contextvars.reset_contextvars",
     ),
+    Role.CONTEXT_UNBINDER: (
+        "structlog.contextvars.clear_contextvars",
+        "structlog.contextvars.unbind_contextvars",
+    ),
     Role.CONTEXT_ATTACHER: ("opentelemetry.context.attach",),
     Role.ATTACHED_CONTEXT: ("opentelemetry.context.get_current",),
     Role.CONTEXT_VALUE: ("opentelemetry.context.set_value",),
@@ -136,7 +149,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.CONTEXT_LOGGER: tuple(
         f"{home}.{name}"
-        for home in ("logging", "logging.Logger", "loguru.logger", "loguru._logger.Logger")
+        for home in _LOGGERS
         for name in ("debug", "info", "warning", "error", "exception", "critical", "log")
     ),
     Role.LOG_WRITER: (
@@ -225,7 +238,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *_helpers(_CONTEXT, "preserve_fn"),
     ),
     Role.CURRENT_TASK: ("asyncio.tasks.current_task", "asyncio.current_task"),
-    Role.EVENT_LOOP: ("*.loop", "*._loop", "*.event_loop"),
+    Role.EVENT_LOOP: ("*.loop", "*._loop", "*.event_loop", "*.reactor", "*._reactor"),
     Role.TASK_STARTER: (
         "asyncio.create_task",
         "asyncio.ensure_future",
@@ -330,8 +343,11 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     ),
     Role.BARE_THREAD_STARTER: (
         "asyncio.events.AbstractEventLoop.run_in_executor",
-        "concurrent.futures._base.Executor.submit",
-        "concurrent.futures.thread.ThreadPoolExecutor.submit",
+        *(
+            f"concurrent.futures.{home}.{name}"
+            for home in ("_base.Executor", "thread.ThreadPoolExecutor")
+            for name in ("submit", "map")
+        ),
         "threading.Thread",
         "threading.Timer",
         "twisted.internet.threads.deferToThread",
@@ -343,6 +359,11 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *(f"asyncio.events.AbstractEventLoop.{name}" for name in _LOOP_CALLS),
         f"{_DEFER}.Deferred.callback",
         f"{_DEFER}.Deferred.errback",
+        f"{_DEFER}.DeferredQueue.put",
+        "twisted.internet.task.LoopingCall.start",
+        "twisted.internet.task.LoopingCall.stop",
+        "twisted.web.client.Agent.request",
+        *(f"twisted.web.{home}.{name}" for home in _REQUESTS for name in ("write", "finish")),
         "asyncio.futures.Future.set_result",
         "asyncio.futures.Future.set_exception",
         "asyncio.locks.Event.set",
@@ -366,10 +387,18 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "aiohttp.web.run_app",
         *(f"uvicorn.{name}run" for name in ("", "main.", "Server.", "server.Server.")),
     ),
-    Role.TIMEOUT_SCOPE: tuple(
+    Role.TIMEOUT_SCOPE: (
+        *(
+            f"{home}.{name}"
+            for home in ("asyncio", "asyncio.timeouts", "async_timeout")
+            for name in ("timeout", "timeout_at")
+        ),
+        "anyio.fail_after",
+    ),
+    Role.CANCEL_SCOPE: tuple(
         f"{home}.{name}"
-        for home in ("asyncio", "asyncio.timeouts", "async_timeout")
-        for name in ("timeout", "timeout_at")
+        for home in ("anyio", "trio")
+        for name in ("move_on_after", "move_on_at", "fail_after", "fail_at", "CancelScope")
     ),
     Role.TASK_SCOPE: (
         "asyncio.TaskGroup",

@@ -57,15 +57,17 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import FUNCTION_TESTS, VALUE_TEST_NAMES
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _PREDICATES = frozenset(name for name, kind in FUNCTION_TESTS.items() if kind == "coroutine")
+_PREDICATE_NAMES = frozenset(name.rpartition(".")[2] for name in _PREDICATES)
 _LOOKING = VALUE_TEST_NAMES | {"Awaitable", "ensure_future"}
 
 
@@ -89,11 +91,11 @@ def _check_branches(
     other: list[ast.stmt] | list[ast.expr],
 ) -> None:
     test = node.test
-    if not isinstance(test, ast.Call) or not _PREDICATES & set(context.names(test)):
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, chosen, other = test.operand, other, chosen
+    text = _asked(context, test, chosen)
+    if text is None:
         return
-    if len(test.args) != 1 or _is_known(context, test.args[0]):
-        return
-    text = ast.unparse(test.args[0])
     awaited = any(
         isinstance(each, ast.Await)
         and isinstance(each.value, ast.Call)
@@ -112,6 +114,32 @@ def _check_branches(
         "await the result if `inspect.isawaitable(result)`",
         profile=Profile.RECOMMENDED if is_dropped else Profile.STRICT,
     )
+
+
+def _asked(
+    context: TreeContext, test: ast.expr, chosen: list[ast.stmt] | list[ast.expr]
+) -> str | None:
+    """The text of the function whose kind a condition asks for, or has asked for before."""
+    match test:
+        case ast.Call(_, [function]) if _PREDICATES & set(context.names(test)):
+            return None if _is_known(context, function) else ast.unparse(function)
+        case ast.Attribute(ast.Name("self"), name) if _is_noted(context, name):
+            # `self.is_async = iscoroutinefunction(f)`
+            awaited = [each.value for each in own_nodes(chosen) if isinstance(each, ast.Await)]
+            if len(awaited) == 1 and isinstance(awaited[0], ast.Call):
+                return ast.unparse(awaited[0].func)
+    return None
+
+
+def _is_noted(context: TreeContext, name: str) -> bool:
+    """Whether the class asks for the kind of a function and keeps the answer there."""
+    cls = class_node(context)
+    for node in all_nodes(cls) if cls else ():
+        match node:
+            case ast.Assign([ast.Attribute(ast.Name("self"), kept)], ast.Call(func, [_])):
+                if kept == name and last_name(func) in _PREDICATE_NAMES:
+                    return True
+    return False
 
 
 def _is_known(context: TreeContext, node: ast.expr) -> bool:
@@ -148,8 +176,8 @@ def _is_looked_at(body: list[ast.stmt] | list[ast.expr]) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit asks what kind a function is of."""
-    return "iscoroutinefunction" in unit.text
+    """Whether something in the file asks what kind a function is of."""
+    return "iscoroutinefunction" in unit.file.source.text
 
 
 RULE = Rule(

@@ -13,8 +13,12 @@ The shape of [OSMO 412](https://github.com/NVIDIA/OSMO/pull/412) and
 It is reported in `async def` functions, for tasks of which it is known what they run, when that
 awaits something in a `finally` block or a handler of the cancellation.
 
-With the profile `strict`, so is `asyncio.gather()` without `return_exceptions` in a `try` whose
-handler goes on: where one of the coroutines fails, the others are neither cancelled nor waited for.
+With the profile `strict`, so are
+
+- the tasks that `asyncio.wait()` leaves running when its time is over or one has ended;
+- a `stop()`, `close()` or the like that only cancels;
+- `asyncio.gather()` without `return_exceptions` in a `try` whose handler goes on: where one of the
+  coroutines fails, the others are neither cancelled nor waited for.
 
 ## Bad
 
@@ -83,6 +87,8 @@ class is silent.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from logctx_lint.analysis.called_code import Code, code_of, reached
 from logctx_lint.analysis.context import TreeContext, as_try
@@ -91,14 +97,18 @@ from logctx_lint.analysis.ownership import sees_to_failures
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
 from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name, own_nodes
 
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+_ENDS = frozenset({Role.SERVICE_END})
+_MANAGER = "contextlib.asynccontextmanager"
+_WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 
 
@@ -110,7 +120,8 @@ def check(context: TreeContext) -> None:
                     _check_cancel(context, function, node)
                 attempt = as_try(node)
                 if attempt is not None:
-                    _check_gather(context, attempt)
+                    _check_gather(context, function, attempt)
+            _check_wait(context, function)
 
 
 def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: ast.Call) -> None:
@@ -119,23 +130,40 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
     if not isinstance(context.parent(call), ast.Expr):
         return
     task = call.func.value
-    functions, texts = _runs(context, task)
+    functions, texts = _runs(context, function, task)
     cleanup = next((found for each in functions if (found := _slow_end(context, each))), None)
-    if cleanup is None or _is_seen_to(context, function, call, texts):
+    is_end = bool(functions) and _ends_everything(context, function)
+    if not (cleanup or is_end) or _is_seen_to(context, function, call, texts):
         return
     if any(_may_run_in(context, function, each) for each in functions):
         return  # A task cannot wait for its own end.
-    runs, at = cleanup
+    if cleanup:
+        name = cleanup[0].name
+        why = f"still awaits when it ends (line {cleanup[1].lineno} of {cleanup[0].module.name})"
+    else:
+        name, why = functions[0].name, f"has not ended when `{function.name}()` goes on"
     context.report(
         RULE.code,
         call,
-        f"`{ast.unparse(task)}` is cancelled and not waited for, though `{runs.name}()` still "
-        f"awaits when it ends (line {at.lineno} of {runs.module.name}): await it, as by "
-        "`asyncio.gather(..., return_exceptions=True)`",
+        f"`{ast.unparse(task)}` is cancelled and not waited for, though `{name}()` {why}: await "
+        "it, as by `asyncio.gather(..., return_exceptions=True)`",
+        profile=Profile.RECOMMENDED if cleanup else Profile.STRICT,
     )
 
 
-def _runs(context: TreeContext, task: ast.expr) -> tuple[list[Function], set[str]]:
+def _ends_everything(context: TreeContext, function: ast.AsyncFunctionDef) -> bool:
+    """Whether whoever awaits a function counts on what belongs to it having ended."""
+    vocabulary = context.file.vocabulary
+    return (
+        function.name == "__aexit__"
+        or vocabulary.has_bare_name(function.name, _ENDS)
+        or any(_MANAGER in context.names(each) for each in function.decorator_list)
+    )
+
+
+def _runs(
+    context: TreeContext, function: ast.AsyncFunctionDef, task: ast.expr
+) -> tuple[list[Function], set[str]]:
     """What runs in a task, and the names of the task or of what it was taken from."""
     match task:
         case ast.Attribute(ast.Name("self"), name):
@@ -148,6 +176,8 @@ def _runs(context: TreeContext, task: ast.expr) -> tuple[list[Function], set[str
                     attribute = _attribute_in(outer.iter)
                     if outer.target.id == name and attribute:
                         return run_by_attribute(context, attribute), {name, f"self.{attribute}"}
+                    if outer.target.id == name and isinstance(outer.iter, ast.Name):
+                        return _runs_in_all(context, function, outer.iter)
             return run_by_local(context, task), {name}
     return [], set()
 
@@ -180,6 +210,19 @@ def _awaits_unnamed(node: ast.AST) -> bool:
         case ast.Await(ast.Call(ast.Name() | ast.Subscript() | ast.Call())):
             return True
     return False
+
+
+def _runs_in_all(
+    context: TreeContext, function: ast.AsyncFunctionDef, tasks: ast.Name
+) -> tuple[list[Function], set[str]]:
+    """What runs in the tasks that a local name holds, as `pending` of `done, pending = wait(x)`."""
+    found, texts = run_by_local(context, tasks), {tasks.id}
+    for wait in _waits(context, function):
+        if wait.pending is not None and wait.pending.id == tasks.id:
+            for each in wait.tasks:
+                found += run_by_local(context, each)
+                texts.add(each.id)
+    return found, texts
 
 
 def _attribute_in(node: ast.expr) -> str | None:
@@ -273,7 +316,7 @@ def _mentions(node: ast.AST, texts: set[str]) -> bool:
     )
 
 
-def _check_gather(context: TreeContext, attempt: ast.Try) -> None:
+def _check_gather(context: TreeContext, function: FunctionNode, attempt: ast.Try) -> None:
     handlers = [
         each
         for each in attempt.handlers
@@ -288,6 +331,7 @@ def _check_gather(context: TreeContext, attempt: ast.Try) -> None:
             and _GATHER & set(context.names(node.value))
             and not any(each.arg in ("return_exceptions", None) for each in node.value.keywords)
             and _starts_several(context, node.value)
+            and not _is_used_behind(function, node, _task_names(node.value))
         ):
             context.report(
                 RULE.code,
@@ -299,21 +343,129 @@ def _check_gather(context: TreeContext, attempt: ast.Try) -> None:
             )
 
 
+def _task_names(call: ast.Call) -> set[str]:
+    given = (each.value if isinstance(each, ast.Starred) else each for each in call.args)
+    return {each.id for each in given if isinstance(each, ast.Name)}
+
+
+def _is_used_behind(function: FunctionNode, node: ast.expr, names: set[str]) -> bool:
+    """Whether a function names something again further down."""
+    return any(
+        isinstance(each, ast.Name)
+        and each.id in names
+        and each.lineno > (node.end_lineno or node.lineno)
+        for each in own_nodes(function.body)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wait:
+    """`done, pending = await asyncio.wait(tasks, ...)`"""
+
+    call: ast.Call
+    pending: ast.Name | None
+    """None where nothing is bound to it."""
+    tasks: list[ast.Name]
+    """The local names of tasks, or of a collection of them, that it waits for."""
+
+
+def _waits(context: TreeContext, function: FunctionNode) -> Iterator[_Wait]:
+    for node in own_nodes(function.body):
+        target: ast.expr | None
+        match node:
+            case ast.Assign([target], ast.Await(ast.Call(_, [given, *_]) as call)):
+                pass
+            case ast.Expr(ast.Await(ast.Call(_, [given, *_]) as call)):
+                target = None
+            case _:
+                continue
+        if _WAIT & set(context.names(call)):
+            match target:
+                case ast.Tuple([_, ast.Name() as pending]):
+                    yield _Wait(call, pending, _named(given))
+                case None:
+                    yield _Wait(call, None, _named(given))
+
+
+def _named(given: ast.expr) -> list[ast.Name]:
+    elements = _elements(given) or [given]
+    names = [each for each in elements if isinstance(each, ast.Name)]
+    return names if len(names) == len(elements) else []
+
+
+def _check_wait(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
+    """Tasks of which a wait that ends early leaves some running, and that nobody names again."""
+    for wait in _waits(context, function):
+        limits = [each for each in wait.call.keywords if each.arg in ("timeout", "return_when")]
+        if not any(_ends_early(each.value) for each in limits) or not wait.tasks:
+            continue
+        names = {each.id for each in wait.tasks} | ({wait.pending.id} if wait.pending else set())
+        if _is_used_behind(function, wait.call, names) or _in_loop(context, wait.call):
+            continue
+        if all(_is_started_here(context, each) for each in wait.tasks):
+            context.report(
+                RULE.code,
+                wait.call,
+                "what has not ended by then goes on, and nobody waits for it or cancels it: cancel "
+                "the pending tasks, and await them",
+                profile=Profile.STRICT,
+            )
+
+
+def _is_started_here(context: TreeContext, tasks: ast.Name) -> bool:
+    bindings = context.scopes[tasks].reaching(tasks.id, (tasks.lineno, tasks.col_offset))
+    return bool(bindings) and all(
+        each.kind == "value" and each.value is not None and _starts(context, each.value)
+        for each in bindings
+    )
+
+
+def _ends_early(limit: ast.expr) -> bool:
+    is_all = isinstance(limit, ast.Attribute | ast.Name) and last_name(limit) == "ALL_COMPLETED"
+    return not is_all and not (isinstance(limit, ast.Constant) and limit.value is None)
+
+
+def _starts(context: TreeContext, value: ast.expr) -> bool:
+    """Whether everything in an expression is a task that it starts itself."""
+    match value:
+        case ast.Call():
+            return Role.TASK_STARTER in context.roles(value)
+        case ast.List(elements) | ast.Set(elements) | ast.Tuple(elements):
+            return bool(elements) and all(_starts(context, each) for each in elements)
+        case ast.ListComp(element) | ast.SetComp(element):
+            return _starts(context, element)
+    return False
+
+
+def _in_loop(context: TreeContext, node: ast.AST) -> bool:
+    for outer in context.around(node):
+        if isinstance(outer, FunctionNode):
+            return False
+        if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
+            return True
+    return False
+
+
 def _leaves(body: list[ast.stmt]) -> bool:
     """Whether a handler always raises."""
     return any(isinstance(statement, ast.Raise) for statement in body)
 
 
 def _starts_several(context: TreeContext, call: ast.Call) -> bool:
-    """Whether coroutines that may fail are made right in the call, one and others."""
-    made = [each for each in call.args if isinstance(each, ast.Call)]
-    many = [
-        each.value.elt
-        for each in call.args
-        if isinstance(each, ast.Starred)
-        and isinstance(each.value, ast.ListComp | ast.GeneratorExp)
-        and isinstance(each.value.elt, ast.Call)
-    ]
+    """Whether coroutines that may fail are made in the call, one and others, or right before it,
+    for tasks that only it is given."""
+    made: list[ast.Call] = []
+    many: list[ast.Call] = []
+    for each in call.args:
+        value = each.value if isinstance(each, ast.Starred) else each
+        for bound in _bound(context, value):
+            match bound:
+                case ast.ListComp(ast.Call() as element) | ast.GeneratorExp(ast.Call() as element):
+                    many.append(_coroutine(context, element))
+                case ast.List(elements) | ast.Tuple(elements):
+                    made += [_coroutine(context, e) for e in elements if isinstance(e, ast.Call)]
+                case ast.Call():
+                    made.append(_coroutine(context, bound))
     # What never suspends is done before a handler comes to its turn.
     made, many = ([each for each in some if _may_go_on(context, each)] for some in (made, many))
     if not many and len(made) < 2:
@@ -336,10 +488,30 @@ def _may_go_on(context: TreeContext, call: ast.Call) -> bool:
     )
 
 
+def _bound(context: TreeContext, value: ast.expr) -> list[ast.expr]:
+    """An expression, or what a local name stands for."""
+    if not isinstance(value, ast.Name):
+        return [value]
+    bindings = context.scopes[value].reaching(value.id, (value.lineno, value.col_offset))
+    return [
+        each.value
+        for each in bindings
+        if each.kind == "value" and each.value is not None and each.value in context.scopes
+    ]
+
+
+def _coroutine(context: TreeContext, call: ast.Call) -> ast.Call:
+    """The call that a task starter is given; a call itself otherwise."""
+    match call.args:
+        case [ast.Call() as inner, *_] if Role.TASK_STARTER in context.roles(call):
+            return inner
+    return call
+
+
 def screen(unit: Unit) -> bool:
-    """Whether something is cancelled or gathered in an `async def`."""
+    """Whether something is cancelled, gathered or waited for in an `async def`."""
     text = unit.text
-    return "async def" in text and (".cancel()" in text or "gather(" in text)
+    return "async def" in text and any(each in text for each in (".cancel()", "gather(", "wait("))
 
 
 RULE = Rule(

@@ -4,7 +4,9 @@
 
 asyncio's `CancelledError` is a `BaseException`. A handler that frees what the function took and
 raises again does that for errors only: where a client disconnects or a time limit ends the waiting,
-the connection is neither used nor given back, and some day the pool is empty.
+the connection is neither used nor given back, and some day the pool is empty. The same goes for a
+handler that undoes what the function has noted before: the job stays among the active ones, the
+cached future is never completed, the flag says forever that somebody is connecting.
 
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
 [httpcore 149](https://github.com/encode/httpcore/issues/149), which lost a connection at every
@@ -30,6 +32,22 @@ async def connect() -> Connection:
         connection.close()
         raise
     return connection
+```
+
+```python
+class Registry:
+    def __init__(self) -> None:
+        self.active: "list[str]" = []
+
+    async def announce(self, name: str) -> None: ...
+
+    async def register(self, name: str) -> None:
+        self.active.append(name)
+        try:
+            await self.announce(name)
+        except Exception:
+            self.active.remove(name)
+            raise
 ```
 
 ## Good
@@ -77,17 +95,30 @@ is an `Exception`, nothing is reported.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
+from itertools import takewhile
 
 from logctx_lint.analysis.cancellation_state import Code
-from logctx_lint.analysis.context import TreeContext, arguments, as_try
+from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.function_framework import live_cancellation
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.state_changes import (
+    Change,
+    called,
+    changes,
+    given_back,
+    is_refused,
+    outlives,
+    undone,
+    undone_in,
+)
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
@@ -114,22 +145,89 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
         clause = caught_by(context, handler.type)
         if passing & clause.cancellation:
             return  # Whatever follows, somebody has thought of it.
-        names = context.names(handler.type) if handler.type is not None else ()
-        if handler.type is None or "builtins.Exception" not in names:
+        if handler.type is None or not _is_for_any_error(context, handler.type):
             continue
-        if not isinstance(handler.body[-1], ast.Raise):
+        if not isinstance(handler.body[-1], ast.Raise | ast.Return):
             continue
-        released = _released(context, function, attempt, handler)
-        if released is not None and not _is_released_elsewhere(context, attempt, released.id):
+        why = _left(context, function, attempt, handler)
+        if why:
             context.report(
                 RULE.code,
                 handler,
-                f"`except {context.line(handler.type)}` releases `{released.id}`, but does not "
-                f"catch {error}: if this is cancelled, `{released.id}` is never released; "
-                "use `except BaseException`",
+                f"`except {context.line(handler.type)}` {why[0]}, but does not catch {error}: if "
+                f"this is cancelled, {why[1]}; use `except BaseException`",
                 _fixes(context, handler),
                 span=context.span(handler.type),
             )
+
+
+def _is_for_any_error(context: TreeContext, clause: ast.expr) -> bool:
+    parts = clause.elts if isinstance(clause, ast.Tuple) else [clause]
+    return any("builtins.Exception" in context.names(each) for each in parts)
+
+
+def _left(
+    context: TreeContext,
+    function: ast.AsyncFunctionDef,
+    attempt: ast.Try,
+    handler: ast.ExceptHandler,
+) -> tuple[str, str] | None:
+    """What only the handler sees to, and what is left without it."""
+    released = _released(context, function, attempt, handler)
+    if released is not None:
+        text = ast.unparse(released)
+        if _is_released_elsewhere(context, attempt, text):
+            return None
+        return f"releases `{text}`", f"`{text}` is never released"
+    change = _rolled_back(context, function, attempt, handler)
+    if change is None:
+        return None
+    made, undoing = change
+    return (
+        f"undoes what line {made.lineno} does (`{context.line(undoing)}`)",
+        "that is never undone",
+    )
+
+
+def _rolled_back(
+    context: TreeContext,
+    function: ast.AsyncFunctionDef,
+    attempt: ast.Try,
+    handler: ast.ExceptHandler,
+) -> tuple[ast.stmt, ast.stmt] | None:
+    """A statement that changes what outlives the function, and the one that undoes it."""
+    handled = undone_in(handler.body)
+    if not handled:
+        return None
+    kept = {change for block in _other_ends(context, attempt) for change in undone_in(block)}
+    scope = context.unit.scopes[function]
+    for statement in (*context.before(attempt), *_until_suspended(attempt.body)):
+        for change in changes(statement):
+            if (
+                change in handled
+                and change not in kept
+                and outlives(change, scope)
+                and (change.kind != "flag" or _is_passing(function, handler, statement, change))
+            ):
+                return statement, handled[change]
+    return None
+
+
+def _is_passing(
+    function: ast.AsyncFunctionDef, handler: ast.ExceptHandler, made: ast.stmt, change: Change
+) -> bool:
+    """Whether a flag is for as long as the function runs: others say how it went."""
+    handled = set(own_nodes(handler.body))
+    return is_refused(function.body, change, made) or any(
+        change in undone(node)
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.stmt) and node not in handled
+    )
+
+
+def _until_suspended(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements of a block that certainly run before anything in it can be cancelled."""
+    return list(takewhile(lambda each: not _suspends([each]), body))
 
 
 def _released(
@@ -137,19 +235,50 @@ def _released(
     function: ast.AsyncFunctionDef,
     attempt: ast.Try,
     handler: ast.ExceptHandler,
-) -> ast.Name | None:
-    """The local name, bound before the `try` to what a call gave, that the handler releases."""
+) -> ast.expr | None:
+    """What the handler releases and a call gave before the `try`: a local name, or an attribute
+    that nobody else releases."""
     for statement in handler.body:
-        call = statement.value if isinstance(statement, ast.Expr) else None
-        if isinstance(call, ast.Await):
-            call = call.value
-        if not isinstance(call, ast.Call) or not context.file.may_play(call.func, _RELEASERS):
+        call = called(statement) if isinstance(statement, ast.Expr) else None
+        if call is None or not context.file.may_play(call.func, _RELEASERS):
             continue
-        named = [call.func.value] if isinstance(call.func, ast.Attribute) else []
-        for each in (*named, *arguments(call)):
-            if isinstance(each, ast.Name) and _is_taken_before(context, function, attempt, each):
-                return each
+        for each in given_back(call):
+            match each:
+                case ast.Name():
+                    if _is_taken_before(context, function, attempt, each):
+                        return each
+                case ast.Attribute(ast.Name("self"), name):
+                    is_taken = any(_fills(before, each) for before in context.before(attempt))
+                    if is_taken and not _is_released_by_others(context, function, call, name):
+                        return each
     return None
+
+
+def _fills(statement: ast.stmt, place: ast.Attribute) -> bool:
+    match statement:
+        case ast.Assign([target], value):
+            return _is_call(value) and ast.unparse(target) == ast.unparse(place)
+    return False
+
+
+def _is_released_by_others(
+    context: TreeContext, function: ast.AsyncFunctionDef, call: ast.Call, name: str
+) -> bool:
+    """Whether other code of the file calls a method of the same name on such an attribute."""
+    method = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    cls = class_node(context) if function.name == "__aenter__" else None
+    # It is not called where `__aenter__` does not come to its end.
+    ends = [each for each in cls.body if getattr(each, "name", "") == "__aexit__"] if cls else []
+    unreached = {node for each in ends for node in all_nodes(each)}
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == method
+        and isinstance(node.value, ast.Attribute)
+        and node.value.attr == name
+        and node is not call.func
+        and node not in unreached
+        for node in all_nodes(context.file.tree)
+    )
 
 
 def _is_taken_before(
@@ -167,19 +296,23 @@ def _is_call(node: ast.expr | None) -> bool:
     return isinstance(node.value if isinstance(node, ast.Await) else node, ast.Call)
 
 
-def _is_released_elsewhere(context: TreeContext, attempt: ast.Try, name: str) -> bool:
-    """Whether a `finally`, a `with` or an outer handler sees to it, too."""
-    blocks: list[list[ast.stmt]] = [attempt.finalbody]
-    for outer in context.around(attempt):
-        if isinstance(outer, FunctionNode):
-            break
-        blocks.append(getattr(outer, "finalbody", []))
-        blocks += [each.body for each in getattr(outer, "handlers", [])]
+def _is_released_elsewhere(context: TreeContext, attempt: ast.Try, text: str) -> bool:
+    """Whether a `finally` or an outer handler sees to it, too."""
     return any(
-        isinstance(node, ast.Name) and node.id == name
-        for block in blocks
+        isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == text
+        for block in _other_ends(context, attempt)
         for node in own_nodes(block)
     )
+
+
+def _other_ends(context: TreeContext, attempt: ast.Try) -> Iterator[list[ast.stmt]]:
+    """What runs behind a `try`, too, when it is cancelled: `finally`, outer handlers."""
+    yield attempt.finalbody
+    for outer in context.around(attempt):
+        if isinstance(outer, FunctionNode):
+            return
+        yield getattr(outer, "finalbody", [])
+        yield from (each.body for each in getattr(outer, "handlers", []))
 
 
 def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:
@@ -192,9 +325,9 @@ def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether an `async def` has a handler that releases and raises."""
+    """Whether an `async def` handles errors."""
     text = unit.text
-    return "except Exception" in text and "raise" in text and unit.may_call(_RELEASERS)
+    return "async def" in text and "except" in text and "Exception" in text
 
 
 RULE = Rule(

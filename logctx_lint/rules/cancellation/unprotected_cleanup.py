@@ -1,4 +1,4 @@
-"""A lock is taken where a cancellation, or an error, can keep it from being released.
+"""A cancellation, or an error, can keep what is taken or set from being released or undone.
 
 ## Why
 
@@ -8,6 +8,12 @@ the lock afterwards waits forever.
 
 An `acquire()` *inside* that `try` is as bad: when the waiting is cancelled, the `finally` releases
 a lock that somebody else holds.
+
+The same goes for whatever the function undoes itself: a flag that makes it refuse to run twice, a
+connection of a pool. In a `finally` or `__aexit__` that awaits something *before* it releases, that
+`await` is what may fail. In a scope of anyio or trio that is cancelled every `await` is cancelled,
+so that clean-up there needs a shielded scope. With the profile `strict` counters and registrations
+are reported, too.
 
 The shape of [anyio 398](https://github.com/agronholm/anyio/issues/398) (cancelled between taking a
 lock and using it, httpcore's connections stood still), and of
@@ -52,6 +58,21 @@ class Store:
             self.lock.release()
 ```
 
+```python
+class Mirror:
+    def __init__(self) -> None:
+        self.running = False
+
+    async def pull(self) -> None: ...
+
+    async def sync(self) -> None:
+        if self.running:
+            return
+        self.running = True
+        await self.pull()
+        self.running = False
+```
+
 ## Good
 
 ```python
@@ -76,14 +97,36 @@ class Store:
             self.lock.release()
 ```
 
+```python
+class Mirror:
+    def __init__(self) -> None:
+        self.running = False
+
+    async def pull(self) -> None: ...
+
+    async def sync(self) -> None:
+        if self.running:
+            return
+        self.running = True
+        try:
+            await self.pull()
+        finally:
+            self.running = False
+```
+
 ## Fix
 
 None: `async with` needs the block that it is for.
 
+## Settings
+
+`vocabulary` adds the project's own `releaser`, `cancel-scope` and `time-limiter` names.
+
 ## When not to use it
 
 Where the lock is released by somebody else, as by a callback of the task that the function starts:
-nothing is reported where the function itself does not release it.
+nothing is reported where the function itself does not release it. Flags that say how far things
+have come are silent: only such as make the function refuse to run are looked at.
 
 ## Use instead
 
@@ -96,8 +139,18 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.skipped_cleanup import (
+    Skipped,
+    given_back_too_late,
+    skipped_by_cleanup,
+    undone_by_hand,
+)
+from logctx_lint.analysis.state_changes import called
 from logctx_lint.analysis.units import Unit
-from logctx_lint.inference.types import Instance, members_of
+from logctx_lint.analysis.unshielded_cleanup import unshielded
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
+from logctx_lint.inference.types import Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -109,6 +162,9 @@ _Suspension = ast.Await | ast.AsyncFor | ast.AsyncWith
 
 
 def check(context: TreeContext) -> None:
+    for function in context.unit.scopes:
+        if isinstance(function, FunctionNode) and context.is_asynchronous(function):
+            _check_changes(context, function)
     for node, _ in context.unit.nodes(ast.Await):
         lock = _acquired(context, node)
         statement = context.parent(node)
@@ -127,16 +183,58 @@ def check(context: TreeContext) -> None:
             _check_following(context, node, statement, lock)
 
 
+def _check_changes(context: TreeContext, function: FunctionNode) -> None:
+    for found in undone_by_hand(context, function):
+        _report_change(context, found, found.made, found.is_guard)
+    for found in given_back_too_late(context, function):
+        name = context.line(found.made.targets[0])  # type: ignore[attr-defined]
+        context.report(
+            RULE.code,
+            found.made,
+            f"`{name}` is never given back if line {found.risk.lineno} raises or is cancelled, as "
+            f"only line {found.undoing.lineno} does it: let the `try` begin right behind this",
+        )
+    for node in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
+        context.report(
+            RULE.code,
+            node,
+            "in a scope that is cancelled every `await` is cancelled at once, so that this "
+            "clean-up never happens: put it into `with CancelScope(shield=True)`",
+        )
+    for found in skipped_by_cleanup(context, function):
+        is_lock = found.change is not None and found.change.kind == "lock"
+        _report_change(context, found, found.risk, is_lock)
+
+
+def _report_change(context: TreeContext, found: Skipped, node: ast.AST, is_certain: bool) -> None:
+    line = "this" if node is found.risk else f"line {found.risk.lineno}"
+    why = ", and then this function does nothing any more" if found.is_guard else ""
+    context.report(
+        RULE.code,
+        node,
+        f"if {line} raises or is cancelled, `{context.line(found.undoing)}` in line "
+        f"{found.undoing.lineno} is not reached{why}: put it into a `finally` of its own",
+        profile=Profile.RECOMMENDED if is_certain else Profile.STRICT,
+    )
+
+
 def _acquired(context: TreeContext, node: ast.Await) -> str | None:
     """The text of the lock of asyncio that is taken here."""
     match node.value:
         case ast.Call(ast.Attribute(lock, "acquire")) if _is_lock(context, lock):
             return ast.unparse(lock)
+        case ast.Call(_, [ast.Call(ast.Attribute(lock, "acquire")), *_]) as limited:
+            if Role.TIME_LIMITER in context.roles(limited) and _is_lock(context, lock):
+                return ast.unparse(lock)
     return None
 
 
 def _is_lock(context: TreeContext, node: ast.expr) -> bool:
+    """Whether it is a lock of asyncio, or something unknown that is taken as one is."""
     members = members_of(context.type_of(node))
+    if all(isinstance(each, Unknown) for each in members):
+        statement = next(each for each in context.around(node) if isinstance(each, ast.stmt))
+        return isinstance(statement, ast.Expr)
     return all(isinstance(each, Instance) and each.cls.qualified_name in _LOCKS for each in members)
 
 
@@ -155,7 +253,8 @@ def _releasing_try(context: TreeContext, statement: ast.stmt, lock: str) -> ast.
 
 def _releases(body: list[ast.stmt], lock: str) -> bool:
     """Whether a statement right in a block releases the lock."""
-    return any(isinstance(each, ast.Expr) and _is_release(each.value, lock) for each in body)
+    calls = (called(each) for each in body if isinstance(each, ast.Expr))
+    return any(call is not None and _is_release(call, lock) for call in calls)
 
 
 def _is_release(node: ast.AST, lock: str) -> bool:
@@ -163,6 +262,7 @@ def _is_release(node: ast.AST, lock: str) -> bool:
         isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "release"
+        and not node.args
         and ast.unparse(node.func.value) == lock
     )
 
@@ -211,8 +311,8 @@ def _is_released_by_a_handler(function: FunctionNode, lock: str) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit takes and releases something."""
-    return ".acquire()" in unit.text and ".release()" in unit.text
+    """Whether the unit waits for something, and may undo something."""
+    return "async def" in unit.text or "yield" in unit.text
 
 
 RULE = Rule(

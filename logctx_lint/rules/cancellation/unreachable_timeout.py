@@ -46,7 +46,7 @@ None: move the `try` around the `async with`.
 ## When not to use it
 
 What is awaited may have a time limit of its own and raise `TimeoutError` by itself: where that can
-be seen, or the block has more in it than the `try`, nothing is reported.
+be seen, or the block waits outside of the `try`, too, nothing is reported.
 
 ## Use instead
 
@@ -69,21 +69,51 @@ _SCOPES = frozenset({Role.TIMEOUT_SCOPE})
 _ERRORS = frozenset(
     {"builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError"}
 )
+_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+_WAITED_FOR = ("asyncio.queues.", "asyncio.locks.", "asyncio.tasks.sleep", "asyncio.sleep")
 _LIMITED = frozenset({"wait_for", "timeout", "timeout_at", "fail_after", "move_on_after"})
 """Names of what limits a time by itself, whatever it belongs to."""
 
 
 def check(context: TreeContext) -> None:
     for node, _ in context.unit.statements:
-        if not isinstance(node, ast.AsyncWith):
+        if not isinstance(node, ast.With | ast.AsyncWith):
             continue
         scope = next((each.context_expr for each in node.items if _limits(context, each)), None)
         if scope is None or _is_caught_outside(context, node):
             continue
-        # With more in the block, the handler may be for something else.
-        attempt = as_try(node.body[0]) if len(node.body) == 1 else None
+        attempt = _waiting(node.body)
         if attempt and not _may_time_out(attempt.body):
             _check_handlers(context, scope, attempt)
+        for inner in own_nodes(node.body):
+            other = as_try(inner)
+            if other and other is not attempt and _only_waits(context, other.body):
+                _check_handlers(context, scope, other)
+
+
+def _waiting(body: list[ast.stmt]) -> ast.Try | None:
+    """The `try` in which a block does all its waiting: elsewhere a handler may be for more."""
+    waiting = [each for each in body if _suspends(each)]
+    if len(waiting) != 1:
+        return None
+    if isinstance(waiting[0], ast.With | ast.AsyncWith):
+        return _waiting(waiting[0].body)
+    return as_try(waiting[0])
+
+
+def _only_waits(context: TreeContext, body: list[ast.stmt]) -> bool:
+    """Whether a block waits for nothing but queues, events and the like, which never time out."""
+    waiting = [node for node in own_nodes(body) if isinstance(node, _SUSPENSIONS)]
+    return bool(waiting) and all(
+        isinstance(each, ast.Await)
+        and isinstance(each.value, ast.Call)
+        and any(name.startswith(_WAITED_FOR) for name in context.names(each.value))
+        for each in waiting
+    )
+
+
+def _suspends(statement: ast.stmt) -> bool:
+    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes([statement]))
 
 
 def _limits(context: TreeContext, item: ast.withitem) -> bool:
@@ -118,7 +148,7 @@ def _may_time_out(body: list[ast.stmt]) -> bool:
     )
 
 
-def _is_caught_outside(context: TreeContext, node: ast.AsyncWith) -> bool:
+def _is_caught_outside(context: TreeContext, node: ast.stmt) -> bool:
     """Whether a `try` around the block catches it: the one inside is for something else then."""
     inner: ast.AST = node
     for outer in context.around(node):

@@ -1,4 +1,4 @@
-"""A timer and an answer may both fire one Deferred, or set one Future.
+"""Two ways fire one Deferred, or set one Future, and neither looks whether the other has.
 
 ## Why
 
@@ -6,6 +6,9 @@ A Deferred fires once, and a Future gets one result. Where a time limit fails wh
 answer and leaves it where it was, the late answer raises `AlreadyCalledError` or
 `InvalidStateError` in whatever code received it; so does a time limit that nobody cancelled when
 the answer came.
+
+So do an `errback` without `return` before the `callback`, a `connectionLost` that fires what an
+answer has fired, and an answer to what `wait_for` has cancelled when its time was over.
 
 The shape of [Tribler 4191](https://github.com/Tribler/tribler/issues/4191).
 
@@ -78,6 +81,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.fired_twice import (
+    FIRING,
+    Twice,
+    at_end_too,
+    by_timer,
+    is_timer,
+    late_answers,
+    on_one_path,
+)
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -88,9 +100,9 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes
 
 _MAKERS = frozenset({"twisted.internet.defer.Deferred", "asyncio.Future", "asyncio.futures.Future"})
-_FIRING = frozenset({"callback", "errback", "set_result", "set_exception"})
+_ENDS = frozenset({Role.CONNECTION_END})
+_FACTORY_END = "clientConnectionLost"
 _ASKING = frozenset({"called", "done", "pop", "cancelled", "cancel", "active"})
-_TIMERS = frozenset({Role.CALLBACK_TAKER})
 _ONCE = frozenset({Kind.DEFERRED, Kind.FUTURE})
 
 
@@ -102,9 +114,47 @@ class _Fired:
 
 def check(context: TreeContext) -> None:
     node = context.unit.node
-    if not isinstance(node, FunctionNode) or context.unit.scope.owner is None:
+    if not isinstance(node, FunctionNode):
         return
+    for twice in (*on_one_path(node), *by_timer(context, node)):
+        _report(context, twice)
+    if context.unit.scope.owner is not None:
+        _check_class(context, node)
+
+
+def _report(context: TreeContext, found: Twice) -> None:
+    context.report(
+        RULE.code,
+        found.first,
+        f"`{found.place}` is fired here and in line {found.second.lineno}, and nothing sees to it "
+        "that only one of them does: the second one fails",
+    )
+
+
+def _check_class(context: TreeContext, node: FunctionNode) -> None:
     cls: ast.ClassDef | None = None
+    is_end = context.file.vocabulary.has_bare_name(node.name, _ENDS) or node.name == _FACTORY_END
+    if is_end or isinstance(node, ast.AsyncFunctionDef):
+        cls = class_node(context)
+    if cls is not None and is_end:
+        for twice in at_end_too(cls, node, _is_careless):
+            if _is_fired_once(context, cls, twice.second.value, twice.place):  # type: ignore[attr-defined]
+                context.report(
+                    RULE.code,
+                    twice.second,
+                    f"`{twice.place}` is fired in line {twice.first.lineno}, and here again, as "
+                    f"`{node.name}()` is called at the end of every connection: the second one "
+                    "fails; forget it when it has fired",
+                )
+    if cls is not None and isinstance(node, ast.AsyncFunctionDef):
+        for twice in late_answers(cls, node):
+            context.report(
+                RULE.code,
+                twice.first,
+                f"when its time is over, what `{twice.place}` keeps is cancelled and stays there: "
+                f"an answer that comes late fails in line {twice.second.lineno}; take it out in "
+                "`finally`",
+            )
     for call in _firing(node):
         cls = cls or class_node(context)
         place = _place(call)
@@ -158,7 +208,7 @@ def _makes(context: TreeContext, value: ast.expr) -> bool:
 def _firing(method: FunctionNode) -> Iterator[ast.Call]:
     for node in all_nodes(method):
         match node:
-            case ast.Call(ast.Attribute(_, name)) if name in _FIRING:
+            case ast.Call(ast.Attribute(_, name)) if name in FIRING:
                 yield node
 
 
@@ -178,7 +228,7 @@ def _is_careless(method: FunctionNode, place: str) -> bool:
     """Whether a method neither takes away what it fires, nor asks about it."""
     for node in all_nodes(method):
         match node:
-            case ast.Attribute(_, name) if name in _ASKING:
+            case ast.Attribute(_, name) if name in _ASKING and ast.unparse(node) != place:
                 return False
             case ast.Delete() | ast.Try() | ast.Compare(_, [ast.In() | ast.NotIn()]):
                 return False
@@ -201,7 +251,7 @@ def _other(cls: ast.ClassDef, method: FunctionNode, place: str) -> _Fired | None
 def _is_timed(context: TreeContext, cls: ast.ClassDef, name: str) -> bool:
     """Whether a method of the class hands a method of this name to a timer."""
     for node in all_nodes(cls):
-        if isinstance(node, ast.Call) and context.file.may_play(node.func, _TIMERS):
+        if isinstance(node, ast.Call) and is_timer(context, node):
             for each in node.args:
                 if isinstance(each, ast.Attribute) and each.attr == name:
                     return True
@@ -209,8 +259,8 @@ def _is_timed(context: TreeContext, cls: ast.ClassDef, name: str) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit fires something that an attribute holds."""
-    return any(f".{name}(" in unit.text for name in _FIRING) and "self." in unit.text
+    """Whether the unit fires something, or may wait for it with a time limit."""
+    return any(f".{name}" in unit.text for name in FIRING) or "wait_for" in unit.text
 
 
 RULE = Rule(

@@ -7,6 +7,8 @@ Whoever waits for a Future that nobody completes waits forever. An `except Excep
 `BaseException` and passes by. The Future stays pending, with all that wait for it, when the one
 task that did the work is cancelled, as by a client that disconnects or a time limit.
 
+So does whoever waits for an `asyncio.Event` that is set behind the work, and not in `finally`.
+
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`).
 
@@ -142,6 +144,7 @@ from logctx_lint.analysis.ended_waiters import is_ended_elsewhere, kept_in, meth
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.unset_events import unset_events
 from logctx_lint.config.settings import Framework
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
@@ -163,6 +166,20 @@ def check(context: TreeContext) -> None:
         function = context.function_of(node)
         if attempt and isinstance(function, ast.AsyncFunctionDef) and _suspends(attempt.body):
             _check_try(context, attempt)
+    for method in context.unit.scopes:
+        if isinstance(method, ast.AsyncFunctionDef) and "Event(" in context.unit.text:
+            _check_events(context, method)
+
+
+def _check_events(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
+    for found in unset_events(context, method):
+        context.report(
+            RULE.code,
+            found.made,
+            f"where line {found.risk.lineno} raises or is cancelled, `{found.place}` is never set "
+            f"(line {found.setting.lineno}), and whoever waits for it waits forever: set it in "
+            "`finally`",
+        )
 
 
 def _report_stored(context: TreeContext, found: StoredWaiter) -> None:
@@ -268,6 +285,8 @@ def _is_waited_for_in_time(context: TreeContext, future: ast.expr) -> bool:
 
 def screen(unit: Unit) -> bool:
     """Whether a handler hands its error to a future, or a method may keep one."""
+    if "Event(" in unit.text and "async def" in unit.text:
+        return True
     return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 
 

@@ -94,6 +94,7 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _START = "twisted.internet.task.LoopingCall.start"
 _STOP = "twisted.internet.task.LoopingCall.stop"
+_DRIVING = frozenset({Role.HAND_STARTER, Role.BACKGROUND_STARTER})
 _SEEING = frozenset({"addErrback", "addBoth", "addCallbacks"})
 _CATCHING = frozenset({"builtins.Exception", "builtins.BaseException"})
 
@@ -208,11 +209,17 @@ def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
                 if isinstance(each, ast.Name) and each.id == name
             )
         case ast.Assign([ast.Attribute(_, name)]):
-            return _uses(context.file.tree, ast.Attribute, name) == 1
+            places = (each for each in all_nodes(context.unit.node) if _is_attribute(each, name))
+            told = sum(_gets_callback(context, each) for each in places)
+            return _uses(context.file.tree, ast.Attribute, name) == 1 + told
     return False
 
 
-def _gets_callback(context: TreeContext, name: ast.Name) -> bool:
+def _is_attribute(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == name
+
+
+def _gets_callback(context: TreeContext, name: ast.AST) -> bool:
     """`finished.addCallback(f)`, as a statement: nothing that sees a failure."""
     call = context.method_call(name)
     return (
@@ -243,13 +250,21 @@ def _looped(
             # Lambdas see the names of where they stand.
             if not isinstance(function.body, ast.Call):
                 return [], True
-            function = function.body.func
+            function = _called(context, function.body, scope.child(function)).func
         members = members_of(_type(context, function, scope))
         if not all(isinstance(each, FunctionType) for each in members):
             return [], False
         found += [each.function for each in members if isinstance(each, FunctionType)]
         is_known = True
     return found, is_known
+
+
+def _called(context: TreeContext, call: ast.Call, scope: Scope) -> ast.Call:
+    """The call inside `ensureDeferred(self.poll())`, and any other call itself."""
+    match call.args:
+        case [ast.Call() as inner, *_] if context.file.roles(call.func, scope) & _DRIVING:
+            return inner
+    return call
 
 
 def _type(context: TreeContext, node: ast.expr, scope: Scope) -> Type:

@@ -6,6 +6,8 @@ Neither asyncio's loop nor Twisted's reactor may be touched from another thread,
 futures, tasks, events, queues and transports. What a thread starts there happens late or never, as
 nobody wakes the loop, and now and then the loop's own state is corrupted.
 
+The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`.
+
 The other way round it is a deadlock: the loop's thread that waits for something which only the loop
 can do waits forever.
 
@@ -90,13 +92,15 @@ import ast
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.request_callbacks import request_parameter
+from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.types import FunctionType, Instance, members_of
+from logctx_lint.inference.types import Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER})
 _ASKING = frozenset(
@@ -111,7 +115,11 @@ _ASKING = frozenset(
     }
 )
 """What code calls that looks where it runs, or has a loop of its own."""
-_LOOP = "asyncio.events.AbstractEventLoop"
+_EVENTS = frozenset({Role.PROTOCOL_EVENT, Role.CONNECTION_END})
+_TIMERS = frozenset({Role.TIMER})
+_EVENT_LOOPS = frozenset({Role.EVENT_LOOP})
+_LOOP_BOUND = frozenset({Role.LOOP_BOUND})
+_ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
 _BLOCKING = frozenset({"twisted.internet.threads.blockingCallFromThread"})
 _SUBMIT = frozenset({"asyncio.run_coroutine_threadsafe", "asyncio.tasks.run_coroutine_threadsafe"})
 _RUNNING = frozenset({"asyncio.get_running_loop", "asyncio.events.get_running_loop"})
@@ -124,21 +132,41 @@ def check(context: TreeContext) -> None:
         if context.roles(call) & _STARTERS:
             for each in taken(context.file, call, scope):
                 _check_thread(context, call, each.node)
+        elif _is_threads_callback(context, call):
+            for node in call.args[:1]:
+                _check_thread(context, call, node)
         else:
             _check_waiting(context, call)
     _check_run(context)
 
 
+def _is_threads_callback(context: TreeContext, call: ast.Call) -> bool:
+    """`pool.submit(f).add_done_callback(g)`: the worker of the pool calls `g`."""
+    match call.func:
+        case ast.Attribute(ast.Call() as made, "add_done_callback"):
+            return Role.BARE_THREAD_STARTER in context.roles(made)
+        case ast.Attribute(ast.Name() as name, "add_done_callback"):
+            return any(
+                isinstance(value, ast.Call) and Role.BARE_THREAD_STARTER in context.roles(value)
+                for value in _values(context, name)
+            )
+    return False
+
+
+def _values(context: TreeContext, name: ast.Name) -> list[ast.expr]:
+    """What a local name was bound to, in this function."""
+    bindings = context.scopes[name].reaching(name.id, (name.lineno, name.col_offset))
+    return [
+        each.value for each in bindings if each.value is not None and each.value in context.scopes
+    ]
+
+
 def _check_run(context: TreeContext) -> None:
     """`run()` of a class of threads, which is what the thread does."""
-    node, owner = context.unit.node, context.unit.scope.owner
-    if not isinstance(node, ast.FunctionDef) or node.name != "run" or owner is None:
+    body, node, owner = thread_body(context), context.unit.node, context.unit.scope.owner
+    if body is None or not isinstance(node, ast.FunctionDef) or owner is None:
         return
-    ancestors = context.resolver.classes.ancestors(owner)
-    if not any(ancestor.qualified_name == "threading.Thread" for ancestor, _ in ancestors):
-        return
-    scope = context.unit.scopes[node]
-    codes = list(reached(context.file, [Code(tuple(own_nodes(node.body)), scope, scope.function)]))
+    codes = list(reached(context.file, [body]))
     found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
     if found:
         inner, code = found
@@ -155,24 +183,63 @@ def _loop_bound(context: TreeContext, codes: list[Code]) -> tuple[ast.Call, Code
     """The first call in some code that only the thread of the loop may make."""
     for code in codes:
         for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
-            if Role.LOOP_BOUND in _roles(context, inner, code) and _is_surely(context, inner, code):
+            if Role.LOOP_BOUND in _roles(context, inner, code) or _is_loops(context, inner, code):
                 return inner, code
     return None
 
 
-def _is_surely(context: TreeContext, call: ast.Call, code: Code) -> bool:
-    """Whether no method that may be called is one of another class, which threads may use."""
-    file = context.file
-    return all(
-        Role.LOOP_BOUND in file.vocabulary.roles([each.function.qualified_name])
-        for each in members_of(file.resolver.type_of(call.func, code.scope))
-        if isinstance(each, FunctionType) and each.function.module.is_stub
+def _is_loops(context: TreeContext, call: ast.Call, code: Code) -> bool:
+    """`loop.create_task(...)`, `self._reactor.callLater(...)` on what only its name tells of."""
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    receiver, vocabulary = call.func.value, context.file.vocabulary
+    type_ = context.resolver.type_of(receiver, code.scope)
+    return (
+        isinstance(receiver, ast.Name | ast.Attribute)
+        and vocabulary.has_bare_name(last_name(receiver), _EVENT_LOOPS)
+        and vocabulary.has_bare_name(call.func.attr, _LOOP_BOUND)
+        and all(isinstance(each, Unknown) for each in members_of(type_))
     )
+
+
+def _answered(
+    context: TreeContext, call: ast.Call, node: ast.expr, codes: list[Code]
+) -> tuple[ast.Call, Code] | None:
+    """Where code that a render method sends to a thread writes to the request itself."""
+    function = context.function_of(call)
+    if not isinstance(function, FunctionNode):
+        return None
+    request = request_parameter(context.file, function, context.unit.scopes[function])
+    if not request:
+        return None
+    names = {request}
+    started = codes[0].function if codes else None
+    if started is not None and node in call.args:
+        # `callInThread(self.work, request)`
+        parameters = [each.name for each in started.facts.parameters if each.name != "self"]
+        given = call.args[call.args.index(node) + 1 :]
+        pairs = zip(parameters, given, strict=False)
+        names |= {name for name, value in pairs if getattr(value, "id", "") == request}
+    for code in codes:
+        for inner in code.nodes:
+            match inner:
+                case ast.Call(ast.Attribute(ast.Name(name), "write" | "finish")) if name in names:
+                    return inner, code
+    return None
 
 
 def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
     starts = entered(context.file, node, context.scopes[node])
     if any(each.function is not None and each.function.facts.is_async for each in starts):
+        return
+    driven = [each.function for each in starts if each.function is not None]
+    if any(Role.INLINE_CALLBACKS in context.decorator_roles(each) for each in driven):
+        context.report(
+            RULE.code,
+            node,
+            f"`{context.line(call.func)}()` starts `{driven[0].name}()` in a thread, though it "
+            "waits for Deferreds, which belong to the reactor's: call it there",
+        )
         return
     taker = context.line(call.func)
     if Role.LOOP_BOUND in context.roles(node) and not isinstance(node, ast.Call):
@@ -184,7 +251,9 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
         )
         return
     codes = list(reached(context.file, starts))
-    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    if any(_asks(context, code) for code in codes):
+        return
+    found = _loop_bound(context, codes) or _answered(context, call, node, codes)
     if found:
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
@@ -224,9 +293,9 @@ def _roles(context: TreeContext, call: ast.Call, code: Code) -> frozenset[Role]:
 
 def _check_waiting(context: TreeContext, call: ast.Call) -> None:
     """The loop's own thread waits for what only the loop can do."""
-    if not _runs_in_loop(context, call):
-        return
     if _BLOCKING & set(context.names(call)):
+        if not _runs_in_loop(context, call):
+            return
         context.report(
             RULE.code,
             call,
@@ -235,8 +304,12 @@ def _check_waiting(context: TreeContext, call: ast.Call) -> None:
         )
         return
     match call:
-        case ast.Call(ast.Attribute(ast.Call() as submitted, "result"), []):
-            if not _SUBMIT & set(context.names(submitted)):
+        case ast.Call(ast.Attribute(ast.Call() | ast.Name() as future, "result")):
+            made = [future] if isinstance(future, ast.Call) else _values(context, future)
+            submitted = made[0] if len(made) == 1 else None
+            if not isinstance(submitted, ast.Call):
+                return
+            if not _SUBMIT & set(context.names(submitted)) or not _runs_in_loop(context, call):
                 return
             loops = submitted.args[1:2]
             is_own = (
@@ -256,7 +329,30 @@ def _check_waiting(context: TreeContext, call: ast.Call) -> None:
 
 def _runs_in_loop(context: TreeContext, call: ast.Call) -> bool:
     function = context.function_of(call)
-    return isinstance(function, FunctionNode) and context.is_asynchronous(function)
+    if not isinstance(function, FunctionNode):
+        return False
+    return context.is_asynchronous(function) or _is_called_by_reactor(context, function)
+
+
+def _is_called_by_reactor(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether a function is a method of a protocol, or handed to a timer of the reactor."""
+    owner = context.unit.scope.owner
+    if (
+        function is context.unit.node
+        and owner is not None
+        and context.file.vocabulary.has_bare_name(function.name, _EVENTS)
+        and any(
+            ancestor.qualified_name.startswith("twisted.")
+            for ancestor, _ in context.resolver.classes.ancestors(owner)
+        )
+    ):
+        return True
+    return any(
+        isinstance(node, ast.Call)
+        and (last_name(node.func) in _ADDERS or context.file.may_play(node.func, _TIMERS))
+        and any(last_name(each) == function.name for each in node.args)
+        for node in all_nodes(context.file.tree)
+    )
 
 
 def screen(unit: Unit) -> bool:

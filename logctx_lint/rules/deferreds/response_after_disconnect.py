@@ -105,6 +105,8 @@ from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import all_nodes
 
 _ADDERS = frozenset({"addCallback", "addBoth", "addCallbacks"})
+_FINISH = "finish"
+_KEEPING = frozenset({"append", "add", "appendleft", "put"})
 _LOOKING = frozenset({NOTIFIES, "_disconnected", "finished", "connectionLost"})
 """Attributes by which code asks whether the client is there."""
 
@@ -123,7 +125,12 @@ def check(context: TreeContext) -> None:
         if _looks(class_node(context) or context.unit.node):
             continue
         answering = RequestCallbacks(context.file, scope)
-        found = _chain_that_answers(context, chains, answering) or _timer(context, chains, request)
+        found = (
+            _chain_that_answers(context, chains, answering)
+            or _timer(context, chains, request)
+            or _coroutine(context, chains, request)
+            or _kept_request(context, chains, request)
+        )
         if found is not None:
             context.report(
                 RULE.code,
@@ -219,6 +226,72 @@ def _timer(context: TreeContext, chains: Chains, request: str) -> ast.Call | Non
         ):
             return node
     return None
+
+
+def _coroutine(context: TreeContext, chains: Chains, request: str) -> ast.Call | None:
+    """Asynchronous work that is given the request, and finishes it once it has waited."""
+    for node in in_source_order(each for each in chains.nodes if isinstance(each, ast.Call)):
+        if any(isinstance(each, ast.Name) and each.id == request for each in node.args):
+            for function in context.functions(node.func):
+                code = code_of(function)
+                if code is not None and function.facts.is_async and _finishes_late(code.nodes):
+                    return node
+    return None
+
+
+def _finishes_late(nodes: tuple[ast.AST, ...]) -> bool:
+    waits = [each.lineno for each in nodes if isinstance(each, ast.Await)]
+    ends = [
+        each.lineno
+        for each in nodes
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == _FINISH
+    ]
+    # Who looks for errors may expect this one.
+    is_careful = any(as_try(each) for each in nodes)
+    return bool(waits) and any(line > min(waits) for line in ends) and not is_careful
+
+
+def _kept_request(context: TreeContext, chains: Chains, request: str) -> ast.Call | None:
+    """`self.waiting.append(request)`, where another method finishes what is kept there."""
+    cls = class_node(context)
+    for node in chains.nodes if cls else ():
+        match node:
+            case ast.Call(
+                ast.Attribute(ast.Attribute(ast.Name("self"), place), name), [ast.Name(kept)]
+            ) if kept == request and name in _KEEPING:
+                if cls and any(_finishes_kept(each, place) for each in cls.body):
+                    return node
+    return None
+
+
+def _finishes_kept(method: ast.stmt, place: str) -> bool:
+    """Whether a method finishes the requests that an attribute holds, in a loop or one of them."""
+    if not isinstance(method, FunctionNode):
+        return False
+    nodes = list(all_nodes(method))
+    if any(as_try(each) for each in nodes):
+        return False
+    names = {
+        target.id
+        for each in nodes
+        if isinstance(each, ast.For | ast.Assign)
+        for target in (each.targets if isinstance(each, ast.Assign) else [each.target])
+        if isinstance(target, ast.Name)
+        and any(
+            isinstance(inner, ast.Attribute) and inner.attr == place
+            for inner in all_nodes(each.value if isinstance(each, ast.Assign) else each.iter)
+        )
+    }
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == _FINISH
+        and isinstance(each.func.value, ast.Name)
+        and each.func.value.id in names
+        for each in nodes
+    )
 
 
 def screen(unit: Unit) -> bool:

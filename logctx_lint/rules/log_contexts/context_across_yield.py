@@ -79,7 +79,8 @@ None: open the context around each step, or in the code that iterates.
 ## Settings
 
 `vocabulary` adds the project's own `context-manager`, `context-binding`, `tracing-span`,
-`context-token` and `token-resetter` names.
+`context-token`, `token-resetter` and `context-unbinder` names. Context managers of the project that
+set and reset a variable, or open such a one, are known by what they do.
 
 ## When not to use it
 
@@ -99,7 +100,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.context_managers import holds
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -111,7 +112,8 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 _HELD = frozenset(
     {Role.CONTEXT_MANAGER, Role.SENTINEL_GUARD, Role.TRACING_SPAN, Role.CONTEXT_BINDING}
 )
-_RESETTERS = frozenset({Role.TOKEN_RESETTER})
+_RESETTERS = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
+_ENTERING = frozenset({"enter_context", "enter_async_context"})
 _TRANSPARENT = MARKS | {"functools.wraps"}
 """Decorators under which a generator function stays one."""
 
@@ -130,6 +132,7 @@ def check(context: TreeContext) -> None:
             profile = Profile.STRICT
         _check_blocks(context, function, yields, profile)
         _check_tokens(context, function, yields, profile)
+        _check_bindings(context, function, yields)
 
 
 def _yields(function: FunctionNode) -> list[ast.expr]:
@@ -194,7 +197,7 @@ def _check_blocks(
     reported: set[ast.AST] = set()
     for node in yields:
         for block in _blocks_around(context, node, function):
-            held = _held(context, block)
+            held = _held(context, block) or _entered(context, block, node)
             if held is not None and block not in reported:
                 reported.add(block)
                 context.report(
@@ -217,11 +220,25 @@ def _blocks_around(
             yield outer
 
 
+def _entered(
+    context: TreeContext, block: ast.With | ast.AsyncWith, node: ast.AST
+) -> ast.expr | None:
+    """What an `ExitStack` has entered before a node of its block."""
+    for inner in in_source_order(e for e in own_nodes(block.body) if isinstance(e, ast.Call)):
+        match inner:
+            case ast.Call(ast.Attribute(_, name), [entered]) if name in _ENTERING:
+                scope = context.scopes[entered]
+                is_before = inner.lineno < getattr(node, "lineno", 0)
+                if is_before and holds(context.file, entered, scope, _HELD):
+                    return entered
+    return None
+
+
 def _held(context: TreeContext, block: ast.With | ast.AsyncWith) -> ast.expr | None:
     """What of a block's items is kept in the current context."""
     for item in block.items:
         value = item.context_expr
-        if plays(context.file, value, context.scopes[value], _HELD):
+        if holds(context.file, value, context.scopes[value], _HELD):
             return value
     return None
 
@@ -267,6 +284,31 @@ def _made(context: TreeContext, call: ast.Call) -> ast.Call | None:
             ):
                 return value
     return None
+
+
+def _check_bindings(context: TreeContext, function: FunctionNode, yields: list[ast.expr]) -> None:
+    """Values that are bound before a `yield` and taken out of the context behind it."""
+    calls = in_source_order(each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    for bound in calls:
+        if not isinstance(context.parent(bound), ast.Expr):
+            continue
+        if Role.CONTEXT_TOKEN not in context.roles(bound):
+            continue
+        removed = [
+            each
+            for each in calls
+            if each.lineno > bound.lineno and Role.CONTEXT_UNBINDER in context.roles(each)
+        ]
+        if removed and any(bound.lineno < each.lineno < removed[-1].lineno for each in yields):
+            context.report(
+                RULE.code,
+                bound,
+                f"what this binds is still bound while `{function.name}()` yields: the code that "
+                "iterates logs it, too, and loses it when that is taken out again; bind it around "
+                "each step",
+                profile=Profile.STRICT,
+            )
+            return
 
 
 def _common_loop(context: TreeContext, first: ast.AST, second: ast.AST) -> ast.AST | None:

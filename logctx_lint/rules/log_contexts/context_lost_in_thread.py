@@ -76,8 +76,9 @@ names.
 
 Python 3.14 built without the global lock hands the context to a `threading.Thread` by itself. A
 thread of the whole process, which belongs to no request, may want the default: only what is seen
-to read a variable, and never to set it, is reported, and what logs where the same function has a
-log context open around the start of the thread.
+to read a variable, and never to set it, is reported, and what logs, or begins a span, where the
+same function has a log context or span open around the start of the thread, or has bound something
+that its log records show.
 
 ## Use instead
 
@@ -93,17 +94,22 @@ from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, code_of, entered, reached
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts import reads_current
-from logctx_lint.analysis.open_contexts import open_around
+from logctx_lint.analysis.open_contexts import bound_before, open_around
+from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import before, helper
 from logctx_lint.inference.types import ExternalInstance, Instance, Type, members_of
 from logctx_lint.rules.rule import Applies, Rule
+from logctx_lint.syntax.ast_walk import own_nodes
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER})
 _BINDING = frozenset({Role.CONTEXT_TOKEN, Role.CONTEXT_BINDING, Role.CONTEXT_MANAGER})
 _BASES = ("Executor", "ThreadPoolExecutor")
+_STRUCTLOG = frozenset({"structlog.contextvars.bind_contextvars"})
+_SHOWING = frozenset({"filter", "format", "emit", "makeRecord"})
+"""Methods of logging's classes that may add the current context to a record."""
 _PROCESSES = "ProcessPoolExecutor"
 
 
@@ -113,9 +119,34 @@ def check(context: TreeContext) -> None:
             continue
         if _is_of_processes(context, call) or _may_copy_itself(context, call):
             continue
+        # Each call of `map` needs a copy of its own.
+        is_map = isinstance(call.func, ast.Attribute) and call.func.attr == "map"
         for each in taken(context.file, call, scope):
             starts = entered(context.file, each.node, scope)
-            _check(context, call, each.node, starts, can_fix=each.passes_arguments)
+            _check(context, call, each.node, starts, can_fix=each.passes_arguments and not is_map)
+    _check_run(context)
+
+
+def _check_run(context: TreeContext) -> None:
+    """`run()` of a class of threads, which is what the thread does."""
+    code = thread_body(context)
+    if code is None:
+        return
+    found = _read(context, list(reached(context.file, [code])))
+    if found is not None:
+        what, where = found
+        node = context.unit.node
+        assert isinstance(node, ast.FunctionDef)
+        function = where.function.name if where.function and where is not code else ""
+        by = f", by `{function}()`" if function else ""
+        context.report(
+            RULE.code,
+            node,
+            f"`run()` has a thread of its own, without the context of whoever starts it, where "
+            f"`{what}` is read{by}: keep `copy_context()` when the thread is made, and call its "
+            "`run`",
+            span=context.name_span(node),
+        )
 
 
 def _executors(context: TreeContext, call: ast.Call) -> Iterator[Type]:
@@ -170,18 +201,9 @@ def _check(
         )
         return
     found = _read(context, codes)
-    block = None if found else open_around(context, call)
-    if block is not None and (logged := _read(context, codes, Role.CONTEXT_LOGGER)):
-        where = logged[1]
-        function = f", as by `{where.function.name}()`" if where.function else ""
-        context.report(
-            RULE.code,
-            node,
-            f"what this logs{function} is not logged in `{context.line(block)}` (line "
-            f"{block.lineno}), as `{context.line(call.func)}()` runs it in a thread with a context "
-            "of its own: use `asyncio.to_thread`, or hand on `copy_context().run`",
-            _fixes(context, node) if can_fix else (),
-        )
+    block = None if found else open_around(context, call) or bound_before(context, call)
+    if block is not None:
+        _check_in_block(context, call, node, codes, block, can_fix=can_fix)
     if found is not None:
         what, where = found
         by = f"`{context.line(call.func)}()`"
@@ -190,24 +212,99 @@ def _check(
             RULE.code,
             node,
             f"{by} runs this in a thread without the caller's context, where `{what}` is read"
-            f"{function}: use `asyncio.to_thread`, or hand on `copy_context().run`",
+            f"{function}: {_cure(call)}",
             _fixes(context, node) if can_fix else (),
         )
+
+
+def _check_in_block(
+    context: TreeContext,
+    call: ast.Call,
+    node: ast.expr,
+    codes: list[Code],
+    block: ast.expr,
+    *,
+    can_fix: bool,
+) -> None:
+    """What is logged or traced elsewhere than in the context that the caller has opened."""
+    if used := _read(context, codes, Role.CONTEXT_LOGGER):
+        what = "what this logs{} is not logged"
+        if Role.CONTEXT_TOKEN in context.roles(block) and not _shows(context, block, used[0]):
+            return
+    elif Role.TRACING_SPAN in context.roles(block):
+        used = _read(context, codes, Role.TRACING_SPAN)
+        what = "the span that this begins{} is not"
+    if not used:
+        return
+    where = used[1]
+    function = f", as by `{where.function.name}()`," if where.function else ""
+    place = "with what" if Role.CONTEXT_TOKEN in context.roles(block) else "in"
+    has_set = " has set" if place != "in" else ""
+    context.report(
+        RULE.code,
+        node,
+        f"{what.format(function)} {place} `{context.line(block)}` (line {block.lineno}){has_set}, "
+        f"as `{context.line(call.func)}()` runs it in a thread with a context of its own: "
+        f"{_cure(call)}",
+        _fixes(context, node) if can_fix else (),
+    )
+
+
+def _cure(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "map":
+        return "`submit` each with the `run` of a `copy_context()` of its own"
+    return "use `asyncio.to_thread`, or hand on `copy_context().run`"
+
+
+def _shows(context: TreeContext, bound: ast.expr, logger: str) -> bool:
+    """Whether what is bound appears in the records of a logger: structlog's own, or by a filter."""
+    if _STRUCTLOG & set(context.names(bound)):
+        return True
+    return any(
+        isinstance(cls, ast.ClassDef) and _is_filter(context, cls, bound)
+        for cls in context.file.tree.body
+    )
+
+
+def _is_filter(context: TreeContext, cls: ast.ClassDef, bound: ast.expr) -> bool:
+    """Whether a class reads, in a method of logging's filters and the like, what is bound."""
+    variable = bound.func.value if isinstance(bound, ast.Call) else bound  # type: ignore[attr-defined]
+    text = ast.unparse(variable)
+    return any(
+        isinstance(method, ast.FunctionDef)
+        and method.name in _SHOWING
+        and any(
+            isinstance(node, ast.Attribute)
+            and node.attr == "get"
+            and ast.unparse(node.value) == text
+            for node in own_nodes(method.body)
+        )
+        for method in cls.body
+    )
 
 
 def _copied_inside(context: TreeContext, starts: list[Code]) -> ast.Call | None:
     """`copy_context()` in what the thread runs itself, to run something else in the copy."""
     for code in starts:
         for node in code.nodes:
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr == "run"
-                and isinstance(node.func.value, ast.Call)
-                and Role.CONTEXT_COPIER in _roles(context, node.func.value, code)
-            ):
-                return node.func.value
+            made: ast.Call | None
+            match node:
+                case ast.Call(ast.Attribute(ast.Call() as made, "run")):
+                    pass
+                case ast.Call(ast.Attribute(ast.Name() as name, "run")):
+                    made = _made(code, name)
+                case _:
+                    continue
+            if made is not None and Role.CONTEXT_COPIER in _roles(context, made, code):
+                return made
     return None
+
+
+def _made(code: Code, name: ast.Name) -> ast.Call | None:
+    """The call that a local name of some code was bound to."""
+    bindings = code.scope.reaching(name.id, (name.lineno, name.col_offset))
+    values = [each.value for each in bindings if each.kind == "value"]
+    return values[0] if len(values) == 1 and isinstance(values[0], ast.Call) else None
 
 
 def _read(
@@ -247,8 +344,8 @@ def _fixes(context: TreeContext, node: ast.expr) -> tuple[Fix, ...]:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit starts something in a thread."""
-    return unit.may_call(_STARTERS)
+    """Whether the unit starts something in a thread, or is what one does."""
+    return unit.may_call(_STARTERS) or getattr(unit.node, "name", "") == "run"
 
 
 RULE = Rule(

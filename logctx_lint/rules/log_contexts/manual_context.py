@@ -57,7 +57,7 @@ None: where the block begins and ends is for a person to decide.
 
 ## Settings
 
-`vocabulary` adds the project's own `context-manager` and `tracing-span` names.
+`vocabulary` adds the project's own `context-manager`, `tracing-span` and `context-binding` names.
 
 ## Use instead
 
@@ -78,7 +78,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes
 
-_OPENERS = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN})
+_OPENERS = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING})
 _ENTER, _EXIT = "__enter__", "__exit__"
 _PROTOCOL = frozenset({_ENTER, _EXIT, "__aenter__", "__aexit__"})
 _FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef

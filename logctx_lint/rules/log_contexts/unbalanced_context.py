@@ -16,12 +16,15 @@ Reported are
 - a task with an endless loop that reads a context variable, where the task is started by need
   (`if self.worker is None:`) or inside a span or log context: it keeps the values of whoever came
   first, forever;
-
+- what a loop binds for one request (`bind_contextvars`, or a variable set under a condition) and
+  does not take out again: it is still bound in the next turn;
+- a token that is handed to a task, callback or thread, whose copy of the context it is no good for,
+  and, with the profile `strict`, one that an object keeps for another of its methods;
 - a task group or time limit that one method enters by hand and another leaves, as those have to be
   left by the task that entered them ("Attempted to exit cancel scope in a different task").
 
 The last is the shape of
-[python-sdk 577](https://github.com/modelcontextprotocol/python-sdk/issues/577), the one before of
+[python-sdk 577](https://github.com/modelcontextprotocol/python-sdk/issues/577), the endless task of
 [llama-stack 5221](https://github.com/ogx-ai/ogx/issues/5221) and of
 [aiojobs 362](https://github.com/aio-libs/aiojobs/issues/362).
 
@@ -61,6 +64,23 @@ class Writer:
     async def write(self) -> None:
         while True:
             print(request_id.get(), await self.queue.get())
+```
+
+```python
+import asyncio
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger()
+
+
+async def worker(queue: "asyncio.Queue[Any]") -> None:
+    while True:
+        job = await queue.get()
+        structlog.contextvars.bind_contextvars(job=job.name)
+        await job.run()
+        log.info("done")
 ```
 
 ## Good
@@ -104,14 +124,31 @@ class Writer:
             print(*await self.queue.get())
 ```
 
+```python
+import asyncio
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger()
+
+
+async def worker(queue: "asyncio.Queue[Any]") -> None:
+    while True:
+        job = await queue.get()
+        with structlog.contextvars.bound_contextvars(job=job.name):
+            await job.run()
+            log.info("done")
+```
+
 ## Fix
 
 None.
 
 ## Settings
 
-`vocabulary` adds the project's own `context-token`, `token-resetter`, `context-reader` and
-`task-starter` names.
+`vocabulary` adds the project's own `context-token`, `token-resetter`, `context-unbinder`,
+`context-reader` and `task-starter` names.
 
 ## When not to use it
 
@@ -126,19 +163,20 @@ A variable that is set for the rest of a request's own task needs no reset: noth
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
-from logctx_lint.analysis.called_code import Code, code_of, reached
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.log_contexts import reads_current
-from logctx_lint.analysis.open_contexts import OPENERS, open_around
+from logctx_lint.analysis.endless_workers import is_by_need, is_endless, value_read
+from logctx_lint.analysis.kept_tokens import kept_by_object, used_elsewhere
+from logctx_lint.analysis.open_contexts import open_around
+from logctx_lint.analysis.scopes_entered_by_hand import left_in, task_scope
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
+from logctx_lint.analysis.worker_bindings import left_bindings
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
@@ -147,8 +185,10 @@ _STACK_METHODS = frozenset({"push_async_callback", "push_async_exit"})
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
-_BINDING = _TOKENS | OPENERS
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
+_HARMLESS = frozenset({Role.LOG_WRITER, Role.CLOCK})
+_UNDOING = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
+_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+_SUSPENSIONS = (*_AWAITS, ast.Yield)
 
 
 def check(context: TreeContext) -> None:
@@ -156,14 +196,58 @@ def check(context: TreeContext) -> None:
         if not context.is_placed(call):
             continue
         roles = context.roles(call)
+        _check_given_away(context, call)
         if Role.CONTEXT_TOKEN in roles:
             _check_change(context, call)
-        elif Role.TOKEN_RESETTER in roles:
+            _check_kept(context, call)
+        elif roles & _UNDOING:
             _check_reset(context, call)
         elif Role.TASK_STARTER in roles:
             _check_worker(context, call)
         elif isinstance(call.func, ast.Attribute) and call.func.attr == _ENTER:
             _check_entry(context, call, call.func.value)
+    for function in context.unit.scopes:
+        if isinstance(function, FunctionNode):
+            _check_loops(context, function)
+
+
+def _check_loops(context: TreeContext, function: FunctionNode) -> None:
+    """What a loop binds for one request is there for the next."""
+    for found in left_bindings(context, function):
+        if Role.CONTEXT_ATTACHER in context.roles(found.call):
+            continue  # Reported wherever its token is thrown away.
+        context.report(
+            RULE.code,
+            found.call,
+            f"what `{ast.unparse(found.binder)}()` binds in one turn of the loop (line "
+            f"{found.loop.lineno}) is still bound in the next: bind it in a `with`, or take it "
+            "out again in `finally`",
+        )
+
+
+def _check_kept(context: TreeContext, call: ast.Call) -> None:
+    """A token that an object keeps, for another of its methods."""
+    kept = kept_by_object(context, call)
+    if kept is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"`{kept.used_in}()` uses the token in `{kept.place}`, which fails where another task "
+            "or thread calls it, and is another caller's where several use the object: set and "
+            "reset in one function, by `with` or `try`",
+            profile=Profile.STRICT,
+        )
+
+
+def _check_given_away(context: TreeContext, call: ast.Call) -> None:
+    """A token that is used in another context, where it is not good for anything."""
+    for token, where in used_elsewhere(context, call):
+        context.report(
+            RULE.code,
+            token,
+            f"`{ast.unparse(token)}` is used in {where}, which has a copy of the context: the "
+            "reset fails there, and changes nothing here; reset it in this function",
+        )
 
 
 def _check_change(context: TreeContext, call: ast.Call) -> None:
@@ -288,11 +372,11 @@ def _check_reset(context: TreeContext, call: ast.Call) -> None:
     before = body[: body.index(statement)]
     for position, each in enumerate(before):
         if _binds_token(context, each, names):
-            risks = in_source_order(
-                node
-                for node in own_nodes(before[position + 1 :])
-                if isinstance(node, _SUSPENSIONS) and not isinstance(node, ast.Yield)
-            )
+            # What the block raises comes out of the `yield` of a context manager.
+            risky = _SUSPENSIONS if _is_manager(context, function) else _AWAITS
+            between = list(own_nodes(before[position + 1 :]))
+            sure = [each for each in between if isinstance(each, risky)]
+            risks = in_source_order(sure or [e for e in between if _may_raise(context, e)])
             others = [
                 node
                 for node in own_nodes(function.body)
@@ -305,14 +389,22 @@ def _check_reset(context: TreeContext, call: ast.Call) -> None:
                 context.report(
                     RULE.code,
                     call,
-                    f"this is not reached where line {risks[0].lineno} raises or is cancelled, "
-                    f"and what line {each.lineno} has set stays: put it into `finally`",
+                    f"this is not reached where line {context.span(risks[0]).line} raises or is "
+                    f"cancelled, and what line {each.lineno} has set stays: put it into `finally`",
+                    profile=Profile.RECOMMENDED if sure else Profile.STRICT,
                 )
             return
 
 
+def _may_raise(context: TreeContext, node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and context.roles(node).isdisjoint(_HARMLESS)
+
+
 def _binds_token(context: TreeContext, statement: ast.stmt, names: list[str]) -> bool:
     match statement:
+        case ast.Expr(ast.Call() as value) if not names:
+            # `unbind_contextvars("job")` needs no token.
+            return Role.CONTEXT_TOKEN in context.roles(value) and _SET not in context.names(value)
         case ast.Assign([ast.Name(name)], ast.Call() as value):
             return name in names and Role.CONTEXT_TOKEN in context.roles(value)
     return False
@@ -324,7 +416,7 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
     if any(keyword.arg in ("context", None) for keyword in call.keywords):
         return
     functions = context.functions(call.args[0].func)
-    if len(functions) != 1 or not _is_endless(functions[0]):
+    if len(functions) != 1 or not is_endless(functions[0]):
         return
     block = open_around(context, call)
     if block is not None:
@@ -337,7 +429,7 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
         )
         return
     code = code_of(functions[0])
-    read = _read(context, code) if code and _is_by_need(context, call) else None
+    read = value_read(context, code) if code and is_by_need(context, call) else None
     if read is not None:
         context.report(
             RULE.code,
@@ -359,13 +451,13 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
             return
     if cls is None or not isinstance(function, FunctionNode) or function.name == _ENTER:
         return
-    leaves = _left_in(cls, name)
-    if leaves is None or leaves in (function.name, _EXIT) or _is_exit(cls, leaves):
+    leaves = left_in(cls, name)
+    if leaves is None or leaves in (function.name, _EXIT):
         return
     for node in own_nodes(function.body):
         match node:
             case ast.Assign([ast.Attribute(ast.Name("self"), found)], ast.Call() as made):
-                what = _task_scope(context, made) if found == name else None
+                what = task_scope(context, made) if found == name else None
                 if what is not None:
                     context.report(
                         RULE.code,
@@ -377,114 +469,13 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
                     return
 
 
-def _left_in(cls: ast.ClassDef, name: str) -> str | None:
-    """The method that leaves what an attribute holds, by hand."""
-    for method in cls.body:
-        if isinstance(method, FunctionNode):
-            for node in own_nodes(method.body):
-                match node:
-                    case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), found), exit_)):
-                        if found == name and exit_ == _EXIT:
-                            return method.name
-    return None
-
-
-def _is_exit(cls: ast.ClassDef, name: str) -> bool:
-    """Whether a method is what a context manager does at its end, and so in the task that began.
-
-    `__aexit__` calls it, or a stack has been told of it.
-    """
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
-    for method in methods:
-        for node in own_nodes(method.body):
-            match node:
-                case ast.Call(ast.Attribute(ast.Name("self"), called)) if method.name == _EXIT:
-                    if called == name:
-                        return True
-                case ast.Call(ast.Attribute(_, taker), [ast.Attribute(ast.Name("self"), given)]):
-                    if given == name and taker in _STACK_METHODS:
-                        return True
-    return False
-
-
-def _task_scope(context: TreeContext, made: ast.Call) -> str | None:
-    """What of an object binds it to one task: itself, or what its generator yields in."""
-    if Role.TASK_SCOPE in context.roles(made):
-        return f"`{context.line(made)}`"
-    file = context.file
-    for function in context.functions(made.func):
-        code = code_of(function)
-        for node in code.nodes if code else ():
-            if not isinstance(node, ast.AsyncWith) or code is None:
-                continue
-            if not any(isinstance(inner, ast.Yield) for inner in own_nodes(node.body)):
-                continue
-            for item in node.items:
-                value = item.context_expr
-                if isinstance(value, ast.Call):
-                    names = file.resolver.names(value.func, code.scope)
-                    if Role.TASK_SCOPE in file.vocabulary.roles(names):
-                        return f"the `{ast.unparse(value)}` of `{function.name}()`"
-    return None
-
-
-def _is_endless(function: Function) -> bool:
-    """Whether a coroutine function of the project is a loop without end."""
-    code = code_of(function) if function.facts.is_async else None
-    return code is not None and any(
-        isinstance(node, ast.While)
-        and isinstance(node.test, ast.Constant)
-        and bool(node.test.value)
-        and not any(isinstance(inner, ast.Return | ast.Break) for inner in own_nodes(node.body))
-        for node in code.nodes
-    )
-
-
-def _is_by_need(context: TreeContext, call: ast.Call) -> bool:
-    """Whether a condition around it asks for what the task is kept in: `if self.worker is None`."""
-    kept = {ast.unparse(each) for each in _kept_in(context, call)}
-    for outer in context.around(call):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.If) and any(
-            isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in kept
-            for each in all_nodes(outer.test)
-        ):
-            return True
-    return False
-
-
-def _kept_in(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
-    for outer in context.around(call):
-        match outer:
-            case ast.Assign(targets):
-                yield from targets
-            case ast.AnnAssign(target):
-                yield target
-            case ast.Call(ast.Attribute(receiver)):
-                yield receiver
-            case ast.stmt():
-                return
-
-
-def _read(context: TreeContext, code: Code) -> str | None:
-    """What of the context is read; None if the code binds something to the context itself."""
-    file = context.file
-    found: str | None = None
-    for each in reached(file, [code]):
-        for node in each.nodes:
-            if isinstance(node, ast.Call):
-                roles = file.vocabulary.roles(file.resolver.names(node.func, each.scope))
-                if roles & _BINDING:
-                    return None
-                if found is None and reads_current(file, node, each.scope):
-                    found = f"{ast.unparse(node.func)}()"
-    return found
-
-
 def screen(unit: Unit) -> bool:
     """Whether the unit changes a context, starts a task or enters something by hand."""
-    return unit.may_call(_TOKENS | _STARTERS) or f".{_ENTER}()" in unit.text
+    if unit.may_call(_TOKENS | _STARTERS) or f".{_ENTER}()" in unit.text:
+        return True
+    # A helper may bind what a loop leaves bound.
+    has_loop = "while " in unit.text or "async for" in unit.text
+    return has_loop and "contextvars" in unit.file.source.text
 
 
 RULE = Rule(

@@ -1,0 +1,71 @@
+"""Tasks that never end, started for whoever comes first, and what of the context they read."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.called_code import Code, code_of, reached
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.log_contexts import reads_current
+from logctx_lint.analysis.open_contexts import OPENERS
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_BINDING = frozenset({Role.CONTEXT_TOKEN}) | OPENERS
+
+
+def is_endless(function: Function) -> bool:
+    """Whether a coroutine function of the project is a loop without end."""
+    code = code_of(function) if function.facts.is_async else None
+    return code is not None and any(
+        isinstance(node, ast.While)
+        and isinstance(node.test, ast.Constant)
+        and bool(node.test.value)
+        and not any(isinstance(inner, ast.Return | ast.Break) for inner in own_nodes(node.body))
+        for node in code.nodes
+    )
+
+
+def is_by_need(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a condition around it asks for what the task is kept in: `if self.worker is None`."""
+    kept = {ast.unparse(each) for each in _kept_in(context, call)}
+    for outer in context.around(call):
+        if isinstance(outer, FunctionNode):
+            return False
+        if isinstance(outer, ast.If) and any(
+            isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in kept
+            for each in all_nodes(outer.test)
+        ):
+            return True
+    return False
+
+
+def _kept_in(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
+    for outer in context.around(call):
+        match outer:
+            case ast.Assign(targets):
+                yield from targets
+            case ast.AnnAssign(target):
+                yield target
+            case ast.Call(ast.Attribute(receiver)):
+                yield receiver
+            case ast.stmt():
+                return
+
+
+def value_read(context: TreeContext, code: Code) -> str | None:
+    """What of the context is read; None if the code binds something to the context itself."""
+    file = context.file
+    found: str | None = None
+    for each in reached(file, [code]):
+        for node in each.nodes:
+            if isinstance(node, ast.Call):
+                roles = file.vocabulary.roles(file.resolver.names(node.func, each.scope))
+                if roles & _BINDING:
+                    return None
+                if found is None and reads_current(file, node, each.scope):
+                    found = f"{ast.unparse(node.func)}()"
+    return found

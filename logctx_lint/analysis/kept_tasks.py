@@ -1,0 +1,66 @@
+"""Whether somebody looks at how a task has ended that an object keeps."""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
+
+_STATES = frozenset({"cancel", "done", "cancelled", "get_name", "set_name", "cancelling"})
+"""Methods of a task that say nothing of its failure."""
+
+
+def is_looked_at(context: TreeContext, attribute: str) -> bool:
+    """Whether code of the file awaits, hands on or asks what `self.ATTRIBUTE` is, but for where it
+    has been cancelled before."""
+    cls = class_node(context)
+    own = set(all_nodes(cls)) if cls else set()
+    if any(_is_named(node, attribute) and node not in own for node in all_nodes(context.file.tree)):
+        return True
+    for method in cls.body if cls else ():
+        if isinstance(method, FunctionNode) and _looks(method, attribute):
+            return True
+    return False
+
+
+def sets_itself(function: Function, attribute: str) -> bool:
+    """Whether what runs in a task has itself forgotten in the end: `self._task = None`."""
+    node = function.implementation.tree()
+    return node is not None and any(
+        isinstance(each, ast.Attribute)
+        and each.attr == attribute
+        and not isinstance(each.ctx, ast.Load)
+        for each in all_nodes(node)
+    )
+
+
+def _is_named(node: ast.AST, attribute: str) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == attribute
+
+
+def _looks(method: FunctionNode, attribute: str) -> bool:
+    nodes = list(all_nodes(method))
+    if not any(_is_named(each, attribute) for each in nodes):
+        return False
+    parents = {child: each for each in nodes for child in child_nodes(each)}
+    is_ended = any(isinstance(each, ast.Attribute) and each.attr == "cancel" for each in nodes)
+    return any(
+        isinstance(each, ast.Attribute)
+        and each.attr == attribute
+        and not _is_mere_use(each, parents.get(each), is_ended=is_ended)
+        for each in nodes
+    )
+
+
+def _is_mere_use(place: ast.Attribute, parent: ast.AST | None, *, is_ended: bool) -> bool:
+    """Whether a task is only set, or asked for its state, or waited for as it is cancelled."""
+    match parent:
+        case ast.Attribute(_, name):
+            return name in _STATES
+        case ast.Compare() | ast.If() | ast.BoolOp() | ast.UnaryOp() | ast.While():
+            return True
+    return is_ended or not isinstance(place.ctx, ast.Load)

@@ -1,0 +1,44 @@
+"""Task groups and the like that one method enters by hand and another leaves."""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.called_code import code_of
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import own_nodes
+
+
+def left_in(cls: ast.ClassDef, name: str) -> str | None:
+    """The method that leaves what an attribute holds, by hand."""
+    for method in cls.body:
+        if isinstance(method, FunctionNode):
+            for node in own_nodes(method.body):
+                match node:
+                    case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), found), exit_)):
+                        if found == name and exit_ == "__aexit__":
+                            return method.name
+    return None
+
+
+def task_scope(context: TreeContext, made: ast.Call) -> str | None:
+    """What of an object binds it to one task: itself, or what its generator yields in."""
+    if Role.TASK_SCOPE in context.roles(made):
+        return f"`{context.line(made)}`"
+    file = context.file
+    for function in context.functions(made.func):
+        code = code_of(function)
+        for node in code.nodes if code else ():
+            if not isinstance(node, ast.AsyncWith) or code is None:
+                continue
+            if not any(isinstance(inner, ast.Yield) for inner in own_nodes(node.body)):
+                continue
+            for item in node.items:
+                value = item.context_expr
+                if isinstance(value, ast.Call):
+                    names = file.resolver.names(value.func, code.scope)
+                    if Role.TASK_SCOPE in file.vocabulary.roles(names):
+                        return f"the `{ast.unparse(value)}` of `{function.name}()`"
+    return None

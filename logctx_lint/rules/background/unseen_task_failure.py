@@ -1,0 +1,333 @@
+"""Work is started whose failure nobody will ever see.
+
+## Why
+
+What fails in a thread of an `Executor` is kept in the future that `submit()` gives, and
+`concurrent.futures` never reports it: where that future is dropped, so is the failure, without a
+line in any log. `gather(..., return_exceptions=True)` gives failures as results; where nobody looks
+at the results, they are lost in the same way.
+
+A task that is kept as long as the object lives is not reported by asyncio either, as that happens
+when it is collected: a loop in it that has ended by an error is not missed until somebody asks why
+nothing happens any more.
+
+The shape of [cpython 120508](https://github.com/python/cpython/issues/120508), and, for tasks that
+are kept, of [aiohttp 6518](https://github.com/aio-libs/aiohttp/issues/6518).
+
+## Bad
+
+```python
+from concurrent.futures import ThreadPoolExecutor
+
+pool = ThreadPoolExecutor(2)
+
+
+def store(text: str) -> None:
+    if not text:
+        raise ValueError("nothing to store")
+
+
+def on_message(text: str) -> None:
+    pool.submit(store, text)
+```
+
+## Good
+
+```python
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor
+
+pool = ThreadPoolExecutor(2)
+
+
+def store(text: str) -> None:
+    if not text:
+        raise ValueError("nothing to store")
+
+
+def ended(future: "Future[None]") -> None:
+    if future.exception():
+        logging.error("failed", exc_info=future.exception())
+
+
+def on_message(text: str) -> None:
+    pool.submit(store, text).add_done_callback(ended)
+```
+
+## Fix
+
+None: what is to be done about a failure is for a person to say.
+
+## Settings
+
+`vocabulary` adds the project's own `task-starter` and `thread-starter` names.
+
+## When not to use it
+
+Functions that handle every error themselves, or are not seen to raise any, are silent. A task that
+is dropped, or kept in a set until it is done, is reported by asyncio when it is collected, and
+silent here; that nobody keeps it is LCX204's. Results of `gather` and kept tasks are reported with
+the profile `strict` only, and so are functions that do not raise themselves, but call what does.
+
+## Use instead
+
+`add_done_callback` with a function that looks at `exception()`, a `TaskGroup`, or
+`logctx_lint.runtime.tasks.run_in_background`, which logs what fails.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.called_code import code_of
+from logctx_lint.analysis.context import TreeContext, as_try, functions_of
+from logctx_lint.analysis.endless_workers import is_endless
+from logctx_lint.analysis.kept_tasks import is_looked_at, sets_itself
+from logctx_lint.analysis.ownership import sees_to_failures
+from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import child_nodes, last_name, own_nodes
+
+_SUBMIT = frozenset(
+    f"concurrent.futures.{home}.submit"
+    for home in ("_base.Executor", "thread.ThreadPoolExecutor", "process.ProcessPoolExecutor")
+)
+_GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+_ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
+_WORKING = ("gather", "wait_for", "shield", "to_thread", "run_in_executor")
+"""What of asyncio fails where what it is given does."""
+_ALL = frozenset({"Exception", "BaseException"})
+
+
+def check(context: TreeContext) -> None:
+    for call, _ in context.unit.nodes(ast.Call):
+        if not context.is_placed(call):
+            continue
+        names = set(context.names(call))
+        if _SUBMIT & names:
+            _check_submit(context, call)
+        elif _GATHER & names:
+            _check_gather(context, call)
+        elif Role.TASK_STARTER in context.roles(call):
+            _check_kept(context, call)
+
+
+def _check_submit(context: TreeContext, call: ast.Call) -> None:
+    if not _is_dropped(context, call):
+        return
+    for each in taken(context.file, call, context.scopes[call]):
+        functions = context.functions(each.node)
+        if len(functions) != 1:
+            continue
+        fails = _failing(context, functions[0])
+        if fails is None or sees_to_failures(context, each.node, context.scopes[each.node]):
+            continue
+        where, raised = fails
+        context.report(
+            RULE.code,
+            call,
+            f"nobody looks at the future that `{context.line(call.func)}()` gives: where "
+            f"`{functions[0].name}()` raises (line {raised.lineno} of {where.module.name}), "
+            "nothing is logged and nobody knows; add a callback that looks at `exception()`",
+            profile=Profile.RECOMMENDED if where == functions[0] else Profile.STRICT,
+        )
+
+
+def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
+    """Whether nobody has what a call gives: alone, or in a list that nobody has."""
+    parent = context.parent(call)
+    if isinstance(parent, ast.ListComp) and parent.elt is call:
+        parent = context.parent(parent)
+    match parent:
+        case ast.Expr():
+            return True
+        case ast.Assign([ast.Name(name)]):
+            function = context.function_of(call)
+            return isinstance(function, FunctionNode) and not any(
+                isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
+                for each in own_nodes(function.body)
+            )
+    return False
+
+
+def _failing(context: TreeContext, function: Function) -> tuple[Function, ast.Raise] | None:
+    """What raises out of a plain function: a `raise` of its own, or of what it calls."""
+    bare = _bare(function)
+    raising = [each for each in bare if isinstance(each, ast.Raise)]
+    if raising:
+        return function, min(raising, key=lambda each: each.lineno)
+    code = code_of(function)
+    for each in bare if code else ():
+        if isinstance(each, ast.Call) and code:
+            called = functions_of(context.resolver.type_of(each.func, code.scope))
+            for inner in called if len(called) == 1 else ():
+                found = [node for node in _bare(inner) if isinstance(node, ast.Raise)]
+                if found:
+                    return inner, found[0]
+    return None
+
+
+def _bare(function: Function) -> list[ast.AST]:
+    """The nodes of a plain function whose failures nothing in it takes."""
+    node = None if function.module.is_stub else function.tree()
+    if not isinstance(node, ast.FunctionDef) or function.facts.is_generator:
+        return []
+    return _unguarded(node.body, _takes_all)
+
+
+def _unguarded(
+    body: list[ast.stmt], is_taken: Callable[[ast.ExceptHandler], bool]
+) -> list[ast.AST]:
+    """The nodes of some statements that stand in no `try` which takes every error."""
+    found: list[ast.AST] = []
+    waiting: list[ast.AST] = list(body)
+    for node in waiting:
+        found.append(node)
+        if isinstance(node, FunctionNode | ast.Lambda | ast.ClassDef):
+            continue
+        attempt = as_try(node)
+        if attempt is not None and any(map(is_taken, attempt.handlers)):
+            waiting += [*attempt.orelse, *attempt.finalbody]
+        else:
+            waiting += child_nodes(node)
+    return found
+
+
+def _takes_all(handler: ast.ExceptHandler) -> bool:
+    is_all = handler.type is None or getattr(handler.type, "id", "") in _ALL
+    return is_all and not any(isinstance(each, ast.Raise) for each in own_nodes(handler.body))
+
+
+def _sees_all(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler does something about every error, be it that it logs it and raises."""
+    is_all = handler.type is None or getattr(handler.type, "id", "") in _ALL
+    return is_all and not isinstance(handler.body[0], ast.Raise)
+
+
+def _check_gather(context: TreeContext, call: ast.Call) -> None:
+    """`await gather(f(), g(), return_exceptions=True)` as a statement."""
+    function = context.function_of(call)
+    awaited = context.parent(call)
+    is_statement = isinstance(awaited, ast.Await) and isinstance(context.parent(awaited), ast.Expr)
+    takes = any(
+        each.arg == "return_exceptions"
+        and isinstance(each.value, ast.Constant)
+        and each.value.value is True
+        for each in call.keywords
+    )
+    if not is_statement or not takes or not isinstance(function, FunctionNode):
+        return
+    if any(last_name(each) == "cancel" for each in own_nodes(function.body)):
+        return  # What was cancelled has nothing more to say.
+    vocabulary = context.file.vocabulary
+    for made in _gathered(call):
+        functions = context.functions(made.func)
+        names = {function.name, *(each.name for each in functions)}
+        if any(vocabulary.has_bare_name(each.lstrip("_"), _ENDS) for each in names):
+            continue  # When everything ends, nobody can do anything about it.
+        if not any(map(_works, functions)):
+            continue
+        if not sees_to_failures(context, made.func, context.scopes[made]):
+            context.report(
+                RULE.code,
+                call,
+                f"what fails in `{functions[0].name}()` is among the results, which nobody looks "
+                "at: it is neither raised nor logged; look at them, or leave out "
+                "`return_exceptions`",
+                profile=Profile.STRICT,
+            )
+            return
+
+
+def _works(function: Function) -> bool:
+    """Whether a coroutine function does something that may fail."""
+    node = None if function.module.is_stub else function.tree()
+    return node is not None and any(
+        isinstance(each, ast.Call | ast.Raise) for each in own_nodes(node.body)
+    )
+
+
+def _gathered(call: ast.Call) -> list[ast.Call]:
+    """The calls that make what is gathered, right there."""
+    found: list[ast.expr] = []
+    for each in call.args:
+        match each:
+            case ast.Starred(ast.ListComp(element) | ast.GeneratorExp(element)):
+                found.append(element)
+            case _:
+                found.append(each)
+    return [each for each in found if isinstance(each, ast.Call)]
+
+
+def _check_kept(context: TreeContext, call: ast.Call) -> None:
+    """`self._worker = create_task(self._work())` of an endless loop, which nobody looks at."""
+    match context.parent(call), call.args:
+        case ast.Assign([ast.Attribute(ast.Name("self"), name)]), [ast.Call() as made, *_]:
+            pass
+        case _:
+            return
+    functions = context.functions(made.func)
+    if not name.startswith("_") or len(functions) != 1 or not is_endless(functions[0]):
+        return
+    fails = _failing_loop(context, functions[0])
+    if fails is None or is_looked_at(context, name) or sets_itself(functions[0], name):
+        return
+    if sees_to_failures(context, made.func, context.scopes[made]):
+        return
+    context.report(
+        RULE.code,
+        call,
+        f"`{functions[0].name}()` ends for good when something in it fails, as in line "
+        f"{fails.lineno} of {functions[0].module.name}, and nobody learns of that while "
+        f"`self.{name}` keeps the task: handle errors in the loop, or add a callback that looks "
+        "at `exception()`",
+        profile=Profile.STRICT,
+    )
+
+
+def _failing_loop(context: TreeContext, function: Function) -> ast.expr | None:
+    """What the loop of an endless coroutine function waits for outside of any `try`."""
+    node = None if function.module.is_stub else function.tree()
+    if node is None:
+        return None
+    scope = Scope.of_body(function.implementation, node)
+    waits = [
+        each
+        for each in _unguarded(node.body, _sees_all)
+        if isinstance(each, ast.Await) and not _is_mere_wait(context, each.value, scope)
+    ]
+    return min(waits, key=lambda each: each.lineno, default=None)
+
+
+def _is_mere_wait(context: TreeContext, awaited: ast.expr, scope: Scope) -> bool:
+    """Whether asyncio itself is waited for, as by `sleep()`, `event.wait()` and `queue.get()`."""
+    return isinstance(awaited, ast.Call) and any(
+        name.startswith("asyncio.") and not name.endswith(_WORKING)
+        for name in context.resolver.names(awaited.func, scope)
+    )
+
+
+def screen(unit: Unit) -> bool:
+    """Whether the unit starts work in a thread or task, or gathers with exceptions."""
+    text = unit.text
+    return (
+        ".submit(" in text
+        or "return_exceptions" in text
+        or "create_task(" in text
+        or "ensure_future(" in text
+    )
+
+
+RULE = Rule(
+    code="LCX208",
+    fixes="none",
+    screen=screen,
+    check=check,
+)

@@ -1,0 +1,9 @@
+from typing import Any
+
+from structlog import contextvars as contextvars
+from structlog import stdlib as stdlib
+from structlog.stdlib import BoundLogger as BoundLogger
+
+def __getattr__(name: str) -> Any: ...
+def get_logger(*args: Any, **initial_values: Any) -> BoundLogger: ...
+def getLogger(*args: Any, **initial_values: Any) -> BoundLogger: ...
