@@ -119,11 +119,11 @@ def _are_sure(first: ast.Attribute, second: ast.Attribute) -> bool:
 
 def _in_try(attempt: ast.Try) -> Iterator[Twice]:
     """`try: d.callback(x); more()` whose handler calls `d.errback()`, or whose `finally` does."""
-    for second in filter(None, map(_fires, attempt.finalbody)):
-        fires = (_fires(each) for each in (*attempt.body, *attempt.orelse))
-        for first in filter(None, fires):
-            if fired(first) == fired(second) and _are_sure(first, second):
-                yield Twice(first, second, fired(first))
+    begun = [*filter(None, map(_fires, (*attempt.body, *attempt.orelse)))]
+    for last in filter(None, map(_fires, attempt.finalbody)):
+        for each in begun:
+            if fired(each) == fired(last) and _are_sure(each, last):
+                yield Twice(each, last, fired(each))
                 return
     for position, statement in enumerate(attempt.body):
         first = _fires(statement)
@@ -137,8 +137,8 @@ def _in_try(attempt: ast.Try) -> Iterator[Twice]:
         for handler in attempt.handlers:
             if is_careful(own_nodes(handler.body), fired(first)):
                 continue
-            for each in handler.body:
-                second = _fires(each)
+            for answer in handler.body:
+                second = _fires(answer)
                 if second and fired(second) == fired(first) and _are_sure(first, second):
                     yield Twice(first, second, fired(first))
 

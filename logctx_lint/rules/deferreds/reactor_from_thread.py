@@ -97,7 +97,7 @@ from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.types import Instance, Unknown, members_of
+from logctx_lint.inference.types import FunctionType, Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
@@ -115,6 +115,7 @@ _ASKING = frozenset(
     }
 )
 """What code calls that looks where it runs, or has a loop of its own."""
+_LOOP = "asyncio.events.AbstractEventLoop"
 _EVENTS = frozenset({Role.PROTOCOL_EVENT, Role.CONNECTION_END})
 _TIMERS = frozenset({Role.TIMER})
 _EVENT_LOOPS = frozenset({Role.EVENT_LOOP})
@@ -183,9 +184,20 @@ def _loop_bound(context: TreeContext, codes: list[Code]) -> tuple[ast.Call, Code
     """The first call in some code that only the thread of the loop may make."""
     for code in codes:
         for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
-            if Role.LOOP_BOUND in _roles(context, inner, code) or _is_loops(context, inner, code):
+            is_bound = Role.LOOP_BOUND in _roles(context, inner, code)
+            if (is_bound and _is_surely(context, inner, code)) or _is_loops(context, inner, code):
                 return inner, code
     return None
+
+
+def _is_surely(context: TreeContext, call: ast.Call, code: Code) -> bool:
+    """Whether no method that may be called is one of another class, which threads may use."""
+    file = context.file
+    return all(
+        Role.LOOP_BOUND in file.vocabulary.roles([each.function.qualified_name])
+        for each in members_of(file.resolver.type_of(call.func, code.scope))
+        if isinstance(each, FunctionType) and each.function.module.is_stub
+    )
 
 
 def _is_loops(context: TreeContext, call: ast.Call, code: Code) -> bool:

@@ -452,7 +452,7 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
     if cls is None or not isinstance(function, FunctionNode) or function.name == _ENTER:
         return
     leaves = left_in(cls, name)
-    if leaves is None or leaves in (function.name, _EXIT):
+    if leaves is None or leaves in (function.name, _EXIT) or _is_exit(cls, leaves):
         return
     for node in own_nodes(function.body):
         match node:
@@ -476,6 +476,24 @@ def screen(unit: Unit) -> bool:
     # A helper may bind what a loop leaves bound.
     has_loop = "while " in unit.text or "async for" in unit.text
     return has_loop and "contextvars" in unit.file.source.text
+
+
+def _is_exit(cls: ast.ClassDef, name: str) -> bool:
+    """Whether a method is what a context manager does at its end, and so in the task that began.
+
+    `__aexit__` calls it, or a stack has been told of it.
+    """
+    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
+    for method in methods:
+        for node in own_nodes(method.body):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("self"), called)) if method.name == _EXIT:
+                    if called == name:
+                        return True
+                case ast.Call(ast.Attribute(_, taker), [ast.Attribute(ast.Name("self"), given)]):
+                    if given == name and taker in _STACK_METHODS:
+                        return True
+    return False
 
 
 RULE = Rule(
