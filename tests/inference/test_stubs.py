@@ -261,6 +261,8 @@ def real_definitions(module: str) -> Iterator[tuple[str, Definition, Any]]:
         full = f"{owner.name}.{node.name}" if owner else node.name
         outer = (module, full.partition(".")[0])
         is_missing = outer in NEW and not hasattr(importlib.import_module(module), outer[1])
+        if full.rpartition(".")[2] == "__getattr__":
+            continue  # Says that there is more than the stub declares.
         if outer not in INVENTED and not is_missing and exists_here(module, full):
             yield full, node, real(module, owner, node.name)
 
