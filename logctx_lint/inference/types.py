@@ -181,6 +181,8 @@ def with_options(type_: Type, *nothing_known: Type) -> Type:
     `nothing_known` lists what has no class that is named, and is one of several all the same.
     """
     members = members_of(type_)
+    if not any(isinstance(each, ExternalInstance) or each in nothing_known for each in members):
+        return type_
     if len(members) < 2 or not any(isinstance(each, Instance) for each in members):
         return type_
     return union_of(

@@ -19,7 +19,9 @@ returns something true for it, and a generator under `@asynccontextmanager` that
 its `yield`, swallow it for all their users, and are reported where they are defined.
 
 Where nobody is harmed, the finding belongs to the profile `strict`: the entry of a task merely ends
-when it is cancelled, and in Twisted code without log contexts few Deferreds are ever cancelled.
+when it is cancelled, and nobody cancels one whose handle is only looked at; in Twisted code without
+log contexts few Deferreds are ever cancelled; and the cancellation of a scope of trio comes out of
+every further await, so that only a loop that goes on does harm.
 
 ## Bad
 

@@ -126,7 +126,7 @@ None: whether those who wait are to be cancelled, or to try themselves, is for a
 
 Where nobody else waits for it. A `finally` or an outer handler that mentions it is silent, and so
 is a future of `self` that another method cancels or fails, or for which its class waits with
-`wait_for` only.
+`wait_for` only, and one that whoever calls the function ends where that is cancelled.
 
 ## Use instead
 
