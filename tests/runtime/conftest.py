@@ -3,15 +3,17 @@ asyncio half can be tested without it."""
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from logctx_lint.runtime import context, storage
 
-from .helpers import LogLines, RealReactor
+from .helpers import LogLines, Main, RealReactor
 
 STORAGES = ["thread-local", "contextvar"]
 
@@ -24,6 +26,11 @@ def _clean_slate() -> Iterator[None]:
     storage.store(storage.SENTINEL_CELL)
     context.configure(storage="thread-local", strict=False, accounting=True)
     assert not left, f"the test left {left} behind in {storage_name} storage"
+
+
+@pytest.fixture(autouse=True)
+def _no_background_processes_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logctx_lint.runtime.processes._counts", {})
 
 
 @pytest.fixture(params=STORAGES)
@@ -70,3 +77,46 @@ def real_reactor() -> Iterator[RealReactor]:
     running = RealReactor()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def outcomes() -> Any:
+    """See `deferred_helpers.Outcomes`."""
+    from .deferred_helpers import Outcomes
+
+    return Outcomes()
+
+
+@pytest.fixture
+def nothing_unhandled(caplog: pytest.LogCaptureFixture) -> Any:
+    """Call it to check that no Deferred was collected with an unhandled failure."""
+    from twisted.logger import globalLogPublisher
+
+    gc.collect()  # what earlier tests left
+    events: list[Any] = []
+    publisher: Any = globalLogPublisher
+    publisher.addObserver(events.append)
+
+    def check() -> None:
+        gc.collect()
+        assert [event for event in events if "log_failure" in event] == []
+
+    yield check
+    publisher.removeObserver(events.append)
+
+
+@pytest.fixture
+def run() -> Iterator[Callable[[Main], Any]]:
+    """Runs a coroutine function; whatever asyncio has to complain of fails the test."""
+    loop = asyncio.new_event_loop()
+    complaints: list[Any] = []
+    loop.set_exception_handler(lambda loop, event: complaints.append(event))
+
+    async def bounded(main: Main) -> Any:
+        return await asyncio.wait_for(main(), timeout=30)
+
+    yield lambda main: loop.run_until_complete(bounded(main))
+    gc.collect()
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    assert complaints == []

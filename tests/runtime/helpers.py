@@ -6,10 +6,12 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 logger = logging.getLogger("app")
+
+Main = Callable[[], Awaitable[Any]]
 
 # Longer than anything takes on a loaded machine: reached only when something hangs.
 PATIENCE = 60.0
@@ -74,3 +76,11 @@ def run_python(program: str) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+def in_thread(function: Callable[[], Any]) -> Any:
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(function()))
+    thread.start()
+    thread.join(PATIENCE)
+    return results[0]

@@ -35,8 +35,8 @@ from logctx_lint.runtime.deferreds import (
     unwrapFirstError,
 )
 
+from .deferred_helpers import result_of
 from .helpers import LogLines, logger
-from .test_deferreds import result_of
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -30,7 +30,7 @@ from logctx_lint.runtime.testing import (
 )
 
 from . import sample_service as sample
-from .test_deferreds import result_of
+from .deferred_helpers import result_of
 
 pytest_plugins = ["pytester"]
 
