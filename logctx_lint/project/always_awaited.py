@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from logctx_lint.project.awaitable_names import INLINE_CALLBACKS
+from logctx_lint.project.text_index import functions_around, is_asynchronous
 
 _CALL = r"\s+((?:\w+\.)*\w+)\("
 _AWAITED = re.compile(rf"\b(await){_CALL}")
@@ -56,8 +57,12 @@ def always_awaited(text: str) -> AlwaysAwaited:
 
 
 def _is_mixed(text: str, path: str) -> bool:
-    """Whether too many calls of what is so called are not awaited."""
-    return sum(_is_plain(text, *at) for at in _calls(text, path)) > _MOST_OTHERS
+    """Whether too many calls of what is so called are not awaited where they could be."""
+    plain = [start for start, inside in _calls(text, path) if _is_plain(text, start, inside)]
+    if len(plain) <= _MOST_OTHERS:
+        return False
+    heads = functions_around(text, plain)
+    return sum(head is not None and is_asynchronous(head) for head in heads) > _MOST_OTHERS
 
 
 def _goes_on(text: str, start: int) -> bool:

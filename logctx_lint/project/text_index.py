@@ -106,18 +106,28 @@ def _generating(text: str) -> set[str]:
 
 def _plain_functions(text: str, mentioned: re.Pattern[str]) -> Iterator[str]:
     """The functions around all that is mentioned, found by indentation, but asynchronous ones."""
+    for around in functions_around(text, (each.start() for each in mentioned.finditer(text))):
+        if around and not is_asynchronous(around):
+            yield around["name"]
+
+
+def functions_around(text: str, places: Iterable[int]) -> Iterator[re.Match[str] | None]:
+    """The head of the innermost function around each place, found by indentation."""
     defs = list(_ANY_DEF.finditer(text))
     starts = [each.start() for each in defs]
-    for mention in mentioned.finditer(text):
-        start = text.rfind("\n", 0, mention.start()) + 1
-        line = text[start : mention.start()]
+    for place in places:
+        start = text.rfind("\n", 0, place) + 1
+        line = text[start:place]
         indent = len(line) - len(line.lstrip())
-        before = (defs[at] for at in range(bisect(starts, mention.start()) - 1, -1, -1))
+        before = (defs[at] for at in range(bisect(starts, place) - 1, -1, -1))
         # Further in than the `def`, or on its very line.
         found = (e for e in before if len(e["indent"]) < indent or e.end() > start)
-        around = next(found, None)
-        if around and not around["async"] and not around["inline"]:
-            yield around["name"]
+        yield next(found, None)
+
+
+def is_asynchronous(head: re.Match[str]) -> bool:
+    """Whether the head of a function says that it can await."""
+    return bool(head["async"] or head["inline"])
 
 
 _ROLES: Mapping[str, Callable[[str], Iterable[str]]] = {

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 
 from logctx_lint.project.always_awaited import always_awaited
 
-THREE = "await s.call(1)\nx = await self.s.call(2)\nprint(await s.call(3))\n"
+THREE = """\
+async def f(self, s):
+    await s.call(1)
+    x = await self.s.call(2)
+    print(await s.call(3))
+"""
 
 
 @pytest.mark.parametrize(
@@ -23,7 +30,7 @@ THREE = "await s.call(1)\nx = await self.s.call(2)\nprint(await s.call(3))\n"
     ],
 )
 def test_one_call_that_is_not_awaited_is_the_odd_one_out(more: str) -> None:
-    assert always_awaited(THREE + more).by_await == {"s.call"}
+    assert always_awaited(THREE + indent(more, "    ")).by_await == {"s.call"}
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,11 @@ def test_one_call_that_is_not_awaited_is_the_odd_one_out(more: str) -> None:
     ],
 )
 def test_two_are_not(more: str) -> None:
-    assert not always_awaited(THREE + more).everywhere
+    assert not always_awaited(THREE + indent(more, "    ")).everywhere
+
+
+def test_a_plain_function_cannot_await() -> None:
+    assert always_awaited(f"{THREE}def g(s):\n    s.call(4)\n    s.call(5)\n").everywhere
 
 
 def test_twice_is_not_often() -> None:
