@@ -119,11 +119,11 @@ def _are_sure(first: ast.Attribute, second: ast.Attribute) -> bool:
 
 def _in_try(attempt: ast.Try) -> Iterator[Twice]:
     """`try: d.callback(x); more()` whose handler calls `d.errback()`, or whose `finally` does."""
-    for second in filter(None, map(_fires, attempt.finalbody)):
+    for last in filter(None, map(_fires, attempt.finalbody)):
         fires = (_fires(each) for each in (*attempt.body, *attempt.orelse))
-        for first in filter(None, fires):
-            if fired(first) == fired(second) and _are_sure(first, second):
-                yield Twice(first, second, fired(first))
+        for earlier in filter(None, fires):
+            if fired(earlier) == fired(last) and _are_sure(earlier, last):
+                yield Twice(earlier, last, fired(last))
                 return
     for position, statement in enumerate(attempt.body):
         first = _fires(statement)
