@@ -119,11 +119,11 @@ def _are_sure(first: ast.Attribute, second: ast.Attribute) -> bool:
 
 def _in_try(attempt: ast.Try) -> Iterator[Twice]:
     """`try: d.callback(x); more()` whose handler calls `d.errback()`, or whose `finally` does."""
-    begun = [*filter(None, map(_fires, (*attempt.body, *attempt.orelse)))]
     for last in filter(None, map(_fires, attempt.finalbody)):
-        for each in begun:
-            if fired(each) == fired(last) and _are_sure(each, last):
-                yield Twice(each, last, fired(each))
+        fires = (_fires(each) for each in (*attempt.body, *attempt.orelse))
+        for earlier in filter(None, fires):
+            if fired(earlier) == fired(last) and _are_sure(earlier, last):
+                yield Twice(earlier, last, fired(last))
                 return
     for position, statement in enumerate(attempt.body):
         first = _fires(statement)

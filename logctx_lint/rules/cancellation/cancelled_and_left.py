@@ -87,11 +87,10 @@ class is silent.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from logctx_lint.analysis.called_code import Code, code_of, reached
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.early_waits import elements, is_used_behind, left_running, waits
 from logctx_lint.analysis.exception_handlers import Cancellation, caught, caught_by
 from logctx_lint.analysis.ownership import sees_to_failures
 from logctx_lint.analysis.possible_values import possible_values
@@ -103,12 +102,11 @@ from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, own_nodes
 
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _ENDS = frozenset({Role.SERVICE_END})
 _MANAGER = "contextlib.asynccontextmanager"
-_WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 
 
@@ -217,7 +215,7 @@ def _runs_in_all(
 ) -> tuple[list[Function], set[str]]:
     """What runs in the tasks that a local name holds, as `pending` of `done, pending = wait(x)`."""
     found, texts = run_by_local(context, tasks), {tasks.id}
-    for wait in _waits(context, function):
+    for wait in waits(context, function):
         if wait.pending is not None and wait.pending.id == tasks.id:
             for each in wait.tasks:
                 found += run_by_local(context, each)
@@ -287,17 +285,13 @@ def _takes(node: ast.AST, shared: set[str]) -> bool:
     """
     match node:
         case ast.Assign(_, value) | ast.AnnAssign(_, _, value) | ast.NamedExpr(_, value) if value:
-            given = [end for each in possible_values(value) for end in (each, *_elements(each))]
+            given = [end for each in possible_values(value) for end in (each, *elements(each))]
         case ast.Call(func) if not (isinstance(func, ast.Name) and func.id in PLAIN_BUILTINS):
             given = call_arguments(node)
         case _:
             return False
     given = [each.value if isinstance(each, ast.Starred) else each for each in given]
     return any(isinstance(each, ast.Attribute) and ast.unparse(each) in shared for each in given)
-
-
-def _elements(node: ast.expr) -> list[ast.expr]:
-    return node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else []
 
 
 def _mentions_use(node: ast.AST, texts: set[str]) -> bool:
@@ -331,7 +325,7 @@ def _check_gather(context: TreeContext, function: FunctionNode, attempt: ast.Try
             and _GATHER & set(context.names(node.value))
             and not any(each.arg in ("return_exceptions", None) for each in node.value.keywords)
             and _starts_several(context, node.value)
-            and not _is_used_behind(function, node, _task_names(node.value))
+            and not is_used_behind(function, node, _task_names(node.value))
         ):
             context.report(
                 RULE.code,
@@ -348,102 +342,15 @@ def _task_names(call: ast.Call) -> set[str]:
     return {each.id for each in given if isinstance(each, ast.Name)}
 
 
-def _is_used_behind(function: FunctionNode, node: ast.expr, names: set[str]) -> bool:
-    """Whether a function names something again further down."""
-    return any(
-        isinstance(each, ast.Name)
-        and each.id in names
-        and each.lineno > (node.end_lineno or node.lineno)
-        for each in own_nodes(function.body)
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Wait:
-    """`done, pending = await asyncio.wait(tasks, ...)`"""
-
-    call: ast.Call
-    pending: ast.Name | None
-    """None where nothing is bound to it."""
-    tasks: list[ast.Name]
-    """The local names of tasks, or of a collection of them, that it waits for."""
-
-
-def _waits(context: TreeContext, function: FunctionNode) -> Iterator[_Wait]:
-    for node in own_nodes(function.body):
-        target: ast.expr | None
-        match node:
-            case ast.Assign([target], ast.Await(ast.Call(_, [given, *_]) as call)):
-                pass
-            case ast.Expr(ast.Await(ast.Call(_, [given, *_]) as call)):
-                target = None
-            case _:
-                continue
-        if _WAIT & set(context.names(call)):
-            match target:
-                case ast.Tuple([_, ast.Name() as pending]):
-                    yield _Wait(call, pending, _named(given))
-                case None:
-                    yield _Wait(call, None, _named(given))
-
-
-def _named(given: ast.expr) -> list[ast.Name]:
-    elements = _elements(given) or [given]
-    names = [each for each in elements if isinstance(each, ast.Name)]
-    return names if len(names) == len(elements) else []
-
-
 def _check_wait(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
-    """Tasks of which a wait that ends early leaves some running, and that nobody names again."""
-    for wait in _waits(context, function):
-        limits = [each for each in wait.call.keywords if each.arg in ("timeout", "return_when")]
-        if not any(_ends_early(each.value) for each in limits) or not wait.tasks:
-            continue
-        names = {each.id for each in wait.tasks} | ({wait.pending.id} if wait.pending else set())
-        if _is_used_behind(function, wait.call, names) or _in_loop(context, wait.call):
-            continue
-        if all(_is_started_here(context, each) for each in wait.tasks):
-            context.report(
-                RULE.code,
-                wait.call,
-                "what has not ended by then goes on, and nobody waits for it or cancels it: cancel "
-                "the pending tasks, and await them",
-                profile=Profile.STRICT,
-            )
-
-
-def _is_started_here(context: TreeContext, tasks: ast.Name) -> bool:
-    bindings = context.scopes[tasks].reaching(tasks.id, (tasks.lineno, tasks.col_offset))
-    return bool(bindings) and all(
-        each.kind == "value" and each.value is not None and _starts(context, each.value)
-        for each in bindings
-    )
-
-
-def _ends_early(limit: ast.expr) -> bool:
-    is_all = isinstance(limit, ast.Attribute | ast.Name) and last_name(limit) == "ALL_COMPLETED"
-    return not is_all and not (isinstance(limit, ast.Constant) and limit.value is None)
-
-
-def _starts(context: TreeContext, value: ast.expr) -> bool:
-    """Whether everything in an expression is a task that it starts itself."""
-    match value:
-        case ast.Call():
-            return Role.TASK_STARTER in context.roles(value)
-        case ast.List(elements) | ast.Set(elements) | ast.Tuple(elements):
-            return bool(elements) and all(_starts(context, each) for each in elements)
-        case ast.ListComp(element) | ast.SetComp(element):
-            return _starts(context, element)
-    return False
-
-
-def _in_loop(context: TreeContext, node: ast.AST) -> bool:
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
-            return True
-    return False
+    for wait in left_running(context, function):
+        context.report(
+            RULE.code,
+            wait.call,
+            "what has not ended by then goes on, and nobody waits for it or cancels it: cancel "
+            "the pending tasks, and await them",
+            profile=Profile.STRICT,
+        )
 
 
 def _leaves(body: list[ast.stmt]) -> bool:
