@@ -116,12 +116,16 @@ from logctx_lint.analysis.state_changes import (
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+_TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
+_PUTTERS = APPENDERS | QUEUE_PUTS
+"""Methods that take something out of a collection or queue, and those that put it there."""
 
 
 def check(context: TreeContext) -> None:
@@ -240,7 +244,12 @@ def _released(
     that nobody else releases."""
     for statement in handler.body:
         call = called(statement) if isinstance(statement, ast.Expr) else None
-        if call is None or not context.file.may_play(call.func, _RELEASERS):
+        if call is None:
+            continue
+        put_back = _put_back(context, function, attempt, call)
+        if put_back is not None:
+            return put_back
+        if not context.file.may_play(call.func, _RELEASERS):
             continue
         for each in given_back(call):
             match each:
@@ -252,6 +261,28 @@ def _released(
                     if is_taken and not _is_released_by_others(context, function, call, name):
                         return each
     return None
+
+
+def _put_back(
+    context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try, call: ast.Call
+) -> ast.Name | None:
+    """What a call puts back where it was taken from: `c = idle.pop()`, `idle.append(c)`."""
+    match call:
+        case ast.Call(ast.Attribute(place, adder), [ast.Name() as name]) if adder in _PUTTERS:
+            if not _is_taken_before(context, function, attempt, name):
+                return None
+        case _:
+            return None
+    scope = context.unit.scopes[function]
+    for binding in scope.reaching(name.id, (name.lineno, name.col_offset)):
+        value = binding.value
+        match value.value if isinstance(value, ast.Await) else value:
+            case ast.Call(ast.Attribute(source, taker)) if taker in _TAKERS and ast.unparse(
+                source
+            ) == ast.unparse(place):
+                continue
+        return None
+    return name
 
 
 def _fills(statement: ast.stmt, place: ast.Attribute) -> bool:
