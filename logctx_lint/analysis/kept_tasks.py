@@ -59,6 +59,8 @@ def _looks(method: FunctionNode, attribute: str) -> bool:
 def _is_mere_use(place: ast.Attribute, parent: ast.AST | None, *, is_ended: bool) -> bool:
     """Whether a task is only set, or asked for its state, or waited for as it is cancelled."""
     match parent:
+        case ast.Await():
+            return False  # At the latest its end is seen by who stops it.
         case ast.Attribute(_, name):
             return name in _STATES
         case ast.Compare() | ast.If() | ast.BoolOp() | ast.UnaryOp() | ast.While():
