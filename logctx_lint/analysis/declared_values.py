@@ -290,13 +290,25 @@ class _Places:
             where = signature_scope(callee.function)
             for parameter, argument in (*pairs(call, parameters), *rest(call, parameters)):
                 annotation = parse_expression(parameter.annotation)
-                type_ = annotation_types.evaluate(self._resolver, annotation, where)
-                type_ = substitute(type_, dict(callee.bindings))
+                general = annotation_types.evaluate(self._resolver, annotation, where)
+                type_ = substitute(general, dict(callee.bindings))
+                if type_ != general and not self._is_declared(call.func, scope):
+                    continue  # `[1].append(x)`: what else the list holds says nothing of `x`.
                 said = f"{parameter.name}: {' '.join(parameter.annotation.split())}"
                 declared.setdefault(argument, []).append((type_, said))
         for argument, types in declared.items():
             fate = f"passed to `{name}()` for `{_short(types[0][1])}`"
             yield argument, union_of(type_ for type_, _ in types), fate
+
+    def _is_declared(self, method: ast.expr, scope: Scope) -> bool:
+        """Whether it is written down what the object of a method holds, not only inferred."""
+        match method:
+            case ast.Attribute(ast.Name(name)):
+                found = scope.bindings.get(name, ())
+                return bool(found) and all(each.annotation is not None for each in found)
+            case ast.Attribute(ast.Attribute() as place):
+                return declared_attribute(self._unit, place, scope)[0] != UNKNOWN
+        return False
 
     def _is_shown(self, cls: Class) -> bool:
         """Whether a built-in exception only shows what it is given."""
