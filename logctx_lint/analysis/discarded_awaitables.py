@@ -42,7 +42,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
 
 _BY_CUSTOM = frozenset({Role.DROPPABLE})
 _DRIVEN_ELSEWHERE = frozenset(
@@ -129,8 +129,14 @@ def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
             yield found
     if isinstance(node, ast.Await) and isinstance(node.value, ast.Call):
         answer = context.awaitability(node)
-        # Whoever calls a function but does not await what that gives is another rule's business.
-        if answer.is_certain and answer.kind.is_lazy and not context.roles(node.value) & _CALLERS:
+        # Whoever calls a function but does not await what that gives is another rule's business;
+        # and what is given an awaitable may await it, whatever it declares to give for it.
+        if (
+            answer.is_certain
+            and answer.kind.is_lazy
+            and not context.roles(node.value) & _CALLERS
+            and not any(context.awaitability(each).is_likely for each in call_arguments(node.value))
+        ):
             yield Dropped(node.value, node, answer.kind, DropKind.PLAIN, is_awaited=True)
 
 

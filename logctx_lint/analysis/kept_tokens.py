@@ -105,7 +105,7 @@ def _mentions(node: ast.expr, place: str) -> bool:
 def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
     """The arguments of a call that take a token of this function into another context, and how."""
     roles = context.roles(call)
-    if roles.isdisjoint(_TAKERS):
+    if roles.isdisjoint(_TAKERS) or any(map(_is_of_exit_stack, context.names(call))):
         return
     where = "a task" if Role.TASK_STARTER in roles else "a callback or thread"
     for each in arguments(call):
@@ -123,6 +123,11 @@ def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.e
                     for given in inner.args:
                         if isinstance(given, ast.Name) and _is_token(context, given, call):
                             yield given, where
+
+
+def _is_of_exit_stack(name: str) -> bool:
+    """`stack.callback(variable.reset, token)` runs where the block ends, in the same context."""
+    return name.startswith("contextlib.")
 
 
 def _is_reset(context: TreeContext, node: ast.expr) -> bool:
