@@ -17,17 +17,17 @@ from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, M
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import (
     ALWAYS_AWAITED,
-    ANY_PYTHON,
     EVERYTHING,
     LIBRARY_STUBS,
     OF_STUBS,
     PROGRAM,
     STUBS,
-    Folder,
     ModuleFile,
     Places,
 )
+from logctx_lint.project.folders import ANY_PYTHON, Folder
 from logctx_lint.project.function_bodies import FunctionTrees
+from logctx_lint.project.module_names import Home, home, name_in
 from logctx_lint.project.package_awaitables import PackageAwaitables
 from logctx_lint.project.symbol_index import is_test
 from logctx_lint.project.text_index import Mentions, Tree
@@ -53,10 +53,6 @@ class _Start(NamedTuple):
     """The ends of the names of files, the best first."""
     namespaces: str = "with files"
     """Which folders without `__init__.py` are packages, too: `all`, `none` or those with files."""
-
-
-Home = tuple[Path, list[str]]
-"""The folder that imports start from, and the package below it."""
 
 
 class Module:
@@ -308,7 +304,7 @@ class Modules:
     def name_of(self, path: str) -> tuple[Path, str]:
         """The folder that imports start from, for the file at `path`, and its dotted name."""
         folder, file = os.path.split(path)
-        return _below(self._home(folder), folder, file)
+        return name_in(self._home(folder), folder, file)
 
     def _home(self, folder: str) -> Home:
         if folder not in self._homes:
@@ -481,31 +477,3 @@ class Modules:
     def _make(self, name: str, path: Path, root: Path, file: ModuleFile) -> Module:
         is_installed = self.installed_root(str(path)) is not None and root in self._installed
         return Module(name, path, root, file, self.trace, self._trees, is_installed=is_installed)
-
-
-def module_name(path: Path) -> tuple[Path, str]:
-    """The folder that imports start from, for the module at `path`, and its dotted name."""
-    return _below(home(path.parent), path.parent.name, path.name)
-
-
-def home(folder: Path) -> Home:
-    """The folder that imports start from, for the modules in a folder, and the package they are."""
-    parts: list[str] = []
-    while _in_package(folder):
-        parts.insert(0, folder.name)
-        folder = folder.parent
-    return folder, parts
-
-
-def _below(home: Home, folder: str, file: str) -> tuple[Path, str]:
-    root, package = home
-    stem = file.rpartition(".")[0]
-    parts = package if stem == "__init__" else [*package, stem]
-    return root, ".".join(parts) or os.path.basename(folder)
-
-
-def _in_package(folder: Path) -> bool:
-    """Whether a folder is a package, or one without `__init__.py` inside a package."""
-    if folder.parent == folder:
-        return False
-    return (folder / "__init__.py").is_file() or (folder.parent / "__init__.py").is_file()

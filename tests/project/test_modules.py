@@ -8,7 +8,8 @@ import pytest
 
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import STUBS
-from logctx_lint.project.modules import Modules, module_name
+from logctx_lint.project.module_names import module_name
+from logctx_lint.project.modules import Modules
 from logctx_lint.syntax.source import Source, Unreadable
 from tests.support.projects import Project, write
 

@@ -1,0 +1,38 @@
+"""What the module of a file is called, and from where: told by the folders that it is in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+Home = tuple[Path, list[str]]
+"""The folder that imports start from, and the package below it."""
+
+
+def module_name(path: Path) -> tuple[Path, str]:
+    """The folder that imports start from, for the module at `path`, and its dotted name."""
+    return name_in(home(path.parent), path.parent.name, path.name)
+
+
+def home(folder: Path) -> Home:
+    """The folder that imports start from, for the modules in a folder, and the package they are."""
+    parts: list[str] = []
+    while _in_package(folder):
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return folder, parts
+
+
+def name_in(home: Home, folder: str, file: str) -> tuple[Path, str]:
+    """The same of a file in a folder whose home is known already."""
+    root, package = home
+    stem = file.rpartition(".")[0]
+    parts = package if stem == "__init__" else [*package, stem]
+    return root, ".".join(parts) or os.path.basename(folder)
+
+
+def _in_package(folder: Path) -> bool:
+    """Whether a folder is a package, or one without `__init__.py` inside a package."""
+    if folder.parent == folder:
+        return False
+    return (folder / "__init__.py").is_file() or (folder.parent / "__init__.py").is_file()
