@@ -29,7 +29,7 @@ _SLOW = (
     "frontends/test_server.py",
     "runtime/test_programs.py",
     "runtime/test_services.py",
-    "runtime/test_web.py",
+    "runtime/test_web",
 )
 """Folders and modules whose tests take long: `-m "not slow"` leaves them out."""
 

@@ -14,6 +14,7 @@ import pytest
 from logctx_lint.runtime import context, storage
 
 from .helpers import LogLines, Main, RealReactor
+from .loops import LOOPS
 
 STORAGES = ["thread-local", "contextvar"]
 
@@ -120,3 +121,43 @@ def run() -> Iterator[Callable[[Main], Any]]:
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     assert complaints == []
+
+
+@pytest.fixture
+def serve(real_reactor: RealReactor) -> Iterator[Callable[[Any], Any]]:
+    """Serves resources on the loopback; see web_helpers."""
+    from .web_helpers import Server
+
+    servers: list[Server] = []
+
+    def start(root: Any) -> Server:
+        servers.append(Server(real_reactor, root))
+        return servers[-1]
+
+    yield start
+    for started in servers:
+        started.close()
+
+
+@pytest.fixture
+def service(clock: Any) -> Any:
+    """The operations that the programs of the seeds use."""
+    from .seed_service import Service
+
+    return Service(clock)
+
+
+@pytest.fixture(params=list(LOOPS))
+def loop(request: pytest.FixtureRequest) -> Iterator[asyncio.AbstractEventLoop]:
+    made = LOOPS[request.param]()
+    problems: list[Any] = []
+    made.set_exception_handler(lambda _, context: problems.append(context))
+    yield made
+    gc.collect()
+    made.close()
+    assert problems == []
+
+
+@pytest.fixture(params=[True, False], ids=["tracebacks", "no tracebacks"])
+def tracebacks(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)

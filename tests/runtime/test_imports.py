@@ -96,7 +96,8 @@ def test_imports_of_the_runtime_have_one_direction() -> None:
 
 
 def test_asyncio_half_passes_its_tests_without_twisted() -> None:
-    modules = ["test_contexts", "test_usage", "test_tasks", "test_futures", "test_aiohttp"]
+    names = ("contexts", "usage", "tasks", "shields", "futures", "aiohttp")
+    modules = [f"test_{name}" for name in names]
     paths = [str(HERE / f"{module}.py") for module in modules]
     output = run_python(
         WITHOUT_TWISTED
