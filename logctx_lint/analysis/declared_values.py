@@ -16,21 +16,18 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.analysis.callback_arguments import pairs, signatures
 from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
 from logctx_lint.analysis.expected_types import (
     declared_result,
     given_for_fields,
+    given_for_parameters,
     is_declared_for_one_mode,
     refuses,
-    rest,
 )
 from logctx_lint.analysis.misused_values import OF_COROUTINES
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
-from logctx_lint.inference.annotation_types import parse_expression
-from logctx_lint.inference.class_members import signature_scope
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -39,7 +36,6 @@ from logctx_lint.inference.types import (
     TupleType,
     Type,
     members_of,
-    substitute,
     union_of,
 )
 from logctx_lint.inference.use_def import Scope
@@ -282,33 +278,11 @@ class _Places:
             for argument in call_arguments(call):
                 yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
             return
-        callees = list(signatures(self._unit.file, call, scope))
-        if len(callees) != len(reached):
-            return
-        declared: dict[ast.expr, list[tuple[Type, str]]] = {}
-        for callee, parameters in callees:
-            where = signature_scope(callee.function)
-            for parameter, argument in (*pairs(call, parameters), *rest(call, parameters)):
-                annotation = parse_expression(parameter.annotation)
-                general = annotation_types.evaluate(self._resolver, annotation, where)
-                type_ = substitute(general, dict(callee.bindings))
-                if type_ != general and not self._is_declared(call.func, scope):
-                    continue  # `[1].append(x)`: what else the list holds says nothing of `x`.
-                said = f"{parameter.name}: {' '.join(parameter.annotation.split())}"
-                declared.setdefault(argument, []).append((type_, said))
-        for argument, types in declared.items():
-            fate = f"passed to `{name}()` for `{_short(types[0][1])}`"
-            yield argument, union_of(type_ for type_, _ in types), fate
-
-    def _is_declared(self, method: ast.expr, scope: Scope) -> bool:
-        """Whether it is written down what the object of a method holds, not only inferred."""
-        match method:
-            case ast.Attribute(ast.Name(name)):
-                found = scope.bindings.get(name, ())
-                return bool(found) and all(each.annotation is not None for each in found)
-            case ast.Attribute(ast.Attribute() as place):
-                return declared_attribute(self._unit, place, scope)[0] != UNKNOWN
-        return False
+        for argument, declared in given_for_parameters(self._unit, call, scope).items():
+            first = declared[0][1]
+            said = f"{first.name}: {' '.join(first.annotation.split())}"
+            types = union_of(type_ for type_, _ in declared)
+            yield argument, types, f"passed to `{name}()` for `{_short(said)}`"
 
     def _is_shown(self, cls: Class) -> bool:
         """Whether a built-in exception only shows what it is given."""

@@ -226,19 +226,44 @@ def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
         if fields is not None:
             yield from ((value, declared) for _, declared, value in fields)
             return
+    # An overload that does not take as many arguments is not the one that is called.
+    for argument, declared in given_for_parameters(unit, call, scope).items():
+        yield argument, union_of(type_ for type_, _ in declared)
+
+
+def given_for_parameters(
+    unit: Unit, call: ast.Call, scope: Scope
+) -> dict[ast.expr, list[tuple[Type, Parameter]]]:
+    """The arguments of a call, each with the parameters it may be for and their declared types.
+
+    Empty where it is not known what all is called. What a collection holds already says nothing
+    of what else goes into it, unless it is declared: `[1].append(x)`.
+    """
+    resolver = unit.file.resolver
     callees = list(signatures(unit.file, call, scope))
-    if len(callees) != len(reached):
-        return
-    declared: dict[ast.expr, list[Type]] = {}
+    if len(callees) != len(members_of(resolver.type_of(call.func, scope))):
+        return {}
+    found: dict[ast.expr, list[tuple[Type, Parameter]]] = {}
     for callee, parameters in callees:
         where = signature_scope(callee.function)
         for parameter, argument in (*pairs(call, parameters), *rest(call, parameters)):
             annotation = parse_expression(parameter.annotation)
-            type_ = annotation_types.evaluate(resolver, annotation, where)
-            type_ = substitute(type_, dict(callee.bindings))
-            declared.setdefault(argument, []).append(type_)
-    # An overload that does not take as many arguments is not the one that is called.
-    yield from ((argument, union_of(types)) for argument, types in declared.items())
+            general = annotation_types.evaluate(resolver, annotation, where)
+            type_ = substitute(general, dict(callee.bindings))
+            if type_ == general or _is_declared(unit, call.func, scope):
+                found.setdefault(argument, []).append((type_, parameter))
+    return found
+
+
+def _is_declared(unit: Unit, method: ast.expr, scope: Scope) -> bool:
+    """Whether it is written down what the object of a method holds, not only inferred."""
+    match method:
+        case ast.Attribute(ast.Name(name)):
+            found = scope.bindings.get(name, ())
+            return bool(found) and all(each.annotation is not None for each in found)
+        case ast.Attribute(ast.Attribute() as place):
+            return declared_attribute(unit, place, scope)[0] != UNKNOWN
+    return False
 
 
 def given_for_fields(

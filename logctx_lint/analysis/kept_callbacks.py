@@ -14,12 +14,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
+from logctx_lint.inference.known_names import ADDERS, FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _TESTS = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
+_KEEPERS = ADDERS | {"setdefault", "update"}
 
 
 def is_told_apart(function: Function, name: str) -> bool:
@@ -27,39 +28,63 @@ def is_told_apart(function: Function, name: str) -> bool:
     node = None if function.module.is_stub else function.tree()
     if node is None:
         return False
-    if _asks(node):
+    if _asks(node, _held(node, {name})):
         return True
     kept = set(_places(node, name))
-    return bool(kept) and any(
-        isinstance(each, FunctionNode) and _asks(each) and not kept.isdisjoint(_mentioned(each))
+    if not kept:
+        return False
+    function.module.note_all()
+    return any(
+        isinstance(each, FunctionNode) and _asks(each, _held(each, kept))
         for each in all_nodes(function.module.source.parse())
     )
 
 
-def _asks(node: ast.AST) -> bool:
+def _asks(node: ast.AST, held: set[str]) -> bool:
+    """Whether code asks for the kind of something, by one of some names."""
     return any(
-        isinstance(each, ast.Call) and last_name(each.func).strip("_") in _TESTS
+        isinstance(each, ast.Call)
+        and last_name(each.func).strip("_") in _TESTS
+        and bool(each.args)
+        and not held.isdisjoint(_mentioned(each.args[0]))
         for each in all_nodes(node)
     )
 
 
+def _held(node: FunctionNode, names: set[str]) -> set[str]:
+    """Some names, those that are bound to what they hold, and to what that gives."""
+    held = set(names)
+    # Twice, as loops and comprehensions bind what stands before them.
+    for each in (*all_nodes(node), *all_nodes(node)):
+        match each:
+            case ast.Assign(targets, value) if not held.isdisjoint(_mentioned(value)):
+                held.update(*map(_bound, targets))
+            case (
+                ast.For(target, source)
+                | ast.AsyncFor(target, source)
+                | ast.comprehension(target, source)
+            ) if not held.isdisjoint(_mentioned(source)):
+                held |= _bound(target)
+            case ast.NamedExpr(ast.Name(name), value) if not held.isdisjoint(_mentioned(value)):
+                held.add(name)
+    return held
+
+
+def _bound(target: ast.expr) -> set[str]:
+    return {each.id for each in all_nodes(target) if isinstance(each, ast.Name)}
+
+
 def _places(node: FunctionNode, name: str) -> Iterator[str]:
     """The attributes and outer names that keep a parameter, or a display with it."""
-    nodes = list(own_nodes(node.body))
-    holders = {name}
-    for each in nodes:
-        match each:
-            case ast.Assign([ast.Name(holder)], value) if name in _mentioned(value):
-                holders.add(holder)
-    for each in nodes:
+    held = _held(node, {name})
+    for each in own_nodes(node.body):
         match each:
             case ast.Assign([ast.Subscript(target) | (ast.Attribute() as target)], value):
-                if holders & _mentioned(value):
+                if held & _mentioned(value):
                     yield last_name(target)
-            case ast.Call(ast.Attribute(receiver), given) if any(
-                holders & _mentioned(value) for value in given
-            ):
-                yield last_name(receiver)
+            case ast.Call(ast.Attribute(receiver, method), given) if method in _KEEPERS:
+                if any(held & _mentioned(value) for value in given):
+                    yield last_name(receiver)
 
 
 def _mentioned(node: ast.AST) -> set[str]:

@@ -112,18 +112,13 @@ def _may_run_coroutines(cls: Class) -> bool:
     """Whether a test case may have a way of its own to run its tests."""
     if cls.facts.decorators or _OWN_RUNNERS & cls.facts.functions.keys():
         return True
-    return _has_metaclass(cls) or any(
+    return bool(cls.facts.metaclass) or any(
         last_name(node) in _RUN_COROUTINES or getattr(node, "value", None) == "_testMethodName"
         for name in cls.facts.functions
         for method in cls.function(name)
         if any(word in method.text() for word in _RUN_COROUTINES)
         for node in all_nodes(method.tree() or ast.Pass())
     )
-
-
-def _has_metaclass(cls: Class) -> bool:
-    cls.module.note_all()
-    return "metaclass" in cls.module.source.lines[cls.line - 1]
 
 
 def _calling_base(file: File, name: str, owner: Class) -> str:

@@ -37,7 +37,6 @@ from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import call_arguments, own_nodes, returned_values
 
 _PASSERS = frozenset({Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
-_RAW = frozenset({Role.RAW_AWAITABLE, Role.BACKGROUND_STARTER})
 _HANDS_ON = frozenset({Role.CHAINER, Role.HAND_STARTER, Role.FIRED})
 _TAKES = LOOK_UPS | {"pop", "popleft", "popitem"}
 """Methods that give an element of a container."""

@@ -97,7 +97,7 @@ class Waiters:
         """The profile by how many functions wait, or may be called to."""
         is_name = isinstance(place, ast.Name)
         waiting = self._waiting(place)
-        if all(getattr(each, "name", "") in _TURNS for each in waiting):
+        if waiting and all(getattr(each, "name", "") in _TURNS for each in waiting):
             return None
         if len(waiting) > 1:
             is_sure = use == "awaited" and not is_name
@@ -276,10 +276,6 @@ def _is_negated(test: ast.expr, call: ast.AST) -> bool:
         and any(inner is call for inner in all_nodes(each))
         for each in all_nodes(test)
     )
-
-
-def _is_outer(name: str, function: FunctionNode) -> bool:
-    return name in declared_outer(own_nodes(function.body))
 
 
 def _cancels(function: FunctionNode, text: str) -> bool:

@@ -58,14 +58,23 @@ def _awaits(resolver: Resolver, function: Function, given: set[str], depth: int)
     scope = resolver.body_scopes.of(function, node)
     for each in all_nodes(node):
         match each:
-            case ast.Call(func) if last_name(func).strip("_") in _TESTS:
-                return True
+            case ast.Call(func, [asked, *_]) if last_name(func).strip("_") in _TESTS:
+                if _comes_from(asked, scope, given):
+                    return True
             case ast.Await(ast.Call(func=ast.Subscript(func) | func)) if _is_given(func, given):
                 return True
             case ast.Await(ast.Call() as call) if depth and _hands_on(call, given):
                 if _is_awaited_by(resolver, call, scope, depth):
                     return True
     return False
+
+
+def _comes_from(asked: ast.expr, scope: Scope, given: set[str]) -> bool:
+    """Whether a value is a parameter, or what a call of one gave."""
+    values: list[ast.expr] = [asked]
+    if isinstance(asked, ast.Name):
+        values += [each.value for each in scope.bindings.get(asked.id, ()) if each.value]
+    return any(_is_given(node, given) for value in values for node in all_nodes(value))
 
 
 def _hands_on(call: ast.Call, given: set[str]) -> bool:

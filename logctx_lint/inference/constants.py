@@ -115,7 +115,9 @@ def asked_for(
     parameters = list(callee.function.facts.parameters)
     if resolver.bindings.first_parameter(callee.function) and callee.receiver is not None:
         parameters = parameters[1:]
-    passed |= {each.name for each, _ in zip(parameters, call.args, strict=False)}
+    named = [each for each in parameters if not each.kind]
+    passed |= {each.name for each, _ in zip(named, call.args, strict=False)}
+    passed |= {each.name for each in parameters if each.kind == "*"}
     instead = {
         each.name
         for each in parameters

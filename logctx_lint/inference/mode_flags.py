@@ -5,8 +5,8 @@
             return self.acall(text)
         return self._call(text)
 
-The flag is only ever tested, and both sides do the same work: they pass the same on, or call
-functions that have the same name but for a word that says which of the two it is.
+The flag is only ever tested, and both sides do the same work: they call functions that have the
+same name but for a word that says which of the two it is.
 """
 
 from __future__ import annotations
@@ -131,14 +131,7 @@ def _certainty(summaries: Summaries, call: ast.Call, scope: Scope) -> Certainty:
 
 
 def _do_the_same(one: ast.Call, other: ast.Call) -> bool:
-    given = _arguments(one)
-    if given and given == _arguments(other):
-        return True
     return _kernel(last_name(one.func)) == _kernel(last_name(other.func)) != ""
-
-
-def _arguments(call: ast.Call) -> list[str]:
-    return [ast.unparse(each) for each in (*call.args, *(one.value for one in call.keywords))]
 
 
 def _kernel(name: str) -> str:

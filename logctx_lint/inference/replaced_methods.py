@@ -13,7 +13,7 @@ metaclass does this, or the `__init_subclass__` of a base class.
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.memo import Store
@@ -22,13 +22,15 @@ from logctx_lint.inference.class_members import class_scope
 from logctx_lint.inference.types import ClassObject, FunctionType
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
 _MAKE_CLASSES = ("__new__", "__init__")
 """The methods of a metaclass that see the class that is made."""
+_MEMBERS = frozenset({"vars", "dir", "__dict__", "getmembers"})
+"""What lists the members of a class."""
 
 
 class ReplacedMethods:
@@ -71,41 +73,54 @@ class ReplacedMethods:
         if maker.module.is_stub:
             return False
         return self._resolver.memo.get(
-            self._replacing, maker, lambda: _sets_any_name(maker.tree()), False
+            self._replacing, maker, lambda: _puts_members_anew(maker.tree()), False
         )
 
 
-def _sets_any_name(node: FunctionNode | None) -> bool:
-    """Does a function set attributes, or entries of what it makes a class of, by a variable?"""
+def _puts_members_anew(node: FunctionNode | None) -> bool:
+    """Does a function set attributes, or entries of what it makes a class of, one for each member?
+
+    `setattr(cls, option, value)` of what a class is declared with replaces no method.
+    """
     if node is None:
         return False
-    nodes = list(all_nodes(node))
     namespaces = {
         argument.id
-        for call in nodes
+        for call in all_nodes(node)
         if isinstance(call, ast.Call) and last_name(call.func) in ("__new__", "type")
         for argument in call.args[1:]
         if isinstance(argument, ast.Name)
     }
     return any(
-        _is_setattr(each) if isinstance(each, ast.Call) else _is_entry_of(each, namespaces)
-        for each in nodes
-        if isinstance(each, ast.Call | ast.Subscript)
+        _sets(inner, names, namespaces)
+        for loop in all_nodes(node)
+        if isinstance(loop, ast.For) and (names := _member_names(loop, namespaces))
+        for inner in own_nodes(loop.body)
     )
 
 
-def _is_setattr(call: ast.Call) -> bool:
-    return (
-        last_name(call.func) in ("setattr", "__setattr__")
-        and len(call.args) >= 2
-        and not isinstance(call.args[-2], ast.Constant)
+def _member_names(loop: ast.For, namespaces: set[str]) -> set[str]:
+    """The variables of a loop over the members of a class, or over the names of some."""
+    names = {each.id for each in all_nodes(loop.target) if isinstance(each, ast.Name)}
+    is_over_members = any(
+        last_name(each) in _MEMBERS or (isinstance(each, ast.Name) and each.id in namespaces)
+        for each in all_nodes(loop.iter)
     )
+    are_looked_up = any(
+        isinstance(each, ast.Call)
+        and last_name(each.func) == "getattr"
+        and len(each.args) > 1
+        and isinstance(each.args[1], ast.Name)
+        and each.args[1].id in names
+        for each in own_nodes(loop.body)
+    )
+    return names if is_over_members or are_looked_up else set()
 
 
-def _is_entry_of(target: ast.Subscript, namespaces: Container[str]) -> bool:
-    return (
-        isinstance(target.ctx, ast.Store)
-        and not isinstance(target.slice, ast.Constant)
-        and isinstance(target.value, ast.Name)
-        and target.value.id in namespaces
-    )
+def _sets(node: ast.AST, names: set[str], namespaces: set[str]) -> bool:
+    match node:
+        case ast.Call(func, [*_, ast.Name(name), _]):
+            return last_name(func) in ("setattr", "__setattr__") and name in names
+        case ast.Subscript(ast.Name(namespace), ast.Name(name), ast.Store()):
+            return namespace in namespaces and name in names
+    return False

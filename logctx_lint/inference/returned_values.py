@@ -374,6 +374,7 @@ class ReturnedValues:
         held = {name for name, _ in callee.bindings}
         return (
             callee.function.module.is_stub
+            and not callee.function.facts.is_async
             and isinstance(call.func, ast.Attribute)
             and self._is_outside(call.func.value)
             and not held.isdisjoint(

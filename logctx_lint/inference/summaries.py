@@ -158,7 +158,7 @@ class Summaries:
             each != function
             and not each.facts.is_async
             and self.resolver.awaitability(self.resolver.call_type(FunctionType(each))).certainty
-            in (Certainty.NO, Certainty.UNKNOWN)
+            is Certainty.NO
             for each in self.implementations(function)
         )
 

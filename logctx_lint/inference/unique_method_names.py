@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 _COMMON_NAMES = Path(__file__).with_name("common_names.txt")
 """Methods of the standard library, Twisted and others that have more than one word in them."""
 _SEVERAL_WORDS = re.compile(r"[^_]_[^_]|[a-z0-9][A-Z]")
-_CLASS_NAME = re.compile(r"_*[A-Z]\w*[a-z]")
+_CLASS_NAME = re.compile(r"_*[A-Z]\w*")
+_OF_TYPES = ("typing.", "typing_extensions.")
+"""What makes types of classes, and no classes with other methods: `NewType`, `TypeVar`."""
 _MOST_DECLARATIONS = 30
 _MAKING_ATTRIBUTES = ("__getattr__", "__getattribute__")
 
@@ -97,7 +99,7 @@ class UniqueMethodNames:
                 # `self.startJob = self.queue.startJob` is none of its own.
                 if not all(value.endswith(f".{name}") for value in values):
                     return []
-                if _is_made_over(cls):
+                if self._is_made_over(cls):
                     return []
                 for function in cls.function(name):
                     if function in found:
@@ -132,22 +134,25 @@ class UniqueMethodNames:
             for member in members_of(receiver)
         )
 
+    def _is_made_over(self, cls: Class) -> bool:
+        """Whether its module makes something of a class whose methods have the same names.
 
-def _is_made_over(cls: Class) -> bool:
-    """Whether its module makes something of a class whose methods have the same names.
-
-    Client = blocking(_Client)   # `client.fetch()` need not be that of `_Client`.
-    """
-    if cls.module.is_foreign:
-        return False
-    return any(
-        isinstance(value, ast.Call)
-        and any(isinstance(each, ast.Name) and each.id == cls.name for each in value.args)
-        for name, variables in cls.module.facts.variables.items()
-        if _CLASS_NAME.match(name)
-        for variable in variables
-        if cls.name in variable.value and (value := parse_expression(variable.value))
-    )
+        Client = blocking(_Client)   # `client.fetch()` need not be that of `_Client`.
+        """
+        if cls.module.is_foreign:
+            return False
+        scope = Scope(cls.module)
+        return any(
+            isinstance(value, ast.Call)
+            and any(isinstance(each, ast.Name) and each.id == cls.name for each in value.args)
+            and not any(
+                each.startswith(_OF_TYPES) for each in self._resolver.names(value.func, scope)
+            )
+            for name, variables in cls.module.facts.variables.items()
+            if _CLASS_NAME.fullmatch(name)
+            for variable in variables
+            if cls.name in variable.value and (value := parse_expression(variable.value))
+        )
 
 
 def is_distinctive(name: str) -> bool:
