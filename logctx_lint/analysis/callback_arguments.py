@@ -306,9 +306,7 @@ def signatures(
         for each in members_of(callee) if callee else ():
             if isinstance(each, FunctionType):
                 parameters = list(each.function.facts.parameters)
-                first = resolver.bindings.first_parameter(each.function)
-                is_bound = isinstance(each.receiver, Instance) or first == "cls"
-                yield each, parameters[1:] if first and is_bound else parameters
+                yield each, parameters[1:] if resolver.bindings.is_bound(each) else parameters
 
 
 def _declared(

@@ -24,7 +24,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
-from logctx_lint.inference.known_names import APPENDERS, FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
+from logctx_lint.inference.known_names import APPENDERS, KIND_TEST_NAMES
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -41,7 +41,6 @@ from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import awaited_methods, call_arguments, last_name
 from logctx_lint.syntax.source import Unreadable
 
-_TESTS = VALUE_TEST_NAMES | FUNCTION_TEST_NAMES
 _TRUTH = "tests what it returns, and a coroutine is always true"
 _ORDER = "compares what it returns, which fails"
 _VALUE = "needs the value that it would give, and fails"
@@ -251,7 +250,7 @@ def _is_collection(declared: Type) -> bool:
 
 def _tells_apart(unit: Unit) -> bool:
     """Whether the file looks what a function gives, or of which kind it is."""
-    return not _TESTS.isdisjoint(unit.file.last_names)
+    return not KIND_TEST_NAMES.isdisjoint(unit.file.last_names)
 
 
 def _called_for_value(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[_Place]:

@@ -14,12 +14,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.inference.known_names import ADDERS, FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
+from logctx_lint.inference.known_names import ADDERS, KIND_TEST_NAMES
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
-_TESTS = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 _KEEPERS = ADDERS | {"setdefault", "update"}
 
 
@@ -44,7 +43,7 @@ def _asks(node: ast.AST, held: set[str]) -> bool:
     """Whether code asks for the kind of something, by one of some names."""
     return any(
         isinstance(each, ast.Call)
-        and last_name(each.func).strip("_") in _TESTS
+        and last_name(each.func).strip("_") in KIND_TEST_NAMES
         and bool(each.args)
         and not held.isdisjoint(_mentioned(each.args[0]))
         for each in all_nodes(node)

@@ -21,7 +21,7 @@ from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.definitions import Variable
-from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
+from logctx_lint.inference.known_names import KIND_TEST_NAMES
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import all_nodes, is_super, last_name
@@ -52,7 +52,7 @@ _OWN_RUNNERS = frozenset(
      "_callSetUp", "_callTearDown"}
 )  # fmt: skip
 """Methods of a test case of one's own that may see to it that coroutines run."""
-_RUN_COROUTINES = VALUE_TEST_NAMES | FUNCTION_TEST_NAMES | {"_testMethodName", "async_to_sync"}
+_RUN_COROUTINES = KIND_TEST_NAMES | {"_testMethodName", "async_to_sync"}
 """Names that other methods of such a test case use."""
 _CALLERS = frozenset({Role.CALLBACK_TAKER, Role.PLAIN_CALLER})
 _PLAINLY_CALLED = frozenset({Role.PLAINLY_CALLED})

@@ -104,7 +104,7 @@ class CallSites:
         for call, scope in self._resolver.references.calls(function.name, function.module):
             for member in members_of(self._resolver.type_of(call.func, scope)):
                 if isinstance(member, FunctionType) and self._is_same(member.function, function):
-                    yield call, scope, self._is_bound(member)
+                    yield call, scope, self._resolver.bindings.is_bound(member)
                     break
 
     def _constructions(
@@ -127,7 +127,7 @@ class CallSites:
                 ):
                     for member in members_of(self._resolver.type_of(call.func, scope)):
                         if isinstance(member, FunctionType) and member.function == init:
-                            yield call, scope, self._is_bound(member)
+                            yield call, scope, self._resolver.bindings.is_bound(member)
             else:
                 yield from self._constructions(init, other, seen)
 
@@ -143,10 +143,6 @@ class CallSites:
         return self._inherits(called.owner, function.owner) or self._inherits(
             function.owner, called.owner
         )
-
-    def _is_bound(self, callee: FunctionType) -> bool:
-        first = self._resolver.bindings.first_parameter(callee.function)
-        return first == "cls" or (first == "self" and isinstance(callee.receiver, Instance))
 
     def _set(self, cls: Class, name: str) -> Type:
         with self._resolver.memo.lower():

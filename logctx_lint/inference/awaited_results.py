@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
+from logctx_lint.inference.known_names import KIND_TEST_NAMES
 from logctx_lint.inference.types import CallableType, FunctionType, Type, members_of
 from logctx_lint.inference.unification import parameter_variable
 from logctx_lint.project.modules import Function
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
     from logctx_lint.inference.use_def import Scope
 
-_TESTS = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 _DEEPEST = 2
 """How many helpers in between are looked into."""
 
@@ -58,7 +57,7 @@ def _awaits(resolver: Resolver, function: Function, given: set[str], depth: int)
     scope = resolver.body_scopes.of(function, node)
     for each in all_nodes(node):
         match each:
-            case ast.Call(func, [asked, *_]) if last_name(func).strip("_") in _TESTS:
+            case ast.Call(func, [asked, *_]) if last_name(func).strip("_") in KIND_TEST_NAMES:
                 if _comes_from(asked, scope, given):
                     return True
             case ast.Await(ast.Call(func=ast.Subscript(func) | func)) if _is_given(func, given):

@@ -11,6 +11,7 @@ from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
+    FunctionType,
     Instance,
     Kind,
     TupleType,
@@ -146,6 +147,11 @@ class Bindings:
             return None
         itself = self._resolver.classes.inside(owner)
         return itself if kind == "self" else ClassObject(owner, itself.arguments)
+
+    def is_bound(self, callee: FunctionType) -> bool:
+        """Whether a call fills the first parameter by itself; `C.method(c)` names its object."""
+        first = self.first_parameter(callee.function)
+        return first == "cls" or (first == "self" and isinstance(callee.receiver, Instance))
 
     def first_parameter(self, function: Function) -> Literal["", "self", "cls"]:
         """What the first parameter of a function gets without an argument for it."""

@@ -16,7 +16,7 @@ from logctx_lint.inference import (
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.decorators import is_external
-from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, TRANSPARENT, VALUE_TEST_NAMES
+from logctx_lint.inference.known_names import KIND_TEST_NAMES, TRANSPARENT
 from logctx_lint.inference.types import (
     FOREIGN,
     FOREIGN_OPTION,
@@ -49,8 +49,6 @@ if TYPE_CHECKING:
     from logctx_lint.inference.use_def import Scope
     from logctx_lint.project.modules import Class, Function
 
-_TESTS = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
-"""Functions that tell asynchronous functions and their values from others."""
 CHAINERS = frozenset({"addCallback", "addCallbacks", "addErrback", "addBoth"})
 """Methods by which a Deferred is known, wherever it comes from."""
 
@@ -259,9 +257,7 @@ def _solve_call(
     scope = signature_scope(function)
     solved: dict[str, Type] = {}
     parameters = list(function.facts.parameters)
-    first = resolver.bindings.first_parameter(function)
-    # `C.method(c)` names its object itself.
-    if first == "cls" or (first == "self" and isinstance(callee.receiver, Instance)):
+    if resolver.bindings.is_bound(callee):
         own = parameters[:1]
         parameters = parameters[1:]
         if own and own[0].annotation and callee.receiver:
@@ -339,7 +335,9 @@ def _chooses_other_kind(
     for member in members_of(resolver.type_of(maker, scope)):
         for each in _run_by(resolver, member):
             tree = each.tree()
-            if tree is not None and any(last_name(node) in _TESTS for node in all_nodes(tree)):
+            if tree is not None and any(
+                last_name(node) in KIND_TEST_NAMES for node in all_nodes(tree)
+            ):
                 return True
     return False
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from logctx_lint.inference.annotation_types import parse_expression
-from logctx_lint.inference.types import FunctionType, Instance
+from logctx_lint.inference.types import FunctionType
 from logctx_lint.project.modules import Module
 from logctx_lint.syntax.ast_walk import child_blocks
 
@@ -85,8 +85,7 @@ def flags(
     """What the parameters of a function are in one call, where that is written out."""
     known: dict[str, ast.Constant | None] = {}
     parameters = list(callee.function.facts.parameters)
-    first = resolver.bindings.first_parameter(callee.function)
-    if first == "cls" or (first == "self" and isinstance(callee.receiver, Instance)):
+    if resolver.bindings.is_bound(callee):
         parameters = parameters[1:]
     is_complete = all(keyword.arg for keyword in call.keywords) and not any(
         isinstance(each, ast.Starred) for each in call.args
@@ -113,7 +112,7 @@ def asked_for(
     known = flags(resolver, callee, call)
     passed = {each.arg for each in call.keywords if each.arg}
     parameters = list(callee.function.facts.parameters)
-    if resolver.bindings.first_parameter(callee.function) and callee.receiver is not None:
+    if resolver.bindings.is_bound(callee):
         parameters = parameters[1:]
     named = [each for each in parameters if not each.kind]
     passed |= {each.name for each, _ in zip(named, call.args, strict=False)}

@@ -54,6 +54,8 @@ VALUE_TEST_NAMES = frozenset({"isawaitable", "iscoroutine", "isfuture"})
 """Last names of functions that ask whether a value is an awaitable, whoever has taken them over."""
 FUNCTION_TEST_NAMES = frozenset(name.rpartition(".")[2] for name in FUNCTION_TESTS)
 """The same of functions that ask for the kind of a function."""
+KIND_TEST_NAMES = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
+"""Functions that tell asynchronous functions and their values from others."""
 APPENDERS = frozenset({"append", "appendleft", "add"})
 """Methods that put one thing into a list, deque or set."""
 QUEUE_PUTS = frozenset({"put", "put_nowait"})

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.class_members import signature_scope
-from logctx_lint.inference.types import FunctionType, Instance, Type
+from logctx_lint.inference.types import FunctionType, Type
 from logctx_lint.project.facts import Parameter
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def _is_overload(member: Type) -> bool:
 def _accepts(resolver: Resolver, callee: FunctionType, arguments: Arguments) -> bool:
     function = callee.function
     parameters = list(function.facts.parameters)
-    first = resolver.bindings.first_parameter(function)
-    if first == "cls" or (first == "self" and isinstance(callee.receiver, Instance)):
+    if resolver.bindings.is_bound(callee):
         parameters = parameters[1:]
     for index, parameter in enumerate(parameters):
         if "Literal" not in parameter.annotation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from logctx_lint.inference.types import NONE, FunctionType, Instance, members_of
+from logctx_lint.inference.types import NONE, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 
 if TYPE_CHECKING:
@@ -22,9 +22,7 @@ def argument_for(
     positional = [each.name for each in callee.function.facts.parameters if not each.kind]
     if name not in positional:
         return None
-    first = resolver.bindings.first_parameter(callee.function)
-    is_bound = first == "cls" or (first == "self" and isinstance(callee.receiver, Instance))
-    index = positional.index(name) - is_bound
+    index = positional.index(name) - resolver.bindings.is_bound(callee)
     if index < 0:
         return call.func.value if isinstance(call.func, ast.Attribute) else None
     if index >= len(call.args) or any(isinstance(each, ast.Starred) for each in call.args):

@@ -27,7 +27,7 @@ from logctx_lint.inference.future_uses import (
     Uses,
     cannot_fail,
 )
-from logctx_lint.inference.known_names import FUNCTION_TEST_NAMES, VALUE_TEST_NAMES
+from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.returned_values import (
     UNKNOWN_VALUE,
@@ -64,7 +64,6 @@ _WAITERS = frozenset(
     {Role.CANCELLATION_SHIELD, Role.FORWARDING_GATHERER, Role.GATHERER, Role.DEFERRED_LIST}
 )
 
-_PREDICATES = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 _MOST_OF_PREDICATE = 2
 """Parameters, `self` included."""
 _LOOKING_ON = VALUE_TEST_NAMES | {"isinstance", "print", "repr"}
@@ -198,7 +197,7 @@ class Summaries:
     def asks_whether_awaitable(self, func: ast.expr, scope: Scope) -> bool:
         """Whether a function says of its argument whether it is, or gives, an awaitable."""
         names = (*self.resolver.names(func, scope), dotted(func))
-        if any(name.rpartition(".")[2].replace("_", "") in _PREDICATES for name in names):
+        if any(name.rpartition(".")[2].replace("_", "") in KIND_TEST_NAMES for name in names):
             return True
         members = members_of(self.resolver.type_of(func, scope))
         return bool(members) and all(
@@ -323,9 +322,7 @@ class Summaries:
         if argument not in call.args or any(isinstance(each, ast.Starred) for each in call.args):
             return ""
         positional = [each for each in callee.function.facts.parameters if not each.kind]
-        is_bound = isinstance(callee.receiver, Instance)
-        first = self.resolver.bindings.first_parameter(callee.function)
-        index = call.args.index(argument) + (first == "cls" or (first == "self" and is_bound))
+        index = call.args.index(argument) + self.resolver.bindings.is_bound(callee)
         return positional[index].name if index < len(positional) else ""
 
     def _parameter_uses(self, function: Function, name: str) -> Uses:
