@@ -25,6 +25,7 @@ from logctx_lint.analysis.expected_types import (
     refuses,
 )
 from logctx_lint.analysis.misused_values import OF_COROUTINES
+from logctx_lint.analysis.plain_takers import takes_plain_values
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
@@ -43,19 +44,6 @@ from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import call_arguments
 from logctx_lint.syntax.excerpts import one_line, shortened
 
-_PLAIN_TAKERS = (
-    "base64.", "binascii.", "builtins.bin", "builtins.chr", "builtins.divmod", "builtins.hex",
-    "builtins.open", "builtins.ord", "builtins.pow", "builtins.range", "calendar.", "csv.",
-    "datetime.", "decimal.", "fnmatch.", "fractions.", "glob.", "gzip.", "hashlib.", "hmac.",
-    "html.", "ipaddress.", "json.dump", "json.dumps", "json.load", "json.loads", "math.",
-    "mimetypes.", "ntpath.", "os.chdir", "os.chmod", "os.chown", "os.getenv", "os.kill", "os.link",
-    "os.listdir", "os.lstat", "os.makedirs", "os.mkdir", "os.open", "os.path.", "os.putenv",
-    "os.readlink", "os.remove", "os.removedirs", "os.rename", "os.replace", "os.rmdir",
-    "os.scandir", "os.stat", "os.symlink", "os.truncate", "os.unlink", "os.utime", "os.walk",
-    "pathlib.Path", "posixpath.", "re.", "secrets.", "shlex.", "shutil.", "statistics.", "struct.",
-    "subprocess.", "textwrap.", "time.", "tomllib.", "urllib.parse.", "uuid.", "zlib.",
-)  # fmt: skip
-"""What has no use for an awaitable in the standard library; with a dot at its end, all of it."""
 _CARRIERS = frozenset({"StopAsyncIteration", "StopIteration"})
 """Exceptions that carry a value, which nobody reads as a text."""
 _EXCEPTION = frozenset({"builtins.BaseException"})
@@ -274,7 +262,7 @@ class _Places:
                     yield argument, self._resolver.builtin("str"), f"made a part of `{name}()`"
                 return
         names = self._resolver.names(call.func, scope)
-        if any(_takes_plain_values(each) for each in names):
+        if any(takes_plain_values(each) for each in names):
             for argument in call_arguments(call):
                 yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
             return
@@ -311,12 +299,6 @@ def _calls_in(value: ast.expr, scope: Scope) -> Iterator[tuple[ast.Call, Scope]]
                     yield from _calls_in(element, scope)
             case ast.ListComp(element) | ast.SetComp(element) | ast.DictComp(_, element):
                 yield from _calls_in(element, scope.child(each))
-
-
-def _takes_plain_values(name: str) -> bool:
-    return any(
-        name.startswith(each) if each.endswith(".") else name == each for each in _PLAIN_TAKERS
-    )
 
 
 def _is_protocol(instance: Instance) -> bool:

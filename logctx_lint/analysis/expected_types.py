@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.callback_arguments import pairs, signatures
 from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
+from logctx_lint.analysis.plain_takers import takes_plain_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
@@ -220,6 +221,9 @@ def _mentions(call: ast.Call, names: set[str]) -> bool:
 def _given(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[Place]:
     """The arguments of a call, if it is known where they go, with what they are declared to be."""
     resolver = unit.file.resolver
+    if any(takes_plain_values(each) for each in resolver.names(call.func, scope)):
+        yield from ((argument, resolver.builtin("str")) for argument in call_arguments(call))
+        return
     reached = members_of(resolver.type_of(call.func, scope))
     if len(reached) == 1 and isinstance(reached[0], ClassObject):
         fields = given_for_fields(unit, call, reached[0].cls)

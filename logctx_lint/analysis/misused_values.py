@@ -47,6 +47,7 @@ _NEEDED: dict[Usage, tuple[str, ...]] = {
     Usage.CALL: ("__call__",),
     Usage.ENTER: ("__enter__",),
     Usage.ASYNC_ENTER: ("__aenter__",),
+    Usage.DRIVEN: ("close", "send", "throw"),
 }
 """Methods with which a class of one's own, awaitable besides, allows a use."""
 _OF_SOME_FUTURE = frozenset(dir(object)) | {
@@ -276,10 +277,10 @@ def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
 
 def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
     """Whether an awaitable of this kind has an attribute, or may have been given it."""
-    if name.startswith("_") or name in _OWN_ATTRIBUTES[kind]:
+    if name in _OWN_ATTRIBUTES[kind]:
         return True
-    # A task or Deferred takes any.
-    return kind is not Kind.COROUTINE and name in unit.file.set_attributes
+    # A task or Deferred takes any, and may have others that only it asks for.
+    return kind is not Kind.COROUTINE and (name.startswith("_") or name in unit.file.set_attributes)
 
 
 def _is_asked(use: Use, kind: Kind, unit: Unit) -> bool:
@@ -289,9 +290,9 @@ def _is_asked(use: Use, kind: Kind, unit: Unit) -> bool:
 
 
 def _is_ordinary(use: Use, unit: Unit) -> bool:
-    """What is done with a Deferred or task itself: compared by identity, kept in sets, shown."""
+    """What is done with a Deferred or task itself: compared by identity, a key, in sets, shown."""
     resolver = unit.file.resolver
-    if use.how is Usage.IDENTITY:
+    if use.how in (Usage.IDENTITY, Usage.INDEX, Usage.DRIVEN):
         return True
     if use.how is Usage.TEXT:
         return isinstance(use.node, ast.Name)

@@ -33,10 +33,12 @@ class Usage(Enum):
     ASYNC_ITERATION = "iterated over by `async for`, which fails"
     MAPPING = "unpacked as a mapping, which fails"
     ITEM = "indexed, which fails"
+    INDEX = "taken for an index or key, which never finds what it would give"
     ATTRIBUTE = "asked for an attribute that it does not have"
     CALL = "called, which fails"
     ENTER = "entered by `with`, which fails"
     ASYNC_ENTER = "entered by `async with`, which fails"
+    DRIVEN = "driven by hand, which gives nothing to await"
     RAISE = "raised, which fails"
     MATCH = "matched, which matches the awaitable and not what it would give"
     DROPPED = "asked for, and never awaited"
@@ -75,7 +77,8 @@ _USED_PART: dict[type[ast.AST], tuple[str, Usage]] = {
 """Nodes that use the value of one part of theirs, that part, and how."""
 _USING_MORE: tuple[type[ast.AST], ...] = (
     ast.UnaryOp, ast.BoolOp, ast.comprehension, ast.Compare, ast.BinOp, ast.Starred,
-    ast.Assign, ast.AugAssign, ast.Dict, ast.With, ast.AsyncWith, ast.match_case,
+    ast.Assign, ast.AugAssign, ast.Dict, ast.With, ast.AsyncWith, ast.match_case, ast.Subscript,
+    ast.Await,
 )  # fmt: skip
 """Nodes, beside calls, of which that takes a closer look."""
 _ENDS = frozenset({ast.Call, ast.Name, ast.Attribute, ast.NamedExpr, ast.IfExp, ast.BoolOp})
@@ -99,6 +102,8 @@ _CALLS = {
     "bool": Usage.TRUTH,
 }  # fmt: skip
 """What built-in functions do with their arguments."""
+_OF_GENERATORS = frozenset({"close", "send", "throw"})
+"""Methods of a coroutine, none of which gives an awaitable."""
 _COMPARE_BY_KEY = frozenset({"sorted", "min", "max"})
 _OF_ELEMENTS = {
     **dict.fromkeys(("any", "all", "filter"), Usage.TRUTH),
@@ -192,6 +197,10 @@ def _used(node: ast.AST) -> Iterator[_Used]:
                 yield each, Usage.TRUTH, None
         case ast.Starred(value, ast.Load()):
             yield value, Usage.ITERATION, None
+        case ast.Subscript(_, index, ast.Load()):
+            yield index, Usage.INDEX, None
+        case ast.Await(ast.Call(ast.Attribute(receiver, name))) if name in _OF_GENERATORS:
+            yield receiver, Usage.DRIVEN, None
         case ast.Assign([ast.Tuple() | ast.List(), *_], value):
             yield value, Usage.ITERATION, None
         case ast.Dict(keys, values):
@@ -255,7 +264,7 @@ def _formatted(node: ast.expr) -> list[ast.expr]:
 
 def _used_by_call(call: ast.Call, scope: Scope, unit: Unit) -> Iterator[_Used]:
     func = call.func
-    if isinstance(func, ast.Call):
+    if isinstance(func, ast.Call | ast.Name):
         yield func, Usage.CALL, None
     for keyword in call.keywords:
         if keyword.arg is None:
@@ -352,8 +361,11 @@ class _ValuePrefilter:
             scope = scope.parent
         key = scope, node.id
         if key not in self._names:
-            bindings = scope.bindings[node.id]
-            self._names[key] = all(self._may_hold(each, scope) for each in bindings)
+            # That it may be None as well is for the flow to say.
+            bindings = [each for each in scope.bindings[node.id] if not _is_none(each)]
+            self._names[key] = bool(bindings) and all(
+                self._may_hold(each, scope) for each in bindings
+            )
         return self._names[key]
 
     def _may_hold(self, binding: Binding, scope: Scope) -> bool:
@@ -389,6 +401,12 @@ class _ValuePrefilter:
             return False
         whole = resolver.type_of(value, outer) if value else UNKNOWN
         return resolver.awaitability(whole).certainty is Certainty.NO
+
+
+def _is_none(binding: Binding) -> bool:
+    value = binding.value
+    is_bound = binding.kind == "value" and not binding.path
+    return is_bound and isinstance(value, ast.Constant) and value.value is None
 
 
 def is_async_property(unit: Unit, node: ast.Attribute, scope: Scope) -> bool:

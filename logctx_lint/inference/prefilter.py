@@ -22,7 +22,7 @@ _PLAIN = (
 _AWAITABLE_CLASSES = frozenset({"Deferred", "DeferredList", "Future", "Task"})
 _TEXT_METHODS = frozenset(
     {"split", "rsplit", "strip", "lstrip", "rstrip", "lower", "upper", "encode", "decode",
-     "startswith", "endswith", "splitlines", "partition", "rpartition", "isdigit", "items"}
+     "startswith", "endswith", "splitlines", "partition", "rpartition", "isdigit"}
 )  # fmt: skip
 """Names that nobody gives to what has to be awaited, so that looking closer would not pay."""
 

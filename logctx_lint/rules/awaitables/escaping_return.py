@@ -271,9 +271,10 @@ class _Returns:
     def _escaping(
         self, value: ast.Call | ast.Name, around: tuple[_Around, ...]
     ) -> Iterator[_Escape]:
-        is_call = isinstance(value, ast.Call)
-        in_place = self._by_yield or (
-            is_call and (self._must_give_value or self._hands_out_coroutine(value))
+        in_place = (
+            self._by_yield
+            or (isinstance(value, ast.Call) and self._must_give_value)
+            or self._hands_out_coroutine(value)
         )
         if (not around and not in_place) or self._may_give_awaitable:
             return
@@ -294,17 +295,32 @@ class _Returns:
             loss = "so that its caller gets it in place of its value"
             yield _Escape(value, answer.kind, loss, self._by_yield or self._must_give_value)
 
-    def _hands_out_coroutine(self, value: ast.expr) -> bool:
-        """Whether the call of an `async def` is returned where nothing says of what type."""
-        if not self._says_nothing or not isinstance(value, ast.Call):
+    def _hands_out_coroutine(self, value: ast.Call | ast.Name) -> bool:
+        """Whether the call of an `async def` is returned where nothing says of what type.
+
+        So it is by a name that is for nothing else.
+        """
+        if not self._says_nothing:
             return False
-        callees = members_of(self._file.resolver.type_of(value.func, self._scope))
+        call = value if isinstance(value, ast.Call) else self._made(value)
+        if call is None or (isinstance(value, ast.Name) and not self._is_only_returned(value.id)):
+            return False
+        callees = members_of(self._file.resolver.type_of(call.func, self._scope))
         return all(
             isinstance(each, FunctionType)
             and each.function.facts.is_async
             and not each.function.facts.is_generator
             and not each.function.facts.decorators
             for each in callees
+        )
+
+    def _is_only_returned(self, name: str) -> bool:
+        nodes = list(all_nodes(self._scope.node)) if self._scope.node else []
+        returned = {each.value for each in nodes if isinstance(each, ast.Return)}
+        return all(
+            each in returned
+            for each in nodes
+            if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
         )
 
     def _kept_call(self, name: ast.Name) -> ast.Call | None:
