@@ -382,6 +382,8 @@ def _is_wrong(unit: Unit, use: Use, kind: Kind) -> bool | None:
         return True
     if use.how in (Usage.ENTER, Usage.ASYNC_ENTER):
         return None  # An asynchronous context manager that can be awaited, too.
+    if use.how is Usage.CALL and kind is Kind.AWAITABLE:
+        return None  # A function that gives one may be declared so.
     return use.how not in _HARMLESS
 
 

@@ -116,6 +116,8 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
         return None
     if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
         return None
+    if answer.kind is Kind.AWAITABLE and use.how is Usage.CALL:
+        return None  # `-> Awaitable` is said of a function, too, whose call gives one.
     return answer.kind
 
 
