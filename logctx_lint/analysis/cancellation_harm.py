@@ -15,6 +15,8 @@ from logctx_lint.analysis.swallowing_blocks import is_async_context_manager
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
 
+_ENDS = frozenset({Role.RELEASER, Role.SERVICE_END})
+
 
 def lost_by(code: Code, ways: Set[Way]) -> set[Way]:
     """The ways on which a cancellation is lost.
@@ -47,6 +49,8 @@ def does_harm(
         # What a function gives or raises instead, its caller does not get far with.
         return Way.LOOPS in ways
     if not clause.by_name:
+        if _only_release(context, awaits):
+            return False
         return is_async_context_manager(code) or ways != {Way.ENDS} or _is_awaited(context, code)
     if Way.CONVERTS in ways:
         return Way.ENDS not in ways
@@ -57,6 +61,20 @@ def does_harm(
 
 def _is_awaited(context: TreeContext, code: Code) -> bool:
     return Callers(context.file).of(code) in (Started.AWAITED, Started.BOTH)
+
+
+def _only_release(context: TreeContext, awaits: Collection[ast.AST]) -> bool:
+    """Whether only clean-up is cut short, as in `try: await connection.close()`.
+
+    Who closes goes on closing, and nobody waits for what it gives.
+    """
+    return all(
+        isinstance(each, ast.Await)
+        and isinstance(each.value, ast.Call)
+        and isinstance(context.parent(each), ast.Expr)
+        and bool(context.roles(each.value) & _ENDS)
+        for each in awaits
+    )
 
 
 def _are_shielded(context: TreeContext, awaits: Collection[ast.AST]) -> bool:
