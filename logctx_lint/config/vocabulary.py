@@ -42,6 +42,10 @@ _LOOP_CALLBACKS = (
 _LOOP_CALLS = (
     "call_soon", "call_later", "call_at", "create_task", "add_reader", "add_writer", "stop",
 )  # fmt: skip
+_TORNADO_CALLS = (
+    "add_callback", "add_callback_from_signal", "add_timeout", "call_at", "call_later",
+    "spawn_callback",
+)  # fmt: skip
 _REACTOR_CALLS = (
     "IReactorTime.callLater", "IReactorCore.stop", "IReactorCore.addSystemEventTrigger",
     "IReactorTCP.connectTCP", "IReactorTCP.listenTCP", "IReactorSSL.connectSSL",
@@ -382,6 +386,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.runners.Runner.run",
         "asyncio.events.AbstractEventLoop.run_until_complete",
         "asyncio.events.AbstractEventLoop.run_forever",
+        "tornado.ioloop.IOLoop.run_sync",
+        "tornado.ioloop.IOLoop.start",
         "anyio.run",
         "trio.run",
         "aiohttp.web.run_app",
@@ -422,6 +428,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.internet.threads.blockingCallFromThread",
         f"{_DEFER}._ConcurrencyPrimitive.run",
         *_clock("looping_call", "looping_call_now"),
+        # Tornado's loop waits for what its callbacks give.
+        *(f"tornado.ioloop.IOLoop.{name}" for name in _TORNADO_CALLS),
+        "tornado.ioloop.PeriodicCallback",
     ),
     Role.FUNCTION_RUNNER: (
         "fastapi.BackgroundTasks.add_task",

@@ -19,10 +19,12 @@ from logctx_lint.fixes.edits import after, before
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes
 
 _NAMES = ("task", "started_task")
 _OF_TASKS = ("Task", "Future")
+_FILLING = frozenset({"add", "discard", "remove"})
 
 
 def task_set(context: TreeContext, call: ast.Call) -> str:
@@ -35,8 +37,30 @@ def task_set(context: TreeContext, call: ast.Call) -> str:
             if isinstance(node, ast.ClassDef) and node.name == owner.name:
                 own = (each for each in _task_sets(node) if each.startswith("self."))
                 if is_instance_s and (name := next(own, "")):
-                    return name
+                    return "" if _ends_with(name, call, node) else name
     return next((each for each in _task_sets(tree) if _is_global(each, tree, scope)), "")
+
+
+def _ends_with(name: str, call: ast.Call, owner: ast.ClassDef) -> bool:
+    """Whether the work that a call starts itself waits for the tasks of a set, or ends them.
+
+    `create_task(self.restart())`, where `restart()` calls the method that stops them all: kept
+    there, it would wait for itself.
+    """
+    methods = {each.name: each for each in owner.body if isinstance(each, FunctionNode)}
+    todo = [each.attr for each in all_nodes(call) if isinstance(each, ast.Attribute)]
+    seen: set[str] = set()
+    while todo:
+        method = todo.pop()
+        if method in methods and method not in seen:
+            seen.add(method)
+            nodes = list(all_nodes(methods[method]))
+            attributes = [each for each in nodes if isinstance(each, ast.Attribute)]
+            filled = {each.value for each in attributes if each.attr in _FILLING}
+            if any(dotted(each) == name and each not in filled for each in attributes):
+                return True
+            todo += [each.attr for each in attributes]
+    return False
 
 
 def _is_global(name: str, tree: ast.Module, scope: Scope) -> bool:

@@ -98,6 +98,10 @@ class FollowedElsewhere:
     def looks_at_failure(self, callback: ast.expr) -> bool:
         if isinstance(callback, ast.Lambda):
             return _looks_at_failure(callback, callback.body)
+        if isinstance(callback, ast.Name) and any(
+            each.kind == "parameter" for each in self.scope.bindings.get(callback.id, ())
+        ):
+            return True  # Whoever gives it gets the task.
         members = members_of(self.summaries.resolver.type_of(callback, self.scope))
         nodes = [
             None if not isinstance(each, FunctionType) else each.function.tree() for each in members
@@ -341,12 +345,20 @@ class ReturnedValues:
 
     def _of_started(self, call: ast.Call, *, is_task: bool) -> Returned:
         """What a starter gives: a task of its own only for work that is made in place."""
-        match call.args:
-            case [ast.Call() as work, *_]:
-                inner = self._summaries.of_callee(work.func, self._scope) or []
-                handled = bool(inner) and all(each.handles_failures for each in inner)
-                return Returned(Source.TASK if is_task else Source.FRESH, can_fail=not handled)
-        return Returned(Source.FRESH, can_fail=True)
+        work = self._made(call.args[0]) if call.args else None
+        if work is None:
+            return Returned(Source.FRESH, can_fail=True)
+        inner = self._summaries.of_callee(work.func, self._scope) or []
+        handled = bool(inner) and all(each.handles_failures for each in inner)
+        return Returned(Source.TASK if is_task else Source.FRESH, can_fail=not handled)
+
+    def _made(self, work: ast.expr) -> ast.Call | None:
+        """The call that makes what is started, in place or under a local name."""
+        if isinstance(work, ast.Name):
+            bindings = self._scope.bindings.get(work.id, [])
+            values = [each.value for each in bindings if each.kind == "value" and not each.path]
+            work = values[0] if len(values) == len(bindings) == 1 and values[0] else work
+        return work if isinstance(work, ast.Call) else None
 
     def _of_callee(self, call: ast.Call, callee: Type) -> Iterator[Returned]:
         if isinstance(callee, ClassObject):

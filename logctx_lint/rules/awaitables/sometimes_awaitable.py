@@ -97,6 +97,7 @@ from logctx_lint.inference.types import (
     Certainty,
     ClassObject,
     FunctionType,
+    Instance,
     Kind,
     members_of,
 )
@@ -284,10 +285,30 @@ def _returns_both(
     for each, answer in answers:
         is_parameter = isinstance(each.value, ast.Name) and each.value.id in own
         if answer.is_certain and not is_parameter:
-            plain = [each for each, answer in answers if answer.certainty is Certainty.NO]
+            plain = [
+                each
+                for each, answer in answers
+                if answer.certainty is Certainty.NO and not _is_mode(file, each.value, scope)
+            ]
             other = _plain_result(file, node, scope, plain)
             return _Mixed(answer.kind, each.lineno, other) if other else None
     return None
+
+
+def _is_mode(file: File, value: ast.expr | None, scope: Scope) -> bool:
+    """Whether what is returned is used in another way: a decorator, an asynchronous generator.
+
+    Who calls a function that gives either has to know which it asks for.
+    """
+    members = members_of(file.resolver.type_of(value, scope)) if value else ()
+    return bool(members) and all(
+        isinstance(each, FunctionType)
+        or (
+            isinstance(each, Instance)
+            and file.resolver.classes.member(each, "__aiter__") is not None
+        )
+        for each in members
+    )
 
 
 def _plain_result(file: File, node: FunctionNode, scope: Scope, returns: list[ast.Return]) -> str:

@@ -71,6 +71,7 @@ from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.decorators import is_external
+from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.returned_values import KEEP_NOTHING, FollowedElsewhere
 from logctx_lint.inference.types import UNKNOWN, Certainty, Kind
 from logctx_lint.inference.use_def import Scope
@@ -127,7 +128,7 @@ def _check_bound(
 def _is_never_used(context: TreeContext, statement: ast.stmt, name: str) -> bool:
     """Whether a local name is bound and no more, nested functions included."""
     function = context.function_of(statement)
-    if not isinstance(function, FunctionNode):
+    if not isinstance(function, FunctionNode) or _is_main(context, function):
         return False
     for inner in all_nodes(function):
         if isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names:
@@ -139,6 +140,26 @@ def _is_never_used(context: TreeContext, statement: ast.stmt, name: str) -> bool
             if not is_bound and not _is_mere_look(context, inner):
                 return False
     return True
+
+
+def _is_main(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether the loop runs as long as a function does: `asyncio.run(main())` is its only call.
+
+    What its local names hold is there until the end, when every task is cancelled.
+    """
+    file, body = context.file, Body(context.file.tree)
+    elsewhere = context.resolver.references.calls(function.name, file.module)
+    if not context.is_asynchronous(function) or any(
+        scope.module != file.module for _, scope in elsewhere
+    ):
+        return False
+    makers = [body.parent(each) for each in body.named(function.name)]
+    return bool(makers) and all(
+        isinstance(made, ast.Call)
+        and isinstance(runner := body.parent(made), ast.Call)
+        and Role.LOOP_RUNNER in file.roles(runner.func, Scope(file.module))
+        for made in makers
+    )
 
 
 def _is_mere_look(context: TreeContext, name: ast.Name) -> bool:

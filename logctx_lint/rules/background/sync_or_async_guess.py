@@ -69,6 +69,7 @@ from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _PREDICATES = frozenset(name for name, kind in FUNCTION_TESTS.items() if kind == "coroutine")
 _PREDICATE_NAMES = frozenset(name.rpartition(".")[2] for name in _PREDICATES)
+_OF_GENERATORS = FUNCTION_TESTS.keys() - _PREDICATES
 _LOOKING = VALUE_TEST_NAMES | {"Awaitable", "ensure_future"}
 
 
@@ -103,7 +104,7 @@ def _check_branches(
         and ast.unparse(each.value.func) == text
         for each in own_nodes(chosen)
     )
-    plain = next(_calls(other, text), None) if awaited else None
+    plain = next(_calls(context, other, text), None) if awaited else None
     if plain is None or _is_looked_at(other):
         return
     context.report(
@@ -163,11 +164,26 @@ def _is_own_method(context: TreeContext, value: ast.expr | None) -> bool:
     return False
 
 
-def _calls(body: list[ast.stmt] | list[ast.expr], text: str) -> Iterator[ast.Call]:
-    awaited = {each.value for each in own_nodes(body) if isinstance(each, ast.Await)}
-    for node in own_nodes(body):
-        if isinstance(node, ast.Call) and node not in awaited and ast.unparse(node.func) == text:
+def _calls(
+    context: TreeContext, body: list[ast.stmt] | list[ast.expr], text: str
+) -> Iterator[ast.Call]:
+    """The calls of a function whose result may be an awaitable that nobody awaits."""
+    nodes = list(own_nodes(body))
+    known = {each.value for each in nodes if isinstance(each, ast.Await)}
+    for node in nodes:
+        if isinstance(node, ast.If) and _is_of_generator(context, node.test, text):
+            known.update(each for each in own_nodes(node.body) if isinstance(each, ast.Call))
+    for node in nodes:
+        if isinstance(node, ast.Call) and node not in known and ast.unparse(node.func) == text:
             yield node
+
+
+def _is_of_generator(context: TreeContext, test: ast.expr, text: str) -> bool:
+    """Whether a condition says that the function makes generators, which nobody awaits."""
+    match test:
+        case ast.Call(_, [function]) if ast.unparse(function) == text:
+            return not _OF_GENERATORS.isdisjoint(context.names(test))
+    return False
 
 
 def _is_looked_at(body: list[ast.stmt] | list[ast.expr]) -> bool:
