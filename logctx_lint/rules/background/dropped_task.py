@@ -73,7 +73,7 @@ from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.returned_values import KEEP_NOTHING, FollowedElsewhere
-from logctx_lint.inference.types import UNKNOWN, Certainty, Kind
+from logctx_lint.inference.types import UNKNOWN, Certainty, FunctionType, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
@@ -148,11 +148,13 @@ def _is_main(context: TreeContext, function: FunctionNode) -> bool:
     What its local names hold is there until the end, when every task is cancelled.
     """
     file, body = context.file, Body(context.file.tree)
-    elsewhere = context.resolver.references.calls(function.name, file.module)
-    if not context.is_asynchronous(function) or any(
-        scope.module != file.module for _, scope in elsewhere
-    ):
+    own = context.unit.scopes.get(function)
+    if own is None or own.function is None or not own.function.facts.is_async:
         return False
+    called = FunctionType(own.function)
+    for call, scope in context.resolver.references.calls(function.name, file.module):
+        if scope.module != file.module and context.resolver.type_of(call.func, scope) == called:
+            return False
     makers = [body.parent(each) for each in body.named(function.name)]
     return bool(makers) and all(
         isinstance(made, ast.Call)
