@@ -134,15 +134,7 @@ def _is_for_any_error(context: TreeContext, handler: ast.ExceptHandler) -> bool:
 
 def _is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) -> bool:
     """Whether a `finally` or a handler around a statement undoes its change, too."""
-    for outer in context.around(statement):
-        if isinstance(outer, FunctionNode):
-            return False
-        attempt = as_try(outer)
-        if attempt is not None:
-            blocks = [attempt.finalbody, *(each.body for each in attempt.handlers)]
-            if any(change in undone_in(block) for block in blocks):
-                return True
-    return False
+    return any(change in undone_in(block) for block in context.ends(statement))
 
 
 # What was taken, and is given back by a `finally` that may not be reached
@@ -155,7 +147,7 @@ def given_back_too_late(context: TreeContext, function: FunctionNode) -> Iterato
             match statement:
                 case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
                     found = _giving_back(context, function, block[position + 1 :], name, taken)
-                    if found and not _is_mentioned_around(context, statement, name):
+                    if found and not context.is_named_at_ends(statement, name):
                         yield Skipped(statement, found[1], found[0], None)
 
 
@@ -212,19 +204,6 @@ def _gives_away(statement: ast.stmt, name: str) -> bool:
                     return True
                 if isinstance(value, ast.Name) and value.id == name:
                     return True
-    return False
-
-
-def _is_mentioned_around(context: TreeContext, statement: ast.stmt, name: str) -> bool:
-    """Whether a `finally` or handler around, or another `with`, sees to it."""
-    for outer in context.around(statement):
-        if isinstance(outer, FunctionNode):
-            return False
-        blocks = [getattr(outer, "finalbody", [])]
-        blocks += [each.body for each in getattr(outer, "handlers", [])]
-        for block in blocks:
-            if any(isinstance(each, ast.Name) and each.id == name for each in own_nodes(block)):
-                return True
     return False
 
 

@@ -95,7 +95,6 @@ is an `Exception`, nothing is reported.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from itertools import takewhile
 
 from logctx_lint.analysis.cancellation_state import Code
@@ -117,7 +116,6 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
-from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, suspends
 
@@ -175,7 +173,7 @@ def _left(
     released = _released(context, function, attempt, handler)
     if released is not None:
         text = ast.unparse(released)
-        if _is_released_elsewhere(context, attempt, text):
+        if context.is_named_at_ends(attempt, text):
             return None
         return f"releases `{text}`", f"`{text}` is never released"
     change = _rolled_back(context, function, attempt, handler)
@@ -198,7 +196,7 @@ def _rolled_back(
     handled = undone_in(handler.body)
     if not handled:
         return None
-    kept = {change for block in _other_ends(context, attempt) for change in undone_in(block)}
+    kept = {change for block in context.ends(attempt) for change in undone_in(block)}
     scope = context.unit.scopes[function]
     for statement in (*context.before(attempt), *_until_suspended(attempt.body)):
         for change in changes(statement):
@@ -320,25 +318,6 @@ def _is_taken_before(
 
 def _is_call(node: ast.expr | None) -> bool:
     return isinstance(node.value if isinstance(node, ast.Await) else node, ast.Call)
-
-
-def _is_released_elsewhere(context: TreeContext, attempt: ast.Try, text: str) -> bool:
-    """Whether a `finally` or an outer handler sees to it, too."""
-    return any(
-        isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == text
-        for block in _other_ends(context, attempt)
-        for node in own_nodes(block)
-    )
-
-
-def _other_ends(context: TreeContext, attempt: ast.Try) -> Iterator[list[ast.stmt]]:
-    """What runs behind a `try`, too, when it is cancelled: `finally`, outer handlers."""
-    yield attempt.finalbody
-    for outer in context.around(attempt):
-        if isinstance(outer, FunctionNode):
-            return
-        yield getattr(outer, "finalbody", [])
-        yield from (each.body for each in getattr(outer, "handlers", []))
 
 
 def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:
