@@ -151,6 +151,15 @@ def _walk(stack: list[ast.AST | None], fields: _Fields) -> Iterator[ast.AST]:
                 stack.append(value)
 
 
+def takes_the_rest(case: ast.match_case) -> bool:
+    """Whether a case of a `match` takes whatever comes to it: `case _:`."""
+    return (
+        case.guard is None
+        and isinstance(case.pattern, ast.MatchAs)
+        and case.pattern.pattern is None
+    )
+
+
 def child_blocks(statement: ast.stmt) -> list[list[ast.stmt]]:
     """The statement lists directly inside a compound statement that is no def or class."""
     names = _BLOCKS.get(type(statement))
