@@ -29,6 +29,7 @@ from logctx_lint.analysis.state_changes import (
     undone_in,
 )
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, child_blocks, own_nodes
 
@@ -118,18 +119,12 @@ def _is_way_out(statement: ast.stmt) -> bool:
 def _is_caught(context: TreeContext, statement: ast.stmt) -> bool:
     """Whether nothing comes out of a statement, but for a cancellation perhaps."""
     attempt = as_try(statement)
+    errors = RaisedErrors(context.resolver, context.scopes[statement])
     return attempt is not None and any(
-        _is_for_any_error(context, each)
-        and not any(isinstance(node, ast.Raise | ast.Return) for node in own_nodes(each.body))
+        errors.takes_all(each)
+        and not any(isinstance(node, ast.Return) for node in own_nodes(each.body))
         for each in attempt.handlers
     )
-
-
-def _is_for_any_error(context: TreeContext, handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    names = context.names(handler.type)
-    return bool({"builtins.Exception", "builtins.BaseException"} & set(names))
 
 
 def _is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) -> bool:

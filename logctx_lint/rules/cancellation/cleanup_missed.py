@@ -116,6 +116,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
+from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, suspends
 
@@ -142,7 +143,9 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
         clause = caught_by(context, handler.type)
         if passing & clause.cancellation:
             return  # Whatever follows, somebody has thought of it.
-        if handler.type is None or not _is_for_any_error(context, handler.type):
+        if handler.type is None or not takes_every_error(
+            context.resolver, handler.type, context.scopes[handler]
+        ):
             continue
         if not isinstance(handler.body[-1], ast.Raise | ast.Return):
             continue
@@ -156,11 +159,6 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
                 _fixes(context, handler),
                 span=context.span(handler.type),
             )
-
-
-def _is_for_any_error(context: TreeContext, clause: ast.expr) -> bool:
-    parts = clause.elts if isinstance(clause, ast.Tuple) else [clause]
-    return any("builtins.Exception" in context.names(each) for each in parts)
 
 
 def _left(
