@@ -29,7 +29,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes, own_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.syntax.concrete_syntax import CallSyntax, ConcreteSyntax
@@ -241,6 +241,28 @@ class TreeContext:
             if isinstance(block, list) and node in block:
                 return block
         return []
+
+    def ends(self, node: ast.stmt) -> Iterator[list[ast.stmt]]:
+        """The blocks of its function that may run because a statement fails or is cancelled.
+
+        These are its own `finally`, and the handlers and `finally` blocks around it.
+        """
+        yield getattr(node, "finalbody", [])
+        for outer in self.around(node):
+            if isinstance(outer, FunctionNode):
+                return
+            attempt = as_try(outer)
+            if attempt is not None:
+                yield attempt.finalbody
+                yield from (each.body for each in attempt.handlers)
+
+    def is_named_at_ends(self, node: ast.stmt, text: str) -> bool:
+        """Whether one of these blocks, which may see to it, names something of this text."""
+        return any(
+            isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) == text
+            for block in self.ends(node)
+            for each in own_nodes(block)
+        )
 
     def taker(self, node: ast.AST) -> ast.Call | None:
         """The call that a node is an argument of."""

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from logctx_lint.syntax.ast_walk import takes_the_rest
+
 Item = TypeVar("Item")
 
 
@@ -182,7 +184,7 @@ class Paths(Generic[Item]):
             self._note(way.falls, others, Branch(case))
             ends.add(way)
             ends.falls = _joined(ends.falls, way.falls)
-        if not _takes_all(node.cases[-1]):
+        if not takes_the_rest(node.cases[-1]):
             ends.falls = _joined(ends.falls, start)
         return ends
 
@@ -217,11 +219,3 @@ def _joined(*ways: frozenset[Item] | None) -> frozenset[Item] | None:
     """What may be open where several ways meet."""
     open_ways = [way for way in ways if way is not None]
     return frozenset().union(*open_ways) if open_ways else None
-
-
-def _takes_all(case: ast.match_case) -> bool:
-    return (
-        case.guard is None
-        and isinstance(case.pattern, ast.MatchAs)
-        and case.pattern.pattern is None
-    )

@@ -19,7 +19,7 @@ from enum import Enum
 from functools import cache
 
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes, takes_the_rest
 
 
 class NodeKind(Enum):
@@ -210,7 +210,7 @@ class _Builder:
             tried = self._node(NodeKind.CASE, case, around.depth, around.raises)
             tried.subject = node.subject
             tried.next = [(self._block(case.body, behind, around), True)]
-            if not _takes_all(case):
+            if not takes_the_rest(case):
                 tried.next.append((following, False))
             following = tried
         return self._run(node.subject, around, following)
@@ -309,11 +309,3 @@ def _is_filled(iterated: ast.expr) -> bool:
         case ast.Call(ast.Name("range"), [ast.Constant(int() as count)], []):
             return count > 0
     return False
-
-
-def _takes_all(case: ast.match_case) -> bool:
-    return (
-        case.guard is None
-        and isinstance(case.pattern, ast.MatchAs)
-        and case.pattern.pattern is None
-    )

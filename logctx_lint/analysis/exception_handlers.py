@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Flag
 
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.annotation_types import parse_expression
-from logctx_lint.inference.class_members import class_scope
-from logctx_lint.inference.definitions import Variable
+from logctx_lint.inference.raised_errors import exception_names
 from logctx_lint.inference.resolver import Resolver
-from logctx_lint.inference.types import ClassObject, External, Instance, members_of
+from logctx_lint.inference.types import ClassObject
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.syntax.ast_walk import own_nodes
 
@@ -29,8 +26,6 @@ class Cancellation(Flag):
 
 
 _ASYNCIO_NAMES = frozenset({"asyncio.exceptions.CancelledError", "asyncio.CancelledError"})
-_LONGEST_ALIAS = 4
-"""How many names may stand for one another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ def caught_by(context: TreeContext, clause: ast.expr | None) -> Caught:
 def caught(resolver: Resolver, vocabulary: Vocabulary, clause: ast.expr, scope: Scope) -> Caught:
     """The same of a clause that is there."""
     cancellation = named = Cancellation.NONE
-    for names in _exception_names(resolver, clause, scope, _LONGEST_ALIAS):
+    for names in exception_names(resolver, clause, scope):
         if Role.CANCELLED_ERROR in vocabulary.roles(names):
             named |= _meant(names)
         elif "builtins.BaseException" in names:
@@ -92,63 +87,6 @@ def is_cancelled(
         Role.CANCELLED_ERROR in vocabulary.roles(resolver.classes.names(each))
         for each, _ in resolver.classes.ancestors(definition.cls)
     )
-
-
-def _exception_names(
-    resolver: Resolver, node: ast.expr, scope: Scope, depth: int
-) -> Iterator[tuple[str, ...]]:
-    """The names of each exception class in a clause, those behind aliases included.
-
-    A variable that is only *declared* as `Type[Exception]` holds some class that is narrower.
-    """
-    match node:
-        case ast.Tuple(elements):
-            for element in elements:
-                yield from _exception_names(resolver, element, scope, depth)
-        case ast.Starred(value):
-            yield from _exception_names(resolver, value, scope, depth)
-        case ast.BinOp(left, ast.Add() | ast.BitOr(), right):
-            # A sum of tuples, or `isinstance(error, A | B)`.
-            yield from _exception_names(resolver, left, scope, depth)
-            yield from _exception_names(resolver, right, scope, depth)
-        case ast.Call(func, [], []):
-            # `except anyio.get_cancelled_exc_class():`
-            yield resolver.names(func, scope)
-        case ast.Name() | ast.Attribute():
-            definition, names = resolver.define(node, scope)
-            is_class = (
-                isinstance(definition, ClassObject) and definition.cls.qualified_name in names
-            )
-            if is_class or isinstance(definition, External):
-                yield names
-            elif depth:
-                for value, where in _values(resolver, node, scope):
-                    yield from _exception_names(resolver, value, where, depth - 1)
-
-
-def _values(
-    resolver: Resolver, node: ast.Name | ast.Attribute, scope: Scope
-) -> Iterator[tuple[ast.expr, Scope]]:
-    """What is assigned to a local name, a module variable or a class variable."""
-    definition = resolver.define(node, scope)[0]
-    if isinstance(definition, Variable):
-        for item in definition.facts:
-            value = parse_expression(item.value)
-            if value is not None:
-                yield value, Scope(definition.module)
-    elif isinstance(node, ast.Name):
-        for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
-            if binding.kind == "value" and binding.value is not None and not binding.path:
-                yield binding.value, scope
-    else:
-        for owner in members_of(resolver.type_of(node.value, scope)):
-            if not isinstance(owner, Instance | ClassObject):
-                continue
-            for ancestor, _ in resolver.classes.ancestors(owner.cls):
-                for item in ancestor.facts.variables.get(node.attr, ()):
-                    value = None if item.method else parse_expression(item.value)
-                    if value is not None:
-                        yield value, class_scope(ancestor)
 
 
 def is_chosen_by_call(handler: ast.ExceptHandler) -> bool:

@@ -9,6 +9,7 @@ from enum import Flag
 
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -86,25 +87,36 @@ class RequestCallbacks:
     def leaves_failures(self, started: ast.expr) -> bool:
         """Whether an asynchronous function ends a request, but not where what it awaits fails."""
         functions = list(self._functions(started, self.scope))
-        return bool(functions) and all(map(_leaves_failures, functions))
+        return bool(functions) and all(_leaves_failures(self.file, each) for each in functions)
 
     def surely_ends(self, callback: ast.expr | FunctionNode) -> bool:
         """Whether a callback ends a request whatever fails in it: it catches everything itself."""
         if CallbackEffect.ENDS not in self.does(callback):
             return False
-        if isinstance(callback, FunctionNode):
-            return _catches_all(callback)
         if isinstance(callback, ast.Lambda):
             return False
-        trees = self.trees(callback)
-        return bool(trees) and all(map(_catches_all, trees))
+        if isinstance(callback, FunctionNode):
+            bodies = [(callback, self.scope)]
+        else:
+            bodies = self._bodies(callback)
+        return bool(bodies) and all(
+            any(_takes_failures(self.file, each, scope) for each in node.body)
+            for node, scope in bodies
+        )
 
     def trees(self, callback: ast.expr) -> list[FunctionNode]:
         """The first-party functions that a callback may be; none if any is not known."""
+        return [node for node, _ in self._bodies(callback)]
+
+    def _bodies(self, callback: ast.expr) -> list[tuple[FunctionNode, Scope]]:
+        """The same, each with the scope of its body."""
         functions = list(self._functions(callback, self.scope))
-        trees = [None if each.module.is_stub else each.tree() for each in functions]
-        known = [each for each in trees if each is not None]
-        return known if len(known) == len(trees) else []
+        found = [
+            (node, Scope.of_body(each, node))
+            for each in functions
+            if not each.module.is_stub and (node := each.tree()) is not None
+        ]
+        return found if len(found) == len(functions) else []
 
     def _lambda(self, node: ast.Lambda, detour: int) -> CallbackEffect:
         scope = self.scope.child(node)
@@ -181,16 +193,17 @@ class RequestCallbacks:
         return found
 
 
-def _leaves_failures(function: Function) -> bool:
+def _leaves_failures(file: File, function: Function) -> bool:
     node = None if function.module.is_stub else function.tree()
     if node is None or len(node.decorator_list) > isinstance(node, ast.FunctionDef):
         return False  # A decorator may answer instead.
     nodes = list(own_nodes(node.body))
+    scope = Scope.of_body(function, node)
     guarded = {
         inner
         for each in nodes
-        if isinstance(each, ast.Try) and (each.finalbody or any(map(_is_broad, each.handlers)))
-        for inner in own_nodes(each.body)
+        if _takes_failures(file, each, scope)
+        for inner in own_nodes(each.body)  # type: ignore[attr-defined]
     }
     return any(
         isinstance(each, ast.Call)
@@ -200,17 +213,11 @@ def _leaves_failures(function: Function) -> bool:
     ) and any(isinstance(each, ast.Await | ast.Yield) and each not in guarded for each in nodes)
 
 
-def _catches_all(node: FunctionNode) -> bool:
-    """Whether what a function does stands in a `try` that catches everything."""
-    return any(
-        isinstance(each, ast.Try) and (each.finalbody or any(map(_is_broad, each.handlers)))
-        for each in node.body
-    )
-
-
-def _is_broad(handler: ast.ExceptHandler) -> bool:
-    return handler.type is None or (
-        isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
+def _takes_failures(file: File, node: ast.AST, scope: Scope) -> bool:
+    """Whether a statement is a `try` that does something whatever fails in it."""
+    return isinstance(node, ast.Try) and (
+        bool(node.finalbody)
+        or any(takes_every_error(file.resolver, each.type, scope) for each in node.handlers)
     )
 
 

@@ -29,11 +29,11 @@ from logctx_lint.analysis.state_changes import (
     undone_in,
 )
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, child_blocks, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _LEAVING = (ast.Return, ast.Raise, ast.Continue)
 
 
@@ -63,7 +63,7 @@ def blocks_of(function: FunctionNode) -> Iterator[list[ast.stmt]]:
 def risks_in(context: TreeContext, function: FunctionNode, nodes: list[ast.stmt]) -> list[ast.expr]:
     """The suspension points in some statements, in their order."""
     by_yield = context.awaits_by_yield(function) or _is_manager(context, function)
-    kinds = (*_SUSPENSIONS, ast.Yield) if by_yield else _SUSPENSIONS
+    kinds = SuspensionOrYield if by_yield else Suspension
     return in_source_order(each for each in own_nodes(nodes) if isinstance(each, kinds))  # type: ignore[misc]
 
 
@@ -119,31 +119,17 @@ def _is_way_out(statement: ast.stmt) -> bool:
 def _is_caught(context: TreeContext, statement: ast.stmt) -> bool:
     """Whether nothing comes out of a statement, but for a cancellation perhaps."""
     attempt = as_try(statement)
+    errors = RaisedErrors(context.resolver, context.scopes[statement])
     return attempt is not None and any(
-        _is_for_any_error(context, each)
-        and not any(isinstance(node, ast.Raise | ast.Return) for node in own_nodes(each.body))
+        errors.takes_all(each)
+        and not any(isinstance(node, ast.Return) for node in own_nodes(each.body))
         for each in attempt.handlers
     )
 
 
-def _is_for_any_error(context: TreeContext, handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    names = context.names(handler.type)
-    return bool({"builtins.Exception", "builtins.BaseException"} & set(names))
-
-
 def _is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) -> bool:
     """Whether a `finally` or a handler around a statement undoes its change, too."""
-    for outer in context.around(statement):
-        if isinstance(outer, FunctionNode):
-            return False
-        attempt = as_try(outer)
-        if attempt is not None:
-            blocks = [attempt.finalbody, *(each.body for each in attempt.handlers)]
-            if any(change in undone_in(block) for block in blocks):
-                return True
-    return False
+    return any(change in undone_in(block) for block in context.ends(statement))
 
 
 # What was taken, and is given back by a `finally` that may not be reached
@@ -156,7 +142,7 @@ def given_back_too_late(context: TreeContext, function: FunctionNode) -> Iterato
             match statement:
                 case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
                     found = _giving_back(context, function, block[position + 1 :], name, taken)
-                    if found and not _is_mentioned_around(context, statement, name):
+                    if found and not context.is_named_at_ends(statement, name):
                         yield Skipped(statement, found[1], found[0], None)
 
 
@@ -213,19 +199,6 @@ def _gives_away(statement: ast.stmt, name: str) -> bool:
                     return True
                 if isinstance(value, ast.Name) and value.id == name:
                     return True
-    return False
-
-
-def _is_mentioned_around(context: TreeContext, statement: ast.stmt, name: str) -> bool:
-    """Whether a `finally` or handler around, or another `with`, sees to it."""
-    for outer in context.around(statement):
-        if isinstance(outer, FunctionNode):
-            return False
-        blocks = [getattr(outer, "finalbody", [])]
-        blocks += [each.body for each in getattr(outer, "handlers", [])]
-        for block in blocks:
-            if any(isinstance(each, ast.Name) and each.id == name for each in own_nodes(block)):
-                return True
     return False
 
 

@@ -11,46 +11,35 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
 
 if TYPE_CHECKING:
+    from logctx_lint.inference.raised_errors import RaisedErrors
     from logctx_lint.inference.summaries import Summaries
 
-_CATCH_ALL = frozenset({"Exception", "BaseException"})
 _NO_FAILURES = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "SystemExit"})
 
 
-def handles_failures(node: FunctionNode) -> bool:
+def handles_failures(errors: RaisedErrors, node: FunctionNode) -> bool:
     """Whether all that may fail in a function stands in a `try` that handles every failure."""
     body = [each for each in node.body if not _cannot_fail(each)]
-    return len(body) == 1 and _is_handled(body[0])
+    return len(body) == 1 and _is_handled(errors, body[0])
 
 
-def _is_handled(statement: ast.stmt) -> bool:
+def _is_handled(errors: RaisedErrors, statement: ast.stmt) -> bool:
     match statement:
         case ast.Try(_, handlers, orelse, final):
             waits = (ast.Await, ast.Yield, ast.Raise, ast.Return)
             if any(isinstance(inner, waits) for inner in own_nodes(orelse)):
                 return False
-            blocks = [each.body for each in handlers if not _catches_no_failure(each)]
-            return any(_catches_all(each) for each in handlers) and not any(
-                isinstance(inner, ast.Raise)
-                for block in (*blocks, final)
-                for inner in own_nodes(block)
+            failing = [each for each in handlers if not _catches_no_failure(each)]
+            return (
+                any(map(errors.takes_all, handlers))
+                and not any(any(errors.coming_out(each.body, each)) for each in failing)
+                and not any(errors.coming_out(final))
             )
         case ast.While(ast.Constant(), body, []) | ast.For(
             _, ast.Name() | ast.Attribute() | ast.List() | ast.Tuple(), body, []
         ):
             inside = [each for each in body if not _cannot_fail(each)]
-            return len(inside) == 1 and _is_handled(inside[0])
-    return False
-
-
-def _catches_all(handler: ast.ExceptHandler) -> bool:
-    match handler.type:
-        case None:
-            return True
-        case ast.Name(name):
-            return name in _CATCH_ALL
-        case ast.Tuple(elements):
-            return any(isinstance(each, ast.Name) and each.id in _CATCH_ALL for each in elements)
+            return len(inside) == 1 and _is_handled(errors, inside[0])
     return False
 
 

@@ -29,6 +29,7 @@ from logctx_lint.inference.future_uses import (
 )
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.returned_values import (
     UNKNOWN_VALUE,
     FollowedElsewhere,
@@ -252,7 +253,7 @@ class Summaries:
                     has_two_modes=any(each.has_two_modes for each in found),
                 )
         scope = Scope.of_body(function, node)
-        handles = function_exits.handles_failures(node)
+        handles = function_exits.handles_failures(RaisedErrors(self.resolver, scope), node)
         is_plain = not function.facts.is_async and not function.facts.is_generator
         decorated = self.resolver.functions.decorated(function)
         if not is_plain or decorated != FunctionType(function):

@@ -78,22 +78,27 @@ the profile `strict` only, and so are functions that do not raise themselves, bu
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
 
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import code_of
-from logctx_lint.analysis.context import TreeContext, as_try, functions_of
+from logctx_lint.analysis.context import TreeContext, functions_of
 from logctx_lint.analysis.endless_workers import is_endless
 from logctx_lint.analysis.kept_tasks import is_looked_at, sets_itself
 from logctx_lint.analysis.ownership import sees_to_failures
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.raised_errors import (
+    Error,
+    RaisedErrors,
+    guarded,
+    takes_every_error,
+)
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import child_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _SUBMIT = frozenset(
     f"concurrent.futures.{home}.submit"
@@ -103,7 +108,6 @@ _GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 _ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
 _WORKING = ("gather", "wait_for", "shield", "to_thread", "run_in_executor")
 """What of asyncio fails where what it is given does."""
-_ALL = frozenset({"Exception", "BaseException"})
 
 
 def check(context: TreeContext) -> None:
@@ -159,56 +163,35 @@ def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
 
 def _failing(context: TreeContext, function: Function) -> tuple[Function, ast.Raise] | None:
     """What raises out of a plain function: a `raise` of its own, or of what it calls."""
-    bare = _bare(function)
-    raising = [each for each in bare if isinstance(each, ast.Raise)]
-    if raising:
-        return function, min(raising, key=lambda each: each.lineno)
+    own = _coming_out(context, function)
     code = code_of(function)
-    for each in bare if code else ():
-        if isinstance(each, ast.Call) and code:
-            called = functions_of(context.resolver.type_of(each.func, code.scope))
+    if own or code is None:
+        return (function, own[0][0]) if own else None
+    errors = RaisedErrors(context.resolver, code.scope)
+    for each in guarded(_plain_body(function)):
+        if isinstance(each.node, ast.Call):
+            called = functions_of(context.resolver.type_of(each.node.func, code.scope))
             for inner in called if len(called) == 1 else ():
-                found = [node for node in _bare(inner) if isinstance(node, ast.Raise)]
-                if found:
-                    return inner, found[0]
+                for raised, error in _coming_out(context, inner):
+                    if not errors.is_taken(error, each.around):
+                        return inner, raised
     return None
 
 
-def _bare(function: Function) -> list[ast.AST]:
-    """The nodes of a plain function whose failures nothing in it takes."""
-    node = None if function.module.is_stub else function.tree()
-    if not isinstance(node, ast.FunctionDef) or function.facts.is_generator:
+def _coming_out(context: TreeContext, function: Function) -> list[tuple[ast.Raise, Error]]:
+    """What a plain function raises and no handler in it takes, the first one first."""
+    code = code_of(function)
+    if code is None:
         return []
-    return _unguarded(node.body, _takes_all)
+    found = RaisedErrors(context.resolver, code.scope).coming_out(_plain_body(function))
+    return sorted(found, key=lambda each: each[0].lineno)
 
 
-def _unguarded(
-    body: list[ast.stmt], is_taken: Callable[[ast.ExceptHandler], bool]
-) -> list[ast.AST]:
-    """The nodes of some statements that stand in no `try` which takes every error."""
-    found: list[ast.AST] = []
-    waiting: list[ast.AST] = list(body)
-    for node in waiting:
-        found.append(node)
-        if isinstance(node, FunctionNode | ast.Lambda | ast.ClassDef):
-            continue
-        attempt = as_try(node)
-        if attempt is not None and any(map(is_taken, attempt.handlers)):
-            waiting += [*attempt.orelse, *attempt.finalbody]
-        else:
-            waiting += child_nodes(node)
-    return found
-
-
-def _takes_all(handler: ast.ExceptHandler) -> bool:
-    is_all = handler.type is None or getattr(handler.type, "id", "") in _ALL
-    return is_all and not any(isinstance(each, ast.Raise) for each in own_nodes(handler.body))
-
-
-def _sees_all(handler: ast.ExceptHandler) -> bool:
-    """Whether a handler does something about every error, be it that it logs it and raises."""
-    is_all = handler.type is None or getattr(handler.type, "id", "") in _ALL
-    return is_all and not isinstance(handler.body[0], ast.Raise)
+def _plain_body(function: Function) -> list[ast.stmt]:
+    """The statements that run when a plain function is called; none of any other function."""
+    node = function.tree()
+    is_plain = isinstance(node, ast.FunctionDef) and not function.facts.is_generator
+    return node.body if is_plain and node else []
 
 
 def _check_gather(context: TreeContext, call: ast.Call) -> None:
@@ -299,11 +282,21 @@ def _failing_loop(context: TreeContext, function: Function) -> ast.expr | None:
         return None
     scope = Scope.of_body(function.implementation, node)
     waits = [
-        each
-        for each in _unguarded(node.body, _sees_all)
-        if isinstance(each, ast.Await) and not _is_mere_wait(context, each.value, scope)
+        each.node
+        for each in guarded(node.body)
+        if isinstance(each.node, ast.Await)
+        and not any(
+            _sees_all(context, handler, scope) for inner in each.around for handler in inner
+        )
+        and not _is_mere_wait(context, each.node.value, scope)
     ]
     return min(waits, key=lambda each: each.lineno, default=None)
+
+
+def _sees_all(context: TreeContext, handler: ast.ExceptHandler, scope: Scope) -> bool:
+    """Whether a handler does something about every error, be it that it logs it and raises."""
+    takes_all = takes_every_error(context.resolver, handler.type, scope)
+    return takes_all and not isinstance(handler.body[0], ast.Raise)
 
 
 def _is_mere_wait(context: TreeContext, awaited: ast.expr, scope: Scope) -> bool:

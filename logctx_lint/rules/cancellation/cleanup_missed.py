@@ -95,7 +95,6 @@ is an `Exception`, nothing is reported.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from itertools import takewhile
 
 from logctx_lint.analysis.cancellation_state import Code
@@ -117,12 +116,11 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
-from logctx_lint.project.facts import FunctionNode
+from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, suspends
 
 _RELEASERS = frozenset({Role.RELEASER})
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
 _PUTTERS = APPENDERS | QUEUE_PUTS
 """Methods that take something out of a collection or queue, and those that put it there."""
@@ -132,12 +130,8 @@ def check(context: TreeContext) -> None:
     for node, _ in context.unit.statements:
         attempt = as_try(node)
         function = context.function_of(node)
-        if attempt and isinstance(function, ast.AsyncFunctionDef) and _suspends(attempt.body):
+        if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
             _check_try(context, function, attempt)
-
-
-def _suspends(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
 
 
 def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try) -> None:
@@ -149,7 +143,9 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
         clause = caught_by(context, handler.type)
         if passing & clause.cancellation:
             return  # Whatever follows, somebody has thought of it.
-        if handler.type is None or not _is_for_any_error(context, handler.type):
+        if handler.type is None or not takes_every_error(
+            context.resolver, handler.type, context.scopes[handler]
+        ):
             continue
         if not isinstance(handler.body[-1], ast.Raise | ast.Return):
             continue
@@ -165,11 +161,6 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
             )
 
 
-def _is_for_any_error(context: TreeContext, clause: ast.expr) -> bool:
-    parts = clause.elts if isinstance(clause, ast.Tuple) else [clause]
-    return any("builtins.Exception" in context.names(each) for each in parts)
-
-
 def _left(
     context: TreeContext,
     function: ast.AsyncFunctionDef,
@@ -180,7 +171,7 @@ def _left(
     released = _released(context, function, attempt, handler)
     if released is not None:
         text = ast.unparse(released)
-        if _is_released_elsewhere(context, attempt, text):
+        if context.is_named_at_ends(attempt, text):
             return None
         return f"releases `{text}`", f"`{text}` is never released"
     change = _rolled_back(context, function, attempt, handler)
@@ -203,7 +194,7 @@ def _rolled_back(
     handled = undone_in(handler.body)
     if not handled:
         return None
-    kept = {change for block in _other_ends(context, attempt) for change in undone_in(block)}
+    kept = {change for block in context.ends(attempt) for change in undone_in(block)}
     scope = context.unit.scopes[function]
     for statement in (*context.before(attempt), *_until_suspended(attempt.body)):
         for change in changes(statement):
@@ -231,7 +222,7 @@ def _is_passing(
 
 def _until_suspended(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements of a block that certainly run before anything in it can be cancelled."""
-    return list(takewhile(lambda each: not _suspends([each]), body))
+    return list(takewhile(lambda each: not suspends([each]), body))
 
 
 def _released(
@@ -325,25 +316,6 @@ def _is_taken_before(
 
 def _is_call(node: ast.expr | None) -> bool:
     return isinstance(node.value if isinstance(node, ast.Await) else node, ast.Call)
-
-
-def _is_released_elsewhere(context: TreeContext, attempt: ast.Try, text: str) -> bool:
-    """Whether a `finally` or an outer handler sees to it, too."""
-    return any(
-        isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == text
-        for block in _other_ends(context, attempt)
-        for node in own_nodes(block)
-    )
-
-
-def _other_ends(context: TreeContext, attempt: ast.Try) -> Iterator[list[ast.stmt]]:
-    """What runs behind a `try`, too, when it is cancelled: `finally`, outer handlers."""
-    yield attempt.finalbody
-    for outer in context.around(attempt):
-        if isinstance(outer, FunctionNode):
-            return
-        yield getattr(outer, "finalbody", [])
-        yield from (each.body for each in getattr(outer, "handlers", []))
 
 
 def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:

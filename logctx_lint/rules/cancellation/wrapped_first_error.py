@@ -56,6 +56,7 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import after, helper
+from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.returned_values import UNKNOWN_VALUE
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
@@ -178,7 +179,11 @@ def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset(
             return "returned"
         case ast.Attribute():
             call = _chained(context, context.method_call(node))
-            if call is None or _any_unwraps(context, call) or _any_takes_all(context, call):
+            if (
+                call is None
+                or _any_unwraps(context, call)
+                or _any_takes_every_failure(context, call)
+            ):
                 return None
             return _use(context, call, seen)
         case ast.Lambda():
@@ -221,13 +226,13 @@ def _is_unwrapped_here(context: TreeContext, name: ast.Name) -> bool:
     """`d.addErrback(unwrapFirstError)`, further callbacks in between or not."""
     call = context.method_call(name)
     while call:
-        if _any_unwraps(context, call) or _any_takes_all(context, call):
+        if _any_unwraps(context, call) or _any_takes_every_failure(context, call):
             return True
         call = context.method_call(call)
     return False
 
 
-def _any_takes_all(context: TreeContext, call: ast.Call) -> bool:
+def _any_takes_every_failure(context: TreeContext, call: ast.Call) -> bool:
     """Whether an errback of this link takes every failure, so that none comes out."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
     at = {"addErrback": 0, "addBoth": 0, "addCallbacks": 1}.get(name)
@@ -239,16 +244,18 @@ def _any_takes_all(context: TreeContext, call: ast.Call) -> bool:
     if any(each in _LOGGING_ERRBACKS for each in context.names(errback)):
         return True
     functions = context.functions(errback)
-    return bool(functions) and all(_takes_all(each) for each in functions)
+    return bool(functions) and all(_takes_every_failure(context, each) for each in functions)
 
 
-def _takes_all(function: Function) -> bool:
+def _takes_every_failure(context: TreeContext, function: Function) -> bool:
     """Whether a function neither raises, nor gives its failure or anything else back."""
-    node = function.implementation.tree()
+    function = function.implementation
+    node = function.tree()
+    if node is None or function.module.is_stub:
+        return False
+    errors = RaisedErrors(context.resolver, Scope.of_body(function, node))
     return (
-        node is not None
-        and not function.module.is_stub
-        and not any(isinstance(each, ast.Raise) for each in own_nodes(node.body))
+        not any(errors.coming_out(node.body))
         and not any(
             isinstance(each, ast.Attribute) and each.attr in ("trap", "raiseException")
             for each in own_nodes(node.body)

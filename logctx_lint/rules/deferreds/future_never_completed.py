@@ -148,11 +148,8 @@ from logctx_lint.analysis.unset_events import unset_events
 from logctx_lint.config.settings import Framework
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
-from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
-
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+from logctx_lint.syntax.ast_walk import last_name, own_nodes, suspends
 
 
 def check(context: TreeContext) -> None:
@@ -164,7 +161,7 @@ def check(context: TreeContext) -> None:
     for node, _ in context.unit.statements:
         attempt = as_try(node)
         function = context.function_of(node)
-        if attempt and isinstance(function, ast.AsyncFunctionDef) and _suspends(attempt.body):
+        if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
             _check_try(context, attempt)
     for method in context.unit.scopes:
         if isinstance(method, ast.AsyncFunctionDef) and "Event(" in context.unit.text:
@@ -201,10 +198,6 @@ def _may_store(unit: Unit) -> bool:
     return "self." in unit.text and ("Deferred" in unit.text or "create_future" in unit.text)
 
 
-def _suspends(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
-
-
 def _check_try(context: TreeContext, attempt: ast.Try) -> None:
     for handler in attempt.handlers:
         if Cancellation.ASYNCIO in caught_by(context, handler.type).cancellation:
@@ -214,7 +207,7 @@ def _check_try(context: TreeContext, attempt: ast.Try) -> None:
         for future in _failed(context, handler):
             text = ast.unparse(future)
             if not (
-                _is_mentioned_elsewhere(context, attempt, text)
+                context.is_named_at_ends(attempt, text)
                 or is_ended_elsewhere(context, attempt, future)
                 or _is_waited_for_in_time(context, future)
             ):
@@ -245,21 +238,6 @@ def _is_new(handler: ast.ExceptHandler, text: str) -> bool:
         and isinstance(node.ctx, ast.Store)
         and ast.unparse(node) == text
         for node in own_nodes(handler.body)
-    )
-
-
-def _is_mentioned_elsewhere(context: TreeContext, attempt: ast.Try, text: str) -> bool:
-    """Whether a `finally` or an outer handler does something about it, or about all."""
-    blocks: list[list[ast.stmt]] = [attempt.finalbody]
-    for outer in context.around(attempt):
-        if isinstance(outer, FunctionNode):
-            break
-        blocks.append(getattr(outer, "finalbody", []))
-        blocks += [each.body for each in getattr(outer, "handlers", [])]
-    return any(
-        isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == text
-        for block in blocks
-        for node in own_nodes(block)
     )
 
 

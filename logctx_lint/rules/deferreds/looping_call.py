@@ -85,6 +85,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.types import UNKNOWN, FunctionType, Instance, Type, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -96,7 +97,6 @@ _START = "twisted.internet.task.LoopingCall.start"
 _STOP = "twisted.internet.task.LoopingCall.stop"
 _DRIVING = frozenset({Role.HAND_STARTER, Role.BACKGROUND_STARTER})
 _SEEING = frozenset({"addErrback", "addBoth", "addCallbacks"})
-_CATCHING = frozenset({"builtins.Exception", "builtins.BaseException"})
 
 
 def check(context: TreeContext) -> None:
@@ -109,7 +109,9 @@ def check(context: TreeContext) -> None:
             continue
         made = _made(context, call.func.value)
         functions, is_known = _looped(context, made)
-        if not _is_dropped(context, call) or (is_known and not any(map(_may_fail, functions))):
+        if not _is_dropped(context, call) or (
+            is_known and not any(_may_fail(context, each) for each in functions)
+        ):
             continue
         if is_seen(context, call):
             continue
@@ -132,7 +134,11 @@ def _check_stop(context: TreeContext, call: ast.Call) -> None:
     if not isinstance(loop, ast.Attribute) or _STOP not in context.names(call):
         return
     functions, is_known = _looped(context, _made(context, loop))
-    if not is_known or not any(map(_may_fail, functions)) or _is_guarded(context, call, loop.attr):
+    if (
+        not is_known
+        or not any(_may_fail(context, each) for each in functions)
+        or _is_guarded(context, call, loop.attr)
+    ):
         return
     if any(each.name == function.name for each in functions):
         return  # It runs, as this is what it calls.
@@ -188,7 +194,10 @@ def _waits_or_raises(context: TreeContext, function: Function) -> bool:
     node = function.tree()
     if function.facts.is_async or Role.INLINE_CALLBACKS in context.decorator_roles(function):
         return True
-    return node is not None and any(isinstance(each, ast.Raise) for each in own_nodes(node.body))
+    if node is None:
+        return False
+    errors = RaisedErrors(context.resolver, Scope.of_body(function, node))
+    return any(errors.coming_out(node.body))
 
 
 def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
@@ -312,16 +321,17 @@ def _set_here(context: TreeContext, place: ast.Attribute) -> list[ast.Call]:
     ]
 
 
-def _may_fail(function: Function) -> bool:
+def _may_fail(context: TreeContext, function: Function) -> bool:
     """Whether anything in a function can raise out of it."""
     node = None if function.module.is_stub else function.tree()
     if node is None:
         return False
+    errors = RaisedErrors(context.resolver, Scope.of_body(function, node))
     if any(isinstance(each, ast.Expr) and _is_ellipsis(each.value) for each in node.body):
         return True  # Its overrides may.
     body = [each for each in node.body if not _is_harmless(each)]
     if len(body) == 1 and (attempt := as_try(body[0])) is not None:
-        return not any(_catches_all(each) for each in attempt.handlers)
+        return not any(map(errors.takes_all, attempt.handlers))
     return any(isinstance(each, ast.Call | ast.Raise | ast.Subscript) for each in own_nodes(body))
 
 
@@ -337,13 +347,6 @@ def _is_harmless(statement: ast.stmt) -> bool:
         case ast.Expr(ast.Constant()) | ast.Return(None | ast.Constant()):
             return True
     return False
-
-
-def _catches_all(handler: ast.ExceptHandler) -> bool:
-    is_all = handler.type is None or (
-        isinstance(handler.type, ast.Name) and f"builtins.{handler.type.id}" in _CATCHING
-    )
-    return is_all and not any(isinstance(node, ast.Raise) for node in own_nodes(handler.body))
 
 
 def screen(unit: Unit) -> bool:
