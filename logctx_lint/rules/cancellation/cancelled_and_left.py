@@ -88,13 +88,14 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.called_code import Code, code_of, reached
+from logctx_lint.analysis.called_code import code_of, reached
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.early_waits import elements, is_used_behind, left_running, waits
-from logctx_lint.analysis.exception_handlers import Cancellation, caught, caught_by
+from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.ownership import sees_to_failures
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
+from logctx_lint.analysis.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -129,9 +130,11 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
         return
     task = call.func.value
     functions, texts = _runs(context, function, task)
-    cleanup = next((found for each in functions if (found := _slow_end(context, each))), None)
+    cleanup = next((found for each in functions if (found := slow_end(context, each))), None)
     is_end = bool(functions) and _ends_everything(context, function)
     if not (cleanup or is_end) or _is_seen_to(context, function, call, texts):
+        return
+    if is_announced_and_awaited(context, function, call, functions):
         return
     if any(_may_run_in(context, function, each) for each in functions):
         return  # A task cannot wait for its own end.
@@ -233,34 +236,6 @@ def _attribute_in(node: ast.expr) -> str | None:
         and each.value.id == "self"
     ]
     return found[0] if len(found) == 1 else None
-
-
-def _slow_end(context: TreeContext, function: Function) -> tuple[Function, ast.stmt] | None:
-    """Where a coroutine function awaits something when it is cancelled."""
-    code = code_of(function)
-    for node in code.nodes if code else ():
-        attempt = as_try(node)
-        if code is None or attempt is None or not _suspends(attempt.body):
-            continue
-        blocks = [attempt.finalbody]
-        blocks += [each.body for each in attempt.handlers if _catches(context, each, code)]
-        for block in blocks:
-            for statement in block:
-                if _suspends([statement]):
-                    return function, statement
-    return None
-
-
-def _suspends(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
-
-
-def _catches(context: TreeContext, handler: ast.ExceptHandler, code: Code) -> bool:
-    if handler.type is None:
-        return True
-    file = context.file
-    found = caught(file.resolver, file.vocabulary, handler.type, code.scope)
-    return Cancellation.ASYNCIO in found.cancellation
 
 
 def _is_seen_to(

@@ -1,0 +1,131 @@
+"""What a coroutine function still does when it is cancelled, and how it says that it has done so.
+
+async def _run(self):
+    try:
+        await self._serve()
+    finally:
+        await self._flush()     # It goes on here after `task.cancel()`,
+        self._stopped.set()     # and who waits for this event waits for its end.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.called_code import Code, code_of
+from logctx_lint.analysis.cancellation_state import key_of, mentions
+from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.exception_handlers import Cancellation, caught
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.units import File
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+_ANNOUNCING = frozenset({"set", "set_result", "set_exception"})
+
+
+def slow_end(context: TreeContext, function: Function) -> tuple[Function, ast.stmt] | None:
+    """Where a coroutine function awaits something when it is cancelled."""
+    code = code_of(function)
+    for block in _run_at_end(context.file, code) if code else ():
+        for statement in block:
+            if _suspends([statement]):
+                return function, statement
+    return None
+
+
+def is_announced_and_awaited(
+    context: TreeContext, canceller: FunctionNode, cancel: ast.Call, functions: list[Function]
+) -> bool:
+    """Whether code that cancels a task, or another method of the class, waits for what each of
+    the functions that may run in the task announces its end by."""
+    announced = [_announced_by(context, canceller, each) for each in functions]
+    places = frozenset.intersection(*announced) if announced else frozenset()
+    if not places:
+        return False
+    waiting = [each for each in own_nodes(canceller.body) if _start(each) > _start(cancel)]
+    cls = class_node(context)
+    own = {each.line for each in functions if each.module == context.file.module}
+    for method in cls.body if cls else ():
+        if isinstance(method, FunctionNode) and method.lineno not in own:
+            of_self = frozenset(each for each in places if each.startswith("self."))
+            if any(isinstance(e, ast.Await) and mentions(e, of_self) for e in all_nodes(method)):
+                return True
+    return any(isinstance(each, ast.Await) and mentions(each, places) for each in waiting)
+
+
+def _announced_by(
+    context: TreeContext, canceller: FunctionNode, function: Function
+) -> frozenset[str]:
+    """The events and futures by which a coroutine function says that it has ended, cancelled or
+    not; those that mean the same in the function that cancels it."""
+    code = code_of(function)
+    if code is None:
+        return frozenset()
+    blocks = list(_run_at_end(context.file, code))
+    suspensions = [each for block in blocks for each in own_nodes(block) if _suspends([each])]
+    # It is left behind its block.
+    managers = [each for each in code.nodes if isinstance(each, ast.AsyncWith)]
+    return frozenset(
+        key_of(place)
+        for block in blocks
+        for node in own_nodes(block)
+        if (place := _announced(node)) is not None
+        and _is_same_in(context, canceller, code, place)
+        and not any(_start(each) > _start(node) for each in suspensions)
+        and not any(node in own_nodes(each.body) for each in managers)
+    )
+
+
+def _run_at_end(file: File, code: Code) -> Iterator[list[ast.stmt]]:
+    """The blocks that a coroutine function runs when it is cancelled."""
+    for node in code.nodes:
+        attempt = as_try(node)
+        if attempt is not None and _suspends(attempt.body):
+            yield attempt.finalbody
+            yield from (each.body for each in attempt.handlers if _catches(file, each, code))
+
+
+def _suspends(body: list[ast.stmt] | list[ast.AST]) -> bool:
+    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
+
+
+def _catches(file: File, handler: ast.ExceptHandler, code: Code) -> bool:
+    if handler.type is None:
+        return True
+    found = caught(file.resolver, file.vocabulary, handler.type, code.scope)
+    return Cancellation.ASYNCIO in found.cancellation
+
+
+def _announced(node: ast.AST) -> ast.expr | None:
+    match node:
+        case ast.Call(ast.Attribute(place, name), [] | [_]) if name in _ANNOUNCING:
+            return place
+    return None
+
+
+def _start(node: ast.AST) -> tuple[int, int]:
+    """Where a statement or an expression starts; other nodes stand nowhere."""
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def _is_same_in(context: TreeContext, canceller: FunctionNode, code: Code, place: ast.expr) -> bool:
+    """Whether a place is the same for a function that runs in a task and for who cancels that:
+    an attribute of their object, or a name that neither of them binds for itself."""
+    root = key_of(place).partition(".")[0]
+    function, owner = code.function, context.unit.scope.owner
+    if function is None or not root:
+        return False
+    if root == "self":
+        return (
+            owner is not None
+            and function.owner is not None
+            and any(each == function.owner for each, _ in context.resolver.classes.ancestors(owner))
+        )
+    if root in code.scope.bindings or function.module != context.file.module:
+        return False
+    around = function.scope.node if function.scope else None
+    return around is canceller or root not in context.unit.scopes[canceller].bindings
