@@ -90,16 +90,14 @@ import ast
 
 from logctx_lint.analysis.called_code import code_of, reached
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.early_waits import elements, is_used_behind, left_running, waits
+from logctx_lint.analysis.early_waits import hands_on, is_used_behind, left_running, waits
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.ownership import sees_to_failures
-from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
 from logctx_lint.analysis.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
@@ -248,25 +246,9 @@ def _is_seen_to(
     shared = {text for text in texts if text.startswith("self.")}
     cls = class_node(context) if shared else None
     return any(
-        (isinstance(node, ast.Await) and _mentions(node, shared)) or _takes(node, shared)
+        (isinstance(node, ast.Await) and _mentions(node, shared)) or hands_on(node, shared)
         for node in (all_nodes(cls) if cls else ())
     )
-
-
-def _takes(node: ast.AST, shared: set[str]) -> bool:
-    """Whether a task is given another name or put into a collection: `tasks = (self._task, ...)`.
-
-    Who only asks for its state, or cancels it, does not take it.
-    """
-    match node:
-        case ast.Assign(_, value) | ast.AnnAssign(_, _, value) | ast.NamedExpr(_, value) if value:
-            given = [end for each in possible_values(value) for end in (each, *elements(each))]
-        case ast.Call(func) if not (isinstance(func, ast.Name) and func.id in PLAIN_BUILTINS):
-            given = call_arguments(node)
-        case _:
-            return False
-    given = [each.value if isinstance(each, ast.Starred) else each for each in given]
-    return any(isinstance(each, ast.Attribute) and ast.unparse(each) in shared for each in given)
 
 
 def _mentions_use(node: ast.AST, texts: set[str]) -> bool:
