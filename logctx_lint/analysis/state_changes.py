@@ -121,15 +121,31 @@ def is_refused(body: list[ast.stmt], change: Change, made: ast.stmt) -> bool:
     for node in own_nodes(body):
         if not isinstance(node, ast.If | ast.While) or node.lineno >= made.lineno:
             continue
-        finds = any(_finds(each, change) for each in _alternatives(node.test))
         if isinstance(node, ast.While):
-            if finds and made not in own_nodes(node.body):
+            if _may_find(node.test, change) and made not in own_nodes(node.body):
                 return True
-        elif (finds and isinstance(node.body[-1], _LEAVING)) or (
+        elif _leaves_where_found(node, change) or (
             _misses(node.test, change) and made in own_nodes(node.body)
         ):
             return True
     return False
+
+
+def refuses(body: list[ast.stmt], change: Change) -> bool:
+    """Whether another function than the one that makes a change leaves where it finds it, or does
+    all that it does only where it does not."""
+    last = body[-1]
+    return (isinstance(last, ast.If) and _misses(last.test, change)) or any(
+        isinstance(node, ast.If) and _leaves_where_found(node, change) for node in own_nodes(body)
+    )
+
+
+def _leaves_where_found(node: ast.If, change: Change) -> bool:
+    return _may_find(node.test, change) and isinstance(node.body[-1], _LEAVING)
+
+
+def _may_find(test: ast.expr, change: Change) -> bool:
+    return any(_finds(each, change) for each in _alternatives(test))
 
 
 def _misses(test: ast.expr, change: Change) -> bool:

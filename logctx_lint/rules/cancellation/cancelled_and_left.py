@@ -93,6 +93,7 @@ from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.early_waits import hands_on, is_used_behind, left_running, waits
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.ownership import sees_to_failures
+from logctx_lint.analysis.service_ends import ends_service
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
 from logctx_lint.analysis.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.units import Unit
@@ -104,7 +105,6 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, own_nodes
 
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
-_ENDS = frozenset({Role.SERVICE_END})
 _MANAGER = "contextlib.asynccontextmanager"
 _GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 
@@ -152,11 +152,8 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
 
 def _ends_everything(context: TreeContext, function: ast.AsyncFunctionDef) -> bool:
     """Whether whoever awaits a function counts on what belongs to it having ended."""
-    vocabulary = context.file.vocabulary
-    return (
-        function.name == "__aexit__"
-        or vocabulary.has_bare_name(function.name, _ENDS)
-        or any(_MANAGER in context.names(each) for each in function.decorator_list)
+    return ends_service(context, function) or any(
+        _MANAGER in context.names(each) for each in function.decorator_list
     )
 
 

@@ -126,7 +126,8 @@ None: `async with` needs the block that it is for.
 
 Where the lock is released by somebody else, as by a callback of the task that the function starts:
 nothing is reported where the function itself does not release it. Flags that say how far things
-have come are silent: only such as make the function refuse to run are looked at.
+have come are silent: only such as make the function refuse to run are looked at, and not such as
+keep `close()` or `stop()` from running twice at a time.
 
 ## Use instead
 
