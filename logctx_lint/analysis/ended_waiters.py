@@ -14,11 +14,9 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.cancelled_tasks import containers
+from logctx_lint.analysis.cleanup_of_callers import call_sites, cleanup_around, said_by_caller
 from logctx_lint.analysis.context import TreeContext, loops
-from logctx_lint.analysis.exception_handlers import Cancellation, caught
 from logctx_lint.analysis.started_tasks import class_node
-from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
@@ -91,51 +89,17 @@ def _ended_at(node: ast.AST) -> Iterator[ast.expr]:
 
 def _is_ended_by_callers(context: TreeContext, own: FunctionNode, future: ast.expr) -> bool:
     """Whether whoever calls a function ends what it was given, when that is cancelled."""
-    called = context.unit.scopes[own].function
-    root, _, rest = ast.unparse(future).partition(".")
-    names = [each.arg for each in own.args.args]
-    if called is None or root not in names:
-        return False
-    is_bound = bool(context.resolver.bindings.first_parameter(called))
-    index = names.index(root) - is_bound
-    sites = [
-        (call, scope)
-        for call, scope in context.resolver.references.calls(called.name, called.module)
-        if any(
-            isinstance(each, FunctionType) and each.function == called
-            for each in members_of(context.resolver.type_of(call.func, scope))
-        )
-    ]
+    sites = list(call_sites(context, own))
     return bool(sites) and all(
-        index < len(call.args) and _ends_behind(context, call, scope, call.args[index], rest)
-        for call, scope in sites
+        (said := said_by_caller(context.resolver, callee, call, future)) is not None
+        and any(
+            ast.unparse(ended) == said
+            for block in cleanup_around(context, call, scope)
+            for each in own_nodes(block)
+            for ended in _ended_at(each)
+        )
+        for call, scope, callee in sites
     )
-
-
-def _ends_behind(
-    context: TreeContext, call: ast.Call, scope: Scope, given: ast.expr, rest: str
-) -> bool:
-    """Whether a `finally` or a handler of cancellations around a call ends what it passes."""
-    text = f"{ast.unparse(given)}.{rest}" if rest else ast.unparse(given)
-    node = scope.node
-    for attempt in own_nodes(node.body) if isinstance(node, FunctionNode) else ():
-        if not isinstance(attempt, ast.Try) or call not in set(own_nodes(attempt.body)):
-            continue
-        blocks = [attempt.finalbody]
-        for handler in attempt.handlers:
-            if (
-                handler.type is None
-                or Cancellation.ASYNCIO
-                in caught(
-                    context.resolver, context.file.vocabulary, handler.type, scope
-                ).cancellation
-            ):
-                blocks.append(handler.body)
-        for block in blocks:
-            for each in own_nodes(block):
-                if any(ast.unparse(ended) == text for ended in _ended_at(each)):
-                    return True
-    return False
 
 
 def kept_in(node: ast.expr, function: ast.AST | None) -> str:

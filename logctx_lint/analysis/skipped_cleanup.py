@@ -30,6 +30,7 @@ from logctx_lint.analysis.state_changes import (
     undone,
     undone_in,
 )
+from logctx_lint.analysis.undone_elsewhere import callbacks_before, is_undone_elsewhere
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
@@ -91,6 +92,8 @@ def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Ski
                 if found and not _is_undone_around(context, statement, change):
                     is_guard = is_refused(function.body, change, statement)
                     if is_guard and _says_it_ends(context, function, change):
+                        continue
+                    if is_undone_elsewhere(context, function, statement, found[1], change):
                         continue
                     # Another flag may say how far things have come.
                     if is_guard or change.kind != "flag":
@@ -179,8 +182,19 @@ def given_back_too_late(context: TreeContext, function: FunctionNode) -> Iterato
             match statement:
                 case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
                     found = _giving_back(context, function, block[position + 1 :], name, taken)
-                    if found and not _is_mentioned_around(context, statement, name):
+                    if (
+                        found
+                        and not _is_mentioned_around(context, statement, name)
+                        and not _is_given_back_later(context, statement, found[1], name)
+                    ):
                         yield Skipped(statement, found[1], found[0], None)
+
+
+def _is_given_back_later(context: TreeContext, taken: ast.stmt, risk: ast.expr, name: str) -> bool:
+    """`stack.push_async_callback(pool.release, conn)`"""
+    return any(
+        _releases(context, ast.Expr(call), name) for call in callbacks_before(context, taken, risk)
+    )
 
 
 def _giving_back(

@@ -146,7 +146,8 @@ from logctx_lint.analysis.skipped_cleanup import (
     skipped_by_cleanup,
     undone_by_hand,
 )
-from logctx_lint.analysis.state_changes import called
+from logctx_lint.analysis.state_changes import Change, called
+from logctx_lint.analysis.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.unshielded_cleanup import Unshielded, unshielded
 from logctx_lint.config.vocabulary import Role
@@ -282,8 +283,9 @@ def _check_following(context: TreeContext, node: ast.Await, statement: ast.stmt,
     function = context.function_of(node)
     if not isinstance(function, FunctionNode) or _is_released_by_a_handler(function, lock):
         return
+    taken = Change(lock, "lock")
     for each, risks in _until_release(context, statement, lock):
-        if risks:
+        if risks and not is_undone_elsewhere(context, function, statement, risks[0], taken):
             context.report(
                 RULE.code,
                 node,
