@@ -16,11 +16,13 @@ from collections.abc import Iterator
 from logctx_lint.analysis.cancelled_tasks import containers
 from logctx_lint.analysis.cleanup_of_callers import call_sites, cleanup_around, said_by_caller
 from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _ENDINGS = frozenset({"cancel", "set_exception"})
+_TAKING = LOOK_UPS | {"pop"}
 
 
 def is_ended_elsewhere(context: TreeContext, attempt: ast.Try, future: ast.expr) -> bool:
@@ -46,9 +48,14 @@ def _is_same(ended: ast.expr, method: FunctionNode, future: ast.expr, own: Funct
     if isinstance(ended, ast.Attribute) and isinstance(future, ast.Attribute):
         return ended.attr == future.attr
     place = kept_in(future, own)
-    if not isinstance(ended, ast.Name) or not place:
-        return False
-    return place == kept_in(ended, method) or place in set(_looped_over(method, ended.id))
+    return bool(place) and is_kept_in(ended, method, place)
+
+
+def is_kept_in(node: ast.expr, function: FunctionNode, attribute: str) -> bool:
+    """Whether a value is what an attribute of `self` is or holds, or one of a loop over these."""
+    if kept_in(node, function) == attribute:
+        return True
+    return isinstance(node, ast.Name) and attribute in set(_looped_over(function, node.id))
 
 
 def _looped_over(function: FunctionNode, name: str) -> Iterator[str]:
@@ -103,12 +110,16 @@ def _is_ended_by_callers(context: TreeContext, own: FunctionNode, future: ast.ex
 
 
 def kept_in(node: ast.expr, function: ast.AST | None) -> str:
-    """The attribute that a value is, or is found in: `self.ready`, `self.pending[key]`, or a local
-    name for one of these."""
+    """The attribute that a value is, or is found in: `self.ready`, `self.pending[key]`,
+    `self.pending.pop(key)`, or a local name for one of these."""
     match node:
         case ast.Attribute(ast.Name("self"), name):
             return name
         case ast.Subscript(ast.Attribute(ast.Name("self"), name)):
+            return name
+        case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), name), method)) if (
+            method in _TAKING
+        ):
             return name
         case ast.Name(local) if isinstance(function, FunctionNode):
             found = {

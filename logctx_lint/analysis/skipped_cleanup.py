@@ -146,13 +146,14 @@ def _is_caught(context: TreeContext, statement: ast.stmt) -> bool:
     """Whether nothing comes out of a statement, but for a cancellation perhaps."""
     attempt = as_try(statement)
     return attempt is not None and any(
-        _is_for_any_error(context, each)
+        catches_any_error(context, each)
         and not any(isinstance(node, ast.Raise | ast.Return) for node in own_nodes(each.body))
         for each in attempt.handlers
     )
 
 
-def _is_for_any_error(context: TreeContext, handler: ast.ExceptHandler) -> bool:
+def catches_any_error(context: TreeContext, handler: ast.ExceptHandler) -> bool:
+    """Whether no error passes a handler by; a cancellation may."""
     if handler.type is None:
         return True
     names = context.names(handler.type)
