@@ -14,7 +14,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.exception_handlers import Cancellation, caught
+from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.inference.passed_arguments import argument_for
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import FunctionType, members_of
@@ -43,19 +43,14 @@ def cleanup_around(context: TreeContext, call: ast.Call, scope: Scope) -> Iterat
         attempt = as_try(statement)
         if attempt is not None and _awaits(attempt.body, call):
             yield attempt.finalbody
-            yield from (each.body for each in attempt.handlers if _catches(context, each, scope))
+            for handler in attempt.handlers:
+                if catches_asyncio(context.file, handler, scope):
+                    yield handler.body
 
 
 def _awaits(body: list[ast.stmt], call: ast.Call) -> bool:
     awaits = (each for each in own_nodes(body) if isinstance(each, ast.Await))
     return any(call in own_nodes([each]) for each in awaits)
-
-
-def _catches(context: TreeContext, handler: ast.ExceptHandler, scope: Scope) -> bool:
-    if handler.type is None:
-        return True
-    found = caught(context.resolver, context.file.vocabulary, handler.type, scope)
-    return Cancellation.ASYNCIO in found.cancellation
 
 
 def said_by_caller(

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.called_code import Code, code_of
 from logctx_lint.analysis.cancellation_state import key_of, mentions
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.exception_handlers import Cancellation, caught
+from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import File
 from logctx_lint.project.facts import FunctionNode
@@ -86,18 +86,13 @@ def _run_at_end(file: File, code: Code) -> Iterator[list[ast.stmt]]:
         attempt = as_try(node)
         if attempt is not None and _suspends(attempt.body):
             yield attempt.finalbody
-            yield from (each.body for each in attempt.handlers if _catches(file, each, code))
+            yield from (
+                each.body for each in attempt.handlers if catches_asyncio(file, each, code.scope)
+            )
 
 
 def _suspends(body: list[ast.stmt] | list[ast.AST]) -> bool:
     return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
-
-
-def _catches(file: File, handler: ast.ExceptHandler, code: Code) -> bool:
-    if handler.type is None:
-        return True
-    found = caught(file.resolver, file.vocabulary, handler.type, code.scope)
-    return Cancellation.ASYNCIO in found.cancellation
 
 
 def _announced(node: ast.AST) -> ast.expr | None:
