@@ -69,12 +69,13 @@ def _is_of_scopes(context: TreeContext, clause: ast.expr) -> bool:
 def _scopes_around(
     context: TreeContext, attempt: ast.Try
 ) -> Iterator[tuple[ast.With, ast.withitem]]:
-    """The scopes in the same function that end a `try` when they are cancelled or out of time."""
+    """The scopes in the same function that end a `try` when they are cancelled or out of time, the
+    innermost first."""
     for outer in context.around(attempt):
         if isinstance(outer, FunctionNode):
             return
         if isinstance(outer, ast.With):
-            for item in outer.items:
+            for item in reversed(outer.items):
                 if Role.CANCEL_SCOPE in context.roles(item.context_expr) and _may_end(item):
                     yield outer, item
 
@@ -109,12 +110,12 @@ def _is_shielded_by_hand(
     """Whether clean-up shields a scope around its `try` against what comes from outside; its own
     time goes on."""
     shielded = set(shielded_by_hand(own_nodes(block), node))
-    return any(
-        item.optional_vars is not None
-        and ast.unparse(item.optional_vars) in shielded
-        and not _has_time_limit(item.context_expr)
-        for _, item in scopes
-    )
+    for _, item in scopes:
+        if _has_time_limit(item.context_expr):
+            return False
+        if item.optional_vars is not None and ast.unparse(item.optional_vars) in shielded:
+            return True
+    return False
 
 
 def _has_time_limit(entered: ast.expr) -> bool:
