@@ -20,6 +20,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
 Site = tuple[ast.Call, Scope, FunctionType]
@@ -29,10 +30,14 @@ Site = tuple[ast.Call, Scope, FunctionType]
 def call_sites(context: TreeContext, function: FunctionNode) -> Iterator[Site]:
     """The calls in the package that are known to reach a function of the unit."""
     called = context.unit.scopes[function].function
-    resolver = context.resolver
-    for call, scope in resolver.references.calls(called.name, called.module) if called else ():
+    return calls_of(context.resolver, called) if called else iter(())
+
+
+def calls_of(resolver: Resolver, function: Function) -> Iterator[Site]:
+    """The calls in the package that are known to reach a function."""
+    for call, scope in resolver.references.calls(function.name, function.module):
         for each in members_of(resolver.type_of(call.func, scope)):
-            if isinstance(each, FunctionType) and each.function == called:
+            if isinstance(each, FunctionType) and each.function == function:
                 yield call, scope, each
 
 

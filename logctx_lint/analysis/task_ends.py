@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.called_code import Code, code_of
 from logctx_lint.analysis.cancellation_state import key_of, mentions
+from logctx_lint.analysis.cleanup_of_callers import calls_of, said_by_caller
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.analysis.started_tasks import class_node
@@ -70,11 +71,11 @@ def _announced_by(
     # It is left behind its block.
     managers = [each for each in code.nodes if isinstance(each, ast.AsyncWith)]
     return frozenset(
-        key_of(place)
+        name
         for block in blocks
         for node in own_nodes(block)
         if (place := _announced(node)) is not None
-        and _is_same_in(context, canceller, code, place)
+        and (name := _named_by(context, canceller, code, place))
         and not any(_start(each) > _start(node) for each in suspensions)
         and not any(node in own_nodes(each.body) for each in managers)
     )
@@ -107,20 +108,32 @@ def _start(node: ast.AST) -> tuple[int, int]:
     return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
-def _is_same_in(context: TreeContext, canceller: FunctionNode, code: Code, place: ast.expr) -> bool:
-    """Whether a place is the same for a function that runs in a task and for who cancels that:
-    an attribute of their object, or a name that neither of them binds for itself."""
-    root = key_of(place).partition(".")[0]
-    function, owner = code.function, context.unit.scope.owner
+def _named_by(context: TreeContext, canceller: FunctionNode, code: Code, place: ast.expr) -> str:
+    """What the function that cancels a task calls a place of the one that runs in it; empty if
+    that is another place, or not known."""
+    name = key_of(place)
+    root, function, owner = name.partition(".")[0], code.function, context.unit.scope.owner
     if function is None or not root:
-        return False
+        return ""
     if root == "self":
-        return (
-            owner is not None
-            and function.owner is not None
-            and any(each == function.owner for each, _ in context.resolver.classes.ancestors(owner))
-        )
-    if root in code.scope.bindings or function.module != context.file.module:
-        return False
+        ancestors = context.resolver.classes.ancestors(owner) if owner else []
+        is_own = any(each == function.owner for each, _ in ancestors)
+        return name if is_own else ""
+    if root in code.scope.bindings:
+        return _passed_for(context, canceller, function, place)
     around = function.scope.node if function.scope else None
-    return around is canceller or root not in context.unit.scopes[canceller].bindings
+    is_free = root not in context.unit.scopes[canceller].bindings
+    is_here = function.module == context.file.module and (around is canceller or is_free)
+    return name if is_here else ""
+
+
+def _passed_for(
+    context: TreeContext, canceller: FunctionNode, function: Function, place: ast.expr
+) -> str:
+    """What all who start a function pass for a place: `create_task(run(stopped))`."""
+    names: set[str] = set()
+    for call, scope, callee in calls_of(context.resolver, function):
+        name = said_by_caller(context.resolver, callee, call, place) or ""
+        of_self = name.startswith("self.") and scope.owner == context.unit.scope.owner
+        names.add(name if of_self or scope.node is canceller else "")
+    return names.pop() if len(names) == 1 else ""
