@@ -11,6 +11,7 @@ from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.exception_handlers import Cancellation, Caught
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.lone_entries import is_never_cancelled
+from logctx_lint.analysis.shields import is_shield
 from logctx_lint.analysis.swallowing_blocks import is_async_context_manager
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
@@ -56,7 +57,10 @@ def does_harm(
         return Way.ENDS not in ways
     if Way.RETURNS in ways and _is_awaited(context, code):
         return True
-    return ways == {Way.LOOPS} and not _are_shielded(context, awaits)
+    # Shielded work is waited for once more.
+    return ways == {Way.LOOPS} and not all(
+        isinstance(each, ast.Await) and is_shield(context, each.value) for each in awaits
+    )
 
 
 def _is_awaited(context: TreeContext, code: Code) -> bool:
@@ -73,15 +77,5 @@ def _only_release(context: TreeContext, awaits: Collection[ast.AST]) -> bool:
         and isinstance(each.value, ast.Call)
         and isinstance(context.parent(each), ast.Expr)
         and bool(context.roles(each.value) & _ENDS)
-        for each in awaits
-    )
-
-
-def _are_shielded(context: TreeContext, awaits: Collection[ast.AST]) -> bool:
-    """Whether only shielded work is waited for: it is waited for once more."""
-    return all(
-        isinstance(each, ast.Await)
-        and isinstance(each.value, ast.Call)
-        and Role.CANCELLATION_SHIELD in context.roles(each.value)
         for each in awaits
     )

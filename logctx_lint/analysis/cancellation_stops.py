@@ -13,6 +13,7 @@ from logctx_lint.analysis.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.function_framework import live_cancellation
+from logctx_lint.analysis.shields import is_in_shield
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.syntax.ast_walk import own_nodes
 
@@ -70,24 +71,7 @@ def is_end_of_cancelled(context: TreeContext, found: Swallowing, cancels: Cancel
     return (
         cancels.are_waited_for(found.awaits)
         or DoneAwaitables(context).are_awaited(found.awaits)
-        or _are_in_shields(context, found)
-    )
-
-
-def _are_in_shields(context: TreeContext, found: Swallowing) -> bool:
-    """Whether no cancellation from outside comes in: `with CancelScope(shield=True)`."""
-    return all(
-        any(
-            keyword.arg == "shield"
-            and isinstance(keyword.value, ast.Constant)
-            and keyword.value.value is True
-            for outer in context.around(each)
-            if isinstance(outer, ast.With)
-            for item in outer.items
-            if isinstance(item.context_expr, ast.Call)
-            for keyword in item.context_expr.keywords
-        )
-        for each in found.awaits
+        or all(is_in_shield(context, each) for each in found.awaits)
     )
 
 

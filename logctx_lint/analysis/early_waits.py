@@ -6,10 +6,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.analysis.log_calls import writes_log
+from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name, own_nodes
 
 _WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -56,7 +59,11 @@ def left_running(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterat
         if not any(_ends_early(each.value) for each in limits) or not wait.tasks:
             continue
         names = {each.id for each in wait.tasks} | ({wait.pending.id} if wait.pending else set())
-        if is_used_behind(function, wait.call, names) or _in_loop(context, wait.call):
+        if (
+            is_used_behind(function, wait.call, names)
+            or _in_loop(context, wait.call)
+            or _are_handed_on(context, function, names)
+        ):
             continue
         if all(_is_started_here(context, each) for each in wait.tasks):
             yield wait
@@ -67,6 +74,55 @@ def _is_started_here(context: TreeContext, tasks: ast.Name) -> bool:
     return bool(bindings) and all(
         each.kind == "value" and each.value is not None and _starts(context, each.value)
         for each in bindings
+    )
+
+
+def _are_handed_on(context: TreeContext, function: FunctionNode, names: set[str]) -> bool:
+    """Whether others get at the tasks, so that the wait is but for a while.
+
+    self._tasks.add(task)
+    await asyncio.wait([task], timeout=5)
+    """
+    nodes = list(own_nodes(function.body))
+    each_of = {
+        target.id
+        for node in nodes
+        for loop in loops(node)
+        if isinstance(loop.iter, ast.Name) and loop.iter.id in names
+        for target in all_nodes(loop.target)
+        if isinstance(target, ast.Name)
+    }
+    for node in nodes:
+        match node:
+            case ast.Call() if _WAIT & set(context.names(node)):
+                continue
+            case ast.Call() if writes_log(context.file, node, context.scopes[node]):
+                continue
+            case ast.Assign(targets):
+                # `task = self._task = create_task(work())`
+                is_start = any(isinstance(e, ast.Name) and e.id in names for e in targets)
+                if is_start and not all(isinstance(e, ast.Name | ast.Tuple) for e in targets):
+                    return True
+        if hands_on(node, names | each_of):
+            return True
+    return False
+
+
+def hands_on(node: ast.AST, texts: set[str]) -> bool:
+    """Whether a task is given another name or put into a collection: `tasks = (self._task, ...)`.
+
+    Who only asks for its state, or cancels it, does not take it.
+    """
+    match node:
+        case ast.Assign(_, value) | ast.AnnAssign(_, _, value) | ast.NamedExpr(_, value) if value:
+            given = [end for each in possible_values(value) for end in (each, *elements(each))]
+        case ast.Call(func) if not (isinstance(func, ast.Name) and func.id in PLAIN_BUILTINS):
+            given = call_arguments(node)
+        case _:
+            return False
+    given = [each.value if isinstance(each, ast.Starred) else each for each in given]
+    return any(
+        isinstance(each, ast.Attribute | ast.Name) and ast.unparse(each) in texts for each in given
     )
 
 

@@ -14,15 +14,15 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.cancelled_tasks import containers
+from logctx_lint.analysis.cleanup_of_callers import call_sites, cleanup_around, said_by_caller
 from logctx_lint.analysis.context import TreeContext, loops
-from logctx_lint.analysis.exception_handlers import Cancellation, caught
+from logctx_lint.analysis.shared_state import LOOK_UPS
 from logctx_lint.analysis.started_tasks import class_node
-from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _ENDINGS = frozenset({"cancel", "set_exception"})
+_TAKING = LOOK_UPS | {"pop"}
 
 
 def is_ended_elsewhere(context: TreeContext, attempt: ast.Try, future: ast.expr) -> bool:
@@ -48,9 +48,14 @@ def _is_same(ended: ast.expr, method: FunctionNode, future: ast.expr, own: Funct
     if isinstance(ended, ast.Attribute) and isinstance(future, ast.Attribute):
         return ended.attr == future.attr
     place = kept_in(future, own)
-    if not isinstance(ended, ast.Name) or not place:
-        return False
-    return place == kept_in(ended, method) or place in set(_looped_over(method, ended.id))
+    return bool(place) and is_kept_in(ended, method, place)
+
+
+def is_kept_in(node: ast.expr, function: FunctionNode, attribute: str) -> bool:
+    """Whether a value is what an attribute of `self` is or holds, or one of a loop over these."""
+    if kept_in(node, function) == attribute:
+        return True
+    return isinstance(node, ast.Name) and attribute in set(_looped_over(function, node.id))
 
 
 def _looped_over(function: FunctionNode, name: str) -> Iterator[str]:
@@ -91,60 +96,30 @@ def _ended_at(node: ast.AST) -> Iterator[ast.expr]:
 
 def _is_ended_by_callers(context: TreeContext, own: FunctionNode, future: ast.expr) -> bool:
     """Whether whoever calls a function ends what it was given, when that is cancelled."""
-    called = context.unit.scopes[own].function
-    root, _, rest = ast.unparse(future).partition(".")
-    names = [each.arg for each in own.args.args]
-    if called is None or root not in names:
-        return False
-    is_bound = bool(context.resolver.bindings.first_parameter(called))
-    index = names.index(root) - is_bound
-    sites = [
-        (call, scope)
-        for call, scope in context.resolver.references.calls(called.name, called.module)
-        if any(
-            isinstance(each, FunctionType) and each.function == called
-            for each in members_of(context.resolver.type_of(call.func, scope))
-        )
-    ]
+    sites = list(call_sites(context, own))
     return bool(sites) and all(
-        index < len(call.args) and _ends_behind(context, call, scope, call.args[index], rest)
-        for call, scope in sites
+        (said := said_by_caller(context.resolver, callee, call, future)) is not None
+        and any(
+            ast.unparse(ended) == said
+            for block in cleanup_around(context, call, scope)
+            for each in own_nodes(block)
+            for ended in _ended_at(each)
+        )
+        for call, scope, callee in sites
     )
 
 
-def _ends_behind(
-    context: TreeContext, call: ast.Call, scope: Scope, given: ast.expr, rest: str
-) -> bool:
-    """Whether a `finally` or a handler of cancellations around a call ends what it passes."""
-    text = f"{ast.unparse(given)}.{rest}" if rest else ast.unparse(given)
-    node = scope.node
-    for attempt in own_nodes(node.body) if isinstance(node, FunctionNode) else ():
-        if not isinstance(attempt, ast.Try) or call not in set(own_nodes(attempt.body)):
-            continue
-        blocks = [attempt.finalbody]
-        for handler in attempt.handlers:
-            if (
-                handler.type is None
-                or Cancellation.ASYNCIO
-                in caught(
-                    context.resolver, context.file.vocabulary, handler.type, scope
-                ).cancellation
-            ):
-                blocks.append(handler.body)
-        for block in blocks:
-            for each in own_nodes(block):
-                if any(ast.unparse(ended) == text for ended in _ended_at(each)):
-                    return True
-    return False
-
-
 def kept_in(node: ast.expr, function: ast.AST | None) -> str:
-    """The attribute that a value is, or is found in: `self.ready`, `self.pending[key]`, or a local
-    name for one of these."""
+    """The attribute that a value is, or is found in: `self.ready`, `self.pending[key]`,
+    `self.pending.pop(key)`, or a local name for one of these."""
     match node:
         case ast.Attribute(ast.Name("self"), name):
             return name
         case ast.Subscript(ast.Attribute(ast.Name("self"), name)):
+            return name
+        case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), name), method)) if (
+            method in _TAKING
+        ):
             return name
         case ast.Name(local) if isinstance(function, FunctionNode):
             found = {

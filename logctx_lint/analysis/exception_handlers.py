@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Flag
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.units import File
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import exception_names
@@ -63,6 +64,14 @@ def caught(resolver: Resolver, vocabulary: Vocabulary, clause: ast.expr, scope: 
         elif "builtins.Exception" in names:
             cancellation |= Cancellation.TWISTED
     return Caught(cancellation | named, bool(named), named)
+
+
+def catches_asyncio(file: File, handler: ast.ExceptHandler, scope: Scope) -> bool:
+    """Whether asyncio's cancellation comes to a handler that is read in a scope."""
+    if handler.type is None:
+        return True
+    found = caught(file.resolver, file.vocabulary, handler.type, scope)
+    return Cancellation.ASYNCIO in found.cancellation
 
 
 def _meant(names: tuple[str, ...]) -> Cancellation:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
+from logctx_lint.analysis.shields import is_shield
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
@@ -249,7 +250,7 @@ def at_end_too(
 # A wait in time, and an answer that comes late
 
 
-def late_answers(cls: ast.ClassDef, method: FunctionNode) -> Iterator[Twice]:
+def late_answers(context: TreeContext, cls: ast.ClassDef, method: FunctionNode) -> Iterator[Twice]:
     """What a method waits for with a time limit, which cancels it, and leaves where it was kept."""
     for node in own_nodes(method.body):
         match node:
@@ -269,7 +270,9 @@ def late_answers(cls: ast.ClassDef, method: FunctionNode) -> Iterator[Twice]:
             if kept in targets:
                 names.add(place)
             limited = _limited(method, names)
-            if not place.startswith("self.") or limited is None or _takes_out(method, place):
+            if not place.startswith("self.") or limited is None:
+                continue
+            if _takes_out(context, method, place):
                 continue
             answered = _answered(cls, method, place)
             if answered is not None:
@@ -309,8 +312,8 @@ def _limits(item: ast.withitem) -> bool:
     return isinstance(call, ast.Call) and last_name(call.func) in _LIMITS
 
 
-def _takes_out(method: FunctionNode, place: str) -> bool:
-    """Whether a method itself takes something out of where it is kept."""
+def _takes_out(context: TreeContext, method: FunctionNode, place: str) -> bool:
+    """Whether a method itself takes something out of where it is kept, or keeps it alive."""
     return any(
         (isinstance(each, ast.Delete) and place in ast.unparse(each))
         or (
@@ -318,7 +321,8 @@ def _takes_out(method: FunctionNode, place: str) -> bool:
             and each.attr in ("pop", "clear", "discard", "remove")
             and ast.unparse(each.value) == place
         )
-        or (isinstance(each, ast.Attribute) and each.attr in ("add_done_callback", "shield"))
+        or (isinstance(each, ast.Attribute) and each.attr == "add_done_callback")
+        or is_shield(context, each)
         or (isinstance(each, ast.Assign) and _forgets(each, place))
         for each in own_nodes(method.body)
     )

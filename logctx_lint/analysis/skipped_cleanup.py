@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.service_ends import ends_service
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.state_changes import (
     Change,
@@ -25,9 +26,11 @@ from logctx_lint.analysis.state_changes import (
     given_back,
     is_refused,
     outlives,
+    refuses,
     undone,
     undone_in,
 )
+from logctx_lint.analysis.undone_elsewhere import callbacks_before, is_undone_elsewhere
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.project.facts import FunctionNode
@@ -88,9 +91,32 @@ def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Ski
                 found = _undoing(context, function, block[position + 1 :], change)
                 if found and not _is_undone_around(context, statement, change):
                     is_guard = is_refused(function.body, change, statement)
+                    if is_guard and _says_it_ends(context, function, change):
+                        continue
+                    if is_undone_elsewhere(context, function, statement, found[1], change):
+                        continue
                     # Another flag may say how far things have come.
                     if is_guard or change.kind != "flag":
                         yield Skipped(statement, found[1], found[0], change, is_guard)
+
+
+def _says_it_ends(context: TreeContext, function: FunctionNode, change: Change) -> bool:
+    """Whether a flag only keeps an object from being ended twice at a time.
+
+    async def close(self):
+        if self._closing:
+            return
+        self._closing = True
+        await self._server.shutdown()   # Where this fails, the object is ended by half, and
+        self._closing = False           # no more for use than before.
+    """
+    if (change.kind, change.detail) != ("flag", "True") or not ends_service(context, function):
+        return False
+    cls = class_node(context)
+    methods = [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
+    return not any(
+        refuses(each.body, change) for each in methods if not ends_service(context, each)
+    )
 
 
 def _undoing(
@@ -142,8 +168,19 @@ def given_back_too_late(context: TreeContext, function: FunctionNode) -> Iterato
             match statement:
                 case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
                     found = _giving_back(context, function, block[position + 1 :], name, taken)
-                    if found and not context.is_named_at_ends(statement, name):
+                    if (
+                        found
+                        and not context.is_named_at_ends(statement, name)
+                        and not _is_given_back_later(context, statement, found[1], name)
+                    ):
                         yield Skipped(statement, found[1], found[0], None)
+
+
+def _is_given_back_later(context: TreeContext, taken: ast.stmt, risk: ast.expr, name: str) -> bool:
+    """`stack.push_async_callback(pool.release, conn)`"""
+    return any(
+        _releases(context, ast.Expr(call), name) for call in callbacks_before(context, taken, risk)
+    )
 
 
 def _giving_back(

@@ -1,7 +1,8 @@
 """Which coroutine functions run in the tasks that an object or a function keeps.
 
 `self._task = create_task(self._work())`, `self._tasks.append(...)`, `[create_task(f()) for ...]`:
-all methods of the class are looked at, whatever their order.
+all methods of the class are looked at, whatever their order. The tasks of a `TaskGroup` are its
+own: it waits for them, whoever else keeps them.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.units import units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
-from logctx_lint.inference.types import FunctionType, Instance, members_of
+from logctx_lint.inference.types import UNKNOWN
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
+_LOOPS = frozenset({Role.EVENT_LOOP})
 _ADDERS = APPENDERS | {"extend"}
 
 
@@ -38,9 +41,18 @@ def run_by_attribute(context: TreeContext, name: str) -> list[Function]:
     found: list[Function] = []
     for method in cls.body if cls else ():
         if isinstance(method, FunctionNode):
-            for call in _kept_in(method, name):
-                found += _run_by(context, call)
+            calls = list(_kept_in(method, name))
+            inside = _inside(context, method) if calls else context
+            for call in calls:
+                found += _run_by(inside, call)
     return found
+
+
+def _inside(context: TreeContext, method: FunctionNode) -> TreeContext:
+    """The context of a method of the class that the unit is in."""
+    file = context.file
+    unit = next((each for each in units(file, file.tree) if each.node is method), context.unit)
+    return context if unit.node is context.unit.node else TreeContext(unit, [])
 
 
 def run_by_local(context: TreeContext, name: ast.Name) -> list[Function]:
@@ -106,22 +118,19 @@ def _run_by(context: TreeContext, call: ast.Call) -> list[Function]:
     """The coroutine function whose coroutine a call makes a task of, if it does."""
     made = call.args[0]
     assert isinstance(made, ast.Call)
-    if not context.file.may_play(call.func, _STARTERS):
+    if not context.file.may_play(call.func, _STARTERS) or not _starts_lone(context, call):
         return []
-    is_here = made in context.scopes
-    found = context.functions(made.func) if is_here else _method(context, made.func)
+    found = context.functions(made.func)
     return [each for each in found if each.facts.is_async and not each.facts.is_generator]
 
 
-def _method(context: TreeContext, func: ast.expr) -> list[Function]:
-    """The method that `self.f` is, written in another method of the class."""
-    owner = context.unit.scope.owner
-    match func:
-        case ast.Attribute(ast.Name("self"), name) if owner is not None:
-            member = context.resolver.classes.member(Instance(owner), name)
-            return [
-                each.function
-                for each in (members_of(member) if member else ())
-                if isinstance(each, FunctionType)
-            ]
-    return []
+def _starts_lone(context: TreeContext, call: ast.Call) -> bool:
+    """Whether nobody waits by himself for a task that a call may start, as a group does."""
+    roles = context.roles(call)
+    if roles & _STARTERS or Role.NURSERY_STARTER in roles:
+        return Role.NURSERY_STARTER not in roles
+    match call.func:
+        case ast.Attribute(receiver) if context.type_of(call.func) == UNKNOWN:
+            # Of a group, an application or a loop.
+            return context.file.may_play(receiver, _LOOPS)
+    return True

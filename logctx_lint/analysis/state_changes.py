@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import arguments
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
 
 _ADDING = frozenset({"add", "append", "appendleft"})
 _REMOVING = frozenset({"remove", "discard"})
@@ -108,6 +108,44 @@ def undone_in(body: list[ast.stmt]) -> dict[Change, ast.stmt]:
     return found
 
 
+def surely_undone_in(body: list[ast.stmt]) -> dict[Change, ast.stmt]:
+    """What the statements of a block undo whatever else holds, and where.
+
+    if job in self.active:          # Whether there is anything to undo is no such condition,
+        self.active.remove(job)
+    if self.closing:                # but this one is.
+        self.waiting.pop(key)
+    """
+    found: dict[Change, ast.stmt] = {}
+    for statement in body:
+        for change in undone(statement):
+            found.setdefault(change, statement)
+        if isinstance(statement, ast.If):
+            then, otherwise = (surely_undone_in(e) for e in (statement.body, statement.orelse))
+            for change, node in (*then.items(), *otherwise.items()):
+                if (change in then and change in otherwise) or _asks_for(statement.test, change):
+                    found.setdefault(change, node)
+        else:
+            for block in child_blocks(statement):
+                for change, node in surely_undone_in(block).items():
+                    found.setdefault(change, node)
+    return found
+
+
+def _asks_for(test: ast.expr, change: Change) -> bool:
+    """Whether a condition is about what is changed, or what is put there."""
+    place: ast.expr = ast.parse(change.place, mode="eval").body
+    about = {change.place, change.detail}
+    while isinstance(place, ast.Subscript):
+        about.add(ast.unparse(place.slice))
+        place = place.value
+        about.add(ast.unparse(place))
+    return any(
+        isinstance(each, ast.Name | ast.Attribute | ast.Subscript) and ast.unparse(each) in about
+        for each in own_nodes([test])
+    )
+
+
 def outlives(change: Change, scope: Scope) -> bool:
     """Whether what is changed is there when the function has ended: no local name of its own."""
     root = change.place.partition(".")[0].partition("[")[0].partition("(")[0]
@@ -121,15 +159,31 @@ def is_refused(body: list[ast.stmt], change: Change, made: ast.stmt) -> bool:
     for node in own_nodes(body):
         if not isinstance(node, ast.If | ast.While) or node.lineno >= made.lineno:
             continue
-        finds = any(_finds(each, change) for each in _alternatives(node.test))
         if isinstance(node, ast.While):
-            if finds and made not in own_nodes(node.body):
+            if _may_find(node.test, change) and made not in own_nodes(node.body):
                 return True
-        elif (finds and isinstance(node.body[-1], _LEAVING)) or (
+        elif _leaves_where_found(node, change) or (
             _misses(node.test, change) and made in own_nodes(node.body)
         ):
             return True
     return False
+
+
+def refuses(body: list[ast.stmt], change: Change) -> bool:
+    """Whether another function than the one that makes a change leaves where it finds it, or does
+    all that it does only where it does not."""
+    last = body[-1]
+    return (isinstance(last, ast.If) and _misses(last.test, change)) or any(
+        isinstance(node, ast.If) and _leaves_where_found(node, change) for node in own_nodes(body)
+    )
+
+
+def _leaves_where_found(node: ast.If, change: Change) -> bool:
+    return _may_find(node.test, change) and isinstance(node.body[-1], _LEAVING)
+
+
+def _may_find(test: ast.expr, change: Change) -> bool:
+    return any(_finds(each, change) for each in _alternatives(test))
 
 
 def _misses(test: ast.expr, change: Change) -> bool:

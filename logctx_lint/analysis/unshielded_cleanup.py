@@ -1,93 +1,166 @@
 """Clean-up that waits where anyio's or trio's scope is cancelled already.
 
-There a cancellation lasts: every `await` in the cancelled scope raises it anew, those in `finally`
-blocks and handlers included, so that their clean-up never happens unless a scope shields it.
+There a cancellation lasts: what is awaited in the cancelled scope raises it anew as soon as it has
+to wait, in `finally` blocks and handlers, too, so that their clean-up is cut short unless a scope
+inside of them shields it.
 """
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
+from logctx_lint.analysis.shields import (
+    is_in_shield,
+    is_shield,
+    is_shielding,
+    opens_shield,
+    shielded_by_hand,
+)
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _CLOSING = frozenset({"aclose", "aclose_forcefully", "checkpoint", "cancel_shielded_checkpoint"})
 """What does its work even where it is cancelled, or is there to be cancelled."""
+_STATES = frozenset({"cancel_called", "cancelled_caught"})
+"""Attributes of a scope that say whether it is cancelled."""
+_LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 
-def unshielded(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[ast.Await]:
+@dataclass(frozen=True, slots=True)
+class Unshielded:
+    """An `await` of clean-up that is cancelled with the scope that it stands in."""
+
+    node: ast.Await
+    scope: ast.With | None
+    """The scope that may be cancelled; None where one surely is."""
+
+
+def unshielded(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[Unshielded]:
     """The first `await` of each block of a function that only runs in a cancelled scope."""
     for node in own_nodes(function.body):
         attempt = as_try(node)
         if attempt is None:
             continue
+        scopes = list(_scopes_around(context, attempt))
         for handler in attempt.handlers:
             if handler.type is not None and _is_of_scopes(context, handler.type):
-                yield from _first(context, function, handler.body)
-        if _is_limited(context, attempt):
-            yield from _first(context, function, attempt.finalbody)
+                for each in _exposed(context, handler, handler.body):
+                    if not _is_shielded_by_hand(handler.body, each, scopes):
+                        yield Unshielded(each, None)
+                        break
+        for each in _exposed(context, attempt, attempt.finalbody) if scopes else ():
+            if not (
+                _is_shielded_by_hand(attempt.finalbody, each, scopes)
+                or any(_is_reached_uncancelled(context, attempt, each, item) for _, item in scopes)
+            ):
+                yield Unshielded(each, scopes[0][0])
+                break
 
 
 def _is_of_scopes(context: TreeContext, clause: ast.expr) -> bool:
     return bool(caught_by(context, clause).named & Cancellation.TRIO)
 
 
-def _is_limited(context: TreeContext, attempt: ast.Try) -> bool:
-    """Whether a scope around a `try`, in the same function, ends it when its time is over."""
+def _scopes_around(
+    context: TreeContext, attempt: ast.Try
+) -> Iterator[tuple[ast.With, ast.withitem]]:
+    """The scopes in the same function that end a `try` when they are cancelled or out of time, the
+    innermost first."""
     for outer in context.around(attempt):
         if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.With) and any(
-            Role.CANCEL_SCOPE in context.roles(item.context_expr) for item in outer.items
-        ):
-            return True
-    return False
+            return
+        if isinstance(outer, ast.With):
+            for item in reversed(outer.items):
+                if Role.CANCEL_SCOPE in context.roles(item.context_expr) and _may_end(item):
+                    yield outer, item
 
 
-def _first(
-    context: TreeContext, function: FunctionNode, block: list[ast.stmt]
+def _may_end(item: ast.withitem) -> bool:
+    """Whether a scope has a time limit, or is at hand to be cancelled, and is not shielded only."""
+    entered = item.context_expr
+    return _has_time_limit(entered) or (
+        item.optional_vars is not None
+        and not (isinstance(entered, ast.Call) and is_shielding(entered))
+    )
+
+
+def _exposed(
+    context: TreeContext, below: ast.Try | ast.ExceptHandler, block: list[ast.stmt]
 ) -> Iterator[ast.Await]:
+    """What a block awaits, up to the first that is shielded, or has a shield inside."""
     awaits = (each for each in own_nodes(block) if isinstance(each, ast.Await))
     for each in in_source_order(awaits):
-        if _is_shielded(context, function, each) or _is_closing(each.value):
+        # A scope around the `try` may be the one that is cancelled.
+        if is_in_shield(context, each, below) or _is_closing(each.value):
             continue
-        if not _shields_itself(context, each.value):
-            yield each
-        return
+        called = each.value if isinstance(each.value, ast.Call) else None
+        if called is not None and (is_shield(context, called) or opens_shield(context, called)):
+            return
+        yield each
 
 
-def _is_shielded(context: TreeContext, function: FunctionNode, node: ast.Await) -> bool:
-    for outer in context.around(node):
-        if outer is function:
+def _is_shielded_by_hand(
+    block: list[ast.stmt], node: ast.Await, scopes: list[tuple[ast.With, ast.withitem]]
+) -> bool:
+    """Whether clean-up shields a scope around its `try` against what comes from outside; its own
+    time goes on."""
+    shielded = set(shielded_by_hand(own_nodes(block), node))
+    for _, item in scopes:
+        if _has_time_limit(item.context_expr):
             return False
-        if isinstance(outer, ast.With) and any(
-            isinstance(item.context_expr, ast.Call) and _shields(item.context_expr)
-            for item in outer.items
-        ):
+        if item.optional_vars is not None and ast.unparse(item.optional_vars) in shielded:
             return True
     return False
 
 
-def _shields(scope: ast.Call) -> bool:
-    return any(
-        keyword.arg == "shield"
-        and not (isinstance(keyword.value, ast.Constant) and not keyword.value.value)
-        for keyword in scope.keywords
+def _has_time_limit(entered: ast.expr) -> bool:
+    return isinstance(entered, ast.Call) and (
+        bool(entered.args) or any(each.arg != "shield" for each in entered.keywords)
     )
 
 
-def _shields_itself(context: TreeContext, node: ast.expr) -> bool:
-    """Whether a function of the project that is awaited has a shielded scope inside."""
-    functions = context.functions(node.func) if isinstance(node, ast.Call) else []
-    codes = [code for each in functions if (code := code_of(each))]
-    return any(
-        isinstance(inner, ast.Call) and _shields(inner) for code in codes for inner in code.nodes
-    )
+def _is_reached_uncancelled(
+    context: TreeContext, attempt: ast.Try, node: ast.Await, item: ast.withitem
+) -> bool:
+    """Whether clean-up asks first: `if not scope.cancel_called:`, or leaves where it is."""
+    if item.optional_vars is None:
+        return False
+    scope = ast.unparse(item.optional_vars)
+    inner: ast.AST = node
+    for outer in context.around(node):
+        if isinstance(inner, ast.stmt) and any(
+            isinstance(each, ast.If)
+            and isinstance(each.body[-1], _LEAVING)
+            and _denies(each.test, scope, holds=False)
+            for each in context.before(inner)
+        ):
+            return True
+        if outer is attempt:
+            return False
+        if isinstance(outer, ast.If) and (
+            (inner in outer.body and _denies(outer.test, scope, holds=True))
+            or (inner in outer.orelse and _denies(outer.test, scope, holds=False))
+        ):
+            return True
+        inner = outer
+    return False
+
+
+def _denies(test: ast.expr, scope: str, *, holds: bool) -> bool:
+    """Whether a scope is not cancelled where a condition holds, or does not hold."""
+    match test:
+        case ast.UnaryOp(ast.Not(), operand):
+            return _denies(operand, scope, holds=not holds)
+        case ast.BoolOp(operator, values) if isinstance(operator, ast.And) is holds:
+            return any(_denies(each, scope, holds=holds) for each in values)
+        case ast.Attribute(asked, state):
+            return not holds and state in _STATES and ast.unparse(asked) == scope
+    return False
 
 
 def _is_closing(node: ast.expr) -> bool:

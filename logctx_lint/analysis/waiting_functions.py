@@ -10,6 +10,7 @@ from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.gathered_operands import GATHERERS
 from logctx_lint.analysis.shared_state import Sharing
+from logctx_lint.analysis.shields import is_shield
 from logctx_lint.analysis.units import File, units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
@@ -285,6 +286,4 @@ def _held(nodes: list[ast.AST], calls: set[ast.Call]) -> Iterator[str]:
 
 
 def _leaves_alone(context: TreeContext, call: ast.Call) -> bool:
-    names = context.names(call)
-    is_shield = Role.CANCELLATION_SHIELD in context.file.vocabulary.roles(names)
-    return is_shield or not _WAITS.isdisjoint(names)
+    return is_shield(context, call) or not _WAITS.isdisjoint(context.names(call))

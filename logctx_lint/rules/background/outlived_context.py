@@ -111,6 +111,7 @@ import ast
 
 from logctx_lint.analysis.background_work import Body, OutlivingWork
 from logctx_lint.analysis.context import TreeContext, arguments
+from logctx_lint.analysis.shields import is_shield
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import helper, wrapped
@@ -158,7 +159,7 @@ def _report_wait(context: TreeContext, found: OutlivingWork) -> None:
 
 def _delayed(context: TreeContext, node: ast.expr, name: str) -> tuple[tuple[Edit, ...], str]:
     """Delay the cancellation; a shield has to go, for there is nothing left to delay in it."""
-    if isinstance(node, ast.Call) and Role.CANCELLATION_SHIELD in context.roles(node):
+    if isinstance(node, ast.Call) and is_shield(context, node):
         given = arguments(node)
         text = context.line(given[0]) if given else ""
         return (Edit(context.span(node.func), name),), text

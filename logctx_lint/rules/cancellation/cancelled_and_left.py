@@ -88,17 +88,17 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.called_code import Code, code_of, reached
+from logctx_lint.analysis.called_code import code_of, reached
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.early_waits import elements, is_used_behind, left_running, waits
-from logctx_lint.analysis.exception_handlers import Cancellation, caught, caught_by
+from logctx_lint.analysis.early_waits import hands_on, is_used_behind, left_running, waits
+from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.ownership import sees_to_failures
-from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.service_ends import ends_service
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
+from logctx_lint.analysis.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
@@ -107,7 +107,6 @@ from logctx_lint.syntax.ast_walk import (
     all_nodes,
     call_arguments,
     own_nodes,
-    suspends,
 )
 
 _ENDS = frozenset({Role.SERVICE_END})
@@ -134,9 +133,11 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
         return
     task = call.func.value
     functions, texts = _runs(context, function, task)
-    cleanup = next((found for each in functions if (found := _slow_end(context, each))), None)
+    cleanup = next((found for each in functions if (found := slow_end(context, each))), None)
     is_end = bool(functions) and _ends_everything(context, function)
     if not (cleanup or is_end) or _is_seen_to(context, function, call, texts):
+        return
+    if is_announced_and_awaited(context, function, call, functions):
         return
     if any(_may_run_in(context, function, each) for each in functions):
         return  # A task cannot wait for its own end.
@@ -156,11 +157,8 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
 
 def _ends_everything(context: TreeContext, function: ast.AsyncFunctionDef) -> bool:
     """Whether whoever awaits a function counts on what belongs to it having ended."""
-    vocabulary = context.file.vocabulary
-    return (
-        function.name == "__aexit__"
-        or vocabulary.has_bare_name(function.name, _ENDS)
-        or any(_MANAGER in context.names(each) for each in function.decorator_list)
+    return ends_service(context, function) or any(
+        _MANAGER in context.names(each) for each in function.decorator_list
     )
 
 
@@ -240,30 +238,6 @@ def _attribute_in(node: ast.expr) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def _slow_end(context: TreeContext, function: Function) -> tuple[Function, ast.stmt] | None:
-    """Where a coroutine function awaits something when it is cancelled."""
-    code = code_of(function)
-    for node in code.nodes if code else ():
-        attempt = as_try(node)
-        if code is None or attempt is None or not suspends(attempt.body):
-            continue
-        blocks = [attempt.finalbody]
-        blocks += [each.body for each in attempt.handlers if _catches(context, each, code)]
-        for block in blocks:
-            for statement in block:
-                if suspends([statement]):
-                    return function, statement
-    return None
-
-
-def _catches(context: TreeContext, handler: ast.ExceptHandler, code: Code) -> bool:
-    if handler.type is None:
-        return True
-    file = context.file
-    found = caught(file.resolver, file.vocabulary, handler.type, code.scope)
-    return Cancellation.ASYNCIO in found.cancellation
-
-
 def _is_seen_to(
     context: TreeContext, function: ast.AsyncFunctionDef, call: ast.Call, texts: set[str]
 ) -> bool:
@@ -274,25 +248,9 @@ def _is_seen_to(
     shared = {text for text in texts if text.startswith("self.")}
     cls = class_node(context) if shared else None
     return any(
-        (isinstance(node, ast.Await) and _mentions(node, shared)) or _takes(node, shared)
+        (isinstance(node, ast.Await) and _mentions(node, shared)) or hands_on(node, shared)
         for node in (all_nodes(cls) if cls else ())
     )
-
-
-def _takes(node: ast.AST, shared: set[str]) -> bool:
-    """Whether a task is given another name or put into a collection: `tasks = (self._task, ...)`.
-
-    Who only asks for its state, or cancels it, does not take it.
-    """
-    match node:
-        case ast.Assign(_, value) | ast.AnnAssign(_, _, value) | ast.NamedExpr(_, value) if value:
-            given = [end for each in possible_values(value) for end in (each, *elements(each))]
-        case ast.Call(func) if not (isinstance(func, ast.Name) and func.id in PLAIN_BUILTINS):
-            given = call_arguments(node)
-        case _:
-            return False
-    given = [each.value if isinstance(each, ast.Starred) else each for each in given]
-    return any(isinstance(each, ast.Attribute) and ast.unparse(each) in shared for each in given)
 
 
 def _mentions_use(node: ast.AST, texts: set[str]) -> bool:

@@ -83,7 +83,8 @@ async def connect() -> Connection:
 
 ## When not to use it
 
-Where what is freed frees itself when nobody has it any more. With Twisted, whose `CancelledError`
+Where what is freed frees itself when nobody has it any more. What a handler undoes only on some
+condition is silent, and so are flags that say how it went. With Twisted, whose `CancelledError`
 is an `Exception`, nothing is reported.
 
 ## Use instead
@@ -98,7 +99,7 @@ import ast
 from itertools import takewhile
 
 from logctx_lint.analysis.cancellation_state import Code
-from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.started_tasks import class_node
@@ -109,16 +110,18 @@ from logctx_lint.analysis.state_changes import (
     given_back,
     is_refused,
     outlives,
+    surely_undone_in,
     undone,
     undone_in,
 )
+from logctx_lint.analysis.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, suspends
+from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes, suspends
 
 _RELEASERS = frozenset({Role.RELEASER})
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
@@ -191,33 +194,61 @@ def _rolled_back(
     handler: ast.ExceptHandler,
 ) -> tuple[ast.stmt, ast.stmt] | None:
     """A statement that changes what outlives the function, and the one that undoes it."""
-    handled = undone_in(handler.body)
+    handled = surely_undone_in(handler.body)
     if not handled:
         return None
     kept = {change for block in context.ends(attempt) for change in undone_in(block)}
     scope = context.unit.scopes[function]
+    risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
+    risk = in_source_order(risks)[0]
     for statement in (*context.before(attempt), *_until_suspended(attempt.body)):
         for change in changes(statement):
             if (
                 change in handled
                 and change not in kept
                 and outlives(change, scope)
-                and (change.kind != "flag" or _is_passing(function, handler, statement, change))
+                and (
+                    change.kind != "flag"
+                    or _is_passing(context, function, attempt, statement, change)
+                )
+                and not is_undone_elsewhere(context, function, statement, risk, change)
             ):
                 return statement, handled[change]
     return None
 
 
 def _is_passing(
-    function: ast.AsyncFunctionDef, handler: ast.ExceptHandler, made: ast.stmt, change: Change
+    context: TreeContext,
+    function: ast.AsyncFunctionDef,
+    attempt: ast.Try,
+    made: ast.stmt,
+    change: Change,
 ) -> bool:
-    """Whether a flag is for as long as the function runs: others say how it went."""
-    handled = set(own_nodes(handler.body))
+    """Whether a flag is for as long as the function runs: others say how it went, as those that
+    `finally` reads."""
+    read = (node for block in _other_ends(context, attempt) for node in own_nodes(block))
+    if any(
+        isinstance(e, ast.Name | ast.Attribute) and ast.unparse(e) == change.place for e in read
+    ):
+        return False
     return is_refused(function.body, change, made) or any(
-        change in undone(node)
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.stmt) and node not in handled
+        change in undone(each) for each in _reached_where_all_goes_well(context, attempt)
     )
+
+
+def _reached_where_all_goes_well(context: TreeContext, attempt: ast.Try) -> Iterator[ast.stmt]:
+    """The statements of a `try` and behind it that run in any case where nothing is raised."""
+    waiting = [*attempt.body, *attempt.orelse]
+    inner: ast.AST = attempt
+    for outer in context.around(attempt):
+        waiting += context.behind(inner)
+        if isinstance(outer, FunctionNode):
+            break
+        inner = outer
+    for statement in waiting:
+        yield statement
+        if isinstance(statement, ast.With | ast.AsyncWith):
+            waiting += statement.body
 
 
 def _until_suspended(body: list[ast.stmt]) -> list[ast.stmt]:

@@ -110,6 +110,7 @@ from logctx_lint.analysis.cancelled_tasks import Cancels, containers
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.registered_callbacks import registered_at
 from logctx_lint.analysis.shared_state import LOOK_UPS, Sharing
+from logctx_lint.analysis.shields import is_shield
 from logctx_lint.analysis.stored_elements import stored_in_mapping
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.analysis.waiters import Waiters
@@ -197,9 +198,8 @@ def _is_shielded(context: TreeContext, node: ast.expr) -> bool:
     """Whether what a gatherer gives goes through a shield, itself or as a local name."""
     taker = context.taker(node)
     if taker:
-        roles = context.roles(taker)
-        return Role.CANCELLATION_SHIELD in roles or (
-            bool(roles & _TRANSPARENT) and _is_shielded(context, taker)
+        return is_shield(context, taker) or (
+            bool(context.roles(taker) & _TRANSPARENT) and _is_shielded(context, taker)
         )
     match context.parent(node):
         case ast.Attribute():

@@ -11,9 +11,9 @@ a lock that somebody else holds.
 
 The same goes for whatever the function undoes itself: a flag that makes it refuse to run twice, a
 connection of a pool. In a `finally` or `__aexit__` that awaits something *before* it releases, that
-`await` is what may fail. In a scope of anyio or trio that is cancelled every `await` is cancelled,
-so that clean-up there needs a shielded scope. With the profile `strict` counters and registrations
-are reported, too.
+`await` is what may fail. In a scope of anyio or trio that is cancelled every `await` that has to
+wait is cancelled, so that clean-up there needs a shielded scope. With the profile `strict` counters
+and registrations are reported, too.
 
 The shape of [anyio 398](https://github.com/agronholm/anyio/issues/398) (cancelled between taking a
 lock and using it, httpcore's connections stood still), and of
@@ -126,7 +126,8 @@ None: `async with` needs the block that it is for.
 
 Where the lock is released by somebody else, as by a callback of the task that the function starts:
 nothing is reported where the function itself does not release it. Flags that say how far things
-have come are silent: only such as make the function refuse to run are looked at.
+have come are silent: only such as make the function refuse to run are looked at, and not such as
+keep `close()` or `stop()` from running twice at a time.
 
 ## Use instead
 
@@ -145,9 +146,10 @@ from logctx_lint.analysis.skipped_cleanup import (
     skipped_by_cleanup,
     undone_by_hand,
 )
-from logctx_lint.analysis.state_changes import called
+from logctx_lint.analysis.state_changes import Change, called
+from logctx_lint.analysis.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.unshielded_cleanup import unshielded
+from logctx_lint.analysis.unshielded_cleanup import Unshielded, unshielded
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Instance, Unknown, members_of
@@ -193,16 +195,26 @@ def _check_changes(context: TreeContext, function: FunctionNode) -> None:
             f"`{name}` is never given back if line {found.risk.lineno} raises or is cancelled, as "
             f"only line {found.undoing.lineno} does it: let the `try` begin right behind this",
         )
-    for node in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
-        context.report(
-            RULE.code,
-            node,
-            "in a scope that is cancelled every `await` is cancelled at once, so that this "
-            "clean-up never happens: put it into `with CancelScope(shield=True)`",
-        )
+    for each in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
+        _report_unshielded(context, each)
     for found in skipped_by_cleanup(context, function):
         is_lock = found.change is not None and found.change.kind == "lock"
         _report_change(context, found, found.risk, is_lock)
+
+
+def _report_unshielded(context: TreeContext, found: Unshielded) -> None:
+    if found.scope is None:
+        why = "this runs in a scope that is cancelled, and is cancelled, too, as soon as it waits"
+    else:
+        why = (
+            f"where the scope of line {found.scope.lineno} is cancelled, this is, too, as soon as "
+            "it waits"
+        )
+    context.report(
+        RULE.code,
+        found.node,
+        f"{why}, so that the clean-up may not be done: put it into `with CancelScope(shield=True)`",
+    )
 
 
 def _report_change(context: TreeContext, found: Skipped, node: ast.AST, is_certain: bool) -> None:
@@ -270,8 +282,9 @@ def _check_following(context: TreeContext, node: ast.Await, statement: ast.stmt,
     function = context.function_of(node)
     if not isinstance(function, FunctionNode) or _is_released_by_a_handler(function, lock):
         return
+    taken = Change(lock, "lock")
     for each, risks in _until_release(context, statement, lock):
-        if risks:
+        if risks and not is_undone_elsewhere(context, function, statement, risks[0], taken):
             context.report(
                 RULE.code,
                 node,

@@ -147,7 +147,7 @@ def _check_class(context: TreeContext, node: FunctionNode) -> None:
                     "fails; forget it when it has fired",
                 )
     if cls is not None and isinstance(node, ast.AsyncFunctionDef):
-        for twice in late_answers(cls, node):
+        for twice in late_answers(context, cls, node):
             context.report(
                 RULE.code,
                 twice.first,

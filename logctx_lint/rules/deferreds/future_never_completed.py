@@ -126,7 +126,8 @@ None: whether those who wait are to be cancelled, or to try themselves, is for a
 
 Where nobody else waits for it. A `finally` or an outer handler that mentions it is silent, and so
 is a future of `self` that another method cancels or fails, or for which its class waits with
-`wait_for` only, and one that whoever calls the function ends where that is cancelled.
+`wait_for` only, and one that whoever calls the function ends where that is cancelled. So is an
+event that other code sets, too.
 
 ## Use instead
 
@@ -170,12 +171,13 @@ def check(context: TreeContext) -> None:
 
 def _check_events(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
     for found in unset_events(context, method):
+        risk = found.risk
         context.report(
             RULE.code,
             found.made,
-            f"where line {found.risk.lineno} raises or is cancelled, `{found.place}` is never set "
-            f"(line {found.setting.lineno}), and whoever waits for it waits forever: set it in "
-            "`finally`",
+            f"where line {risk.line} {'raises or is' if risk.may_fail else 'is'} cancelled, "
+            f"`{found.place}` is never set (line {found.setting.lineno}), and whoever waits for it "
+            "waits forever: set it in `finally`",
         )
 
 
