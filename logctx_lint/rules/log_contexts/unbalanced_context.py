@@ -164,12 +164,14 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.called_code import code_of
+from logctx_lint.analysis.attached_contexts import is_put_back, works_on
+from logctx_lint.analysis.called_code import code_of, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.endless_workers import is_by_need, is_endless, value_read
+from logctx_lint.analysis.context_reads import first_read
+from logctx_lint.analysis.endless_workers import is_by_need, is_endless
 from logctx_lint.analysis.kept_tokens import kept_by_object, used_elsewhere
 from logctx_lint.analysis.open_contexts import open_around
-from logctx_lint.analysis.scopes_entered_by_hand import left_in, task_scope
+from logctx_lint.analysis.scopes_entered_by_hand import is_exit, left_in, task_scope
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.analysis.worker_bindings import left_bindings
@@ -178,10 +180,9 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes
 
 _ENTER, _EXIT = "__aenter__", "__aexit__"
-_STACK_METHODS = frozenset({"push_async_callback", "push_async_exit"})
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
@@ -255,14 +256,14 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
         return
     function = context.function_of(call)
     if Role.CONTEXT_ATTACHER in context.roles(call):
-        if isinstance(function, FunctionNode) and _is_put_back(context, function, call):
+        if isinstance(function, FunctionNode) and is_put_back(context, function, call):
             return
         context.report(
             RULE.code,
             call,
             f"the token of `{context.line(call.func)}()` is thrown away, so that nobody can detach "
             "what it attached: keep it, and `detach` it in `finally`",
-            profile=Profile.RECOMMENDED if _works_on(context, call) else Profile.STRICT,
+            profile=Profile.RECOMMENDED if works_on(context, call) else Profile.STRICT,
         )
     elif isinstance(function, FunctionNode) and _SET in context.names(call):
         variable = ast.unparse(call.func.value)  # type: ignore[attr-defined]
@@ -273,68 +274,6 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
                 f"`{function.name}()` leaves `{variable}` as it has set it when its block ends: "
                 "keep the token, and reset it in `finally`",
             )
-
-
-def _is_put_back(context: TreeContext, function: FunctionNode, call: ast.Call) -> bool:
-    """Whether a context that the function has looked up is attached again, here or in `finally`.
-
-    previous = get_current()
-    attach(other)
-    try:
-        yield
-    finally:
-        attach(previous)  # Unlike `detach`, it may be in another task.
-    """
-    again = [
-        each
-        for each in _token_calls(context, function)
-        if Role.CONTEXT_ATTACHER in context.roles(each) and _is_looked_up(context, each)
-    ]
-    if call in again:
-        return True
-    finals = (node.finalbody for node in own_nodes(function.body) if isinstance(node, ast.Try))
-    return any(inner in again for block in finals for inner in own_nodes(block))
-
-
-def _is_looked_up(context: TreeContext, call: ast.Call) -> bool:
-    """Whether what is attached is a local name of what `get_current()` gave."""
-    match call.args:
-        case [ast.Name(name) as given]:
-            bindings = context.scopes[given].reaching(name, (given.lineno, given.col_offset))
-            return any(
-                isinstance(each.value, ast.Call)
-                and Role.ATTACHED_CONTEXT in context.roles(each.value)
-                for each in bindings
-            )
-    return False
-
-
-def _works_on(context: TreeContext, call: ast.Call) -> bool:
-    """Whether the function itself does something in what it has attached, and ends.
-
-    One that does nothing else, or attaches a plain value, sets the context for its caller, and may
-    mean to.
-    """
-    if any(
-        isinstance(each, ast.Call) and Role.CONTEXT_VALUE in context.roles(each)
-        for each in call.args
-    ):
-        return False
-    function = context.function_of(call)
-    attached = _token_calls(context, function) if isinstance(function, FunctionNode) else []
-    inside = {inner for each in attached for inner in all_nodes(each)}
-    return isinstance(function, FunctionNode) and any(
-        isinstance(node, ast.Call) and node.lineno > call.lineno and node not in inside
-        for node in own_nodes(function.body)
-    )
-
-
-def _token_calls(context: TreeContext, function: FunctionNode) -> list[ast.Call]:
-    return [
-        node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Call) and Role.CONTEXT_TOKEN in context.roles(node)
-    ]
 
 
 def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
@@ -429,12 +368,15 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
         )
         return
     code = code_of(functions[0])
-    read = value_read(context, code) if code and is_by_need(context, call) else None
+    if code is None or not is_by_need(context, call):
+        return
+    read = first_read(context.file, reached(context.file, [code]))
     if read is not None:
+        what, _ = read
         context.report(
             RULE.code,
             call,
-            f"`{functions[0].name}()` never ends, and `{read}` in it gives what the first caller "
+            f"`{functions[0].name}()` never ends, and `{what}` in it gives what the first caller "
             "had set, forever: start it with `context=contextvars.Context()`, and hand the value "
             "on with each piece of work",
         )
@@ -452,7 +394,7 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
     if cls is None or not isinstance(function, FunctionNode) or function.name == _ENTER:
         return
     leaves = left_in(cls, name)
-    if leaves is None or leaves in (function.name, _EXIT) or _is_exit(cls, leaves):
+    if leaves is None or leaves in (function.name, _EXIT) or is_exit(cls, leaves):
         return
     for node in own_nodes(function.body):
         match node:
@@ -476,24 +418,6 @@ def screen(unit: Unit) -> bool:
     # A helper may bind what a loop leaves bound.
     has_loop = "while " in unit.text or "async for" in unit.text
     return has_loop and "contextvars" in unit.file.source.text
-
-
-def _is_exit(cls: ast.ClassDef, name: str) -> bool:
-    """Whether a method is what a context manager does at its end, and so in the task that began.
-
-    `__aexit__` calls it, or a stack has been told of it.
-    """
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
-    for method in methods:
-        for node in own_nodes(method.body):
-            match node:
-                case ast.Call(ast.Attribute(ast.Name("self"), called)) if method.name == _EXIT:
-                    if called == name:
-                        return True
-                case ast.Call(ast.Attribute(_, taker), [ast.Attribute(ast.Name("self"), given)]):
-                    if given == name and taker in _STACK_METHODS:
-                        return True
-    return False
 
 
 RULE = Rule(
