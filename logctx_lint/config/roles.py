@@ -99,6 +99,8 @@ class Role(str, Enum):
     """Returns an awaitable that cannot fail, or that looks after its failure itself."""
     CALLBACK_TAKER = "callback-taker"
     """Calls its argument later and throws the result away."""
+    COPYING_CALLER = "copying-caller"
+    """Calls its argument later, in a copy of the context in which it was given that."""
     RESULT_TAKER = "result-taker"
     """Calls its argument and takes what that gives: waits for a Deferred, but for no coroutine."""
     THREAD_STARTER = "thread-starter"

@@ -319,6 +319,10 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "weakref.finalize",
         "weakref.ref",
     ),
+    Role.COPYING_CALLER: (
+        *(f"asyncio.events.AbstractEventLoop.{name}" for name in _LOOP_CALLBACKS),
+        "asyncio.futures.Future.add_done_callback",
+    ),
     Role.RESULT_TAKER: (
         *(f"{_DEFER}.Deferred.{name}" for name in _CALLBACK_ADDERS),
         "twisted.internet.task.deferLater",

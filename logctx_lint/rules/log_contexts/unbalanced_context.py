@@ -18,8 +18,9 @@ Reported are
   first, forever;
 - what a loop binds for one request (`bind_contextvars`, or a variable set under a condition) and
   does not take out again: it is still bound in the next turn;
-- a token that is handed to a task, callback or thread, whose copy of the context it is no good for,
-  and, with the profile `strict`, one that an object keeps for another of its methods;
+- a token that is handed to a task or thread, or to a callback of the event loop, which have another
+  context that it is no good for, and, with the profile `strict`, one that an object keeps for
+  another of its methods;
 - a task group or time limit that one method enters by hand and another leaves, as those have to be
   left by the task that entered them ("Attempted to exit cancel scope in a different task").
 
@@ -246,8 +247,8 @@ def _check_given_away(context: TreeContext, call: ast.Call) -> None:
         context.report(
             RULE.code,
             token,
-            f"`{ast.unparse(token)}` is used in {where}, which has a copy of the context: the "
-            "reset fails there, and changes nothing here; reset it in this function",
+            f"`{ast.unparse(token)}` is used in {where}: the reset fails there, and changes "
+            "nothing here; reset it in this function",
         )
 
 
