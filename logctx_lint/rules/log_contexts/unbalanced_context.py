@@ -17,7 +17,10 @@ Reported are
   (`if self.worker is None:`) or inside a span or log context: it keeps the values of whoever came
   first, forever;
 - what a loop binds for one request (`bind_contextvars`, or a variable set under a condition) and
-  does not take out again: it is still bound in the next turn;
+  does not take out again, where something else finds it there: a turn that binds nothing, what the
+  next one logs before it binds its own, or what is logged behind the loop. With the profile
+  `strict` also where only the wait for the next request does, and where it is not known whether
+  each turn belongs to another request;
 - a token that is handed to a task or thread, or to a callback of the event loop, which have another
   context that it is no good for, and, with the profile `strict`, one that an object keeps for
   another of its methods;
@@ -79,7 +82,8 @@ log = structlog.get_logger()
 async def worker(queue: "asyncio.Queue[Any]") -> None:
     while True:
         job = await queue.get()
-        structlog.contextvars.bind_contextvars(job=job.name)
+        if job.tenant:
+            structlog.contextvars.bind_contextvars(tenant=job.tenant)
         await job.run()
         log.info("done")
 ```
@@ -137,7 +141,7 @@ log = structlog.get_logger()
 async def worker(queue: "asyncio.Queue[Any]") -> None:
     while True:
         job = await queue.get()
-        with structlog.contextvars.bound_contextvars(job=job.name):
+        with structlog.contextvars.bound_contextvars(tenant=job.tenant):
             await job.run()
             log.info("done")
 ```
@@ -149,12 +153,17 @@ None.
 ## Settings
 
 `vocabulary` adds the project's own `context-token`, `token-resetter`, `context-unbinder`,
-`context-reader` and `task-starter` names.
+`context-reader`, `task-starter`, `copying-caller`, `work-source`, `connection` and
+`connection-server` names.
 
 ## When not to use it
 
-A variable that is set for the rest of a request's own task needs no reset: nothing is reported for
-`var.set(x)` outside of context managers.
+A variable that a task sets for the rest of its own work needs no reset: each task has a copy of the
+context, which ends with it. So `var.set(x)` whose token is dropped is reported in context managers
+only, and in a loop that serves request after request in one task, where some turns set nothing.
+What is bound while one connection is served, in a task that ends with it, is silent as well, and so
+is what is the same in all turns. A thread of a pool, which keeps for its next job what one job has
+set, is not looked at.
 
 ## Use instead
 
@@ -175,7 +184,7 @@ from logctx_lint.analysis.open_contexts import open_around
 from logctx_lint.analysis.scopes_entered_by_hand import is_exit, left_in, task_scope
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.worker_bindings import left_bindings
+from logctx_lint.analysis.worker_bindings import LeftBinding, Remains, left_bindings
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
@@ -218,13 +227,34 @@ def _check_loops(context: TreeContext, function: FunctionNode) -> None:
     for found in left_bindings(context, function):
         if Role.CONTEXT_ATTACHER in context.roles(found.call):
             continue  # Reported wherever its token is thrown away.
+        is_seen = found.is_of_requests and found.remains is not Remains.WHILE_WAITING
+        cure = (
+            "keep the token, and reset it in `finally`"
+            if found.is_set
+            else "bind it in a `with`, or take it out again in `finally`"
+        )
         context.report(
             RULE.code,
             found.call,
-            f"what `{ast.unparse(found.binder)}()` binds in one turn of the loop (line "
-            f"{found.loop.lineno}) is still bound in the next: bind it in a `with`, or take it "
-            "out again in `finally`",
+            f"what `{ast.unparse(found.binder)}()` {'sets' if found.is_set else 'binds'} in one "
+            f"turn of the loop (line {found.loop.lineno}) is still {_when(found)}: {cure}",
+            profile=Profile.RECOMMENDED if is_seen else Profile.STRICT,
         )
+
+
+def _when(left: LeftBinding) -> str:
+    """When something is still bound, for a message."""
+    line = left.seen_by.lineno if left.seen_by else 0
+    match left.remains:
+        case Remains.IN_OTHERS if line:
+            return f"there when a turn without it runs line {line}"
+        case Remains.IN_OTHERS:
+            return "bound in turns that bind other names"
+        case Remains.BEFORE:
+            return f"bound when the next runs line {line}, before it binds its own"
+        case Remains.BEHIND:
+            return f"bound when line {line} runs behind the loop"
+    return "bound while the loop waits for the next, and when it has ended"
 
 
 def _check_kept(context: TreeContext, call: ast.Call) -> None:
