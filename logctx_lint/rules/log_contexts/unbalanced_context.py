@@ -162,8 +162,8 @@ A variable that a task sets for the rest of its own work needs no reset: each ta
 context, which ends with it. So `var.set(x)` whose token is dropped is reported in context managers
 only, and in a loop that serves request after request in one task, where some turns set nothing.
 What is bound while one connection is served, in a task that ends with it, is silent as well, and so
-is what is the same in all turns. A thread of a pool, which keeps for its next job what one job has
-set, is not looked at.
+is what is the same for all requests: in all turns of a loop, or around the start of an endless
+task. A thread of a pool, which keeps for its next job what one job has set, is not looked at.
 
 ## Use instead
 
@@ -180,7 +180,7 @@ from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.context_reads import first_read
 from logctx_lint.analysis.endless_workers import is_by_need, is_endless
 from logctx_lint.analysis.kept_tokens import kept_by_object, used_elsewhere
-from logctx_lint.analysis.open_contexts import open_around
+from logctx_lint.analysis.open_contexts import binds_constants, open_around
 from logctx_lint.analysis.scopes_entered_by_hand import is_exit, left_in, task_scope
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
@@ -389,7 +389,7 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
     if len(functions) != 1 or not is_endless(functions[0]):
         return
     block = open_around(context, call)
-    if block is not None:
+    if block is not None and not binds_constants(context, block, call.args[0].func):
         where = f"`with {context.line(block)}` (line {block.lineno})"
         context.report(
             RULE.code,
