@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.paired_methods import is_made_sure, sole_caller
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
@@ -29,6 +30,20 @@ def is_put_back(context: TreeContext, function: FunctionNode, call: ast.Call) ->
         return True
     finals = (node.finalbody for node in own_nodes(function.body) if isinstance(node, ast.Try))
     return any(inner in again for block in finals for inner in own_nodes(block))
+
+
+def is_put_back_by_caller(context: TreeContext, function: FunctionNode) -> bool:
+    """The same where a private function attaches for the one that calls it."""
+    found = sole_caller(context, function.name)
+    if found is None:
+        return False
+    outer, caller, call = found
+    return any(
+        Role.CONTEXT_ATTACHER in outer.roles(each)
+        and _is_looked_up(outer, each)
+        and is_made_sure(caller, call, each)
+        for each in _token_calls(outer, caller)
+    )
 
 
 def _is_looked_up(context: TreeContext, call: ast.Call) -> bool:

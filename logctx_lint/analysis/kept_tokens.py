@@ -10,12 +10,12 @@ def stop(self):                             async def finish(token):
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, arguments
+from logctx_lint.analysis.paired_methods import are_paired
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
@@ -25,16 +25,6 @@ from logctx_lint.syntax.ast_walk import own_nodes
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
 _THREAD_FUTURES = frozenset({"concurrent.futures._base.Future.add_done_callback"})
 _COPY, _OWN = "which has a copy of the context", "which has a context of its own"
-_PAIRS = frozenset(
-    {
-        *itertools.product(("__enter__", "__aenter__"), ("__exit__", "__aexit__")),
-        ("setUp", "tearDown"),
-        ("asyncSetUp", "asyncTearDown"),
-        ("setup_method", "teardown_method"),
-        ("setup", "teardown"),
-    }
-)
-"""Methods that are called in one context, or are the business of LCX404."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,9 @@ def kept_by_object(context: TreeContext, call: ast.Call) -> KeptToken | None:
     for method in cls.body if place else ():
         if not isinstance(method, FunctionNode) or method.name == function.name:
             continue
-        if (function.name, method.name) not in _PAIRS and _uses(context, method, place):
+        if not _uses(context, method, place):
+            continue
+        if not are_paired(context, function.name, method.name):
             return KeptToken(call, f"self.{place}", method.name)
     return None
 

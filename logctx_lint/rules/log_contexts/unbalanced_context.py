@@ -163,7 +163,9 @@ context, which ends with it. So `var.set(x)` whose token is dropped is reported 
 only, and in a loop that serves request after request in one task, where some turns set nothing.
 What is bound while one connection is served, in a task that ends with it, is silent as well, and so
 is what is the same for all requests: in all turns of a loop, or around the start of an endless
-task. A thread of a pool, which keeps for its next job what one job has set, is not looked at.
+task. Methods that set and reset are a pair where only `__enter__` and `__exit__` call them, or one
+function that resets in `finally`. A thread of a pool, which keeps for its next job what one job
+has set, is not looked at.
 
 ## Use instead
 
@@ -174,13 +176,14 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.attached_contexts import is_put_back, works_on
+from logctx_lint.analysis.attached_contexts import is_put_back, is_put_back_by_caller, works_on
 from logctx_lint.analysis.called_code import code_of, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.context_reads import first_read
 from logctx_lint.analysis.endless_workers import is_by_need, is_endless
 from logctx_lint.analysis.kept_tokens import kept_by_object, used_elsewhere
 from logctx_lint.analysis.open_contexts import binds_constants, open_around
+from logctx_lint.analysis.paired_methods import are_paired
 from logctx_lint.analysis.scopes_entered_by_hand import is_exit, left_in, task_scope
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
@@ -287,7 +290,9 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
         return
     function = context.function_of(call)
     if Role.CONTEXT_ATTACHER in context.roles(call):
-        if isinstance(function, FunctionNode) and is_put_back(context, function, call):
+        if isinstance(function, FunctionNode) and (
+            is_put_back(context, function, call) or is_put_back_by_caller(context, function)
+        ):
             return
         context.report(
             RULE.code,
@@ -425,7 +430,9 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
     if cls is None or not isinstance(function, FunctionNode) or function.name == _ENTER:
         return
     leaves = left_in(cls, name)
-    if leaves is None or leaves in (function.name, _EXIT) or is_exit(cls, leaves):
+    if leaves is None or leaves in (function.name, _EXIT):
+        return
+    if is_exit(cls, leaves) or are_paired(context, function.name, leaves):
         return
     for node in own_nodes(function.body):
         match node:
