@@ -14,9 +14,8 @@ import ast
 import itertools
 from collections.abc import Iterator
 
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import TreeContext, contexts_naming
 from logctx_lint.analysis.started_tasks import class_node
-from logctx_lint.analysis.units import units
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
@@ -109,10 +108,7 @@ def sole_caller(
     named = _named(context, name)
     if len(named) != 1:
         return None
-    for unit in units(context.file, context.file.tree):
-        if not unit.first_line <= named[0].lineno <= unit.last_line:
-            continue
-        outer = TreeContext(unit, [])
+    for outer in contexts_naming(context.file, name):
         call, function = outer.parent(named[0]), outer.function_of(named[0])
         if isinstance(call, ast.Call) and call.func is named[0]:
             is_run = isinstance(outer.parent(call), ast.Await | ast.Expr | ast.Assign)
