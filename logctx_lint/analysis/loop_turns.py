@@ -81,6 +81,14 @@ class Turn:
                     return found
         return None
 
+    def runs_behind(self, call: ast.Call) -> ast.Call | None:
+        """What a turn runs behind a statement."""
+        for outer, _ in self._around(call):
+            behind = own_nodes(self._context.behind(outer))
+            if found := in_source_order(each for each in behind if isinstance(each, ast.Call)):
+                return found[0]
+        return None
+
     def _around(self, call: ast.Call) -> Iterator[tuple[ast.AST, ast.AST]]:
         """What is around a call within the loop, each with the part that the call is in."""
         inner: ast.AST = call

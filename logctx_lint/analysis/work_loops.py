@@ -98,7 +98,7 @@ def _is_peer(context: TreeContext, node: ast.expr) -> bool:
         return False
     scope = context.scopes[node]
     bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
-    return all(each.kind == "parameter" for each in bindings) and any(
+    return {each.kind for each in bindings} == {"parameter"} and any(
         isinstance(each, ast.Call)
         and context.file.may_play(each.func, _SERVERS)
         and function.name in map(last_name, arguments(each))

@@ -24,6 +24,7 @@ from logctx_lint.syntax.ast_walk import own_nodes
 
 _SET = "contextvars.ContextVar.set"
 _BOUND = frozenset({Role.CONTEXT_TOKEN})
+_CHOICES = (ast.If, ast.Match, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler)
 _UNDOING = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
 
 
@@ -53,24 +54,33 @@ class LeftBinding:
     """Whether the turns are known to belong to different requests."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A call that binds something, itself or by a helper, whose code is kept then."""
+
+    call: ast.Call
+    binder: ast.Call
+    code: Code | None
+
+
 def left_bindings(context: TreeContext, function: FunctionNode) -> Iterator[LeftBinding]:
     """What the loops of a function bind in one turn and leave for the next."""
     found: set[ast.Call] = set()
     loops = (each for each in own_nodes(function.body) if isinstance(each, Loop))
     for loop in in_source_order(loops):
-        serves = served(context, loop)
-        if serves is None or serves is Serves.CONNECTION:
-            continue
         inside = [loop.iter, *loop.body] if isinstance(loop, ast.AsyncFor) else loop.body
         calls = in_source_order(each for each in own_nodes(inside) if isinstance(each, ast.Call))
+        statements = (e for e in calls if isinstance(context.parent(e), ast.Expr))
+        bound = [each for call in statements if call not in found for each in _bound(context, call)]
+        serves = served(context, loop) if bound else None
+        if serves is None or serves is Serves.CONNECTION:
+            continue
         if any(_undoes(context, each) for each in calls):
             continue
-        for call in calls:
-            if call in found or not isinstance(context.parent(call), ast.Expr):
-                continue
-            left = _left_by(context, loop, call, is_of_requests=serves is Serves.REQUESTS)
+        for each in bound:
+            left = _left_by(context, loop, each, serves)
             if left is not None:
-                found.add(call)
+                found.add(each.call)
                 yield left
                 break
 
@@ -86,20 +96,16 @@ def _undoes(context: TreeContext, call: ast.Call) -> bool:
     return False
 
 
-def _left_by(
-    context: TreeContext, loop: Loop, call: ast.Call, *, is_of_requests: bool
-) -> LeftBinding | None:
-    """What a call binds that is not the same for all turns, and who finds it there."""
-    found = _binder(context, call)
-    if found is None:
-        return None
-    binder, code = found
-    turn = Turn(context, loop)
-    varies = turn.varies(arguments(call)) if code is None else _varies_by(turn, call, binder, code)
-    if not varies and not turn.is_chosen(call):
+def _left_by(context: TreeContext, loop: Loop, bound: _Bound, serves: Serves) -> LeftBinding | None:
+    """What is bound that is not the same for all turns, and who finds it there."""
+    turn, call, binder = Turn(context, loop), bound.call, bound.binder
+    if not _varies(turn, bound) and not turn.is_chosen(call):
         return None
     remains, seen = Remains.IN_OTHERS, turn.runs_otherwise(call)
-    is_set = _is_set(context, binder, code)
+    if seen is None and not _always_binds(bound):
+        seen = turn.runs_behind(call)
+    is_set = _is_set(context, binder, bound.code)
+    is_of_requests = serves is Serves.REQUESTS
     if seen is None and not _binds_any_names(binder):
         if is_set:
             return None  # What each turn sets anew lasts for the turn only.
@@ -113,13 +119,14 @@ def _left_by(
     return LeftBinding(call, loop, binder.func, remains, seen, is_set, is_of_requests)
 
 
-def _binder(context: TreeContext, call: ast.Call) -> tuple[ast.Call, Code | None] | None:
+def _bound(context: TreeContext, call: ast.Call) -> Iterator[_Bound]:
     """What of a call, or of the helper that it calls, binds something and drops the token."""
     if Role.CONTEXT_TOKEN in context.roles(call):
-        return call, None
+        yield _Bound(call, call, None)
+        return
     functions = context.functions(call.func)
     if len(functions) != 1 or functions[0].facts.is_generator:
-        return None
+        return
     code = code_of(functions[0])
     for node in code.nodes if code else ():
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and code:
@@ -127,8 +134,7 @@ def _binder(context: TreeContext, call: ast.Call) -> tuple[ast.Call, Code | None
             if not context.file.may_play(binder.func, _BOUND) or _is_set(context, binder, code):
                 continue
             if Role.CONTEXT_TOKEN in context.file.roles(binder.func, code.scope):
-                return binder, code
-    return None
+                yield _Bound(call, binder, code)
 
 
 def _is_set(context: TreeContext, binder: ast.Call, code: Code | None) -> bool:
@@ -136,13 +142,25 @@ def _is_set(context: TreeContext, binder: ast.Call, code: Code | None) -> bool:
     return _SET in context.resolver.names(binder.func, scope)
 
 
-def _varies_by(turn: Turn, call: ast.Call, binder: ast.Call, code: Code) -> bool:
-    """Whether what a helper binds may be different for each call of it in a loop."""
-    bound = arguments(binder)
-    if turn.varies(bound, code.scope):
+def _varies(turn: Turn, bound: _Bound) -> bool:
+    """Whether what is bound may be different in each turn of a loop."""
+    given, call, code = arguments(bound.binder), bound.call, bound.code
+    if code is None:
+        return turn.varies(given)
+    if turn.varies(given, code.scope):
         return True
-    names = {each.id for each in own_nodes(bound) if isinstance(each, ast.Name)}
+    names = {each.id for each in own_nodes(given) if isinstance(each, ast.Name)}
     return not names.isdisjoint(code.scope.bindings) and turn.varies([call.func, *arguments(call)])
+
+
+def _always_binds(bound: _Bound) -> bool:
+    """Whether a helper binds in each of its calls: under no condition, and behind no `return`."""
+    for node in bound.code.nodes if bound.code else ():
+        if isinstance(node, _CHOICES) and bound.binder in own_nodes([node]):
+            return False
+        if isinstance(node, ast.Return) and node.lineno < bound.binder.lineno:
+            return False
+    return True
 
 
 def _binds_any_names(binder: ast.Call) -> bool:
