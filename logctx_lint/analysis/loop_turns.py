@@ -121,9 +121,16 @@ class Turn:
         found = next(iter(in_source_order(before)), None)
         return found or self._logged_on_failure(call)
 
-    def logged_behind(self) -> ast.Call | None:
-        """What the function logs when the loop has ended."""
-        loop = self._loop
+    def logged_behind(self, call: ast.Call) -> tuple[ast.For | Loop, ast.Call | None]:
+        """What is logged when the loop has ended, or one inside of it that a statement is in."""
+        inner = (each for each, _ in self._around(call) if isinstance(each, ast.For | Loop))
+        for loop in (*inner, self._loop):
+            found = self._logged_behind(loop)
+            if found is not None:
+                return loop, found
+        return self._loop, None
+
+    def _logged_behind(self, loop: ast.For | Loop) -> ast.Call | None:
         leaves = any(isinstance(each, ast.Break) for each in own_nodes(loop.body))
         is_endless = isinstance(loop, ast.While) and isinstance(loop.test, ast.Constant)
         ends = leaves or not is_endless
@@ -134,7 +141,7 @@ class Turn:
                 behind = [*behind, *outer.finalbody]
             if found := in_source_order(self._logs(own_nodes(behind))):
                 return found[0]
-            if isinstance(outer, FunctionNode):
+            if isinstance(outer, FunctionNode) or outer is self._loop:
                 return None
             inner = outer
         return None

@@ -42,7 +42,7 @@ class LeftBinding:
     """A call in a loop that binds something, and what it is bound by."""
 
     call: ast.Call
-    loop: Loop
+    loop: ast.For | Loop
     binder: ast.expr
     """The function that binds, as the loop or the helper that it calls has it."""
     remains: Remains
@@ -96,9 +96,12 @@ def _undoes(context: TreeContext, call: ast.Call) -> bool:
     return False
 
 
-def _left_by(context: TreeContext, loop: Loop, bound: _Bound, serves: Serves) -> LeftBinding | None:
+def _left_by(
+    context: TreeContext, served_by: Loop, bound: _Bound, serves: Serves
+) -> LeftBinding | None:
     """What is bound that is not the same for all turns, and who finds it there."""
-    turn, call, binder = Turn(context, loop), bound.call, bound.binder
+    turn, call, binder = Turn(context, served_by), bound.call, bound.binder
+    loop: ast.For | Loop = served_by
     if not _varies(turn, bound) and not turn.is_chosen(call):
         return None
     remains, seen = Remains.IN_OTHERS, turn.runs_otherwise(call)
@@ -111,7 +114,7 @@ def _left_by(context: TreeContext, loop: Loop, bound: _Bound, serves: Serves) ->
             return None  # What each turn sets anew lasts for the turn only.
         remains, seen = Remains.BEFORE, turn.logged_before(call)
         if seen is None:
-            remains, seen = Remains.BEHIND, turn.logged_behind()
+            remains, loop, seen = Remains.BEHIND, *turn.logged_behind(call)
         if seen is None:
             remains = Remains.WHILE_WAITING
     if remains is Remains.WHILE_WAITING and not is_of_requests:
