@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from logctx_lint.config.plain_callbacks import PLAIN_CALLERS, PLAIN_METHODS, PLAIN_SCHEDULER
 from logctx_lint.config.roles import Role
+from logctx_lint.config.work_sources import CONNECTION_SERVERS, CONNECTIONS, WORK_SOURCES
 
 __all__ = ["BUILT_IN", "Role"]
 
@@ -68,24 +69,6 @@ _LOGGERS = (
     "logging", "logging.Logger", "loguru.logger", "loguru._logger.Logger",
     "structlog.stdlib.BoundLogger",
 )  # fmt: skip
-_CHANNELS = (
-    "anyio.abc.ObjectReceiveStream", "anyio.streams.memory.MemoryObjectReceiveStream",
-    "trio.MemoryReceiveChannel", "trio.abc.ReceiveChannel",
-)  # fmt: skip
-_CONSUMERS = (
-    "aiokafka.AIOKafkaConsumer", "aiokafka.consumer.consumer.AIOKafkaConsumer",
-    "confluent_kafka.Consumer", "kafka.KafkaConsumer",
-)  # fmt: skip
-_ZMQ_RECEIVERS = ("recv", "recv_json", "recv_multipart", "recv_pyobj", "recv_string")
-_CONNECTIONS = (
-    "aiohttp.client_ws.ClientWebSocketResponse", "aiohttp.web_ws.WebSocketResponse",
-    "anyio.abc.ByteReceiveStream", "anyio.abc.ByteStream", "anyio.abc.SocketStream",
-    "asyncio.streams.StreamReader", "fastapi.WebSocket", "quart.wrappers.Websocket",
-    "sanic.Websocket", "socket.socket", "starlette.websockets.WebSocket", "trio.SocketStream",
-    "websockets.asyncio.connection.Connection",
-    "websockets.legacy.protocol.WebSocketCommonProtocol",
-)  # fmt: skip
-_WEBSOCKET_SERVERS = ("", "asyncio.server.", "legacy.server.", "server.")
 _CLOCKS = ("time", "perf_counter", "monotonic", "process_time")
 _SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
 _CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
@@ -337,37 +320,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "weakref.finalize",
         "weakref.ref",
     ),
-    Role.WORK_SOURCE: (
-        "asyncio.queues.Queue.get",
-        "queue.Queue.get",
-        "queue.SimpleQueue.get",
-        *(f"multiprocessing.{home}.get" for home in ("*Queue", "queues.*Queue")),
-        "multiprocessing.connection.Connection.recv",
-        "janus.*Queue.get",
-        f"{_DEFER}.DeferredQueue.get",
-        "socket.socket.accept",
-        "asyncio.events.AbstractEventLoop.sock_accept",
-        *(f"{home}{name}" for home in _CHANNELS for name in ("", ".receive")),
-        *(f"{home}{name}" for home in _CONSUMERS for name in ("", ".getone", ".poll")),
-        *(f"zmq.{home}Socket.{name}" for home in ("", "asyncio.") for name in _ZMQ_RECEIVERS),
-    ),
-    Role.CONNECTION: tuple(
-        f"{home}{name}"
-        for home in _CONNECTIONS
-        for name in ("", ".read", ".readline", ".receive", ".recv")
-    ),
-    Role.CONNECTION_SERVER: (
-        *(
-            f"asyncio.{home}start_{name}server"
-            for home in ("", "streams.")
-            for name in ("", "unix_")
-        ),
-        *(f"websockets.{home}{name}serve" for home in _WEBSOCKET_SERVERS for name in ("", "unix_")),
-        "anyio.abc.Listener.serve",
-        "anyio.abc.SocketListener.serve",
-        "trio.serve_listeners",
-        "trio.serve_tcp",
-    ),
+    Role.WORK_SOURCE: WORK_SOURCES,
+    Role.CONNECTION: CONNECTIONS,
+    Role.CONNECTION_SERVER: CONNECTION_SERVERS,
     Role.COPYING_CALLER: (
         *(f"asyncio.events.AbstractEventLoop.{name}" for name in _LOOP_CALLBACKS),
         "asyncio.futures.Future.add_done_callback",
