@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from logctx_lint.analysis.units import File, Unit
+from logctx_lint.analysis.units import File, Unit, units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Finding, Fix, Profile, Related, Span
 from logctx_lint.inference import constants
@@ -110,6 +110,11 @@ def is_by_decorator(type_: Type) -> bool:
 def is_by_habit(type_: Type) -> bool:
     """Whether of a value only that is known what the file does with all others like it."""
     return any(isinstance(each, Presumed) and each.by_habit for each in members_of(type_))
+
+
+def contexts_naming(file: File, name: str) -> Iterator[TreeContext]:
+    """The units of a file that mention a name, to look at; nothing is reported of them."""
+    return (TreeContext(each, []) for each in units(file, file.tree) if name in each.text)
 
 
 class TreeContext:

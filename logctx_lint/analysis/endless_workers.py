@@ -1,20 +1,15 @@
-"""Tasks that never end, started for whoever comes first, and what of the context they read."""
+"""Tasks that never end, started for whoever comes first."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.called_code import Code, code_of, reached
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.log_contexts import reads_current
-from logctx_lint.analysis.open_contexts import OPENERS
-from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
-
-_BINDING = frozenset({Role.CONTEXT_TOKEN}) | OPENERS
 
 
 def is_endless(function: Function) -> bool:
@@ -54,18 +49,3 @@ def _kept_in(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
                 yield receiver
             case ast.stmt():
                 return
-
-
-def value_read(context: TreeContext, code: Code) -> str | None:
-    """What of the context is read; None if the code binds something to the context itself."""
-    file = context.file
-    found: str | None = None
-    for each in reached(file, [code]):
-        for node in each.nodes:
-            if isinstance(node, ast.Call):
-                roles = file.vocabulary.roles(file.resolver.names(node.func, each.scope))
-                if roles & _BINDING:
-                    return None
-                if found is None and reads_current(file, node, each.scope):
-                    found = f"{ast.unparse(node.func)}()"
-    return found

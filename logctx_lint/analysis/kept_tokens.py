@@ -10,12 +10,12 @@ def stop(self):                             async def finish(token):
 from __future__ import annotations
 
 import ast
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, arguments
+from logctx_lint.analysis.paired_methods import are_paired
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
@@ -23,19 +23,8 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
-_TAKERS = frozenset(
-    {Role.CALLBACK_TAKER, Role.BARE_THREAD_STARTER, Role.THREAD_STARTER, Role.TASK_STARTER}
-)
-_PAIRS = frozenset(
-    {
-        *itertools.product(("__enter__", "__aenter__"), ("__exit__", "__aexit__")),
-        ("setUp", "tearDown"),
-        ("asyncSetUp", "asyncTearDown"),
-        ("setup_method", "teardown_method"),
-        ("setup", "teardown"),
-    }
-)
-"""Methods that are called in one context, or are the business of LCX404."""
+_THREAD_FUTURES = frozenset({"concurrent.futures._base.Future.add_done_callback"})
+_COPY, _OWN = "which has a copy of the context", "which has a context of its own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +50,9 @@ def kept_by_object(context: TreeContext, call: ast.Call) -> KeptToken | None:
     for method in cls.body if place else ():
         if not isinstance(method, FunctionNode) or method.name == function.name:
             continue
-        if (function.name, method.name) not in _PAIRS and _uses(context, method, place):
+        if not _uses(context, method, place):
+            continue
+        if not are_paired(context, function.name, method.name):
             return KeptToken(call, f"self.{place}", method.name)
     return None
 
@@ -103,20 +94,26 @@ def _mentions(node: ast.expr, place: str) -> bool:
 
 
 def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
-    """The arguments of a call that take a token of this function into another context, and how."""
-    roles = context.roles(call)
-    if roles.isdisjoint(_TAKERS) or any(map(_is_of_exit_stack, context.names(call))):
+    """The arguments of a call that take a token of this function into another context, and which.
+
+    Not every callback has one: that of an exit stack, of a signal or of a widget runs in whatever
+    context is the current one then.
+    """
+    where = _other_context(context, call)
+    if where is None:
         return
-    where = "a task" if Role.TASK_STARTER in roles else "a callback or thread"
+    is_task = Role.TASK_STARTER in context.roles(call)
+    hands_reset = any(_is_reset(context, each) for each in arguments(call))
     for each in arguments(call):
-        if isinstance(each, ast.Name) and _is_token(context, each):
-            if any(_is_reset(context, other) for other in call.args):
-                yield each, where
-        elif isinstance(each, ast.Call) and Role.TASK_STARTER in roles:
+        # `Thread(target=variable.reset, args=(token,))`
+        for given in each.elts if isinstance(each, ast.Tuple) else [each]:
+            if hands_reset and isinstance(given, ast.Name) and _is_token(context, given):
+                yield given, where
+        if isinstance(each, ast.Call) and is_task:
             for given in arguments(each):
                 is_token = isinstance(given, ast.Name) and _is_token(context, given)
                 if is_token and _resets(context, each, given):
-                    yield given, where
+                    yield given, f"`{context.line(each.func)}()`, {where}"
         elif isinstance(each, ast.Lambda):
             for inner in own_nodes([each.body]):
                 if isinstance(inner, ast.Call) and _is_reset(context, inner.func):
@@ -125,9 +122,20 @@ def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.e
                             yield given, where
 
 
-def _is_of_exit_stack(name: str) -> bool:
-    """`stack.callback(variable.reset, token)` runs where the block ends, in the same context."""
-    return name.startswith("contextlib.")
+def _other_context(context: TreeContext, call: ast.Call) -> str | None:
+    """What runs the arguments of a call in another context than this one, for a message."""
+    roles, by = context.roles(call), f"`{context.line(call.func)}()`"
+    if Role.TASK_STARTER in roles:
+        return f"the task that {by} starts, {_COPY}"
+    if Role.BARE_THREAD_STARTER in roles:
+        return f"the thread that {by} uses, {_OWN}"
+    if Role.THREAD_STARTER in roles:
+        return f"the thread that {by} uses, {_COPY}"
+    if Role.COPYING_CALLER in roles:
+        return f"the callback of {by}, {_COPY}"
+    if _THREAD_FUTURES & set(context.names(call)):
+        return f"the callback of {by}, most often in a thread of the pool, {_OWN}"
+    return None
 
 
 def _is_reset(context: TreeContext, node: ast.expr) -> bool:

@@ -10,6 +10,9 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
 
+_EXIT = "__aexit__"
+_STACK_METHODS = frozenset({"push_async_callback", "push_async_exit"})
+
 
 def left_in(cls: ast.ClassDef, name: str) -> str | None:
     """The method that leaves what an attribute holds, by hand."""
@@ -18,9 +21,27 @@ def left_in(cls: ast.ClassDef, name: str) -> str | None:
             for node in own_nodes(method.body):
                 match node:
                     case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), found), exit_)):
-                        if found == name and exit_ == "__aexit__":
+                        if found == name and exit_ == _EXIT:
                             return method.name
     return None
+
+
+def is_exit(cls: ast.ClassDef, name: str) -> bool:
+    """Whether a method is what a context manager does at its end, and so in the task that began.
+
+    `__aexit__` calls it, or a stack has been told of it.
+    """
+    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
+    for method in methods:
+        for node in own_nodes(method.body):
+            match node:
+                case ast.Call(ast.Attribute(ast.Name("self"), called)) if method.name == _EXIT:
+                    if called == name:
+                        return True
+                case ast.Call(ast.Attribute(_, taker), [ast.Attribute(ast.Name("self"), given)]):
+                    if given == name and taker in _STACK_METHODS:
+                        return True
+    return False
 
 
 def task_scope(context: TreeContext, made: ast.Call) -> str | None:
@@ -37,8 +58,8 @@ def task_scope(context: TreeContext, made: ast.Call) -> str | None:
                 continue
             for item in node.items:
                 value = item.context_expr
-                if isinstance(value, ast.Call):
-                    names = file.resolver.names(value.func, code.scope)
-                    if Role.TASK_SCOPE in file.vocabulary.roles(names):
-                        return f"the `{ast.unparse(value)}` of `{function.name}()`"
+                if not isinstance(value, ast.Call):
+                    continue
+                if Role.TASK_SCOPE in file.roles(value.func, code.scope):
+                    return f"the `{ast.unparse(value)}` of `{function.name}()`"
     return None

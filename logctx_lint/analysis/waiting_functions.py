@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.cancelled_tasks import cancelled_in
-from logctx_lint.analysis.context import TreeContext, arguments, as_try
+from logctx_lint.analysis.context import TreeContext, arguments, as_try, contexts_naming
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.gathered_operands import GATHERERS
 from logctx_lint.analysis.shared_state import Sharing
 from logctx_lint.analysis.shields import is_shield
-from logctx_lint.analysis.units import File, units
+from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -35,7 +35,7 @@ def waiting_functions(context: TreeContext, place: ast.expr) -> set[ast.AST]:
     home = _bound_in(context, place) if isinstance(place, ast.Name) else None
     return {
         function
-        for each in ([context] if home else _contexts(context.file, name))
+        for each in ([context] if home else contexts_naming(context.file, name))
         for node in _waits(each)
         if home is None or home in each.around(node)
         if (function := _waiter(each, node, name, related)) is not None
@@ -46,7 +46,7 @@ def is_shielded_by_callers(file: File, name: str) -> bool:
     """Whether every caller in the file protects, or cannot cancel, what a function gives."""
     answers = {
         _protects(context, function, name)
-        for context in _contexts(file, name)
+        for context in contexts_naming(file, name)
         for function in context.unit.scopes
         if isinstance(function, FunctionNode)
     }
@@ -135,11 +135,6 @@ def _bound_in(context: TreeContext, name: ast.Name) -> ast.AST | None:
             return node
         scope = scope.parent
     return None
-
-
-def _contexts(file: File, name: str) -> Iterator[TreeContext]:
-    """The units of a file that mention a name."""
-    return (TreeContext(each, []) for each in units(file, file.tree) if name in each.text)
 
 
 def _waits(context: TreeContext) -> Iterator[ast.Await | ast.Yield]:

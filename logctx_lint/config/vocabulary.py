@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from logctx_lint.config.plain_callbacks import PLAIN_CALLERS, PLAIN_METHODS, PLAIN_SCHEDULER
 from logctx_lint.config.roles import Role
+from logctx_lint.config.work_sources import CONNECTION_SERVERS, CONNECTIONS, WORK_SOURCES
 
 __all__ = ["BUILT_IN", "Role"]
 
@@ -322,6 +323,13 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *(f"tkinter.{home}.{name}" for home in ("Misc", "Tk") for name in _TK_CALLERS),
         "weakref.finalize",
         "weakref.ref",
+    ),
+    Role.WORK_SOURCE: WORK_SOURCES,
+    Role.CONNECTION: CONNECTIONS,
+    Role.CONNECTION_SERVER: CONNECTION_SERVERS,
+    Role.COPYING_CALLER: (
+        *(f"asyncio.events.AbstractEventLoop.{name}" for name in _LOOP_CALLBACKS),
+        "asyncio.futures.Future.add_done_callback",
     ),
     Role.RESULT_TAKER: (
         *(f"{_DEFER}.Deferred.{name}" for name in _CALLBACK_ADDERS),

@@ -114,7 +114,7 @@ def _profile(context: TreeContext, function: Function) -> Profile:
     file, code = context.file, code_of(function)
     for node in code.nodes if code else ():
         if isinstance(node, ast.Call) and code is not None:
-            roles = file.vocabulary.roles(file.resolver.names(node.func, code.scope))
+            roles = file.roles(node.func, code.scope)
             if roles & _CONTEXTUAL:
                 return Profile.RECOMMENDED
     return Profile.STRICT

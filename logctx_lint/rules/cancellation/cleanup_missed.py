@@ -96,6 +96,7 @@ is an `Exception`, nothing is reported.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from itertools import takewhile
 
 from logctx_lint.analysis.cancellation_state import Code
@@ -120,6 +121,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.raised_errors import takes_every_error
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes, suspends
 
@@ -226,7 +228,7 @@ def _is_passing(
 ) -> bool:
     """Whether a flag is for as long as the function runs: others say how it went, as those that
     `finally` reads."""
-    read = (node for block in _other_ends(context, attempt) for node in own_nodes(block))
+    read = (node for block in context.ends(attempt) for node in own_nodes(block))
     if any(
         isinstance(e, ast.Name | ast.Attribute) and ast.unparse(e) == change.place for e in read
     ):

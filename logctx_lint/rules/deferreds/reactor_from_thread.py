@@ -184,7 +184,7 @@ def _loop_bound(context: TreeContext, codes: list[Code]) -> tuple[ast.Call, Code
     """The first call in some code that only the thread of the loop may make."""
     for code in codes:
         for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
-            is_bound = Role.LOOP_BOUND in _roles(context, inner, code)
+            is_bound = Role.LOOP_BOUND in context.file.roles(inner.func, code.scope)
             if (is_bound and _is_surely(context, inner, code)) or _is_loops(context, inner, code):
                 return inner, code
     return None
@@ -278,10 +278,11 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
 
 
 def _asks(context: TreeContext, code: Code) -> bool:
+    file = context.file
     for node in code.nodes:
         if last_name(node) in _ASKING:
             return True
-        if isinstance(node, ast.Call) and Role.LOOP_RUNNER in _roles(context, node, code):
+        if isinstance(node, ast.Call) and Role.LOOP_RUNNER in file.roles(node.func, code.scope):
             return True
         if isinstance(node, ast.Compare) and _compares_loops(context, node, code):
             return True
@@ -296,11 +297,6 @@ def _compares_loops(context: TreeContext, node: ast.Compare, code: Code) -> bool
         for each in sides
         for member in members_of(context.resolver.type_of(each, code.scope))
     )
-
-
-def _roles(context: TreeContext, call: ast.Call, code: Code) -> frozenset[Role]:
-    file = context.file
-    return file.vocabulary.roles(file.resolver.names(call.func, code.scope))
 
 
 def _check_waiting(context: TreeContext, call: ast.Call) -> None:

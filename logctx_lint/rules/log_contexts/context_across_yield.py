@@ -86,8 +86,12 @@ set and reset a variable, or open such a one, are known by what they do.
 
 Generators under `@contextmanager`, fixtures and other decorators are silent. So is an undecorated
 generator with one `yield` that no loop is around, in a module where it is handed on by its name:
-frameworks use such as context managers (`Depends(session)`). One that nothing in the project calls
-is reported with the profile `strict` only.
+frameworks use such as context managers (`Depends(session)`), and objects whose `__call__` is one,
+likewise. One that nothing in the project calls is reported with the profile `strict` only.
+
+A generator that all its callers consume at once (`list(walk())`, `"".join(words())`) is silent, as
+nothing else runs between its steps; one that coroutines read in `async with aclosing(...)` is
+closed where it began, and reported with the profile `strict`.
 
 ## Use instead
 
@@ -98,16 +102,19 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.context_managers import holds
+from logctx_lint.analysis.generator_consumers import Consumed, consumed, is_iterated
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import MARKS
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _HELD = frozenset(
     {Role.CONTEXT_MANAGER, Role.SENTINEL_GUARD, Role.TRACING_SPAN, Role.CONTEXT_BINDING}
@@ -116,6 +123,18 @@ _RESETTERS = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
 _ENTERING = frozenset({"enter_context", "enter_async_context"})
 _TRANSPARENT = MARKS | {"functools.wraps"}
 """Decorators under which a generator function stays one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Something that is kept in the context while a generator yields."""
+
+    node: ast.expr
+    claim: str
+    if_closed_elsewhere: str
+    """What is wrong besides unless the generator is closed where it began."""
+    cure: str
+    is_strict: bool = False
 
 
 def check(context: TreeContext) -> None:
@@ -127,12 +146,36 @@ def check(context: TreeContext) -> None:
         is_single = len(yields) == 1 and not _in_loop(context, yields[0])
         if is_single and _is_handed_on(context, function):
             continue
-        profile = Profile.RECOMMENDED
-        if is_single and _may_be_a_manager(context, function):
-            profile = Profile.STRICT
-        _check_blocks(context, function, yields, profile)
-        _check_tokens(context, function, yields, profile)
-        _check_bindings(context, function, yields)
+        found = [
+            *_blocks(context, function, yields),
+            *_tokens(context, function, yields),
+            *_bindings(context, function, yields),
+        ]
+        if found:
+            _report(context, function, found, is_single=is_single)
+
+
+def _report(
+    context: TreeContext, function: FunctionNode, found: list[_Held], *, is_single: bool
+) -> None:
+    taken = consumed(context, function)
+    if taken is Consumed.AT_ONCE:
+        return
+    profile = Profile.STRICT if taken is Consumed.CLOSED else Profile.RECOMMENDED
+    if is_single and (owner := _called_object(context, function)):
+        # What a framework calls, enters and leaves: `Depends(Session(engine))`.
+        if not is_iterated(context, owner):
+            return
+    elif is_single and _may_be_a_manager(context, function):
+        profile = Profile.STRICT
+    for each in found:
+        elsewhere = "" if taken is Consumed.CLOSED else each.if_closed_elsewhere
+        context.report(
+            RULE.code,
+            each.node,
+            f"{each.claim}{elsewhere}; {each.cure}",
+            profile=Profile.STRICT if each.is_strict else profile,
+        )
 
 
 def _yields(function: FunctionNode) -> list[ast.expr]:
@@ -177,7 +220,7 @@ def _may_be_a_manager(context: TreeContext, function: FunctionNode) -> bool:
     in other modules, as far as is known: then a framework enters and leaves it."""
     if not isinstance(function, ast.AsyncFunctionDef):
         return True
-    if function not in context.file.tree.body or _is_called(context, function.name):
+    if _is_called(context, function.name):
         return False
     calls = context.resolver.references.calls(function.name, context.file.module)
     return next(iter(calls), None) is None
@@ -186,27 +229,32 @@ def _may_be_a_manager(context: TreeContext, function: FunctionNode) -> bool:
 def _is_called(context: TreeContext, name: str) -> bool:
     """Whether the module calls something of this name."""
     return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+        isinstance(node, ast.Call) and last_name(node.func) == name
         for node in all_nodes(context.file.tree)
     )
 
 
-def _check_blocks(
-    context: TreeContext, function: FunctionNode, yields: list[ast.expr], profile: Profile
-) -> None:
+def _called_object(context: TreeContext, function: FunctionNode) -> Class | None:
+    """The class whose objects are called by a function of the unit."""
+    is_method = function is context.unit.node and function.name == "__call__"
+    return context.unit.scope.owner if is_method else None
+
+
+def _blocks(
+    context: TreeContext, function: FunctionNode, yields: list[ast.expr]
+) -> Iterator[_Held]:
     reported: set[ast.AST] = set()
     for node in yields:
         for block in _blocks_around(context, node, function):
             held = _held(context, block) or _entered(context, block, node)
             if held is not None and block not in reported:
                 reported.add(block)
-                context.report(
-                    RULE.code,
+                yield _Held(
                     node,
                     f"`{context.line(held)}` (line {held.lineno}) stays open while "
-                    f"`{function.name}()` yields: the code that iterates runs in it, and it may be "
-                    "closed in another context; open it around each step, or around the iteration",
-                    profile=profile,
+                    f"`{function.name}()` yields: the code that iterates runs in it",
+                    ", and it may be closed in another context",
+                    "open it around each step, or around the iteration",
                 )
 
 
@@ -243,9 +291,9 @@ def _held(context: TreeContext, block: ast.With | ast.AsyncWith) -> ast.expr | N
     return None
 
 
-def _check_tokens(
-    context: TreeContext, function: FunctionNode, yields: list[ast.expr], profile: Profile
-) -> None:
+def _tokens(
+    context: TreeContext, function: FunctionNode, yields: list[ast.expr]
+) -> Iterator[_Held]:
     """A token made before a `yield` and used behind it."""
     nodes = list(own_nodes(function.body))
     for call in in_source_order(each for each in nodes if isinstance(each, ast.Call)):
@@ -257,13 +305,12 @@ def _check_tokens(
         between = [each for each in yields if made.lineno < each.lineno < call.lineno]
         loop = _common_loop(context, made, call)
         if between and all(loop is None or loop in context.around(each) for each in between):
-            context.report(
-                RULE.code,
+            yield _Held(
                 call,
                 f"`{context.line(made)}` (line {made.lineno}) holds while `{function.name}()` "
-                "yields: the code that iterates sees it, and where the generator is closed in "
-                "another context, resetting it fails; set and reset it within one step",
-                profile=profile,
+                "yields: the code that iterates sees it",
+                ", and where the generator is closed in another context, resetting it fails",
+                "set and reset it within one step",
             )
 
 
@@ -286,7 +333,9 @@ def _made(context: TreeContext, call: ast.Call) -> ast.Call | None:
     return None
 
 
-def _check_bindings(context: TreeContext, function: FunctionNode, yields: list[ast.expr]) -> None:
+def _bindings(
+    context: TreeContext, function: FunctionNode, yields: list[ast.expr]
+) -> Iterator[_Held]:
     """Values that are bound before a `yield` and taken out of the context behind it."""
     calls = in_source_order(each for each in own_nodes(function.body) if isinstance(each, ast.Call))
     for bound in calls:
@@ -300,13 +349,13 @@ def _check_bindings(context: TreeContext, function: FunctionNode, yields: list[a
             if each.lineno > bound.lineno and Role.CONTEXT_UNBINDER in context.roles(each)
         ]
         if removed and any(bound.lineno < each.lineno < removed[-1].lineno for each in yields):
-            context.report(
-                RULE.code,
+            yield _Held(
                 bound,
                 f"what this binds is still bound while `{function.name}()` yields: the code that "
-                "iterates logs it, too, and loses it when that is taken out again; bind it around "
-                "each step",
-                profile=Profile.STRICT,
+                "iterates logs it, too, and loses it when that is taken out again",
+                "",
+                "bind it around each step",
+                is_strict=True,
             )
             return
 

@@ -93,7 +93,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, code_of, entered, reached
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.log_contexts import reads_current
+from logctx_lint.analysis.context_reads import first_read
 from logctx_lint.analysis.open_contexts import bound_before, open_around
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
@@ -105,7 +105,6 @@ from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER})
-_BINDING = frozenset({Role.CONTEXT_TOKEN, Role.CONTEXT_BINDING, Role.CONTEXT_MANAGER})
 _BASES = ("Executor", "ThreadPoolExecutor")
 _STRUCTLOG = frozenset({"structlog.contextvars.bind_contextvars"})
 _SHOWING = frozenset({"filter", "format", "emit", "makeRecord"})
@@ -132,7 +131,7 @@ def _check_run(context: TreeContext) -> None:
     code = thread_body(context)
     if code is None:
         return
-    found = _read(context, list(reached(context.file, [code])))
+    found = first_read(context.file, reached(context.file, [code]))
     if found is not None:
         what, where = found
         node = context.unit.node
@@ -160,14 +159,16 @@ def _executors(context: TreeContext, call: ast.Call) -> Iterator[Type]:
 
 def _may_copy_itself(context: TreeContext, call: ast.Call) -> bool:
     """Whether it is some executor, and one of the project's copies the context of who submits."""
-    references, near = context.resolver.references, context.file.module
+    file, references = context.file, context.resolver.references
     classes = [each.cls for each in _executors(context, call) if isinstance(each, Instance)]
     if any(each.qualified_name.endswith("._base.Executor") for each in classes):
         classes += [
-            cls for base in _BASES for cls in references.classes_with("inherited", base, near)
+            cls
+            for base in _BASES
+            for cls in references.classes_with("inherited", base, file.module)
         ]
     return any(
-        isinstance(node, ast.Call) and Role.CONTEXT_COPIER in _roles(context, node, code)
+        isinstance(node, ast.Call) and Role.CONTEXT_COPIER in file.roles(node.func, code.scope)
         for cls in classes
         for function in cls.function("submit")
         if (code := code_of(function))
@@ -200,7 +201,7 @@ def _check(
             "before, and hand on its `run`",
         )
         return
-    found = _read(context, codes)
+    found = first_read(context.file, codes)
     block = None if found else open_around(context, call) or bound_before(context, call)
     if block is not None:
         _check_in_block(context, call, node, codes, block, can_fix=can_fix)
@@ -227,12 +228,12 @@ def _check_in_block(
     can_fix: bool,
 ) -> None:
     """What is logged or traced elsewhere than in the context that the caller has opened."""
-    if used := _read(context, codes, Role.CONTEXT_LOGGER):
+    if used := first_read(context.file, codes, Role.CONTEXT_LOGGER):
         what = "what this logs{} is not logged"
         if Role.CONTEXT_TOKEN in context.roles(block) and not _shows(context, block, used[0]):
             return
     elif Role.TRACING_SPAN in context.roles(block):
-        used = _read(context, codes, Role.TRACING_SPAN)
+        used = first_read(context.file, codes, Role.TRACING_SPAN)
         what = "the span that this begins{} is not"
     if not used:
         return
@@ -295,7 +296,8 @@ def _copied_inside(context: TreeContext, starts: list[Code]) -> ast.Call | None:
                     made = _made(code, name)
                 case _:
                     continue
-            if made is not None and Role.CONTEXT_COPIER in _roles(context, made, code):
+            roles = context.file.roles(made.func, code.scope) if made else frozenset()
+            if Role.CONTEXT_COPIER in roles:
                 return made
     return None
 
@@ -305,34 +307,6 @@ def _made(code: Code, name: ast.Name) -> ast.Call | None:
     bindings = code.scope.reaching(name.id, (name.lineno, name.col_offset))
     values = [each.value for each in bindings if each.kind == "value"]
     return values[0] if len(values) == 1 and isinstance(values[0], ast.Call) else None
-
-
-def _read(
-    context: TreeContext, codes: list[Code], reader: Role = Role.CONTEXT_READER
-) -> tuple[str, Code] | None:
-    """What of the context is read; None if the code binds something to the context itself."""
-    found: tuple[str, Code] | None = None
-    for code in codes:
-        for node in code.nodes:
-            if not isinstance(node, ast.Call):
-                continue
-            roles = _roles(context, node, code)
-            if roles & _BINDING:
-                return None
-            if found is None and _is_read(context, node, code, reader):
-                found = f"{ast.unparse(node.func)}()", code
-    return found
-
-
-def _is_read(context: TreeContext, call: ast.Call, code: Code, reader: Role) -> bool:
-    if reader is Role.CONTEXT_READER:
-        return reads_current(context.file, call, code.scope)
-    return reader in _roles(context, call, code)
-
-
-def _roles(context: TreeContext, call: ast.Call, code: Code) -> frozenset[Role]:
-    file = context.file
-    return file.vocabulary.roles(file.resolver.names(call.func, code.scope))
 
 
 def _fixes(context: TreeContext, node: ast.expr) -> tuple[Fix, ...]:

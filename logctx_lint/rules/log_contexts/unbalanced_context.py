@@ -17,9 +17,13 @@ Reported are
   (`if self.worker is None:`) or inside a span or log context: it keeps the values of whoever came
   first, forever;
 - what a loop binds for one request (`bind_contextvars`, or a variable set under a condition) and
-  does not take out again: it is still bound in the next turn;
-- a token that is handed to a task, callback or thread, whose copy of the context it is no good for,
-  and, with the profile `strict`, one that an object keeps for another of its methods;
+  does not take out again, where something else finds it there: a turn that binds nothing, what the
+  next one logs before it binds its own, or what is logged behind the loop. With the profile
+  `strict` also where only the wait for the next request does, and where it is not known whether
+  each turn belongs to another request;
+- a token that is handed to a task or thread, or to a callback of the event loop, which have another
+  context that it is no good for, and, with the profile `strict`, one that an object keeps for
+  another of its methods;
 - a task group or time limit that one method enters by hand and another leaves, as those have to be
   left by the task that entered them ("Attempted to exit cancel scope in a different task").
 
@@ -78,7 +82,8 @@ log = structlog.get_logger()
 async def worker(queue: "asyncio.Queue[Any]") -> None:
     while True:
         job = await queue.get()
-        structlog.contextvars.bind_contextvars(job=job.name)
+        if job.tenant:
+            structlog.contextvars.bind_contextvars(tenant=job.tenant)
         await job.run()
         log.info("done")
 ```
@@ -136,7 +141,7 @@ log = structlog.get_logger()
 async def worker(queue: "asyncio.Queue[Any]") -> None:
     while True:
         job = await queue.get()
-        with structlog.contextvars.bound_contextvars(job=job.name):
+        with structlog.contextvars.bound_contextvars(tenant=job.tenant):
             await job.run()
             log.info("done")
 ```
@@ -148,12 +153,19 @@ None.
 ## Settings
 
 `vocabulary` adds the project's own `context-token`, `token-resetter`, `context-unbinder`,
-`context-reader` and `task-starter` names.
+`context-reader`, `task-starter`, `copying-caller`, `work-source`, `connection` and
+`connection-server` names.
 
 ## When not to use it
 
-A variable that is set for the rest of a request's own task needs no reset: nothing is reported for
-`var.set(x)` outside of context managers.
+A variable that a task sets for the rest of its own work needs no reset: each task has a copy of the
+context, which ends with it. So `var.set(x)` whose token is dropped is reported in context managers
+only, and in a loop that serves request after request in one task, where some turns set nothing.
+What is bound while one connection is served, in a task that ends with it, is silent as well, and so
+is what is the same for all requests: in all turns of a loop, or around the start of an endless
+task. Methods that set and reset are a pair where only `__enter__` and `__exit__` call them, or one
+function that resets in `finally`. A thread of a pool, which keeps for its next job what one job
+has set, is not looked at.
 
 ## Use instead
 
@@ -164,24 +176,26 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.called_code import code_of
+from logctx_lint.analysis.attached_contexts import is_put_back, is_put_back_by_caller, works_on
+from logctx_lint.analysis.called_code import code_of, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.endless_workers import is_by_need, is_endless, value_read
+from logctx_lint.analysis.context_reads import first_read
+from logctx_lint.analysis.endless_workers import is_by_need, is_endless
 from logctx_lint.analysis.kept_tokens import kept_by_object, used_elsewhere
-from logctx_lint.analysis.open_contexts import open_around
-from logctx_lint.analysis.scopes_entered_by_hand import left_in, task_scope
+from logctx_lint.analysis.open_contexts import binds_constants, open_around
+from logctx_lint.analysis.paired_methods import are_paired
+from logctx_lint.analysis.scopes_entered_by_hand import is_exit, left_in, task_scope
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.worker_bindings import left_bindings
+from logctx_lint.analysis.worker_bindings import LeftBinding, Remains, left_bindings
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, own_nodes
 
 _ENTER, _EXIT = "__aenter__", "__aexit__"
-_STACK_METHODS = frozenset({"push_async_callback", "push_async_exit"})
 _SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
@@ -214,13 +228,34 @@ def _check_loops(context: TreeContext, function: FunctionNode) -> None:
     for found in left_bindings(context, function):
         if Role.CONTEXT_ATTACHER in context.roles(found.call):
             continue  # Reported wherever its token is thrown away.
+        is_seen = found.is_of_requests and found.remains is not Remains.WHILE_WAITING
+        cure = (
+            "keep the token, and reset it in `finally`"
+            if found.is_set
+            else "bind it in a `with`, or take it out again in `finally`"
+        )
         context.report(
             RULE.code,
             found.call,
-            f"what `{ast.unparse(found.binder)}()` binds in one turn of the loop (line "
-            f"{found.loop.lineno}) is still bound in the next: bind it in a `with`, or take it "
-            "out again in `finally`",
+            f"what `{ast.unparse(found.binder)}()` {'sets' if found.is_set else 'binds'} in one "
+            f"turn of the loop (line {found.loop.lineno}) is still {_when(found)}: {cure}",
+            profile=Profile.RECOMMENDED if is_seen else Profile.STRICT,
         )
+
+
+def _when(left: LeftBinding) -> str:
+    """When something is still bound, for a message."""
+    line = left.seen_by.lineno if left.seen_by else 0
+    match left.remains:
+        case Remains.IN_OTHERS if line:
+            return f"there when a turn without it runs line {line}"
+        case Remains.IN_OTHERS:
+            return "bound in turns that bind other names"
+        case Remains.BEFORE:
+            return f"bound when the next runs line {line}, before it binds its own"
+        case Remains.BEHIND:
+            return f"bound when line {line} runs behind the loop"
+    return "bound while the loop waits for the next, and when it has ended"
 
 
 def _check_kept(context: TreeContext, call: ast.Call) -> None:
@@ -243,8 +278,8 @@ def _check_given_away(context: TreeContext, call: ast.Call) -> None:
         context.report(
             RULE.code,
             token,
-            f"`{ast.unparse(token)}` is used in {where}, which has a copy of the context: the "
-            "reset fails there, and changes nothing here; reset it in this function",
+            f"`{ast.unparse(token)}` is used in {where}: the reset fails there, and changes "
+            "nothing here; reset it in this function",
         )
 
 
@@ -253,14 +288,16 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
         return
     function = context.function_of(call)
     if Role.CONTEXT_ATTACHER in context.roles(call):
-        if isinstance(function, FunctionNode) and _is_put_back(context, function, call):
+        if isinstance(function, FunctionNode) and (
+            is_put_back(context, function, call) or is_put_back_by_caller(context, function)
+        ):
             return
         context.report(
             RULE.code,
             call,
             f"the token of `{context.line(call.func)}()` is thrown away, so that nobody can detach "
             "what it attached: keep it, and `detach` it in `finally`",
-            profile=Profile.RECOMMENDED if _works_on(context, call) else Profile.STRICT,
+            profile=Profile.RECOMMENDED if works_on(context, call) else Profile.STRICT,
         )
     elif isinstance(function, FunctionNode) and _SET in context.names(call):
         variable = ast.unparse(call.func.value)  # type: ignore[attr-defined]
@@ -271,68 +308,6 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
                 f"`{function.name}()` leaves `{variable}` as it has set it when its block ends: "
                 "keep the token, and reset it in `finally`",
             )
-
-
-def _is_put_back(context: TreeContext, function: FunctionNode, call: ast.Call) -> bool:
-    """Whether a context that the function has looked up is attached again, here or in `finally`.
-
-    previous = get_current()
-    attach(other)
-    try:
-        yield
-    finally:
-        attach(previous)  # Unlike `detach`, it may be in another task.
-    """
-    again = [
-        each
-        for each in _token_calls(context, function)
-        if Role.CONTEXT_ATTACHER in context.roles(each) and _is_looked_up(context, each)
-    ]
-    if call in again:
-        return True
-    finals = (node.finalbody for node in own_nodes(function.body) if isinstance(node, ast.Try))
-    return any(inner in again for block in finals for inner in own_nodes(block))
-
-
-def _is_looked_up(context: TreeContext, call: ast.Call) -> bool:
-    """Whether what is attached is a local name of what `get_current()` gave."""
-    match call.args:
-        case [ast.Name(name) as given]:
-            bindings = context.scopes[given].reaching(name, (given.lineno, given.col_offset))
-            return any(
-                isinstance(each.value, ast.Call)
-                and Role.ATTACHED_CONTEXT in context.roles(each.value)
-                for each in bindings
-            )
-    return False
-
-
-def _works_on(context: TreeContext, call: ast.Call) -> bool:
-    """Whether the function itself does something in what it has attached, and ends.
-
-    One that does nothing else, or attaches a plain value, sets the context for its caller, and may
-    mean to.
-    """
-    if any(
-        isinstance(each, ast.Call) and Role.CONTEXT_VALUE in context.roles(each)
-        for each in call.args
-    ):
-        return False
-    function = context.function_of(call)
-    attached = _token_calls(context, function) if isinstance(function, FunctionNode) else []
-    inside = {inner for each in attached for inner in all_nodes(each)}
-    return isinstance(function, FunctionNode) and any(
-        isinstance(node, ast.Call) and node.lineno > call.lineno and node not in inside
-        for node in own_nodes(function.body)
-    )
-
-
-def _token_calls(context: TreeContext, function: FunctionNode) -> list[ast.Call]:
-    return [
-        node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Call) and Role.CONTEXT_TOKEN in context.roles(node)
-    ]
 
 
 def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
@@ -417,7 +392,7 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
     if len(functions) != 1 or not is_endless(functions[0]):
         return
     block = open_around(context, call)
-    if block is not None:
+    if block is not None and not binds_constants(context, block, call.args[0].func):
         where = f"`with {context.line(block)}` (line {block.lineno})"
         context.report(
             RULE.code,
@@ -427,12 +402,15 @@ def _check_worker(context: TreeContext, call: ast.Call) -> None:
         )
         return
     code = code_of(functions[0])
-    read = value_read(context, code) if code and is_by_need(context, call) else None
+    if code is None or not is_by_need(context, call):
+        return
+    read = first_read(context.file, reached(context.file, [code]))
     if read is not None:
+        what, _ = read
         context.report(
             RULE.code,
             call,
-            f"`{functions[0].name}()` never ends, and `{read}` in it gives what the first caller "
+            f"`{functions[0].name}()` never ends, and `{what}` in it gives what the first caller "
             "had set, forever: start it with `context=contextvars.Context()`, and hand the value "
             "on with each piece of work",
         )
@@ -450,7 +428,9 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
     if cls is None or not isinstance(function, FunctionNode) or function.name == _ENTER:
         return
     leaves = left_in(cls, name)
-    if leaves is None or leaves in (function.name, _EXIT) or _is_exit(cls, leaves):
+    if leaves is None or leaves in (function.name, _EXIT):
+        return
+    if is_exit(cls, leaves) or are_paired(context, function.name, leaves):
         return
     for node in own_nodes(function.body):
         match node:
@@ -474,24 +454,6 @@ def screen(unit: Unit) -> bool:
     # A helper may bind what a loop leaves bound.
     has_loop = "while " in unit.text or "async for" in unit.text
     return has_loop and "contextvars" in unit.file.source.text
-
-
-def _is_exit(cls: ast.ClassDef, name: str) -> bool:
-    """Whether a method is what a context manager does at its end, and so in the task that began.
-
-    `__aexit__` calls it, or a stack has been told of it.
-    """
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
-    for method in methods:
-        for node in own_nodes(method.body):
-            match node:
-                case ast.Call(ast.Attribute(ast.Name("self"), called)) if method.name == _EXIT:
-                    if called == name:
-                        return True
-                case ast.Call(ast.Attribute(_, taker), [ast.Attribute(ast.Name("self"), given)]):
-                    if given == name and taker in _STACK_METHODS:
-                        return True
-    return False
 
 
 RULE = Rule(
