@@ -18,14 +18,13 @@ from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.inference.types import Certainty, FunctionType, Kind, members_of, union_of
 from logctx_lint.inference.use_def import Position, Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import SuspensionOrYield, all_nodes, child_nodes, own_nodes
 
 _STARTERS = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.SAFE_DECORATOR})
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.DEFERRED_PASSER})
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
 _LONGEST_DETOUR = 3
 """How many functions may pass an observer on."""
-_SUSPENDS = (ast.Await, ast.Yield, ast.AsyncFor, ast.AsyncWith)
 
 
 class _Wait(Enum):
@@ -221,7 +220,7 @@ class Body:
         return bool(bodies) and all(body._is_all_in_own_context(nested) for body in bodies)
 
     def _is_all_in_own_context(self, nested: bool) -> bool:
-        suspended = [node for node in self._nodes if isinstance(node, _SUSPENDS)]
+        suspended = [node for node in self._nodes if isinstance(node, SuspensionOrYield)]
         return bool(suspended) and all(self._own_context(node, nested=nested) for node in suspended)
 
     def _own_context(self, node: ast.AST, *, nested: bool = True) -> ast.AST | None:
@@ -464,7 +463,7 @@ class Body:
             if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
                 return False
         return not any(
-            isinstance(inner, _SUSPENDS) and _position(inner) >= _end(node)
+            isinstance(inner, SuspensionOrYield) and _position(inner) >= _end(node)
             for inner in own_nodes([context] if context else [])
         )
 

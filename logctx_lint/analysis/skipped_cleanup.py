@@ -30,10 +30,9 @@ from logctx_lint.analysis.state_changes import (
 )
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, child_blocks, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _LEAVING = (ast.Return, ast.Raise, ast.Continue)
 
 
@@ -63,7 +62,7 @@ def blocks_of(function: FunctionNode) -> Iterator[list[ast.stmt]]:
 def risks_in(context: TreeContext, function: FunctionNode, nodes: list[ast.stmt]) -> list[ast.expr]:
     """The suspension points in some statements, in their order."""
     by_yield = context.awaits_by_yield(function) or _is_manager(context, function)
-    kinds = (*_SUSPENSIONS, ast.Yield) if by_yield else _SUSPENSIONS
+    kinds = SuspensionOrYield if by_yield else Suspension
     return in_source_order(each for each in own_nodes(nodes) if isinstance(each, kinds))  # type: ignore[misc]
 
 

@@ -26,6 +26,10 @@ _BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
 }
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SCOPES = (*_DEFINITIONS, ast.Lambda)
+Suspension = ast.Await | ast.AsyncFor | ast.AsyncWith
+"""Where an `async def` may be suspended, and so be cancelled."""
+SuspensionOrYield = Suspension | ast.Yield
+"""The same where a `yield` awaits, or gives control to the block of a `with`."""
 
 
 class _Fields(dict[type[ast.AST], tuple[str, ...]]):
@@ -62,6 +66,11 @@ def all_nodes(node: ast.AST) -> Iterator[ast.AST]:
 def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """All nodes below `body`, not those inside nested functions, lambdas and classes."""
     return _walk(list(body), _OWN_FIELDS)
+
+
+def suspends(body: Iterable[ast.AST]) -> bool:
+    """Whether something in a block may suspend the `async def` that it is in."""
+    return any(isinstance(node, Suspension) for node in own_nodes(body))
 
 
 def all_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:

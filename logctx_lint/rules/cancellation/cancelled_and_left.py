@@ -102,9 +102,14 @@ from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    Suspension,
+    all_nodes,
+    call_arguments,
+    own_nodes,
+    suspends,
+)
 
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _ENDS = frozenset({Role.SERVICE_END})
 _MANAGER = "contextlib.asynccontextmanager"
 _GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
@@ -240,19 +245,15 @@ def _slow_end(context: TreeContext, function: Function) -> tuple[Function, ast.s
     code = code_of(function)
     for node in code.nodes if code else ():
         attempt = as_try(node)
-        if code is None or attempt is None or not _suspends(attempt.body):
+        if code is None or attempt is None or not suspends(attempt.body):
             continue
         blocks = [attempt.finalbody]
         blocks += [each.body for each in attempt.handlers if _catches(context, each, code)]
         for block in blocks:
             for statement in block:
-                if _suspends([statement]):
+                if suspends([statement]):
                     return function, statement
     return None
-
-
-def _suspends(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
 
 
 def _catches(context: TreeContext, handler: ast.ExceptHandler, code: Code) -> bool:
@@ -389,7 +390,7 @@ def _may_go_on(context: TreeContext, call: ast.Call) -> bool:
         code is None
         or code.function is None
         or not code.function.facts.is_async
-        or any(isinstance(node, _SUSPENSIONS) for node in code.nodes)
+        or any(isinstance(node, Suspension) for node in code.nodes)
         or not any(isinstance(node, ast.Return | ast.Call) for node in code.nodes)  # `...`
         for code in codes
     )

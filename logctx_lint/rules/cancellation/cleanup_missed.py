@@ -119,10 +119,9 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, suspends
 
 _RELEASERS = frozenset({Role.RELEASER})
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
 _PUTTERS = APPENDERS | QUEUE_PUTS
 """Methods that take something out of a collection or queue, and those that put it there."""
@@ -132,12 +131,8 @@ def check(context: TreeContext) -> None:
     for node, _ in context.unit.statements:
         attempt = as_try(node)
         function = context.function_of(node)
-        if attempt and isinstance(function, ast.AsyncFunctionDef) and _suspends(attempt.body):
+        if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
             _check_try(context, function, attempt)
-
-
-def _suspends(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
 
 
 def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try) -> None:
@@ -231,7 +226,7 @@ def _is_passing(
 
 def _until_suspended(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements of a block that certainly run before anything in it can be cancelled."""
-    return list(takewhile(lambda each: not _suspends([each]), body))
+    return list(takewhile(lambda each: not suspends([each]), body))
 
 
 def _released(

@@ -162,7 +162,7 @@ from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import SuspensionOrYield, own_nodes
 from logctx_lint.syntax.excerpts import shortened
 
 _EXIT = {
@@ -378,7 +378,8 @@ def screen(unit: Unit) -> bool:
 
 def _suspends(statement: ast.stmt) -> bool:
     return any(
-        isinstance(inner, _SUSPENSIONS) or (isinstance(inner, ast.comprehension) and inner.is_async)
+        isinstance(inner, SuspensionOrYield)
+        or (isinstance(inner, ast.comprehension) and inner.is_async)
         for inner in own_nodes([statement])
     )
 
@@ -412,7 +413,6 @@ def _may_suppress(unit: Unit, node: ast.expr, scope: Scope) -> bool:
 
 
 _LEAVING = (ast.Return, ast.Break, ast.Continue)
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith, ast.Yield)
 
 RULE = Rule(
     code="LCX301",

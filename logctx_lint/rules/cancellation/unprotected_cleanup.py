@@ -153,12 +153,11 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, own_nodes
 
 _LOCKS = frozenset(
     f"asyncio.locks.{name}" for name in ("Lock", "Condition", "Semaphore", "BoundedSemaphore")
 )
-_Suspension = ast.Await | ast.AsyncFor | ast.AsyncWith
 
 
 def check(context: TreeContext) -> None:
@@ -283,9 +282,9 @@ def _check_following(context: TreeContext, node: ast.Await, statement: ast.stmt,
 
 def _until_release(
     context: TreeContext, statement: ast.stmt, lock: str
-) -> Iterator[tuple[ast.stmt, list[_Suspension]]]:
+) -> Iterator[tuple[ast.stmt, list[Suspension]]]:
     """The statement behind that releases the lock, and the suspension points before it."""
-    risks: list[_Suspension] = []
+    risks: list[Suspension] = []
     for each in context.behind(statement):
         attempt = as_try(each)
         if attempt is not None:
@@ -298,7 +297,7 @@ def _until_release(
             return
         if any(_is_release(node, lock) for node in own_nodes([each])):
             return  # On some path; which one is not known here.
-        risks += [node for node in own_nodes([each]) if isinstance(node, _Suspension)]
+        risks += [node for node in own_nodes([each]) if isinstance(node, Suspension)]
 
 
 def _is_released_by_a_handler(function: FunctionNode, lock: str) -> bool:

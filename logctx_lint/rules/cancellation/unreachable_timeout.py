@@ -63,13 +63,12 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, own_nodes, suspends
 
 _SCOPES = frozenset({Role.TIMEOUT_SCOPE})
 _ERRORS = frozenset(
     {"builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError"}
 )
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _WAITED_FOR = ("asyncio.queues.", "asyncio.locks.", "asyncio.tasks.sleep", "asyncio.sleep")
 _LIMITED = frozenset({"wait_for", "timeout", "timeout_at", "fail_after", "move_on_after"})
 """Names of what limits a time by itself, whatever it belongs to."""
@@ -93,7 +92,7 @@ def check(context: TreeContext) -> None:
 
 def _waiting(body: list[ast.stmt]) -> ast.Try | None:
     """The `try` in which a block does all its waiting: elsewhere a handler may be for more."""
-    waiting = [each for each in body if _suspends(each)]
+    waiting = [each for each in body if suspends([each])]
     if len(waiting) != 1:
         return None
     if isinstance(waiting[0], ast.With | ast.AsyncWith):
@@ -103,17 +102,13 @@ def _waiting(body: list[ast.stmt]) -> ast.Try | None:
 
 def _only_waits(context: TreeContext, body: list[ast.stmt]) -> bool:
     """Whether a block waits for nothing but queues, events and the like, which never time out."""
-    waiting = [node for node in own_nodes(body) if isinstance(node, _SUSPENSIONS)]
+    waiting = [node for node in own_nodes(body) if isinstance(node, Suspension)]
     return bool(waiting) and all(
         isinstance(each, ast.Await)
         and isinstance(each.value, ast.Call)
         and any(name.startswith(_WAITED_FOR) for name in context.names(each.value))
         for each in waiting
     )
-
-
-def _suspends(statement: ast.stmt) -> bool:
-    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes([statement]))
 
 
 def _limits(context: TreeContext, item: ast.withitem) -> bool:

@@ -150,9 +150,7 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
-
-_SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+from logctx_lint.syntax.ast_walk import last_name, own_nodes, suspends
 
 
 def check(context: TreeContext) -> None:
@@ -164,7 +162,7 @@ def check(context: TreeContext) -> None:
     for node, _ in context.unit.statements:
         attempt = as_try(node)
         function = context.function_of(node)
-        if attempt and isinstance(function, ast.AsyncFunctionDef) and _suspends(attempt.body):
+        if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
             _check_try(context, attempt)
     for method in context.unit.scopes:
         if isinstance(method, ast.AsyncFunctionDef) and "Event(" in context.unit.text:
@@ -199,10 +197,6 @@ def _report_stored(context: TreeContext, found: StoredWaiter) -> None:
 
 def _may_store(unit: Unit) -> bool:
     return "self." in unit.text and ("Deferred" in unit.text or "create_future" in unit.text)
-
-
-def _suspends(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, _SUSPENSIONS) for node in own_nodes(body))
 
 
 def _check_try(context: TreeContext, attempt: ast.Try) -> None:

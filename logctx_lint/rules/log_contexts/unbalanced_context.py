@@ -178,7 +178,7 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, all_nodes, own_nodes
 
 _ENTER, _EXIT = "__aenter__", "__aexit__"
 _STACK_METHODS = frozenset({"push_async_callback", "push_async_exit"})
@@ -187,8 +187,6 @@ _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
 _HARMLESS = frozenset({Role.LOG_WRITER, Role.CLOCK})
 _UNDOING = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
-_AWAITS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
-_SUSPENSIONS = (*_AWAITS, ast.Yield)
 
 
 def check(context: TreeContext) -> None:
@@ -373,7 +371,7 @@ def _check_reset(context: TreeContext, call: ast.Call) -> None:
     for position, each in enumerate(before):
         if _binds_token(context, each, names):
             # What the block raises comes out of the `yield` of a context manager.
-            risky = _SUSPENSIONS if _is_manager(context, function) else _AWAITS
+            risky = SuspensionOrYield if _is_manager(context, function) else Suspension
             between = list(own_nodes(before[position + 1 :]))
             sure = [each for each in between if isinstance(each, risky)]
             risks = in_source_order(sure or [e for e in between if _may_raise(context, e)])
