@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from logctx_lint.analysis.cancellation_state import Code, of_function
-from logctx_lint.inference.suspensions import awaited_calls, called, is_suspension
+from logctx_lint.inference.suspensions import awaited_calls, called, is_suspension, may_run
 from logctx_lint.inference.types import FunctionType
 from logctx_lint.project.modules import Function
 
@@ -43,21 +43,19 @@ def may_give_cancellation(code: Code, place: ast.AST, flow_of: FlowOf | None) ->
 def _keeps_it(code: Code, call: ast.Call, flow_of: FlowOf) -> bool:
     """Whether no cancellation gets out of whatever a call may run."""
     summaries = code.file.summaries
-    functions: list[Function] = []
-    for each in called(summaries, call.func, code.scope):
-        functions += summaries.implementations(each)
-        functions += summaries.overriding(each)
-    return bool(functions) and all(_lets_none_out(code, each, flow_of) for each in functions)
+    functions = [
+        may_run(summaries, each.implementation) for each in called(summaries, call.func, code.scope)
+    ]
+    return bool(functions) and all(
+        bool(each) and all(_lets_none_out(code, one.implementation, flow_of) for one in each)
+        for each in functions
+    )
 
 
 def _lets_none_out(code: Code, function: Function, flow_of: FlowOf) -> bool:
-    function = function.implementation
-    resolver = code.file.resolver
     if not function.facts.is_async or function.facts.is_generator or function.module.is_stub:
         return False
-    if resolver.functions.is_abstract(function):
-        return False
-    if resolver.functions.decorated(function) != FunctionType(function):
+    if code.file.resolver.functions.decorated(function) != FunctionType(function):
         return False
     inner = of_function(code.file, function)
     return inner is not None and not flow_of(inner).lets_out

@@ -107,13 +107,22 @@ def _never_waits(summaries: Summaries, manager: ast.expr, scope: Scope) -> bool:
     )
 
 
-def _find(summaries: Summaries, function: Function) -> bool:
-    overrides = list(summaries.overriding(function))
+def may_run(summaries: Summaries, function: Function) -> list[Function]:
+    """A function, and all that overrides it; none where others may do so that are not known."""
+    overrides, classes = list(summaries.overriding(function)), summaries.resolver.classes
     is_template = summaries.resolver.functions.is_abstract(function)
     if len(overrides) >= _MOST_OVERRIDES or (is_template and not overrides):
-        return False
-    bodies = overrides if is_template else [function, *overrides]
-    return all(_has_no_suspension(summaries, each.implementation) for each in bodies)
+        return []
+    if is_template and function.owner and classes.is_protocol(function.owner):
+        return []  # Who implements it need not say so.
+    return overrides if is_template else [function, *overrides]
+
+
+def _find(summaries: Summaries, function: Function) -> bool:
+    bodies = may_run(summaries, function)
+    return bool(bodies) and all(
+        _has_no_suspension(summaries, each.implementation) for each in bodies
+    )
 
 
 def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
