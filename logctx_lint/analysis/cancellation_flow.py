@@ -18,6 +18,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
+from logctx_lint.analysis.cancellation_sources import may_give_cancellation
 from logctx_lint.analysis.cancellation_state import Code, Exc, Paths, State, Stop, Way
 from logctx_lint.analysis.control_flow_graph import (
     FlowGraph,
@@ -25,6 +26,7 @@ from logctx_lint.analysis.control_flow_graph import (
     NodeKind,
     flow_graph,
     suspends,
+    suspensions,
 )
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.initial_state import kept_before, with_constants
@@ -56,12 +58,52 @@ class CancellationFlow:
     @cached_property
     def stops(self) -> list[Stop]:
         """What takes the cancellation of a suspension point, before it leaves the function."""
-        return self.stops_from(lambda node: suspends(node, by_yield=self._code.by_yield))
+        return self.stops_from(self._source)
 
     @cached_property
     def body_stops(self) -> list[Stop]:
         """The same of what comes out of the `async with` that the function is the manager of."""
         return self.stops_from(yields) if is_async_context_manager(self._code) else []
+
+    @cached_property
+    def lets_out(self) -> bool:
+        """Whether a cancellation may leave the function."""
+        return any(
+            self._escapes(node)
+            for node in self.graph.reachable()
+            if suspends(node, by_yield=self._code.by_yield)
+        )
+
+    def _escapes(self, node: FlowNode) -> bool:
+        """Whether the cancellation that comes out of a suspension point leaves the function."""
+        waiting, seen = [node.raises], set[FlowNode]()
+        while waiting:
+            target = self._catcher(waiting.pop())
+            if target is None:
+                return self._gives(node)
+            if target in seen:
+                continue
+            seen.add(target)
+            paths = self.paths(target)
+            if not paths.is_known or (Way.LETS_OUT in paths.ways and not paths.targets):
+                return self._gives(node)
+            waiting += paths.targets
+        return False
+
+    def _source(self, node: FlowNode) -> ast.AST | None:
+        """The first suspension point at a node, if a cancellation may come out and is caught."""
+        place = suspends(node, by_yield=self._code.by_yield)
+        if place is None or self._catcher(node.raises) is None or self._gives(node):
+            return place
+        return None
+
+    def _gives(self, node: FlowNode) -> bool:
+        """Whether a cancellation may come out of one of the suspension points at a node."""
+        flow_of = self.inside if self._depth else None
+        return any(
+            may_give_cancellation(self._code, each, flow_of)
+            for each in suspensions(node, by_yield=self._code.by_yield)
+        )
 
     def stops_from(self, begins: Callable[[FlowNode], ast.AST | None]) -> list[Stop]:
         """The same of an exception that comes out of other places."""

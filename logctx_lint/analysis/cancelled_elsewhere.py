@@ -11,9 +11,9 @@ await stop()                         await _ended(task)
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
@@ -31,15 +31,22 @@ def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
     return any(task.id in _cancelled_in(each) for each in others)
 
 
-def _functions_inside(function: FunctionNode) -> Iterator[FunctionNode]:
+def cancelled_in(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    """The values that code cancels: `task.cancel()`, `call_later(5, deferred.cancel)`."""
+    for node in nodes:
+        if isinstance(node, ast.Attribute) and node.attr == "cancel":
+            yield node.value
+
+
+def _functions_inside(function: FunctionNode) -> Iterator[FunctionOrLambda]:
     for each in all_nodes(function):
-        if isinstance(each, FunctionNode) and each is not function:
+        if isinstance(each, FunctionOrLambda) and each is not function:
             yield each
 
 
 def _functions_around(
     context: TreeContext, function: FunctionNode, name: str
-) -> Iterator[FunctionNode]:
+) -> Iterator[FunctionOrLambda]:
     """The function that a variable belongs to, and all others in there."""
     if name in context.unit.scopes[function].bindings:
         return
@@ -50,15 +57,10 @@ def _functions_around(
             return
 
 
-def _cancelled_in(function: FunctionNode) -> set[str]:
-    """What a function cancels itself, as text."""
-    return {
-        ast.unparse(each.func.value)
-        for each in own_nodes(function.body)
-        if isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Attribute)
-        and each.func.attr == "cancel"
-    }
+def _cancelled_in(function: FunctionOrLambda) -> set[str]:
+    """What a function cancels itself, or has others cancel, as text."""
+    body = [function.body] if isinstance(function, ast.Lambda) else function.body
+    return {ast.unparse(each) for each in cancelled_in(own_nodes(body))}
 
 
 def _is_cancelled_by_callers(context: TreeContext, function: FunctionNode, name: str) -> bool:

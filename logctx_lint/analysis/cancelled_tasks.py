@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from logctx_lint.analysis.cancelled_elsewhere import is_cancelled_elsewhere
+from logctx_lint.analysis.cancelled_elsewhere import cancelled_in, is_cancelled_elsewhere
 from logctx_lint.analysis.context import TreeContext, arguments, loops
 from logctx_lint.analysis.shared_state import COPIES, VIEWS
 from logctx_lint.inference.annotation_types import parse_expression
@@ -172,13 +172,6 @@ def _waited_for(node: ast.expr) -> Iterator[ast.expr]:
                 yield from _waited_for(argument)
         case _:
             yield from containers(node)
-
-
-def cancelled_in(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
-    """The values that code cancels: `task.cancel()`, `call_later(5, deferred.cancel)`."""
-    for node in nodes:
-        if isinstance(node, ast.Attribute) and node.attr == "cancel":
-            yield node.value
 
 
 def containers(node: ast.expr) -> Iterator[ast.expr]:

@@ -280,19 +280,24 @@ def suspends(node: FlowNode, *, by_yield: bool) -> ast.AST | None:
 
     `by_yield`: the function is a generator that awaits by `yield`.
     """
+    return next(iter(suspensions(node, by_yield=by_yield)), None)
+
+
+def suspensions(node: FlowNode, *, by_yield: bool) -> list[ast.AST]:
+    """The suspension points at a node, in the order of the text."""
     code = node.code
     if node.kind is NodeKind.TURN:
-        return code if isinstance(code, ast.AsyncFor) else None
+        return [code] if isinstance(code, ast.AsyncFor) else []
     if node.kind is NodeKind.LEAVE:
-        return code if isinstance(code, ast.AsyncWith) else None
-    found = [
+        return [code] if isinstance(code, ast.AsyncWith) else []
+    found: list[ast.expr] = [
         each.target if isinstance(each, ast.comprehension) else each
         for each in expressions(node)
         if isinstance(each, ast.Await)
         or (isinstance(each, ast.comprehension) and each.is_async)
         or (by_yield and isinstance(each, ast.Yield))
     ]
-    return min(found, key=lambda each: (each.lineno, each.col_offset), default=None)
+    return [*sorted(found, key=lambda each: (each.lineno, each.col_offset))]
 
 
 def _constant(test: ast.expr) -> bool | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from logctx_lint.analysis.cancelled_tasks import cancelled_in
+from logctx_lint.analysis.cancelled_elsewhere import cancelled_in
 from logctx_lint.analysis.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.lazy_initialization import puts_where_nothing_is

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from logctx_lint.analysis.cancelled_tasks import cancelled_in
+from logctx_lint.analysis.cancelled_elsewhere import cancelled_in
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, contexts_naming
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.gathered_operands import GATHERERS
@@ -31,7 +31,7 @@ def waiting_functions(context: TreeContext, place: ast.expr) -> set[ast.AST]:
     is a variable of another function.
     """
     name, owner = place_name(place), context.unit.scope.owner
-    related = _related(context.file, owner) if owner and _is_of_self(place, name) else set()
+    related = related_classes(context.file, owner) if owner and _is_of_self(place, name) else set()
     home = _bound_in(context, place) if isinstance(place, ast.Name) else None
     return {
         function
@@ -216,7 +216,7 @@ def _is_of_self(node: ast.AST, name: str) -> bool:
     )
 
 
-def _related(file: File, owner: Class) -> set[str]:
+def related_classes(file: File, owner: Class) -> set[str]:
     """A class, with those of the file that are above and below; two with one base are apart."""
     bases = {
         node.name: {place_name(base) for base in node.bases}

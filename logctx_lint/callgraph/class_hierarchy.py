@@ -7,13 +7,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from logctx_lint.incremental.dependencies import Answers
-from logctx_lint.inference.class_members import class_scope
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.project.facts import ClassFacts
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.text_index import Mentions
-
-_PROTOCOL = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 
 
 class ClassHierarchy:
@@ -69,19 +66,21 @@ class ClassHierarchy:
         )
 
     def _find_implementations(self, cls: Class) -> Iterator[Class]:
-        if not self._is_protocol(cls):
+        if not self._resolver.classes.is_protocol(cls):
             return
         names = {
             name
             for ancestor, _ in self._resolver.classes.ancestors(cls)
-            if self._is_protocol(ancestor)
+            if self._resolver.classes.is_protocol(ancestor)
             for name in ancestor.facts.functions
         }
         if not names:
             return
         rarest = min(names, key=lambda name: len(self._mentions.functions(name)))
         for candidate in self._in_files(self._mentions.functions(rarest)):
-            if rarest in candidate.facts.functions and not self._is_protocol(candidate):
+            if rarest in candidate.facts.functions and not self._resolver.classes.is_protocol(
+                candidate
+            ):
                 for each in (candidate, *self.subclasses(candidate)):
                     if all(self.definition(each, name) for name in names):
                         yield each
@@ -95,16 +94,10 @@ class ClassHierarchy:
             match _statements(function):
                 case [ast.Raise(ast.Call(ast.Name(name)) | ast.Name(name))]:
                     return name == "NotImplementedError"
-        return owner is not None and self._is_protocol(owner) and not _statements(function)
-
-    def _is_protocol(self, cls: Class) -> bool:
-        scope = class_scope(cls)
-        return any(
-            "Protocol" in base
-            and not _PROTOCOL.isdisjoint(
-                self._resolver.names_of_text(base.partition("[")[0], scope)
-            )
-            for base in cls.facts.bases
+        return (
+            owner is not None
+            and self._resolver.classes.is_protocol(owner)
+            and not _statements(function)
         )
 
     def _in_files(self, files: Iterable[Path]) -> Iterator[Class]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
 Ancestor = tuple[Class, tuple[Type, ...]]
+_PROTOCOL = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
 _MOST_SUBCLASSES = 20
 """What has more is no mixin of a few."""
 PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "abc.abstractproperty"})
@@ -183,6 +184,17 @@ class Classes:
             frozenset((cls.qualified_name,)),
         )
         return not own.isdisjoint(names)
+
+    def is_protocol(self, cls: Class) -> bool:
+        """Whether a class is a `Protocol`: classes implement it that do not inherit from it."""
+        scope = class_scope(cls)
+        return any(
+            "Protocol" in base
+            and not _PROTOCOL.isdisjoint(
+                self._resolver.names_of_text(base.partition("[")[0], scope)
+            )
+            for base in cls.facts.bases
+        )
 
     def arguments_as(self, instance: Instance, name: str) -> tuple[Type, ...] | None:
         """The type arguments that an instance has as one of its ancestors, called `name`."""

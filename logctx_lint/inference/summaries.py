@@ -280,6 +280,12 @@ class Summaries:
         return found or [function.implementation]
 
     def _overrides(self, function: Function) -> Iterator[Function]:
+        """What overrides a method, and is no such template itself."""
+        for each in self.overriding(function):
+            if not self.resolver.functions.is_abstract(each):
+                yield each
+
+    def overriding(self, function: Function) -> Iterator[Function]:
         """What overrides a method, in classes that the package has."""
         if function.owner is None:
             return
@@ -291,7 +297,7 @@ class Summaries:
                 seen.add(each)
                 waiting.append(each)
                 own = each.function(function.name)
-                if own and not self.resolver.functions.is_abstract(own[-1]):
+                if own:
                     yield own[-1]
 
     # What is done with Futures

@@ -73,6 +73,7 @@ from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.returned_values import KEEP_NOTHING, FollowedElsewhere
+from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.inference.types import UNKNOWN, Certainty, FunctionType, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -203,7 +204,14 @@ def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
                 profile=Profile.STRICT,
             )
             continue
+        if isinstance(work, ast.Call) and _is_done_at_once(context, work):
+            continue
         _report(context, call, f"{by} starts a task{what}, and {fate}", fixes, cure)
+
+
+def _is_done_at_once(context: TreeContext, work: ast.Call) -> bool:
+    """Whether a task ends at its first step, up to which the event loop holds it."""
+    return calls_that_never_suspend(context.file.summaries, work.func, context.scopes[work])
 
 
 def _is_for_another_thread(context: TreeContext, call: ast.Call) -> bool:

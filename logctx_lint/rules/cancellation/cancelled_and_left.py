@@ -99,11 +99,11 @@ from logctx_lint.analysis.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import (
-    Suspension,
     all_nodes,
     call_arguments,
     own_nodes,
@@ -343,15 +343,7 @@ def _starts_several(context: TreeContext, call: ast.Call) -> bool:
 
 def _may_go_on(context: TreeContext, call: ast.Call) -> bool:
     """Whether a coroutine may wait for anything, as far as is known."""
-    codes = [code_of(each) for each in context.functions(call.func)]
-    return not codes or any(
-        code is None
-        or code.function is None
-        or not code.function.facts.is_async
-        or any(isinstance(node, Suspension) for node in code.nodes)
-        or not any(isinstance(node, ast.Return | ast.Call) for node in code.nodes)  # `...`
-        for code in codes
-    )
+    return not calls_that_never_suspend(context.file.summaries, call.func, context.scopes[call])
 
 
 def _bound(context: TreeContext, value: ast.expr) -> list[ast.expr]:

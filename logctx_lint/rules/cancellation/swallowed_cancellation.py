@@ -141,6 +141,7 @@ from logctx_lint.analysis.cancellation_stops import (
     is_harmless,
     swallowings,
 )
+from logctx_lint.analysis.cancelled_children import CancelledChildren
 from logctx_lint.analysis.cancelled_tasks import Cancels
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import (
@@ -243,6 +244,8 @@ def _check_handler(
     if _is_meant(code, handler, found) or is_harmless(context, found, cancels):
         return
     clause = code.caught(handler.type)
+    if clause.by_name and CancelledChildren(context).are_awaited(found.awaits, handler.body):
+        return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
     does = _what_it_does(code, found, _what(context, found.awaits))
@@ -321,6 +324,8 @@ def _check_with(
             [code.caught(each) for each in arguments(call)] if isinstance(call, ast.Call) else []
         )
         by_name = any(clause.by_name for clause in clauses)
+        if by_name and CancelledChildren(context).are_awaited(found.awaits, ()):
+            continue
         is_own = isinstance(call, ast.Call) and Role.SUPPRESSOR not in context.roles(call)
         cure = "leave out CancelledError" if by_name else "name the errors that you expect"
         if is_own:

@@ -1,0 +1,141 @@
+"""Which awaits never wait: `await f()` of a coroutine function that has nothing to wait for.
+
+    async def retrieve(self, query):        # No `await`, `async for` or `async with` in it, nor
+        return self.retrieve_now(query)     # in what overrides it.
+
+A task is suspended, and so cancelled, only where it waits. A method that is only there to be
+overridden, and that nothing in the package overrides, may be anything.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.summaries import Summaries
+from logctx_lint.inference.types import ClassObject, FunctionType, members_of
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_MOST_OVERRIDES = 20
+_THREADS = frozenset({Role.THREAD_STARTER})
+
+
+def never_suspends(summaries: Summaries, function: Function) -> bool:
+    """Whether an asynchronous function, and all that overrides it, never waits for anything."""
+    function = function.implementation
+    found: bool = summaries.resolver.memo.get(
+        summaries.remembered,
+        ("never suspends", function),
+        lambda: _find(summaries, function),
+        False,
+    )
+    return found
+
+
+def calls_that_never_suspend(summaries: Summaries, func: ast.expr, scope: Scope) -> bool:
+    """The same of all that a call may reach, where that is known."""
+    functions = called(summaries, func, scope)
+    return bool(functions) and all(never_suspends(summaries, each) for each in functions)
+
+
+def called(summaries: Summaries, func: ast.expr, scope: Scope) -> list[Function]:
+    """The functions of the project that a call may reach; none where that is not known."""
+    members = list(members_of(summaries.resolver.type_of(func, scope)))
+    found = [each.function for each in members if isinstance(each, FunctionType)]
+    return found if len(found) == len(members) else []
+
+
+def awaited_calls(node: ast.expr, scope: Scope) -> list[ast.Call]:
+    """The calls of which one gives what is awaited or iterated over; none if others may do so."""
+    if isinstance(node, ast.Call):
+        return [node]
+    if not isinstance(node, ast.Name):
+        return []
+    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    values = [each.value for each in bindings if each.kind == "value" and not each.path]
+    found = [each for each in values if isinstance(each, ast.Call)]
+    return found if len(found) == len(bindings) else []
+
+
+def is_suspension(summaries: Summaries, place: ast.AST, scope: Scope) -> bool:
+    """Whether something may be waited for at an `await`, `async for` or `async with`."""
+    match place:
+        case ast.Await(value):
+            calls = awaited_calls(value, scope)
+            return not calls or not all(
+                calls_that_never_suspend(summaries, each.func, scope) for each in calls
+            )
+        case ast.AsyncFor(iter=iterated) | ast.comprehension(iter=iterated, is_async=1):
+            functions = [*_iterated(summaries, iterated, scope)]
+            return not functions or not all(
+                calls_that_never_suspend(summaries, each, scope) for each in functions
+            )
+        case ast.AsyncWith(items):
+            return not all(_never_waits(summaries, each.context_expr, scope) for each in items)
+    return True
+
+
+def _iterated(summaries: Summaries, node: ast.expr, scope: Scope) -> Iterator[ast.expr]:
+    """The generator functions that make what is iterated over, in a thread or here."""
+    if isinstance(node, ast.Name):
+        for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
+            match binding.value:
+                case ast.Await(ast.Call(starter, [function, *_])):
+                    if summaries.roles(starter, scope) & _THREADS:
+                        yield function
+    for call in awaited_calls(node, scope):
+        yield call.func
+
+
+def _never_waits(summaries: Summaries, manager: ast.expr, scope: Scope) -> bool:
+    """Whether neither entering nor leaving an `async with` waits for anything."""
+    if not isinstance(manager, ast.Call):
+        return False
+    if Role.TIMEOUT_SCOPE in summaries.roles(manager.func, scope):
+        return True
+    members = list(members_of(summaries.resolver.type_of(manager.func, scope)))
+    return bool(members) and all(
+        isinstance(each, ClassObject)
+        and all(
+            bool(methods := each.cls.function(name)) and never_suspends(summaries, methods[-1])
+            for name in ("__aenter__", "__aexit__")
+        )
+        for each in members
+    )
+
+
+def may_run(summaries: Summaries, function: Function) -> list[Function]:
+    """A function, and all that overrides it; none where others may do so that are not known."""
+    overrides, classes = list(summaries.overriding(function)), summaries.resolver.classes
+    is_template = summaries.resolver.functions.is_abstract(function)
+    if len(overrides) >= _MOST_OVERRIDES or (is_template and not overrides):
+        return []
+    if is_template and function.owner and classes.is_protocol(function.owner):
+        return []  # Who implements it need not say so.
+    return overrides if is_template else [function, *overrides]
+
+
+def _find(summaries: Summaries, function: Function) -> bool:
+    bodies = may_run(summaries, function)
+    return bool(bodies) and all(
+        _has_no_suspension(summaries, each.implementation) for each in bodies
+    )
+
+
+def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
+    resolver = summaries.resolver
+    node = None if function.module.is_stub else function.tree()
+    if node is None or not function.facts.is_async:
+        return False
+    if resolver.functions.decorated(function) != FunctionType(function):
+        return False
+    scope = resolver.body_scopes.of(function, node)
+    return not any(
+        isinstance(each, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.comprehension)
+        and (not isinstance(each, ast.comprehension) or each.is_async)
+        and is_suspension(summaries, each, scope)
+        for each in own_nodes(node.body)
+    )
