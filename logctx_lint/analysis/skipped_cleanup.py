@@ -229,6 +229,48 @@ def _is_mentioned_around(context: TreeContext, statement: ast.stmt, name: str) -
     return False
 
 
+# What `__aenter__` takes, for an `__aexit__` that is not called if it fails
+
+
+def lost_by_entry(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
+    """What only `__aexit__` undoes, and `__aenter__` has done before something that may fail."""
+    cls = class_node(context) if function.name == "__aenter__" else None
+    exits = [
+        each
+        for each in (cls.body if cls else ())
+        if isinstance(each, FunctionNode) and each.name == "__aexit__"
+    ]
+    undoing = undone_in(exits[0].body) if exits else {}
+    for block in blocks_of(function) if undoing else ():
+        for position, statement in enumerate(block):
+            for change in changes(statement):
+                if change not in undoing or change.kind == "flag":
+                    continue
+                if _is_undone_around(context, statement, change):
+                    continue
+                risk = _first_risk(context, function, block[position + 1 :], change)
+                if risk is not None:
+                    yield Skipped(statement, risk, undoing[change], change)
+
+
+def _first_risk(
+    context: TreeContext, function: FunctionNode, following: list[ast.stmt], change: Change
+) -> ast.expr | None:
+    """The first suspension point that no `try` sees to the change for."""
+    for each in following:
+        attempt = as_try(each)
+        if attempt is not None:
+            blocks = [attempt.finalbody, *(handler.body for handler in attempt.handlers)]
+            if any(change in undone_in(block) for block in blocks):
+                return None
+        if change in undone_in([each]) or isinstance(each, _LEAVING):
+            return None
+        risks = risks_in(context, function, [each])
+        if risks:
+            return risks[0]
+    return None
+
+
 # Clean-up that clean-up keeps from running
 
 
