@@ -6,7 +6,8 @@ asyncio's `CancelledError` is a `BaseException`. A handler that frees what the f
 raises again does that for errors only: where a client disconnects or a time limit ends the waiting,
 the connection is neither used nor given back, and some day the pool is empty. The same goes for a
 handler that undoes what the function has noted before: the job stays among the active ones, the
-cached future is never completed, the flag says forever that somebody is connecting.
+cached future is never completed, the flag says forever that somebody is connecting. A child process that
+is killed in `except TimeoutError` alone goes on when the caller itself is cancelled.
 
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
 [httpcore 149](https://github.com/encode/httpcore/issues/149), which lost a connection at every
@@ -98,6 +99,7 @@ import ast
 from collections.abc import Iterator
 from itertools import takewhile
 
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.cancellation_state import Code
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
@@ -122,6 +124,16 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
+_RELEASING = frozenset({"close", "aclose", "release", "disconnect", "abort", "kill", "terminate"})
+_KILLING = frozenset({"kill", "terminate", "send_signal"})
+_CHILDREN = frozenset(
+    f"asyncio.{module}create_subprocess_{kind}"
+    for module in ("", "subprocess.")
+    for kind in ("exec", "shell")
+)
+_TIME_LIMITS = frozenset(
+    {"builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError"}
+)
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
 _PUTTERS = APPENDERS | QUEUE_PUTS
@@ -149,6 +161,8 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
         clause = caught_by(context, handler.type)
         if passing & clause.cancellation:
             return  # Whatever follows, somebody has thought of it.
+        if handler.type is not None and _is_for_time_limit(context, handler.type):
+            _check_time_limit(context, function, attempt, handler, passing)
         if handler.type is None or not _is_for_any_error(context, handler.type):
             continue
         if not isinstance(handler.body[-1], ast.Raise | ast.Return):
@@ -163,6 +177,73 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
                 _fixes(context, handler),
                 span=context.span(handler.type),
             )
+
+
+def _is_for_time_limit(context: TreeContext, clause: ast.expr) -> bool:
+    return bool(_TIME_LIMITS & set(context.names(clause)))
+
+
+def _check_time_limit(
+    context: TreeContext,
+    function: ast.AsyncFunctionDef,
+    attempt: ast.Try,
+    handler: ast.ExceptHandler,
+    passing: Cancellation,
+) -> None:
+    """A child that is killed where its time is over, and goes on where its caller is cancelled."""
+    others = [each for each in attempt.handlers if each is not handler]
+    if any(passing & caught_by(context, each.type).cancellation for each in others):
+        return
+    for node in own_nodes(handler.body):
+        match node:
+            case ast.Call(ast.Attribute(ast.Name() as child, method)) if method in _KILLING:
+                pass
+            case _:
+                continue
+        if _is_child(context, function, attempt, child) and not _is_released_elsewhere(
+            context, attempt, child.id
+        ):
+            context.report(
+                RULE.code,
+                handler,
+                f"`{context.line(node)}` ends the child only where its time is over: if this is "
+                "cancelled, it goes on running; do it in `finally`, or for CancelledError, too",
+                span=context.span(handler.type or handler),
+            )
+            return
+
+
+def _is_child(
+    context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try, name: ast.Name
+) -> bool:
+    """Whether a local name holds a process that was started before a `try`, and nobody else has."""
+    bindings = context.unit.scopes[function].reaching(name.id, (name.lineno, name.col_offset))
+    started = [each.value for each in bindings if each.position[0] < attempt.lineno]
+    return (
+        len(bindings) == len(started) > 0
+        and all(
+            isinstance(each, ast.Await)
+            and isinstance(each.value, ast.Call)
+            and _CHILDREN & set(context.names(each.value))
+            for each in started
+        )
+        and not any(_hands_on(node, name.id) for node in own_nodes(function.body))
+    )
+
+
+def _hands_on(node: ast.AST, name: str) -> bool:
+    """Whether a name is stored, given to a call or returned."""
+    match node:
+        case (
+            ast.Assign(_, value) | ast.Return(ast.expr() as value) | ast.Yield(ast.expr() as value)
+        ):
+            parts: list[ast.expr] = [value]
+        case ast.Call(_, given, keywords):
+            parts = [*given, *(each.value for each in keywords)]
+        case _:
+            return False
+    parts += [part for each in parts if isinstance(each, ast.Tuple) for part in each.elts]
+    return any(isinstance(each, ast.Name) and each.id == name for each in parts)
 
 
 def _is_for_any_error(context: TreeContext, clause: ast.expr) -> bool:
@@ -249,9 +330,8 @@ def _released(
         put_back = _put_back(context, function, attempt, call)
         if put_back is not None:
             return put_back
-        if not context.file.may_play(call.func, _RELEASERS):
-            continue
-        for each in given_back(call):
+        is_releaser = context.file.may_play(call.func, _RELEASERS)
+        for each in given_back(call) if is_releaser else _given_back_inside(context, call):
             match each:
                 case ast.Name():
                     if _is_taken_before(context, function, attempt, each):
@@ -261,6 +341,37 @@ def _released(
                     if is_taken and not _is_released_by_others(context, function, call, name):
                         return each
     return None
+
+
+def _given_back_inside(context: TreeContext, call: ast.Call) -> Iterator[ast.Name]:
+    """What a function of the project gives back, or forgets, of what it is given.
+
+    async def _discard(self, connection):
+        self._open.remove(connection)
+        await connection.close()
+    """
+    if not any(isinstance(each, ast.Name) for each in call.args):
+        return
+    for function in context.functions(call.func):
+        code = code_of(function)
+        names = [each.name for each in function.facts.parameters]
+        if function.owner is not None:
+            names = names[1:]
+        for name, given in zip(names, call.args, strict=False):
+            if (
+                isinstance(given, ast.Name)
+                and code
+                and any(_ends(each, name) for each in code.nodes)
+            ):
+                yield given
+
+
+def _ends(node: ast.AST, name: str) -> bool:
+    """Whether a call releases what a name holds."""
+    match node:
+        case ast.Call(ast.Attribute(ast.Name(released), method), []):
+            return released == name and method in _RELEASING
+    return False
 
 
 def _put_back(
@@ -315,12 +426,33 @@ def _is_released_by_others(
 def _is_taken_before(
     context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try, name: ast.Name
 ) -> bool:
+    if _is_bound_last(context, attempt, name.id):
+        return True
     scope = context.unit.scopes[function]
     bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
     return bool(bindings) and all(
         each.kind == "value" and _is_call(each.value) and each.position[0] < attempt.lineno
         for each in bindings
     )
+
+
+def _is_bound_last(context: TreeContext, attempt: ast.Try, name: str) -> bool:
+    """Whether a call binds a name in the same block before a `try`, and nothing does in that."""
+    if any(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+        for node in own_nodes(attempt.body)
+    ):
+        return False
+    for statement in reversed(context.before(attempt)):
+        match statement:
+            case ast.Assign([ast.Name(bound)], value) if bound == name:
+                return _is_call(value)
+        if any(
+            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+            for node in own_nodes([statement])
+        ):
+            return False
+    return False
 
 
 def _is_call(node: ast.expr | None) -> bool:
@@ -358,7 +490,7 @@ def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:
 def screen(unit: Unit) -> bool:
     """Whether an `async def` handles errors."""
     text = unit.text
-    return "async def" in text and "except" in text and "Exception" in text
+    return "async def" in text and "except" in text and ("Exception" in text or "Timeout" in text)
 
 
 RULE = Rule(
