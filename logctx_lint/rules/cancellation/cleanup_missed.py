@@ -6,8 +6,8 @@ asyncio's `CancelledError` is a `BaseException`. A handler that frees what the f
 raises again does that for errors only: where a client disconnects or a time limit ends the waiting,
 the connection is neither used nor given back, and some day the pool is empty. The same goes for a
 handler that undoes what the function has noted before: the job stays among the active ones, the
-cached future is never completed, the flag says forever that somebody is connecting. A child process that
-is killed in `except TimeoutError` alone goes on when the caller itself is cancelled.
+cached future is never completed, the flag says forever that somebody is connecting. A child process
+that is killed in `except TimeoutError` alone goes on when the caller itself is cancelled.
 
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
 [httpcore 149](https://github.com/encode/httpcore/issues/149), which lost a connection at every
