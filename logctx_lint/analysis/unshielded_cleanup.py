@@ -13,8 +13,9 @@ from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _CLOSING = frozenset({"aclose", "aclose_forcefully", "checkpoint", "cancel_shielded_checkpoint"})
 """What does its work even where it is cancelled, or is there to be cancelled."""
@@ -29,7 +30,10 @@ def unshielded(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator
         for handler in attempt.handlers:
             if handler.type is not None and _is_of_scopes(context, handler.type):
                 yield from _first(context, function, handler.body)
-        if _is_limited(context, attempt):
+        if _is_limited(context, attempt) or (
+            any(isinstance(each, ast.Await) for each in own_nodes(attempt.finalbody))
+            and _is_of_cancelled_group(context, function)
+        ):
             yield from _first(context, function, attempt.finalbody)
 
 
@@ -46,6 +50,40 @@ def _is_limited(context: TreeContext, attempt: ast.Try) -> bool:
             Role.CANCEL_SCOPE in context.roles(item.context_expr) for item in outer.items
         ):
             return True
+    return False
+
+
+def _is_of_cancelled_group(context: TreeContext, function: ast.AsyncFunctionDef) -> bool:
+    """Whether a function is started in a task group that the same code cancels as a whole.
+
+    group.start_soon(feed.read)
+    ...
+    group.cancel_scope.cancel()
+    """
+    scope = context.unit.scopes[function]
+    own = scope.function
+    if own is None:
+        return False
+    resolver = context.resolver
+    for call, where in resolver.references.calls("start_soon", own.module):
+        match call:
+            case ast.Call(ast.Attribute(ast.Name(group), _), [started, *_]):
+                pass
+            case _:
+                continue
+        if last_name(started) != own.name or not isinstance(where.node, FunctionNode):
+            continue
+        members = members_of(resolver.type_of(started, where))
+        is_own = any(isinstance(each, FunctionType) and each.function == own for each in members)
+        if is_own and any(_cancels(node, group) for node in own_nodes(where.node.body)):
+            return True
+    return False
+
+
+def _cancels(node: ast.AST, group: str) -> bool:
+    match node:
+        case ast.Call(ast.Attribute(ast.Attribute(ast.Name(name), "cancel_scope"), "cancel")):
+            return name == group
     return False
 
 

@@ -86,11 +86,12 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.types import FunctionType, Kind, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _RUNNERS = frozenset({Role.LOOP_RUNNER})
 _RUN = frozenset({"asyncio.run", "asyncio.runners.run"})
@@ -136,9 +137,7 @@ def _check_runner(context: TreeContext, call: ast.Call) -> None:
 def _check_callers(context: TreeContext, call: ast.Call, function: ast.FunctionDef) -> None:
     """A loop that a plain function runs, whatever there is, and a coroutine that calls it."""
     own = context.scopes[call].function
-    if own is None or any(
-        isinstance(each, _CONDITIONS) for each in context.around(call) if each is not function
-    ):
+    if own is None or not _is_always_made(call, function):
         return
     caller = next(_coroutines_calling(context, own, _LONGEST_WAY), None)
     if caller is not None:
@@ -149,6 +148,20 @@ def _check_callers(context: TreeContext, call: ast.Call, function: ast.FunctionD
             f"({caller.module.place_of(caller)}), a coroutine, calls `{own.name}()`: make that "
             "`async`, and `await` it",
         )
+
+
+def _is_always_made(call: ast.Call, function: ast.FunctionDef) -> bool:
+    """Whether a function makes a call whatever it is given: no condition, no way out before."""
+    body = Body(function)
+    outer = body.parent(call)
+    while outer is not None and outer is not function:
+        if isinstance(outer, _CONDITIONS):
+            return False
+        outer = body.parent(outer)
+    return not any(
+        isinstance(node, ast.Return | ast.Raise) and node.lineno < call.lineno
+        for node in own_nodes(function.body)
+    )
 
 
 def _coroutines_calling(context: TreeContext, function: Function, ways: int) -> Iterator[Function]:
@@ -163,7 +176,11 @@ def _coroutines_calling(context: TreeContext, function: Function, ways: int) -> 
             continue
         if caller.facts.is_async:
             yield caller
-        elif ways > 1:
+        elif (
+            ways > 1
+            and isinstance(scope.node, ast.FunctionDef)
+            and _is_always_made(call, scope.node)
+        ):
             yield from _coroutines_calling(context, caller, ways - 1)
 
 
