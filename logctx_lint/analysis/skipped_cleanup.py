@@ -86,7 +86,7 @@ def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Ski
                 if change.kind == "lock" or not outlives(change, scope):
                     continue
                 found = _undoing(context, function, block[position + 1 :], change)
-                if found and not _is_undone_around(context, statement, change):
+                if found and not is_undone_around(context, statement, change):
                     is_guard = is_refused(function.body, change, statement)
                     # Another flag may say how far things have come.
                     if is_guard or change.kind != "flag":
@@ -133,7 +133,7 @@ def _is_for_any_error(context: TreeContext, handler: ast.ExceptHandler) -> bool:
     return bool({"builtins.Exception", "builtins.BaseException"} & set(names))
 
 
-def _is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) -> bool:
+def is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) -> bool:
     """Whether a `finally` or a handler around a statement undoes its change, too."""
     for outer in context.around(statement):
         if isinstance(outer, FunctionNode):
@@ -227,48 +227,6 @@ def _is_mentioned_around(context: TreeContext, statement: ast.stmt, name: str) -
             if any(isinstance(each, ast.Name) and each.id == name for each in own_nodes(block)):
                 return True
     return False
-
-
-# What `__aenter__` takes, for an `__aexit__` that is not called if it fails
-
-
-def lost_by_entry(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
-    """What only `__aexit__` undoes, and `__aenter__` has done before something that may fail."""
-    cls = class_node(context) if function.name == "__aenter__" else None
-    exits = [
-        each
-        for each in (cls.body if cls else ())
-        if isinstance(each, FunctionNode) and each.name == "__aexit__"
-    ]
-    undoing = undone_in(exits[0].body) if exits else {}
-    for block in blocks_of(function) if undoing else ():
-        for position, statement in enumerate(block):
-            for change in changes(statement):
-                if change not in undoing or change.kind == "flag":
-                    continue
-                if _is_undone_around(context, statement, change):
-                    continue
-                risk = _first_risk(context, function, block[position + 1 :], change)
-                if risk is not None:
-                    yield Skipped(statement, risk, undoing[change], change)
-
-
-def _first_risk(
-    context: TreeContext, function: FunctionNode, following: list[ast.stmt], change: Change
-) -> ast.expr | None:
-    """The first suspension point that no `try` sees to the change for."""
-    for each in following:
-        attempt = as_try(each)
-        if attempt is not None:
-            blocks = [attempt.finalbody, *(handler.body for handler in attempt.handlers)]
-            if any(change in undone_in(block) for block in blocks):
-                return None
-        if change in undone_in([each]) or isinstance(each, _LEAVING):
-            return None
-        risks = risks_in(context, function, [each])
-        if risks:
-            return risks[0]
-    return None
 
 
 # Clean-up that clean-up keeps from running

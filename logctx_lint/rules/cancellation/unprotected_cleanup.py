@@ -142,10 +142,10 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.lost_entries import lost_by_entry
 from logctx_lint.analysis.skipped_cleanup import (
     Skipped,
     given_back_too_late,
-    lost_by_entry,
     skipped_by_cleanup,
     undone_by_hand,
 )
