@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.context_managers import holds
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
@@ -36,7 +36,7 @@ def open_around_callers(context: TreeContext, function: Function) -> ast.expr | 
     """The log context that is open around a call of a function, in one of its callers."""
     file = context.file
     for call, scope in file.resolver.references.calls(function.name, function.module):
-        outer = _outermost(scope)
+        outer = outermost(scope)
         # Cheap first: is there any block?
         blocks = [
             (node, item.context_expr)
@@ -51,13 +51,6 @@ def open_around_callers(context: TreeContext, function: Function) -> ast.expr | 
             if any(isinstance(each, FunctionType) and each.function == function for each in called):
                 return value
     return None
-
-
-def _outermost(scope: Scope) -> ast.AST | None:
-    """The tree of the outermost function around a scope."""
-    while scope.parent and scope.parent.node:
-        scope = scope.parent
-    return scope.node
 
 
 def bound_before(context: TreeContext, node: ast.AST) -> ast.Call | None:
