@@ -115,25 +115,16 @@ from logctx_lint.analysis.state_changes import (
     undone,
     undone_in,
 )
+from logctx_lint.analysis.timed_children import child_ended, other_ends
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
-from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
 _RELEASING = frozenset({"close", "aclose", "release", "disconnect", "abort", "kill", "terminate"})
-_KILLING = frozenset({"kill", "terminate", "send_signal"})
-_CHILDREN = frozenset(
-    f"asyncio.{module}create_subprocess_{kind}"
-    for module in ("", "subprocess.")
-    for kind in ("exec", "shell")
-)
-_TIME_LIMITS = frozenset(
-    {"builtins.TimeoutError", "asyncio.TimeoutError", "asyncio.exceptions.TimeoutError"}
-)
 _SUSPENSIONS = (ast.Await, ast.AsyncFor, ast.AsyncWith)
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
 _PUTTERS = APPENDERS | QUEUE_PUTS
@@ -161,8 +152,15 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
         clause = caught_by(context, handler.type)
         if passing & clause.cancellation:
             return  # Whatever follows, somebody has thought of it.
-        if handler.type is not None and _is_for_time_limit(context, handler.type):
-            _check_time_limit(context, function, attempt, handler, passing)
+        ended = child_ended(context, function, attempt, handler)
+        if ended is not None and not _is_thought_of(context, attempt, handler, passing):
+            context.report(
+                RULE.code,
+                handler,
+                f"`{context.line(ended)}` ends the child only where its time is over: if this is "
+                "cancelled, it goes on running; do it in `finally`, or for CancelledError, too",
+                span=context.span(handler.type or handler),
+            )
         if handler.type is None or not _is_for_any_error(context, handler.type):
             continue
         if not isinstance(handler.body[-1], ast.Raise | ast.Return):
@@ -179,71 +177,12 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
             )
 
 
-def _is_for_time_limit(context: TreeContext, clause: ast.expr) -> bool:
-    return bool(_TIME_LIMITS & set(context.names(clause)))
-
-
-def _check_time_limit(
-    context: TreeContext,
-    function: ast.AsyncFunctionDef,
-    attempt: ast.Try,
-    handler: ast.ExceptHandler,
-    passing: Cancellation,
-) -> None:
-    """A child that is killed where its time is over, and goes on where its caller is cancelled."""
-    others = [each for each in attempt.handlers if each is not handler]
-    if any(passing & caught_by(context, each.type).cancellation for each in others):
-        return
-    for node in own_nodes(handler.body):
-        match node:
-            case ast.Call(ast.Attribute(ast.Name() as child, method)) if method in _KILLING:
-                pass
-            case _:
-                continue
-        if _is_child(context, function, attempt, child) and not _is_released_elsewhere(
-            context, attempt, child.id
-        ):
-            context.report(
-                RULE.code,
-                handler,
-                f"`{context.line(node)}` ends the child only where its time is over: if this is "
-                "cancelled, it goes on running; do it in `finally`, or for CancelledError, too",
-                span=context.span(handler.type or handler),
-            )
-            return
-
-
-def _is_child(
-    context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try, name: ast.Name
+def _is_thought_of(
+    context: TreeContext, attempt: ast.Try, handler: ast.ExceptHandler, passing: Cancellation
 ) -> bool:
-    """Whether a local name holds a process that was started before a `try`, and nobody else has."""
-    bindings = context.unit.scopes[function].reaching(name.id, (name.lineno, name.col_offset))
-    started = [each.value for each in bindings if each.position[0] < attempt.lineno]
-    return (
-        len(bindings) == len(started) > 0
-        and all(
-            isinstance(each, ast.Await)
-            and isinstance(each.value, ast.Call)
-            and _CHILDREN & set(context.names(each.value))
-            for each in started
-        )
-        and not any(_hands_on(node, name.id) for node in own_nodes(function.body))
-    )
-
-
-def _hands_on(node: ast.AST, name: str) -> bool:
-    """Whether a name is stored, given to a call or returned."""
-    match node:
-        case (
-            ast.Assign(_, value) | ast.Return(ast.expr() as value) | ast.Yield(ast.expr() as value)
-        ):
-            parts: list[ast.expr] = [value]
-        case ast.Call(_, given, keywords):
-            parts = [*given, *(each.value for each in keywords)]
-        case _:
-            return False
-    parts += [part for each in parts if isinstance(each, ast.Tuple) for part in each.elts]
-    return any(isinstance(each, ast.Name) and each.id == name for each in parts)
+    """Whether another handler catches the cancellation."""
+    others = (each for each in attempt.handlers if each is not handler)
+    return any(passing & caught_by(context, each.type).cancellation for each in others)
 
 
 def _is_for_any_error(context: TreeContext, clause: ast.expr) -> bool:
@@ -284,7 +223,7 @@ def _rolled_back(
     handled = undone_in(handler.body)
     if not handled:
         return None
-    kept = {change for block in _other_ends(context, attempt) for change in undone_in(block)}
+    kept = {change for block in other_ends(context, attempt) for change in undone_in(block)}
     scope = context.unit.scopes[function]
     for statement in (*context.before(attempt), *_until_suspended(attempt.body)):
         for change in changes(statement):
@@ -463,19 +402,9 @@ def _is_released_elsewhere(context: TreeContext, attempt: ast.Try, text: str) ->
     """Whether a `finally` or an outer handler sees to it, too."""
     return any(
         isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) == text
-        for block in _other_ends(context, attempt)
+        for block in other_ends(context, attempt)
         for node in own_nodes(block)
     )
-
-
-def _other_ends(context: TreeContext, attempt: ast.Try) -> Iterator[list[ast.stmt]]:
-    """What runs behind a `try`, too, when it is cancelled: `finally`, outer handlers."""
-    yield attempt.finalbody
-    for outer in context.around(attempt):
-        if isinstance(outer, FunctionNode):
-            return
-        yield getattr(outer, "finalbody", [])
-        yield from (each.body for each in getattr(outer, "handlers", []))
 
 
 def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:
