@@ -10,7 +10,8 @@ the answer came.
 So do an `errback` without `return` before the `callback`, a `connectionLost` that fires what an
 answer has fired, and an answer to what `wait_for` has cancelled when its time was over. A timer
 that is still there sets a Future that a cancelled waiter has cancelled, as in
-[aiocron 19](https://github.com/gawel/aiocron/issues/19).
+[aiocron 19](https://github.com/gawel/aiocron/issues/19); so does a loop over all waiters, which
+leaves those behind that one waiting forever.
 
 The shape of [Tribler 4191](https://github.com/Tribler/tribler/issues/4191).
 
@@ -82,6 +83,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.cancelled_waiters import set_from_thread, set_in_a_row
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.fired_twice import (
     FIRING,
@@ -125,6 +127,15 @@ def check(context: TreeContext) -> None:
     for function in context.unit.scopes:
         if isinstance(function, ast.AsyncFunctionDef):
             _check_timers(context, function)
+            for found in set_from_thread(function):
+                context.report(
+                    RULE.code,
+                    found.setting,
+                    f"when the waiting in line {found.waiting.lineno} is cancelled, so is "
+                    f"`{found.place}`, and setting it fails: hand over a function that asks "
+                    f"`{found.place}.done()` first",
+                    profile=Profile.STRICT,
+                )
     if context.unit.scope.owner is not None:
         _check_class(context, node)
 
@@ -152,6 +163,14 @@ def _check_timers(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
 
 
 def _check_class(context: TreeContext, node: FunctionNode) -> None:
+    for found in set_in_a_row(context, node):
+        context.report(
+            RULE.code,
+            found.setting,
+            f"where one of those who wait (line {found.waiting.lineno}) has been cancelled, its "
+            f"Future is still in `{found.place}`, and this fails: all behind it wait forever; ask "
+            "`done()`",
+        )
     cls: ast.ClassDef | None = None
     is_end = context.file.vocabulary.has_bare_name(node.name, _ENDS) or node.name == _FACTORY_END
     if is_end or isinstance(node, ast.AsyncFunctionDef):
@@ -295,7 +314,7 @@ def _is_timed(context: TreeContext, cls: ast.ClassDef, name: str) -> bool:
 def screen(unit: Unit) -> bool:
     """Whether the unit fires something, or waits with a time limit, or beside a timer."""
     return any(f".{name}" in unit.text for name in FIRING) or any(
-        name in unit.text for name in ("wait_for", "call_later", "call_at")
+        name in unit.text for name in ("wait_for", "call_later", "call_at", "call_soon_threadsafe")
     )
 
 
