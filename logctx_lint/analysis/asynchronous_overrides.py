@@ -15,11 +15,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.inference.known_names import MARKS
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
+    FunctionType,
+    members_of,
 )
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
@@ -34,7 +37,7 @@ class AsynchronousOverride:
 
     node: ast.AsyncFunctionDef
     caller: Function
-    """The method of a base class that calls it."""
+    """The method of a base class that calls it, or code that has an object of such a class."""
     is_dropped: bool
     """What it returns is thrown away; else it is tested for truth."""
 
@@ -72,7 +75,38 @@ def _override(file: File, node: ast.AsyncFunctionDef, owner: Class) -> Asynchron
             if is_dropped is None:
                 return None
             wrong.append(AsynchronousOverride(node, method, is_dropped))
+    for caller, is_dropped in _calls_elsewhere(file, base, node.name):
+        if is_dropped is None:
+            return None
+        wrong.append(AsynchronousOverride(node, caller, is_dropped))
     return wrong[0] if wrong else None
+
+
+def _calls_elsewhere(file: File, base: Class, name: str) -> Iterator[tuple[Function, bool | None]]:
+    """How other code uses what the method gives, on objects that are known to be of the base class.
+
+    Where an object is not known, or is told to be of a class whose method is asynchronous, and what
+    it gives is not dropped, the project may tell them apart.
+    """
+    methods = base.function(name)
+    for call, scope in file.resolver.references.calls(name, file.module):
+        match call.func:
+            case ast.Attribute(ast.Name("self")) | ast.Attribute(ast.Call(ast.Name("super"))):
+                continue
+            case ast.Attribute():
+                pass
+            case _:
+                continue
+        tree, caller = outermost(scope), scope.function
+        if tree is None or caller is None:
+            continue
+        use = _use(call, {inner: node for node in all_nodes(tree) for inner in child_nodes(node)})
+        members = members_of(file.resolver.type_of(call.func, scope))
+        known = [each.function for each in members if isinstance(each, FunctionType)]
+        if any(each in methods for each in known):
+            yield caller, use
+        elif use is None and all(each.facts.is_async for each in known):
+            yield caller, None
 
 
 def _is_plain(file: File, function: Function) -> bool:

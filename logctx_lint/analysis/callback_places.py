@@ -18,6 +18,7 @@ from functools import partial
 
 from logctx_lint.analysis.callback_arguments import Taken, given_by, pairs, signatures
 from logctx_lint.analysis.declared_targets import declared_attribute, declared_item
+from logctx_lint.analysis.dropping_callees import dropping
 from logctx_lint.analysis.expected_types import declared_result, given_for_fields, rest
 from logctx_lint.analysis.possible_values import possible_elements, possible_values
 from logctx_lint.analysis.units import Unit
@@ -29,6 +30,7 @@ from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
     CallableType,
+    Certainty,
     ClassObject,
     FunctionType,
     Instance,
@@ -326,6 +328,31 @@ def _given_for_parameters(
         if not is_listed and _drops(unit, declared):
             said = f"`{name}()` takes `{parameter.name}` as a plain function"
             yield argument, scope, f"{said}, and does not await what it returns"
+        elif not is_listed and may_be_asynchronous(unit, argument):
+            what = _dropped_by(unit, callee, parameter, declared)
+            if what:
+                yield argument, scope, what
+
+
+def _dropped_by(unit: Unit, callee: FunctionType, parameter: Parameter, declared: Type) -> str:
+    """What the callee is seen to do with a function: it, or a method, calls it for nothing."""
+    resolver = unit.file.resolver
+    returned = resolver.awaitability(resolver.call_type(declared))
+    if returned.certainty not in (Certainty.NO, Certainty.UNKNOWN):
+        return ""
+    found = dropping(unit.file, callee.function, parameter.name)
+    if found is None:
+        return ""
+    # What is called is known there by its arguments, and reported there.
+    if not parameter.annotation and last_name(found.call.func) == (found.keeper or parameter.name):
+        return ""
+    by = callee.function.name
+    if not found.keeper:
+        return f"`{by}()` calls it (line {found.call.lineno}) and drops what it returns"
+    return (
+        f"`{by}()` keeps it in `{found.keeper}`, and `{found.method}()` calls it (line "
+        f"{found.call.lineno}) and drops what it returns"
+    )
 
 
 def _drops(unit: Unit, declared: Type) -> bool:

@@ -45,6 +45,13 @@ def code_of(function: Function) -> Code | None:
     return Code(tuple(own_nodes(node.body)), Scope.of_body(function, node), function)
 
 
+def outermost(scope: Scope) -> ast.AST | None:
+    """The tree of the outermost function around a scope."""
+    while scope.parent and scope.parent.node:
+        scope = scope.parent
+    return scope.node
+
+
 def entered(file: File, node: ast.expr, scope: Scope) -> list[Code]:
     """The code that a call of the value of an expression enters, where that is known.
 

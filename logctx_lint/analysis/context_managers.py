@@ -18,7 +18,7 @@ from logctx_lint.analysis.log_contexts import plays
 from logctx_lint.analysis.swallowing_blocks import is_generator_manager
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import ClassObject, FunctionType, members_of
+from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -33,13 +33,16 @@ def holds(file: File, node: ast.expr, scope: Scope, roles: frozenset[Role]) -> b
     such a one, or a token, as long as it is open."""
     if plays(file, node, scope, roles):
         return True
-    if not isinstance(node, ast.Call):
-        return False
-    members = members_of(file.resolver.type_of(node.func, scope))
-    return bool(members) and all(
-        (isinstance(each, FunctionType) and _yields_inside(file, each.function, roles))
-        or (isinstance(each, ClassObject) and _keeps_token(file, each.cls))
-        for each in members
+    if isinstance(node, ast.Call):
+        members = members_of(file.resolver.type_of(node.func, scope))
+        if members and all(
+            isinstance(each, FunctionType) and _yields_inside(file, each.function, roles)
+            for each in members
+        ):
+            return True
+    given = members_of(file.resolver.type_of(node, scope))
+    return bool(given) and all(
+        isinstance(each, Instance) and _keeps_token(file, each.cls) for each in given
     )
 
 

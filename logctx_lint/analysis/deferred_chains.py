@@ -9,7 +9,7 @@ from functools import cached_property
 
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import ClassObject, External, Kind, Unknown, members_of
+from logctx_lint.inference.types import ClassObject, External, Kind, Presumed, Unknown, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
@@ -114,9 +114,9 @@ class Chains:
         )
 
     def _is_unknown(self, node: ast.expr) -> bool:
-        """Whether nothing is known of a value: what gets callbacks is a Deferred then."""
+        """Whether nothing is known for sure of a value: what gets callbacks is a Deferred then."""
         type_ = self.file.resolver.type_of(node, self.scope)
-        return all(isinstance(each, Unknown | External) for each in members_of(type_))
+        return all(isinstance(each, Unknown | External | Presumed) for each in members_of(type_))
 
     def _user(self, node: ast.AST) -> ast.AST | None:
         """The link that is added to what a link gives."""

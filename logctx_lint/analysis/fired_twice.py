@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.shields import is_shield
+from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
@@ -28,6 +29,8 @@ _ASKING = frozenset(
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 _TIMERS = frozenset({Role.CALLBACK_TAKER})
 _DELAYS = frozenset({"callLater", "call_later", "call_at"})
+_ENDING = frozenset({"cancel", "cancelled", "done", "shield", "add_done_callback"})
+"""Attributes by which code sees to a timer, or to what becomes of a Future."""
 _LIMITS = frozenset({"wait_for", "timeout", "timeout_at"})
 
 
@@ -220,6 +223,94 @@ def _is_dropped_timer(context: TreeContext, call: ast.Call) -> bool:
 
 def _in_lambda(context: TreeContext, node: ast.AST) -> bool:
     return any(isinstance(each, ast.Lambda) for each in context.around(node))
+
+
+# A timer, and a wait that may be cancelled before
+
+
+def after_the_wait(
+    context: TreeContext, function: ast.AsyncFunctionDef
+) -> Iterator[tuple[ast.Call, ast.Await, ast.expr]]:
+    """A timer that sets the Future that a function waits for, also where that was cancelled.
+
+    What is yielded is the timer, the waiting, and where the Future is set.
+    """
+    nodes = list(all_nodes(function))
+    if any(isinstance(each, ast.Attribute) and each.attr in _ENDING for each in nodes):
+        return
+    made = {
+        ast.unparse(target)
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name | ast.Attribute) and _is_future(context, node.value)
+    }
+    waits = {
+        ast.unparse(node.value): node
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.Await)
+    }
+    for node in own_nodes(function.body):
+        if isinstance(node, ast.Call) and is_timer(context, node):
+            for given in arguments(node):
+                firing = next(_set_when_called(context, function, given, made), None)
+                waiting = waits.get(fired(firing)) if firing is not None else None
+                if firing is not None and waiting is not None:
+                    yield node, waiting, firing
+                    break
+
+
+def _is_future(context: TreeContext, value: ast.expr) -> bool:
+    return _is_made(context, value) and "twisted" not in "".join(
+        context.names(value) if isinstance(value, ast.Call) else ()
+    )
+
+
+def _set_when_called(
+    context: TreeContext, function: FunctionNode, callback: ast.expr, places: set[str]
+) -> Iterator[ast.expr]:
+    """Where a callback sets one of some places, and does not look whether it may."""
+    if fired(callback) in places:
+        yield callback
+    tree = _callback(context, function, callback)
+    ways = 2
+    while tree is not None and ways:
+        nodes = list(all_nodes(tree))
+        if is_careful(nodes) or any(as_try(each) for each in nodes):
+            return
+        yield from (
+            each for each in nodes if isinstance(each, ast.Attribute) and fired(each) in places
+        )
+        # `def on_timer(self): self.finish(None)`
+        own = [
+            each.func
+            for each in nodes
+            if isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and isinstance(each.func.value, ast.Name)
+            and each.func.value.id == "self"
+        ]
+        found = [each for func in own if (each := _callback(context, function, func))]
+        tree = found[0] if len(found) == 1 else None
+        ways -= 1
+
+
+def _callback(
+    context: TreeContext, function: FunctionNode, callback: ast.expr
+) -> FunctionNode | ast.Lambda | None:
+    """The tree of a lambda, of a function inside of another one or of a method of its class."""
+    match callback:
+        case ast.Lambda():
+            return callback
+        case ast.Name(name):
+            inside: Iterable[ast.AST] = all_nodes(function)
+        case ast.Attribute(ast.Name("self"), name):
+            cls = class_node(context)
+            inside = cls.body if cls else ()
+        case _:
+            return None
+    found = [each for each in inside if isinstance(each, FunctionNode) and each.name == name]
+    return found[0] if len(found) == 1 else None
 
 
 # An event of a connection, and its end

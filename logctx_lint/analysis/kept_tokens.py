@@ -5,6 +5,11 @@ def start(self):                            async def start():
                                                 create_task(finish(token))  # In a copy of it.
 def stop(self):                             async def finish(token):
     current.reset(self.token)                   current.reset(token)        # ValueError
+
+async def handle(self, request):
+    self.token = current.set(request)       # Another request's, when this one
+    await self.next(request)                # has waited here.
+    current.reset(self.token)
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, own_nodes
 
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
 _THREAD_FUTURES = frozenset({"concurrent.futures._base.Future.add_done_callback"})
@@ -55,6 +60,33 @@ def kept_by_object(context: TreeContext, call: ast.Call) -> KeptToken | None:
         if not are_paired(context, function.name, method.name):
             return KeptToken(call, f"self.{place}", method.name)
     return None
+
+
+def is_crossed(context: TreeContext, call: ast.Call) -> str:
+    """The attribute that keeps a token while its function waits, and where it is used again.
+
+    Whoever calls the same method of the same object meanwhile puts another token there.
+    """
+    function = context.function_of(call)
+    match context.parent(call):
+        case ast.Assign([ast.Attribute(ast.Name("self"), name)]):
+            pass
+        case _:
+            return ""
+    if not isinstance(function, FunctionNode) or not context.is_asynchronous(function):
+        return ""
+    used = [
+        node
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.Call)
+        and node.lineno > call.lineno
+        and context.file.may_play(node.func, _RESETTERS)
+        and any(_mentions(each, name) for each in arguments(node))
+        and _RESETTERS & context.roles(node)
+    ]
+    waits = [node.lineno for node in own_nodes(function.body) if isinstance(node, Suspension)]
+    is_between = used and any(call.lineno < each <= used[-1].lineno for each in waits)
+    return f"self.{name}" if is_between else ""
 
 
 def _attribute(node: ast.expr) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.cancellation_state import Code, key_of
 from logctx_lint.analysis.context import arguments
 from logctx_lint.config.vocabulary import Role
@@ -61,7 +62,7 @@ class _File:
 
     def starts_lone_task(self, made: ast.Call, scope: Scope) -> bool:
         """Of the `f()` in `create_task(f())`: whether nobody cancels that task."""
-        outer = _outermost(scope)
+        outer = outermost(scope)
         if outer is None:
             return False
         around = Body(outer)
@@ -107,10 +108,3 @@ class _File:
             case ast.Await() | ast.Compare(_, [ast.Is() | ast.IsNot()]):
                 return True
         return False
-
-
-def _outermost(scope: Scope) -> ast.AST | None:
-    """The tree of the outermost function around a scope."""
-    while scope.parent and scope.parent.node:
-        scope = scope.parent
-    return scope.node

@@ -1,18 +1,22 @@
-"""Which log context, span or binding is open around some code, in the same function."""
+"""Which log context, span or binding is open around some code, in its function or in a caller."""
 
 from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.context_managers import holds
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 OPENERS = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING})
 """What opens something that is kept in the current context."""
+LOGGING = OPENERS - {Role.TRACING_SPAN}
 _BINDING = frozenset({Role.CONTEXT_BINDING})
 _UNDOING = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
 
@@ -57,6 +61,27 @@ def _is_local(scope: Scope, name: str) -> bool:
             return True
         inner = inner.parent
     return False
+
+
+def open_around_callers(context: TreeContext, function: Function) -> ast.expr | None:
+    """The log context that is open around a call of a function, in one of its callers."""
+    file = context.file
+    for call, scope in file.resolver.references.calls(function.name, function.module):
+        outer = outermost(scope)
+        # Cheap first: is there any block?
+        blocks = [
+            (node, item.context_expr)
+            for node in (all_nodes(outer) if outer else ())
+            if isinstance(node, ast.With | ast.AsyncWith) and node.lineno < call.lineno
+            for item in node.items
+        ]
+        for block, value in blocks:
+            if call not in own_nodes(block.body) or not holds(file, value, scope, LOGGING):
+                continue
+            called = members_of(file.resolver.type_of(call.func, scope))
+            if any(isinstance(each, FunctionType) and each.function == function for each in called):
+                return value
+    return None
 
 
 def bound_before(context: TreeContext, node: ast.AST) -> ast.Call | None:

@@ -89,7 +89,7 @@ def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Ski
                 if change.kind == "lock" or not outlives(change, scope):
                     continue
                 found = _undoing(context, function, block[position + 1 :], change)
-                if found and not _is_undone_around(context, statement, change):
+                if found and not is_undone_around(context, statement, change):
                     is_guard = is_refused(function.body, change, statement)
                     if is_guard and _says_it_ends(context, function, change):
                         continue
@@ -153,7 +153,7 @@ def _is_caught(context: TreeContext, statement: ast.stmt) -> bool:
     )
 
 
-def _is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) -> bool:
+def is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) -> bool:
     """Whether a `finally` or a handler around a statement undoes its change, too."""
     return any(change in undone_in(block) for block in context.ends(statement))
 

@@ -21,8 +21,9 @@ from logctx_lint.analysis.shields import (
     shielded_by_hand,
 )
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _CLOSING = frozenset({"aclose", "aclose_forcefully", "checkpoint", "cancel_shielded_checkpoint"})
 """What does its work even where it is cancelled, or is there to be cancelled."""
@@ -53,12 +54,16 @@ def unshielded(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator
                     if not _is_shielded_by_hand(handler.body, each, scopes):
                         yield Unshielded(each, None)
                         break
-        for each in _exposed(context, attempt, attempt.finalbody) if scopes else ():
+        is_ended = bool(scopes) or (
+            any(isinstance(each, ast.Await) for each in own_nodes(attempt.finalbody))
+            and _is_of_cancelled_group(context, function)
+        )
+        for each in _exposed(context, attempt, attempt.finalbody) if is_ended else ():
             if not (
                 _is_shielded_by_hand(attempt.finalbody, each, scopes)
                 or any(_is_reached_uncancelled(context, attempt, each, item) for _, item in scopes)
             ):
-                yield Unshielded(each, scopes[0][0])
+                yield Unshielded(each, scopes[0][0] if scopes else None)
                 break
 
 
@@ -87,6 +92,40 @@ def _may_end(item: ast.withitem) -> bool:
         item.optional_vars is not None
         and not (isinstance(entered, ast.Call) and is_shielding(entered))
     )
+
+
+def _is_of_cancelled_group(context: TreeContext, function: ast.AsyncFunctionDef) -> bool:
+    """Whether a function is started in a task group that the same code cancels as a whole.
+
+    group.start_soon(feed.read)
+    ...
+    group.cancel_scope.cancel()
+    """
+    scope = context.unit.scopes[function]
+    own = scope.function
+    if own is None:
+        return False
+    resolver = context.resolver
+    for call, where in resolver.references.calls("start_soon", own.module):
+        match call:
+            case ast.Call(ast.Attribute(ast.Name(group), _), [started, *_]):
+                pass
+            case _:
+                continue
+        if last_name(started) != own.name or not isinstance(where.node, FunctionNode):
+            continue
+        members = members_of(resolver.type_of(started, where))
+        is_own = any(isinstance(each, FunctionType) and each.function == own for each in members)
+        if is_own and any(_cancels(node, group) for node in own_nodes(where.node.body)):
+            return True
+    return False
+
+
+def _cancels(node: ast.AST, group: str) -> bool:
+    match node:
+        case ast.Call(ast.Attribute(ast.Attribute(ast.Name(name), "cancel_scope"), "cancel")):
+            return name == group
+    return False
 
 
 def _exposed(

@@ -81,17 +81,23 @@ Where `nest_asyncio` is applied; a module that imports it is left alone.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import Kind
+from logctx_lint.inference.future_uses import Body
+from logctx_lint.inference.types import FunctionType, Kind, members_of
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _RUNNERS = frozenset({Role.LOOP_RUNNER})
 _RUN = frozenset({"asyncio.run", "asyncio.runners.run"})
+_LONGEST_WAY = 2
+"""How many plain functions may stand between a coroutine and the loop."""
+_CONDITIONS = (ast.If, ast.IfExp, ast.Try, ast.Lambda, ast.BoolOp, ast.Match)
 _WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
 
@@ -124,6 +130,58 @@ def _check_runner(context: TreeContext, call: ast.Call) -> None:
         )
     elif is_expected and _RUN & set(context.names(call)):
         _check_fallback(context, call)
+    elif isinstance(function, ast.FunctionDef) and not is_expected:
+        _check_callers(context, call, function)
+
+
+def _check_callers(context: TreeContext, call: ast.Call, function: ast.FunctionDef) -> None:
+    """A loop that a plain function runs, whatever there is, and a coroutine that calls it."""
+    own = context.scopes[call].function
+    if own is None or not _is_always_made(call, function):
+        return
+    caller = next(_coroutines_calling(context, own, _LONGEST_WAY), None)
+    if caller is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"`{context.line(call.func)}()` fails in a running loop, and `{caller.name}()` "
+            f"({caller.module.place_of(caller)}), a coroutine, calls `{own.name}()`: make that "
+            "`async`, and `await` it",
+        )
+
+
+def _is_always_made(call: ast.Call, function: ast.FunctionDef) -> bool:
+    """Whether a function makes a call whatever it is given: no condition, no way out before."""
+    body = Body(function)
+    outer = body.parent(call)
+    while outer is not None and outer is not function:
+        if isinstance(outer, _CONDITIONS):
+            return False
+        outer = body.parent(outer)
+    return not any(
+        isinstance(node, ast.Return | ast.Raise) and node.lineno < call.lineno
+        for node in own_nodes(function.body)
+    )
+
+
+def _coroutines_calling(context: TreeContext, function: Function, ways: int) -> Iterator[Function]:
+    """The coroutines that call a plain function themselves, or by another plain one."""
+    references = context.resolver.references
+    for call, scope in references.calls(function.name, function.module):
+        caller = scope.function
+        if caller is None or isinstance(scope.node, ast.Lambda) or caller == function:
+            continue
+        called = members_of(context.resolver.type_of(call.func, scope))
+        if not any(isinstance(each, FunctionType) and each.function == function for each in called):
+            continue
+        if caller.facts.is_async:
+            yield caller
+        elif (
+            ways > 1
+            and isinstance(scope.node, ast.FunctionDef)
+            and _is_always_made(call, scope.node)
+        ):
+            yield from _coroutines_calling(context, caller, ways - 1)
 
 
 def _check_fallback(context: TreeContext, call: ast.Call) -> None:

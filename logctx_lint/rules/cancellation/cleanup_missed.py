@@ -6,7 +6,8 @@ asyncio's `CancelledError` is a `BaseException`. A handler that frees what the f
 raises again does that for errors only: where a client disconnects or a time limit ends the waiting,
 the connection is neither used nor given back, and some day the pool is empty. The same goes for a
 handler that undoes what the function has noted before: the job stays among the active ones, the
-cached future is never completed, the flag says forever that somebody is connecting.
+cached future is never completed, the flag says forever that somebody is connecting. A child process
+that is killed in `except TimeoutError` alone goes on when the caller itself is cancelled.
 
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
 [httpcore 149](https://github.com/encode/httpcore/issues/149), which lost a connection at every
@@ -99,6 +100,7 @@ import ast
 from collections.abc import Iterator
 from itertools import takewhile
 
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.cancellation_state import Code
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
@@ -115,6 +117,7 @@ from logctx_lint.analysis.state_changes import (
     undone,
     undone_in,
 )
+from logctx_lint.analysis.timed_children import child_ended
 from logctx_lint.analysis.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -148,6 +151,15 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
         clause = caught_by(context, handler.type)
         if passing & clause.cancellation:
             return  # Whatever follows, somebody has thought of it.
+        ended = child_ended(context, function, attempt, handler)
+        if ended is not None and not _is_thought_of(context, attempt, handler, passing):
+            context.report(
+                RULE.code,
+                handler,
+                f"`{context.line(ended)}` ends the child only where its time is over: if this is "
+                "cancelled, it goes on running; do it in `finally`, or for CancelledError, too",
+                span=context.span(handler.type or handler),
+            )
         if handler.type is None or not takes_every_error(
             context.resolver, handler.type, context.scopes[handler]
         ):
@@ -164,6 +176,14 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
                 _fixes(context, handler),
                 span=context.span(handler.type),
             )
+
+
+def _is_thought_of(
+    context: TreeContext, attempt: ast.Try, handler: ast.ExceptHandler, passing: Cancellation
+) -> bool:
+    """Whether another handler catches the cancellation."""
+    others = (each for each in attempt.handlers if each is not handler)
+    return any(passing & caught_by(context, each.type).cancellation for each in others)
 
 
 def _left(
@@ -273,9 +293,8 @@ def _released(
         put_back = _put_back(context, function, attempt, call)
         if put_back is not None:
             return put_back
-        if not context.file.may_play(call.func, _RELEASERS):
-            continue
-        for each in given_back(call):
+        is_releaser = context.file.may_play(call.func, _RELEASERS)
+        for each in given_back(call) if is_releaser else _given_back_inside(context, call):
             match each:
                 case ast.Name():
                     if _is_taken_before(context, function, attempt, each):
@@ -285,6 +304,37 @@ def _released(
                     if is_taken and not _is_released_by_others(context, function, call, name):
                         return each
     return None
+
+
+def _given_back_inside(context: TreeContext, call: ast.Call) -> Iterator[ast.Name]:
+    """What a function of the project gives back, or forgets, of what it is given.
+
+    async def _discard(self, connection):
+        self._open.remove(connection)
+        await connection.close()
+    """
+    if not any(isinstance(each, ast.Name) for each in call.args):
+        return
+    for function in context.functions(call.func):
+        code = code_of(function)
+        names = [each.name for each in function.facts.parameters]
+        if function.owner is not None:
+            names = names[1:]
+        for name, given in zip(names, call.args, strict=False):
+            if (
+                isinstance(given, ast.Name)
+                and code
+                and any(_ends(context, each, name) for each in code.nodes)
+            ):
+                yield given
+
+
+def _ends(context: TreeContext, node: ast.AST, name: str) -> bool:
+    """Whether a call releases what a name holds."""
+    match node:
+        case ast.Call(ast.Attribute(ast.Name(released)) as releaser, []):
+            return released == name and context.file.may_play(releaser, _RELEASERS)
+    return False
 
 
 def _put_back(
@@ -339,12 +389,33 @@ def _is_released_by_others(
 def _is_taken_before(
     context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try, name: ast.Name
 ) -> bool:
+    if _is_bound_last(context, attempt, name.id):
+        return True
     scope = context.unit.scopes[function]
     bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
     return bool(bindings) and all(
         each.kind == "value" and _is_call(each.value) and each.position[0] < attempt.lineno
         for each in bindings
     )
+
+
+def _is_bound_last(context: TreeContext, attempt: ast.Try, name: str) -> bool:
+    """Whether a call binds a name in the same block before a `try`, and nothing does in that."""
+    if any(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+        for node in own_nodes(attempt.body)
+    ):
+        return False
+    for statement in reversed(context.before(attempt)):
+        match statement:
+            case ast.Assign([ast.Name(bound)], value) if bound == name:
+                return _is_call(value)
+        if any(
+            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+            for node in own_nodes([statement])
+        ):
+            return False
+    return False
 
 
 def _is_call(node: ast.expr | None) -> bool:
@@ -363,7 +434,7 @@ def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:
 def screen(unit: Unit) -> bool:
     """Whether an `async def` handles errors."""
     text = unit.text
-    return "async def" in text and "except" in text and "Exception" in text
+    return "async def" in text and "except" in text and ("Exception" in text or "Timeout" in text)
 
 
 RULE = Rule(

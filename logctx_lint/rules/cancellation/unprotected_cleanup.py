@@ -9,6 +9,9 @@ the lock afterwards waits forever.
 An `acquire()` *inside* that `try` is as bad: when the waiting is cancelled, the `finally` releases
 a lock that somebody else holds.
 
+What `__aenter__` takes before it waits is lost in the same way: `__aexit__` is only called for what
+was entered.
+
 The same goes for whatever the function undoes itself: a flag that makes it refuse to run twice, a
 connection of a pool. In a `finally` or `__aexit__` that awaits something *before* it releases, that
 `await` is what may fail. In a scope of anyio or trio that is cancelled every `await` that has to
@@ -140,6 +143,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.lost_entries import lost_by_entry
 from logctx_lint.analysis.skipped_cleanup import (
     Skipped,
     given_back_too_late,
@@ -194,6 +198,16 @@ def _check_changes(context: TreeContext, function: FunctionNode) -> None:
             found.made,
             f"`{name}` is never given back if line {found.risk.lineno} raises or is cancelled, as "
             f"only line {found.undoing.lineno} does it: let the `try` begin right behind this",
+        )
+    for found in lost_by_entry(context, function):
+        is_lock = found.change is not None and found.change.kind == "lock"
+        context.report(
+            RULE.code,
+            found.made,
+            f"if line {found.risk.lineno} raises or is cancelled, `__aexit__` is not called, and "
+            f"`{context.line(found.undoing)}` in line {found.undoing.lineno} not reached: undo it "
+            "in `except BaseException`",
+            profile=Profile.RECOMMENDED if is_lock else Profile.STRICT,
         )
     for each in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
         _report_unshielded(context, each)

@@ -8,7 +8,10 @@ answer and leaves it where it was, the late answer raises `AlreadyCalledError` o
 the answer came.
 
 So do an `errback` without `return` before the `callback`, a `connectionLost` that fires what an
-answer has fired, and an answer to what `wait_for` has cancelled when its time was over.
+answer has fired, and an answer to what `wait_for` has cancelled when its time was over. A timer
+that is still there sets a Future that a cancelled waiter has cancelled, as in
+[aiocron 19](https://github.com/gawel/aiocron/issues/19); so does a loop over all waiters, which
+leaves those behind that one waiting forever.
 
 The shape of [Tribler 4191](https://github.com/Tribler/tribler/issues/4191).
 
@@ -80,10 +83,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.cancelled_waiters import set_from_thread, set_in_a_row
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.fired_twice import (
     FIRING,
     Twice,
+    after_the_wait,
     at_end_too,
     by_timer,
     is_timer,
@@ -93,6 +98,7 @@ from logctx_lint.analysis.fired_twice import (
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -118,6 +124,18 @@ def check(context: TreeContext) -> None:
         return
     for twice in (*on_one_path(node), *by_timer(context, node)):
         _report(context, twice)
+    for function in context.unit.scopes:
+        if isinstance(function, ast.AsyncFunctionDef):
+            _check_timers(context, function)
+            for found in set_from_thread(function):
+                context.report(
+                    RULE.code,
+                    found.setting,
+                    f"when the waiting in line {found.waiting.lineno} is cancelled, so is "
+                    f"`{found.place}`, and setting it fails: hand over a function that asks "
+                    f"`{found.place}.done()` first",
+                    profile=Profile.STRICT,
+                )
     if context.unit.scope.owner is not None:
         _check_class(context, node)
 
@@ -131,7 +149,28 @@ def _report(context: TreeContext, found: Twice) -> None:
     )
 
 
+def _check_timers(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
+    for timer, waiting, firing in after_the_wait(context, function):
+        is_kept = isinstance(context.parent(timer), ast.Assign)
+        context.report(
+            RULE.code,
+            timer,
+            f"when the waiting in line {waiting.lineno} is cancelled, so is the Future, and this "
+            f"timer sets it all the same (line {firing.lineno}), which fails: cancel the timer in "
+            "`finally`, or ask `done()`",
+            profile=Profile.STRICT if is_kept else Profile.RECOMMENDED,
+        )
+
+
 def _check_class(context: TreeContext, node: FunctionNode) -> None:
+    for found in set_in_a_row(context, node):
+        context.report(
+            RULE.code,
+            found.setting,
+            f"where one of those who wait (line {found.waiting.lineno}) has been cancelled, its "
+            f"Future is still in `{found.place}`, and this fails: all behind it wait forever; ask "
+            "`done()`",
+        )
     cls: ast.ClassDef | None = None
     is_end = context.file.vocabulary.has_bare_name(node.name, _ENDS) or node.name == _FACTORY_END
     if is_end or isinstance(node, ast.AsyncFunctionDef):
@@ -157,7 +196,7 @@ def _check_class(context: TreeContext, node: FunctionNode) -> None:
             )
     for call in _firing(node):
         cls = cls or class_node(context)
-        place = _place(call)
+        place = _place(node, call)
         if cls is None or place is None or not _is_careless(node, place):
             continue
         assert isinstance(call.func, ast.Attribute)
@@ -201,6 +240,8 @@ def _base(target: ast.expr) -> ast.expr:
 def _makes(context: TreeContext, value: ast.expr) -> bool:
     if not isinstance(value, ast.Call):
         return False
+    if isinstance(value.func, ast.Attribute) and value.func.attr == "create_future":
+        return True
     scope = Scope(context.file.module)
     return bool(_MAKERS & set(context.resolver.names(value.func, scope)))
 
@@ -212,15 +253,27 @@ def _firing(method: FunctionNode) -> Iterator[ast.Call]:
                 yield node
 
 
-def _place(call: ast.Call) -> str | None:
-    """The attribute of the object that holds, or is, what a call fires."""
+def _place(method: FunctionNode, call: ast.Call) -> str | None:
+    """The attribute of the object that holds, or is, what a call fires, or what a name does."""
     assert isinstance(call.func, ast.Attribute)
     held = call.func.value
-    if isinstance(held, ast.Subscript):
-        held = held.value
+    if isinstance(held, ast.Name):
+        values = [value for each in all_nodes(method) if (value := _bound(each, held.id))]
+        held = values[0] if len(values) == 1 else held
+    match held:
+        case ast.Subscript(holder) | ast.Call(ast.Attribute(holder, "get"), [_, *_]):
+            held = holder
     match held:
         case ast.Attribute(ast.Name("self"), name):
             return f"self.{name}"
+    return None
+
+
+def _bound(node: ast.AST, name: str) -> ast.expr | None:
+    """What a node binds a name to."""
+    match node:
+        case ast.Assign([ast.Name(bound)], value) | ast.NamedExpr(ast.Name(bound), value):
+            return value if bound == name else None
     return None
 
 
@@ -243,7 +296,7 @@ def _other(cls: ast.ClassDef, method: FunctionNode, place: str) -> _Fired | None
     for each in cls.body:
         if isinstance(each, FunctionNode) and each is not method and _is_careless(each, place):
             for call in _firing(each):
-                if _place(call) == place:
+                if _place(each, call) == place:
                     return _Fired(each, call)
     return None
 
@@ -259,8 +312,10 @@ def _is_timed(context: TreeContext, cls: ast.ClassDef, name: str) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether the unit fires something, or may wait for it with a time limit."""
-    return any(f".{name}" in unit.text for name in FIRING) or "wait_for" in unit.text
+    """Whether the unit fires something, or waits with a time limit, or beside a timer."""
+    return any(f".{name}" in unit.text for name in FIRING) or any(
+        name in unit.text for name in ("wait_for", "call_later", "call_at", "call_soon_threadsafe")
+    )
 
 
 RULE = Rule(

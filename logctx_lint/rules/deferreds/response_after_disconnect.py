@@ -100,7 +100,9 @@ from logctx_lint.analysis.request_callbacks import (
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import all_nodes
 
@@ -234,13 +236,22 @@ def _coroutine(context: TreeContext, chains: Chains, request: str) -> ast.Call |
         if any(isinstance(each, ast.Name) and each.id == request for each in node.args):
             for function in context.functions(node.func):
                 code = code_of(function)
-                if code is not None and function.facts.is_async and _finishes_late(code.nodes):
+                if code is not None and _waits(context, function) and _finishes_late(code.nodes):
                     return node
     return None
 
 
+def _waits(context: TreeContext, function: Function) -> bool:
+    """Whether a function is asynchronous, by `async def` or by a decorator."""
+    if function.facts.is_async:
+        return True
+    scope = enclosing_scope(function)
+    named = (context.resolver.names_of_text(each, scope) for each in function.facts.decorators)
+    return any(Role.INLINE_CALLBACKS in context.file.vocabulary.roles(each) for each in named)
+
+
 def _finishes_late(nodes: tuple[ast.AST, ...]) -> bool:
-    waits = [each.lineno for each in nodes if isinstance(each, ast.Await)]
+    waits = [each.lineno for each in nodes if isinstance(each, ast.Await | ast.Yield)]
     ends = [
         each.lineno
         for each in nodes

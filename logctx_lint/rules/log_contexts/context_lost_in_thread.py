@@ -94,7 +94,7 @@ from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, code_of, entered, reached
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.context_reads import first_read
-from logctx_lint.analysis.open_contexts import bound_before, open_around
+from logctx_lint.analysis.open_contexts import bound_before, open_around, open_around_callers
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -203,6 +203,8 @@ def _check(
         return
     found = first_read(context.file, codes)
     block = None if found else open_around(context, call) or bound_before(context, call)
+    if block is None and found is None:
+        _check_callers(context, call, node, codes, can_fix=can_fix)
     if block is not None:
         _check_in_block(context, call, node, codes, block, can_fix=can_fix)
     if found is not None:
@@ -214,6 +216,24 @@ def _check(
             node,
             f"{by} runs this in a thread without the caller's context, where `{what}` is read"
             f"{function}: {_cure(call)}",
+            _fixes(context, node) if can_fix else (),
+        )
+
+
+def _check_callers(
+    context: TreeContext, call: ast.Call, node: ast.expr, codes: list[Code], *, can_fix: bool
+) -> None:
+    """What is logged elsewhere than in the context that a caller of the function has opened."""
+    function = context.scopes[call].function
+    used = first_read(context.file, codes, Role.CONTEXT_LOGGER) if function else None
+    block = open_around_callers(context, function) if used and function else None
+    if block is not None:
+        context.report(
+            RULE.code,
+            node,
+            f"what this logs is not logged in `{ast.unparse(block)}`, in which "
+            f"`{function.name if function else ''}()` is called, as `{context.line(call.func)}()` "
+            f"runs it in a thread with a context of its own: {_cure(call)}",
             _fixes(context, node) if can_fix else (),
         )
 

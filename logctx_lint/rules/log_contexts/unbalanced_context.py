@@ -181,7 +181,7 @@ from logctx_lint.analysis.called_code import code_of, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.context_reads import first_read
 from logctx_lint.analysis.endless_workers import is_by_need, is_endless
-from logctx_lint.analysis.kept_tokens import kept_by_object, used_elsewhere
+from logctx_lint.analysis.kept_tokens import is_crossed, kept_by_object, used_elsewhere
 from logctx_lint.analysis.open_contexts import binds_constants, open_around
 from logctx_lint.analysis.paired_methods import are_paired
 from logctx_lint.analysis.scopes_entered_by_hand import is_exit, left_in, task_scope
@@ -269,6 +269,20 @@ def _check_kept(context: TreeContext, call: ast.Call) -> None:
             "or thread calls it, and is another caller's where several use the object: set and "
             "reset in one function, by `with` or `try`",
             profile=Profile.STRICT,
+        )
+        return
+    place = is_crossed(context, call)
+    if place:
+        function = context.function_of(call)
+        # What is called like a function serves everybody, as middlewares do.
+        is_shared = getattr(function, "name", "") == "__call__"
+        context.report(
+            RULE.code,
+            call,
+            f"`{place}` holds the token while this waits, and another call of the same object puts "
+            "its own there meanwhile, so that one of them resets the other's: keep it in a local "
+            "name",
+            profile=Profile.RECOMMENDED if is_shared else Profile.STRICT,
         )
 
 

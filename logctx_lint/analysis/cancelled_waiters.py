@@ -1,0 +1,188 @@
+"""Futures that are set though whoever waited for them may have been cancelled.
+
+async def wait(self):                       def open(self):
+    waiter = loop.create_future()               for waiter in self._waiters:
+    self._waiters.append(waiter)                    waiter.set_result(None)  # One was cancelled:
+    await waiter                                                 # this fails, and the rest waits.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.context import TreeContext, arguments, as_try
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+
+_SETTING = frozenset({"set_result", "set_exception"})
+_LOOKING = frozenset({"done", "cancelled", "add_done_callback", "shield", "cancel"})
+_ADDING = frozenset({"append", "appendleft", "add"})
+_REMOVING = frozenset({"remove", "discard", "pop"})
+_LIMITS = frozenset({"wait_for", "timeout", "timeout_at"})
+_COPIES = frozenset({"list", "tuple", "set"})
+_VIEWS = frozenset({"values", "copy"})
+_THREADSAFE = "call_soon_threadsafe"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAnyway:
+    """Where a Future is set, and where somebody waits for it who may be cancelled."""
+
+    setting: ast.expr
+    waiting: ast.Await
+    place: str
+
+
+def _looks(nodes: Iterator[ast.AST] | list[ast.AST]) -> bool:
+    return any(
+        (isinstance(each, ast.Attribute) and each.attr in _LOOKING) or as_try(each) is not None
+        for each in nodes
+    )
+
+
+def _made_in(function: FunctionNode) -> dict[str, list[ast.expr]]:
+    """The local names of new Futures, and what else the same statement puts them into."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in own_nodes(function.body):
+        targets: list[ast.expr]
+        match node:
+            case ast.Assign(targets, ast.Call(func)):
+                pass
+            case ast.AnnAssign(target, _, ast.Call(func)):
+                targets = [target]
+            case _:
+                continue
+        if last_name(func) == "create_future" or ast.unparse(func) in ("asyncio.Future", "Future"):
+            for each in targets:
+                if isinstance(each, ast.Name):
+                    found[each.id] = [other for other in targets if other is not each]
+    return found
+
+
+def _waits_for(function: FunctionNode, name: str) -> ast.Await | None:
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Await(ast.Name(waited)) if waited == name:
+                return node
+            case ast.Await(ast.Call(func, [ast.Name(waited), *_])) if waited == name:
+                if last_name(func) in _LIMITS:
+                    return node
+    return None
+
+
+# All waiters at once
+
+
+def set_in_a_row(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
+    """Loops of a method that set all Futures that an attribute keeps, whoever still waits."""
+    loops = [node for node in own_nodes(function.body) if isinstance(node, ast.For)]
+    cls = class_node(context) if loops else None
+    for loop in loops if cls else ():
+        if not isinstance(loop.target, ast.Name) or _looks(list(own_nodes(loop.body))):
+            continue
+        setting = _set_in(loop, loop.target.id)
+        place = _kept_in(function, loop.iter) if setting is not None else ""
+        waiting = _kept_waiter(cls, place) if cls and place else None
+        if setting is not None and waiting is not None:
+            yield SetAnyway(setting, waiting, place)
+
+
+def _set_in(loop: ast.For, name: str) -> ast.expr | None:
+    """Where a loop sets its variable, by a statement of its own, whatever that is."""
+    for statement in loop.body:
+        match statement:
+            case ast.Expr(ast.Call(ast.Attribute(ast.Name(held), method) as func)):
+                if held == name and method in _SETTING:
+                    return func
+    return None
+
+
+def _kept_in(function: FunctionNode, source: ast.expr) -> str:
+    """The attribute that a loop goes over, also behind a copy or a local name."""
+    match source:
+        case ast.Attribute(ast.Name("self")):
+            return ast.unparse(source)
+        case ast.Call(ast.Name(copy), [inner]) if copy in _COPIES:
+            return _kept_in(function, inner)
+        case ast.Call(ast.Attribute(inner, view), []) if view in _VIEWS:
+            return _kept_in(function, inner)
+        case ast.Name(name):
+            for node in own_nodes(function.body):
+                match node:
+                    # `waiters, self._waiters = self._waiters, []`
+                    case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                        pairs = list(zip(targets, values, strict=False))
+                    case ast.Assign([target], value):
+                        pairs = [(target, value)]
+                    case _:
+                        continue
+                for target, value in pairs:
+                    if isinstance(target, ast.Name) and target.id == name:
+                        return "" if isinstance(value, ast.Name) else _kept_in(function, value)
+    return ""
+
+
+def _kept_waiter(cls: ast.ClassDef, place: str) -> ast.Await | None:
+    """Where a method waits for what it has put into an attribute, and leaves it there."""
+    for method in cls.body:
+        if not isinstance(method, ast.AsyncFunctionDef):
+            continue
+        nodes = list(own_nodes(method.body))
+        if _takes_out(nodes, place):
+            continue
+        for name, others in _made_in(method).items():
+            if any(_is_put_into(node, name, place) for node in nodes) or any(
+                isinstance(each, ast.Subscript) and ast.unparse(each.value) == place
+                for each in others
+            ):
+                waiting = _waits_for(method, name)
+                if waiting is not None:
+                    return waiting
+    return None
+
+
+def _takes_out(nodes: list[ast.AST], place: str) -> bool:
+    """Whether a waiter removes its Future again, or looks what becomes of it."""
+    for node in nodes:
+        match node:
+            case ast.Attribute(receiver, name):
+                if name in _LOOKING or (name in _REMOVING and ast.unparse(receiver) == place):
+                    return True
+            case ast.Delete(targets):
+                if any(ast.unparse(each).startswith(place) for each in targets):
+                    return True
+    return False
+
+
+def _is_put_into(node: ast.AST, name: str, place: str) -> bool:
+    match node:
+        case ast.Call(ast.Attribute(receiver, method), [ast.Name(given)]):
+            return given == name and method in _ADDING and ast.unparse(receiver) == place
+        case ast.Assign([ast.Subscript(receiver)], ast.Name(given)):
+            return given == name and ast.unparse(receiver) == place
+    return False
+
+
+# From another thread
+
+
+def set_from_thread(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
+    """`loop.call_soon_threadsafe(done.set_result, x)` of what the function itself waits for."""
+    nodes = list(all_nodes(function))
+    if not any(isinstance(each, ast.Attribute) and each.attr == _THREADSAFE for each in nodes):
+        return
+    if any(isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in nodes):
+        return
+    for name in _made_in(function):
+        waiting = _waits_for(function, name)
+        for node in nodes if waiting is not None else ():
+            if not isinstance(node, ast.Call) or last_name(node.func) != _THREADSAFE:
+                continue
+            for given in arguments(node):
+                match given:
+                    case ast.Attribute(ast.Name(held), method):
+                        if held == name and method in _SETTING and waiting is not None:
+                            yield SetAnyway(given, waiting, name)
