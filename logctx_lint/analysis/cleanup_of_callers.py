@@ -17,20 +17,36 @@ from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.inference.passed_arguments import argument_for
 from logctx_lint.inference.resolver import Resolver
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import UNKNOWN, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 Site = tuple[ast.Call, Scope, FunctionType]
 """A call, the scope it is read in, and what it calls."""
 
 
-def call_sites(context: TreeContext, function: FunctionNode) -> Iterator[Site]:
-    """The calls in the package that are known to reach a function of the unit."""
+def call_sites(context: TreeContext, function: FunctionNode) -> list[Site]:
+    """The calls in the package that reach a function of the unit; none where its file hands it to
+    others, or may call it by another object."""
     called = context.unit.scopes[function].function
-    return calls_of(context.resolver, called) if called else iter(())
+    if called is None:
+        return []
+    file, resolver = context.file, context.resolver
+    uses = {
+        node
+        for node in all_nodes(file.tree)
+        if isinstance(node, ast.Name | ast.Attribute)
+        and last_name(node) == called.name
+        and isinstance(node.ctx, ast.Load)
+    }
+    known = [
+        call
+        for call, scope in resolver.references.calls(called.name, called.module)
+        if scope.module == file.module and resolver.type_of(call.func, scope) != UNKNOWN
+    ]
+    return list(calls_of(resolver, called)) if len(known) == len(uses) else []
 
 
 def calls_of(resolver: Resolver, function: Function) -> Iterator[Site]:

@@ -96,7 +96,7 @@ def _ended_at(node: ast.AST) -> Iterator[ast.expr]:
 
 def _is_ended_by_callers(context: TreeContext, own: FunctionNode, future: ast.expr) -> bool:
     """Whether whoever calls a function ends what it was given, when that is cancelled."""
-    sites = list(call_sites(context, own))
+    sites = call_sites(context, own)
     return bool(sites) and all(
         (said := said_by_caller(context.resolver, callee, call, future)) is not None
         and any(

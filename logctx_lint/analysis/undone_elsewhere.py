@@ -35,7 +35,7 @@ def is_undone_elsewhere(
     for call in callbacks_before(context, made, risk):
         if change in undone(ast.Expr(call)) or change in _undone_by(context.resolver, call, scope):
             return True
-    sites = list(call_sites(context, function))
+    sites = call_sites(context, function)
     return bool(sites) and all(
         (said := _for_caller(context.resolver, callee, call, change)) is not None
         and any(

@@ -202,7 +202,7 @@ def _sets_in(node: ast.AST, function: FunctionNode, name: str, *, is_own: bool) 
 
 def _is_set_by_callers(context: TreeContext, function: FunctionNode, kept: ast.expr) -> bool:
     """Whether all who call a function set its event where that is cut short."""
-    sites = list(call_sites(context, function))
+    sites = call_sites(context, function)
     return bool(sites) and all(
         (said := said_by_caller(context.resolver, callee, call, kept)) is not None
         and any(
