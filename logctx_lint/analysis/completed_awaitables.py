@@ -1,7 +1,8 @@
 """Awaitables known to be done when they are awaited: such an `await` cannot be cancelled.
 
 They come out of the first set that `asyncio.wait` gives, or out of a queue that only the done
-callbacks of the tasks themselves fill, or the code has asked `task.done()`.
+callbacks of the tasks themselves fill, or the code has asked `task.done()`, or been told by the
+last statement of the task.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.use_def import Binding
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _PUTS = APPENDERS | QUEUE_PUTS
+_QUEUE_GETS = frozenset({"get", "get_nowait"})
+_STARTERS = frozenset({Role.TASK_STARTER})
 _TAKES = frozenset({"get", "get_nowait", "pop", "popleft"})
 
 
@@ -33,7 +37,7 @@ class DoneAwaitables:
 
     def is_done(self, node: ast.expr) -> bool:
         """Whether what an expression gives is done for sure."""
-        if self._was_asked(node):
+        if self._was_asked(node) or self._is_announced(node):
             return True
         if not isinstance(node, ast.Name):
             return self._is_taken(node)
@@ -103,6 +107,56 @@ class DoneAwaitables:
             inner = outer
         return False
 
+    def _is_announced(self, node: ast.expr) -> bool:
+        """`if item is END: await self._task`, where the task puts `END` as the last thing."""
+        inner: ast.AST = node
+        for outer in self.context.around(node):
+            if isinstance(outer, FunctionNode | ast.Lambda):
+                break
+            match outer:
+                case ast.If(ast.Compare(ast.Name() as item, [ast.Is() | ast.Eq()], [mark]), body):
+                    if any(each is inner for each in body) and self._comes_from_queue(item):
+                        return self._is_put_last(last_name(mark))
+            inner = outer
+        return False
+
+    def _comes_from_queue(self, item: ast.Name) -> bool:
+        bindings = self.context.scopes[item].reaching(item.id, (item.lineno, item.col_offset))
+        values = [each.value for each in bindings]
+        given = [each.value if isinstance(each, ast.Await) else each for each in values]
+        return bool(given) and all(
+            isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and each.func.attr in _QUEUE_GETS
+            for each in given
+        )
+
+    def _is_put_last(self, mark: str) -> bool:
+        """Whether only coroutines that run as tasks put something into a queue, as they end."""
+        references, near = self.context.resolver.references, self.context.file.module
+        puts = [
+            (call, scope)
+            for name in QUEUE_PUTS
+            for call, scope in references.calls(name, near)
+            if mark and call.args and last_name(call.args[0]) == mark
+        ]
+        return bool(puts) and all(
+            isinstance(scope.node, ast.AsyncFunctionDef)
+            and _ends_with(scope.node.body[-1], call)
+            and scope.parent is not None
+            and isinstance(scope.parent.node, FunctionNode)
+            and any(self._starts(scope.node.name, each) for each in all_nodes(scope.parent.node))
+            for call, scope in puts
+        )
+
+    def _starts(self, name: str, node: ast.AST) -> bool:
+        """`create_task(NAME())`."""
+        match node:
+            case ast.Call(starter, [ast.Call(func), *_]):
+                is_it = last_name(func) == name
+                return is_it and self.context.file.may_play(starter, _STARTERS)
+        return False
+
     def _asks(self, test: ast.expr, text: str) -> bool:
         """`task.done()`, `task in done`."""
         match test:
@@ -124,6 +178,16 @@ class DoneAwaitables:
                 bindings = self.context.scopes[done].reaching(done.id, at)
                 return all(_waits_for(each.value) == both for each in bindings)
         return False
+
+
+def _ends_with(statement: ast.stmt, call: ast.Call) -> bool:
+    """Whether a call is the last thing that a statement does, however it goes."""
+    match statement:
+        case ast.Expr(ast.Await(value) | value):
+            return value is call
+        case ast.Try(finalbody=[*_, last]):
+            return _ends_with(last, call)
+    return False
 
 
 class _Queue:

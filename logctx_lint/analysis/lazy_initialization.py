@@ -101,7 +101,11 @@ class _PresenceChecks:
             case ast.While(test, body) if self.at(test):
                 return _is_in(put, body) or _line(put) > _line(node)
             case ast.Try(body, handlers):
-                inside = [each for handler in handlers for each in handler.body]
+                # One that raises the failure again is no look-up that finds nothing.
+                blocks = [
+                    each.body for each in handlers if not isinstance(each.body[-1], ast.Raise)
+                ]
+                inside = [each for block in blocks for each in block]
                 is_after = _line(put) > (node.end_lineno or 0)
                 return any(map(self.at, body)) and (
                     _is_in(put, inside) or (_leaves(body) and is_after)

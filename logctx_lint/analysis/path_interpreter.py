@@ -19,6 +19,7 @@ from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind, expressions, suspends
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.exception_values import HANDING_ON, ExceptionValues
+from logctx_lint.analysis.level_cancellation import comes_again
 from logctx_lint.analysis.path_conditions import Conditions
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, RETURN_VALUE
@@ -97,6 +98,9 @@ class PathInterpreter:
             elif state.holders and not state.handled and self._start is not None:
                 # What it holds may be lost to a later failure.
                 self._deliver(node.raises, Exc.OTHER, state, anywhere=True)
+        if self._live is Cancellation.TRIO and state.is_handling and comes_again(self._code, node):
+            self._raise(node, Exc.CANCELLATION, state)
+            return
         after = self._calls(node, state)
         if after is None:
             return

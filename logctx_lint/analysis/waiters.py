@@ -16,6 +16,7 @@ from logctx_lint.analysis.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.lazy_initialization import puts_where_nothing_is
 from logctx_lint.analysis.shared_state import LOOK_UPS
+from logctx_lint.analysis.sole_waiters import is_sole_waiter
 from logctx_lint.analysis.waiting_functions import (
     expects_cancellation,
     is_cancelled_by_waiters,
@@ -110,6 +111,7 @@ class Waiters:
         is_private = is_name or function.name.startswith("_") or self._is_inner(function)
         is_sole = is_deferred or is_private or self._is_left_once(function)
         is_sole = is_sole or _clears_behind(function, place, node)
+        is_sole = is_sole or is_sole_waiter(self.context, function, node)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
