@@ -210,8 +210,13 @@ def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
 
 
 def _is_done_at_once(context: TreeContext, work: ast.Call) -> bool:
-    """Whether a task ends at its first step, up to which the event loop holds it."""
-    return calls_that_never_suspend(context.file.summaries, work.func, context.scopes[work])
+    """Whether a task ends at its first step, up to which the event loop holds it.
+
+    Where log contexts are kept, who drops one is asked all the same: it runs in another's.
+    """
+    return not context.file.traits.has_log_contexts and calls_that_never_suspend(
+        context.file.summaries, work.func, context.scopes[work]
+    )
 
 
 def _is_for_another_thread(context: TreeContext, call: ast.Call) -> bool:
