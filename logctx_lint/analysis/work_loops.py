@@ -40,8 +40,10 @@ def served(context: TreeContext, loop: Loop) -> Serves | None:
     else:
         if any(isinstance(each, ast.Return) for each in loop.body):
             return None
-        calls = (e for e in own_nodes([loop.test, *loop.body]) if isinstance(e, ast.Call))
-        kinds = {_waited_for(context, each) for each in calls}
+        nodes = own_nodes([loop.test, *loop.body])
+        calls = (e for e in nodes if isinstance(e, ast.Call))
+        may_wait = (each for each in calls if context.file.may_play(each.func, _SOURCES))
+        kinds = {_waited_for(context, each) for each in may_wait}
         # A worker may talk to somebody on behalf of each request.
         found = next((each for each in Serves if each in kinds), None)
     if found is Serves.CONNECTION and _goes_on(context, loop):
@@ -73,9 +75,7 @@ def _waited_for(context: TreeContext, call: ast.Call) -> Serves | None:
     if _is_peer(context, receiver) or plays(context.file, receiver, scope, _CONNECTIONS):
         return Serves.CONNECTION if _is_awaited(context, call) else None
     # Of an object that is not known, only a call without arguments tells: a `dict` has `get`, too.
-    if not context.file.may_play(call.func, _SOURCES) or call.args:
-        return None
-    if context.type_of(receiver) != UNKNOWN:
+    if call.args or context.type_of(receiver) != UNKNOWN:
         return None
     may_be_peer = context.file.may_play(call.func, _CONNECTIONS)
     return Serves.UNKNOWN if may_be_peer else Serves.REQUESTS

@@ -68,14 +68,14 @@ def left_bindings(context: TreeContext, function: FunctionNode) -> Iterator[Left
     found: set[ast.Call] = set()
     loops = (each for each in own_nodes(function.body) if isinstance(each, Loop))
     for loop in in_source_order(loops):
+        serves = served(context, loop)
+        if serves is None or serves is Serves.CONNECTION:
+            continue
         inside = [loop.iter, *loop.body] if isinstance(loop, ast.AsyncFor) else loop.body
         calls = in_source_order(each for each in own_nodes(inside) if isinstance(each, ast.Call))
         statements = (e for e in calls if isinstance(context.parent(e), ast.Expr))
         bound = [each for call in statements if call not in found for each in _bound(context, call)]
-        serves = served(context, loop) if bound else None
-        if serves is None or serves is Serves.CONNECTION:
-            continue
-        if any(_undoes(context, each) for each in calls):
+        if not bound or any(_undoes(context, each) for each in calls):
             continue
         for each in bound:
             left = _left_by(context, loop, each, serves)
