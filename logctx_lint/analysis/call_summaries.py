@@ -10,7 +10,6 @@ import ast
 from logctx_lint.analysis.cancellation_state import Code, Exc, State, of_function
 from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
 from logctx_lint.analysis.exception_values import ExceptionValues
-from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -87,7 +86,7 @@ def first_party(code: Code, call: ast.Call) -> list[Function]:
 def never_returns(code: Code, call: ast.Call) -> bool:
     """Whether a call ends the process, or always raises."""
     resolver = code.file.resolver
-    if Role.PROCESS_EXIT in code.roles(call):
+    if code.file.summaries.ends_process(call.func, code.scope):
         return True
     found = [
         each.function

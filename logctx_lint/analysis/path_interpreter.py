@@ -388,7 +388,7 @@ class PathInterpreter:
             value = given[0] if given else None
             self._end(self._returning(value, state))
             return None
-        if Role.PROCESS_EXIT in roles or never_returns(self._code, call):
+        if never_returns(self._code, call):
             self._note(Way.EXITS)
             return None
         if is_failed_assertion(call):

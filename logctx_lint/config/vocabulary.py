@@ -73,6 +73,13 @@ _LOGGERS = (
     "logging", "logging.Logger", "loguru.logger", "loguru._logger.Logger",
     "structlog.stdlib.BoundLogger",
 )  # fmt: skip
+_CLICK = ("click", "click.core", "typer")
+_APPLICATIONS = (
+    "traitlets.config.Application",
+    "traitlets.config.application.Application",
+    "IPython.core.application.BaseIPythonApplication",
+    "jupyter_core.application.JupyterApp",
+)
 _CLOCKS = ("time", "perf_counter", "monotonic", "process_time")
 _SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
 _CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
@@ -480,5 +487,11 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.ROUTE: ("klein.Klein.route", "klein.route", "klein.app.*"),
     Role.TIMED_REQUEST: ("treq.*",),
     Role.SUPPRESSOR: ("contextlib.suppress",),
-    Role.PROCESS_EXIT: ("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"),
+    Role.PROCESS_EXIT: (
+        *("sys.exit", "os._exit", "os.abort", "builtins.exit", "builtins.quit"),
+        *("argparse.ArgumentParser.exit", "argparse.ArgumentParser.error"),
+        *("optparse.OptionParser.exit", "optparse.OptionParser.error"),
+        *(f"{home}.Context.{name}" for home in _CLICK for name in ("exit", "abort", "fail")),
+        *(f"{application}.exit" for application in _APPLICATIONS),
+    ),
 }

@@ -190,10 +190,20 @@ class Summaries:
 
     def never_returns(self, call: ast.Call, scope: Scope) -> bool:
         """Whether control does not come back from a call."""
-        if Role.PROCESS_EXIT in self.roles(call.func, scope):
+        if self.ends_process(call.func, scope):
             return True
         found = self.of_callee(call.func, scope)
         return bool(found) and all(each.never_returns for each in found or ())
+
+    def ends_process(self, func: ast.expr, scope: Scope) -> bool:
+        """Whether a function is known by its name not to return; one that overrides it may do."""
+        own = [
+            each.function.qualified_name
+            for each in members_of(self.resolver.type_of(func, scope))
+            if isinstance(each, FunctionType) and not each.function.module.is_stub
+        ]
+        roles = [self._vocabulary.roles([each]) for each in own] or [self.roles(func, scope)]
+        return all(Role.PROCESS_EXIT in each for each in roles)
 
     def asks_whether_awaitable(self, func: ast.expr, scope: Scope) -> bool:
         """Whether a function says of its argument whether it is, or gives, an awaitable."""
