@@ -104,7 +104,9 @@ def _calls_elsewhere(file: File, base: Class, name: str) -> Iterator[tuple[Funct
         members = members_of(file.resolver.type_of(call.func, scope))
         known = [each.function for each in members if isinstance(each, FunctionType)]
         if any(each in methods for each in known):
-            yield caller, use
+            given = file.resolver.awaitability(file.resolver.type_of(call, scope))
+            if use is None or given.certainty is Certainty.NO:
+                yield caller, use  # What may give an awaitable is reported there.
         elif use is None and all(each.facts.is_async for each in known):
             yield caller, None
 
