@@ -129,6 +129,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes, suspends
 
 _RELEASERS = frozenset({Role.RELEASER})
+_EXIT_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
 _PUTTERS = APPENDERS | QUEUE_PUTS
 """Methods that take something out of a collection or queue, and those that put it there."""
@@ -297,13 +298,42 @@ def _released(
         for each in given_back(call) if is_releaser else _given_back_inside(context, call):
             match each:
                 case ast.Name():
-                    if _is_taken_before(context, function, attempt, each):
+                    if _is_taken_before(context, function, attempt, each) and not _is_empty_stack(
+                        context, attempt, each
+                    ):
                         return each
                 case ast.Attribute(ast.Name("self"), name):
                     is_taken = any(_fills(before, each) for before in context.before(attempt))
                     if is_taken and not _is_released_by_others(context, function, call, name):
                         return each
     return None
+
+
+def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> bool:
+    """Whether a name holds an exit stack that nothing is on wherever a `try` may be cancelled.
+
+    stack = AsyncExitStack()
+    try:
+        response = await stack.enter_async_context(request(url))
+    """
+    bindings = context.scopes[name].reaching(name.id, (name.lineno, name.col_offset))
+    if not all(
+        isinstance(each.value, ast.Call) and _EXIT_STACKS & set(context.names(each.value))
+        for each in bindings
+    ):
+        return False
+    own = [*context.before(attempt), *attempt.body]
+    filling = [
+        node
+        for node in own_nodes(own)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == name.id
+    ]
+    risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
+    last = in_source_order(risks)[-1]
+    return all((each.lineno, each.col_offset) >= (last.lineno, last.col_offset) for each in filling)
 
 
 def _given_back_inside(context: TreeContext, call: ast.Call) -> Iterator[ast.Name]:

@@ -212,6 +212,7 @@ def _check_try(context: TreeContext, attempt: ast.Try) -> None:
                 context.is_named_at_ends(attempt, text)
                 or is_ended_elsewhere(context, attempt, future)
                 or _is_waited_for_in_time(context, future)
+                or _is_left_pending(context, attempt, future)
             ):
                 context.report(
                     RULE.code,
@@ -241,6 +242,33 @@ def _is_new(handler: ast.ExceptHandler, text: str) -> bool:
         and ast.unparse(node) == text
         for node in own_nodes(handler.body)
     )
+
+
+def _is_left_pending(context: TreeContext, attempt: ast.Try, future: ast.expr) -> bool:
+    """Whether a function ends well without having completed somebody else's future, too.
+
+    result = await matches(event)        # In the `try`.
+    if not result:
+        return                           # The next event will, perhaps.
+    self.future.set_result(event)
+    """
+    text = ast.unparse(future)
+    if isinstance(future, ast.Name) and context.scopes[future].bindings.get(future.id):
+        return False
+    for statement in (*attempt.orelse, *context.behind(attempt)):
+        nodes = list(own_nodes([statement]))
+        if any(_completes(each, text) for each in nodes):
+            return False
+        if any(isinstance(each, ast.Return) for each in nodes):
+            return True
+    return False
+
+
+def _completes(node: ast.AST, text: str) -> bool:
+    match node:
+        case ast.Call(ast.Attribute(place, "set_result" | "set_exception" | "cancel")):
+            return ast.unparse(place) == text
+    return False
 
 
 def _is_waited_for_in_time(context: TreeContext, future: ast.expr) -> bool:
