@@ -20,7 +20,9 @@ def is_asked_for(unit: Unit, node: ast.expr) -> bool:
     """Whether code asks of a dotted name what it holds: its type, an attribute, a coroutine."""
     path = dotted(node)
     return bool(path) and any(
-        bool(call.args) and dotted(call.args[0]) == path and _asks(unit, call, scope)
+        bool(call.args)
+        and dotted(call.args[0]).removesuffix(".__call__") == path
+        and _asks(unit, call, scope)
         for call, scope in unit.nodes(ast.Call)
     )
 

@@ -105,6 +105,7 @@ from logctx_lint.analysis.callback_places import may_be_asynchronous, misplaced_
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.discarded_awaitables import DropKind
 from logctx_lint.analysis.plain_callers import plain_callbacks
+from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
@@ -187,6 +188,8 @@ def _is_lost(context: TreeContext, argument: Taken) -> bool:
         lost = [each.call for each in found if each.how is DropKind.PLAIN]
         return lost == [function.body]
     func = target(context, function)
+    if is_asked_for(context.unit, func):
+        return False
     if Role.CHAINER in context.file.roles(func, context.scopes[func]):
         return False  # What it gives is the Deferred whose method it is.
     made = _call_made(context, argument)
