@@ -29,7 +29,7 @@ from logctx_lint.analysis.control_flow_graph import (
     suspensions,
 )
 from logctx_lint.analysis.exception_handlers import Cancellation
-from logctx_lint.analysis.initial_state import kept_before, with_constants
+from logctx_lint.analysis.initial_state import kept_before, named_around, with_constants
 from logctx_lint.analysis.path_interpreter import PathInterpreter
 from logctx_lint.analysis.swallowing_blocks import is_async_context_manager, swallows, yields
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -191,7 +191,9 @@ class CancellationFlow:
     def paths(self, start: FlowNode) -> Paths:
         """Every path from a node that takes the cancellation."""
         if start not in self._known:
-            state = State(((Exc.OTHER, ""),) * start.depth)
+            names = named_around(self._code, start) or [""] * start.depth
+            held = frozenset(filter(None, names))
+            state = State(tuple((Exc.OTHER, each) for each in names), held)
             if start.kind is not NodeKind.LEAVE_RAISING:
                 name = getattr(start.code, "name", None) or ""
                 state = state.handling(Exc.CANCELLATION, name, start.depth)

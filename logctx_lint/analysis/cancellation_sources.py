@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.analysis.cancellation_state import Code, of_function
 from logctx_lint.inference.suspensions import awaited_calls, called, is_suspension, may_run
-from logctx_lint.inference.types import FunctionType
+from logctx_lint.inference.types import Certainty, FunctionType, members_of
 from logctx_lint.project.modules import Function
 
 if TYPE_CHECKING:
     from logctx_lint.analysis.cancellation_flow import CancellationFlow
 
+_MAYBE = "twisted.internet.defer.maybeDeferred"
 FlowOf = Callable[[Code], "CancellationFlow"]
 
 
@@ -32,12 +33,30 @@ def may_give_cancellation(code: Code, place: ast.AST, flow_of: FlowOf | None) ->
 
     Without `flow_of` no other functions are looked into.
     """
-    if not is_suspension(code.file.summaries, place, code.scope):
+    if not is_suspension(code.file.summaries, place, code.scope) or _is_fired(code, place):
         return False
     if flow_of is None or not isinstance(place, ast.Await):
         return True
     calls = awaited_calls(place.value, code.scope)
     return not calls or not all(_keeps_it(code, each, flow_of) for each in calls)
+
+
+def _is_fired(code: Code, place: ast.AST) -> bool:
+    """`maybeDeferred(f)` of a plain function that gives no awaitable has fired already."""
+    match place:
+        case ast.Await(ast.Call(_, [function, *_]) as call) | ast.Yield(
+            ast.Call(_, [function, *_]) as call
+        ) if _MAYBE in code.names(call):
+            resolver = code.file.resolver
+            members = members_of(resolver.type_of(function, code.scope))
+            return bool(members) and all(
+                isinstance(each, FunctionType)
+                and not each.function.module.is_stub
+                and resolver.awaitability(resolver.call_type(each)).certainty is Certainty.NO
+                and not any(code.file.summaries.overriding(each.function))
+                for each in members
+            )
+    return False
 
 
 def _keeps_it(code: Code, call: ast.Call, flow_of: FlowOf) -> bool:

@@ -18,6 +18,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.known_packages import FRAMEWORKS_OF
 from logctx_lint.config.settings import Framework, Storage
 from logctx_lint.inference.types import Kind
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
@@ -36,6 +37,8 @@ _OF_KIND = {
     Kind.FUTURE: Cancellation.ASYNCIO,
     Kind.TASK: Cancellation.ASYNCIO,
 }
+_APPLICATION = ("scope", "receive", "send")
+"""The parameters of an ASGI application."""
 _DEEPEST = 3
 """How many coroutines in between are looked through."""
 
@@ -54,7 +57,15 @@ def live_cancellation(code: Code) -> Cancellation:
     if traits.storage is Storage.THREAD_LOCAL and traits.framework is Framework.BOTH:
         # Its log contexts follow Deferreds, whatever else is awaited.
         return LIVE[Framework.BOTH] if found is not Cancellation.ASYNCIO else found
+    if not found and _is_application(code.node):
+        return Cancellation.ASYNCIO
     return found or LIVE[traits.prevailing]
+
+
+def _is_application(node: FunctionNode) -> bool:
+    """Whether a function is an ASGI application, which asyncio runs in whatever package."""
+    names = tuple(each.arg for each in node.args.args)
+    return isinstance(node, ast.AsyncFunctionDef) and names[-3:] == _APPLICATION
 
 
 def _awaited(code: Code, depth: int, seen: set[ast.AST]) -> Cancellation:

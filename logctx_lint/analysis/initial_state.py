@@ -45,6 +45,26 @@ def kept_before(code: Code, start: FlowNode) -> Iterator[str]:
                     yield from filter(None, map(key_of, inner.targets))
 
 
+def named_around(code: Code, start: FlowNode) -> list[str]:
+    """The names of the cancellations that handlers around a place handle, the outermost first.
+
+    Empty for a handler of something else; an empty list where a `finally` is among them.
+    """
+    around = [
+        outer
+        for outer in own_nodes(code.node.body)
+        if isinstance(outer, ast.ExceptHandler)
+        and outer is not start.code
+        and any(inner is start.code for inner in own_nodes(outer.body))
+    ]
+    if len(around) != start.depth - 1:
+        return []
+    return [
+        outer.name if outer.name and code.caught(outer.type).by_name else ""
+        for outer in sorted(around, key=lambda each: each.lineno)
+    ]
+
+
 def _constant(binding: Binding) -> bool:
     return (
         binding.kind in ("value", "annotation")

@@ -16,15 +16,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.call_sites import call_sites
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.shared_state import Sharing
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
-from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _ENDS = frozenset({Role.SERVICE_END})
@@ -93,24 +92,13 @@ def _is_called_by_one(context: TreeContext, function: FunctionNode) -> bool:
     called = context.unit.scopes[function].function
     if called is None or called.owner is None:
         return False
-    sites = [
-        (call, scope)
-        for call, scope in context.resolver.references.calls(called.name, called.module)
-        if _may_reach(context, called, call, scope)
-    ]
+    sites = call_sites(context.resolver, called)
     if len(sites) == 1 and _is_step(*sites[0]):
         return True
     return bool(sites) and all(
         isinstance(call.func, ast.Attribute) and _is_made_here(context, call.func.value, scope)
         for call, scope in sites
     )
-
-
-def _may_reach(context: TreeContext, called: Function, call: ast.Call, scope: Scope) -> bool:
-    """Whether a call of something of a function's name may be one of that function."""
-    members = members_of(context.resolver.type_of(call.func, scope))
-    found = [each.function for each in members if isinstance(each, FunctionType)]
-    return called in found or len(found) < len(members) or not found
 
 
 def _is_step(call: ast.Call, scope: Scope) -> bool:

@@ -134,6 +134,7 @@ import ast
 
 from logctx_lint.analysis.cancellation_flow import CancellationFlow
 from logctx_lint.analysis.cancellation_harm import does_harm, lost_by
+from logctx_lint.analysis.cancellation_protocols import is_arranged
 from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Way, frameworks
 from logctx_lint.analysis.cancellation_stops import (
     Swallowing,
@@ -244,7 +245,9 @@ def _check_handler(
     if _is_meant(code, handler, found) or is_harmless(context, found, cancels):
         return
     clause = code.caught(handler.type)
-    if clause.by_name and CancelledChildren(context).are_awaited(found.awaits, handler.body):
+    if clause.by_name and (
+        CancelledChildren(context).are_awaited(found.awaits, handler.body) or is_arranged(code)
+    ):
         return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
