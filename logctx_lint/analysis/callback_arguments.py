@@ -7,9 +7,9 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from logctx_lint.analysis.awaitables.kept_callbacks import is_told_apart
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.kept_callbacks import is_told_apart
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types

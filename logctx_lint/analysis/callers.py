@@ -10,7 +10,7 @@ import ast
 from dataclasses import dataclass
 from enum import Enum
 
-from logctx_lint.analysis.cancellation_state import Code
+from logctx_lint.analysis.cancellation.cancellation_state import Code
 from logctx_lint.analysis.units import File
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
 

@@ -15,7 +15,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.call_sites import call_sites
-from logctx_lint.analysis.cancellation_state import Code
+from logctx_lint.analysis.cancellation.cancellation_state import Code
 from logctx_lint.analysis.context import as_try
 from logctx_lint.analysis.exception_handlers import Cancellation, caught
 from logctx_lint.config.vocabulary import Role

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.cancellation_state import Code, of_function
+from logctx_lint.analysis.cancellation.cancellation_state import Code, of_function
 from logctx_lint.analysis.context import functions_of
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.known_packages import FRAMEWORKS_OF

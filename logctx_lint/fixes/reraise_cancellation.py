@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-from logctx_lint.analysis.cancellation_state import Code
+from logctx_lint.analysis.cancellation.cancellation_state import Code
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.log_calls import writes_log

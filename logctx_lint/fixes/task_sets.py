@@ -12,8 +12,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.awaitables.expected_types import function_scope
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.expected_types import function_scope
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
 from logctx_lint.fixes.import_edits import insertion

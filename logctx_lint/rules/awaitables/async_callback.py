@@ -87,11 +87,14 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis import discard_consequences, discarded_awaitables
-from logctx_lint.analysis.asynchronous_overrides import (
+from logctx_lint.analysis.awaitables import discard_consequences, discarded_awaitables
+from logctx_lint.analysis.awaitables.asynchronous_overrides import (
     AsynchronousOverride,
     asynchronous_overrides,
 )
+from logctx_lint.analysis.awaitables.callback_places import may_be_asynchronous, misplaced_callbacks
+from logctx_lint.analysis.awaitables.discarded_awaitables import DropKind
+from logctx_lint.analysis.awaitables.plain_callers import plain_callbacks
 from logctx_lint.analysis.callback_arguments import (
     IGNORING,
     WAITING,
@@ -101,10 +104,7 @@ from logctx_lint.analysis.callback_arguments import (
     taken,
     target,
 )
-from logctx_lint.analysis.callback_places import may_be_asynchronous, misplaced_callbacks
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.discarded_awaitables import DropKind
-from logctx_lint.analysis.plain_callers import plain_callbacks
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role

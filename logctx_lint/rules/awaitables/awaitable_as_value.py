@@ -81,14 +81,14 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.asynchronous_managers import entered_as_plain
+from logctx_lint.analysis.awaitables.asynchronous_managers import entered_as_plain
+from logctx_lint.analysis.awaitables.declared_values import misplaced
+from logctx_lint.analysis.awaitables.misused_values import wrongly_used
+from logctx_lint.analysis.awaitables.mixed_displays import beside_values
+from logctx_lint.analysis.awaitables.value_uses import Usage, Use, uses
 from logctx_lint.analysis.casts import said_otherwise
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.declared_values import misplaced
-from logctx_lint.analysis.misused_values import wrongly_used
-from logctx_lint.analysis.mixed_displays import beside_values
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.value_uses import Usage, Use, uses
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
 from logctx_lint.inference.types import Kind

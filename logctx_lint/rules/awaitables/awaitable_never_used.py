@@ -77,19 +77,19 @@ import ast
 from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 
-from logctx_lint.analysis import discard_consequences, discarded_awaitables
-from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.control_flow import Branch, Exit, Paths
-from logctx_lint.analysis.discarded_awaitables import DropKind, Dropped
-from logctx_lint.analysis.expected_types import declared_local, refuses
-from logctx_lint.analysis.local_awaitables import (
+from logctx_lint.analysis.awaitables import discard_consequences, discarded_awaitables
+from logctx_lint.analysis.awaitables.discarded_awaitables import DropKind, Dropped
+from logctx_lint.analysis.awaitables.expected_types import declared_local, refuses
+from logctx_lint.analysis.awaitables.local_awaitables import (
     Named,
     facts_of,
     is_used_as_value,
     named_awaitables,
     uses_in,
 )
-from logctx_lint.analysis.ownership import is_kept_elsewhere
+from logctx_lint.analysis.awaitables.ownership import is_kept_elsewhere
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.control_flow import Branch, Exit, Paths
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile

@@ -93,13 +93,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.decorator_blocks import wrapper_of
-from logctx_lint.analysis.reused_coroutines import (
+from logctx_lint.analysis.awaitables.decorator_blocks import wrapper_of
+from logctx_lint.analysis.awaitables.reused_coroutines import (
     changes_result,
     may_reuse_coroutines,
     reused_coroutines,
 )
+from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import Kind

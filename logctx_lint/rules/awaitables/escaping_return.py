@@ -113,10 +113,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.awaitables.decorator_blocks import BLOCKS, left_by_wrapper, reached_by
+from logctx_lint.analysis.awaitables.expected_types import declared_result, refuses
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.decorator_blocks import BLOCKS, left_by_wrapper, reached_by
-from logctx_lint.analysis.expected_types import declared_result, refuses
-from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.log_contexts.log_contexts import plays
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import File, Unit

@@ -106,15 +106,15 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.assertions import is_expected_to_raise
-from logctx_lint.analysis.callback_arguments import is_called_by
-from logctx_lint.analysis.context import TreeContext, arguments, in_source_order, loops
-from logctx_lint.analysis.discarded_awaitables import discarded
-from logctx_lint.analysis.generator_functions import (
+from logctx_lint.analysis.awaitables.discarded_awaitables import discarded
+from logctx_lint.analysis.awaitables.generator_functions import (
     generators,
     is_asynchronous,
     made_by,
     waits,
 )
+from logctx_lint.analysis.callback_arguments import is_called_by
+from logctx_lint.analysis.context import TreeContext, arguments, in_source_order, loops
 from logctx_lint.analysis.unit_tests import is_run_by_unittest
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role

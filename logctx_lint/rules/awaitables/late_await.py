@@ -73,11 +73,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from logctx_lint.analysis import discarded_awaitables
+from logctx_lint.analysis.awaitables import discarded_awaitables
+from logctx_lint.analysis.awaitables.local_awaitables import Named, named_awaitables
+from logctx_lint.analysis.awaitables.provenance import FOLLOWS, Origins
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.control_flow import Paths
-from logctx_lint.analysis.local_awaitables import Named, named_awaitables
-from logctx_lint.analysis.provenance import FOLLOWS, Origins
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix

@@ -70,8 +70,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.awaitables.provenance import Origin, Origins
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.provenance import Origin, Origins
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix

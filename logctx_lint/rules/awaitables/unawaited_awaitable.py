@@ -67,9 +67,9 @@ on asyncio).
 
 from __future__ import annotations
 
-from logctx_lint.analysis import discard_consequences, discarded_awaitables
+from logctx_lint.analysis.awaitables import discard_consequences, discarded_awaitables
+from logctx_lint.analysis.awaitables.discarded_awaitables import DropKind, Dropped
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.discarded_awaitables import DropKind, Dropped
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import await_fix, background_fix, background_starter
 from logctx_lint.rules.rule import Rule

@@ -54,7 +54,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.background_work import Body
+from logctx_lint.analysis.awaitables.background_work import Body
 from logctx_lint.analysis.callback_arguments import taken, target
 from logctx_lint.analysis.context import Callee, TreeContext, arguments
 from logctx_lint.analysis.units import Unit

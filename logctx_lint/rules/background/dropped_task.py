@@ -61,10 +61,10 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.awaitables.discarded_awaitables import discarded
+from logctx_lint.analysis.awaitables.ownership import gives_new_task, sees_to_failures
 from logctx_lint.analysis.callback_arguments import taken, target
 from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.analysis.discarded_awaitables import discarded
-from logctx_lint.analysis.ownership import gives_new_task, sees_to_failures
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile

@@ -75,9 +75,9 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis import discard_consequences, discarded_awaitables
+from logctx_lint.analysis.awaitables import discard_consequences, discarded_awaitables
+from logctx_lint.analysis.awaitables.discarded_awaitables import DropKind, Dropped
 from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.analysis.discarded_awaitables import DropKind, Dropped
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import background_fix, background_starter, started_by_hand_fix

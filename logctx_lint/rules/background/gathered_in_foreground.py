@@ -61,9 +61,9 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.awaitables.gathered_operands import gathered, may_gather, takes_deferreds
+from logctx_lint.analysis.awaitables.provenance import FOLLOWS, Origins
 from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.analysis.gathered_operands import gathered, may_gather, takes_deferreds
-from logctx_lint.analysis.provenance import FOLLOWS, Origins
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix

@@ -109,7 +109,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.background_work import Body, OutlivingWork
+from logctx_lint.analysis.awaitables.background_work import Body, OutlivingWork
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.shields import is_shield
 from logctx_lint.config.vocabulary import Role

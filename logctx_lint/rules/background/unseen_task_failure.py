@@ -79,12 +79,12 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.awaitables.kept_tasks import is_looked_at, sets_itself
+from logctx_lint.analysis.awaitables.ownership import sees_to_failures
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, functions_of
-from logctx_lint.analysis.endless_workers import is_endless
-from logctx_lint.analysis.kept_tasks import is_looked_at, sets_itself
-from logctx_lint.analysis.ownership import sees_to_failures
+from logctx_lint.analysis.log_contexts.endless_workers import is_endless
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

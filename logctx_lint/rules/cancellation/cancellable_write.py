@@ -58,7 +58,7 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 
-from logctx_lint.analysis import cancellable_marks
+from logctx_lint.analysis.cancellation import cancellable_marks
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.rules.rule import Rule

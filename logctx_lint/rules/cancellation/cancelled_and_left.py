@@ -88,14 +88,19 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.awaitables.ownership import sees_to_failures
 from logctx_lint.analysis.called_code import code_of, reached
+from logctx_lint.analysis.cancellation.early_waits import (
+    hands_on,
+    is_used_behind,
+    left_running,
+    waits,
+)
+from logctx_lint.analysis.cancellation.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.early_waits import hands_on, is_used_behind, left_running, waits
 from logctx_lint.analysis.exception_handlers import caught_by
-from logctx_lint.analysis.ownership import sees_to_failures
 from logctx_lint.analysis.service_ends import ends_service
 from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
-from logctx_lint.analysis.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

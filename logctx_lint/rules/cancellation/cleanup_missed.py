@@ -101,12 +101,8 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from logctx_lint.analysis.called_code import code_of
-from logctx_lint.analysis.cancellation_state import Code
-from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
-from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
-from logctx_lint.analysis.function_framework import live_cancellation
-from logctx_lint.analysis.started_tasks import class_node
-from logctx_lint.analysis.state_changes import (
+from logctx_lint.analysis.cancellation.cancellation_state import Code
+from logctx_lint.analysis.cancellation.state_changes import (
     Change,
     called,
     changes,
@@ -117,8 +113,12 @@ from logctx_lint.analysis.state_changes import (
     undone,
     undone_in,
 )
-from logctx_lint.analysis.timed_children import child_ended
-from logctx_lint.analysis.undone_elsewhere import is_undone_elsewhere
+from logctx_lint.analysis.cancellation.timed_children import child_ended
+from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhere
+from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
+from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
+from logctx_lint.analysis.function_framework import live_cancellation
+from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix

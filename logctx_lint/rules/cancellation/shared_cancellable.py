@@ -106,14 +106,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.cancelled_tasks import Cancels, containers
+from logctx_lint.analysis.awaitables.registered_callbacks import registered_at
+from logctx_lint.analysis.cancellation.cancelled_tasks import Cancels, containers
 from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.analysis.registered_callbacks import registered_at
-from logctx_lint.analysis.shared_state import LOOK_UPS, Sharing
+from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS, Sharing
+from logctx_lint.analysis.deferreds.stored_elements import stored_in_mapping
+from logctx_lint.analysis.deferreds.waiters import Waiters
 from logctx_lint.analysis.shields import is_shield
-from logctx_lint.analysis.stored_elements import stored_in_mapping
 from logctx_lint.analysis.units import File, Unit
-from logctx_lint.analysis.waiters import Waiters
 from logctx_lint.config.settings import Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix

@@ -132,18 +132,23 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.cancellation_flow import CancellationFlow
-from logctx_lint.analysis.cancellation_harm import does_harm, lost_by
-from logctx_lint.analysis.cancellation_protocols import is_arranged
-from logctx_lint.analysis.cancellation_state import HARMLESS, Code, Way, frameworks
-from logctx_lint.analysis.cancellation_stops import (
+from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
+from logctx_lint.analysis.cancellation.cancellation_harm import does_harm, lost_by
+from logctx_lint.analysis.cancellation.cancellation_state import HARMLESS, Code, Way, frameworks
+from logctx_lint.analysis.cancellation.cancellation_stops import (
     Swallowing,
     is_end_of_cancelled,
     is_harmless,
     swallowings,
 )
-from logctx_lint.analysis.cancelled_children import CancelledChildren
-from logctx_lint.analysis.cancelled_tasks import Cancels
+from logctx_lint.analysis.cancellation.cancelled_children import CancelledChildren
+from logctx_lint.analysis.cancellation.cancelled_tasks import Cancels
+from logctx_lint.analysis.cancellation.exit_methods import ExitMethod
+from logctx_lint.analysis.cancellation.swallowing_blocks import (
+    is_async_context_manager,
+    is_generator_manager,
+)
+from logctx_lint.analysis.cancellation_protocols import is_arranged
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import (
     BARE,
@@ -152,9 +157,7 @@ from logctx_lint.analysis.exception_handlers import (
     caught,
     is_chosen_by_call,
 )
-from logctx_lint.analysis.exit_methods import ExitMethod
 from logctx_lint.analysis.function_framework import live_cancellation
-from logctx_lint.analysis.swallowing_blocks import is_async_context_manager, is_generator_manager
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import CancellationScope
 from logctx_lint.config.vocabulary import Role

@@ -142,18 +142,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.lost_entries import lost_by_entry
-from logctx_lint.analysis.skipped_cleanup import (
+from logctx_lint.analysis.cancellation.lost_entries import lost_by_entry
+from logctx_lint.analysis.cancellation.skipped_cleanup import (
     Skipped,
     given_back_too_late,
     skipped_by_cleanup,
     undone_by_hand,
 )
-from logctx_lint.analysis.state_changes import Change, called
-from logctx_lint.analysis.undone_elsewhere import is_undone_elsewhere
+from logctx_lint.analysis.cancellation.state_changes import Change, called
+from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhere
+from logctx_lint.analysis.cancellation.unshielded_cleanup import Unshielded, unshielded
+from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.unshielded_cleanup import Unshielded, unshielded
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Instance, Unknown, members_of

@@ -69,7 +69,7 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis import cancellable_marks
+from logctx_lint.analysis.cancellation import cancellable_marks
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.callgraph.graph import Step
 from logctx_lint.project.modules import Function

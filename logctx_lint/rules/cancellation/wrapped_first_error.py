@@ -49,8 +49,8 @@ from __future__ import annotations
 import ast
 from typing import TypeGuard
 
+from logctx_lint.analysis.awaitables.gathered_operands import OF_DEFERREDS, may_gather
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
-from logctx_lint.analysis.gathered_operands import OF_DEFERREDS, may_gather
 from logctx_lint.analysis.possible_values import possible_elements
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role

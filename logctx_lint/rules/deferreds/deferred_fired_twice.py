@@ -83,9 +83,9 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.analysis.cancelled_waiters import set_from_thread, set_in_a_row
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.fired_twice import (
+from logctx_lint.analysis.deferreds.cancelled_waiters import set_from_thread, set_in_a_row
+from logctx_lint.analysis.deferreds.fired_twice import (
     FIRING,
     Twice,
     after_the_wait,

@@ -84,12 +84,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.awaitables.discarded_awaitables import dropped_in
+from logctx_lint.analysis.awaitables.ownership import is_kept_elsewhere
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.deferred_chains import Chain, Chains
-from logctx_lint.analysis.discarded_awaitables import dropped_in
-from logctx_lint.analysis.observed_chains import Outcomes, can_fail, gathered
-from logctx_lint.analysis.ownership import is_kept_elsewhere
-from logctx_lint.analysis.request_callbacks import CallbackEffect, RequestCallbacks
+from logctx_lint.analysis.deferreds.deferred_chains import Chain, Chains
+from logctx_lint.analysis.deferreds.observed_chains import Outcomes, can_fail, gathered
+from logctx_lint.analysis.deferreds.request_callbacks import CallbackEffect, RequestCallbacks
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

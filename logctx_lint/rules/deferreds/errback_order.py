@@ -77,8 +77,8 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.deferred_chains import Chains, Link
-from logctx_lint.analysis.request_callbacks import RequestCallbacks
+from logctx_lint.analysis.deferreds.deferred_chains import Chains, Link
+from logctx_lint.analysis.deferreds.request_callbacks import RequestCallbacks
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope

@@ -141,11 +141,11 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.ended_waiters import is_ended_elsewhere, kept_in, methods
+from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in, methods
+from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
+from logctx_lint.analysis.deferreds.unset_events import unset_events
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
-from logctx_lint.analysis.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.unset_events import unset_events
 from logctx_lint.config.settings import Framework
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind

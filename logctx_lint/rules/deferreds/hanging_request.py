@@ -78,8 +78,8 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.deferred_chains import NOTIFIES, Chain, Chains, Link
-from logctx_lint.analysis.request_callbacks import (
+from logctx_lint.analysis.deferreds.deferred_chains import NOTIFIES, Chain, Chains, Link
+from logctx_lint.analysis.deferreds.request_callbacks import (
     CallbackEffect,
     RequestCallbacks,
     request_parameter,

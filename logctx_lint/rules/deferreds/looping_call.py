@@ -80,7 +80,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.observed_chains import is_seen
+from logctx_lint.analysis.deferreds.observed_chains import is_seen
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

@@ -92,7 +92,7 @@ import ast
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.request_callbacks import request_parameter
+from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role

@@ -90,9 +90,9 @@ import ast
 
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
-from logctx_lint.analysis.deferred_chains import NOTIFIES, Chains
-from logctx_lint.analysis.observed_chains import Outcomes, of_dropped
-from logctx_lint.analysis.request_callbacks import (
+from logctx_lint.analysis.deferreds.deferred_chains import NOTIFIES, Chains
+from logctx_lint.analysis.deferreds.observed_chains import Outcomes, of_dropped
+from logctx_lint.analysis.deferreds.request_callbacks import (
     CallbackEffect,
     RequestCallbacks,
     request_parameter,

@@ -105,8 +105,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.context_managers import holds
-from logctx_lint.analysis.generator_consumers import Consumed, consumed, is_iterated
+from logctx_lint.analysis.log_contexts.context_managers import holds
+from logctx_lint.analysis.log_contexts.generator_consumers import Consumed, consumed, is_iterated
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

@@ -93,8 +93,12 @@ from collections.abc import Iterator
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, code_of, entered, reached
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.context_reads import first_read
-from logctx_lint.analysis.open_contexts import bound_before, open_around, open_around_callers
+from logctx_lint.analysis.log_contexts.context_reads import first_read
+from logctx_lint.analysis.log_contexts.open_contexts import (
+    bound_before,
+    open_around,
+    open_around_callers,
+)
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role

@@ -85,7 +85,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.log_contexts import made_so, plays
+from logctx_lint.analysis.log_contexts.log_contexts import made_so, plays
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope

@@ -80,7 +80,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.log_contexts.log_contexts import plays
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix

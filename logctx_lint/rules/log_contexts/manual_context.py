@@ -71,7 +71,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.log_contexts import plays
+from logctx_lint.analysis.log_contexts.log_contexts import plays
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope

@@ -176,18 +176,22 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.attached_contexts import is_put_back, is_put_back_by_caller, works_on
 from logctx_lint.analysis.called_code import code_of, reached
+from logctx_lint.analysis.cancellation.scopes_entered_by_hand import is_exit, left_in, task_scope
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.context_reads import first_read
-from logctx_lint.analysis.endless_workers import is_by_need, is_endless
-from logctx_lint.analysis.kept_tokens import is_crossed, kept_by_object, used_elsewhere
-from logctx_lint.analysis.open_contexts import binds_constants, open_around
-from logctx_lint.analysis.paired_methods import are_paired
-from logctx_lint.analysis.scopes_entered_by_hand import is_exit, left_in, task_scope
+from logctx_lint.analysis.log_contexts.attached_contexts import (
+    is_put_back,
+    is_put_back_by_caller,
+    works_on,
+)
+from logctx_lint.analysis.log_contexts.context_reads import first_read
+from logctx_lint.analysis.log_contexts.endless_workers import is_by_need, is_endless
+from logctx_lint.analysis.log_contexts.kept_tokens import is_crossed, kept_by_object, used_elsewhere
+from logctx_lint.analysis.log_contexts.open_contexts import binds_constants, open_around
+from logctx_lint.analysis.log_contexts.paired_methods import are_paired
+from logctx_lint.analysis.log_contexts.worker_bindings import LeftBinding, Remains, left_bindings
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
-from logctx_lint.analysis.worker_bindings import LeftBinding, Remains, left_bindings
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS

@@ -1,0 +1,214 @@
+"""Functions that call what they are given, now or later, and drop what that returns.
+
+def connect(self, slot):                  def emit(self, *args):
+    self._slots.append(slot)                  for slot in self._slots:
+                                                  slot(*args)
+
+It works as follows: every use of the parameter, and of the attribute that keeps it, is classified
+by what is around it. A use of which nothing is known may do anything with the function.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.awaitables.kept_callbacks import is_told_apart
+from logctx_lint.analysis.units import File
+from logctx_lint.inference.future_uses import Body
+from logctx_lint.inference.known_names import ADDERS
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class, Function
+
+_KEEPERS = ADDERS | {"append", "add", "appendleft", "insert"}
+_UPKEEP = _KEEPERS | {"remove", "discard", "clear", "count", "index"}
+_VIEWS = frozenset({"copy", "values", "get", "setdefault", "__getitem__"})
+_COPIES = frozenset({"list", "tuple", "set", "frozenset", "reversed", "sorted"})
+_ASKING = frozenset({"callable", "len", "bool", "id", "repr"})
+_TESTS = (ast.If, ast.IfExp, ast.While, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.Assert)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropping:
+    """Where what a parameter holds is called, and its result dropped."""
+
+    call: ast.Call
+    method: str
+    keeper: str
+    """The attribute that keeps it until then; empty if it is called at once."""
+
+
+def dropping(file: File, function: Function, name: str) -> Dropping | None:
+    """Where a parameter of a function is called for nothing, if nothing else is done with it."""
+    function = function.implementation
+    node = None if function.module.is_stub else function.tree()
+    if node is None or is_told_apart(function, name):
+        return None
+    body = Body(node)
+    if any(_is_bound(each, name) for each in body.nodes):
+        return None
+    kept: set[str] = set()
+    calls: list[ast.Call] = []
+    for use in body.nodes:
+        if not isinstance(use, ast.Name) or use.id != name or not isinstance(use.ctx, ast.Load):
+            continue
+        place = _kept_in(body, use)
+        if place:
+            kept.add(place)
+            continue
+        done = _done_with(body, use)
+        if done is None:
+            return None
+        calls += done
+    if calls and not kept:
+        return Dropping(calls[0], function.name, "")
+    if len(kept) != 1 or calls or function.owner is None:
+        return None
+    return _by_class(file, function.owner, kept.pop())
+
+
+def _is_bound(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
+
+
+def _kept_in(body: Body, use: ast.expr) -> str:
+    """The attribute of the object that a statement puts a value into."""
+    match body.parent(use):
+        case ast.Assign([target], value) if value is use:
+            return _attribute(target)
+        case ast.Call(ast.Attribute(receiver, method), given) as call if (
+            method in _KEEPERS and use in given and isinstance(body.parent(call), ast.Expr)
+        ):
+            return _attribute(receiver)
+    return ""
+
+
+def _attribute(node: ast.AST) -> str:
+    """`X` of `self.X`, `self.X[key]` and `self.X.setdefault(key, [])`."""
+    match node:
+        case ast.Attribute(ast.Name("self"), name):
+            return name
+        case ast.Subscript(inner) | ast.Call(ast.Attribute(inner, "setdefault" | "get")):
+            return _attribute(inner)
+    return ""
+
+
+def _done_with(body: Body, use: ast.expr) -> list[ast.Call] | None:
+    """The calls of a value that are statements by themselves; None if more may be done with it."""
+    outer = body.parent(use)
+    match outer:
+        case ast.Call(func) if func is use:
+            return [outer] if isinstance(body.parent(outer), ast.Expr) else None
+        case ast.Call(ast.Name(asking)) if asking in _ASKING:
+            return []
+        case ast.Call(ast.Attribute(_, method)) if method in _UPKEEP:
+            return []
+        case ast.Attribute(_, "__name__" | "__qualname__" | "__module__"):
+            return []
+    if isinstance(outer, _TESTS) and getattr(outer, "body", None) is not use:
+        # `a or b` gives its operands to whoever takes the value.
+        is_value = isinstance(outer, ast.BoolOp) and not isinstance(body.parent(outer), _TESTS)
+        return None if is_value else []
+    return None
+
+
+def _by_class(file: File, owner: Class, name: str) -> Dropping | None:
+    """Where the methods of a class call what an attribute keeps, and drop the result."""
+    found: Dropping | None = None
+    methods = [each for own in owner.facts.functions for each in owner.function(own)]
+    trees = {each: tree for each in methods if (tree := each.tree())}
+    owner.module.note_all()
+    if any(
+        isinstance(node, ast.Attribute) and node.attr == name for node in _outside(owner, trees)
+    ):
+        return None
+    for method, tree in trees.items():
+        body = Body(tree)
+        for node in body.nodes:
+            if not isinstance(node, ast.Attribute) or node.attr != name:
+                continue
+            if not isinstance(node.value, ast.Name) or node.value.id != "self":
+                return None
+            calls = _of_kept(body, node)
+            if calls is None:
+                return None
+            if calls and found is None:
+                found = Dropping(calls[0], method.name, name)
+    if found is None or _is_overridden(file, owner, found.method):
+        return None
+    return found
+
+
+def _outside(owner: Class, trees: dict[Function, FunctionNode]) -> Iterator[ast.AST]:
+    """The nodes of a class's module that are in none of its methods."""
+    spans = [(tree.lineno, tree.end_lineno or tree.lineno) for tree in trees.values()]
+    for node in Body(owner.module.source.parse()).nodes:
+        line = getattr(node, "lineno", 0)
+        if line and not any(first <= line <= last for first, last in spans):
+            yield node
+
+
+def _is_overridden(file: File, owner: Class, method: str) -> bool:
+    return any(
+        method in each.facts.functions for each in file.resolver.references.subclasses(owner)
+    )
+
+
+def _of_kept(body: Body, use: ast.expr) -> list[ast.Call] | None:
+    """What is done with what an attribute keeps: one function, or a collection of them."""
+    if not isinstance(getattr(use, "ctx", ast.Load()), ast.Load):
+        return []
+    outer = body.parent(use)
+    match outer:
+        case ast.Subscript(value) if value is use:
+            return _of_kept(body, outer)
+        case ast.Attribute(_, method):
+            call = body.parent(outer)
+            if isinstance(call, ast.Call) and call.func is outer:
+                if method in ("pop", *_VIEWS):
+                    return [] if isinstance(body.parent(call), ast.Expr) else _of_kept(body, call)
+                if method == "items":
+                    return _of_items(body, call)
+                if method in _UPKEEP:
+                    chained = isinstance(body.parent(call), ast.Expr)
+                    return [] if chained else None
+            return None
+        case ast.Call(ast.Name(copy), [_]) if copy in _COPIES:
+            return _of_kept(body, outer)
+        case ast.For(target=ast.Name(name), iter=source) if source is use:
+            return _of_name(body, outer, name)
+        case ast.Assign([ast.Name(name)], value) if value is use:
+            return _of_name(body, body.node, name)
+        case ast.NamedExpr(ast.Name(name)):
+            return _of_name(body, body.node, name)
+        case ast.Compare() | ast.Delete():
+            return []
+    return _done_with(body, use)
+
+
+def _of_items(body: Body, call: ast.Call) -> list[ast.Call] | None:
+    match body.parent(call):
+        case ast.For(target=ast.Tuple([_, ast.Name(name)]), iter=source) as loop if source is call:
+            return _of_name(body, loop, name)
+    return None
+
+
+def _of_name(body: Body, around: ast.AST, name: str) -> list[ast.Call] | None:
+    """What is done with a local name inside of some code."""
+    calls: list[ast.Call] = []
+    for node in Body(around).nodes:
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
+            outer = body.parent(node)
+            if isinstance(outer, ast.For) and outer.iter is node:
+                done = (
+                    _of_name(body, outer, outer.target.id)
+                    if isinstance(outer.target, ast.Name)
+                    else None
+                )
+            else:
+                done = _done_with(body, node)
+            if done is None:
+                return None
+            calls += done
+    return calls

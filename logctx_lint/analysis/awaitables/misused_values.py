@@ -1,0 +1,307 @@
+"""Uses of an awaitable as the value that it would give: which of them are wrong.
+
+Awaitables are ordinary objects, too: a Deferred is kept in a set, compared by identity, asked for
+`called`; a class of one's own may define what a use needs. Only what its kind does not allow is
+wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from types import CoroutineType
+
+from logctx_lint.analysis.awaitables.expected_types import function_scope
+from logctx_lint.analysis.awaitables.value_uses import Usage, Use
+from logctx_lint.analysis.run_time_checks import is_asked_for
+from logctx_lint.analysis.units import Unit
+from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.narrowing import LEAVING
+from logctx_lint.inference.types import (
+    UNKNOWN,
+    Certainty,
+    Instance,
+    Kind,
+    Presumed,
+    Type,
+    members_of,
+)
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.syntax.ast_walk import all_nodes, last_name
+
+_NEEDED: dict[Usage, tuple[str, ...]] = {
+    Usage.TRUTH: ("__bool__", "__len__"),
+    Usage.EQUALITY: ("__eq__",),
+    Usage.ORDER: ("__lt__", "__gt__"),
+    Usage.MEMBER: ("__eq__",),
+    Usage.CONTAINER: ("__contains__",),
+    Usage.ARITHMETIC: ("__add__", "__sub__", "__mul__", "__mod__", "__or__", "__and__"),
+    Usage.TEXT: ("__str__", "__repr__"),
+    Usage.NUMBER: ("__int__", "__float__", "__index__"),
+    Usage.LENGTH: ("__len__",),
+    Usage.ITERATION: ("__next__",),
+    Usage.ASYNC_ITERATION: ("__aiter__",),
+    Usage.MAPPING: ("keys",),
+    Usage.ITEM: ("__getitem__", "__setitem__", "__delitem__"),
+    Usage.ATTRIBUTE: ("__getattr__", "__getattribute__"),
+    Usage.CALL: ("__call__",),
+    Usage.ENTER: ("__enter__",),
+    Usage.ASYNC_ENTER: ("__aenter__",),
+    Usage.DRIVEN: ("close", "send", "throw"),
+}
+"""Methods with which a class of one's own, awaitable besides, allows a use."""
+_OF_SOME_FUTURE = frozenset(dir(object)) | {
+    "__await__", "__class_getitem__", "__del__", "__iter__", "_asyncio_future_blocking",
+    "_callbacks", "_cancel_message", "_coro", "_exception", "_fut_waiter", "_log_destroy_pending",
+    "_log_traceback", "_loop", "_make_cancelled_error", "_must_cancel", "_repr_info", "_result",
+    "_source_traceback", "_state", "add_done_callback", "cancel", "cancelled", "cancelling", "done",
+    "exception", "get_context", "get_coro", "get_loop", "get_name", "get_stack", "print_stack",
+    "remove_done_callback", "result", "set_exception", "set_name", "set_result", "uncancel",
+}  # fmt: skip
+"""All that a task has in any Python. (To import asyncio takes longer than to check most files.)"""
+_OF_SOME_DEFERRED = frozenset(
+    {"called", "paused", "callbacks", "callback", "errback", "addCallback", "addCallbacks",
+     "addErrback", "addBoth", "addTimeout", "chainDeferred", "asFuture", "debug", "pause",
+     "unpause", "cancel", "result"}
+)  # fmt: skip
+OF_COROUTINES = frozenset(dir(CoroutineType))
+_OWN_ATTRIBUTES = {
+    Kind.COROUTINE: OF_COROUTINES,
+    Kind.DEFERRED: _OF_SOME_DEFERRED,
+    Kind.FUTURE: _OF_SOME_FUTURE,
+    Kind.TASK: _OF_SOME_FUTURE,
+    Kind.AWAITABLE: OF_COROUTINES | _OF_SOME_FUTURE | _OF_SOME_DEFERRED,
+}
+_MAY_BE_MEANT = frozenset({Usage.ASYNC_ITERATION, Usage.ASYNC_ENTER, Usage.CALL, Usage.RAISE})
+"""Uses for which what is only presumed to be a coroutine may be something else."""
+_KNOWN_HOMES = ("typing", "types", "builtins", "asyncio", "twisted.internet.defer")
+
+
+_OPERATOR = re.compile(r"__[ir]?(add|sub|or|and|xor|lshift|rshift|matmul|mul|truediv|mod)__")
+_OF_EVERY_OBJECT = frozenset(dir(object))
+
+
+def wrongly_used(use: Use, unit: Unit) -> Kind | None:
+    """The kind of awaitable that is used as a value; None if it is none, or may be used so."""
+    node = use.node
+    resolver = unit.file.resolver
+    type_ = resolver.type_of(node, use.scope)
+    if isinstance(type_, Presumed):
+        kind = presumed_kind(unit, type_)
+        if use.how in _MAY_BE_MEANT or kind is None:
+            return None
+        if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
+            return None
+        if isinstance(node, ast.Name) and (
+            not may_hold_presumed(use.scope, _calls_behind(node, function_scope(use.scope)))
+            or _is_known_to_wait(node.id, kind, use, unit)
+        ):
+            return None
+        return kind
+    members = members_of(type_)
+    # With an unknown member, or None, it may be that.
+    if not all(isinstance(member, Instance) for member in members):
+        return None
+    answer = resolver.awaitability(type_)
+    if not answer.is_certain or _allows(type_, answer.kind, use, unit):
+        return None
+    if any(
+        unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope))
+        for call in _calls_behind(node, use.scope)
+    ):
+        return None
+    if need_not_be_awaited(resolver, type_, is_used=True) or _other_side_takes_it(use, unit):
+        return None
+    if isinstance(node, ast.Name) and _is_known_to_wait(node.id, answer.kind, use, unit):
+        return None
+    if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
+        return None
+    if answer.kind is Kind.AWAITABLE and use.how is Usage.CALL:
+        return None  # `-> Awaitable` is said of a function, too, whose call gives one.
+    return answer.kind
+
+
+def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
+    """What is very likely given, by the name of a method or under a decorator that is not known.
+
+    None where that may be something else: a double in a test, or what others call so, too.
+    """
+    if unit.file.module.is_test and not type_.by_decorator:
+        return None
+    kind = unit.file.resolver.awaitability(type_).kind
+    return kind if kind.is_lazy or type_.by_habit else None
+
+
+def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:
+    """Whether a local name that calls are bound to very likely holds what is presumed of them.
+
+    In a plain function, and in one that is called as the method is, the object is rather another.
+    """
+    function = function_scope(scope).function
+    return (
+        function is not None
+        and function.facts.is_async
+        and not any(last_name(call.func) == function.name for call in calls)
+    )
+
+
+def _is_known_to_wait(name: str, kind: Kind, use: Use, unit: Unit) -> bool:
+    """Whether the code around shows that it knows what the name holds."""
+    return (
+        is_asked_for(unit, use.node)
+        or (use.how in _OF_DECLARED and _is_declared(use, name))
+        or (_tests_for_none(use, unit) and _is_awaited_too(unit, use, name, kind))
+        or _guards(use, name, kind, unit)
+    )
+
+
+def _other_side_takes_it(use: Use, unit: Unit) -> bool:
+    """`jobs += create_task(f())`, where `jobs` is an object that says what that means."""
+    if use.how is not Usage.ARITHMETIC or use.other is None:
+        return False
+    resolver = unit.file.resolver
+    other = resolver.type_of(use.other, use.scope)
+    if other == UNKNOWN and use.is_of_collection:
+        return True
+    for member in members_of(other):
+        if isinstance(member, Instance) and not member.cls.module.is_stub:
+            names = (
+                name
+                for base, _ in resolver.classes.ancestors(member.cls)
+                for name in base.facts.functions
+            )
+            if any(_OPERATOR.fullmatch(name) for name in names):
+                return True
+    return False
+
+
+_OF_DECLARED = frozenset({Usage.TEXT, Usage.IDENTITY})
+
+
+def _is_declared(use: Use, name: str) -> bool:
+    """Whether a parameter is declared to be awaitable: whoever shows it knows what it is."""
+    bindings = use.scope.bindings.get(name, [])
+    return bool(bindings) and all(each.kind == "parameter" for each in bindings)
+
+
+def _is_async(scope: Scope) -> bool:
+    return scope.function is not None and scope.function.facts.is_async
+
+
+def _calls_behind(node: ast.expr, scope: Scope) -> list[ast.Call]:
+    """The call that a value is, or those that a local name is bound to."""
+    match node:
+        case ast.Call():
+            return [node]
+        case ast.Name(name):
+            bindings = scope.reaching(name, (node.lineno, node.col_offset))
+            values = [each.value for each in bindings if not each.path]
+            return [each for each in values if isinstance(each, ast.Call)]
+    return []
+
+
+def _tests_for_none(use: Use, unit: Unit) -> bool:
+    """`assert task`, `coro is not None`."""
+    if use.how is Usage.TRUTH:
+        return any(node.test is use.node for node, _ in unit.nodes(ast.Assert))
+    is_none = isinstance(use.other, ast.Constant) and use.other.value is None
+    return use.how is Usage.IDENTITY and is_none
+
+
+def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
+    """`task and not task.done()`, `if task: task.cancel()`: whether there is one is asked.
+
+    So it is in `if not d: return`, where `d` gets callbacks behind that. A bare truth test of a
+    coroutine is rather one of the value that it would give.
+    """
+    if use.how is not Usage.TRUTH or kind.is_lazy:
+        return False
+    own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
+    for guard, _ in unit.nodes(ast.If):
+        match guard.test:
+            case ast.UnaryOp(ast.Not(), operand) if operand is use.node:
+                leaves = isinstance(guard.body[-1], LEAVING)
+                return leaves and _is_awaited_too(unit, use, name, kind)
+    for choice in (ast.If, ast.IfExp, ast.While, ast.BoolOp):
+        for node, _ in unit.nodes(choice):
+            tested = getattr(node, "values", None) or [getattr(node, "test", None)]
+            if use.node in tested and any(_takes(each, name, own) for each in all_nodes(node)):
+                return True
+    return False
+
+
+def _is_awaited_too(unit: Unit, use: Use, name: str, kind: Kind) -> bool:
+    """Whether the same name is elsewhere used as the awaitable that it is: the test is for None."""
+    own = _OWN_ATTRIBUTES[kind] - _OF_EVERY_OBJECT
+    nodes: list[tuple[ast.AST, Scope]] = [*unit.nodes(ast.Await), *unit.nodes(ast.Attribute)]
+    nodes += [each for each in unit.nodes(ast.Return) if not _is_async(each[1])]
+    return any(
+        _takes(node, name, own) and function_scope(scope) is function_scope(use.scope)
+        for node, scope in nodes
+    )
+
+
+def _takes(node: ast.AST, name: str, attributes: frozenset[str]) -> bool:
+    """Whether a node awaits or returns what the name holds, or asks for one of the attributes."""
+    match node:
+        case ast.Await(ast.Name(found)) | ast.Return(ast.Name(found)):
+            return found == name
+        case ast.Attribute(ast.Name(found), attribute):
+            return found == name and attribute in attributes
+    return False
+
+
+def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
+    """Whether a class of one's own, which is awaitable besides, can be used in this way."""
+    classes = unit.file.resolver.classes
+    if use.attribute and has_attribute(unit, kind, use.attribute):
+        return True
+    names = (*_NEEDED.get(use.how, ()), *([use.attribute] if use.attribute else ()))
+    for member in members_of(type_):
+        if not isinstance(member, Instance):
+            continue
+        if classes.unknown_bases(member.cls) and kind is not Kind.COROUTINE:
+            return True
+        if use.attribute and classes.member(member, use.attribute) is not None:
+            return True
+        for ancestor, _ in classes.ancestors(member.cls):
+            if not ancestor.module.name.startswith(_KNOWN_HOMES) and any(
+                ancestor.function(name) for name in names
+            ):
+                return True
+        if kind is Kind.AWAITABLE and not member.cls.module.is_stub:
+            # An object of its own, which can be shown and, if it says how, looped over.
+            shown = use.how is Usage.TEXT
+            looped = use.how is Usage.ITERATION and classes.member(member, "__iter__") is not None
+            return shown or looped
+    return False
+
+
+def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:
+    """Whether an awaitable of this kind has an attribute, or may have been given it."""
+    if name in _OWN_ATTRIBUTES[kind]:
+        return True
+    # A task or Deferred takes any, and may have others that only it asks for.
+    return kind is not Kind.COROUTINE and (name.startswith("_") or name in unit.file.set_attributes)
+
+
+def _is_asked(use: Use, kind: Kind, unit: Unit) -> bool:
+    """Whether an awaitable is asked for what it has, or whether there is one."""
+    is_own = bool(use.attribute) and has_attribute(unit, kind, use.attribute)
+    return is_own or use.how is Usage.TRUTH
+
+
+def _is_ordinary(use: Use, unit: Unit) -> bool:
+    """What is done with a Deferred or task itself: compared by identity, a key, in sets, shown."""
+    resolver = unit.file.resolver
+    if use.how in (Usage.IDENTITY, Usage.INDEX, Usage.DRIVEN):
+        return True
+    if use.how is Usage.TEXT:
+        return isinstance(use.node, ast.Name)
+    if use.how in (Usage.EQUALITY, Usage.MEMBER) and use.other is not None:
+        if use.how is Usage.EQUALITY:
+            found = resolver.awaitability(resolver.type_of(use.other, use.scope))
+            return found.certainty is not Certainty.NO
+        elements = getattr(use.other, "elts", None)
+        return not elements or not all(isinstance(each, ast.Constant) for each in elements)
+    return False

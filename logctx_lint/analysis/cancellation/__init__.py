@@ -1,0 +1,1 @@
+"""What becomes of a cancellation, whose it is, and what it leaves behind."""

@@ -1,0 +1,124 @@
+"""What calling a first-party function does on the path of a cancellation.
+
+It is followed as the caller's own code is, with what the call gives it of the exception.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from logctx_lint.analysis.cancellation.cancellation_state import Code, Exc, State, of_function
+from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
+from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
+from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import own_nodes
+
+
+def called_with(
+    values: ExceptionValues, function: Function, call: ast.Call, node: FlowNode, state: State
+) -> tuple[Code, State] | None:
+    """The body that a call runs, and what is known at its start; None if that is not known."""
+    facts = function.facts
+    if facts.is_generator and not facts.is_async:
+        return None
+    if facts.is_async and not any(
+        isinstance(each, ast.Await) and each.value is call for each in expressions(node)
+    ):
+        return None
+    code = of_function(values.code.file, function)
+    if code is None or not _may_matter(code.node) or _is_abstract(code.node):
+        return None
+    given = _given(values, function, call, state)
+    return None if given is None else (code, given)
+
+
+def asked(values: ExceptionValues, call: ast.Call, state: State) -> tuple[Code, State] | None:
+    """The first-party function that is handed the exception, to be asked something of it.
+
+    def is_timeout(error): return isinstance(error, TimeoutError)
+    """
+    functions = first_party(values.code, call)
+    if len(functions) != 1 or functions[0].facts.is_async or functions[0].facts.is_generator:
+        return None
+    code = of_function(values.code.file, functions[0])
+    given = _given(values, functions[0], call, state) if code else None
+    return None if code is None or given is None else (code, given)
+
+
+def _given(
+    values: ExceptionValues, function: Function, call: ast.Call, state: State
+) -> State | None:
+    """What is known where a call enters a function; None if it has nothing of the exception."""
+    names = [each.name for each in function.facts.parameters]
+    first = values.code.file.resolver.bindings.first_parameter(function)
+    names = names[1 if first else 0 :]
+    given = [*zip(names, call.args, strict=False)]
+    given += [(each.arg or "", each.value) for each in call.keywords]
+    match call.args:
+        case [ast.Starred(value)] if values.is_it(value, state):
+            given = [(each, value) for each in names[1:2]]  # `*sys.exc_info()`
+    holders = frozenset(name for name, value in given if values.is_it(value, state))
+    containers = frozenset(
+        name for name, value in given if name not in holders and values.holds(value, state)
+    )
+    current = ((Exc.CANCELLATION, ""),) if state.current is Exc.CANCELLATION else ()
+    if not holders and not containers and not current:
+        return None
+    return State(current, holders, containers)
+
+
+def first_party(code: Code, call: ast.Call) -> list[Function]:
+    """The first-party functions that are surely called; none if others may be."""
+    resolver = code.file.resolver
+    members = list(members_of(resolver.type_of(call.func, code.scope)))
+    found = [
+        function
+        for each in members
+        if isinstance(each, FunctionType)
+        for function in code.file.summaries.implementations(each.function)
+    ]
+    is_first_party = all(not each.module.is_stub for each in found)
+    return found if len(found) >= len(members) > 0 and is_first_party else []
+
+
+def never_returns(code: Code, call: ast.Call) -> bool:
+    """Whether a call ends the process, or always raises."""
+    resolver = code.file.resolver
+    if code.file.summaries.ends_process(call.func, code.scope):
+        return True
+    found = [
+        each.function
+        for each in members_of(resolver.type_of(call.func, code.scope))
+        if isinstance(each, FunctionType)
+    ]
+    return any(each.facts.returns.endswith(("NoReturn", "Never")) for each in found)
+
+
+def is_failed_assertion(call: ast.Call) -> bool:
+    """`self.fail(...)`, `pytest.fail(...)`, `self.assertTrue(False, ...)`."""
+    match call.func, call.args:
+        case ast.Attribute(ast.Name("self" | "pytest"), "fail"), _:
+            return True
+        case ast.Attribute(ast.Name("self"), name), [ast.Constant(bool() as value), *_]:
+            return (name == "assertTrue" and not value) or (name == "assertFalse" and value)
+    return False
+
+
+def _is_abstract(node: FunctionNode) -> bool:
+    """Whether a method only says that another one has to be written in its place."""
+    return any(
+        isinstance(each, ast.Raise) and "NotImplementedError" in ast.unparse(each)
+        for each in node.body
+    )
+
+
+def _may_matter(node: FunctionNode) -> bool:
+    """Whether calling a function may do something about an exception that it is given."""
+    return any(
+        isinstance(each, ast.Raise)
+        or (isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute | ast.Name))
+        or (isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store))
+        for each in own_nodes(node.body)
+    )

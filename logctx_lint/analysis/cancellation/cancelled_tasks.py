@@ -1,0 +1,199 @@
+"""`task.cancel()`, then waiting for that very task: the cancellation that comes is its own."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from logctx_lint.analysis.cancellation.cancelled_elsewhere import (
+    cancelled_in,
+    is_cancelled_elsewhere,
+)
+from logctx_lint.analysis.context import TreeContext, arguments, loops
+from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Cancel:
+    """`task.cancel()`, or the same for each of some tasks."""
+
+    line: int
+    text: str
+    """What is cancelled: a task, or a container of tasks."""
+
+
+class Cancels:
+    """What the functions of one unit cancel before they wait for it."""
+
+    def __init__(self, context: TreeContext) -> None:
+        self._context = context
+        self._known: dict[FunctionNode, list[_Cancel]] = {}
+
+    def are_waited_for(self, awaits: Sequence[ast.AST]) -> bool:
+        """Whether each of these suspension points, of one function, waits for its own end."""
+        return all(
+            isinstance(each, ast.Await | ast.Yield)
+            and (
+                self.reach(each, _waited_for(each))
+                or is_cancelled_elsewhere(self._context, each.value or each)
+            )
+            for each in awaits
+        )
+
+    def reach(self, node: ast.expr, values: Iterable[ast.expr]) -> bool:
+        """Whether one of some values has been cancelled when `node` runs."""
+        function = self._context.function_of(node)
+        if not isinstance(function, FunctionNode):
+            return False
+        before = {cancel.text for cancel in self._of(function) if cancel.line <= node.lineno}
+        return bool(before) and any(
+            ast.unparse(source) in before for value in values for source in self._sources(value)
+        )
+
+    def _of(self, function: FunctionNode) -> list[_Cancel]:
+        if function not in self._known:
+            self._known[function] = [
+                _Cancel(node.lineno, ast.unparse(each))
+                for node in own_nodes(function.body)
+                if isinstance(node, ast.Call)
+                for cancelled in self._cancelled_at(node)
+                for each in self._sources(cancelled)
+            ]
+        return self._known[function]
+
+    def _cancelled_at(self, call: ast.Call) -> Iterator[ast.expr]:
+        """What a call cancels: `task.cancel()`, `callLater(5, d.cancel)`, a helper that does it."""
+        is_cancel = isinstance(call.func, ast.Attribute) and call.func.attr == "cancel"
+        yield from cancelled_in((call.func,) if is_cancel else arguments(call))
+        for function in self._context.functions(call.func) if not is_cancel else ():
+            yield from self._cancelled_by(function, call)
+
+    def _cancelled_by(self, function: Function, call: ast.Call) -> Iterator[ast.expr]:
+        """What a first-party helper cancels of what it is given, or of its own object."""
+        node = None if function.module.is_stub else function.implementation.tree()
+        if node is None:
+            return
+        places = _cancelled_places(node)
+        if not places:
+            return
+        first = self._context.resolver.bindings.first_parameter(function)
+        names = [each.name for each in function.facts.parameters][1 if first else 0 :]
+        given = [*zip(names, call.args, strict=False)]
+        given += [(each.arg or "", each.value) for each in call.keywords]
+        yield from (value for name, value in given if name in places)
+        if not isinstance(call.func, ast.Attribute):
+            return
+        own = ast.unparse(call.func.value)
+        for place in places:
+            if place.startswith("self."):
+                inner = parse_expression(f"{own}.{place.removeprefix('self.')}")
+                if inner is not None:
+                    yield inner
+
+    def _sources(self, receiver: ast.expr) -> Iterator[ast.expr]:
+        """An expression itself; of the target of a loop, what is looped over."""
+        yield from containers(receiver)
+        if not isinstance(receiver, ast.Name):
+            return
+        yield from self._pending(receiver)
+        for outer in self._context.around(receiver):
+            if isinstance(outer, FunctionNode):
+                return
+            for loop in loops(outer):
+                if isinstance(loop.target, ast.Name) and loop.target.id == receiver.id:
+                    for each in containers(loop.iter):
+                        yield each
+                        if isinstance(each, ast.Name):
+                            yield from self._pending(each)
+
+    def _pending(self, name: ast.Name, depth: int = 2) -> Iterator[ast.expr]:
+        """Of `done, pending = await asyncio.wait(tasks)`: the tasks, which may be among them."""
+        for each in self._elements(name):
+            yield each
+            if isinstance(each, ast.Name) and depth:
+                yield from self._pending(each, depth - 1)
+
+    def _elements(self, name: ast.Name) -> Iterator[ast.expr]:
+        function = self._context.function_of(name)
+        for node in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+            match node:
+                case ast.Assign([ast.Tuple([_, ast.Name(target)])], ast.Await(ast.Call() as call)):
+                    if target == name.id and call.args and self._is_wait(call):
+                        yield from containers(call.args[0])
+                case ast.Assign([ast.Name(target)], value) if target == name.id:
+                    if isinstance(value, ast.List | ast.Tuple | ast.Set):
+                        yield from containers(value)
+                    elif isinstance(value, ast.Attribute):
+                        yield value  # Another name of the same task.
+
+    def _is_wait(self, call: ast.Call) -> bool:
+        return not _WAITS.isdisjoint(self._context.names(call))
+
+
+def _taken_from_self(function: FunctionNode) -> dict[str, str]:
+    """By local names: the attribute of `self` that each of them was taken from."""
+    found: dict[str, str] = {}
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Attribute(ast.Name("self")) as taken):
+                found[name] = ast.unparse(taken)
+            case ast.NamedExpr(ast.Name(name), ast.Attribute(ast.Name("self")) as walrus):
+                found[name] = ast.unparse(walrus)
+            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                for target, value in zip(targets, values, strict=False):
+                    if isinstance(target, ast.Name) and ast.unparse(value).startswith("self."):
+                        found[target.id] = ast.unparse(value)
+    return found
+
+
+def _looped_over(function: FunctionNode) -> dict[str, str]:
+    """By the targets of a function's loops: what is looped over."""
+    return {
+        loop.target.id: ast.unparse(each)
+        for node in own_nodes(function.body)
+        for loop in loops(node)
+        if isinstance(loop.target, ast.Name)
+        for each in containers(loop.iter)
+    }
+
+
+def _waited_for(node: ast.expr) -> Iterator[ast.expr]:
+    """What an await waits for: its operand, or what that wraps or gathers."""
+    match node:
+        case ast.Await(inner) | ast.Yield(ast.expr() as inner):
+            yield from _waited_for(inner)
+        case ast.Call():
+            yield from containers(node)
+            for argument in arguments(node):
+                yield from _waited_for(argument)
+        case _:
+            yield from containers(node)
+
+
+def containers(node: ast.expr) -> Iterator[ast.expr]:
+    """A container, and what it merely copies or gives a view of: `list(self.tasks.values())`."""
+    yield node
+    match node:
+        case ast.Starred(inner):
+            yield from containers(inner)
+        case ast.Call(ast.Attribute(inner, name)) if name in VIEWS:
+            yield from containers(inner)
+        case ast.Call(ast.Name(name), [argument, *_]) if name in COPIES:
+            yield from containers(argument)
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            for element in elements:
+                yield from containers(element)
+
+
+def _cancelled_places(function: FunctionNode) -> set[str]:
+    """What a function cancels: its own names and attributes, whichever name they go by there."""
+    receivers = {ast.unparse(each) for each in cancelled_in(own_nodes(function.body))}
+    looped, taken = _looped_over(function), _taken_from_self(function)
+    return {looped.get(each, taken.get(each, each)) for each in receivers}

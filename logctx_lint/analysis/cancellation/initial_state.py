@@ -1,0 +1,109 @@
+"""What is known at the start of a handler that catches a cancellation, from the code before it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.cancellation.cancellation_state import Code, State, key_of
+from logctx_lint.analysis.control_flow_graph import FlowNode
+from logctx_lint.inference.use_def import Binding
+from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
+
+
+def with_constants(code: Code, start: FlowNode, state: State) -> State:
+    """A state with the names that surely hold None, True or False, or that were tested around."""
+    body = getattr(start.code, "body", None)
+    if not isinstance(start.code, ast.ExceptHandler) or not body:
+        return state
+    position = body[0].lineno, body[0].col_offset
+    elsewhere = declared_outer(all_nodes(code.node))
+    for name, bindings in code.scope.bindings.items():
+        if name not in elsewhere and any(_constant(each) for each in bindings):
+            reaching = code.scope.reaching(name, position)
+            values = {_value(each) for each in reaching}
+            if len(values) == 1 and all(_constant(each) for each in reaching):
+                state = state.known(name, *values)
+    for name, truth in _tested(code, start.code):
+        state = state.known(name, truth)
+    return state
+
+
+def kept_before(code: Code, start: FlowNode) -> Iterator[str]:
+    """Where a handler around has kept the cancellation that it names."""
+    place = start.code
+    for outer in own_nodes(code.node.body):
+        if (
+            isinstance(outer, ast.ExceptHandler)
+            and outer is not place
+            and outer.name
+            and code.caught(outer.type).by_name
+            and any(inner is place for inner in own_nodes(outer.body))
+        ):
+            for inner in own_nodes(outer.body):
+                if isinstance(inner, ast.Assign) and key_of(inner.value) == outer.name:
+                    yield from filter(None, map(key_of, inner.targets))
+
+
+def named_around(code: Code, start: FlowNode) -> list[str]:
+    """The names of the cancellations that handlers around a place handle, the outermost first.
+
+    Empty for a handler of something else; an empty list where a `finally` is among them.
+    """
+    around = [
+        outer
+        for outer in own_nodes(code.node.body)
+        if isinstance(outer, ast.ExceptHandler)
+        and outer is not start.code
+        and any(inner is start.code for inner in own_nodes(outer.body))
+    ]
+    if len(around) != start.depth - 1:
+        return []
+    return [
+        outer.name if outer.name and code.caught(outer.type).by_name else ""
+        for outer in sorted(around, key=lambda each: each.lineno)
+    ]
+
+
+def _constant(binding: Binding) -> bool:
+    return (
+        binding.kind in ("value", "annotation")
+        and not binding.path
+        and isinstance(binding.value, ast.Constant)
+        and (binding.value.value is None or isinstance(binding.value.value, bool))
+    )
+
+
+def _value(binding: Binding) -> bool | None:
+    value = binding.value.value if isinstance(binding.value, ast.Constant) else None
+    return value if isinstance(value, bool) else None
+
+
+def _tested(code: Code, place: ast.AST) -> Iterator[tuple[str, bool]]:
+    """The local names that an `if` around a place tests, where nothing binds them inside."""
+    for outer in own_nodes(code.node.body):
+        if not isinstance(outer, ast.If):
+            continue
+        for branch, truth in ((outer.body, True), (outer.orelse, False)):
+            inside = list(own_nodes(branch))
+            if not any(each is place for each in inside):
+                continue
+            bound = {
+                each.id
+                for each in inside
+                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+            }
+            for name, holds in _facts(outer.test, truth):
+                if name not in bound and name in code.scope.bindings:
+                    yield name, holds
+
+
+def _facts(test: ast.expr, truth: bool) -> Iterator[tuple[str, bool]]:
+    match test:
+        case ast.Name(name):
+            yield name, truth
+        case ast.UnaryOp(ast.Not(), operand):
+            yield from _facts(operand, not truth)
+        case ast.BoolOp(operator, values) if isinstance(operator, ast.And) is truth:
+            for value in values:
+                yield from _facts(value, truth)

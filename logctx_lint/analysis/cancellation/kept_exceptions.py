@@ -1,0 +1,61 @@
+"""Attributes that may hold a cancellation when they are raised, and where that came from.
+
+async def read(self):
+    try:
+        await self._ready.wait()
+    except CancelledError:
+        raise self._closed_by      # Whatever `close(error)` was given, a cancellation perhaps.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from logctx_lint.analysis.cancellation.cancellation_state import Code, key_of
+from logctx_lint.analysis.exception_handlers import Cancellation, caught, is_cancelled
+from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode, parameters_of
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_WIDE = frozenset({"Any", "BaseException", "object"})
+"""What a parameter may be declared as, and hold a cancellation."""
+
+_ITS_OWN_BASE = Cancellation.ASYNCIO | Cancellation.TRIO
+"""Cancellations that are no `Exception`: a clause that catches them is meant to."""
+
+
+def may_hold_cancellation(code: Code, raised: ast.expr) -> bool:
+    """Whether what is raised may be a cancelled error, or an attribute that is set to one."""
+    resolver, vocabulary = code.file.resolver, code.file.vocabulary
+    for value in possible_values(raised):
+        if is_cancelled(resolver, vocabulary, value, code.scope):
+            return True
+        receiver, _, name = key_of(value).rpartition(".")
+        owner = code.scope.enclosing_class
+        if receiver == "self" and owner is not None:
+            for kept, node, scope in code.file.summaries.kept_in(owner, name):
+                if any(_may_be_one(code, each, node, scope) for each in possible_values(kept)):
+                    return True
+    return False
+
+
+def _may_be_one(code: Code, value: ast.expr, node: FunctionNode, scope: Scope) -> bool:
+    resolver, vocabulary = code.file.resolver, code.file.vocabulary
+    if not isinstance(value, ast.Name):
+        return is_cancelled(resolver, vocabulary, value, scope)
+    for parameter, _, kind in parameters_of(node.args):
+        if parameter.arg == value.id and not kind.startswith("*"):
+            declared = ast.unparse(parameter.annotation) if parameter.annotation else ""
+            return not declared or not _WIDE.isdisjoint(re.findall(r"\w+", declared))
+    return any(
+        isinstance(each, ast.ExceptHandler)
+        and each.name == value.id
+        and any(inner is value for inner in own_nodes(each.body))
+        and (
+            each.type is None
+            or bool(caught(resolver, vocabulary, each.type, scope).cancellation & _ITS_OWN_BASE)
+        )
+        for each in own_nodes(node.body)
+    )

@@ -1,0 +1,288 @@
+"""Clean-up that a function does itself and that an error or cancellation skips.
+
+self.busy = True                # `if self.busy: return` stands above
+await self.refresh()            # If this fails, the function does nothing any more, forever.
+self.busy = False
+
+finally:
+    await self.notify()         # If this is cancelled or fails, the next line is not reached.
+    self.slots.release()
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.cancellation.state_changes import (
+    Change,
+    called,
+    changes,
+    given_back,
+    is_refused,
+    outlives,
+    refuses,
+    undone,
+    undone_in,
+)
+from logctx_lint.analysis.cancellation.undone_elsewhere import callbacks_before, is_undone_elsewhere
+from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
+from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.service_ends import ends_service
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.raised_errors import RaisedErrors
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, child_blocks, own_nodes
+
+_RELEASERS = frozenset({Role.RELEASER})
+_LEAVING = (ast.Return, ast.Raise, ast.Continue)
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """An undoing that is not reached where something before it fails."""
+
+    made: ast.stmt
+    risk: ast.expr | ast.stmt
+    """What may raise between."""
+    undoing: ast.stmt
+    change: Change | None
+    """None for something that was taken, as a connection of a pool."""
+    is_guard: bool = False
+    """The function refuses to run while the change is there."""
+
+
+def blocks_of(function: FunctionNode) -> Iterator[list[ast.stmt]]:
+    """All lists of statements of a function that run one after the other."""
+    waiting = [function.body]
+    for block in waiting:
+        yield block
+        for statement in block:
+            waiting += [each for each in child_blocks(statement) if each]
+
+
+def risks_in(context: TreeContext, function: FunctionNode, nodes: list[ast.stmt]) -> list[ast.expr]:
+    """The suspension points in some statements, in their order."""
+    by_yield = context.awaits_by_yield(function) or _is_manager(context, function)
+    kinds = SuspensionOrYield if by_yield else Suspension
+    return in_source_order(each for each in own_nodes(nodes) if isinstance(each, kinds))  # type: ignore[misc]
+
+
+def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
+    """An asynchronous context manager: what its block raises comes out of the `yield`."""
+    return any(
+        "contextlib.asynccontextmanager" in context.names(each) for each in function.decorator_list
+    )
+
+
+# Undone behind a suspension point, and by no `finally`
+
+
+def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
+    """Changes that the same block undoes further down, whatever may be raised between."""
+    scope = context.unit.scopes[function]
+    for block in blocks_of(function):
+        for position, statement in enumerate(block):
+            for change in changes(statement):
+                if change.kind == "lock" or not outlives(change, scope):
+                    continue
+                found = _undoing(context, function, block[position + 1 :], change)
+                if found and not is_undone_around(context, statement, change):
+                    is_guard = is_refused(function.body, change, statement)
+                    if is_guard and _says_it_ends(context, function, change):
+                        continue
+                    if is_undone_elsewhere(context, function, statement, found[1], change):
+                        continue
+                    # Another flag may say how far things have come.
+                    if is_guard or change.kind != "flag":
+                        yield Skipped(statement, found[1], found[0], change, is_guard)
+
+
+def _says_it_ends(context: TreeContext, function: FunctionNode, change: Change) -> bool:
+    """Whether a flag only keeps an object from being ended twice at a time.
+
+    async def close(self):
+        if self._closing:
+            return
+        self._closing = True
+        await self._server.shutdown()   # Where this fails, the object is ended by half, and
+        self._closing = False           # no more for use than before.
+    """
+    if (change.kind, change.detail) != ("flag", "True") or not ends_service(context, function):
+        return False
+    cls = class_node(context)
+    methods = [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
+    return not any(
+        refuses(each.body, change) for each in methods if not ends_service(context, each)
+    )
+
+
+def _undoing(
+    context: TreeContext, function: FunctionNode, following: list[ast.stmt], change: Change
+) -> tuple[ast.stmt, ast.expr] | None:
+    """The statement that undoes a change, and the first that may keep it from being reached."""
+    risks: list[ast.expr] = []
+    for each in following:
+        if change in undone(each):
+            return (each, risks[0]) if risks else None
+        attempt = as_try(each)
+        if attempt is not None and change in (final := undone_in(attempt.finalbody)):
+            return (final[change], risks[0]) if risks else None
+        if change in undone_in([each]) or isinstance(each, _LEAVING):
+            return None  # On some path; which one is not known here.
+        if not _is_caught(context, each) and not _is_way_out(each):
+            risks += risks_in(context, function, [each])
+    return None
+
+
+def _is_way_out(statement: ast.stmt) -> bool:
+    """Whether the function ends by a statement, if it runs: it sees to the change by itself."""
+    return isinstance(statement, ast.If) and isinstance(statement.body[-1], ast.Return | ast.Raise)
+
+
+def _is_caught(context: TreeContext, statement: ast.stmt) -> bool:
+    """Whether nothing comes out of a statement, but for a cancellation perhaps."""
+    attempt = as_try(statement)
+    errors = RaisedErrors(context.resolver, context.scopes[statement])
+    return attempt is not None and any(
+        errors.takes_all(each)
+        and not any(isinstance(node, ast.Return) for node in own_nodes(each.body))
+        for each in attempt.handlers
+    )
+
+
+def is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) -> bool:
+    """Whether a `finally` or a handler around a statement undoes its change, too."""
+    return any(change in undone_in(block) for block in context.ends(statement))
+
+
+# What was taken, and is given back by a `finally` that may not be reached
+
+
+def given_back_too_late(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
+    """`conn = await pool.acquire()`, something that suspends, and only then the `try`."""
+    for block in blocks_of(function):
+        for position, statement in enumerate(block):
+            match statement:
+                case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
+                    found = _giving_back(context, function, block[position + 1 :], name, taken)
+                    if (
+                        found
+                        and not context.is_named_at_ends(statement, name)
+                        and not _is_given_back_later(context, statement, found[1], name)
+                    ):
+                        yield Skipped(statement, found[1], found[0], None)
+
+
+def _is_given_back_later(context: TreeContext, taken: ast.stmt, risk: ast.expr, name: str) -> bool:
+    """`stack.push_async_callback(pool.release, conn)`"""
+    return any(
+        _releases(context, ast.Expr(call), name) for call in callbacks_before(context, taken, risk)
+    )
+
+
+def _giving_back(
+    context: TreeContext,
+    function: FunctionNode,
+    following: list[ast.stmt],
+    name: str,
+    taken: ast.Call,
+) -> tuple[ast.stmt, ast.expr] | None:
+    risks: list[ast.expr] = []
+    for each in following:
+        attempt = as_try(each)
+        if attempt is not None:
+            for last in attempt.finalbody:
+                if _releases(context, last, name):
+                    return (last, risks[0]) if risks else None
+            return None
+        if _is_back_in_pool(context, each, name, taken):
+            return (each, risks[0]) if risks else None
+        if isinstance(each, (ast.With, ast.AsyncWith, *_LEAVING)) or _gives_away(each, name):
+            return None
+        risks += risks_in(context, function, [each])
+    return None
+
+
+def _is_back_in_pool(context: TreeContext, statement: ast.stmt, name: str, taken: ast.Call) -> bool:
+    """`pool.release(conn)`, without `finally`, of what `pool.acquire()` gave."""
+    call = called(statement)
+    return (
+        call is not None
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(taken.func, ast.Attribute)
+        and ast.unparse(call.func.value) == ast.unparse(taken.func.value)
+        and _releases(context, statement, name)
+    )
+
+
+def _releases(context: TreeContext, statement: ast.stmt, name: str) -> bool:
+    call = called(statement) if isinstance(statement, ast.Expr) else None
+    if call is None or not context.file.may_play(call.func, _RELEASERS):
+        return False
+    return any(isinstance(each, ast.Name) and each.id == name for each in given_back(call))
+
+
+def _gives_away(statement: ast.stmt, name: str) -> bool:
+    """Whether a statement puts what is taken elsewhere, binds the name anew, or looks at it."""
+    if isinstance(statement, ast.If | ast.While):
+        return any(isinstance(e, ast.Name) and e.id == name for e in own_nodes([statement]))
+    for node in own_nodes([statement]):
+        match node:
+            case ast.Assign(targets, value):
+                if any(isinstance(each, ast.Name) and each.id == name for each in targets):
+                    return True
+                if isinstance(value, ast.Name) and value.id == name:
+                    return True
+    return False
+
+
+# Clean-up that clean-up keeps from running
+
+
+def skipped_by_cleanup(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
+    """What a `finally` or handler undoes behind something that may fail or be cancelled itself."""
+    for made_in, block in _cleanups(context, function):
+        made = _made(context, function, made_in)
+        for position, statement in enumerate(block):
+            if isinstance(statement, ast.Expr | ast.Assign | ast.Return):
+                risks = risks_in(context, function, [statement])
+                if risks:
+                    for change, undoing in undone_in(block[position + 1 :]).items():
+                        if change in made and change.kind != "flag":
+                            yield Skipped(made[change], risks[0], undoing, change)
+                            break
+                    break
+
+
+def _cleanups(
+    context: TreeContext, function: FunctionNode
+) -> Iterator[tuple[FunctionNode, list[ast.stmt]]]:
+    """The blocks of a function that clean up, and the function whose changes they undo."""
+    if function.name == "__aexit__":
+        cls = class_node(context)
+        for each in cls.body if cls else ():
+            if isinstance(each, FunctionNode) and each.name == "__aenter__":
+                yield each, function.body
+    for node in own_nodes(function.body):
+        attempt = as_try(node)
+        if attempt is not None:
+            yield function, attempt.finalbody
+            for handler in attempt.handlers:
+                if handler.type is not None and caught_by(context, handler.type).by_name:
+                    yield function, handler.body
+
+
+def _made(
+    context: TreeContext, function: FunctionNode, made_in: FunctionNode
+) -> dict[Change, ast.stmt]:
+    scope = context.unit.scopes[function]
+    return {
+        change: node
+        for node in own_nodes(made_in.body)
+        if isinstance(node, ast.stmt)
+        for change in changes(node)
+        if change.kind == "lock" or outlives(change, scope)
+    }

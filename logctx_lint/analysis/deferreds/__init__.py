@@ -1,0 +1,1 @@
+"""Deferreds and Futures: their chains, who fires them, who waits for them and who else does."""

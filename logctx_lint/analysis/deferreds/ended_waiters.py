@@ -1,0 +1,136 @@
+"""Futures that others end when the work for them is cut short: who closes everything, or who calls.
+
+async def _fetch(self, item):               async def _worker(self):
+    try:                                        item = await self._queue.get()
+        item.future.set_result(...)             try:
+    except Exception as error:                      await self._fetch(item)
+        item.future.set_exception(error)        finally:
+                                                    item.future.cancel()
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.cancellation.cancelled_tasks import containers
+from logctx_lint.analysis.cancellation.cleanup_of_callers import (
+    call_sites,
+    cleanup_around,
+    said_by_caller,
+)
+from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_ENDINGS = frozenset({"cancel", "set_exception"})
+_TAKING = LOOK_UPS | {"pop"}
+
+
+def is_ended_elsewhere(context: TreeContext, attempt: ast.Try, future: ast.expr) -> bool:
+    """Whether another function ends a future whose work an attempt does."""
+    own = context.function_of(attempt)
+    if not isinstance(own, FunctionNode):
+        return False
+    for method in methods(context):
+        if method.lineno != own.lineno and any(
+            _is_same(each, method, future, own) for each in _ended_in(method)
+        ):
+            return True
+    for outer in context.around(own):
+        if isinstance(outer, FunctionNode) and any(
+            ast.unparse(each) == ast.unparse(future) for each in _ended_in(outer)
+        ):
+            return True
+    return _is_ended_by_callers(context, own, future)
+
+
+def _is_same(ended: ast.expr, method: FunctionNode, future: ast.expr, own: FunctionNode) -> bool:
+    """Whether what another method ends may well be the future: of an item, or kept by `self`."""
+    if isinstance(ended, ast.Attribute) and isinstance(future, ast.Attribute):
+        return ended.attr == future.attr
+    place = kept_in(future, own)
+    return bool(place) and is_kept_in(ended, method, place)
+
+
+def is_kept_in(node: ast.expr, function: FunctionNode, attribute: str) -> bool:
+    """Whether a value is what an attribute of `self` is or holds, or one of a loop over these."""
+    if kept_in(node, function) == attribute:
+        return True
+    return isinstance(node, ast.Name) and attribute in set(_looped_over(function, node.id))
+
+
+def _looped_over(function: FunctionNode, name: str) -> Iterator[str]:
+    """The attributes of `self` whose elements a loop takes."""
+    for node in own_nodes(function.body):
+        for loop in loops(node):
+            targets = all_nodes(loop.target)
+            if any(isinstance(each, ast.Name) and each.id == name for each in targets):
+                for each in containers(loop.iter):
+                    match each:
+                        case ast.Attribute(ast.Name("self"), attribute):
+                            yield attribute
+
+
+def methods(context: TreeContext) -> list[FunctionNode]:
+    """The methods of the class that the unit is in."""
+    cls = class_node(context)
+    return [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
+
+
+def _ended_in(function: FunctionNode) -> Iterator[ast.expr]:
+    """What a function cancels or fails, and not as its own work fails."""
+    nodes = list(own_nodes(function.body))
+    handled = {
+        inner
+        for node in nodes
+        if isinstance(node, ast.ExceptHandler)
+        for inner in own_nodes(node.body)
+    }
+    yield from (each for call in nodes if call not in handled for each in _ended_at(call))
+
+
+def _ended_at(node: ast.AST) -> Iterator[ast.expr]:
+    match node:
+        case ast.Call(ast.Attribute(ended, name)) if name in _ENDINGS:
+            yield ended
+
+
+def _is_ended_by_callers(context: TreeContext, own: FunctionNode, future: ast.expr) -> bool:
+    """Whether whoever calls a function ends what it was given, when that is cancelled."""
+    sites = call_sites(context, own)
+    return bool(sites) and all(
+        (said := said_by_caller(context.resolver, callee, call, future)) is not None
+        and any(
+            ast.unparse(ended) == said
+            for block in cleanup_around(context, call, scope)
+            for each in own_nodes(block)
+            for ended in _ended_at(each)
+        )
+        for call, scope, callee in sites
+    )
+
+
+def kept_in(node: ast.expr, function: ast.AST | None) -> str:
+    """The attribute that a value is, or is found in: `self.ready`, `self.pending[key]`,
+    `self.pending.pop(key)`, or a local name for one of these."""
+    match node:
+        case ast.Attribute(ast.Name("self"), name):
+            return name
+        case ast.Subscript(ast.Attribute(ast.Name("self"), name)):
+            return name
+        case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), name), method)) if (
+            method in _TAKING
+        ):
+            return name
+        case ast.Name(local) if isinstance(function, FunctionNode):
+            found = {
+                kept_in(each.value, None)
+                for each in own_nodes(function.body)
+                if isinstance(each, ast.Assign)
+                and any(isinstance(t, ast.Name) and t.id == local for t in each.targets)
+            }
+            return found.pop() if len(found) == 1 else ""
+    return ""

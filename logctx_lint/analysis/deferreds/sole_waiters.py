@@ -1,0 +1,138 @@
+"""Functions that are the one waiter for what an attribute holds, though anybody may call them.
+
+async def stop(self):                    # Who ends the task waits for its end.
+    self._stopping.set()
+    await self._task
+
+while not self.done():                   # Its only caller takes one step after the other.
+    await self.step()
+
+waiter = Waiter(event)                   # Whoever calls it has made the object.
+return await waiter.wait()
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.call_sites import call_sites
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.deferreds.shared_state import Sharing
+from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import QUEUE_PUTS
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_ENDS = frozenset({Role.SERVICE_END})
+_ASKS = QUEUE_PUTS | {"set", "cancel"}
+"""Methods of an event, a queue or another task by which a task is asked to end."""
+_ENDPOINTS = frozenset({"create_connection", "create_datagram_endpoint", "create_unix_connection"})
+"""Methods of an event loop that make a protocol, and give it back second."""
+
+
+def is_sole_waiter(context: TreeContext, function: FunctionNode, wait: ast.expr) -> bool:
+    """Whether a function that alone waits for something in a file does so once at a time."""
+    return (
+        _ends_it(context, function, wait)
+        or _is_renewed(context, wait)
+        or _is_called_by_one(context, function)
+    )
+
+
+def _is_renewed(context: TreeContext, wait: ast.expr) -> bool:
+    """Whether a handler puts another one there when the wait has failed."""
+    text = ast.unparse(wait)
+    inner: ast.AST = wait
+    for outer in context.around(wait):
+        if isinstance(outer, FunctionNode):
+            return False
+        if isinstance(outer, ast.Try) and inner in outer.body:
+            for each in own_nodes(s for handler in outer.handlers for s in handler.body):
+                if isinstance(each, ast.Assign) and text in map(ast.unparse, each.targets):
+                    return isinstance(each.value, ast.Call)
+        inner = outer
+    return False
+
+
+def _ends_it(context: TreeContext, function: FunctionNode, wait: ast.expr) -> bool:
+    """Whether a function asks what it waits for to end, just before it does."""
+    return any(
+        _asks_to_end(context, each)
+        for statement in _before(context, wait, function)
+        for each in own_nodes([statement])
+    )
+
+
+def _before(context: TreeContext, node: ast.AST, function: FunctionNode) -> Iterator[ast.stmt]:
+    """The statements that surely run before a node, and are not themselves waited in."""
+    inner = node
+    while inner is not function:
+        if isinstance(inner, ast.stmt):
+            yield from context.before(inner)
+        outer = context.parent(inner)
+        if outer is None:
+            return
+        inner = outer
+
+
+def _asks_to_end(context: TreeContext, node: ast.AST) -> bool:
+    match node:
+        case ast.Assign([ast.Attribute(ast.Name("self"))], ast.Constant(bool())):
+            return True
+        case ast.Call(ast.Attribute(ast.Attribute(), name)):
+            return name in _ASKS or context.file.vocabulary.has_bare_name(name, _ENDS)
+    return False
+
+
+def _is_called_by_one(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether one loop of the package calls a function, or all have an object of their own."""
+    called = context.unit.scopes[function].function
+    if called is None or called.owner is None:
+        return False
+    sites = call_sites(context.resolver, called)
+    if len(sites) == 1 and _is_step(*sites[0]):
+        return True
+    return bool(sites) and all(
+        isinstance(call.func, ast.Attribute) and _is_made_here(context, call.func.value, scope)
+        for call, scope in sites
+    )
+
+
+def _is_step(call: ast.Call, scope: Scope) -> bool:
+    """`while ...: await self.step()`."""
+    node = scope.node
+    if not isinstance(node, FunctionNode) or not isinstance(call.func, ast.Attribute):
+        return False
+    if not isinstance(call.func.value, ast.Name) or call.func.value.id != "self":
+        return False
+    return any(
+        isinstance(loop, ast.While)
+        and any(isinstance(each, ast.Await) and each.value is call for each in own_nodes(loop.body))
+        for loop in own_nodes(node.body)
+    )
+
+
+def _is_made_here(context: TreeContext, node: ast.expr, scope: Scope, detour: int = 3) -> bool:
+    """Whether an object is one that the running function has made, itself or as a protocol."""
+    if Sharing(context.resolver).is_own(node, scope):
+        return True
+    if not isinstance(node, ast.Name) or not detour:
+        return False
+    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    for binding in bindings:
+        if binding.kind != "value" or binding.value is None:
+            return False
+        match binding.value:
+            case ast.Await(ast.Call(ast.Attribute(attr=name))) if name in _ENDPOINTS:
+                if tuple(binding.path) != (1,):
+                    return False
+            case value:
+                inner = [each for each in possible_values(value) if each is not value]
+                if not inner or not all(
+                    _is_made_here(context, each, scope, detour - 1) for each in inner
+                ):
+                    return False
+    return bool(bindings)

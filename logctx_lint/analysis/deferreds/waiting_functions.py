@@ -1,0 +1,284 @@
+"""Which functions of a file wait for what is kept in a place, and how."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from logctx_lint.analysis.awaitables.gathered_operands import GATHERERS
+from logctx_lint.analysis.cancellation.cancelled_elsewhere import cancelled_in
+from logctx_lint.analysis.context import TreeContext, arguments, as_try, contexts_naming
+from logctx_lint.analysis.deferreds.shared_state import Sharing
+from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.shields import is_shield
+from logctx_lint.analysis.units import File
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class
+from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, last_name, own_nodes, place_name
+
+_PASSING = GATHERERS | {Role.DEFERRED_PASSER}
+"""Roles of what passes a cancellation on to what it is given."""
+_WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
+"""Waits, and leaves what it waits for alone when it is cancelled itself."""
+
+
+def waiting_functions(context: TreeContext, place: ast.expr) -> set[ast.AST]:
+    """The functions of the file that wait for what is found in a place of this name.
+
+    An attribute of `self` in a class that has nothing to do with this one is another place, and so
+    is a variable of another function.
+    """
+    name, owner = place_name(place), context.unit.scope.owner
+    related = related_classes(context.file, owner) if owner and _is_of_self(place, name) else set()
+    home = _bound_in(context, place) if isinstance(place, ast.Name) else None
+    return {
+        function
+        for each in ([context] if home else contexts_naming(context.file, name))
+        for node in _waits(each)
+        if home is None or home in each.around(node)
+        if (function := _waiter(each, node, name, related)) is not None
+    }
+
+
+def is_shielded_by_callers(file: File, name: str) -> bool:
+    """Whether every caller in the file protects, or cannot cancel, what a function gives."""
+    answers = {
+        _protects(context, function, name)
+        for context in contexts_naming(file, name)
+        for function in context.unit.scopes
+        if isinstance(function, FunctionNode)
+    }
+    return True in answers and False not in answers
+
+
+def expects_cancellation(context: TreeContext, node: ast.AST) -> bool:
+    """Whether code around an `await` catches CancelledError by name: it waits for a task to end.
+
+    try:
+        await self._task  # cancelled by `stop()`
+    except asyncio.CancelledError:
+        pass
+    """
+    inner = node
+    for outer in context.around(node):
+        if isinstance(outer, FunctionNode):
+            return False
+        if any(caught_by(context, each).by_name for each in _caught_around(context, outer, inner)):
+            return True
+        inner = outer
+    return False
+
+
+def is_cancelled_by_waiters(file: File, place: ast.expr) -> bool:
+    """Whether a done callback acts on the cancellation of what is kept in a place.
+
+    Then it is provided for that who waits cancels it:
+
+    self.answer.add_done_callback(self._answered)
+    ...
+    def _answered(self, answer):
+        if answer.cancelled():
+            self._sender.cancel()
+    """
+    name = place_name(place)
+    handlers = {
+        last_name(call.args[0])
+        for call in all_nodes(file.tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr == "add_done_callback"
+        and call.args
+        and place_name(call.func.value) == name
+    }
+    return any(
+        isinstance(each, FunctionNode) and each.name in handlers and _acts_on_cancellation(each)
+        for each in (all_nodes(file.tree) if handlers else ())
+    )
+
+
+def _acts_on_cancellation(handler: FunctionNode) -> bool:
+    """`if future.cancelled(): self._stop()`; to return, or to log it, is no such act."""
+    return any(
+        isinstance(each, ast.If)
+        and _asks_for_cancellation(each.test)
+        and any(_is_end(inner) for inner in own_nodes(each.body))
+        for each in own_nodes(handler.body)
+    )
+
+
+def _asks_for_cancellation(test: ast.expr) -> bool:
+    match test:
+        case ast.BoolOp(ast.And(), values):
+            return any(_asks_for_cancellation(each) for each in values)
+        case ast.Call(ast.Attribute(attr="cancelled"), []):
+            return True
+    return False
+
+
+def _is_end(node: ast.AST) -> bool:
+    """`self._runner = None`, `self._runner.cancel()`."""
+    match node:
+        case ast.Assign(value=ast.Constant(None)) | ast.Call(ast.Attribute(attr="cancel")):
+            return True
+    return False
+
+
+def _bound_in(context: TreeContext, name: ast.Name) -> ast.AST | None:
+    """The function that a variable is local to; None if it is one of the module."""
+    scope: Scope | None = context.scopes[name]
+    while scope is not None and scope.node is not None:
+        node = scope.node
+        outer = declared_outer(own_nodes(node.body)) if isinstance(node, FunctionNode) else set()
+        if name.id in scope.bindings and name.id not in outer:
+            return node
+        scope = scope.parent
+    return None
+
+
+def _waits(context: TreeContext) -> Iterator[ast.Await | ast.Yield]:
+    yield from (node for node, _ in context.unit.nodes(ast.Await))
+    yield from (node for node, _ in context.unit.nodes(ast.Yield))
+
+
+def _waiter(
+    context: TreeContext, node: ast.Await | ast.Yield, name: str, related: set[str]
+) -> ast.AST | None:
+    """The function of an `await`, if that is for what is kept under the name."""
+    function = context.function_of(node)
+    if function is None or node.value is None or not _waits_for(context, node.value, name):
+        return None
+    if isinstance(node.value, ast.Attribute):
+        # Of an object that the function has made itself it is the one who waits.
+        receiver = node.value.value
+        if Sharing(context.resolver).is_own(receiver, context.scopes[receiver]):
+            return None
+    if related and _is_of_self(node.value, name) and _class_around(context, node) not in related:
+        return None
+    # One that cancels a task and waits for its end is not one of those who need what it gives.
+    is_end = expects_cancellation(context, node) and _is_cancelled_in(function, name)
+    return None if is_end else function
+
+
+def _is_cancelled_in(function: ast.AST, name: str) -> bool:
+    return any(place_name(each) == name for each in cancelled_in(all_nodes(function)))
+
+
+def _class_around(context: TreeContext, node: ast.AST) -> str:
+    owner = context.unit.scope.owner
+    inner = (each.name for each in context.around(node) if isinstance(each, ast.ClassDef))
+    return next(inner, owner.name if owner else "")
+
+
+def _caught_around(
+    context: TreeContext, outer: ast.AST, inner: ast.AST
+) -> Iterator[ast.expr | None]:
+    """The exceptions that a statement keeps from going on when they come out of its body."""
+    attempt = as_try(outer)
+    if attempt and inner in attempt.body:
+        yield from (each.type for each in attempt.handlers if not _raises(each))
+    elif isinstance(outer, ast.With):
+        for item in outer.items:
+            call = item.context_expr
+            if isinstance(call, ast.Call) and Role.SUPPRESSOR in context.roles(call):
+                yield from arguments(call)
+
+
+def _raises(handler: ast.ExceptHandler) -> bool:
+    return any(isinstance(each, ast.Raise) for each in own_nodes(handler.body))
+
+
+def _waits_for(context: TreeContext, node: ast.expr, name: str) -> bool:
+    """Whether what is awaited is the place, or a call that passes a cancellation on to it."""
+    match node:
+        case ast.Attribute() | ast.Name() | ast.Subscript():
+            return place_name(node) == name
+        case ast.Call(_, args):
+            passes = not context.roles(node).isdisjoint(_PASSING)
+            return passes and any(_waits_for(context, each, name) for each in args)
+        case ast.Starred(value):
+            return _waits_for(context, value, name)
+        case ast.List(elements) | ast.Tuple(elements):
+            return any(_waits_for(context, each, name) for each in elements)
+    return False
+
+
+def _is_of_self(node: ast.AST, name: str) -> bool:
+    """Whether what is waited for is an attribute of that name of `self`, and of nothing else."""
+    receivers = [
+        each.value
+        for each in own_nodes([node])
+        if isinstance(each, ast.Attribute) and each.attr == name
+    ]
+    return bool(receivers) and all(
+        isinstance(each, ast.Name) and each.id == "self" for each in receivers
+    )
+
+
+def related_classes(file: File, owner: Class) -> set[str]:
+    """A class, with those of the file that are above and below; two with one base are apart."""
+    bases = {
+        node.name: {place_name(base) for base in node.bases}
+        for node in all_nodes(file.tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    subclasses = {
+        base: {name for name in bases if base in bases[name]}
+        for base in {each for found in bases.values() for each in found}
+    }
+    # An `await` outside of classes may be for any.
+    return _reached(owner.name, bases) | _reached(owner.name, subclasses) | {""}
+
+
+def _reached(start: str, steps: dict[str, set[str]]) -> set[str]:
+    """All that some steps lead to, with where they start."""
+    found, waiting = {start}, [start]
+    while waiting:
+        for name in steps.get(waiting.pop(), set()) - found:
+            found.add(name)
+            waiting.append(name)
+    return found
+
+
+def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool | None:
+    """Whether a function shields what it gets from calls of `name`; None if it waits for none."""
+    nodes = list(own_nodes(function.body))
+    calls = {each for each in nodes if isinstance(each, ast.Call) and last_name(each.func) == name}
+    if not calls:
+        return None
+    held = set(_held(nodes, calls))
+    protected = _inside(
+        argument
+        for each in nodes
+        if isinstance(each, ast.Call) and _leaves_alone(context, each)
+        for argument in each.args
+    )
+    waited_for = {
+        inner
+        for inner in _inside(
+            each.value
+            for each in nodes
+            if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
+        )
+        if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
+    }
+    if not waited_for <= protected:
+        return False
+    return True if calls & protected or held else None
+
+
+def _inside(nodes: Iterable[ast.AST]) -> set[ast.AST]:
+    return {inner for node in nodes for inner in all_nodes(node)}
+
+
+def _held(nodes: list[ast.AST], calls: set[ast.Call]) -> Iterator[str]:
+    """The local names that what some calls give is assigned to."""
+    for node in nodes:
+        match node:
+            case ast.Assign([ast.Name(name), *_], value) if value in calls:
+                yield name
+
+
+def _leaves_alone(context: TreeContext, call: ast.Call) -> bool:
+    return is_shield(context, call) or not _WAITS.isdisjoint(context.names(call))
