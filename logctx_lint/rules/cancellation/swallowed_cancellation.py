@@ -134,6 +134,7 @@ import ast
 
 from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
 from logctx_lint.analysis.cancellation.cancellation_harm import does_harm, lost_by
+from logctx_lint.analysis.cancellation.cancellation_protocols import is_arranged
 from logctx_lint.analysis.cancellation.cancellation_state import HARMLESS, Code, Way, frameworks
 from logctx_lint.analysis.cancellation.cancellation_stops import (
     Swallowing,
@@ -148,7 +149,6 @@ from logctx_lint.analysis.cancellation.swallowing_blocks import (
     is_async_context_manager,
     is_generator_manager,
 )
-from logctx_lint.analysis.cancellation_protocols import is_arranged
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import (
     BARE,
