@@ -21,6 +21,8 @@ from logctx_lint.syntax.ast_walk import own_nodes
 
 _MOST_OVERRIDES = 20
 _THREADS = frozenset({Role.THREAD_STARTER})
+_WORK = (ast.Call, ast.For, ast.While, ast.With)
+"""What a function does that is more than to give something."""
 
 
 def never_suspends(summaries: Summaries, function: Function) -> bool:
@@ -132,10 +134,17 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
         return False
     if resolver.functions.decorated(function) != FunctionType(function):
         return False
-    scope = resolver.body_scopes.of(function, node)
+    scope, nodes = resolver.body_scopes.of(function, node), list(own_nodes(node.body))
+    if not any(isinstance(each, _WORK) for each in nodes):
+        return False  # A placeholder, for what may be anything.
     return not any(
         isinstance(each, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.comprehension)
         and (not isinstance(each, ast.comprehension) or each.is_async)
         and is_suspension(summaries, each, scope)
-        for each in own_nodes(node.body)
+        for each in nodes
+    ) and not any(
+        # Its `await` may have been forgotten.
+        isinstance(each, ast.Call)
+        and resolver.awaitability(resolver.type_of(each, scope)).is_likely
+        for each in nodes
     )
