@@ -20,6 +20,7 @@ from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _MOST_OVERRIDES = 20
+_ABSTRACT = frozenset({"abc.ABC"})
 _THREADS = frozenset({Role.THREAD_STARTER})
 
 
@@ -113,8 +114,10 @@ def may_run(summaries: Summaries, function: Function) -> list[Function]:
     is_template = summaries.resolver.functions.is_abstract(function)
     if len(overrides) >= _MOST_OVERRIDES or (is_template and not overrides):
         return []
-    if is_template and function.owner and classes.is_protocol(function.owner):
+    if function.owner and is_template and classes.is_protocol(function.owner):
         return []  # Who implements it need not say so.
+    if function.owner and not is_template and classes.has_ancestor(function.owner, _ABSTRACT):
+        return []  # What a class that is there to be extended does itself is only a default.
     return overrides if is_template else [function, *overrides]
 
 
