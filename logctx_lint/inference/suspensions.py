@@ -20,7 +20,6 @@ from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _MOST_OVERRIDES = 20
-_ABSTRACT = frozenset({"abc.ABC"})
 _THREADS = frozenset({Role.THREAD_STARTER})
 
 
@@ -116,7 +115,7 @@ def may_run(summaries: Summaries, function: Function) -> list[Function]:
         return []
     if function.owner and is_template and classes.is_protocol(function.owner):
         return []  # Who implements it need not say so.
-    if function.owner and not is_template and classes.has_ancestor(function.owner, _ABSTRACT):
+    if function.owner and not is_template and classes.is_to_be_extended(function.owner):
         return []  # What a class that is there to be extended does itself is only a default.
     return overrides if is_template else [function, *overrides]
 
