@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Ancestor = tuple[Class, tuple[Type, ...]]
 _PROTOCOL = frozenset({"typing.Protocol", "typing_extensions.Protocol"})
+_ABSTRACT = frozenset({"abc.ABC"})
 _MOST_SUBCLASSES = 20
 """What has more is no mixin of a few."""
 PROPERTIES = frozenset({"builtins.property", "functools.cached_property", "abc.abstractproperty"})
@@ -187,13 +188,26 @@ class Classes:
 
     def is_protocol(self, cls: Class) -> bool:
         """Whether a class is a `Protocol`: classes implement it that do not inherit from it."""
+        return self._names_base(cls, _PROTOCOL)
+
+    def is_to_be_extended(self, cls: Class) -> bool:
+        """Whether a class is an `ABC`, or has abstract methods, itself."""
+        return self._names_base(cls, _ABSTRACT) or any(
+            "abstractmethod" in decorator
+            for functions in cls.facts.functions.values()
+            for each in functions
+            for decorator in each.decorators
+        )
+
+    def _names_base(self, cls: Class, names: frozenset[str]) -> bool:
+        """Whether a class has one of some bases directly."""
         scope = class_scope(cls)
+        lasts = {name.rpartition(".")[2] for name in names}
+        bases = [base.partition("[")[0] for base in cls.facts.bases]
         return any(
-            "Protocol" in base
-            and not _PROTOCOL.isdisjoint(
-                self._resolver.names_of_text(base.partition("[")[0], scope)
-            )
-            for base in cls.facts.bases
+            any(last in base for last in lasts)
+            and not names.isdisjoint(self._resolver.names_of_text(base, scope))
+            for base in bases
         )
 
     def arguments_as(self, instance: Instance, name: str) -> tuple[Type, ...] | None:

@@ -115,8 +115,10 @@ def may_run(summaries: Summaries, function: Function) -> list[Function]:
     is_template = summaries.resolver.functions.is_abstract(function)
     if len(overrides) >= _MOST_OVERRIDES or (is_template and not overrides):
         return []
-    if is_template and function.owner and classes.is_protocol(function.owner):
+    if function.owner and is_template and classes.is_protocol(function.owner):
         return []  # Who implements it need not say so.
+    if function.owner and not is_template and classes.is_to_be_extended(function.owner):
+        return []  # What a class that is there to be extended does itself is only a default.
     return overrides if is_template else [function, *overrides]
 
 

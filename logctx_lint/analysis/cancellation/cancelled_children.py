@@ -8,7 +8,8 @@
 
 The task is made by the function itself, or by a helper that it gives a coroutine; or an attribute
 holds it, and then the handler must not do more than go on: who notes in the object that the task
-was cancelled says so of one that may still run, where only the waiter was.
+was cancelled says so of one that may still run, where only the waiter was. Nor may it go on in the
+block of others, as a context manager does.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ class CancelledChildren:
                 return self._runs_as_child(node)
             case ast.Name() | ast.Attribute():
                 is_own = any(map(self._starts_task, self._values(node, function)))
-                places = _places(node, function) if is_own or may_be_kept else ()
+                may_go_on = may_be_kept and not any(map(_yields, own_nodes(function.body)))
+                places = _places(node, function) if is_own or may_go_on else ()
                 return any(self._is_cancelled(each, function) for each in places)
         return False
 
@@ -157,6 +159,10 @@ def _notes(node: ast.AST) -> bool:
     """Whether code sets an attribute, or raises."""
     is_set = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
     return is_set or isinstance(node, ast.Raise)
+
+
+def _yields(node: ast.AST) -> bool:
+    return isinstance(node, ast.Yield)
 
 
 def _awaits(code: Code, name: str) -> bool:

@@ -14,6 +14,10 @@ Every path from the handler is followed. It is no finding where the cancellation
 (kept and raised behind the loop, by a helper that always raises), where it is handed on to whoever
 waits (`future.set_exception(error)`, `return error`), or taken back with `uncancel()`.
 
+Nor is it one where the handler is for another's end: a task that the function has made and another
+one cancels, clean-up that is only called where the cancellation goes on, a task that is cancelled
+for its result. What never waits for anything, or keeps all its cancellations, gives none.
+
 What is awaited in an `async with` is cancelled through its context manager: an `__aexit__` that
 returns something true for it, and a generator under `@asynccontextmanager` that handles it around
 its `yield`, swallow it for all their users, and are reported where they are defined.
