@@ -21,8 +21,6 @@ from logctx_lint.syntax.ast_walk import own_nodes
 
 _MOST_OVERRIDES = 20
 _THREADS = frozenset({Role.THREAD_STARTER})
-_WORK = (ast.Call, ast.For, ast.While, ast.With)
-"""What a function does that is more than to give something."""
 
 
 def never_suspends(summaries: Summaries, function: Function) -> bool:
@@ -137,8 +135,9 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
     if resolver.functions.decorated(function) != FunctionType(function):
         return False
     scope, nodes = resolver.body_scopes.of(function, node), list(own_nodes(node.body))
-    if not any(isinstance(each, _WORK) for each in nodes):
+    if all(_says_nothing(each) for each in node.body):
         return False  # A placeholder, for what may be anything.
+    awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
     return not any(
         isinstance(each, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.comprehension)
         and (not isinstance(each, ast.comprehension) or each.is_async)
@@ -147,6 +146,17 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
     ) and not any(
         # Its `await` may have been forgotten.
         isinstance(each, ast.Call)
+        and each not in awaited
         and resolver.awaitability(resolver.type_of(each, scope)).is_likely
         for each in nodes
     )
+
+
+def _says_nothing(statement: ast.stmt) -> bool:
+    """A docstring, `...`, `pass`, or a constant that is given."""
+    match statement:
+        case ast.Pass() | ast.Expr(ast.Constant()) | ast.Return(None | ast.Constant()):
+            return True
+        case ast.Expr(ast.Yield(None | ast.Constant())):
+            return True
+    return False
