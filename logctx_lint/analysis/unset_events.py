@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.skipped_cleanup import blocks_of, risks_in
+from logctx_lint.analysis.skipped_cleanup import risks_in
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, own_nodes, place_name
 
 _EVENTS = frozenset({"asyncio.Event", "asyncio.locks.Event"})
 
