@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import FunctionType
 from logctx_lint.project.modules import Module
 from logctx_lint.syntax.ast_walk import child_blocks
@@ -37,23 +38,32 @@ Values = Mapping[str, object]
 
 
 def outcome(test: ast.expr, value_of: Callable[[str], ast.Constant | None]) -> bool | None:
-    """How a condition comes out; None where that is not known."""
+    """How a condition comes out; None where that is not known.
+
+    `value_of` is asked for what (dotted) names stand for.
+    """
     match test:
         case ast.Constant(value):
             return bool(value)
-        case ast.Name(name):
-            found = value_of(name)
+        case ast.Name() | ast.Attribute():
+            found = value_of(dotted(test))
             return None if found is None else bool(found.value)
         case ast.UnaryOp(ast.Not(), operand):
             inner = outcome(operand, value_of)
             return None if inner is None else not inner
-        case ast.Compare(ast.Name(name), [ast.Is() | ast.IsNot() as how], [ast.Constant(None)]):
-            found = value_of(name)
+        case ast.Compare(
+            ast.Name() | ast.Attribute() as left,
+            [ast.Is() | ast.IsNot() as how],
+            [ast.Constant(None)],
+        ):
+            found = value_of(dotted(left))
             if found is None:
                 return None
             return (found.value is None) is isinstance(how, ast.Is)
-        case ast.Compare(ast.Name(name), [how], [ast.Constant(value)]) if type(how) in _COMPARED:
-            found = value_of(name)
+        case ast.Compare(ast.Name() | ast.Attribute() as left, [how], [ast.Constant(value)]) if (
+            type(how) in _COMPARED
+        ):
+            found = value_of(dotted(left))
             if found is None or found.value is Ellipsis:
                 return None
             try:
@@ -71,6 +81,8 @@ def outcome(test: ast.expr, value_of: Callable[[str], ast.Constant | None]) -> b
 
 def module_constant(module: Module, name: str) -> ast.Constant | None:
     """The value that a name of a module has for good."""
+    if not name.isidentifier():
+        return None
     facts = module.facts_about(name)
     variables = facts.variables.get(name, ())
     if len(variables) != 1 or name in facts.functions or name in facts.imports:

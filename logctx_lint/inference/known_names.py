@@ -62,6 +62,22 @@ QUEUE_PUTS = frozenset({"put", "put_nowait"})
 """Methods that put one thing into a queue."""
 ADDERS = APPENDERS | QUEUE_PUTS | {"insert"}
 """Methods that put one thing into a collection of any kind."""
+REMOVERS = frozenset({"clear", "discard", "pop", "popitem", "popleft", "remove"})
+"""Methods that take something, or all, out of a collection."""
+FAILERS = frozenset({"errback", "set_exception"})
+"""Methods that complete a Deferred or a Future with an error."""
+COMPLETERS = FAILERS | {"callback", "set_result"}
+"""Methods that complete a Deferred or a Future; a second call of any of them fails."""
+COMPLETED_ONCE = frozenset(
+    {
+        "twisted.internet.defer.Deferred",
+        "asyncio.futures.Future",
+        "concurrent.futures._base.Future",
+    }
+)
+"""The classes that have these methods."""
+DELAYERS = frozenset({"callLater", "call_later", "call_at"})
+"""Methods of reactors and event loops that call a function after a while: their second argument."""
 LOG_METHODS = frozenset(
     {"debug", "info", "warning", "warn", "error", "exception", "critical", "fatal", "log", "msg"}
 )

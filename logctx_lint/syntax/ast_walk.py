@@ -151,6 +151,15 @@ def _walk(stack: list[ast.AST | None], fields: _Fields) -> Iterator[ast.AST]:
                 stack.append(value)
 
 
+def blocks_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[list[ast.stmt]]:
+    """All lists of statements of a function that run one after the other."""
+    waiting = [function.body]
+    for block in waiting:
+        yield block
+        for statement in block:
+            waiting += [each for each in child_blocks(statement) if each]
+
+
 def takes_the_rest(case: ast.match_case) -> bool:
     """Whether a case of a `match` takes whatever comes to it: `case _:`."""
     return (

@@ -12,12 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.cancellation.skipped_cleanup import (
-    Skipped,
-    blocks_of,
-    is_undone_around,
-    risks_in,
-)
+from logctx_lint.analysis.cancellation.skipped_cleanup import Skipped, is_undone_around, risks_in
 from logctx_lint.analysis.cancellation.state_changes import (
     Change,
     called,
@@ -29,7 +24,7 @@ from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, own_nodes
 
 _ENTRY, _EXIT = "__aenter__", "__aexit__"
 _RELEASERS = frozenset({Role.RELEASER})

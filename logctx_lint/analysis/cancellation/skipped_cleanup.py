@@ -34,7 +34,7 @@ from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, blocks_of, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
 _LEAVING = (ast.Return, ast.Raise, ast.Continue)
@@ -52,15 +52,6 @@ class Skipped:
     """None for something that was taken, as a connection of a pool."""
     is_guard: bool = False
     """The function refuses to run while the change is there."""
-
-
-def blocks_of(function: FunctionNode) -> Iterator[list[ast.stmt]]:
-    """All lists of statements of a function that run one after the other."""
-    waiting = [function.body]
-    for block in waiting:
-        yield block
-        for statement in block:
-            waiting += [each for each in child_blocks(statement) if each]
 
 
 def risks_in(context: TreeContext, function: FunctionNode, nodes: list[ast.stmt]) -> list[ast.expr]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.deferreds.completions import is_own
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
@@ -247,15 +248,8 @@ def _is_sending(vocabulary: Vocabulary, node: ast.AST) -> bool:
     """`self.transport.write(x)`, `self.sendLine(x)`."""
     match node:
         case ast.Call(ast.Attribute(receiver, name)):
-            return vocabulary.has_bare_name(name.lstrip("_"), _SENDING) and _is_own(receiver)
+            return vocabulary.has_bare_name(name.lstrip("_"), _SENDING) and is_own(receiver)
     return False
-
-
-def _is_own(node: ast.expr) -> bool:
-    """`self`, `self.transport`, `self.client.writer`."""
-    while isinstance(node, ast.Attribute):
-        node = node.value
-    return isinstance(node, ast.Name) and node.id == "self"
 
 
 def _fails_all(tree: ast.AST, attribute: str) -> bool:

@@ -19,7 +19,7 @@ from logctx_lint.analysis.cancellation.cleanup_of_callers import (
     said_by_caller,
 )
 from logctx_lint.analysis.cancellation.lone_entries import is_never_cancelled
-from logctx_lint.analysis.cancellation.skipped_cleanup import blocks_of, risks_in
+from logctx_lint.analysis.cancellation.skipped_cleanup import risks_in
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_kept_in
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
@@ -27,7 +27,7 @@ from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, last_name, own_nodes, place_name
 
 _EVENTS = frozenset({"asyncio.Event", "asyncio.locks.Event"})
 

@@ -1,0 +1,144 @@
+"""Waits with a time limit for what stays where it was kept, and the answers that come late.
+
+self.waiting[number] = answer = loop.create_future()
+await wait_for(answer, 5)                       # Cancels it when its time is over.
+...
+self.waiting[number].set_result(text)           # Fails, as it is cancelled.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext, arguments, as_try
+from logctx_lint.analysis.deferreds.completion_guards import Guards, Site
+from logctx_lint.analysis.deferreds.completions import (
+    called_methods,
+    holder,
+    is_once,
+    is_own,
+    makes,
+    takes_away,
+)
+from logctx_lint.analysis.deferreds.fired_twice import Methods, Twice
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import COMPLETERS
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_WAITS = frozenset({Role.TIME_LIMITER})
+_SCOPES = frozenset({Role.TIMEOUT_SCOPE, Role.CANCEL_SCOPE})
+LIMITS = _WAITS | _SCOPES
+"""What limits the time that something is waited for."""
+_SHIELDS = frozenset({Role.CANCELLATION_SHIELD})
+_ASKING = frozenset({"done", "cancelled"})
+
+
+def late_answers(
+    context: TreeContext, methods: Methods, method: ast.AsyncFunctionDef
+) -> Iterator[Twice]:
+    """What a method waits for with a time limit, which cancels it, and leaves where it was kept."""
+    for node in own_nodes(method.body):
+        if not isinstance(node, ast.Assign):
+            continue
+        is_known = is_once(context, node.value)
+        names = {ast.unparse(each) for each in (*node.targets, node.value)}
+        for place in _kept_in(node.targets) if is_known is not False else ():
+            limited = _limited(context, method, names)
+            if limited is None or _is_taken_out(context, methods, method, place):
+                continue
+            answer = _answer(methods, Site(method, limited), place)
+            if answer is not None:
+                yield Twice(limited, answer, place, bool(is_known))
+
+
+def _kept_in(targets: list[ast.expr]) -> Iterator[str]:
+    """The attributes of the object that are filled: `self.answer`, `self.waiting[number]`."""
+    for each in targets:
+        kept = each.value if isinstance(each, ast.Subscript) else each
+        if isinstance(kept, ast.Attribute) and is_own(kept):
+            yield ast.unparse(kept)
+
+
+def _limited(context: TreeContext, method: FunctionNode, names: set[str]) -> ast.Await | None:
+    """Where a method waits for what some expressions stand for with a time limit."""
+    for node in own_nodes(method.body):
+        match node:
+            case ast.Await(ast.Call() as call) if context.roles(call) & _WAITS:
+                given = arguments(call)
+                if _is_limit(given[1:]) and ast.unparse(given[0]) in names:
+                    return node
+            case ast.With(items, body) | ast.AsyncWith(items, body):
+                if any(_limits(context, each) for each in items):
+                    for inner in own_nodes(body):
+                        if isinstance(inner, ast.Await) and ast.unparse(inner.value) in names:
+                            return inner
+    return None
+
+
+def _limits(context: TreeContext, item: ast.withitem) -> bool:
+    """`timeout(5)`, `move_on_after(5)`"""
+    scope = item.context_expr
+    return (
+        isinstance(scope, ast.Call)
+        and bool(context.roles(scope) & _SCOPES)
+        and _is_limit(arguments(scope))
+    )
+
+
+def _is_limit(given: list[ast.expr]) -> bool:
+    """Whether a time is given: None stands for as long as it takes."""
+    return bool(given) and not (isinstance(given[0], ast.Constant) and given[0].value is None)
+
+
+def _is_taken_out(context: TreeContext, methods: Methods, method: FunctionNode, place: str) -> bool:
+    """Whether a method, one that it calls, or one that calls it, takes out what is kept there."""
+    own = list(own_nodes(method.body))
+    if any(
+        (isinstance(each, ast.Attribute) and each.attr == "add_done_callback")
+        or (isinstance(each, ast.Call) and bool(context.roles(each) & _SHIELDS))
+        for each in own
+    ):
+        return True
+    filled = {
+        target
+        for each in own
+        if isinstance(each, ast.Assign) and makes(context, each.value, context.scopes[each])
+        for target in each.targets
+    }
+    callers = (each for each in methods.values() if method in _called(methods, each))
+    others = (node for each in (*_called(methods, method), *callers) for node in all_nodes(each))
+    return takes_away((*(each for each in own if each not in filled), *others), place)
+
+
+def _called(methods: Methods, method: FunctionNode) -> list[FunctionNode]:
+    found = called_methods(methods, all_nodes(method))
+    return [each for each in found if each is not method]
+
+
+def _answer(methods: Methods, waiting: Site, place: str) -> ast.Attribute | None:
+    """Where another method gives a result to what is kept there, whatever became of it."""
+    for method in methods.values():
+        if method is waiting.function:
+            continue
+        nodes = list(all_nodes(method))
+        asked = [inner for each in _called(methods, method) for inner in all_nodes(each)]
+        if any(isinstance(each, ast.Attribute) and each.attr in _ASKING for each in nodes + asked):
+            continue
+        if any(as_try(each) for each in nodes):
+            continue
+        for each in nodes:
+            if not isinstance(each, ast.Attribute) or place not in (holder(each), _popped(each)):
+                continue
+            if not Guards(methods).bars(waiting, Site(method, each), by_error=True):
+                return each
+    return None
+
+
+def _popped(node: ast.Attribute) -> str:
+    """Where something is taken out to be completed: `self.waiting.pop(number).set_result`."""
+    match node:
+        case ast.Attribute(ast.Call(ast.Attribute(kept, "pop")), name) if name in COMPLETERS:
+            return ast.unparse(kept)
+    return ""

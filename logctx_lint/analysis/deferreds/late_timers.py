@@ -1,0 +1,107 @@
+"""Timers that set the Future of a waiter that has been cancelled.
+
+timer = loop.call_later(5, finish)      # Who waits is cancelled, and with it the Future;
+await future                            # `finish` sets it all the same, which fails.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+
+from logctx_lint.analysis.context import TreeContext, arguments, as_try
+from logctx_lint.analysis.deferreds.completions import completed, is_careful, makes
+from logctx_lint.analysis.deferreds.fired_twice import is_timer
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.inference.types import Kind
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+
+_ENDING = frozenset({"cancel", "cancelled", "done", "shield", "add_done_callback"})
+"""Attributes by which code sees to a timer, or to what becomes of a Future."""
+
+
+def after_the_wait(
+    context: TreeContext, function: ast.AsyncFunctionDef
+) -> Iterator[tuple[ast.Call, ast.Await, ast.expr]]:
+    """A timer that sets the Future that a function waits for, also where that was cancelled.
+
+    What is yielded is the timer, the waiting, and where the Future is set.
+    """
+    nodes = list(all_nodes(function))
+    if any(isinstance(each, ast.Attribute) and each.attr in _ENDING for each in nodes):
+        return
+    scope = context.unit.scopes[function]
+    made = {
+        ast.unparse(target)
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if isinstance(target, ast.Name | ast.Attribute) and _is_future(context, node.value, scope)
+    }
+    waits = {
+        ast.unparse(node.value): node
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.Await)
+    }
+    for node in own_nodes(function.body):
+        if isinstance(node, ast.Call) and is_timer(context, node):
+            for given in arguments(node):
+                firing = next(_set_when_called(context, function, given, made), None)
+                waiting = waits.get(completed(firing)) if firing is not None else None
+                if firing is not None and waiting is not None:
+                    yield node, waiting, firing
+                    break
+
+
+def _is_future(context: TreeContext, value: ast.expr, scope: Scope) -> bool:
+    answer = context.awaitability(value)
+    return answer.kind is not Kind.DEFERRED and makes(context, value, scope)
+
+
+def _set_when_called(
+    context: TreeContext, function: FunctionNode, callback: ast.expr, places: set[str]
+) -> Iterator[ast.expr]:
+    """Where a callback sets one of some places, and does not look whether it may."""
+    if completed(callback) in places:
+        yield callback
+    tree = _callback(context, function, callback)
+    ways = 2
+    while tree is not None and ways:
+        nodes = list(all_nodes(tree))
+        if any(is_careful(nodes, each) for each in places) or any(as_try(each) for each in nodes):
+            return
+        yield from (
+            each for each in nodes if isinstance(each, ast.Attribute) and completed(each) in places
+        )
+        # `def on_timer(self): self.finish(None)`
+        own = [
+            each.func
+            for each in nodes
+            if isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and isinstance(each.func.value, ast.Name)
+            and each.func.value.id == "self"
+        ]
+        found = [each for func in own if (each := _callback(context, function, func))]
+        tree = found[0] if len(found) == 1 else None
+        ways -= 1
+
+
+def _callback(
+    context: TreeContext, function: FunctionNode, callback: ast.expr
+) -> FunctionNode | ast.Lambda | None:
+    """The tree of a lambda, of a function inside of another one or of a method of its class."""
+    match callback:
+        case ast.Lambda():
+            return callback
+        case ast.Name(name):
+            inside: Iterable[ast.AST] = all_nodes(function)
+        case ast.Attribute(ast.Name("self"), name):
+            cls = class_node(context)
+            inside = cls.body if cls else ()
+        case _:
+            return None
+    found = [each for each in inside if isinstance(each, FunctionNode) and each.name == name]
+    return found[0] if len(found) == 1 else None
