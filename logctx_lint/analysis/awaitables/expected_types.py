@@ -254,8 +254,9 @@ def given_for_parameters(
             annotation = parse_expression(parameter.annotation)
             general = annotation_types.evaluate(resolver, annotation, where)
             type_ = substitute(general, dict(callee.bindings))
-            if type_ == general or _is_declared(unit, call.func, scope):
-                found.setdefault(argument, []).append((type_, parameter))
+            is_known = type_ == general or _is_declared(unit, call.func, scope)
+            # `Iterable[T]` is none of a coroutine's, whatever `T` is.
+            found.setdefault(argument, []).append((type_ if is_known else general, parameter))
     return found
 
 
