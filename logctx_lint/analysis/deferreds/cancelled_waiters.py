@@ -14,13 +14,11 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, REMOVERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
-_SETTING = frozenset({"set_result", "set_exception"})
 _LOOKING = frozenset({"done", "cancelled", "add_done_callback", "shield", "cancel"})
-_ADDING = frozenset({"append", "appendleft", "add"})
-_REMOVING = frozenset({"remove", "discard", "pop"})
 _LIMITS = frozenset({"wait_for", "timeout", "timeout_at"})
 _COPIES = frozenset({"list", "tuple", "set"})
 _VIEWS = frozenset({"values", "copy"})
@@ -95,7 +93,7 @@ def _set_in(loop: ast.For, name: str) -> ast.expr | None:
     for statement in loop.body:
         match statement:
             case ast.Expr(ast.Call(ast.Attribute(ast.Name(held), method) as func)):
-                if held == name and method in _SETTING:
+                if held == name and method in COMPLETERS:
                     return func
     return None
 
@@ -149,7 +147,7 @@ def _takes_out(nodes: list[ast.AST], place: str) -> bool:
     for node in nodes:
         match node:
             case ast.Attribute(receiver, name):
-                if name in _LOOKING or (name in _REMOVING and ast.unparse(receiver) == place):
+                if name in _LOOKING or (name in REMOVERS and ast.unparse(receiver) == place):
                     return True
             case ast.Delete(targets):
                 if any(ast.unparse(each).startswith(place) for each in targets):
@@ -160,7 +158,7 @@ def _takes_out(nodes: list[ast.AST], place: str) -> bool:
 def _is_put_into(node: ast.AST, name: str, place: str) -> bool:
     match node:
         case ast.Call(ast.Attribute(receiver, method), [ast.Name(given)]):
-            return given == name and method in _ADDING and ast.unparse(receiver) == place
+            return given == name and method in APPENDERS and ast.unparse(receiver) == place
         case ast.Assign([ast.Subscript(receiver)], ast.Name(given)):
             return given == name and ast.unparse(receiver) == place
     return False
@@ -184,5 +182,5 @@ def set_from_thread(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
             for given in arguments(node):
                 match given:
                     case ast.Attribute(ast.Name(held), method):
-                        if held == name and method in _SETTING and waiting is not None:
+                        if held == name and method in COMPLETERS and waiting is not None:
                             yield SetAnyway(given, waiting, name)
