@@ -13,7 +13,7 @@ from logctx_lint.config.codes import CODES
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine import runner
 from logctx_lint.engine.linter import Linter
-from logctx_lint.frontends.cli import check, main
+from logctx_lint.frontends.cli import check, main, parser
 from tests.support.fakes import FakeEngine
 
 
@@ -222,6 +222,17 @@ def test_an_interrupted_run_ends_quietly(
 
     write("x.py", "drop()\n")
     monkeypatch.setattr(check, "_group", interrupted)
+    assert main(["check"]) == 130
+    assert capsys.readouterr().err == "logctx-lint: interrupted\n"
+
+
+def test_an_interruption_while_the_program_loads_is_quiet_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parser, "build", interrupted)
     assert main(["check"]) == 130
     assert capsys.readouterr().err == "logctx-lint: interrupted\n"
 
