@@ -9,12 +9,12 @@ async def wait(self):                       def open(self):
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.started_tasks import class_node
-from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, REMOVERS
+from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, DELAYERS, REMOVERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
@@ -184,3 +184,77 @@ def set_from_thread(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
                     case ast.Attribute(ast.Name(held), method):
                         if held == name and method in COMPLETERS and waiting is not None:
                             yield SetAnyway(given, waiting, name)
+
+
+# From what somebody else calls
+
+
+def set_by_callback(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
+    """`link.on_close(lambda: closed.set_result(None))`, and then `await closed`.
+
+    Timers, and other threads, are others' to look at.
+    """
+    nodes = list(all_nodes(function))
+    if any(isinstance(each, ast.Attribute) and each.attr in _NOT_CALLED for each in nodes):
+        return
+    names = _made_in(function)
+    for waiting, name in _waits_that_leave(function, names):
+        for given in _handed_over(function):
+            for node in _set_by(function, given):
+                match node:
+                    case ast.Attribute(ast.Name(held), method) if method in COMPLETERS:
+                        if held == name:
+                            yield SetAnyway(node, waiting, name)
+                            return
+
+
+_NOT_CALLED = _LOOKING | DELAYERS | {_THREADSAFE, "call_soon"}
+
+
+def _waits_that_leave(
+    function: FunctionNode, names: Iterable[str]
+) -> Iterator[tuple[ast.Await, str]]:
+    """Where a function waits for a name, and nothing around the waiting says that it has ended."""
+    guarded = {
+        inner
+        for node in own_nodes(function.body)
+        if as_try(node) is not None or isinstance(node, ast.With | ast.AsyncWith)
+        for inner in own_nodes([node])  # type: ignore[list-item]
+        if not _is_mere_limit(node)
+    }
+    for name in names:
+        waiting = _waits_for(function, name)
+        if waiting is not None and waiting not in guarded:
+            yield waiting, name
+
+
+def _is_mere_limit(node: ast.AST) -> bool:
+    """`async with timeout(5):`"""
+    return isinstance(node, ast.With | ast.AsyncWith) and all(
+        isinstance(item.context_expr, ast.Call) and last_name(item.context_expr.func) in _LIMITS
+        for item in node.items
+    )
+
+
+def _handed_over(function: FunctionNode) -> Iterator[ast.expr]:
+    """What a function gives to others: arguments, and what it puts into attributes."""
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Call():
+                yield from arguments(node)
+            case ast.Assign([ast.Attribute() | ast.Subscript()], value):
+                yield value
+
+
+def _set_by(function: FunctionNode, given: ast.expr) -> Iterator[ast.AST]:
+    """What a bound method, a lambda or a plain function inside of the function does."""
+    match given:
+        case ast.Attribute():
+            yield given
+        case ast.Lambda(_, body):
+            yield from all_nodes(body)
+        case ast.Name(name):
+            for node in own_nodes(function.body):
+                if isinstance(node, ast.FunctionDef) and node.name == name:
+                    if not any(as_try(each) is not None for each in all_nodes(node)):
+                        yield from all_nodes(node)

@@ -82,9 +82,14 @@ profile `strict` only, if its methods are named like theirs.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.deferreds.cancelled_waiters import set_from_thread, set_in_a_row
+from logctx_lint.analysis.deferreds.cancelled_waiters import (
+    set_by_callback,
+    set_from_thread,
+    set_in_a_row,
+)
 from logctx_lint.analysis.deferreds.fired_twice import (
     Methods,
     Twice,
@@ -93,7 +98,11 @@ from logctx_lint.analysis.deferreds.fired_twice import (
     by_timer,
     on_one_path,
 )
-from logctx_lint.analysis.deferreds.late_answers import LIMITS, late_answers
+from logctx_lint.analysis.deferreds.late_answers import (
+    LIMITS,
+    answers_to_cancelled,
+    late_answers,
+)
 from logctx_lint.analysis.deferreds.late_timers import after_the_wait
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
@@ -122,9 +131,10 @@ def check(context: TreeContext) -> None:
             f"`{twice.place}` is fired here and in line {twice.second.lineno}, and nothing sees to "
             "it that only one of them does: the second one fails",
         )
+    told: set[ast.Await] = set()
     for function in context.unit.scopes:
         if isinstance(function, ast.AsyncFunctionDef):
-            _check_late(context, function)
+            told.update(_check_late(context, function))
     for found in set_in_a_row(context, node) if methods else ():
         context.report(
             RULE.code,
@@ -134,11 +144,14 @@ def check(context: TreeContext) -> None:
             "`done()`",
         )
     if methods:
-        _check_method(context, methods, node)
+        _check_method(context, methods, node, told)
 
 
-def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
-    """What sets a Future that is cancelled with its waiter: a timer, or another thread."""
+def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[ast.Await]:
+    """What sets a Future that is cancelled with its waiter: a timer, a callback, a thread.
+
+    What is yielded is the waiting.
+    """
     for timer, waiting, firing in after_the_wait(context, function):
         is_kept = isinstance(context.parent(timer), ast.Assign)
         context.report(
@@ -149,6 +162,17 @@ def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
             "`finally`, or ask `done()`",
             profile=Profile.STRICT if is_kept else Profile.RECOMMENDED,
         )
+        yield waiting
+    for found in set_by_callback(function):
+        context.report(
+            RULE.code,
+            found.setting,
+            f"when the waiting in line {found.waiting.lineno} is cancelled, so is "
+            f"`{found.place}`, and what this is given to sets it all the same, which fails: ask "
+            f"`{found.place}.done()`, or take it back in `finally`",
+            profile=Profile.STRICT,
+        )
+        yield found.waiting
     for found in set_from_thread(function):
         context.report(
             RULE.code,
@@ -158,9 +182,12 @@ def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
             f"`{found.place}.done()` first",
             profile=Profile.STRICT,
         )
+        yield found.waiting
 
 
-def _check_method(context: TreeContext, methods: Methods, node: FunctionNode) -> None:
+def _check_method(
+    context: TreeContext, methods: Methods, node: FunctionNode, told: set[ast.Await]
+) -> None:
     if context.file.vocabulary.has_bare_name(node.name, _ENDS) or node.name == _FACTORY_END:
         for twice in at_end_too(context, methods, node):
             _report(
@@ -180,6 +207,17 @@ def _check_method(context: TreeContext, methods: Methods, node: FunctionNode) ->
                 f"when its time is over, what `{twice.place}` keeps is cancelled and stays there: "
                 f"an answer that comes late fails in line {twice.second.lineno}; take it out in "
                 "`finally`",
+            )
+        for twice in answers_to_cancelled(context, methods, node):
+            if twice.first in told:
+                continue
+            context.report(
+                RULE.code,
+                twice.first,
+                f"when this is cancelled, so is what `{twice.place}` keeps, and it stays there: "
+                f"what comes for it later fails in line {twice.second.lineno}; take it out in "
+                "`finally`, or ask `done()` there",
+                profile=Profile.STRICT,
             )
     for twice in by_timed_method(context, methods, node):
         _report(
@@ -203,7 +241,9 @@ def screen(unit: Unit) -> bool:
         return True
     if any(name in text for name in ("call_later", "call_at", "call_soon_threadsafe")):
         return True
-    return "await" in text and unit.may_call(LIMITS)
+    if "await" not in text:
+        return False
+    return "create_future(" in text or "Future(" in text or unit.may_call(LIMITS)
 
 
 RULE = Rule(
