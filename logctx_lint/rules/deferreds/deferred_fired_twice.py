@@ -104,6 +104,7 @@ from logctx_lint.analysis.deferreds.late_answers import (
     late_answers,
 )
 from logctx_lint.analysis.deferreds.late_timers import after_the_wait
+from logctx_lint.analysis.deferreds.left_waiters import fired_again
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -145,6 +146,15 @@ def check(context: TreeContext) -> None:
         )
     if methods:
         _check_method(context, methods, node, told)
+        for firing, place in fired_again(context, methods, node):
+            context.report(
+                RULE.code,
+                firing,
+                f"what `{place}` keeps is fired here and stays there, so that the next call of "
+                f"`{node.name}()` fires it again, which fails: take it out first, `waiting, "
+                f"{place} = {place}, []`",
+                profile=Profile.STRICT,
+            )
 
 
 def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[ast.Await]:
