@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, DELAYERS, REMOVERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
@@ -189,7 +190,7 @@ def set_from_thread(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
 # From what somebody else calls
 
 
-def set_by_callback(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
+def set_by_callback(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
     """`link.on_close(lambda: closed.set_result(None))`, and then `await closed`.
 
     Timers, and other threads, are others' to look at.
@@ -199,7 +200,7 @@ def set_by_callback(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
         return
     names = _made_in(function)
     for waiting, name in _waits_that_leave(function, names):
-        for given in _handed_over(function):
+        for given in _handed_over(context, function):
             for node in _set_by(function, given):
                 match node:
                     case ast.Attribute(ast.Name(held), method) if method in COMPLETERS:
@@ -208,6 +209,7 @@ def set_by_callback(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
                             return
 
 
+_THREADS = frozenset({Role.THREAD_STARTER, Role.BARE_THREAD_STARTER})
 _NOT_CALLED = _LOOKING | DELAYERS | {_THREADSAFE, "call_soon"}
 
 
@@ -236,11 +238,11 @@ def _is_mere_limit(node: ast.AST) -> bool:
     )
 
 
-def _handed_over(function: FunctionNode) -> Iterator[ast.expr]:
+def _handed_over(context: TreeContext, function: FunctionNode) -> Iterator[ast.expr]:
     """What a function gives to others: arguments, and what it puts into attributes."""
     for node in own_nodes(function.body):
         match node:
-            case ast.Call():
+            case ast.Call(func) if not context.file.may_play(func, _THREADS):
                 yield from arguments(node)
             case ast.Assign([ast.Attribute() | ast.Subscript()], value):
                 yield value

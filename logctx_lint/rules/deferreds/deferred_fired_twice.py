@@ -173,7 +173,7 @@ def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterato
             profile=Profile.STRICT if is_kept else Profile.RECOMMENDED,
         )
         yield waiting
-    for found in set_by_callback(function):
+    for found in set_by_callback(context, function):
         context.report(
             RULE.code,
             found.setting,
