@@ -16,7 +16,7 @@ from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, DELAYERS, REMOVERS
-from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _LOOKING = frozenset({"done", "cancelled", "add_done_callback", "shield", "cancel"})
@@ -209,6 +209,11 @@ def set_by_callback(context: TreeContext, function: ast.AsyncFunctionDef) -> Ite
                             return
 
 
+_OPENERS = frozenset(
+    {"create_connection", "create_datagram_endpoint", "create_server", "create_unix_connection",
+     "create_unix_server", "connect_read_pipe", "connect_write_pipe", "subprocess_exec",
+     "subprocess_shell", "start_server"}
+)  # fmt: skip
 _THREADS = frozenset({Role.THREAD_STARTER, Role.BARE_THREAD_STARTER})
 _NOT_CALLED = _LOOKING | DELAYERS | {_THREADSAFE, "call_soon"}
 
@@ -242,10 +247,18 @@ def _handed_over(context: TreeContext, function: FunctionNode) -> Iterator[ast.e
     """What a function gives to others: arguments, and what it puts into attributes."""
     for node in own_nodes(function.body):
         match node:
-            case ast.Call(func) if not context.file.may_play(func, _THREADS):
+            case ast.Call(func) if not (
+                context.file.may_play(func, _THREADS) or _is_opening(context, node)
+            ):
                 yield from arguments(node)
             case ast.Assign([ast.Attribute() | ast.Subscript()], value):
                 yield value
+
+
+def _is_opening(context: TreeContext, call: ast.Call) -> bool:
+    """`await loop.create_connection(lambda: Peer(ready.set_result), host)`, which calls it itself."""
+    around = (call, *context.around(call))
+    return any(isinstance(each, ast.Call) and last_name(each.func) in _OPENERS for each in around)
 
 
 def _set_by(function: FunctionNode, given: ast.expr) -> Iterator[ast.AST]:
@@ -258,5 +271,12 @@ def _set_by(function: FunctionNode, given: ast.expr) -> Iterator[ast.AST]:
         case ast.Name(name):
             for node in own_nodes(function.body):
                 if isinstance(node, ast.FunctionDef) and node.name == name:
-                    if not any(as_try(each) is not None for each in all_nodes(node)):
-                        yield from all_nodes(node)
+                    if any(as_try(each) is not None for each in all_nodes(node)):
+                        return
+                    taken = {each.arg for each, _, _ in parameters_of(node.args)}
+                    yield from (
+                        each
+                        for each in all_nodes(node)
+                        if not isinstance(each, ast.Attribute)
+                        or getattr(each.value, "id", "") not in taken
+                    )

@@ -67,6 +67,45 @@ def answers_to_cancelled(
                 yield Twice(waiting, answer, place)
 
 
+def left_registered(
+    context: TreeContext, methods: Methods, method: ast.AsyncFunctionDef
+) -> Iterator[tuple[ast.Await, str]]:
+    """What a method puts into a mapping for one answer, waits for with a time limit, and leaves.
+
+    Where an answer would fail, that is said of it (`late_answers`).
+    """
+    for node in own_nodes(method.body):
+        if not isinstance(node, ast.Assign) or not is_once(context, node.value):
+            continue
+        names = {ast.unparse(each) for each in (*node.targets, node.value)}
+        for target in node.targets:
+            match target:
+                case ast.Subscript(ast.Attribute() as kept, ast.Name()) if is_own(kept):
+                    place = ast.unparse(kept)
+                case _:
+                    continue
+            limited = _limited(context, method, names)
+            if limited is None or _is_taken_out(context, methods, method, place):
+                continue
+            if _answer(methods, Site(method, limited), place) is None and _is_popped(
+                methods, method, place
+            ):
+                yield limited, place
+
+
+def _is_popped(methods: Methods, waiting: FunctionNode, place: str) -> bool:
+    """Whether the code that answers takes out what has been answered."""
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == "pop"
+        and ast.unparse(each.func.value) == place
+        for method in methods.values()
+        if method is not waiting
+        for each in all_nodes(method)
+    )
+
+
 def _kept(
     context: TreeContext, method: ast.AsyncFunctionDef
 ) -> Iterator[tuple[set[str], str, bool]]:

@@ -153,6 +153,8 @@ from logctx_lint.analysis.cancellation.state_changes import Change, called
 from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.cancellation.unshielded_cleanup import Unshielded, unshielded
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.deferreds.late_answers import left_registered
+from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -211,6 +213,17 @@ def _check_changes(context: TreeContext, function: FunctionNode) -> None:
         )
     for each in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
         _report_unshielded(context, each)
+    cls = class_node(context) if isinstance(function, ast.AsyncFunctionDef) else None
+    if cls and isinstance(function, ast.AsyncFunctionDef):
+        methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
+        for waiting, place in left_registered(context, methods, function):
+            context.report(
+                RULE.code,
+                waiting,
+                f"when its time is over, or this is cancelled, what waits in `{place}` stays there "
+                "for good, as only an answer takes it out: take it out in `finally`",
+                profile=Profile.STRICT,
+            )
     for found in skipped_by_cleanup(context, function):
         is_lock = found.change is not None and found.change.kind == "lock"
         _report_change(context, found, found.risk, is_lock)
