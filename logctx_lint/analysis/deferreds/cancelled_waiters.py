@@ -226,7 +226,7 @@ def _waits_that_leave(
         inner
         for node in own_nodes(function.body)
         if as_try(node) is not None or isinstance(node, ast.With | ast.AsyncWith)
-        for inner in own_nodes([node])  # type: ignore[list-item]
+        for inner in own_nodes([node])
         if not _is_mere_limit(node)
     }
     for name in names:
@@ -256,7 +256,7 @@ def _handed_over(context: TreeContext, function: FunctionNode) -> Iterator[ast.e
 
 
 def _is_opening(context: TreeContext, call: ast.Call) -> bool:
-    """`await loop.create_connection(lambda: Peer(ready.set_result), host)`, which calls it itself."""
+    """`await loop.create_connection(lambda: Peer(ready.set_result))`, which calls it itself."""
     around = (call, *context.around(call))
     return any(isinstance(each, ast.Call) and last_name(each.func) in _OPENERS for each in around)
 

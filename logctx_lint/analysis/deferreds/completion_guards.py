@@ -98,9 +98,7 @@ class Guards:
     methods: Mapping[str, FunctionNode] = field(default_factory=dict)
     """Those of the class, which are followed where they are called."""
 
-    def bars(
-        self, first: Site, second: Site, *, by_error: bool = False, filled: str = ""
-    ) -> bool:
+    def bars(self, first: Site, second: Site, *, by_error: bool = False, filled: str = "") -> bool:
         """Whether the second place is not reached in a call that follows one through the first.
 
         `by_error`: the first place is where an error comes from. `filled`: what the first function

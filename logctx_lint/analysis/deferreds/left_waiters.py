@@ -107,8 +107,9 @@ def _fills(context: TreeContext, method: FunctionNode, scope: Scope, place: str)
                     return True
             case ast.Assign(targets, value):
                 is_made = isinstance(value, ast.Name) and value.id in made
-                for target in targets:
-                    if isinstance(target, ast.Subscript) and ast.unparse(target.value) == place:
-                        if is_made or makes(context, value, scope):
-                            return True
+                if any(
+                    isinstance(target, ast.Subscript) and ast.unparse(target.value) == place
+                    for target in targets
+                ) and (is_made or makes(context, value, scope)):
+                    return True
     return False

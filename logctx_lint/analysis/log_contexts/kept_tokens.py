@@ -125,10 +125,10 @@ def crossed_in_caller(context: TreeContext, call: ast.Call) -> CrossedToken | No
             continue
         begins = _lines_of_calls(caller, {function.name})
         ends = _lines_of_calls(caller, resetting)
-        for node in own_nodes(caller.body):
-            if isinstance(node, Suspension) and begins and ends:
-                if min(begins) < node.lineno < max(ends):
-                    return CrossedToken(f"self.{place}", caller, node.lineno)
+        waits = [node.lineno for node in own_nodes(caller.body) if isinstance(node, Suspension)]
+        for line in waits if begins and ends else ():
+            if min(begins) < line < max(ends):
+                return CrossedToken(f"self.{place}", caller, line)
     return None
 
 

@@ -264,9 +264,7 @@ def _answered(
     return None
 
 
-def _check_thread(
-    context: TreeContext, call: ast.Call, node: ast.expr, half: set[int]
-) -> None:
+def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: set[int]) -> None:
     """What a call starts in a thread. `half`: the lines of this file that are reported by now."""
     starts = entered(context.file, node, context.scopes[node])
     if any(each.function is not None and each.function.facts.is_async for each in starts):
