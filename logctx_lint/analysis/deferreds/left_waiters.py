@@ -16,7 +16,7 @@ from logctx_lint.analysis.deferreds.completion_guards import Guards, Site
 from logctx_lint.analysis.deferreds.completions import completion, is_own, makes, takes_away
 from logctx_lint.analysis.deferreds.fired_twice import Methods
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import APPENDERS
+from logctx_lint.inference.known_names import APPENDERS, FAILERS
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
@@ -65,9 +65,13 @@ def _kept_in(source: ast.expr) -> str:
 
 
 def _fired(loop: ast.For) -> ast.Attribute | None:
-    """What fires the variable of a loop, by a statement of its own."""
+    """What fires the variable of a loop, by a statement of its own.
+
+    What fails all of them is most often the end of everything, which comes once.
+    """
     for func in filter(None, map(completion, loop.body)):
-        if isinstance(func.value, ast.Name) and func.value.id == getattr(loop.target, "id", ""):
+        is_target = getattr(func.value, "id", "") == getattr(loop.target, "id", None)
+        if is_target and func.attr not in FAILERS:
             return func
     return None
 

@@ -10,7 +10,8 @@ Where `except RuntimeError` around `asyncio.run(f())` finds that out and calls `
 first coroutine is left over, and a `RuntimeError` out of the work itself makes it run twice. The
 shape of [hermes-agent 2317](https://github.com/NousResearch/hermes-agent/pull/2317).
 
-`asyncio.wait()` takes tasks and futures. Given coroutines it raises `TypeError` since Python 3.11.
+`asyncio.wait()` takes tasks and futures. Given coroutines, be it in a list that they were appended
+to, it raises `TypeError` since Python 3.11.
 
 ## Bad
 

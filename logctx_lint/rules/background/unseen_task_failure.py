@@ -9,7 +9,8 @@ at the results, they are lost in the same way.
 
 A task that is kept as long as the object lives is not reported by asyncio either, as that happens
 when it is collected: a loop in it that has ended by an error is not missed until somebody asks why
-nothing happens any more.
+nothing happens any more. The same goes for such loops that a list, set or dict of the object or of
+the module keeps.
 
 The shape of [cpython 120508](https://github.com/python/cpython/issues/120508), and, for tasks that
 are kept, of [aiohttp 6518](https://github.com/aio-libs/aiohttp/issues/6518).

@@ -16,7 +16,8 @@ The same goes for whatever the function undoes itself: a flag that makes it refu
 connection of a pool. In a `finally` or `__aexit__` that awaits something *before* it releases, that
 `await` is what may fail. In a scope of anyio or trio that is cancelled every `await` that has to
 wait is cancelled, so that clean-up there needs a shielded scope. With the profile `strict` counters
-and registrations are reported, too.
+and registrations are reported, too, among them what waits for an answer in time and is taken out by
+the answer alone ([pytboss 510](https://github.com/dknowles2/pytboss/issues/510)).
 
 The shape of [anyio 398](https://github.com/agronholm/anyio/issues/398) (cancelled between taking a
 lock and using it, httpcore's connections stood still), and of

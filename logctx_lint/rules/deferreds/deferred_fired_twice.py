@@ -13,6 +13,12 @@ over. A timer that is still there sets a Future that a cancelled waiter has canc
 [aiocron 19](https://github.com/gawel/aiocron/issues/19); so does a loop over all waiters, which
 leaves those behind that one waiting forever.
 
+With the profile `strict`, so does whatever answers those who wait as long as it takes: who waits
+and is cancelled leaves a cancelled Future where it was kept, or in a callback of something else,
+and the answer fails ([aiomqtt 122](https://github.com/empicano/aiomqtt/issues/122)). So does a loop
+that fires all waiters and leaves them where they are kept, for the next time
+([ooniprobe 676](https://github.com/ooni/probe/issues/676)).
+
 The shape of [Tribler 4191](https://github.com/Tribler/tribler/issues/4191).
 
 ## Bad

@@ -8,6 +8,11 @@ nobody wakes the loop, and now and then the loop's own state is corrupted.
 
 The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`.
 
+A function that hands one call to the loop, as it knows that it runs in another thread, must hand
+over the one on the next line, too: `future.set_exception(error)` in a handler beside
+`loop.call_soon_threadsafe(future.set_result, value)`, as in
+[kiwipy 70](https://github.com/aiidateam/kiwipy/issues/70).
+
 The other way round it is a deadlock: the loop's thread that waits for something which only the loop
 can do waits forever.
 

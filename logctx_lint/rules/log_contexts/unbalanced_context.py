@@ -23,7 +23,9 @@ Reported are
   each turn belongs to another request;
 - a token that is handed to a task or thread, or to a callback of the event loop, which have another
   context that it is no good for, and, with the profile `strict`, one that an object keeps for
-  another of its methods;
+  another of its methods. Where an `async def __call__()` waits between two such methods, as in a
+  middleware, it is always reported: one object serves all requests, and each puts its own token
+  there ([fastapi-events 5](https://github.com/melvinkcx/fastapi-events/issues/5));
 - a task group or time limit that one method enters by hand and another leaves, as those have to be
   left by the task that entered them ("Attempted to exit cancel scope in a different task").
 
