@@ -1,6 +1,7 @@
 """Un-awaited calls that stand where a plain value is declared.
 
     store(fetch())          # def store(name: str)
+    count(fetch())          # def count(names): return len(names)
     Record(name=fetch())    # a dataclass with `name: str`
     thing.name = fetch()    # declared in the class
     return [fetch()]        # def ... -> list[str]
@@ -25,6 +26,7 @@ from logctx_lint.analysis.awaitables.expected_types import (
     refuses,
 )
 from logctx_lint.analysis.awaitables.misused_values import OF_COROUTINES
+from logctx_lint.analysis.awaitables.parameter_values import values_needed
 from logctx_lint.analysis.awaitables.plain_takers import takes_plain_values
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
@@ -266,6 +268,11 @@ class _Places:
             for argument in call_arguments(call):
                 yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
             return
+        for argument, fate in values_needed(self._unit.file, call, scope):
+            if isinstance(argument, ast.Call):
+                kind = self._kind(argument, scope)
+                if kind is not None and kind.is_lazy:
+                    yield argument, self._resolver.builtin("str"), fate
         for argument, declared in given_for_parameters(self._unit, call, scope).items():
             first = declared[0][1]
             said = f"{first.name}: {' '.join(first.annotation.split())}"
