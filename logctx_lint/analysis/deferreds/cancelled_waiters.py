@@ -28,10 +28,10 @@ _THREADSAFE = "call_soon_threadsafe"
 
 @dataclass(frozen=True, slots=True)
 class SetAnyway:
-    """Where a Future is set, and where somebody waits for it who may be cancelled."""
+    """Where a Future is set, and where somebody who may be cancelled waits for it, or gets it."""
 
     setting: ast.expr
-    waiting: ast.Await
+    waiting: ast.Await | ast.Return
     place: str
 
 
@@ -168,23 +168,58 @@ def _is_put_into(node: ast.AST, name: str, place: str) -> bool:
 # From another thread
 
 
-def set_from_thread(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
-    """`loop.call_soon_threadsafe(done.set_result, x)` of what the function itself waits for."""
+def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
+    """`loop.call_soon_threadsafe(done.set_result, x)` of what the function waits for, or returns.
+
+    What is handed to the loop may also be a function that sets what it is given, or a method.
+    """
     nodes = list(all_nodes(function))
     if not any(isinstance(each, ast.Attribute) and each.attr == _THREADSAFE for each in nodes):
         return
     if any(isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in nodes):
         return
     for name in _made_in(function):
-        waiting = _waits_for(function, name)
+        waiting = _waits_for(function, name) or _returned(function, name)
         for node in nodes if waiting is not None else ():
             if not isinstance(node, ast.Call) or last_name(node.func) != _THREADSAFE:
                 continue
             for given in arguments(node):
-                match given:
-                    case ast.Attribute(ast.Name(held), method):
-                        if held == name and method in COMPLETERS and waiting is not None:
-                            yield SetAnyway(given, waiting, name)
+                is_set = _sets(given, name) or _is_set_by_helper(context, node, given, name)
+                if is_set and waiting is not None:
+                    yield SetAnyway(given, waiting, name)
+
+
+def _sets(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Attribute(ast.Name(held), method):
+            return held == name and method in COMPLETERS
+    return False
+
+
+def _returned(function: FunctionNode, name: str) -> ast.Return | None:
+    """Where a plain function gives a Future to whoever is to wait for it."""
+    if isinstance(function, ast.AsyncFunctionDef):
+        return None
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Return(ast.Name(returned)) if returned == name:
+                return node
+    return None
+
+
+def _is_set_by_helper(context: TreeContext, call: ast.Call, given: ast.expr, name: str) -> bool:
+    """`call_soon_threadsafe(self._settle, future, value)`, and `_settle` sets it without a look."""
+    if not isinstance(given, ast.Name) or given.id != name or given in call.args[:1]:
+        return False
+    if len(functions := context.functions(call.args[0])) != 1:
+        return False
+    node = functions[0].implementation.tree()
+    parameters = [each.name for each in functions[0].facts.parameters if each.name != "self"]
+    position = call.args.index(given) - 1
+    if node is None or position >= len(parameters):
+        return False
+    inside = list(all_nodes(node))
+    return any(_sets(each, parameters[position]) for each in inside) and not _looks(inside)
 
 
 # From what somebody else calls

@@ -84,9 +84,9 @@ def _is_seen_to(between: list[ast.stmt], texts: set[str]) -> bool:
         attempt = as_try(node)
         if attempt is not None and (attempt.finalbody or attempt.handlers):
             return True
-        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript):
-            if ast.unparse(node) in texts:
-                return True
+        is_place = isinstance(node, ast.Name | ast.Attribute | ast.Subscript)
+        if is_place and ast.unparse(node) in texts:
+            return True
         if isinstance(node, ast.Return | ast.Break | ast.Continue):
             return True
     return False

@@ -138,10 +138,12 @@ def check(context: TreeContext) -> None:
             f"`{twice.place}` is fired here and in line {twice.second.lineno}, and nothing sees to "
             "it that only one of them does: the second one fails",
         )
-    told: set[ast.Await] = set()
+    told: set[ast.AST] = set()
     for function in context.unit.scopes:
         if isinstance(function, ast.AsyncFunctionDef):
             told.update(_check_late(context, function))
+        if isinstance(function, FunctionNode):
+            told.update(_check_threads(context, function))
     for found in set_in_a_row(context, node) if methods else ():
         context.report(
             RULE.code,
@@ -163,8 +165,8 @@ def check(context: TreeContext) -> None:
             )
 
 
-def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[ast.Await]:
-    """What sets a Future that is cancelled with its waiter: a timer, a callback, a thread.
+def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """What sets a Future that is cancelled with its waiter: a timer, or a callback.
 
     What is yielded is the waiting.
     """
@@ -189,20 +191,28 @@ def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterato
             profile=Profile.STRICT,
         )
         yield found.waiting
-    for found in set_from_thread(function):
+
+
+def _check_threads(context: TreeContext, function: FunctionNode) -> Iterator[ast.AST]:
+    """What another thread sets though its waiter may be cancelled; yields the waiting."""
+    for found in set_from_thread(context, function):
+        who = (
+            f"the waiting in line {found.waiting.lineno}"
+            if isinstance(found.waiting, ast.Await)
+            else f"whoever waits for what line {found.waiting.lineno} returns"
+        )
         context.report(
             RULE.code,
             found.setting,
-            f"when the waiting in line {found.waiting.lineno} is cancelled, so is "
-            f"`{found.place}`, and setting it fails: hand over a function that asks "
-            f"`{found.place}.done()` first",
+            f"when {who} is cancelled, so is `{found.place}`, and setting it fails: hand over a "
+            f"function that asks `{found.place}.done()` first",
             profile=Profile.STRICT,
         )
         yield found.waiting
 
 
 def _check_method(
-    context: TreeContext, methods: Methods, node: FunctionNode, told: set[ast.Await]
+    context: TreeContext, methods: Methods, node: FunctionNode, told: set[ast.AST]
 ) -> None:
     if context.file.vocabulary.has_bare_name(node.name, _ENDS) or node.name == _FACTORY_END:
         for twice in at_end_too(context, methods, node):

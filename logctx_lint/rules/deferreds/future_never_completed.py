@@ -170,12 +170,12 @@ def check(context: TreeContext) -> None:
             continue
         if "Event(" in context.unit.text:
             _check_events(context, method)
-        for found in unfinished(context, method):
+        for each in unfinished(context, method):
             context.report(
                 RULE.code,
-                found.risk,
-                f"where this fails or is cancelled, `{found.place}` is never completed (line "
-                f"{found.setting.lineno}), and whoever waits for it waits forever: fail it in "
+                each.risk,
+                f"where this fails or is cancelled, `{each.place}` is never completed (line "
+                f"{each.setting.lineno}), and whoever waits for it waits forever: fail it in "
                 "`except BaseException`",
             )
 
