@@ -158,6 +158,8 @@ def check(context: TreeContext) -> None:
                 f"`{excerpt(node)}` is an asynchronous generator, which a plain loop cannot "
                 "iterate over: use `async for`, or a plain generator",
             )
+    for test in _tested(context):
+        _report_made(context, test, context.scopes[test], "is always true")
     for call, _ in context.unit.nodes(ast.Call):
         _check_handed_over(context, call)
     for function, scope in context.unit.scopes.items():
@@ -215,6 +217,24 @@ def _cure(context: TreeContext, function: Function, otherwise: str = "") -> str:
     if otherwise:
         return otherwise
     return "iterate over it with `async for`" if function.facts.is_async else "iterate over it"
+
+
+def _tested(context: TreeContext) -> Iterator[ast.Call]:
+    """The calls whose values are tested for truth, as in `if self.is_allowed(user):`."""
+    for kind in (ast.If, ast.While, ast.IfExp, ast.Assert):
+        for node, _ in context.unit.nodes(kind):
+            yield from _conditions(node.test)
+
+
+def _conditions(test: ast.expr) -> Iterator[ast.Call]:
+    match test:
+        case ast.Call():
+            yield test
+        case ast.UnaryOp(ast.Not(), operand):
+            yield from _conditions(operand)
+        case ast.BoolOp(_, values):
+            for each in values:
+                yield from _conditions(each)
 
 
 def _looped_over(context: TreeContext) -> Iterator[tuple[ast.expr, Scope]]:

@@ -225,7 +225,7 @@ def _rolled_back(
     scope = context.unit.scopes[function]
     risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
     risk = in_source_order(risks)[0]
-    for statement in (*context.before(attempt), *_until_suspended(attempt.body)):
+    for statement in (*_all_before(context, attempt), *_until_suspended(attempt.body)):
         for change in changes(statement):
             if (
                 change in handled
@@ -239,6 +239,15 @@ def _rolled_back(
             ):
                 return statement, handled[change]
     return None
+
+
+def _all_before(context: TreeContext, attempt: ast.Try) -> Iterator[ast.stmt]:
+    """The statements that precede a `try`, or a condition or `with` block that it stands in."""
+    yield from context.before(attempt)
+    for outer in context.around(attempt):
+        if not isinstance(outer, ast.If | ast.With | ast.AsyncWith):
+            return
+        yield from context.before(outer)
 
 
 def _is_passing(

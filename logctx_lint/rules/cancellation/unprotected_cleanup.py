@@ -162,8 +162,9 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, last_name, own_nodes
 
+_IN_THREAD = frozenset({"run_in_executor", "to_thread", "run_sync"})
 _LOCKS = frozenset(
     f"asyncio.locks.{name}" for name in ("Lock", "Condition", "Semaphore", "BoundedSemaphore")
 )
@@ -265,6 +266,9 @@ def _acquired(context: TreeContext, node: ast.Await) -> str | None:
         case ast.Call(_, [ast.Call(ast.Attribute(lock, "acquire")), *_]) as limited:
             if Role.TIME_LIMITER in context.roles(limited) and _is_lock(context, lock):
                 return ast.unparse(lock)
+        # The lock of threads, which another thread waits for: `run_in_executor(None, lock.acquire)`
+        case ast.Call(func, [*_, ast.Attribute(lock, "acquire")]) if last_name(func) in _IN_THREAD:
+            return ast.unparse(lock)
     return None
 
 
