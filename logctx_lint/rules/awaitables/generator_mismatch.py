@@ -221,9 +221,14 @@ def _cure(context: TreeContext, function: Function, otherwise: str = "") -> str:
 
 def _tested(context: TreeContext) -> Iterator[ast.Call]:
     """The calls whose values are tested for truth, as in `if self.is_allowed(user):`."""
-    for kind in (ast.If, ast.While, ast.IfExp, ast.Assert):
-        for node, _ in context.unit.nodes(kind):
-            yield from _conditions(node.test)
+    choices: list[ast.If | ast.While | ast.IfExp | ast.Assert] = [
+        *(node for node, _ in context.unit.nodes(ast.If)),
+        *(node for node, _ in context.unit.nodes(ast.While)),
+        *(node for node, _ in context.unit.nodes(ast.IfExp)),
+        *(node for node, _ in context.unit.nodes(ast.Assert)),
+    ]
+    for node in choices:
+        yield from _conditions(node.test)
 
 
 def _conditions(test: ast.expr) -> Iterator[ast.Call]:
