@@ -44,26 +44,27 @@ def late_answers(
     context: TreeContext, methods: Methods, method: ast.AsyncFunctionDef
 ) -> Iterator[Twice]:
     """What a method waits for with a time limit, which cancels it, and leaves where it was kept."""
-    for names, place, is_known in _kept(context, method):
+    for names, place, value in _kept(method):
         limited = _limited(context, method, names)
         if limited is None or _is_taken_out(context, methods, method, place):
             continue
         answer = _answer(methods, Site(method, limited), place)
-        if answer is not None:
-            yield Twice(limited, answer, place, is_known)
+        is_known = is_once(context, value) if answer is not None else False
+        if answer is not None and is_known is not False:
+            yield Twice(limited, answer, place, bool(is_known))
 
 
 def answers_to_cancelled(
     context: TreeContext, methods: Methods, method: ast.AsyncFunctionDef
 ) -> Iterator[Twice]:
     """What a method waits for as long as it takes, and leaves where it was kept when cancelled."""
-    for names, place, is_known in _kept(context, method):
+    for names, place, value in _kept(method):
         waiting = _awaited(method, names)
-        if not is_known or waiting is None or _limited(context, method, names) is not None:
+        if waiting is None or _limited(context, method, names) is not None:
             continue
         if not _is_taken_out(context, methods, method, place):
             answer = _answer(methods, Site(method, waiting), place)
-            if answer is not None:
+            if answer is not None and is_once(context, value):
                 yield Twice(waiting, answer, place)
 
 
@@ -75,7 +76,7 @@ def left_registered(
     Where an answer would fail, that is said of it (`late_answers`).
     """
     for node in own_nodes(method.body):
-        if not isinstance(node, ast.Assign) or not is_once(context, node.value):
+        if not isinstance(node, ast.Assign):
             continue
         names = {ast.unparse(each) for each in (*node.targets, node.value)}
         for target in node.targets:
@@ -85,10 +86,12 @@ def left_registered(
                 case _:
                     continue
             limited = _limited(context, method, names)
-            if limited is None or _is_taken_out(context, methods, method, place):
-                continue
-            if _answer(methods, Site(method, limited), place) is None and _is_popped(
-                methods, method, place
+            if (
+                limited is not None
+                and not _is_taken_out(context, methods, method, place)
+                and _is_popped(methods, method, place)
+                and _answer(methods, Site(method, limited), place) is None
+                and is_once(context, node.value)
             ):
                 yield limited, place
 
@@ -106,20 +109,16 @@ def _is_popped(methods: Methods, waiting: FunctionNode, place: str) -> bool:
     )
 
 
-def _kept(
-    context: TreeContext, method: ast.AsyncFunctionDef
-) -> Iterator[tuple[set[str], str, bool]]:
-    """What a method keeps in attributes: the texts that stand for it, the place, if it is known."""
+def _kept(method: ast.AsyncFunctionDef) -> Iterator[tuple[set[str], str, ast.expr]]:
+    """What a method keeps in attributes: the texts that stand for it, the place, and a value."""
     for node in own_nodes(method.body):
         match node:
             case ast.Assign(targets, value):
-                is_known = is_once(context, value)
-                names = {ast.unparse(each) for each in (*targets, value)}
-                for place in _kept_in(targets) if is_known is not False else ():
-                    yield names, place, bool(is_known)
+                for place in _kept_in(targets):
+                    yield {ast.unparse(each) for each in (*targets, value)}, place, value
             case ast.Call(ast.Attribute(ast.Attribute() as kept, adder), [ast.Name() as name]):
-                if adder in APPENDERS and is_own(kept) and is_once(context, name):
-                    yield {name.id}, ast.unparse(kept), True
+                if adder in APPENDERS and is_own(kept):
+                    yield {name.id}, ast.unparse(kept), name
 
 
 def _awaited(method: FunctionNode, names: set[str]) -> ast.Await | None:
