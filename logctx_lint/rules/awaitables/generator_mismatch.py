@@ -5,7 +5,8 @@
 To call a generator function runs nothing of it: it only makes the generator, for a loop to run. So
 where `@inlineCallbacks` is missing above a `def` that yields Deferreds, or an `async def` yields
 where it should return, the call looks like that of an asynchronous function, and the work is never
-done. Nothing fails, and nothing is logged.
+done. Nothing fails, and nothing is logged. As a condition a generator is always true
+([llvm-zorg 720](https://github.com/llvm/llvm-zorg/pull/720)).
 
 The other way round, `@inlineCallbacks` above a function without any `yield` raises TypeError at
 each call, also where the last `yield` has only been commented out.

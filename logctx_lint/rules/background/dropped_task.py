@@ -5,7 +5,8 @@
 The event loop has only a weak reference to a task. When nothing else refers to it, the garbage
 collector may take it away in the middle of its work, which then silently stops; and what it raises
 is only seen when it is collected. That holds for a task, too, that a function starts and gives to
-whoever calls it.
+whoever calls it, and, with the profile `strict`, for one that a lambda starts for a signal, an
+event or a hook of something that is not known.
 
 ## Bad
 

@@ -7,7 +7,9 @@ Whoever waits for a Future that nobody completes waits forever. An `except Excep
 `BaseException` and passes by. The Future stays pending, with all that wait for it, when the one
 task that did the work is cancelled, as by a client that disconnects or a time limit.
 
-So does whoever waits for an `asyncio.Event` that is set behind the work, and not in `finally`.
+So does whoever waits for an `asyncio.Event` that is set behind the work, and not in `finally`, and
+for a Future that is made for others to wait for, and completed behind the work, and only there
+([peewee-async 24](https://github.com/05bit/peewee-async/pull/24)).
 
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`).

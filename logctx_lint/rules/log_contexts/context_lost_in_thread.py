@@ -7,6 +7,10 @@ default there, or none. `loop.run_in_executor`, `Executor.submit`, `threading.Th
 `threading.Timer` hand nothing on (`asyncio.to_thread` does). What runs there logs without its
 request, starts a trace of its own, or raises `LookupError`.
 
+FastAPI calls a dependency that is a plain function in a thread, with a copy of the context: what it
+binds is not bound while the request is served
+([structlog 491](https://github.com/hynek/structlog/issues/491)).
+
 `copy_context()` called *inside* the thread copies the thread's empty context. The shape of
 [structlog 462](https://github.com/hynek/structlog/issues/462) and, for what is lost without it,
 [loguru 792](https://github.com/Delgan/loguru/issues/792) and
