@@ -129,6 +129,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes, suspends
 
 _RELEASERS = frozenset({Role.RELEASER})
+_EXITS = frozenset({"__aexit__", "__exit__"})
 _EXIT_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
 _PUTTERS = APPENDERS | QUEUE_PUTS
@@ -224,7 +225,7 @@ def _rolled_back(
     scope = context.unit.scopes[function]
     risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
     risk = in_source_order(risks)[0]
-    for statement in (*context.before(attempt), *_until_suspended(attempt.body)):
+    for statement in (*_all_before(context, attempt), *_until_suspended(attempt.body)):
         for change in changes(statement):
             if (
                 change in handled
@@ -238,6 +239,15 @@ def _rolled_back(
             ):
                 return statement, handled[change]
     return None
+
+
+def _all_before(context: TreeContext, attempt: ast.Try) -> Iterator[ast.stmt]:
+    """The statements that precede a `try`, or a condition or `with` block that it stands in."""
+    yield from context.before(attempt)
+    for outer in context.around(attempt):
+        if not isinstance(outer, ast.If | ast.With | ast.AsyncWith):
+            return
+        yield from context.before(outer)
 
 
 def _is_passing(
@@ -294,8 +304,7 @@ def _released(
         put_back = _put_back(context, function, attempt, call)
         if put_back is not None:
             return put_back
-        is_releaser = context.file.may_play(call.func, _RELEASERS)
-        for each in given_back(call) if is_releaser else _given_back_inside(context, call):
+        for each in _given_back_by(context, call):
             match each:
                 case ast.Name():
                     if _is_taken_before(context, function, attempt, each) and not _is_empty_stack(
@@ -307,6 +316,16 @@ def _released(
                     if is_taken and not _is_released_by_others(context, function, call, name):
                         return each
     return None
+
+
+def _given_back_by(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
+    match call.func:
+        case ast.Attribute(receiver, name) if name in _EXITS:  # Entered by hand.
+            yield receiver
+        case func if context.file.may_play(func, _RELEASERS):
+            yield from given_back(call)
+        case _:
+            yield from _given_back_inside(context, call)
 
 
 def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> bool:
