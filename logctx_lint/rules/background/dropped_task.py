@@ -121,8 +121,10 @@ def check(context: TreeContext) -> None:
 
 def _check_lambda(context: TreeContext, function: ast.Lambda) -> None:
     """`button.on_click = lambda: create_task(f())`: who calls it takes it for a plain function."""
-    fate = "whoever calls this lambda most often does not keep it"
-    _check(context, function.body, fate, profile=Profile.STRICT)
+    starts = _starts(context, function.body)
+    if not any(_is_for_another_thread(context, each) for each in starts):
+        fate = "whoever calls this lambda most often does not keep it"
+        _check(context, function.body, fate, profile=Profile.STRICT)
 
 
 def _is_some_registration(context: TreeContext, call: ast.Call) -> bool:

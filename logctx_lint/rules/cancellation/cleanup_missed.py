@@ -7,7 +7,10 @@ raises again does that for errors only: where a client disconnects or a time lim
 the connection is neither used nor given back, and some day the pool is empty. The same goes for a
 handler that undoes what the function has noted before: the job stays among the active ones, the
 cached future is never completed, the flag says forever that somebody is connecting. A child process
-that is killed in `except TimeoutError` alone goes on when the caller itself is cancelled.
+that is killed in `except TimeoutError` alone goes on when the caller itself is cancelled. A
+connection that is closed where an exchange fails, but not where it is cancelled between request and
+answer, gives the next request the answer to this one (profile `strict`, as in
+[python-kasa 636](https://github.com/python-kasa/python-kasa/pull/636)).
 
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
 [httpcore 149](https://github.com/encode/httpcore/issues/149), which lost a connection at every
@@ -102,6 +105,7 @@ from itertools import takewhile
 
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.cancellation.cancellation_state import Code
+from logctx_lint.analysis.cancellation.half_done_exchanges import closed_where_it_fails
 from logctx_lint.analysis.cancellation.state_changes import (
     Change,
     called,
@@ -121,7 +125,7 @@ from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.findings import Applicability, Edit, Fix, Profile
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode
@@ -165,6 +169,18 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
         if handler.type is None or not takes_every_error(
             context.resolver, handler.type, context.scopes[handler]
         ):
+            continue
+        closing = closed_where_it_fails(context, attempt, handler)
+        if closing is not None:
+            context.report(
+                RULE.code,
+                handler,
+                f"`except {context.line(handler.type)}` calls `{ast.unparse(closing.func)}()`, but "
+                f"does not catch {error}: if this is cancelled between request and answer, the "
+                "next one reads the answer to this one; close it in `except BaseException`",
+                span=context.span(handler.type),
+                profile=Profile.STRICT,
+            )
             continue
         if not isinstance(handler.body[-1], ast.Raise | ast.Return):
             continue
