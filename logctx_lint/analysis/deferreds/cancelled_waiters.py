@@ -13,16 +13,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.deferreds.completions import (
+    kept_in,
+    makes_future,
+    methods_of_class,
+)
+from logctx_lint.analysis.deferreds.late_answers import LIMITS
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, DELAYERS, REMOVERS
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _LOOKING = frozenset({"done", "cancelled", "add_done_callback", "shield", "cancel"})
-_LIMITS = frozenset({"wait_for", "timeout", "timeout_at"})
-_COPIES = frozenset({"list", "tuple", "set"})
-_VIEWS = frozenset({"values", "copy"})
 _THREADSAFE = "call_soon_threadsafe"
 
 
@@ -42,32 +45,33 @@ def _looks(nodes: Iterator[ast.AST] | list[ast.AST]) -> bool:
     )
 
 
-def _made_in(function: FunctionNode) -> dict[str, list[ast.expr]]:
+def _made_in(
+    context: TreeContext, function: FunctionNode, scope: Scope
+) -> dict[str, list[ast.expr]]:
     """The local names of new Futures, and what else the same statement puts them into."""
     found: dict[str, list[ast.expr]] = {}
     for node in own_nodes(function.body):
-        targets: list[ast.expr]
         match node:
-            case ast.Assign(targets, ast.Call(func)):
+            case ast.Assign(targets, ast.Call() as value):
                 pass
-            case ast.AnnAssign(target, _, ast.Call(func)):
+            case ast.AnnAssign(target, _, ast.Call() as value):
                 targets = [target]
             case _:
                 continue
-        if last_name(func) == "create_future" or ast.unparse(func) in ("asyncio.Future", "Future"):
-            for each in targets:
-                if isinstance(each, ast.Name):
-                    found[each.id] = [other for other in targets if other is not each]
+        names = [each for each in targets if isinstance(each, ast.Name)]
+        if names and makes_future(context, value, scope):
+            for each in names:
+                found[each.id] = [other for other in targets if other is not each]
     return found
 
 
-def _waits_for(function: FunctionNode, name: str) -> ast.Await | None:
+def _waits_for(context: TreeContext, function: FunctionNode, name: str) -> ast.Await | None:
     for node in own_nodes(function.body):
         match node:
             case ast.Await(ast.Name(waited)) if waited == name:
                 return node
             case ast.Await(ast.Call(func, [ast.Name(waited), *_])) if waited == name:
-                if last_name(func) in _LIMITS:
+                if context.file.may_play(func, LIMITS):
                     return node
     return None
 
@@ -77,14 +81,12 @@ def _waits_for(function: FunctionNode, name: str) -> ast.Await | None:
 
 def set_in_a_row(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
     """Loops of a method that set all Futures that an attribute keeps, whoever still waits."""
-    loops = [node for node in own_nodes(function.body) if isinstance(node, ast.For)]
-    cls = class_node(context) if loops else None
-    for loop in loops if cls else ():
+    for loop in [node for node in own_nodes(function.body) if isinstance(node, ast.For)]:
         if not isinstance(loop.target, ast.Name) or _looks(list(own_nodes(loop.body))):
             continue
         setting = _set_in(loop, loop.target.id)
-        place = _kept_in(function, loop.iter) if setting is not None else ""
-        waiting = _kept_waiter(cls, place) if cls and place else None
+        place = kept_in(loop.iter, function) if setting is not None else ""
+        waiting = _kept_waiter(context, place) if place else None
         if setting is not None and waiting is not None:
             yield SetAnyway(setting, waiting, place)
 
@@ -99,45 +101,20 @@ def _set_in(loop: ast.For, name: str) -> ast.expr | None:
     return None
 
 
-def _kept_in(function: FunctionNode, source: ast.expr) -> str:
-    """The attribute that a loop goes over, also behind a copy or a local name."""
-    match source:
-        case ast.Attribute(ast.Name("self")):
-            return ast.unparse(source)
-        case ast.Call(ast.Name(copy), [inner]) if copy in _COPIES:
-            return _kept_in(function, inner)
-        case ast.Call(ast.Attribute(inner, view), []) if view in _VIEWS:
-            return _kept_in(function, inner)
-        case ast.Name(name):
-            for node in own_nodes(function.body):
-                match node:
-                    # `waiters, self._waiters = self._waiters, []`
-                    case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-                        pairs = list(zip(targets, values, strict=False))
-                    case ast.Assign([target], value):
-                        pairs = [(target, value)]
-                    case _:
-                        continue
-                for target, value in pairs:
-                    if isinstance(target, ast.Name) and target.id == name:
-                        return "" if isinstance(value, ast.Name) else _kept_in(function, value)
-    return ""
-
-
-def _kept_waiter(cls: ast.ClassDef, place: str) -> ast.Await | None:
+def _kept_waiter(context: TreeContext, place: str) -> ast.Await | None:
     """Where a method waits for what it has put into an attribute, and leaves it there."""
-    for method in cls.body:
+    for method, scope in methods_of_class(context):
         if not isinstance(method, ast.AsyncFunctionDef):
             continue
         nodes = list(own_nodes(method.body))
         if _takes_out(nodes, place):
             continue
-        for name, others in _made_in(method).items():
+        for name, others in _made_in(context, method, scope).items():
             if any(_is_put_into(node, name, place) for node in nodes) or any(
                 isinstance(each, ast.Subscript) and ast.unparse(each.value) == place
                 for each in others
             ):
-                waiting = _waits_for(method, name)
+                waiting = _waits_for(context, method, name)
                 if waiting is not None:
                     return waiting
     return None
@@ -178,8 +155,8 @@ def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[Se
         return
     if any(isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in nodes):
         return
-    for name in _made_in(function):
-        waiting = _waits_for(function, name) or _returned(function, name)
+    for name in _made_in(context, function, context.unit.scopes[function]):
+        waiting = _waits_for(context, function, name) or _returned(function, name)
         for node in nodes if waiting is not None else ():
             if not isinstance(node, ast.Call) or last_name(node.func) != _THREADSAFE:
                 continue
@@ -233,8 +210,8 @@ def set_by_callback(context: TreeContext, function: ast.AsyncFunctionDef) -> Ite
     nodes = list(all_nodes(function))
     if any(isinstance(each, ast.Attribute) and each.attr in _NOT_CALLED for each in nodes):
         return
-    names = _made_in(function)
-    for waiting, name in _waits_that_leave(function, names):
+    names = _made_in(context, function, context.unit.scopes[function])
+    for waiting, name in _waits_that_leave(context, function, names):
         for given in _handed_over(context, function):
             for node in _set_by(function, given):
                 match node:
@@ -254,7 +231,7 @@ _NOT_CALLED = _LOOKING | DELAYERS | {_THREADSAFE, "call_soon"}
 
 
 def _waits_that_leave(
-    function: FunctionNode, names: Iterable[str]
+    context: TreeContext, function: FunctionNode, names: Iterable[str]
 ) -> Iterator[tuple[ast.Await, str]]:
     """Where a function waits for a name, and nothing around the waiting says that it has ended."""
     guarded = {
@@ -262,18 +239,19 @@ def _waits_that_leave(
         for node in own_nodes(function.body)
         if as_try(node) is not None or isinstance(node, ast.With | ast.AsyncWith)
         for inner in own_nodes([node])
-        if not _is_mere_limit(node)
+        if not _is_mere_limit(context, node)
     }
     for name in names:
-        waiting = _waits_for(function, name)
+        waiting = _waits_for(context, function, name)
         if waiting is not None and waiting not in guarded:
             yield waiting, name
 
 
-def _is_mere_limit(node: ast.AST) -> bool:
+def _is_mere_limit(context: TreeContext, node: ast.AST) -> bool:
     """`async with timeout(5):`"""
     return isinstance(node, ast.With | ast.AsyncWith) and all(
-        isinstance(item.context_expr, ast.Call) and last_name(item.context_expr.func) in _LIMITS
+        isinstance(item.context_expr, ast.Call)
+        and context.file.may_play(item.context_expr.func, LIMITS)
         for item in node.items
     )
 

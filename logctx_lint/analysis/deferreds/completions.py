@@ -12,7 +12,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.deferreds.stored_elements import stored_in_mapping
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import COMPLETED_ONCE, COMPLETERS, FAILERS, REMOVERS
+from logctx_lint.inference.known_names import (
+    APPENDERS,
+    COMPLETED_ONCE,
+    COMPLETERS,
+    FAILERS,
+    REMOVERS,
+)
 from logctx_lint.inference.types import (
     External,
     ExternalInstance,
@@ -33,6 +39,8 @@ _NOT_KNOWN = (NoneType, Unknown, External, ExternalInstance, TypeVariable, Presu
 _ONCE = frozenset({Kind.DEFERRED, Kind.FUTURE})
 _ASKING = frozenset({"called", "done", "cancelled", "cancel", "active", "addTimeout"})
 """What asks a Deferred, a Future or a timer how it stands, or ends the timer."""
+_COPIES = frozenset({"list", "tuple", "set"})
+_VIEWS = frozenset({"values", "copy"})
 
 
 def completed(node: ast.AST) -> str:
@@ -145,7 +153,7 @@ def is_once(context: TreeContext, node: ast.expr) -> bool | None:
     is_made = (
         (stored is not None and stored.kind in _ONCE)
         or makes(context, node, scope)
-        or (is_own(_base(node)) and _is_filled(context, ast.unparse(_base(node))))
+        or (is_own(_base(node)) and is_filled(context, ast.unparse(_base(node))))
     )
     return is_made or None
 
@@ -166,24 +174,72 @@ def makes(context: TreeContext, value: ast.expr | None, scope: Scope) -> bool:
     return False
 
 
-def _is_filled(context: TreeContext, place: str) -> bool:
-    """Whether the class that the unit is in puts something new to be completed into a place."""
+def makes_future(context: TreeContext, value: ast.expr, scope: Scope) -> bool:
+    """The same of what fails when it is set after it was cancelled, as a Deferred does not."""
+    answer = context.resolver.awaitability(context.resolver.type_of(value, scope))
+    return answer.kind is not Kind.DEFERRED and makes(context, value, scope)
+
+
+def methods_of_class(context: TreeContext) -> Iterator[tuple[FunctionNode, Scope]]:
+    """The methods of the class that the unit is in, each with the scope of its body."""
     owner = context.unit.scope.owner
     for name in owner.facts.functions if owner else ():
         for function in owner.function(name) if owner else ():
             node = function.tree()
-            if node is not None and _fills(context, node, Scope.of_body(function, node), place):
-                return True
-    return False
+            if node is not None:
+                yield node, Scope.of_body(function, node)
+
+
+def is_filled(context: TreeContext, place: str) -> bool:
+    """Whether the class that the unit is in puts something new to be completed into a place."""
+    return any(_fills(context, node, scope, place) for node, scope in methods_of_class(context))
 
 
 def _fills(context: TreeContext, method: FunctionNode, scope: Scope, place: str) -> bool:
-    return any(
-        isinstance(each, ast.Assign)
-        and any(ast.unparse(_base(target)) == place for target in each.targets)
-        and makes(context, each.value, scope)
-        for each in own_nodes(method.body)
-    )
+    for node in own_nodes(method.body):
+        match node:
+            case ast.Assign(targets, value):
+                is_there = any(ast.unparse(_base(target)) == place for target in targets)
+            case ast.Call(ast.Attribute(kept, adder), [value]) if adder in APPENDERS:
+                is_there = ast.unparse(kept) == place
+            case _:
+                continue
+        if is_there and makes(context, value, scope):
+            return True
+    return False
+
+
+def kept_in(source: ast.expr, function: FunctionNode | None = None) -> str:
+    """The attribute that a loop goes over: `self._waiting`, a copy of it, its values.
+
+    With `function`, also what a local name of it was taken from.
+    """
+    match source:
+        case ast.Attribute() if is_own(source):
+            return ast.unparse(source)
+        case ast.Call(ast.Name(copy), [inner]) if copy in _COPIES:
+            return kept_in(inner, function)
+        case ast.Call(ast.Attribute(inner, view), []) if view in _VIEWS:
+            return kept_in(inner, function)
+        case ast.Name(name) if function is not None:
+            for value in _assigned(function, name):
+                return "" if isinstance(value, ast.Name) else kept_in(value, function)
+    return ""
+
+
+def _assigned(function: FunctionNode, name: str) -> Iterator[ast.expr]:
+    for node in own_nodes(function.body):
+        match node:
+            # `waiters, self._waiters = self._waiters, []`
+            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                pairs = list(zip(targets, values, strict=False))
+            case ast.Assign([target], value):
+                pairs = [(target, value)]
+            case _:
+                continue
+        for target, value in pairs:
+            if isinstance(target, ast.Name) and target.id == name:
+                yield value
 
 
 def is_careless(methods: Mapping[str, FunctionNode], method: FunctionNode, place: str) -> bool:

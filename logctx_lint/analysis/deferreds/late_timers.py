@@ -10,11 +10,9 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
-from logctx_lint.analysis.deferreds.completions import completed, is_careful, makes
+from logctx_lint.analysis.deferreds.completions import completed, is_careful, makes_future
 from logctx_lint.analysis.deferreds.fired_twice import is_timer
 from logctx_lint.analysis.started_tasks import class_node
-from logctx_lint.inference.types import Kind
-from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
@@ -38,7 +36,7 @@ def after_the_wait(
         for node in own_nodes(function.body)
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name | ast.Attribute) and _is_future(context, node.value, scope)
+        if isinstance(target, ast.Name | ast.Attribute) and makes_future(context, node.value, scope)
     }
     waits = {
         ast.unparse(node.value): node
@@ -53,11 +51,6 @@ def after_the_wait(
                 if firing is not None and waiting is not None:
                     yield node, waiting, firing
                     break
-
-
-def _is_future(context: TreeContext, value: ast.expr, scope: Scope) -> bool:
-    answer = context.awaitability(value)
-    return answer.kind is not Kind.DEFERRED and makes(context, value, scope)
 
 
 def _set_when_called(

@@ -13,17 +13,14 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.completion_guards import Guards, Site
-from logctx_lint.analysis.deferreds.completions import completion, is_own, makes, takes_away
+from logctx_lint.analysis.deferreds.completions import completion, is_filled, kept_in, takes_away
 from logctx_lint.analysis.deferreds.fired_twice import Methods
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import APPENDERS, FAILERS
-from logctx_lint.inference.use_def import Scope
+from logctx_lint.inference.known_names import FAILERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 _ENDS = frozenset({Role.CONNECTION_END, Role.SERVICE_END})
-_COPIES = frozenset({"list", "tuple", "set"})
-_VIEWS = frozenset({"values", "copy"})
 _ASKING = frozenset({"called", "done", "cancelled"})
 
 
@@ -35,14 +32,14 @@ def fired_again(
     if not loops or context.file.vocabulary.has_bare_name(method.name.lstrip("_"), _ENDS):
         return
     for loop in loops:
-        place = _kept_in(loop.iter)
+        place = kept_in(loop.iter)
         firing = _fired(loop)
         if not place or firing is None or _looks(loop):
             continue
         site = Site(method, firing)
         if (
             not any(takes_away(_but_init(each), place) for each in methods.values())
-            and _is_filled(context, place)
+            and is_filled(context, place)
             and not Guards(methods).bars(site, site)
         ):
             yield firing, place
@@ -50,18 +47,6 @@ def fired_again(
 
 def _but_init(method: FunctionNode) -> list[ast.AST]:
     return [] if method.name == "__init__" else list(all_nodes(method))
-
-
-def _kept_in(source: ast.expr) -> str:
-    """The attribute that a loop goes over: `self._waiting`, a copy of it, its values."""
-    match source:
-        case ast.Attribute() if is_own(source):
-            return ast.unparse(source)
-        case ast.Call(ast.Name(copy), [inner]) if copy in _COPIES:
-            return _kept_in(inner)
-        case ast.Call(ast.Attribute(inner, view), []) if view in _VIEWS:
-            return _kept_in(inner)
-    return ""
 
 
 def _fired(loop: ast.For) -> ast.Attribute | None:
@@ -81,39 +66,3 @@ def _looks(loop: ast.For) -> bool:
         as_try(each) is not None or (isinstance(each, ast.Attribute) and each.attr in _ASKING)
         for each in own_nodes(loop.body)
     )
-
-
-def _is_filled(context: TreeContext, place: str) -> bool:
-    """Whether the class puts something new to be completed into what a place holds."""
-    owner = context.unit.scope.owner
-    for name in owner.facts.functions if owner else ():
-        for function in owner.function(name) if owner else ():
-            node = function.tree()
-            if node is not None and _fills(context, node, Scope.of_body(function, node), place):
-                return True
-    return False
-
-
-def _fills(context: TreeContext, method: FunctionNode, scope: Scope, place: str) -> bool:
-    nodes = list(own_nodes(method.body))
-    made = {
-        target.id
-        for node in nodes
-        if isinstance(node, ast.Assign) and makes(context, node.value, scope)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-    for node in nodes:
-        match node:
-            case ast.Call(ast.Attribute(kept, adder), [given]) if adder in APPENDERS:
-                is_made = isinstance(given, ast.Name) and given.id in made
-                if ast.unparse(kept) == place and (is_made or makes(context, given, scope)):
-                    return True
-            case ast.Assign(targets, value):
-                is_made = isinstance(value, ast.Name) and value.id in made
-                if any(
-                    isinstance(target, ast.Subscript) and ast.unparse(target.value) == place
-                    for target in targets
-                ) and (is_made or makes(context, value, scope)):
-                    return True
-    return False
