@@ -312,7 +312,7 @@ def _failing_loop(context: TreeContext, function: Function) -> ast.expr | None:
         and not any(
             _sees_all(context, handler, scope) for inner in each.around for handler in inner
         )
-        and not _is_mere_wait(context, each.node.value, scope)
+        and not _cannot_fail(context, each.node.value, scope)
     ]
     return min(waits, key=lambda each: each.lineno, default=None)
 
@@ -323,11 +323,17 @@ def _sees_all(context: TreeContext, handler: ast.ExceptHandler, scope: Scope) ->
     return takes_all and not isinstance(handler.body[0], ast.Raise)
 
 
-def _is_mere_wait(context: TreeContext, awaited: ast.expr, scope: Scope) -> bool:
-    """Whether asyncio itself is waited for, as by `sleep()`, `event.wait()` and `queue.get()`."""
-    return isinstance(awaited, ast.Call) and any(
-        name.startswith("asyncio.") and not name.endswith(_WORKING)
-        for name in context.resolver.names(awaited.func, scope)
+def _cannot_fail(context: TreeContext, awaited: ast.expr, scope: Scope) -> bool:
+    """Whether no failure comes out of an `await`.
+
+    It waits for asyncio itself, as `sleep()` and `queue.get()` do, or for what handles its errors.
+    """
+    return isinstance(awaited, ast.Call) and (
+        any(
+            name.startswith("asyncio.") and not name.endswith(_WORKING)
+            for name in context.resolver.names(awaited.func, scope)
+        )
+        or sees_to_failures(context, awaited.func, scope)
     )
 
 
