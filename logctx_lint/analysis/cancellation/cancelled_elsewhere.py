@@ -88,12 +88,21 @@ def _passes_cancelled(call: ast.Call, scope: Scope, index: int) -> bool:
     node = scope.node
     if not isinstance(node, FunctionNode) or not 0 <= index < len(call.args):
         return False
-    given = ast.unparse(call.args[index])
+    given = {ast.unparse(each) for each in _same(node, call.args[index])}
     return any(
         isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
         and each.func.attr == "cancel"
         and each.lineno <= call.lineno
-        and ast.unparse(each.func.value) == given
+        and ast.unparse(each.func.value) in given
         for each in own_nodes(node.body)
     )
+
+
+def _same(function: FunctionNode, value: ast.expr) -> Iterator[ast.expr]:
+    """A value, and the attribute that its name was taken from: `task = self._task`."""
+    yield value
+    for node in own_nodes(function.body) if isinstance(value, ast.Name) else ():
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Attribute() as taken) if name == value.id:  # type: ignore[attr-defined]
+                yield taken

@@ -15,7 +15,7 @@ from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes, returned_values
 
 _WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -83,6 +83,8 @@ class Cancels:
         places = _cancelled_places(node)
         if not places:
             return
+        if any(ast.unparse(each) in places for each in returned_values(node)):
+            yield call
         first = self._context.resolver.bindings.first_parameter(function)
         names = [each.name for each in function.facts.parameters][1 if first else 0 :]
         given = [*zip(names, call.args, strict=False)]
@@ -130,8 +132,8 @@ class Cancels:
                 case ast.Assign([ast.Name(target)], value) if target == name.id:
                     if isinstance(value, ast.List | ast.Tuple | ast.Set):
                         yield from containers(value)
-                    elif isinstance(value, ast.Attribute):
-                        yield value  # Another name of the same task.
+                    elif isinstance(value, ast.Attribute | ast.Call):
+                        yield value  # Another name of the same tasks.
 
     def _is_wait(self, call: ast.Call) -> bool:
         return not _WAITS.isdisjoint(self._context.names(call))
