@@ -404,7 +404,9 @@ def _is_awaited(unit: Unit, name: str, cls: Class | None) -> bool:
     cls.module.note_all()
     source = cls.module.source
     with suppress(Unreadable):
-        return source.mentions(f".{name}(") and name in awaited_methods(source.parse())
+        return source.mentions(f".{name}(") and name in awaited_methods(
+            cls.module.file.tree or source.parse()
+        )
     return False
 
 

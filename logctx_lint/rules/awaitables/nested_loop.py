@@ -104,7 +104,7 @@ _WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
 
 def check(context: TreeContext) -> None:
-    if "nest_asyncio" in context.file.source.text:
+    if context.file.source.mentions("nest_asyncio"):
         return
     for call, _ in context.unit.nodes(ast.Call):
         if not context.is_placed(call):

@@ -73,7 +73,6 @@ from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.decorators import is_external
-from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.returned_values import KEEP_NOTHING, FollowedElsewhere
 from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.inference.types import UNKNOWN, Certainty, FunctionType, Kind
@@ -180,7 +179,7 @@ def _is_main(context: TreeContext, function: FunctionNode) -> bool:
 
     What its local names hold is there until the end, when every task is cancelled.
     """
-    file, body = context.file, Body(context.file.tree)
+    file, body = context.file, context.file.body
     own = context.unit.scopes.get(function)
     if own is None or own.function is None or not own.function.facts.is_async:
         return False

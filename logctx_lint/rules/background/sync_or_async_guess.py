@@ -130,11 +130,12 @@ def _asked(
     match test:
         case ast.Call(_, [function]) if _PREDICATES & set(context.names(test)):
             return None if _is_known(context, function) else ast.unparse(function)
-        case ast.Attribute(ast.Name("self"), name) if _is_noted(context, name):
+        case ast.Attribute(ast.Name("self"), name):
             # `self.is_async = iscoroutinefunction(f)`
             awaited = [each.value for each in own_nodes(chosen) if isinstance(each, ast.Await)]
-            if len(awaited) == 1 and isinstance(awaited[0], ast.Call):
-                return ast.unparse(awaited[0].func)
+            match awaited:
+                case [ast.Call(func)] if _is_noted(context, name):
+                    return ast.unparse(func)
     return None
 
 
@@ -199,7 +200,7 @@ def _is_looked_at(body: list[ast.stmt] | list[ast.expr]) -> bool:
 
 def screen(unit: Unit) -> bool:
     """Whether something in the file asks what kind a function is of."""
-    return "iscoroutinefunction" in unit.file.source.text
+    return unit.file.source.mentions("iscoroutinefunction")
 
 
 RULE = Rule(

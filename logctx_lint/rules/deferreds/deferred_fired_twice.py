@@ -121,6 +121,7 @@ from logctx_lint.rules.rule import Rule
 
 _ENDS = frozenset({Role.CONNECTION_END})
 _FACTORY_END = "clientConnectionLost"
+_COMPLETING = tuple(f".{name}" for name in COMPLETERS)
 
 
 def check(context: TreeContext) -> None:
@@ -263,7 +264,7 @@ def _report(context: TreeContext, twice: Twice, node: ast.expr, message: str) ->
 def screen(unit: Unit) -> bool:
     """Whether the unit completes something, or may wait for it with a time limit."""
     text = unit.text
-    if any(f".{name}" in text for name in COMPLETERS):
+    if any(name in text for name in _COMPLETING):
         return True
     if any(name in text for name in ("call_later", "call_at", "call_soon_threadsafe")):
         return True

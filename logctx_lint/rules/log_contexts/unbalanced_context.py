@@ -489,7 +489,7 @@ def screen(unit: Unit) -> bool:
         return True
     # A helper may bind what a loop leaves bound.
     has_loop = "while " in unit.text or "async for" in unit.text
-    return has_loop and "contextvars" in unit.file.source.text
+    return has_loop and unit.file.source.mentions("contextvars")
 
 
 RULE = Rule(
