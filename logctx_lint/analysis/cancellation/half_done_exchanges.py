@@ -29,16 +29,17 @@ def closed_where_it_fails(
     context: TreeContext, attempt: ast.Try, handler: ast.ExceptHandler
 ) -> ast.Call | None:
     """The call by which a handler closes the own connection, if the `try` uses that both ways."""
-    cls = class_node(context)
-    if cls is None:
-        return None
-    methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
     closing = next(
         (call for call in _own_calls(handler.body) if context.file.may_play(call.func, _RELEASERS)),
         None,
     )
     if closing is None or _is_closed_at_ends(context, attempt, ast.unparse(closing.func)):
         return None
+    text = context.file.source.text
+    cls = class_node(context) if any(f".{name}(" in text for name in _READS) else None
+    if cls is None:
+        return None
+    methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
     used = {name for node in _with_callees(attempt.body, methods) for name in _stream_call(node)}
     return closing if used & _WRITES and used & _READS else None
 

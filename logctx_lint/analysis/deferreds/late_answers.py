@@ -205,10 +205,9 @@ def _answer(methods: Methods, waiting: Site, place: str) -> ast.Attribute | None
         if any(_may_catch(each) for each in nodes):
             continue
         for each in nodes:
-            if not isinstance(each, ast.Attribute) or place not in (
-                held_in(method, each),
-                _popped(method, each),
-            ):
+            if not isinstance(each, ast.Attribute) or each.attr not in COMPLETERS:
+                continue
+            if place not in (held_in(method, each), _popped(method, each)):
                 continue
             answer = Site(method, each)
             if not Guards(methods).bars(waiting, answer, by_error=True, filled=place):

@@ -215,7 +215,8 @@ def _check_changes(context: TreeContext, function: FunctionNode) -> None:
         )
     for each in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
         _report_unshielded(context, each)
-    cls = class_node(context) if isinstance(function, ast.AsyncFunctionDef) else None
+    keeps = "Future(" in context.unit.text or "create_future(" in context.unit.text
+    cls = class_node(context) if keeps else None
     if cls and isinstance(function, ast.AsyncFunctionDef):
         methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
         for waiting, place in left_registered(context, methods, function):
