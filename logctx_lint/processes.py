@@ -7,7 +7,9 @@ current folder first: there, what stands in the linted project would be imported
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from multiprocessing.pool import Pool
 
 _SAFE_PATH = "PYTHONSAFEPATH"
+_PATIENCE = 2.0
+"""Seconds that processes have to end when their work is broken off."""
 
 
 @contextmanager
@@ -25,8 +29,45 @@ def pool(workers: int, start: Callable[..., None], arguments: tuple[Any, ...]) -
     import multiprocessing
 
     context = multiprocessing.get_context(_method(multiprocessing.get_start_method(True)))
-    with _safe_path(), context.Pool(workers, start, arguments) as made:
-        yield made
+    with _safe_path():
+        with _not_interrupted():
+            made = context.Pool(workers, _begin, (start, *arguments))
+        try:
+            yield made
+        except BaseException:
+            _break_off(made)
+            raise
+        made.terminate()
+
+
+def _begin(start: Callable[..., None], *arguments: Any) -> None:
+    # Ctrl-C reaches all processes of a terminal. One is enough to tell the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    start(*arguments)
+
+
+@contextmanager
+def _not_interrupted() -> Iterator[None]:
+    """Ctrl-C comes behind the block; never to the processes and threads that it starts."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _break_off(made: Pool) -> None:
+    """End the processes in the midst of their work.
+
+    One that is ended while it hands over a result leaves half of it, and who reads that waits for
+    the rest: so nobody waits for the reader.
+    """
+    ending = threading.Thread(target=made.terminate, daemon=True)
+    ending.start()
+    ending.join(_PATIENCE)
 
 
 def _method(chosen: str | None) -> str | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from logctx_lint.processes import _method
+from logctx_lint import processes
+from logctx_lint.processes import _break_off, _method
 
 _RUNNER = """
 import multiprocessing, sys
@@ -83,3 +86,51 @@ def test_no_process_imports_what_stands_in_the_project(project: Path, method: st
 def test_on_linux_processes_are_forked_unless_somebody_chooses() -> None:
     assert _method(None) == "fork"
     assert _method("spawn") == "spawn"
+
+
+_INTERRUPTED = """
+import os, signal
+from logctx_lint.processes import pool
+
+def start():
+    pass
+
+def interrupt(number):
+    # As a terminal does, which knows of no difference between the processes.
+    os.killpg(0, signal.SIGINT)
+    return bytes(1_000_000)
+
+try:
+    with pool(2, start, ()) as workers:
+        for _ in workers.imap(interrupt, range(100)):
+            pass
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="about process groups")
+def test_an_interruption_ends_all_processes_quietly(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(_INTERRUPTED)
+    run = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert (run.stdout, run.stderr) == ("interrupted\n", "")
+
+
+def test_nobody_waits_for_the_rest_of_a_result_whose_process_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(processes, "_PATIENCE", 0.01)
+    never = threading.Event()
+    with multiprocessing.Pool(1) as made:
+        monkeypatch.setattr(made, "terminate", never.wait)
+        _break_off(made)
+        monkeypatch.undo()
+    never.set()

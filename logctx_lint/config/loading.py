@@ -91,7 +91,7 @@ def root_of(folder: Path) -> Path | None:
     return file.path.parent if file else None
 
 
-def load_in_flake8(folder: Path, options: argparse.Namespace) -> Settings:
+def load_in_flake8(folder: Path, options: argparse.Namespace) -> Loaded:
     """The settings of a flake8 run, which has read its ini file itself; raises SettingsError."""
     # flake8 keeps these flags to itself, and would rather be silent about a misspelt setting.
     flags = {argument.partition("=")[0] for argument in sys.argv}
@@ -100,7 +100,7 @@ def load_in_flake8(folder: Path, options: argparse.Namespace) -> Settings:
         dict(_converted(ini.ours, ini.place_of, _FLAKE8_PREFIX))
     file = None if "--isolated" in flags else _nearest_pyproject(folder)
     layer = Layer("flake8", _from_options(options, _FLAKE8_PREFIX))
-    return _merged(folder, file, [layer]).settings
+    return _merged(folder, file, [layer])
 
 
 def from_text(values: Mapping[str, str], root: Path) -> Settings:

@@ -9,7 +9,7 @@ class Role(str, Enum):
     """A part that a function, class or decorator plays; the values are settings keys."""
 
     BACKGROUND_STARTER = "background-starter"
-    """Starts an awaitable that nobody awaits, and resets the log context when it ends."""
+    """Takes a function and its arguments, starts what it gives, and resets the log context then."""
     BACKGROUND_PROCESS = "background-process"
     """A background starter, or a decorator, that gives the work a log context of its own."""
     YIELDABLE_WRAPPER = "yieldable-wrapper"
@@ -88,7 +88,7 @@ class Role(str, Enum):
     TASK_STARTER = "task-starter"
     """Turns a coroutine into a task that runs by itself, and that somebody has to keep."""
     NURSERY_STARTER = "nursery-starter"
-    """Starts a task that it keeps itself, as a task group does."""
+    """Takes a coroutine and starts a task for it, which it keeps itself, as a task group does."""
     HAND_STARTER = "hand-starter"
     """Starts an awaitable without caring for the log context: ensureDeferred and kin."""
     DROPPABLE = "droppable"

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import ast
+import multiprocessing
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -16,10 +18,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from flake8.exceptions import ExecutionError
 from flake8.options.manager import OptionManager
+from flake8.utils import normalize_path
 
 from logctx_lint.config import loading
 from logctx_lint.config.codes import NOT_ANALYSED, active_codes
 from logctx_lint.config.settings import Settings, SettingsError, one_line
+from logctx_lint.config.unresolved_names import unresolved_names
 from logctx_lint.engine.linter import checked
 from logctx_lint.findings import Finding, in_profile
 from logctx_lint.suppression import noqa
@@ -83,10 +87,14 @@ class Plugin:
         if not selected:
             return
         try:
-            settings = loading.load_in_flake8(Path.cwd(), options)
+            loaded = loading.load_in_flake8(Path.cwd(), options)
         except SettingsError as error:
             raise ExecutionError(one_line(error)) from error
-        cls.active = Run(settings, selected)
+        # Workers that are not forked come here, too.
+        if multiprocessing.parent_process() is None:
+            for note in _notes(loaded, options, selected):
+                print(f"logctx-lint: note: {note}", file=sys.stderr)
+        cls.active = Run(loaded.settings, selected)
 
     def run(self) -> Iterator[tuple[int, int, str, type[Plugin]]]:
         """Line from 1, column from 0, text that begins with the code."""
@@ -100,3 +108,41 @@ class Plugin:
                 f"{found.code} {found.message}",
                 type(self),
             )
+
+
+def _notes(
+    loaded: loading.Loaded, options: argparse.Namespace, selected: Collection[str]
+) -> Iterator[str]:
+    """What was said in settings and is of no effect here."""
+    yield from loaded.notes
+    settings = loaded.settings
+    yield from unresolved_names(settings)
+    kept = noqa.Selection(replace(settings, per_file_ignores={})).codes(Path(), selected)
+    if left := sorted(active_codes(settings.enable) & set(selected) - kept):
+        said = " and ".join(name for name in ("select", "ignore") if getattr(settings, name))
+        yield (
+            f"{said}: flake8 goes by its own, and reports {_listed(left)} as well;"
+            " say it there, too"
+        )
+    if said_only_to_us := _not_excluded(settings, options):
+        yield (
+            f"exclude: flake8 goes by its own, and looks at {_listed(said_only_to_us)} as well;"
+            " say it there, too"
+        )
+    if settings.baseline:
+        yield (
+            "baseline: flake8 reports known findings, too; `logctx-lint check` reports"
+            " those that are new"
+        )
+
+
+def _not_excluded(settings: Settings, options: argparse.Namespace) -> list[str]:
+    """What our own settings exclude, and flake8's do not."""
+    of_flake8 = {*options.exclude, *options.extend_exclude}
+    root = str(settings.root)
+    return [each for each in settings.exclude if normalize_path(each, root) not in of_flake8]
+
+
+def _listed(names: Sequence[str], most: int = 4) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

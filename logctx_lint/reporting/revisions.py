@@ -42,10 +42,14 @@ class Base:
         try:
             named = _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", revision)
         except GitError as error:
+            if revision == "HEAD":
+                self._commit = ""
+                return
             raise GitError(
                 f'--changed-since: git knows no revision "{revision}"{_hint(self._top)}'
             ) from error
         self._commit = _fork_point(folder, named.strip())
+        """Empty before the first commit of a branch, when everything is new."""
 
     def new(
         self,
@@ -61,6 +65,8 @@ class Base:
         `check` is asked for the report of the same `names` (paths, from the working directory on)
         under other settings, whose root is a copy of the project as it was.
         """
+        if not self._commit:
+            return report
         before = self._fingerprints(settings, names, check, cache)
         named = fingerprints(report.findings, report.sources, report.root)
         pairs = zip(report.findings, named, strict=True)

@@ -13,7 +13,7 @@ from logctx_lint.config.codes import CODES
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine import runner
 from logctx_lint.engine.linter import Linter
-from logctx_lint.frontends.cli import check, main
+from logctx_lint.frontends.cli import check, main, parser
 from tests.support.fakes import FakeEngine
 
 
@@ -56,8 +56,19 @@ def test_a_read_only_file_is_left_alone(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write("x.py", "swallow()\n")
-    # root may write anything.
+    # Somebody else's file.
     monkeypatch.setattr(os, "access", lambda name, mode: mode != os.W_OK)
+    assert main(["check", "--fix"]) == 1
+    assert "left alone: it is read-only" in capsys.readouterr().err
+    assert path.read_text() == "swallow()\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes are POSIX's")
+def test_a_file_that_nobody_may_write_is_left_alone_by_root_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = write("x.py", "swallow()\n")
+    path.chmod(0o444)
     assert main(["check", "--fix"]) == 1
     assert "left alone: it is read-only" in capsys.readouterr().err
     assert path.read_text() == "swallow()\n"
@@ -114,6 +125,35 @@ def test_the_nearest_settings_count_for_each_folder(capsys: pytest.CaptureFixtur
     main(["check", "-q", "."])
     found = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
     assert sorted(found) == [["service/y.py:2:1:", "LCX301"], ["x.py:1:1:", "LCX101"]]
+
+
+def test_settings_of_a_folder_of_its_own_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    settings('ignore = ["LCX301"]')
+    settings('ignore = ["LCX101"]\nsource-roots = ["nowhere"]', "service")
+    write("service/y.py", "drop()\n")
+    assert main(["check", "--show-settings", "."]) == 0
+    shown = capsys.readouterr().out.partition("settings of their own: service\n")[2]
+    assert f"  ignore = LCX101  ({Path('service/pyproject.toml')})" in shown
+
+
+def test_notes_are_told_of_the_settings_of_a_folder_too(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings('source-roots = ["nowhere"]', "service")
+    write("service/y.py", "fine()\n")
+    assert main(["check", "."]) == 0
+    assert 'source-roots: there is no folder "nowhere"' in capsys.readouterr().err
+
+
+def test_that_all_files_are_excluded_is_told_from_that_there_are_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write("service/y.py", "fine()\n")
+    Path("empty").mkdir()
+    assert main(["check", "service", "--exclude=service/*"]) == 2
+    assert "no Python files in service but what is excluded" in capsys.readouterr().err
+    assert main(["check", "empty"]) == 2
+    assert "no Python files in empty\n" in capsys.readouterr().err
 
 
 def test_one_file_of_settings_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,6 +222,17 @@ def test_an_interrupted_run_ends_quietly(
 
     write("x.py", "drop()\n")
     monkeypatch.setattr(check, "_group", interrupted)
+    assert main(["check"]) == 130
+    assert capsys.readouterr().err == "logctx-lint: interrupted\n"
+
+
+def test_an_interruption_while_the_program_loads_is_quiet_too(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parser, "build", interrupted)
     assert main(["check"]) == 130
     assert capsys.readouterr().err == "logctx-lint: interrupted\n"
 

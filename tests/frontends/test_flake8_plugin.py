@@ -253,6 +253,33 @@ def test_a_bad_pyproject_ends_the_run(dropped: Path) -> None:
     assert "pyproject.toml: not valid TOML" in run.stdout
 
 
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [
+        ("[tool.logctx_lint]", "the table is [tool.logctx-lint]"),
+        ('[tool.logctx-lint]\nsource-roots = ["nowhere"]', '"nowhere"'),
+        ('[tool.logctx-lint]\nignore = ["LCX1"]', "ignore: flake8 goes by its own"),
+        ('[tool.logctx-lint]\nexclude = ["x.py"]', "looks at x.py as well"),
+        ('[tool.logctx-lint]\nbaseline = "known.json"', "flake8 reports known findings, too"),
+    ],
+)
+def test_what_flake8_does_not_go_by_is_said_once(dropped: Path, text: str, note: str) -> None:
+    dropped.joinpath("pyproject.toml").write_text(text)
+    dropped.joinpath("y.py").write_text(_DROPPED)
+    run = flake8(dropped, "--select=LCX", "-j2")
+    assert len(run.stdout.splitlines()) == 2
+    assert note in run.stderr
+    assert len(run.stderr.splitlines()) == 1
+
+
+def test_nothing_is_said_of_what_flake8_is_told_itself(dropped: Path) -> None:
+    dropped.joinpath("pyproject.toml").write_text(
+        '[tool.logctx-lint]\nignore = ["LCX1"]\nexclude = ["y.py"]\n'
+    )
+    dropped.joinpath("y.py").write_text(_DROPPED)
+    assert found(dropped, "--select=LCX", "--extend-ignore=LCX1", "--extend-exclude=y.py") == []
+
+
 # What goes wrong does not stop the run
 
 

@@ -82,4 +82,4 @@ def test_the_bar_makes_room(
     shown = capsys.readouterr().err
     before, _, _ = shown.partition("a.py:1:1")
     assert before.endswith("files\r\x1b[K")
-    assert shown.endswith("findings, 2 fixable with --fix --unsafe-fixes\n")
+    assert "findings, 2 fixable with --fix --unsafe-fixes\n" in shown

@@ -56,7 +56,7 @@ def _try_in_flake8(project: Path) -> None:
     """flake8 prints one sort of exception only."""
     options = argparse.Namespace(**{f"lcx_{name}": None for name in described()})
     try:
-        settings = loading.load_in_flake8(project, options)
+        settings = loading.load_in_flake8(project, options).settings
     except SettingsError:
         return
     source = Source(project / "bug.py", _BUG)

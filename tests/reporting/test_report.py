@@ -39,8 +39,22 @@ a/x.py:3:5: LCX301 `swallow()` is bad
   = fix: write `kept()` (--fix)
 
 1 file checked, 2 findings, 1 fixable with --fix, 1 fixable with --fix --unsafe-fixes
+`logctx-lint explain LCX101` says why, and shows how it is done right
 """
     assert written("text", "if 1:\n    drop()  # here\n    swallow()\n") == expected
+
+
+def test_of_several_rules_the_one_without_a_fix_is_to_be_explained() -> None:
+    finding = Finding("LCX303", "bad", Path("a/x.py"), Span(2, 0, 2, 1))
+    findings = [*FakeEngine().check(Source(Path("a/x.py"), "drop()\n"), CODES), finding]
+    for report, ends in (
+        (Report(findings, {}, files=1), True),
+        (Report(findings, {}, files=1, statistics=True), False),
+    ):
+        out = io.StringIO()
+        writer("text")(report, out)
+        last = "`logctx-lint explain LCX303` says why, and shows how it is done right\n"
+        assert out.getvalue().endswith(last) is ends
 
 
 def test_brief_text_is_one_line_for_each_finding() -> None:

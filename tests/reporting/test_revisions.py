@@ -88,6 +88,13 @@ def test_what_is_not_committed_counts(capsys: pytest.CaptureFixture[str]) -> Non
     assert found(capsys) == ["new.py:1", "old.py:3"]
 
 
+def test_before_the_first_commit_everything_is_new(capsys: pytest.CaptureFixture[str]) -> None:
+    git("checkout", "--quiet", "--orphan", "another")
+    assert main(["check", "-q", "--changed-since=HEAD"]) == 1
+    out, error = capsys.readouterr()
+    assert (len(out.splitlines()), error) == (3, "")
+
+
 def test_a_removed_file_is_no_matter(capsys: pytest.CaptureFixture[str]) -> None:
     Path("old.py").unlink()
     assert found(capsys) == []

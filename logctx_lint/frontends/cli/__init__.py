@@ -7,16 +7,25 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from logctx_lint.config.settings import one_line
-from logctx_lint.errors import UserError
-from logctx_lint.frontends.cli.parser import build
-
 _FAILED = 2
 _INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code (argparse itself exits for --help and bad flags)."""
+    try:
+        return _main(argv)
+    except KeyboardInterrupt:
+        print("logctx-lint: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+
+
+def _main(argv: Sequence[str] | None) -> int:
+    # An interruption can come while these are imported, too.
+    from logctx_lint.config.settings import one_line
+    from logctx_lint.errors import UserError
+    from logctx_lint.frontends.cli.parser import build
+
     # What the linted code may not print: parsing it warns of invalid escapes and the like.
     warnings.simplefilter("ignore", SyntaxWarning)
     for stream in (sys.stdout, sys.stderr):
@@ -33,9 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has gone, as `| head` does; what is still buffered goes nowhere, or else the
         # interpreter would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        print("logctx-lint: interrupted", file=sys.stderr)
-        return _INTERRUPTED
     except Exception as error:
         if getattr(args, "verbose", 0):
             import traceback

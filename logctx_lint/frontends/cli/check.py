@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from logctx_lint.config import loading
 from logctx_lint.config.codes import OPT_IN
 from logctx_lint.config.settings import Settings
-from logctx_lint.config.unresolved_names import unresolved_names
 from logctx_lint.engine import runner
 from logctx_lint.engine.runner import Mode, Outcome, Task
 from logctx_lint.fixes import apply
@@ -72,9 +71,9 @@ def run(args: argparse.Namespace) -> int:
     loaded = loading.load_with_origins(Path.cwd(), args)
     settings = loaded.settings
     if _STDIN in args.paths:
-        groups = [Group(settings, [])]
+        groups = [Group(loaded, [])]
     else:
-        groups = grouped(args, settings, force_exclude=args.force_exclude)
+        groups = grouped(args, loaded, force_exclude=args.force_exclude)
     if args.show_settings:
         show_settings.write(loaded, groups, sys.stdout)
         return 0
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     if args.verbose:
         for line in show_settings.decisions(loaded, groups):
             print(f"logctx-lint: {line}", file=sys.stderr)
-    for note in (*loaded.notes, *unresolved_names(settings)):
+    for note in show_settings.notes(loaded, groups):
         _note(note)
     stream = None
     if streaming.is_possible(args, groups, _STDIN):

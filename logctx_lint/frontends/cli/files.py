@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from logctx_lint.config import loading
+from logctx_lint.config.loading import Loaded
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.file_discovery import python_files
 from logctx_lint.frontends.cli.parser import UsageError
@@ -18,8 +19,12 @@ from logctx_lint.frontends.cli.parser import UsageError
 class Group:
     """Files under the same settings."""
 
-    settings: Settings
+    loaded: Loaded
     files: Sequence[Path]
+
+    @property
+    def settings(self) -> Settings:
+        return self.loaded.settings
 
 
 def named_files(
@@ -35,40 +40,42 @@ def named_files(
         raise UsageError(f"{error}: no such file or folder") from error
     # Whoever hands over a list of files, as pre-commit does, may see all of them excluded.
     if not files and not force_exclude:
-        raise UsageError(f"no Python files in {', '.join(names)}")
+        left_out = next(python_files(paths, (), settings.root), None)
+        but = " but what is excluded (-v says what)" if left_out else ""
+        raise UsageError(f"no Python files in {', '.join(names)}{but}")
     return files
 
 
 def grouped(
-    args: argparse.Namespace, settings: Settings, *, force_exclude: bool = False
+    args: argparse.Namespace, loaded: Loaded, *, force_exclude: bool = False
 ) -> list[Group]:
     """The named files by their settings: of the nearest pyproject.toml with a table of ours.
 
-    `settings` are those of the working directory, which hold where there is no nearer file, and
+    `loaded` are those of the working directory, which hold where there is no nearer file, and
     everywhere if `--config` was given.
     """
-    files = named_files(args.paths, settings, force_exclude=force_exclude)
+    files = named_files(args.paths, loaded.settings, force_exclude=force_exclude)
     if args.config:
-        return [Group(settings, files)]
-    by_folder: dict[str, Settings] = {}
-    groups: dict[Path, tuple[Settings, list[Path]]] = {}
+        return [Group(loaded, files)]
+    by_folder: dict[str, Loaded] = {}
+    groups: dict[Path, tuple[Loaded, list[Path]]] = {}
     for path in files:
         folder = os.path.dirname(os.path.abspath(path))
         if folder not in by_folder:
-            by_folder[folder] = _of_folder(Path(folder), args, settings)
+            by_folder[folder] = _of_folder(Path(folder), args, loaded)
         found = by_folder[folder]
-        groups.setdefault(found.root, (found, []))[1].append(path)
+        groups.setdefault(found.settings.root, (found, []))[1].append(path)
     return [Group(found, named) for found, named in groups.values()]
 
 
-def _of_folder(folder: Path, args: argparse.Namespace, settings: Settings) -> Settings:
+def _of_folder(folder: Path, args: argparse.Namespace, loaded: Loaded) -> Loaded:
     """The settings of a file in `folder`."""
     here = Path.cwd().resolve()
     # Without a file of settings the root is the folder itself, which is no project.
     nearest = loading.root_of(folder)
-    if nearest is None or nearest in (settings.root, *here.parents):
-        return settings
-    return loading.load(nearest, args)
+    if nearest is None or nearest in (loaded.settings.root, *here.parents):
+        return loaded
+    return loading.load_with_origins(nearest, args)
 
 
 def shown(path: Path) -> Path:

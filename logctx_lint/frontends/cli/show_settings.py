@@ -28,19 +28,34 @@ def write(loaded: Loaded, groups: Sequence[Group], out: TextIO) -> None:
 def decisions(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
     """What was said in settings, and what was decided."""
     yield f"project root: {loaded.settings.root}"
-    for name in described():
-        if name in loaded.origins:
-            yield _setting(loaded, name)
+    yield from _said(loaded)
     yield from _found(loaded, groups)
+
+
+def notes(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
+    """What was said in any of the settings and is of no effect."""
+    of_their_own = [each.loaded for each in groups if each.loaded is not loaded]
+    told = (
+        note
+        for each in (loaded, *of_their_own)
+        for note in (*each.notes, *unresolved_names(each.settings))
+    )
+    # Flags are among the settings of each.
+    yield from dict.fromkeys(told)
 
 
 def _lines(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
     yield f"project root: {loaded.settings.root}"
     for name in described():
         yield _setting(loaded, name)
-    notes = (*loaded.notes, *unresolved_names(loaded.settings))
-    yield from (f"note: {note}" for note in notes)
+    yield from (f"note: {note}" for note in notes(loaded, groups))
     yield from _found(loaded, groups)
+
+
+def _said(loaded: Loaded) -> Iterator[str]:
+    for name in described():
+        if name in loaded.origins:
+            yield _setting(loaded, name)
 
 
 def _setting(loaded: Loaded, name: str) -> str:
@@ -58,7 +73,9 @@ def _found(loaded: Loaded, groups: Sequence[Group]) -> Iterator[str]:
     for group in groups:
         if group.settings.root != loaded.settings.root:
             yield f"settings of their own: {shown(group.settings.root)}"
-            yield f"  environment: {group.settings.environment}"
+            yield from _said(group.loaded)
+            if group.settings.environment != loaded.settings.environment:
+                yield f"  environment: {group.settings.environment}"
         yield f"files: {len(group.files)} below {group.settings.root}"
         yield from _decided(group.settings, group.files)
 

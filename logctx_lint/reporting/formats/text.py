@@ -38,6 +38,8 @@ def write_end(report: Report, out: TextIO) -> None:
         out.writelines(f"{line}\n" for line in statistics(report))
     if not report.brief:
         out.write(f"{_summary(report)}\n")
+        if not report.statistics and (code := _to_explain(report)):
+            out.write(f"`logctx-lint explain {code}` says why, and shows how it is done right\n")
 
 
 def one_line(finding: Finding, *, colour: bool) -> str:
@@ -86,6 +88,13 @@ def _summary(report: Report) -> str:
         if count := first.count(applicability):
             parts.append(f"{count} fixable with {flags}")
     return ", ".join(parts)
+
+
+def _to_explain(report: Report) -> str:
+    """The code of a finding that has no fix to show what is meant, if there is one."""
+    codes = [each.code for each in report.findings if not each.fixes]
+    codes += [each.code for each in report.findings]
+    return codes[0] if codes else ""
 
 
 def _painted(text: str, style: str, colour: bool) -> str:

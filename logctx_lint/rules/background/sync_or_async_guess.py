@@ -68,6 +68,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _PREDICATES = frozenset(name for name, kind in FUNCTION_TESTS.items() if kind == "coroutine")
+_TASK_STARTERS = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe"})
 _PREDICATE_NAMES = frozenset(name.rpartition(".")[2] for name in _PREDICATES)
 _OF_GENERATORS = FUNCTION_TESTS.keys() - _PREDICATES
 _LOOKING = VALUE_TEST_NAMES | {"Awaitable", "ensure_future"}
@@ -98,12 +99,7 @@ def _check_branches(
     text = _asked(context, test, chosen)
     if text is None:
         return
-    awaited = any(
-        isinstance(each, ast.Await)
-        and isinstance(each.value, ast.Call)
-        and ast.unparse(each.value.func) == text
-        for each in own_nodes(chosen)
-    )
+    awaited = any(_is_driven(each, text) for each in own_nodes(chosen))
     plain = next(_calls(context, other, text), None) if awaited else None
     if plain is None or _is_looked_at(other):
         return
@@ -115,6 +111,16 @@ def _check_branches(
         "await the result if `inspect.isawaitable(result)`",
         profile=Profile.STRICT,  # Most that was read in public packages was true and harmless.
     )
+
+
+def _is_driven(node: ast.AST, text: str) -> bool:
+    """`await callback(x)`, `create_task(callback(x))`"""
+    match node:
+        case ast.Await(ast.Call(func)):
+            return ast.unparse(func) == text
+        case ast.Call(starter, [ast.Call(func), *_]) if last_name(starter) in _TASK_STARTERS:
+            return ast.unparse(func) == text
+    return False
 
 
 def _asked(
