@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logctx_lint.inference.mode_flags import is_chosen_by_flag
+from logctx_lint.inference.prefilter import PLAIN
 from logctx_lint.inference.types import Certainty
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -61,6 +62,8 @@ def _leaves(value: ast.expr, scope: Scope) -> Iterator[ast.expr]:
 
 
 def _may_be_awaitable(summaries: Summaries, leaf: ast.expr, scope: Scope) -> bool:
+    if isinstance(leaf, PLAIN):
+        return False  # Without asking what is in a large display.
     resolver = summaries.resolver
     if resolver.awaitability(resolver.type_of(leaf, scope)).certainty in _AWAITABLE:
         return True

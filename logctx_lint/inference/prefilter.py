@@ -13,7 +13,7 @@ from logctx_lint.project.awaitable_names import PLAIN_BUILTINS, WORD, AwaitableN
 from logctx_lint.project.modules import Module, Modules
 from logctx_lint.syntax.ast_walk import call_arguments, last_name
 
-_PLAIN = (
+PLAIN = (
     ast.Constant, ast.JoinedStr, ast.Compare, ast.Lambda, ast.List, ast.Tuple, ast.Set, ast.Dict,
     ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp,
 )  # fmt: skip
@@ -84,7 +84,7 @@ class Prefilter:
                 return self._any_is([body, orelse], scope)
             case ast.BoolOp(_, values):
                 return self._any_is(values, scope)
-        return not isinstance(node, _PLAIN)
+        return not isinstance(node, PLAIN)
 
     def may_hold_awaitables(self, node: ast.expr, scope: Scope) -> bool:
         """Whether there can be awaitables in what an expression gives, as elements, say."""
