@@ -261,7 +261,8 @@ def _starter(context: TreeContext) -> Helper | None:
 def _report(
     context: TreeContext, node: ast.expr, what: str, fixes: tuple[Fix, ...] = (), cure: str = ""
 ) -> None:
-    message = f"{what}: it can be garbage-collected while it runs; keep it until it is done{cure}"
+    advice = f"keep it, as in a set, until it is done{cure}"
+    message = f"{what}: it can be garbage-collected while it runs; {advice}"
     context.report(RULE.code, node, message, fixes)
 
 
