@@ -27,12 +27,7 @@ _ADDERS = APPENDERS | {"extend"}
 def class_node(context: TreeContext) -> ast.ClassDef | None:
     """The tree of the class whose method the unit is."""
     owner = context.unit.scope.owner
-    if owner is None:
-        return None
-    for node in all_nodes(context.file.tree):
-        if isinstance(node, ast.ClassDef) and context.unit.node in node.body:
-            return node
-    return None
+    return context.file.class_of.get(context.unit.node) if owner else None
 
 
 def run_by_attribute(context: TreeContext, name: str) -> list[Function]:

@@ -18,6 +18,7 @@ from logctx_lint.callgraph.cancellation_safety import Auditor
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.settings import Settings
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.prefilter import Prefilter
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.summaries import Summaries
@@ -82,8 +83,10 @@ class _Playing(dict[str, bool]):
         self._aliases = aliases
 
     def __missing__(self, name: str) -> bool:
-        names = (name, *self._aliases.get(name, ()))
-        found = self[name] = any(self._anywhere[each] for each in names)
+        found = self._anywhere[name]
+        if not found and name in self._aliases:
+            found = any(self._anywhere[each] for each in self._aliases[name])
+        self[name] = found
         return found
 
 
@@ -106,6 +109,17 @@ class File:
     def tree(self) -> ast.Module:
         """All of it, parsed."""
         return self.parsed or self.module.file.tree or self.source.parse()
+
+    @cached_property
+    def body(self) -> Body:
+        """All of it, with what is around each node."""
+        return Body(self.tree)
+
+    @cached_property
+    def class_of(self) -> Mapping[ast.stmt, ast.ClassDef]:
+        """The class that each statement of a class body stands in."""
+        classes = (node for node in all_nodes(self.tree) if isinstance(node, ast.ClassDef))
+        return {statement: node for node in classes for statement in node.body}
 
     @cached_property
     def set_attributes(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.project.facts import ClassFacts
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.text_index import Mentions
+from logctx_lint.syntax.placeholders import asks_for_override, statements
 
 
 class ClassHierarchy:
@@ -91,9 +92,9 @@ class ClassHierarchy:
             return True
         owner = function.owner
         if "NotImplementedError" in function.text():
-            match _statements(function):
-                case [ast.Raise(ast.Call(ast.Name(name)) | ast.Name(name))]:
-                    return name == "NotImplementedError"
+            body = _statements(function)
+            if len(body) == 1 and asks_for_override(body):
+                return True
         return (
             owner is not None
             and self._resolver.classes.is_protocol(owner)
@@ -110,15 +111,8 @@ class ClassHierarchy:
 
 
 def _statements(function: Function) -> list[ast.stmt]:
-    """What the body of a function does: not its docstring, not `pass` or `...`."""
     node = function.tree()
-    return [] if node is None else [each for each in node.body if not _says_nothing(each)]
-
-
-def _says_nothing(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Pass) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    )
+    return [] if node is None else statements(node.body)
 
 
 def classes(module: Module) -> Iterator[Class]:

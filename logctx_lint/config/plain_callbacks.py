@@ -11,6 +11,15 @@ PLAIN_CALLERS = (
 )  # fmt: skip
 
 
+PLAIN_HOOKS = (
+    "keyboard.add_hotkey", "keyboard.hook", "keyboard.on_press", "keyboard.on_release",
+    "paho.mqtt.client.Client.message_callback_add", "paho.mqtt.client.Client.on_*",
+    "pika.*.basic_consume", "pynput.*.Listener",
+    "websocket.WebSocketApp", "websocket.WebSocketApp.on_*", "websocket._app.WebSocketApp*",
+)  # fmt: skip
+"""Functions of libraries that are given plain functions, and attributes that hold such."""
+
+
 def _methods(base: str, names: str) -> tuple[str, ...]:
     return tuple(f"{base}.{name}" for name in names.split())
 
@@ -40,6 +49,10 @@ PLAIN_METHODS = (
         "buildProtocol clientConnectionFailed clientConnectionLost connectionLost connectionMade "
         "dataReceived datagramReceived errReceived lineReceived outReceived processEnded "
         "processExited rawDataReceived startedConnecting stringReceived",
+    ),
+    *_methods(
+        "watchdog.events.*EventHandler",
+        "dispatch on_any_event on_moved on_created on_deleted on_modified on_closed on_opened",
     ),
     *_methods("xml.sax.handler.ContentHandler", "startElement endElement characters"),
     *(f"{home}.QtWidgets.Q*.*Event" for home in ("PyQt5", "PyQt6", "PySide2", "PySide6")),

@@ -92,22 +92,31 @@ class _Globs:
     def __init__(self, globs: Iterable[tuple[str, Role]]) -> None:
         self._ending: dict[str, list[tuple[re.Pattern[str], Role]]] = defaultdict(list)
         self._beginning: dict[str, list[tuple[re.Pattern[str], Role]]] = defaultdict(list)
-        self._others: list[tuple[re.Pattern[str], Role]] = []
+        others: dict[Role, list[str]] = defaultdict(list)
         for glob, role in globs:
             # Brackets may hold a dot.
             first, last = _ends(glob) if "[" not in glob else ("", "")
             if last and not _is_glob(last):
-                table = self._ending[last]
+                self._ending[last].append((re.compile(translate(glob)), role))
             elif first and not _is_glob(first):
-                table = self._beginning[first]
+                self._beginning[first].append((re.compile(translate(glob)), role))
             else:
-                table = self._others
-            table.append((re.compile(translate(glob)), role))
+                others[role].append(_anywhere(glob))
+        self._others = [(re.compile("|".join(each)), role) for role, each in others.items()]
 
     def roles(self, name: str) -> set[Role]:
         first, last = _ends(name)
-        tried = (self._beginning.get(first, ()), self._ending.get(last, ()), self._others)
-        return {role for table in tried for pattern, role in table if pattern.match(name)}
+        found = {role for pattern, role in self._others if pattern.search(name)}
+        for table in (self._beginning.get(first, ()), self._ending.get(last, ())):
+            found.update(role for pattern, role in table if pattern.match(name))
+        return found
+
+
+def _anywhere(glob: str) -> str:
+    """A pattern to search for, which is faster than one that begins with anything."""
+    inner = re.sub(r"\\[Zz]$", "", translate(glob.strip("*")))
+    start = "" if glob.startswith("*") else r"\A"
+    return start + inner + ("" if glob.endswith("*") else r"\Z")
 
 
 def _ends(name: str) -> tuple[str, str]:

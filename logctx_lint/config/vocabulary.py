@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from logctx_lint.config.plain_callbacks import PLAIN_CALLERS, PLAIN_METHODS, PLAIN_SCHEDULER
+from logctx_lint.config.plain_callbacks import (
+    PLAIN_CALLERS,
+    PLAIN_HOOKS,
+    PLAIN_METHODS,
+    PLAIN_SCHEDULER,
+)
 from logctx_lint.config.roles import Role
 from logctx_lint.config.work_sources import CONNECTION_SERVERS, CONNECTIONS, WORK_SOURCES
 
@@ -183,6 +188,10 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "opentelemetry.trace.span.Span",
         "opentelemetry.trace.*.start_as_current_span",
         "opentelemetry.trace.use_span",
+        "ddtrace.*.trace",
+        "langfuse.*.start_as_current_*",
+        "logfire.span",
+        "logfire.*.span",
         "sentry_sdk.start_span",
         "sentry_sdk.start_transaction",
         "sentry_sdk.api.start_span",
@@ -330,6 +339,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         *(f"tkinter.{home}.{name}" for home in ("Misc", "Tk") for name in _TK_CALLERS),
         "weakref.finalize",
         "weakref.ref",
+        *PLAIN_HOOKS,
     ),
     Role.WORK_SOURCE: WORK_SOURCES,
     Role.CONNECTION: CONNECTIONS,

@@ -12,7 +12,7 @@ waits for that one to be finished, and the outermost question of the circle answ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -33,8 +33,8 @@ class _Question:
     """A question that is not answered yet."""
 
     __slots__ = (
-        "asked", "changes", "compute", "default", "first", "found", "index", "key", "level",
-        "low", "store", "used", "value",
+        "asked", "changes", "compute", "default", "first", "found", "index", "is_of_level", "key",
+        "level", "low", "store", "used", "value",
     )  # fmt: skip
 
     def __init__(
@@ -51,6 +51,8 @@ class _Question:
         self.compute = compute
         self.default = default
         self.level = level
+        self.is_of_level = False
+        """Whether another level may have another answer."""
         self.index = index
         """Questions are numbered as they come up."""
         self.low = index
@@ -65,6 +67,11 @@ class _Question:
         self.first: tuple[Any, set[_Question]]
         """What came out when all were assumed to be their defaults, and what it asked then."""
         self.changes = 0
+
+    @property
+    def place(self) -> tuple[int, Hashable]:
+        """What it is known by while it is open."""
+        return id(self.store), (self.level, self.key)
 
     def start_anew(self) -> None:
         """Go back to where all are assumed to be their defaults."""
@@ -87,8 +94,9 @@ class Memo:
         self._count = 0
         self._deep_calls = DeepCalls()
         self._transient: set[tuple[int, Hashable]] = set()
-        self.level = 0
-        """How many times over the answers rest on looking at uses; see `argument_types`."""
+        self._level = 0
+        self._is_of_level = False
+        """Whether the answer that is being computed has asked for the level."""
         self.computed = 0
         """How often an answer was computed."""
 
@@ -97,30 +105,43 @@ class Memo:
         """Whether no question is open."""
         return not self._open
 
+    @property
+    def level(self) -> int:
+        """How many times over the answers rest on looking at uses; see `argument_types`."""
+        self._is_of_level = True
+        return self._level
+
     @contextmanager
     def lower(self) -> Iterator[None]:
-        """Questions asked inside are answered, and the answers kept, for one level down."""
-        self.level += 1
+        """Questions asked inside are answered for one level down.
+
+        Answers for which nobody asked for the level are those of all levels.
+        """
+        self._level += 1
         try:
             yield
         finally:
-            self.level -= 1
+            self._level -= 1
 
     def get(self, store: Store[T], key: Hashable, compute: Callable[[], T], default: T) -> T:
         """The answer to a question, computed if need be.
 
         The same thing has to be asked by the same store and key, as long as a question is open.
         """
-        if self.level:
-            key = (self.level, key)
         known = store.get(key)
         if known is None:
-            question = self._open.get((id(store), key))
+            here = self._level, key
+            known = store.get(here)
+            if known is not None:
+                self._is_of_level = True
+        if known is None:
+            question = self._open.get((id(store), here))
             if question is None:
                 self._count += 1
-                question = _Question(store, key, compute, default, self.level, self._count)
-                self._ask(question)
-                known = store.get(key)
+                question = _Question(store, key, compute, default, self._level, self._count)
+                known = self._ask(question)
+                if question.is_of_level:
+                    self._is_of_level = True
             if known is None:
                 if self._stack:
                     asker = self._stack[-1]
@@ -143,10 +164,10 @@ class Memo:
         finally:
             self._transient.discard(question)
 
-    def _ask(self, question: _Question) -> None:
+    def _ask(self, question: _Question) -> Answer[Any] | None:
         """Compute a new question; then it is answered, or waits for one further out."""
         mark = len(self._waiting)
-        place = id(question.store), question.key
+        place = question.place
         self._open[place] = question
         try:
             if len(self._stack) % _DEPTH_OF_STACK == _DEPTH_OF_STACK - 1:
@@ -156,24 +177,29 @@ class Memo:
             if not question.asked and len(self._waiting) == mark:
                 # On no circle, as almost all.
                 del self._open[place]
-                question.store[question.key] = self._trace.answered(question.found, question.used)
-                return
+                return self._keep(question, question.found, question.used)
             question.first = question.found, question.asked
             if question.low == question.index:
-                self._solve(question, mark)
+                return self._solve(question, mark)
         except BaseException:
             self._close([*self._waiting[mark:], question])
             del self._waiting[mark:]
             raise
-        if question.low < question.index:
-            self._waiting.append(question)
+        self._waiting.append(question)
+        return None
+
+    def _keep(self, question: _Question, value: Any, used: Iterable[Used]) -> Answer[Any]:
+        """Keep an answer for all levels, or for the one that it was asked for."""
+        key = (question.level, question.key) if question.is_of_level else question.key
+        answer = question.store[key] = self._trace.answered(value, used)
+        return answer
 
     def _compute(self, question: _Question) -> None:
         """Find what comes out for a question by what is assumed of those that are open."""
         self._deep_calls.check()
         trace = self._trace
-        outer_used, outer_level = trace.used, self.level
-        trace.used, self.level = question.used, question.level
+        outer = trace.used, self._level, self._is_of_level
+        trace.used, self._level, self._is_of_level = question.used, question.level, False
         question.asked = set()
         self._stack.append(question)
         self.computed += 1
@@ -181,28 +207,32 @@ class Memo:
             question.found = question.compute()
         finally:
             self._stack.pop()
-            trace.used, self.level = outer_used, outer_level
+            question.is_of_level = question.is_of_level or self._is_of_level
+            trace.used, self._level, self._is_of_level = outer
 
-    def _solve(self, head: _Question, mark: int) -> None:
+    def _solve(self, head: _Question, mark: int) -> Answer[Any] | None:
         """Answer a question and those that wait for it, unless it turns out to lead further."""
         if len(self._waiting) == mark and head not in head.asked:
             self._close([head])
-            head.store[head.key] = self._trace.answered(head.found, head.used)
-            return
+            return self._keep(head, head.found, head.used)
         circle = self._iterate(head, mark)
         if not circle:
-            return
+            self._waiting.append(head)
+            return None
         del self._waiting[mark:]
         self._close(circle)
         # Each comes from all that any of them came from.
         all_used = [used for question in circle for used in question.used]
         shared = self._trace.answered(None, all_used)
+        is_of_level = any(question.is_of_level for question in circle)
         for question in circle:
-            question.store[question.key] = self._trace.answered(question.value, (shared,))
+            question.is_of_level = is_of_level
+            answer = self._keep(question, question.value, (shared,))
+        return answer
 
     def _close(self, questions: list[_Question]) -> None:
         for question in questions:
-            self._open.pop((id(question.store), question.key), None)
+            self._open.pop(question.place, None)
 
     def _iterate(self, head: _Question, mark: int) -> list[_Question]:
         """Compute the questions of a circle until what comes out is what was assumed.
@@ -268,5 +298,5 @@ class Memo:
         for question in closed:
             question.start_anew()
             question.low = low
-            self._open[id(question.store), question.key] = question
+            self._open[question.place] = question
         return []

@@ -56,7 +56,7 @@ class CallSites:
 
     def attribute(self, cls: Class, name: str) -> Type:
         """What code outside the class sets an attribute of its instances to."""
-        if self._resolver.memo.level >= _FURTHEST or cls.module.is_foreign:
+        if cls.module.is_foreign or self._resolver.memo.level >= _FURTHEST:
             return UNKNOWN
         return self._resolver.memo.get(
             self._attributes, (cls, name), lambda: self._set(cls, name), UNKNOWN
@@ -64,10 +64,11 @@ class CallSites:
 
     def _may_look(self, function: Function) -> bool:
         is_nested = function.scope is not None and function.scope.function is not None
+        # Whoever asks for the level has an answer of that level alone, so that comes last.
         return (
-            self._resolver.memo.level < _FURTHEST
-            and not function.module.is_foreign
+            not function.module.is_foreign
             and not is_nested
+            and self._resolver.memo.level < _FURTHEST
         )
 
     def _passed(self, function: Function, name: str) -> Type:

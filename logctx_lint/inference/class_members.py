@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.memo import Store
-from logctx_lint.inference import annotation_types
+from logctx_lint.inference import annotation_types, filled_collections
 from logctx_lint.inference.types import (
     FOREIGN_OPTION,
     NONE,
@@ -330,6 +330,9 @@ class Classes:
         declared = [v for v in variables if v.annotation]
         if declared:
             return union_of(self._declared(cls, variable) for variable in declared)
+        found = filled_collections.filled(self._resolver, cls, name)
+        if found != UNKNOWN:
+            return found
         values = union_of(self._assigned(cls, variable) for variable in variables)
         return UNKNOWN if values == NONE else values
 

@@ -9,6 +9,7 @@ from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.placeholders import asks_for_override, statements
 
 if TYPE_CHECKING:
     from logctx_lint.inference.raised_errors import RaisedErrors
@@ -68,24 +69,14 @@ def _cannot_fail(statement: ast.stmt) -> bool:
 
 def never_returns(summaries: Summaries, node: FunctionNode, scope: Scope) -> bool:
     """Whether every path through a plain function raises, or ends the process."""
-    if summaries.resolver.functions.is_abstract(scope.function) and _is_template(node):  # type: ignore[arg-type]
-        return False
+    body = statements(node.body)
+    if not body or asks_for_override(body[:1]):
+        return False  # What overrides it may return.
     if any(
         isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in own_nodes(node.body)
     ):
         return False
     return _ends(summaries, node.body, scope)
-
-
-def _is_template(node: FunctionNode) -> bool:
-    """A body that says nothing, or that it is to be overridden."""
-    raised = [each.exc for each in node.body if isinstance(each, ast.Raise)]
-    return not raised or any(
-        isinstance(each, ast.Name) and each.id == "NotImplementedError"
-        for exc in raised
-        if exc
-        for each in ast.walk(exc)
-    )
 
 
 def _ends(summaries: Summaries, body: list[ast.stmt], scope: Scope) -> bool:

@@ -27,8 +27,10 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.unification import parameter_variable
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.placeholders import is_placeholder, statements
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -166,16 +168,13 @@ class Functions:
         if results:
             return union_of(results)
         # A body that only raises or says nothing is there to be overridden.
-        body = [item for item in node.body if not _says_nothing(item)]
+        body = statements(node.body)
         return UNKNOWN if not body or isinstance(body[-1], ast.Raise) else NONE
 
     def is_abstract(self, function: Function) -> bool:
         """Whether a method is only there to be overridden."""
         node = self.body_scope(function).tree
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            return False
-        body = [item for item in node.body if not _says_nothing(item)]
-        return not body or isinstance(body[0], ast.Raise)
+        return isinstance(node, FunctionNode) and is_placeholder(node.body)
 
     def is_of_interface(self, function: Function) -> bool:
         """Whether an interface of the project declares it, and some class implements it anyhow."""
@@ -254,9 +253,3 @@ def _asked_names(value: ast.expr) -> Iterator[str]:
     named = value.func if isinstance(value, ast.Call) else value
     if isinstance(named, ast.Name):
         yield named.id
-
-
-def _says_nothing(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Pass) or (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-    )

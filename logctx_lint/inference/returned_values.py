@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from logctx_lint.config.vocabulary import Role
@@ -136,13 +137,30 @@ class ReturnedValues:
         self._function = function
         self._scope = scope
         self._node = node
-        self._body = Body(node)
-        nodes = list(own_nodes(node.body))
-        self._made_here = set(self._named_constructions(nodes))
-        self._assigned = set(self._set_outside(nodes))
-        self._put_away = set(self._put_into_containers(nodes))
         self._seen: set[Binding] = set()
         self._elsewhere = FollowedElsewhere(summaries, scope)
+
+    # Most functions return nothing, or what a call gives: then none of this is needed.
+
+    @cached_property
+    def _body(self) -> Body:
+        return Body(self._node)
+
+    @cached_property
+    def _nodes(self) -> list[ast.AST]:
+        return list(own_nodes(self._node.body))
+
+    @cached_property
+    def _made_here(self) -> set[str]:
+        return set(self._named_constructions(self._nodes))
+
+    @cached_property
+    def _assigned(self) -> set[str]:
+        return set(self._set_outside(self._nodes))
+
+    @cached_property
+    def _put_away(self) -> set[str]:
+        return set(self._put_into_containers(self._nodes))
 
     def all(self) -> Iterator[Returned]:
         for value in returned_values(self._node):

@@ -18,6 +18,7 @@ from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.placeholders import statements
 
 _MOST_OVERRIDES = 20
 _THREADS = frozenset({Role.THREAD_STARTER})
@@ -135,7 +136,7 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
     if resolver.functions.decorated(function) != FunctionType(function):
         return False
     scope, nodes = resolver.body_scopes.of(function, node), list(own_nodes(node.body))
-    if all(_says_nothing(each) for each in node.body):
+    if all(_gives_constant(each) for each in statements(node.body)):
         return False  # A placeholder, for what may be anything.
     awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
     return not any(
@@ -152,11 +153,8 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
     )
 
 
-def _says_nothing(statement: ast.stmt) -> bool:
-    """A docstring, `...`, `pass`, or a constant that is given."""
+def _gives_constant(statement: ast.stmt) -> bool:
     match statement:
-        case ast.Pass() | ast.Expr(ast.Constant()) | ast.Return(None | ast.Constant()):
-            return True
-        case ast.Expr(ast.Yield(None | ast.Constant())):
+        case ast.Return(None | ast.Constant()) | ast.Expr(ast.Yield(None | ast.Constant())):
             return True
     return False

@@ -50,19 +50,25 @@ def always_awaited(text: str) -> AlwaysAwaited:
             counts[path] += 1
             if found[1] == "await":
                 by_await.add(path)
-    everywhere = {
-        path for path, count in counts.items() if count >= _LEAST and not _is_mixed(text, path)
-    }
-    return AlwaysAwaited(frozenset(everywhere), frozenset(everywhere & by_await))
+    usual = [path for path, count in counts.items() if count >= _LEAST]
+    everywhere = frozenset(usual) - _mixed(text, usual)
+    return AlwaysAwaited(everywhere, everywhere & by_await)
 
 
-def _is_mixed(text: str, path: str) -> bool:
-    """Whether too many calls of what is so called are not awaited where they could be."""
-    plain = [start for start, inside in _calls(text, path) if _is_plain(text, start, inside)]
-    if len(plain) <= _MOST_OTHERS:
-        return False
-    heads = functions_around(text, plain)
-    return sum(head is not None and is_asynchronous(head) for head in heads) > _MOST_OTHERS
+def _mixed(text: str, paths: list[str]) -> set[str]:
+    """The paths of which too many calls are not awaited where they could be."""
+    plain: list[tuple[int, str]] = []
+    for path in paths:
+        starts = [start for start, inside in _calls(text, path) if _is_plain(text, start, inside)]
+        if len(starts) > _MOST_OTHERS:
+            plain += [(start, path) for start in starts]
+    heads = functions_around(text, [start for start, _ in plain]) if plain else ()
+    others = Counter(
+        path
+        for (_, path), head in zip(plain, heads, strict=False)
+        if head is not None and is_asynchronous(head)
+    )
+    return {path for path, count in others.items() if count > _MOST_OTHERS}
 
 
 def _goes_on(text: str, start: int) -> bool:
@@ -77,10 +83,24 @@ def _goes_on(text: str, start: int) -> bool:
 
 def _calls(text: str, path: str) -> Iterator[tuple[int, int]]:
     """Where each call of what is so called begins, and where its arguments do."""
-    before = r"(?<!\w)" if "." in path else r"(?<![\w.])"
-    for found in re.finditer(rf"{before}{re.escape(path)}\(", text):
-        beginning = _BEGINNING.search(text, text.rfind("\n", 0, found.start()) + 1, found.start())
-        yield beginning.start() if beginning else found.start(), found.end()
+    called, is_method = f"{path}(", "." in path
+    # Several times as fast as a pattern that has to look behind.
+    at = text.find(called)
+    while at >= 0:
+        before, inside = text[at - 1 : at], at + len(called)
+        if not (before.isalnum() or before == "_" or (before == "." and not is_method)):
+            beginning = _BEGINNING.search(text, text.rfind("\n", 0, at) + 1, at)
+            yield beginning.start() if beginning else at, inside
+            at = text.find(called, inside)
+        else:
+            at = text.find(called, at + 1)
+
+
+def _last_before(text: str, place: int) -> str:
+    """The last character before a place that is no space."""
+    while place and text[place - 1].isspace():
+        place -= 1
+    return text[place - 1 : place] if place else ""
 
 
 def _is_plain(text: str, start: int, inside: int) -> bool:
@@ -88,7 +108,7 @@ def _is_plain(text: str, start: int, inside: int) -> bool:
     line = text[text.rfind("\n", 0, start) + 1 : start]
     if "#" in line:
         return False
-    before = line.rstrip() or text[:start].rstrip()[-1:]
+    before = line.rstrip() or _last_before(text, start)
     word = _LAST_WORD.search(before)
     is_handed_on = word is not None and word[1] in _TAKERS
     # What a colon ends on the line before is a statement's head.

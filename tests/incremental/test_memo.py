@@ -167,3 +167,45 @@ def test_a_failure_deep_inside_comes_out() -> None:
     with pytest.raises(ZeroDivisionError):
         ask(0)
     assert memo.is_idle
+
+
+def test_what_does_not_ask_for_the_level_is_computed_once_for_all_levels() -> None:
+    questions = Reachable({"a": "b", "b": ""})
+    with questions.memo.lower():
+        questions.ask("a")
+    questions.ask("a")
+    assert questions.computed == ["a", "b"]
+
+
+def test_what_asks_for_the_level_has_an_answer_of_each() -> None:
+    memo = Memo()
+    store: Store[int] = {}
+
+    def inner() -> int:
+        return memo.get(store, "inner", lambda: memo.level, 0)
+
+    def outer() -> int:
+        return memo.get(store, "outer", inner, 0)
+
+    for _ in range(2):
+        assert outer() == 0
+        with memo.lower():
+            assert outer() == 1
+            with memo.lower():
+                assert outer() == 2
+
+
+def test_a_circle_that_asks_for_the_level_has_an_answer_of_each() -> None:
+    memo = Memo()
+    store: Store[int] = {}
+
+    def ask(number: int) -> int:
+        return memo.get(store, number, lambda: compute(number), 0)
+
+    def compute(number: int) -> int:
+        return max(memo.level if number == 2 else 0, ask((number + 1) % 3))
+
+    assert [ask(number) for number in range(3)] == [0, 0, 0]
+    with memo.lower():
+        assert [ask(number) for number in range(3)] == [1, 1, 1]
+    assert [ask(number) for number in range(3)] == [0, 0, 0]

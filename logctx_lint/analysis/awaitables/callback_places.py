@@ -22,6 +22,7 @@ from logctx_lint.analysis.awaitables.expected_types import declared_result, give
 from logctx_lint.analysis.callback_arguments import Taken, given_by, pairs, signatures
 from logctx_lint.analysis.possible_values import possible_elements, possible_values
 from logctx_lint.analysis.units import Unit
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
@@ -93,6 +94,7 @@ _LAST_NAMES = frozenset(
 _HOOKS = frozenset(
     {"sys.displayhook", "sys.excepthook", "sys.unraisablehook", "threading.excepthook"}
 )
+_TAKERS = frozenset({Role.CALLBACK_TAKER})
 _COLLECTING = frozenset({"list", "tuple", "set", "frozenset"})
 
 
@@ -154,7 +156,7 @@ def _places(unit: Unit) -> Iterator[_Place]:
 
 def _kept(unit: Unit, target: ast.expr, value: ast.expr, scope: Scope) -> Iterator[_Place]:
     match target:
-        case ast.Attribute() if _HOOKS.intersection(unit.file.resolver.names(target, scope)):
+        case ast.Attribute() if _is_hook(unit, target, scope):
             yield value, scope, f"`{ast.unparse(target)}` is called as a plain function"
         case ast.Attribute(_, name):
             declared, text = declared_attribute(unit, target, scope)
@@ -165,6 +167,13 @@ def _kept(unit: Unit, target: ast.expr, value: ast.expr, scope: Scope) -> Iterat
             if _drops(unit, declared_item(unit, target, scope)) and not _tells_apart(unit):
                 kept = f"`{ast.unparse(holder)}` is declared to hold plain functions"
                 yield value, scope, f"{kept}, so that nobody awaits what it returns"
+
+
+def _is_hook(unit: Unit, target: ast.Attribute, scope: Scope) -> bool:
+    """`sys.excepthook`, `client.on_message` of a library that calls it as a plain function."""
+    if _HOOKS.intersection(unit.file.resolver.names(target, scope)):
+        return True
+    return unit.file.may_play(target, _TAKERS) and bool(unit.file.roles(target, scope) & _TAKERS)
 
 
 def _in_collections(unit: Unit) -> Iterator[_Place]:
@@ -395,7 +404,9 @@ def _is_awaited(unit: Unit, name: str, cls: Class | None) -> bool:
     cls.module.note_all()
     source = cls.module.source
     with suppress(Unreadable):
-        return source.mentions(f".{name}(") and name in awaited_methods(source.parse())
+        return source.mentions(f".{name}(") and name in awaited_methods(
+            cls.module.file.tree or source.parse()
+        )
     return False
 
 

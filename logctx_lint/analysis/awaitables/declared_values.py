@@ -1,11 +1,13 @@
 """Un-awaited calls that stand where a plain value is declared.
 
     store(fetch())          # def store(name: str)
+    count(fetch())          # def count(names): return len(names)
     Record(name=fetch())    # a dataclass with `name: str`
     thing.name = fetch()    # declared in the class
     return [fetch()]        # def ... -> list[str]
     numbers[fetch()]        # an index
     table["x"] = fetch()    # declared as `dict[str, str]`
+    post(json={"x": fetch()})
 
 A local name in these places is another rule's business (LCX102), which knows of all its uses.
 """
@@ -25,6 +27,7 @@ from logctx_lint.analysis.awaitables.expected_types import (
     refuses,
 )
 from logctx_lint.analysis.awaitables.misused_values import OF_COROUTINES
+from logctx_lint.analysis.awaitables.parameter_values import values_needed
 from logctx_lint.analysis.awaitables.plain_takers import takes_plain_values
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
@@ -41,12 +44,13 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class
-from logctx_lint.syntax.ast_walk import call_arguments
+from logctx_lint.syntax.ast_walk import call_arguments, last_name
 from logctx_lint.syntax.excerpts import one_line, shortened
 
 _CARRIERS = frozenset({"StopAsyncIteration", "StopIteration"})
 """Exceptions that carry a value, which nobody reads as a text."""
 _EXCEPTION = frozenset({"builtins.BaseException"})
+_DUMPERS = frozenset({"dump", "dumps"})
 _EVERYTHING = frozenset({"builtins.object", "typing.Protocol", "typing.Generic"})
 _DISPLAYS = (
     ast.Dict, ast.DictComp, ast.List, ast.ListComp, ast.Set, ast.SetComp, ast.Tuple,
@@ -99,6 +103,12 @@ class _Places:
         for call, scope in unit.nodes(ast.Call):
             if any(self._holds(each, scope) for each in call_arguments(call)):
                 yield call, scope, self._given(call, scope)
+            display = self._made_json_of(call, scope)
+            if display is not None and self._holds(display, scope):
+                plain = self._resolver.builtin("str")
+                of_plain = self._resolver.builtin("dict", plain, plain)
+                fate = f"put into what `{_text(call.func)}()` makes JSON of"
+                yield call, scope, iter([(display, of_plain, fate)])
         for item, scope in unit.nodes(ast.Subscript):
             if any(self._holds(each, scope) for each in _bounds(item.slice)):
                 yield item, scope, self._index(item, scope)
@@ -108,6 +118,21 @@ class _Places:
                 continue
             if self._holds(value, scope):
                 yield statement, scope, self._stated(statement, scope)
+
+    def _made_json_of(self, call: ast.Call, scope: Scope) -> ast.Dict | None:
+        """The dict that is sent or written as JSON: `post(url, json=payload)`, `json.dumps(x)`."""
+        given = [each.value for each in call.keywords if each.arg == "json"]
+        if last_name(call.func) in _DUMPERS and call.args:
+            names = self._resolver.names(call.func, scope)
+            given += call.args[:1] if any("json" in each for each in names) else []
+        for value in given:
+            if isinstance(value, ast.Name):
+                bindings = scope.reaching(value.id, (value.lineno, value.col_offset))
+                if len(bindings) == 1 and bindings[0].kind == "value" and not bindings[0].path:
+                    value = bindings[0].value or value
+            if isinstance(value, ast.Dict):
+                return value
+        return None
 
     def _holds(self, value: ast.expr, scope: Scope) -> bool:
         """Whether a value may come from, or hold, what a call gives that is an awaitable."""
@@ -266,6 +291,11 @@ class _Places:
             for argument in call_arguments(call):
                 yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
             return
+        for argument, fate in values_needed(self._unit.file, call, scope):
+            if isinstance(argument, ast.Call):
+                kind = self._kind(argument, scope)
+                if kind is not None and kind.is_lazy:
+                    yield argument, self._resolver.builtin("str"), fate
         for argument, declared in given_for_parameters(self._unit, call, scope).items():
             first = declared[0][1]
             said = f"{first.name}: {' '.join(first.annotation.split())}"

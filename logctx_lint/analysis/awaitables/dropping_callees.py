@@ -20,6 +20,7 @@ from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
+from logctx_lint.syntax.ast_walk import all_nodes
 
 _KEEPERS = ADDERS | {"append", "add", "appendleft", "insert"}
 _UPKEEP = _KEEPERS | {"remove", "discard", "clear", "count", "index"}
@@ -42,8 +43,14 @@ class Dropping:
 def dropping(file: File, function: Function, name: str) -> Dropping | None:
     """Where a parameter of a function is called for nothing, if nothing else is done with it."""
     function = function.implementation
+    found = _dropping(file, function, name)
+    return None if found is None or is_told_apart(function, name) else found
+
+
+def _dropping(file: File, function: Function, name: str) -> Dropping | None:
+    """The same, whether or not the kind of what is called is asked for."""
     node = None if function.module.is_stub else function.tree()
-    if node is None or is_told_apart(function, name):
+    if node is None:
         return None
     body = Body(node)
     if any(_is_bound(each, name) for each in body.nodes):
@@ -119,10 +126,6 @@ def _by_class(file: File, owner: Class, name: str) -> Dropping | None:
     methods = [each for own in owner.facts.functions for each in owner.function(own)]
     trees = {each: tree for each in methods if (tree := each.tree())}
     owner.module.note_all()
-    if any(
-        isinstance(node, ast.Attribute) and node.attr == name for node in _outside(owner, trees)
-    ):
-        return None
     for method, tree in trees.items():
         body = Body(tree)
         for node in body.nodes:
@@ -137,13 +140,16 @@ def _by_class(file: File, owner: Class, name: str) -> Dropping | None:
                 found = Dropping(calls[0], method.name, name)
     if found is None or _is_overridden(file, owner, found.method):
         return None
+    outside = _outside(owner, trees)
+    if any(isinstance(node, ast.Attribute) and node.attr == name for node in outside):
+        return None
     return found
 
 
 def _outside(owner: Class, trees: dict[Function, FunctionNode]) -> Iterator[ast.AST]:
     """The nodes of a class's module that are in none of its methods."""
     spans = [(tree.lineno, tree.end_lineno or tree.lineno) for tree in trees.values()]
-    for node in Body(owner.module.source.parse()).nodes:
+    for node in all_nodes(owner.module.file.tree or owner.module.source.parse()):
         line = getattr(node, "lineno", 0)
         if line and not any(first <= line <= last for first, last in spans):
             yield node

@@ -33,9 +33,12 @@ def is_told_apart(function: Function, name: str) -> bool:
     if not kept:
         return False
     function.module.note_all()
+    source = function.module.source
+    if not any(map(source.mentions, KIND_TEST_NAMES)):
+        return False
     return any(
         isinstance(each, FunctionNode) and _asks(each, _held(each, kept))
-        for each in all_nodes(function.module.source.parse())
+        for each in all_nodes(function.module.file.tree or source.parse())
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, last_name
 
+_LOOKS = frozenset({"exception", "result", "add_done_callback"})
+_WAITERS = frozenset({"gather", "wait", "as_completed", "wait_for", "shield"})
+_COPIES = frozenset({"len", "list", "tuple", "set", "bool"})
 _STATES = frozenset({"cancel", "done", "cancelled", "get_name", "set_name", "cancelling"})
 """Methods of a task that say nothing of its failure."""
 
@@ -25,6 +28,35 @@ def is_looked_at(context: TreeContext, attribute: str) -> bool:
         if isinstance(method, FunctionNode) and _looks(method, attribute):
             return True
     return False
+
+
+def is_any_looked_at(context: TreeContext, collection: ast.expr) -> bool:
+    """Whether code of the file that has to do with a collection of tasks looks how one has ended,
+    awaits something that may be one, or hands the collection on."""
+    name = last_name(collection)
+    for function in all_nodes(context.file.tree):
+        if not isinstance(function, FunctionNode):
+            continue
+        nodes = list(all_nodes(function))
+        mentions = [each for each in nodes if _is_mention(each, name)]
+        if mentions and any(
+            (isinstance(each, ast.Attribute) and each.attr in _LOOKS)
+            or (isinstance(each, ast.Await) and not isinstance(each.value, ast.Call))
+            or (isinstance(each, ast.Call) and last_name(each.func) in _WAITERS)
+            or (isinstance(each, ast.Return) and _is_mention(each.value, name))
+            or (
+                isinstance(each, ast.Call)
+                and any(_is_mention(given, name) for given in arguments(each))
+                and last_name(each.func) not in _COPIES
+            )
+            for each in nodes
+        ):
+            return True
+    return False
+
+
+def _is_mention(node: ast.AST | None, name: str) -> bool:
+    return isinstance(node, ast.Attribute | ast.Name) and last_name(node) == name
 
 
 def sets_itself(function: Function, attribute: str) -> bool:

@@ -45,10 +45,13 @@ def gives_new_task(file: File, call: ast.Call, scope: Scope) -> bool:
         return False
     callees = members_of(file.resolver.type_of(call.func, scope))
     functions = [each.function for each in callees if isinstance(each, FunctionType)]
-    return len(functions) == len(callees) and all(
-        not each.facts.is_async
-        and not each.facts.decorators
-        and (returned := file.summaries.of(each).returned)
+    if len(functions) != len(callees) or any(
+        each.facts.is_async or each.facts.decorators for each in functions
+    ):
+        return False
+    given = file.resolver.awaitability(file.resolver.type_of(call, scope))
+    return given.certainty is not Certainty.NO and all(
+        (returned := file.summaries.of(each).returned)
         and all(value.source is Source.TASK and not value.can_fail for value in returned)
         for each in functions
     )

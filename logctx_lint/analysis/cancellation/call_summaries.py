@@ -14,6 +14,7 @@ from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.placeholders import asks_for_override
 
 
 def called_with(
@@ -28,7 +29,7 @@ def called_with(
     ):
         return None
     code = of_function(values.code.file, function)
-    if code is None or not _may_matter(code.node) or _is_abstract(code.node):
+    if code is None or not _may_matter(code.node) or asks_for_override(code.node.body):
         return None
     given = _given(values, function, call, state)
     return None if given is None else (code, given)
@@ -104,14 +105,6 @@ def is_failed_assertion(call: ast.Call) -> bool:
         case ast.Attribute(ast.Name("self"), name), [ast.Constant(bool() as value), *_]:
             return (name == "assertTrue" and not value) or (name == "assertFalse" and value)
     return False
-
-
-def _is_abstract(node: FunctionNode) -> bool:
-    """Whether a method only says that another one has to be written in its place."""
-    return any(
-        isinstance(each, ast.Raise) and "NotImplementedError" in ast.unparse(each)
-        for each in node.body
-    )
 
 
 def _may_matter(node: FunctionNode) -> bool:

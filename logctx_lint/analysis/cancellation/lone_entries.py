@@ -48,7 +48,7 @@ class _File:
 
     def __init__(self, code: Code) -> None:
         self._file = code.file
-        self._body = Body(code.file.tree)
+        self._body = code.file.body
 
     def named(self, name: str) -> list[ast.expr]:
         """The uses of a name, or of attributes that are called so."""

@@ -79,7 +79,8 @@ def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Ski
             for change in changes(statement):
                 if change.kind == "lock" or not outlives(change, scope):
                     continue
-                found = _undoing(context, function, block[position + 1 :], change)
+                following = [*block[position + 1 :], *_behind_blocks(context, statement)]
+                found = _undoing(context, function, following, change)
                 if found and not is_undone_around(context, statement, change):
                     is_guard = is_refused(function.body, change, statement)
                     if is_guard and _says_it_ends(context, function, change):
@@ -89,6 +90,16 @@ def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Ski
                     # Another flag may say how far things have come.
                     if is_guard or change.kind != "flag":
                         yield Skipped(statement, found[1], found[0], change, is_guard)
+
+
+def _behind_blocks(context: TreeContext, statement: ast.stmt) -> Iterator[ast.stmt]:
+    """What follows the `with` blocks that a statement stands in: `async with self._lock:`."""
+    inner: ast.AST = statement
+    for outer in context.around(statement):
+        if not isinstance(outer, ast.With | ast.AsyncWith) or inner not in outer.body:
+            return
+        yield from context.behind(outer)
+        inner = outer
 
 
 def _says_it_ends(context: TreeContext, function: FunctionNode, change: Change) -> bool:

@@ -9,13 +9,14 @@ async def wait(self):                       def open(self):
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.started_tasks import class_node
-from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, REMOVERS
-from logctx_lint.project.facts import FunctionNode
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, DELAYERS, REMOVERS
+from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _LOOKING = frozenset({"done", "cancelled", "add_done_callback", "shield", "cancel"})
@@ -27,10 +28,10 @@ _THREADSAFE = "call_soon_threadsafe"
 
 @dataclass(frozen=True, slots=True)
 class SetAnyway:
-    """Where a Future is set, and where somebody waits for it who may be cancelled."""
+    """Where a Future is set, and where somebody who may be cancelled waits for it, or gets it."""
 
     setting: ast.expr
-    waiting: ast.Await
+    waiting: ast.Await | ast.Return
     place: str
 
 
@@ -167,20 +168,150 @@ def _is_put_into(node: ast.AST, name: str, place: str) -> bool:
 # From another thread
 
 
-def set_from_thread(function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
-    """`loop.call_soon_threadsafe(done.set_result, x)` of what the function itself waits for."""
+def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
+    """`loop.call_soon_threadsafe(done.set_result, x)` of what the function waits for, or returns.
+
+    What is handed to the loop may also be a function that sets what it is given, or a method.
+    """
     nodes = list(all_nodes(function))
     if not any(isinstance(each, ast.Attribute) and each.attr == _THREADSAFE for each in nodes):
         return
     if any(isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in nodes):
         return
     for name in _made_in(function):
-        waiting = _waits_for(function, name)
+        waiting = _waits_for(function, name) or _returned(function, name)
         for node in nodes if waiting is not None else ():
             if not isinstance(node, ast.Call) or last_name(node.func) != _THREADSAFE:
                 continue
             for given in arguments(node):
-                match given:
-                    case ast.Attribute(ast.Name(held), method):
-                        if held == name and method in COMPLETERS and waiting is not None:
-                            yield SetAnyway(given, waiting, name)
+                is_set = _sets(given, name) or _is_set_by_helper(context, node, given, name)
+                if is_set and waiting is not None:
+                    yield SetAnyway(given, waiting, name)
+
+
+def _sets(node: ast.AST, name: str) -> bool:
+    match node:
+        case ast.Attribute(ast.Name(held), method):
+            return held == name and method in COMPLETERS
+    return False
+
+
+def _returned(function: FunctionNode, name: str) -> ast.Return | None:
+    """Where a plain function gives a Future to whoever is to wait for it."""
+    if isinstance(function, ast.AsyncFunctionDef):
+        return None
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Return(ast.Name(returned)) if returned == name:
+                return node
+    return None
+
+
+def _is_set_by_helper(context: TreeContext, call: ast.Call, given: ast.expr, name: str) -> bool:
+    """`call_soon_threadsafe(self._settle, future, value)`, and `_settle` sets it without a look."""
+    if not isinstance(given, ast.Name) or given.id != name or given in call.args[:1]:
+        return False
+    if len(functions := context.functions(call.args[0])) != 1:
+        return False
+    node = functions[0].implementation.tree()
+    parameters = [each.name for each in functions[0].facts.parameters if each.name != "self"]
+    position = call.args.index(given) - 1
+    if node is None or position >= len(parameters):
+        return False
+    inside = list(all_nodes(node))
+    return any(_sets(each, parameters[position]) for each in inside) and not _looks(inside)
+
+
+# From what somebody else calls
+
+
+def set_by_callback(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[SetAnyway]:
+    """`link.on_close(lambda: closed.set_result(None))`, and then `await closed`.
+
+    Timers, and other threads, are others' to look at.
+    """
+    nodes = list(all_nodes(function))
+    if any(isinstance(each, ast.Attribute) and each.attr in _NOT_CALLED for each in nodes):
+        return
+    names = _made_in(function)
+    for waiting, name in _waits_that_leave(function, names):
+        for given in _handed_over(context, function):
+            for node in _set_by(function, given):
+                match node:
+                    case ast.Attribute(ast.Name(held), method) if method in COMPLETERS:
+                        if held == name:
+                            yield SetAnyway(node, waiting, name)
+                            return
+
+
+_OPENERS = frozenset(
+    {"create_connection", "create_datagram_endpoint", "create_server", "create_unix_connection",
+     "create_unix_server", "connect_read_pipe", "connect_write_pipe", "subprocess_exec",
+     "subprocess_shell", "start_server"}
+)  # fmt: skip
+_THREADS = frozenset({Role.THREAD_STARTER, Role.BARE_THREAD_STARTER})
+_NOT_CALLED = _LOOKING | DELAYERS | {_THREADSAFE, "call_soon"}
+
+
+def _waits_that_leave(
+    function: FunctionNode, names: Iterable[str]
+) -> Iterator[tuple[ast.Await, str]]:
+    """Where a function waits for a name, and nothing around the waiting says that it has ended."""
+    guarded = {
+        inner
+        for node in own_nodes(function.body)
+        if as_try(node) is not None or isinstance(node, ast.With | ast.AsyncWith)
+        for inner in own_nodes([node])
+        if not _is_mere_limit(node)
+    }
+    for name in names:
+        waiting = _waits_for(function, name)
+        if waiting is not None and waiting not in guarded:
+            yield waiting, name
+
+
+def _is_mere_limit(node: ast.AST) -> bool:
+    """`async with timeout(5):`"""
+    return isinstance(node, ast.With | ast.AsyncWith) and all(
+        isinstance(item.context_expr, ast.Call) and last_name(item.context_expr.func) in _LIMITS
+        for item in node.items
+    )
+
+
+def _handed_over(context: TreeContext, function: FunctionNode) -> Iterator[ast.expr]:
+    """What a function gives to others: arguments, and what it puts into attributes."""
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Call(func) if not (
+                context.file.may_play(func, _THREADS) or _is_opening(context, node)
+            ):
+                yield from arguments(node)
+            case ast.Assign([ast.Attribute() | ast.Subscript()], value):
+                yield value
+
+
+def _is_opening(context: TreeContext, call: ast.Call) -> bool:
+    """`await loop.create_connection(lambda: Peer(ready.set_result))`, which calls it itself."""
+    around = (call, *context.around(call))
+    return any(isinstance(each, ast.Call) and last_name(each.func) in _OPENERS for each in around)
+
+
+def _set_by(function: FunctionNode, given: ast.expr) -> Iterator[ast.AST]:
+    """What a bound method, a lambda or a plain function inside of the function does."""
+    match given:
+        case ast.Attribute():
+            yield given
+        case ast.Lambda(_, body):
+            yield from all_nodes(body)
+        case ast.Name(name):
+            for node in own_nodes(function.body):
+                if isinstance(node, ast.FunctionDef) and node.name == name:
+                    if any(as_try(each) is not None for each in all_nodes(node)):
+                        return
+                    taken = {each.arg for each, _, _ in parameters_of(node.args)}
+                    yield from (
+                        each
+                        for each in all_nodes(node)
+                        if not isinstance(each, ast.Attribute)
+                        or getattr(each.value, "id", "") not in taken
+                    )

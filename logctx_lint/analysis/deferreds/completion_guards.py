@@ -98,10 +98,11 @@ class Guards:
     methods: Mapping[str, FunctionNode] = field(default_factory=dict)
     """Those of the class, which are followed where they are called."""
 
-    def bars(self, first: Site, second: Site, *, by_error: bool = False) -> bool:
+    def bars(self, first: Site, second: Site, *, by_error: bool = False, filled: str = "") -> bool:
         """Whether the second place is not reached in a call that follows one through the first.
 
-        `by_error`: the first place is where an error comes from.
+        `by_error`: the first place is where an error comes from. `filled`: what the first function
+        puts something into, so that whoever asks whether there is something gets on.
         """
         walked = _Walk(self, first.function).follow(frozenset(), first.node, by_error=by_error)
         if walked.is_given_up:
@@ -110,7 +111,8 @@ class Guards:
             frozenset(
                 item
                 for item in known
-                if self._is_shared(item[0], first.function)
+                if item[0] != filled
+                and self._is_shared(item[0], first.function)
                 and self._is_shared(item[0], second.function)
             )
             for known in walked.ends

@@ -67,7 +67,7 @@ def held_in(method: FunctionNode, node: ast.AST) -> str:
     """As `holder`, also where a local name stands for it: `d = self.waiting[key]`."""
     match node:
         case ast.Attribute(ast.Name(name), completer) if completer in COMPLETERS:
-            values = [value for each in all_nodes(method) if (value := _bound(each, name))]
+            values = [value for each in all_nodes(method) if (value := bound_to(each, name))]
             match values:
                 case [
                     ast.Subscript(place)
@@ -78,7 +78,7 @@ def held_in(method: FunctionNode, node: ast.AST) -> str:
     return holder(node)
 
 
-def _bound(node: ast.AST, name: str) -> ast.expr | None:
+def bound_to(node: ast.AST, name: str) -> ast.expr | None:
     """What a node binds a name to."""
     match node:
         case ast.Assign([ast.Name(bound)], value) | ast.NamedExpr(ast.Name(bound), value):

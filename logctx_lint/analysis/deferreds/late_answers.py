@@ -1,9 +1,11 @@
-"""Waits with a time limit for what stays where it was kept, and the answers that come late.
+"""Waits for what stays where it was kept when they are cancelled, and the answers that come late.
 
 self.waiting[number] = answer = loop.create_future()
 await wait_for(answer, 5)                       # Cancels it when its time is over.
 ...
 self.waiting[number].set_result(text)           # Fails, as it is cancelled.
+
+Without a time limit it is cancelled with whoever waits.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.deferreds.completion_guards import Guards, Site
 from logctx_lint.analysis.deferreds.completions import (
+    bound_to,
     called_methods,
-    holder,
+    held_in,
     is_once,
     is_own,
     makes,
@@ -23,7 +26,7 @@ from logctx_lint.analysis.deferreds.completions import (
 )
 from logctx_lint.analysis.deferreds.fired_twice import Methods, Twice
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import COMPLETERS
+from logctx_lint.inference.known_names import APPENDERS, COMPLETERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
@@ -33,24 +36,97 @@ LIMITS = _WAITS | _SCOPES
 """What limits the time that something is waited for."""
 _SHIELDS = frozenset({Role.CANCELLATION_SHIELD})
 _ASKING = frozenset({"done", "cancelled"})
+_OF_LOOK_UPS = frozenset({"KeyError", "IndexError", "LookupError"})
+_TAKERS = frozenset({"pop", "popleft"})
 
 
 def late_answers(
     context: TreeContext, methods: Methods, method: ast.AsyncFunctionDef
 ) -> Iterator[Twice]:
     """What a method waits for with a time limit, which cancels it, and leaves where it was kept."""
+    for names, place, value in _kept(method):
+        limited = _limited(context, method, names)
+        if limited is None or _is_taken_out(context, methods, method, place):
+            continue
+        answer = _answer(methods, Site(method, limited), place)
+        is_known = is_once(context, value) if answer is not None else False
+        if answer is not None and is_known is not False:
+            yield Twice(limited, answer, place, bool(is_known))
+
+
+def answers_to_cancelled(
+    context: TreeContext, methods: Methods, method: ast.AsyncFunctionDef
+) -> Iterator[Twice]:
+    """What a method waits for as long as it takes, and leaves where it was kept when cancelled."""
+    for names, place, value in _kept(method):
+        waiting = _awaited(method, names)
+        if waiting is None or _limited(context, method, names) is not None:
+            continue
+        if not _is_taken_out(context, methods, method, place):
+            answer = _answer(methods, Site(method, waiting), place)
+            if answer is not None and is_once(context, value):
+                yield Twice(waiting, answer, place)
+
+
+def left_registered(
+    context: TreeContext, methods: Methods, method: ast.AsyncFunctionDef
+) -> Iterator[tuple[ast.Await, str]]:
+    """What a method puts into a mapping for one answer, waits for with a time limit, and leaves.
+
+    Where an answer would fail, that is said of it (`late_answers`).
+    """
     for node in own_nodes(method.body):
         if not isinstance(node, ast.Assign):
             continue
-        is_known = is_once(context, node.value)
         names = {ast.unparse(each) for each in (*node.targets, node.value)}
-        for place in _kept_in(node.targets) if is_known is not False else ():
+        for target in node.targets:
+            match target:
+                case ast.Subscript(ast.Attribute() as kept, ast.Name()) if is_own(kept):
+                    place = ast.unparse(kept)
+                case _:
+                    continue
             limited = _limited(context, method, names)
-            if limited is None or _is_taken_out(context, methods, method, place):
-                continue
-            answer = _answer(methods, Site(method, limited), place)
-            if answer is not None:
-                yield Twice(limited, answer, place, bool(is_known))
+            if (
+                limited is not None
+                and not _is_taken_out(context, methods, method, place)
+                and _is_popped(methods, method, place)
+                and _answer(methods, Site(method, limited), place) is None
+                and is_once(context, node.value)
+            ):
+                yield limited, place
+
+
+def _is_popped(methods: Methods, waiting: FunctionNode, place: str) -> bool:
+    """Whether the code that answers takes out what has been answered."""
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == "pop"
+        and ast.unparse(each.func.value) == place
+        for method in methods.values()
+        if method is not waiting
+        for each in all_nodes(method)
+    )
+
+
+def _kept(method: ast.AsyncFunctionDef) -> Iterator[tuple[set[str], str, ast.expr]]:
+    """What a method keeps in attributes: the texts that stand for it, the place, and a value."""
+    for node in own_nodes(method.body):
+        match node:
+            case ast.Assign(targets, value):
+                for place in _kept_in(targets):
+                    yield {ast.unparse(each) for each in (*targets, value)}, place, value
+            case ast.Call(ast.Attribute(ast.Attribute() as kept, adder), [ast.Name() as name]):
+                if adder in APPENDERS and is_own(kept):
+                    yield {name.id}, ast.unparse(kept), name
+
+
+def _awaited(method: FunctionNode, names: set[str]) -> ast.Await | None:
+    """Where a method waits for what some expressions stand for."""
+    for node in own_nodes(method.body):
+        if isinstance(node, ast.Await) and ast.unparse(node.value) in names:
+            return node
+    return None
 
 
 def _kept_in(targets: list[ast.expr]) -> Iterator[str]:
@@ -126,19 +202,36 @@ def _answer(methods: Methods, waiting: Site, place: str) -> ast.Attribute | None
         asked = [inner for each in _called(methods, method) for inner in all_nodes(each)]
         if any(isinstance(each, ast.Attribute) and each.attr in _ASKING for each in nodes + asked):
             continue
-        if any(as_try(each) for each in nodes):
+        if any(_may_catch(each) for each in nodes):
             continue
         for each in nodes:
-            if not isinstance(each, ast.Attribute) or place not in (holder(each), _popped(each)):
+            if not isinstance(each, ast.Attribute) or place not in (
+                held_in(method, each),
+                _popped(method, each),
+            ):
                 continue
-            if not Guards(methods).bars(waiting, Site(method, each), by_error=True):
+            answer = Site(method, each)
+            if not Guards(methods).bars(waiting, answer, by_error=True, filled=place):
                 return each
     return None
 
 
-def _popped(node: ast.Attribute) -> str:
+def _may_catch(node: ast.AST) -> bool:
+    """Whether a `try` may be there for what is completed already, as it is not for KeyError."""
+    attempt = as_try(node)
+    return attempt is not None and not all(
+        isinstance(each.type, ast.Name) and each.type.id in _OF_LOOK_UPS
+        for each in attempt.handlers
+    )
+
+
+def _popped(method: FunctionNode, node: ast.Attribute) -> str:
     """Where something is taken out to be completed: `self.waiting.pop(number).set_result`."""
-    match node:
-        case ast.Attribute(ast.Call(ast.Attribute(kept, "pop")), name) if name in COMPLETERS:
+    taken = node.value
+    if isinstance(taken, ast.Name):
+        values = [value for each in all_nodes(method) if (value := bound_to(each, taken.id))]
+        taken = values[0] if len(values) == 1 else taken
+    match taken:
+        case ast.Call(ast.Attribute(kept, taker)) if taker in _TAKERS and node.attr in COMPLETERS:
             return ast.unparse(kept)
     return ""

@@ -18,6 +18,7 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import declared_outer, own_nodes, returned_values
 
@@ -27,7 +28,6 @@ VIEWS = frozenset({"values", "items", "copy"})
 COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate"})
 _CACHED = frozenset({"functools.cached_property"})
 _DEFERRED = "twisted.internet.defer.Deferred"
-_FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _Position = tuple[int, int]
 
 
@@ -178,7 +178,7 @@ class Sharing:
         if (
             home is None
             or not isinstance(node, ast.Name)
-            or not isinstance(home.node, _FunctionNode)
+            or not isinstance(home.node, FunctionNode)
         ):
             return False
         added = list(_added(node.id, home.node))
@@ -243,7 +243,7 @@ class Sharing:
         )
 
 
-def _added(name: str, function: _FunctionNode) -> Iterator[ast.expr]:
+def _added(name: str, function: FunctionNode) -> Iterator[ast.expr]:
     """What a function puts into a local list or set."""
     for node in own_nodes(function.body):
         match node:
@@ -262,7 +262,7 @@ def _is_empty(node: ast.expr | None) -> bool:
     return False
 
 
-def _given_when_done(function: _FunctionNode) -> Iterator[ast.expr]:
+def _given_when_done(function: FunctionNode) -> Iterator[ast.expr]:
     """`if self._closing.done(): return self._closing`: nobody can cancel that any more."""
     for node in own_nodes(function.body):
         match node:
@@ -282,7 +282,7 @@ def _element(value: ast.expr, path: tuple[int, ...]) -> ast.expr | None:
     return value
 
 
-def _is_put_away(value: ast.expr, function: _FunctionNode) -> bool:
+def _is_put_away(value: ast.expr, function: FunctionNode) -> bool:
     """Whether a function puts what a local name holds where others find it."""
     if not isinstance(value, ast.Name):
         return False
@@ -322,7 +322,7 @@ def _home(name: str, scope: Scope) -> Scope | None:
 
 def _is_declared_outer(name: str, scope: Scope) -> bool:
     """`global name`, `nonlocal name`."""
-    return isinstance(scope.node, _FunctionNode) and name in declared_outer(
+    return isinstance(scope.node, FunctionNode) and name in declared_outer(
         own_nodes(scope.node.body)
     )
 
@@ -346,7 +346,7 @@ def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
     """The values that the function has put into a place on every path to `node`."""
     while isinstance(scope.node, Comprehension) and scope.parent:
         scope = scope.parent
-    if not isinstance(scope.node, _FunctionNode):
+    if not isinstance(scope.node, FunctionNode):
         return []
     place, text = (node.lineno, node.col_offset), ast.unparse(node)
     around = list(scope.block_at(place).chain())
@@ -360,7 +360,7 @@ def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
     ][-1:]
 
 
-def _targets(function: _FunctionNode) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
+def _targets(function: FunctionNode) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
     """Everything that a function assigns to or deletes, with what it assigns."""
     for node in own_nodes(function.body):
         if isinstance(node, ast.Assign):
@@ -387,7 +387,7 @@ def _taken_out(value: ast.expr, binding: Binding, use: ast.Name, scope: Scope) -
     """`d = self.d; self.d = None`, `d = cache[k]; del cache[k]`: nobody else finds it there now."""
     if not isinstance(value, ast.Attribute | ast.Subscript):
         return False
-    if not isinstance(scope.node, _FunctionNode):
+    if not isinstance(scope.node, FunctionNode):
         return False
     text = ast.unparse(value)
     around = list(scope.block_at((use.lineno, use.col_offset)).chain())

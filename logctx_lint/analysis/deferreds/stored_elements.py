@@ -37,7 +37,7 @@ def stored_in_mapping(file: File, node: ast.expr, scope: Scope) -> Awaitability 
             pass
         case _:
             return None
-    if not any(word in file.source.text for word in _STARTS):
+    if not any(map(file.source.mentions, _STARTS)):
         return None
     found: list[Awaitability] = []
     text = ast.unparse(container)

@@ -89,6 +89,59 @@ def is_crossed(context: TreeContext, call: ast.Call) -> str:
     return f"self.{name}" if is_between else ""
 
 
+@dataclass(frozen=True, slots=True)
+class CrossedToken:
+    """A token in an attribute, and the function that waits between its making and its use."""
+
+    place: str
+    caller: ast.AsyncFunctionDef
+    waiting: int
+    """The line where that waits."""
+
+
+def crossed_in_caller(context: TreeContext, call: ast.Call) -> CrossedToken | None:
+    """As `is_crossed`, where methods of the object set and reset for the one that waits.
+
+    async def __call__(self, scope, receive, send):
+        self._begin(scope)
+        await self.app(scope, receive, send)
+        self._end()
+    """
+    function, cls = context.function_of(call), class_node(context)
+    statement = context.parent(call)
+    if cls is None or not isinstance(function, ast.FunctionDef):
+        return None
+    match statement:
+        case ast.Assign([target]) if place := _attribute(target):
+            pass
+        case _:
+            return None
+    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
+    resetting = {each.name for each in methods if each is not function}
+    resetting &= {each.name for each in methods if _uses(context, each, place)}
+    for caller in methods:
+        # What is called like a function serves everybody, as middlewares do.
+        if not isinstance(caller, ast.AsyncFunctionDef) or caller.name != "__call__":
+            continue
+        begins = _lines_of_calls(caller, {function.name})
+        ends = _lines_of_calls(caller, resetting)
+        waits = [node.lineno for node in own_nodes(caller.body) if isinstance(node, Suspension)]
+        for line in waits if begins and ends else ():
+            if min(begins) < line < max(ends):
+                return CrossedToken(f"self.{place}", caller, line)
+    return None
+
+
+def _lines_of_calls(method: FunctionNode, names: set[str]) -> list[int]:
+    """Where a method calls others of its object."""
+    found: list[int] = []
+    for node in own_nodes(method.body):
+        match node:
+            case ast.Call(ast.Attribute(ast.Name("self"), name)) if name in names:
+                found.append(node.lineno)
+    return found
+
+
 def _attribute(node: ast.expr) -> str:
     """`A` of `self.A` and `self.A[key]`."""
     if isinstance(node, ast.Subscript):

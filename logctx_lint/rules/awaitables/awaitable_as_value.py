@@ -5,7 +5,8 @@
 A coroutine is always true, so an async predicate used as a condition is an access check that
 always passes. It equals nothing, is found in nothing, and shows up in logs as
 `<coroutine object ...>`; a Deferred or a task does the same. Other uses fail, but only when that
-line is reached.
+line is reached: so does a coroutine in what is sent as JSON, or for a parameter that nothing
+declares and whose function iterates over it, asks for its length or for an attribute.
 
 ## Bad
 

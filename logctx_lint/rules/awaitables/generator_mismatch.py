@@ -5,7 +5,8 @@
 To call a generator function runs nothing of it: it only makes the generator, for a loop to run. So
 where `@inlineCallbacks` is missing above a `def` that yields Deferreds, or an `async def` yields
 where it should return, the call looks like that of an asynchronous function, and the work is never
-done. Nothing fails, and nothing is logged.
+done. Nothing fails, and nothing is logged. As a condition a generator is always true
+([llvm-zorg 720](https://github.com/llvm/llvm-zorg/pull/720)).
 
 The other way round, `@inlineCallbacks` above a function without any `yield` raises TypeError at
 each call, also where the last `yield` has only been commented out.
@@ -158,6 +159,8 @@ def check(context: TreeContext) -> None:
                 f"`{excerpt(node)}` is an asynchronous generator, which a plain loop cannot "
                 "iterate over: use `async for`, or a plain generator",
             )
+    for test in _tested(context):
+        _report_made(context, test, context.scopes[test], "is always true")
     for call, _ in context.unit.nodes(ast.Call):
         _check_handed_over(context, call)
     for function, scope in context.unit.scopes.items():
@@ -215,6 +218,29 @@ def _cure(context: TreeContext, function: Function, otherwise: str = "") -> str:
     if otherwise:
         return otherwise
     return "iterate over it with `async for`" if function.facts.is_async else "iterate over it"
+
+
+def _tested(context: TreeContext) -> Iterator[ast.Call]:
+    """The calls whose values are tested for truth, as in `if self.is_allowed(user):`."""
+    choices: list[ast.If | ast.While | ast.IfExp | ast.Assert] = [
+        *(node for node, _ in context.unit.nodes(ast.If)),
+        *(node for node, _ in context.unit.nodes(ast.While)),
+        *(node for node, _ in context.unit.nodes(ast.IfExp)),
+        *(node for node, _ in context.unit.nodes(ast.Assert)),
+    ]
+    for node in choices:
+        yield from _conditions(node.test)
+
+
+def _conditions(test: ast.expr) -> Iterator[ast.Call]:
+    match test:
+        case ast.Call():
+            yield test
+        case ast.UnaryOp(ast.Not(), operand):
+            yield from _conditions(operand)
+        case ast.BoolOp(_, values):
+            for each in values:
+                yield from _conditions(each)
 
 
 def _looped_over(context: TreeContext) -> Iterator[tuple[ast.expr, Scope]]:

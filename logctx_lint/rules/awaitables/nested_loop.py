@@ -10,7 +10,8 @@ Where `except RuntimeError` around `asyncio.run(f())` finds that out and calls `
 first coroutine is left over, and a `RuntimeError` out of the work itself makes it run twice. The
 shape of [hermes-agent 2317](https://github.com/NousResearch/hermes-agent/pull/2317).
 
-`asyncio.wait()` takes tasks and futures. Given coroutines it raises `TypeError` since Python 3.11.
+`asyncio.wait()` takes tasks and futures. Given coroutines, be it in a list that they were appended
+to, it raises `TypeError` since Python 3.11.
 
 ## Bad
 
@@ -83,6 +84,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.awaitables.gathered_operands import parts
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -102,7 +104,7 @@ _WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
 
 def check(context: TreeContext) -> None:
-    if "nest_asyncio" in context.file.source.text:
+    if context.file.source.mentions("nest_asyncio"):
         return
     for call, _ in context.unit.nodes(ast.Call):
         if not context.is_placed(call):
@@ -255,8 +257,9 @@ def _is_expected_to_fail(context: TreeContext, call: ast.Call) -> bool:
 def _check_wait(context: TreeContext, call: ast.Call) -> None:
     if not call.args:
         return
-    made = [each for each in _elements(context, call.args[0]) if isinstance(each, ast.Call)]
-    for each in made:
+    for each in _waited_for(context, call.args[0]):
+        if not isinstance(each, ast.Call):
+            continue
         answer = context.awaitability(each)
         if answer.is_certain and answer.kind is Kind.COROUTINE:
             context.report(
@@ -269,25 +272,22 @@ def _check_wait(context: TreeContext, call: ast.Call) -> None:
             return
 
 
-def _elements(context: TreeContext, node: ast.expr) -> list[ast.expr]:
-    """What is in a display or comprehension, also behind a local name that is bound once."""
-    match node:
-        case ast.List(elements) | ast.Set(elements) | ast.Tuple(elements):
-            return elements
-        case ast.ListComp(element) | ast.SetComp(element) | ast.GeneratorExp(element):
-            return [element]
-        case ast.Name():
-            scope = context.scopes[node]
-            bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
-            if len(bindings) == 1 and bindings[0].kind == "value" and not bindings[0].path:
-                value = bindings[0].value
-                if (
-                    value is not None
-                    and value in context.scopes
-                    and not isinstance(value, ast.Name)
-                ):
-                    return _elements(context, value)
-    return []
+def _waited_for(context: TreeContext, node: ast.expr) -> Iterator[ast.expr]:
+    """The elements of what is given to `asyncio.wait()`, also those that were appended to it.
+
+    `tasks = [create_task(each) for each in tasks]`: what was in a list before it was bound anew
+    is not waited for.
+    """
+    if isinstance(node, ast.Name):
+        scope = context.scopes[node]
+        if len(scope.bindings.get(node.id, ())) != 1:
+            reaching = scope.reaching(node.id, (node.lineno, node.col_offset))
+            values = [each.value for each in reaching if each.kind == "value" and not each.path]
+            known = [each for each in values if each is not None and each in context.scopes]
+            if len(reaching) == len(known) == 1 and not isinstance(known[0], ast.Name):
+                yield from parts(context, known[0])
+            return
+    yield from parts(context, node)
 
 
 def screen(unit: Unit) -> bool:

@@ -281,17 +281,23 @@ def _returns_both(
     if not any(isinstance(each.value, _MAY_BE_AWAITABLE) for each in returns):
         return None
     own = {parameter.name for parameter in facts.parameters}
-    answers = [(each, _answer(file, each.value, scope)) for each in in_source_order(returns)]
-    for each, answer in answers:
-        is_parameter = isinstance(each.value, ast.Name) and each.value.id in own
-        if answer.is_certain and not is_parameter:
+    ordered = in_source_order(returns)
+    for each in ordered:
+        if isinstance(each.value, ast.Name) and each.value.id in own:
+            continue
+        # Most functions give no awaitable at all, which names alone say.
+        if each.value is None or not file.prefilter.may_be_awaitable(each.value, scope):
+            continue
+        answer = _answer(file, each.value, scope)
+        if answer.is_certain:
             plain = [
-                each
-                for each, answer in answers
-                if answer.certainty is Certainty.NO and not _is_mode(file, each.value, scope)
+                other
+                for other in ordered
+                if _answer(file, other.value, scope).certainty is Certainty.NO
+                and not _is_mode(file, other.value, scope)
             ]
-            other = _plain_result(file, node, scope, plain)
-            return _Mixed(answer.kind, each.lineno, other) if other else None
+            what = _plain_result(file, node, scope, plain)
+            return _Mixed(answer.kind, each.lineno, what) if what else None
     return None
 
 
@@ -370,7 +376,7 @@ def _has_text_from(module: Module, beginning: str) -> bool:
     formats = (f"{beginning}%", f"{beginning}{{")
     texts = (
         node.value
-        for node in all_nodes(module.source.parse())
+        for node in all_nodes(module.file.tree or module.source.parse())
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
     return any(text == beginning or text.startswith(formats) for text in texts)

@@ -5,7 +5,8 @@
 The event loop has only a weak reference to a task. When nothing else refers to it, the garbage
 collector may take it away in the middle of its work, which then silently stops; and what it raises
 is only seen when it is collected. That holds for a task, too, that a function starts and gives to
-whoever calls it.
+whoever calls it, and, with the profile `strict`, for one that a lambda starts for a signal, an
+event or a hook of something that is not known.
 
 ## Bad
 
@@ -60,6 +61,7 @@ its tasks itself.
 from __future__ import annotations
 
 import ast
+import re
 
 from logctx_lint.analysis.awaitables.discarded_awaitables import discarded
 from logctx_lint.analysis.awaitables.ownership import gives_new_task, sees_to_failures
@@ -71,7 +73,6 @@ from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.decorators import is_external
-from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.returned_values import KEEP_NOTHING, FollowedElsewhere
 from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.inference.types import UNKNOWN, Certainty, FunctionType, Kind
@@ -83,6 +84,12 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 _STARTERS = frozenset({Role.TASK_STARTER})
 _CALLBACK_TAKERS = frozenset({Role.CALLBACK_TAKER})
 _LOOPS = frozenset({Role.EVENT_LOOP})
+_HOOK = re.compile(r"on[_A-Z]|.*(callback|handler|hook)s?$")
+"""Attributes that hold what somebody calls when something happens."""
+_REGISTERS = re.compile(
+    r"(on|connect|bind|subscribe|listen|once|register|observe|command)($|_|[A-Z])|add_\w*(callback|handler|listener|observer)$"
+)
+"""Methods that take such a function."""
 _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 
@@ -103,6 +110,30 @@ def check(context: TreeContext) -> None:
     for call, scope in context.unit.nodes(ast.Call) if may_start else ():
         if context.file.may_play(call.func, _CALLBACK_TAKERS) and context.is_placed(call):
             _check_callbacks(context, call, scope)
+        for each in arguments(call):
+            if isinstance(each, ast.Lambda) and _is_some_registration(context, call):
+                _check_lambda(context, each)
+    for statement, _ in context.unit.statements if may_start else ():
+        match statement:
+            case ast.Assign([ast.Attribute(_, name)], ast.Lambda() as value) if _HOOK.match(name):
+                _check_lambda(context, value)
+
+
+def _check_lambda(context: TreeContext, function: ast.Lambda) -> None:
+    """`button.on_click = lambda: create_task(f())`: who calls it takes it for a plain function."""
+    starts = _starts(context, function.body)
+    if not any(_is_for_another_thread(context, each) for each in starts):
+        fate = "whoever calls this lambda most often does not keep it"
+        _check(context, function.body, fate, profile=Profile.STRICT)
+
+
+def _is_some_registration(context: TreeContext, call: ast.Call) -> bool:
+    """`signal.connect(f)`, `bus.subscribe("x", f)` of something that is not known."""
+    if not isinstance(call.func, ast.Attribute) or not _REGISTERS.match(call.func.attr):
+        return False
+    found = context.type_of(call.func)
+    is_dropped = isinstance(context.parent(call), ast.Expr)
+    return is_dropped and (found == UNKNOWN or is_external(found))
 
 
 def _check_callbacks(context: TreeContext, call: ast.Call, scope: Scope) -> None:
@@ -148,7 +179,7 @@ def _is_main(context: TreeContext, function: FunctionNode) -> bool:
 
     What its local names hold is there until the end, when every task is cancelled.
     """
-    file, body = context.file, Body(context.file.tree)
+    file, body = context.file, context.file.body
     own = context.unit.scopes.get(function)
     if own is None or own.function is None or not own.function.facts.is_async:
         return False
@@ -178,7 +209,12 @@ def _is_mere_look(context: TreeContext, name: ast.Name) -> bool:
     return Role.LOG_WRITER in context.roles(taker) or "builtins.len" in context.names(taker)
 
 
-def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
+def _check(
+    context: TreeContext,
+    value: ast.expr,
+    fate: str,
+    profile: Profile = Profile.RECOMMENDED,
+) -> None:
     for call in filter(context.is_placed, _starts(context, value)):
         by = context.callee(call).label
         work = next(iter(arguments(call)), None)
@@ -206,7 +242,8 @@ def _check(context: TreeContext, value: ast.expr, fate: str) -> None:
             continue
         if isinstance(work, ast.Call) and _is_done_at_once(context, work):
             continue
-        _report(context, call, f"{by} starts a task{what}, and {fate}", fixes, cure)
+        said = f"{by} starts a task{what}, and {fate}"
+        _report(context, call, said, fixes, cure, profile=profile)
 
 
 def _is_done_at_once(context: TreeContext, work: ast.Call) -> bool:
@@ -259,11 +296,16 @@ def _starter(context: TreeContext) -> Helper | None:
 
 
 def _report(
-    context: TreeContext, node: ast.expr, what: str, fixes: tuple[Fix, ...] = (), cure: str = ""
+    context: TreeContext,
+    node: ast.expr,
+    what: str,
+    fixes: tuple[Fix, ...] = (),
+    cure: str = "",
+    profile: Profile = Profile.RECOMMENDED,
 ) -> None:
     advice = f"keep it, as in a set, until it is done{cure}"
     message = f"{what}: it can be garbage-collected while it runs; {advice}"
-    context.report(RULE.code, node, message, fixes)
+    context.report(RULE.code, node, message, fixes, profile=profile)
 
 
 def _starts(context: TreeContext, value: ast.expr) -> list[ast.Call]:

@@ -68,6 +68,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _PREDICATES = frozenset(name for name, kind in FUNCTION_TESTS.items() if kind == "coroutine")
+_TASK_STARTERS = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe"})
 _PREDICATE_NAMES = frozenset(name.rpartition(".")[2] for name in _PREDICATES)
 _OF_GENERATORS = FUNCTION_TESTS.keys() - _PREDICATES
 _LOOKING = VALUE_TEST_NAMES | {"Awaitable", "ensure_future"}
@@ -98,12 +99,7 @@ def _check_branches(
     text = _asked(context, test, chosen)
     if text is None:
         return
-    awaited = any(
-        isinstance(each, ast.Await)
-        and isinstance(each.value, ast.Call)
-        and ast.unparse(each.value.func) == text
-        for each in own_nodes(chosen)
-    )
+    awaited = any(_is_driven(each, text) for each in own_nodes(chosen))
     plain = next(_calls(context, other, text), None) if awaited else None
     if plain is None or _is_looked_at(other):
         return
@@ -117,6 +113,16 @@ def _check_branches(
     )
 
 
+def _is_driven(node: ast.AST, text: str) -> bool:
+    """`await callback(x)`, `create_task(callback(x))`"""
+    match node:
+        case ast.Await(ast.Call(func)):
+            return ast.unparse(func) == text
+        case ast.Call(starter, [ast.Call(func), *_]) if last_name(starter) in _TASK_STARTERS:
+            return ast.unparse(func) == text
+    return False
+
+
 def _asked(
     context: TreeContext, test: ast.expr, chosen: list[ast.stmt] | list[ast.expr]
 ) -> str | None:
@@ -124,11 +130,12 @@ def _asked(
     match test:
         case ast.Call(_, [function]) if _PREDICATES & set(context.names(test)):
             return None if _is_known(context, function) else ast.unparse(function)
-        case ast.Attribute(ast.Name("self"), name) if _is_noted(context, name):
+        case ast.Attribute(ast.Name("self"), name):
             # `self.is_async = iscoroutinefunction(f)`
             awaited = [each.value for each in own_nodes(chosen) if isinstance(each, ast.Await)]
-            if len(awaited) == 1 and isinstance(awaited[0], ast.Call):
-                return ast.unparse(awaited[0].func)
+            match awaited:
+                case [ast.Call(func)] if _is_noted(context, name):
+                    return ast.unparse(func)
     return None
 
 
@@ -193,7 +200,7 @@ def _is_looked_at(body: list[ast.stmt] | list[ast.expr]) -> bool:
 
 def screen(unit: Unit) -> bool:
     """Whether something in the file asks what kind a function is of."""
-    return "iscoroutinefunction" in unit.file.source.text
+    return unit.file.source.mentions("iscoroutinefunction")
 
 
 RULE = Rule(

@@ -9,7 +9,8 @@ at the results, they are lost in the same way.
 
 A task that is kept as long as the object lives is not reported by asyncio either, as that happens
 when it is collected: a loop in it that has ended by an error is not missed until somebody asks why
-nothing happens any more.
+nothing happens any more. The same goes for such loops that a list, set or dict of the object or of
+the module keeps.
 
 The shape of [cpython 120508](https://github.com/python/cpython/issues/120508), and, for tasks that
 are kept, of [aiohttp 6518](https://github.com/aio-libs/aiohttp/issues/6518).
@@ -79,7 +80,11 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.awaitables.kept_tasks import is_looked_at, sets_itself
+from logctx_lint.analysis.awaitables.kept_tasks import (
+    is_any_looked_at,
+    is_looked_at,
+    sets_itself,
+)
 from logctx_lint.analysis.awaitables.ownership import sees_to_failures
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import code_of
@@ -88,6 +93,7 @@ from logctx_lint.analysis.log_contexts.endless_workers import is_endless
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.raised_errors import (
     Error,
     RaisedErrors,
@@ -251,28 +257,46 @@ def _gathered(call: ast.Call) -> list[ast.Call]:
 
 def _check_kept(context: TreeContext, call: ast.Call) -> None:
     """`self._worker = create_task(self._work())` of an endless loop, which nobody looks at."""
-    match context.parent(call), call.args:
-        case ast.Assign([ast.Attribute(ast.Name("self"), name)]), [ast.Call() as made, *_]:
-            pass
-        case _:
-            return
+    kept = _place(context, call)
+    made = next(iter(call.args), None)
+    if kept is None or not isinstance(made, ast.Call):
+        return
+    place, is_collection = kept
     functions = context.functions(made.func)
+    name = last_name(place)
     if not name.startswith("_") or len(functions) != 1 or not is_endless(functions[0]):
         return
     fails = _failing_loop(context, functions[0])
-    if fails is None or is_looked_at(context, name) or sets_itself(functions[0], name):
+    if fails is None or sets_itself(functions[0], name):
         return
-    if sees_to_failures(context, made.func, context.scopes[made]):
+    is_seen = is_any_looked_at(context, place) if is_collection else is_looked_at(context, name)
+    if is_seen or sees_to_failures(context, made.func, context.scopes[made]):
         return
     context.report(
         RULE.code,
         call,
         f"`{functions[0].name}()` ends for good when something in it fails, as in line "
         f"{fails.lineno} of {functions[0].module.name}, and nobody learns of that while "
-        f"`self.{name}` keeps the task: handle errors in the loop, or add a callback that looks "
-        "at `exception()`",
+        f"`{ast.unparse(place)}` keeps the task: handle errors in the loop, or add a callback that "
+        "looks at `exception()`",
         profile=Profile.STRICT,
     )
+
+
+def _place(context: TreeContext, call: ast.Call) -> tuple[ast.expr, bool] | None:
+    """The attribute that keeps a task, or the collection, which may be the module's."""
+    match context.parent(call):
+        case ast.Assign([ast.Attribute(ast.Name("self")) as place]):
+            return place, False
+        case ast.Assign([ast.Subscript(place)]):
+            pass
+        case ast.Call(ast.Attribute(place, adder)) if adder in APPENDERS:
+            pass
+        case _:
+            return None
+    is_own = isinstance(place, ast.Attribute) and isinstance(place.value, ast.Name)
+    is_shared = isinstance(place, ast.Name) and place.id not in context.scopes[place].bindings
+    return (place, True) if is_own or is_shared else None
 
 
 def _failing_loop(context: TreeContext, function: Function) -> ast.expr | None:

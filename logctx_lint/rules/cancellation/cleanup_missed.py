@@ -7,7 +7,10 @@ raises again does that for errors only: where a client disconnects or a time lim
 the connection is neither used nor given back, and some day the pool is empty. The same goes for a
 handler that undoes what the function has noted before: the job stays among the active ones, the
 cached future is never completed, the flag says forever that somebody is connecting. A child process
-that is killed in `except TimeoutError` alone goes on when the caller itself is cancelled.
+that is killed in `except TimeoutError` alone goes on when the caller itself is cancelled. A
+connection that is closed where an exchange fails, but not where it is cancelled between request and
+answer, gives the next request the answer to this one (profile `strict`, as in
+[python-kasa 636](https://github.com/python-kasa/python-kasa/pull/636)).
 
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
 [httpcore 149](https://github.com/encode/httpcore/issues/149), which lost a connection at every
@@ -102,6 +105,7 @@ from itertools import takewhile
 
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.cancellation.cancellation_state import Code
+from logctx_lint.analysis.cancellation.half_done_exchanges import closed_where_it_fails
 from logctx_lint.analysis.cancellation.state_changes import (
     Change,
     called,
@@ -121,7 +125,7 @@ from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.findings import Applicability, Edit, Fix, Profile
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode
@@ -129,6 +133,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes, suspends
 
 _RELEASERS = frozenset({Role.RELEASER})
+_EXITS = frozenset({"__aexit__", "__exit__"})
 _EXIT_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
 _PUTTERS = APPENDERS | QUEUE_PUTS
@@ -164,6 +169,18 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
         if handler.type is None or not takes_every_error(
             context.resolver, handler.type, context.scopes[handler]
         ):
+            continue
+        closing = closed_where_it_fails(context, attempt, handler)
+        if closing is not None:
+            context.report(
+                RULE.code,
+                handler,
+                f"`except {context.line(handler.type)}` calls `{ast.unparse(closing.func)}()`, but "
+                f"does not catch {error}: if this is cancelled between request and answer, the "
+                "next one reads the answer to this one; close it in `except BaseException`",
+                span=context.span(handler.type),
+                profile=Profile.STRICT,
+            )
             continue
         if not isinstance(handler.body[-1], ast.Raise | ast.Return):
             continue
@@ -224,7 +241,7 @@ def _rolled_back(
     scope = context.unit.scopes[function]
     risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
     risk = in_source_order(risks)[0]
-    for statement in (*context.before(attempt), *_until_suspended(attempt.body)):
+    for statement in (*_all_before(context, attempt), *_until_suspended(attempt.body)):
         for change in changes(statement):
             if (
                 change in handled
@@ -238,6 +255,15 @@ def _rolled_back(
             ):
                 return statement, handled[change]
     return None
+
+
+def _all_before(context: TreeContext, attempt: ast.Try) -> Iterator[ast.stmt]:
+    """The statements that precede a `try`, or a condition or `with` block that it stands in."""
+    yield from context.before(attempt)
+    for outer in context.around(attempt):
+        if not isinstance(outer, ast.If | ast.With | ast.AsyncWith):
+            return
+        yield from context.before(outer)
 
 
 def _is_passing(
@@ -294,8 +320,7 @@ def _released(
         put_back = _put_back(context, function, attempt, call)
         if put_back is not None:
             return put_back
-        is_releaser = context.file.may_play(call.func, _RELEASERS)
-        for each in given_back(call) if is_releaser else _given_back_inside(context, call):
+        for each in _given_back_by(context, call):
             match each:
                 case ast.Name():
                     if _is_taken_before(context, function, attempt, each) and not _is_empty_stack(
@@ -307,6 +332,16 @@ def _released(
                     if is_taken and not _is_released_by_others(context, function, call, name):
                         return each
     return None
+
+
+def _given_back_by(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
+    match call.func:
+        case ast.Attribute(receiver, name) if name in _EXITS:  # Entered by hand.
+            yield receiver
+        case func if context.file.may_play(func, _RELEASERS):
+            yield from given_back(call)
+        case _:
+            yield from _given_back_inside(context, call)
 
 
 def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> bool:

@@ -16,7 +16,8 @@ The same goes for whatever the function undoes itself: a flag that makes it refu
 connection of a pool. In a `finally` or `__aexit__` that awaits something *before* it releases, that
 `await` is what may fail. In a scope of anyio or trio that is cancelled every `await` that has to
 wait is cancelled, so that clean-up there needs a shielded scope. With the profile `strict` counters
-and registrations are reported, too.
+and registrations are reported, too, among them what waits for an answer in time and is taken out by
+the answer alone ([pytboss 510](https://github.com/dknowles2/pytboss/issues/510)).
 
 The shape of [anyio 398](https://github.com/agronholm/anyio/issues/398) (cancelled between taking a
 lock and using it, httpcore's connections stood still), and of
@@ -153,14 +154,17 @@ from logctx_lint.analysis.cancellation.state_changes import Change, called
 from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.cancellation.unshielded_cleanup import Unshielded, unshielded
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.deferreds.late_answers import left_registered
+from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, last_name, own_nodes
 
+_IN_THREAD = frozenset({"run_in_executor", "to_thread", "run_sync"})
 _LOCKS = frozenset(
     f"asyncio.locks.{name}" for name in ("Lock", "Condition", "Semaphore", "BoundedSemaphore")
 )
@@ -211,6 +215,17 @@ def _check_changes(context: TreeContext, function: FunctionNode) -> None:
         )
     for each in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
         _report_unshielded(context, each)
+    cls = class_node(context) if isinstance(function, ast.AsyncFunctionDef) else None
+    if cls and isinstance(function, ast.AsyncFunctionDef):
+        methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
+        for waiting, place in left_registered(context, methods, function):
+            context.report(
+                RULE.code,
+                waiting,
+                f"when its time is over, or this is cancelled, what waits in `{place}` stays there "
+                "for good, as only an answer takes it out: take it out in `finally`",
+                profile=Profile.STRICT,
+            )
     for found in skipped_by_cleanup(context, function):
         is_lock = found.change is not None and found.change.kind == "lock"
         _report_change(context, found, found.risk, is_lock)
@@ -251,6 +266,9 @@ def _acquired(context: TreeContext, node: ast.Await) -> str | None:
         case ast.Call(_, [ast.Call(ast.Attribute(lock, "acquire")), *_]) as limited:
             if Role.TIME_LIMITER in context.roles(limited) and _is_lock(context, lock):
                 return ast.unparse(lock)
+        # The lock of threads, which another thread waits for: `run_in_executor(None, lock.acquire)`
+        case ast.Call(func, [*_, ast.Attribute(lock, "acquire")]) if last_name(func) in _IN_THREAD:
+            return ast.unparse(lock)
     return None
 
 

@@ -13,6 +13,12 @@ over. A timer that is still there sets a Future that a cancelled waiter has canc
 [aiocron 19](https://github.com/gawel/aiocron/issues/19); so does a loop over all waiters, which
 leaves those behind that one waiting forever.
 
+With the profile `strict`, so does whatever answers those who wait as long as it takes: who waits
+and is cancelled leaves a cancelled Future where it was kept, or in a callback of something else,
+and the answer fails ([aiomqtt 122](https://github.com/empicano/aiomqtt/issues/122)). So does a loop
+that fires all waiters and leaves them where they are kept, for the next time
+([ooniprobe 676](https://github.com/ooni/probe/issues/676)).
+
 The shape of [Tribler 4191](https://github.com/Tribler/tribler/issues/4191).
 
 ## Bad
@@ -82,9 +88,14 @@ profile `strict` only, if its methods are named like theirs.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.deferreds.cancelled_waiters import set_from_thread, set_in_a_row
+from logctx_lint.analysis.deferreds.cancelled_waiters import (
+    set_by_callback,
+    set_from_thread,
+    set_in_a_row,
+)
 from logctx_lint.analysis.deferreds.fired_twice import (
     Methods,
     Twice,
@@ -93,8 +104,13 @@ from logctx_lint.analysis.deferreds.fired_twice import (
     by_timer,
     on_one_path,
 )
-from logctx_lint.analysis.deferreds.late_answers import LIMITS, late_answers
+from logctx_lint.analysis.deferreds.late_answers import (
+    LIMITS,
+    answers_to_cancelled,
+    late_answers,
+)
 from logctx_lint.analysis.deferreds.late_timers import after_the_wait
+from logctx_lint.analysis.deferreds.left_waiters import fired_again
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -105,6 +121,7 @@ from logctx_lint.rules.rule import Rule
 
 _ENDS = frozenset({Role.CONNECTION_END})
 _FACTORY_END = "clientConnectionLost"
+_COMPLETING = tuple(f".{name}" for name in COMPLETERS)
 
 
 def check(context: TreeContext) -> None:
@@ -122,9 +139,12 @@ def check(context: TreeContext) -> None:
             f"`{twice.place}` is fired here and in line {twice.second.lineno}, and nothing sees to "
             "it that only one of them does: the second one fails",
         )
+    told: set[ast.AST] = set()
     for function in context.unit.scopes:
         if isinstance(function, ast.AsyncFunctionDef):
-            _check_late(context, function)
+            told.update(_check_late(context, function))
+        if isinstance(function, FunctionNode):
+            told.update(_check_threads(context, function))
     for found in set_in_a_row(context, node) if methods else ():
         context.report(
             RULE.code,
@@ -134,11 +154,23 @@ def check(context: TreeContext) -> None:
             "`done()`",
         )
     if methods:
-        _check_method(context, methods, node)
+        _check_method(context, methods, node, told)
+        for firing, place in fired_again(context, methods, node):
+            context.report(
+                RULE.code,
+                firing,
+                f"what `{place}` keeps is fired here and stays there, so that the next call of "
+                f"`{node.name}()` fires it again, which fails: take it out first, `waiting, "
+                f"{place} = {place}, []`",
+                profile=Profile.STRICT,
+            )
 
 
-def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
-    """What sets a Future that is cancelled with its waiter: a timer, or another thread."""
+def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[ast.AST]:
+    """What sets a Future that is cancelled with its waiter: a timer, or a callback.
+
+    What is yielded is the waiting.
+    """
     for timer, waiting, firing in after_the_wait(context, function):
         is_kept = isinstance(context.parent(timer), ast.Assign)
         context.report(
@@ -149,18 +181,40 @@ def _check_late(context: TreeContext, function: ast.AsyncFunctionDef) -> None:
             "`finally`, or ask `done()`",
             profile=Profile.STRICT if is_kept else Profile.RECOMMENDED,
         )
-    for found in set_from_thread(function):
+        yield waiting
+    for found in set_by_callback(context, function):
         context.report(
             RULE.code,
             found.setting,
             f"when the waiting in line {found.waiting.lineno} is cancelled, so is "
-            f"`{found.place}`, and setting it fails: hand over a function that asks "
-            f"`{found.place}.done()` first",
+            f"`{found.place}`, and what this is given to sets it all the same, which fails: ask "
+            f"`{found.place}.done()`, or take it back in `finally`",
             profile=Profile.STRICT,
         )
+        yield found.waiting
 
 
-def _check_method(context: TreeContext, methods: Methods, node: FunctionNode) -> None:
+def _check_threads(context: TreeContext, function: FunctionNode) -> Iterator[ast.AST]:
+    """What another thread sets though its waiter may be cancelled; yields the waiting."""
+    for found in set_from_thread(context, function):
+        who = (
+            f"the waiting in line {found.waiting.lineno}"
+            if isinstance(found.waiting, ast.Await)
+            else f"whoever waits for what line {found.waiting.lineno} returns"
+        )
+        context.report(
+            RULE.code,
+            found.setting,
+            f"when {who} is cancelled, so is `{found.place}`, and setting it fails: hand over a "
+            f"function that asks `{found.place}.done()` first",
+            profile=Profile.STRICT,
+        )
+        yield found.waiting
+
+
+def _check_method(
+    context: TreeContext, methods: Methods, node: FunctionNode, told: set[ast.AST]
+) -> None:
     if context.file.vocabulary.has_bare_name(node.name, _ENDS) or node.name == _FACTORY_END:
         for twice in at_end_too(context, methods, node):
             _report(
@@ -181,6 +235,17 @@ def _check_method(context: TreeContext, methods: Methods, node: FunctionNode) ->
                 f"an answer that comes late fails in line {twice.second.lineno}; take it out in "
                 "`finally`",
             )
+        for twice in answers_to_cancelled(context, methods, node):
+            if twice.first in told:
+                continue
+            context.report(
+                RULE.code,
+                twice.first,
+                f"when this is cancelled, so is what `{twice.place}` keeps, and it stays there: "
+                f"what comes for it later fails in line {twice.second.lineno}; take it out in "
+                "`finally`, or ask `done()` there",
+                profile=Profile.STRICT,
+            )
     for twice in by_timed_method(context, methods, node):
         _report(
             context,
@@ -199,11 +264,13 @@ def _report(context: TreeContext, twice: Twice, node: ast.expr, message: str) ->
 def screen(unit: Unit) -> bool:
     """Whether the unit completes something, or may wait for it with a time limit."""
     text = unit.text
-    if any(f".{name}" in text for name in COMPLETERS):
+    if any(name in text for name in _COMPLETING):
         return True
     if any(name in text for name in ("call_later", "call_at", "call_soon_threadsafe")):
         return True
-    return "await" in text and unit.may_call(LIMITS)
+    if "await" not in text:
+        return False
+    return "create_future(" in text or "Future(" in text or unit.may_call(LIMITS)
 
 
 RULE = Rule(

@@ -7,7 +7,9 @@ Whoever waits for a Future that nobody completes waits forever. An `except Excep
 `BaseException` and passes by. The Future stays pending, with all that wait for it, when the one
 task that did the work is cancelled, as by a client that disconnects or a time limit.
 
-So does whoever waits for an `asyncio.Event` that is set behind the work, and not in `finally`.
+So does whoever waits for an `asyncio.Event` that is set behind the work, and not in `finally`, and
+for a Future that is made for others to wait for, and completed behind the work, and only there
+([peewee-async 24](https://github.com/05bit/peewee-async/pull/24)).
 
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`).
@@ -143,6 +145,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in, methods
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
+from logctx_lint.analysis.deferreds.unfinished_work import unfinished
 from logctx_lint.analysis.deferreds.unset_events import unset_events
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.units import Unit
@@ -165,8 +168,18 @@ def check(context: TreeContext) -> None:
         if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
             _check_try(context, attempt)
     for method in context.unit.scopes:
-        if isinstance(method, ast.AsyncFunctionDef) and "Event(" in context.unit.text:
+        if not isinstance(method, ast.AsyncFunctionDef):
+            continue
+        if "Event(" in context.unit.text:
             _check_events(context, method)
+        for each in unfinished(context, method):
+            context.report(
+                RULE.code,
+                each.risk,
+                f"where this fails or is cancelled, `{each.place}` is never completed (line "
+                f"{each.setting.lineno}), and whoever waits for it waits forever: fail it in "
+                "`except BaseException`",
+            )
 
 
 def _check_events(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
@@ -294,6 +307,8 @@ def _is_waited_for_in_time(context: TreeContext, future: ast.expr) -> bool:
 def screen(unit: Unit) -> bool:
     """Whether a handler hands its error to a future, or a method may keep one."""
     if "Event(" in unit.text and "async def" in unit.text:
+        return True
+    if "Future(" in unit.text and ".set_result(" in unit.text:
         return True
     return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 

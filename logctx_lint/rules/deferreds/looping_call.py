@@ -352,7 +352,7 @@ def _is_harmless(statement: ast.stmt) -> bool:
 def screen(unit: Unit) -> bool:
     """Whether the unit starts or stops something, in a file that has loops."""
     is_used = ".start(" in unit.text or ".stop(" in unit.text
-    return is_used and "LoopingCall" in unit.file.source.text
+    return is_used and unit.file.source.mentions("LoopingCall")
 
 
 RULE = Rule(

@@ -8,6 +8,11 @@ nobody wakes the loop, and now and then the loop's own state is corrupted.
 
 The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`.
 
+A function that hands one call to the loop, as it knows that it runs in another thread, must hand
+over the one on the next line, too: `future.set_exception(error)` in a handler beside
+`loop.call_soon_threadsafe(future.set_result, value)`, as in
+[kiwipy 70](https://github.com/aiidateam/kiwipy/issues/70).
+
 The other way round it is a deadlock: the loop's thread that waits for something which only the loop
 can do waits forever.
 
@@ -88,10 +93,12 @@ Code that asks in which thread it runs, and a thread that runs an event loop of 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.deferreds.half_handed import called_here_too
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
@@ -127,18 +134,40 @@ _RUNNING = frozenset({"asyncio.get_running_loop", "asyncio.events.get_running_lo
 
 
 def check(context: TreeContext) -> None:
+    half = set[int]()
+    for function in context.unit.scopes:
+        if isinstance(function, ast.FunctionDef):
+            half.update(_check_half(context, function))
     for call, scope in context.unit.nodes(ast.Call):
         if not context.is_placed(call):
             continue
         if context.roles(call) & _STARTERS:
             for each in taken(context.file, call, scope):
-                _check_thread(context, call, each.node)
+                _check_thread(context, call, each.node, half)
         elif _is_threads_callback(context, call):
             for node in call.args[:1]:
-                _check_thread(context, call, node)
+                _check_thread(context, call, node, half)
         else:
             _check_waiting(context, call)
     _check_run(context)
+
+
+def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int]:
+    """What a function hands to the loop in one place, as it runs in a thread, and in another not.
+
+    What is yielded are the lines of what is reported.
+    """
+    if any(last_name(each) in _ASKING for each in all_nodes(function)):
+        return
+    for call, over in called_here_too(context, function):
+        context.report(
+            RULE.code,
+            call,
+            f"line {over.lineno} hands `{ast.unparse(over.args[0])}` to the loop, as this runs in "
+            f"another thread, where `{ast.unparse(call.func)}()` must not be called either: hand "
+            "it over, too",
+        )
+        yield call.lineno
 
 
 def _is_threads_callback(context: TreeContext, call: ast.Call) -> bool:
@@ -240,7 +269,8 @@ def _answered(
     return None
 
 
-def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
+def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: set[int]) -> None:
+    """What a call starts in a thread. `half`: the lines of this file that are reported by now."""
     starts = entered(context.file, node, context.scopes[node])
     if any(each.function is not None and each.function.facts.is_async for each in starts):
         return
@@ -266,7 +296,7 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr) -> None:
     if any(_asks(context, code) for code in codes):
         return
     found = _loop_bound(context, codes) or _answered(context, call, node, codes)
-    if found:
+    if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
         context.report(
@@ -368,7 +398,7 @@ def screen(unit: Unit) -> bool:
     return (
         unit.may_call(_STARTERS)
         or "threadsafe" in unit.text
-        or "blockingCallFromThread" in unit.text
+        or "allFromThread" in unit.text
         or (getattr(unit.node, "name", "") == "run" and unit.scope.owner is not None)
     )
 

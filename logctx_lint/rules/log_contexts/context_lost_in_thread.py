@@ -7,6 +7,10 @@ default there, or none. `loop.run_in_executor`, `Executor.submit`, `threading.Th
 `threading.Timer` hand nothing on (`asyncio.to_thread` does). What runs there logs without its
 request, starts a trace of its own, or raises `LookupError`.
 
+FastAPI calls a dependency that is a plain function in a thread, with a copy of the context: what it
+binds is not bound while the request is served
+([structlog 491](https://github.com/hynek/structlog/issues/491)).
+
 `copy_context()` called *inside* the thread copies the thread's empty context. The shape of
 [structlog 462](https://github.com/hynek/structlog/issues/462) and, for what is lost without it,
 [loguru 792](https://github.com/Delgan/loguru/issues/792) and
@@ -92,7 +96,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, code_of, entered, reached
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.log_contexts.context_reads import first_read
 from logctx_lint.analysis.log_contexts.open_contexts import (
     bound_before,
@@ -106,9 +110,13 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import before, helper
 from logctx_lint.inference.types import ExternalInstance, Instance, Type, members_of
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER})
+_DEPENDS = frozenset({"Depends", "Security"})
+_INJECTED = frozenset(
+    f"fastapi.{home}{name}" for home in ("", "param_functions.", "params.") for name in _DEPENDS
+)
 _BASES = ("Executor", "ThreadPoolExecutor")
 _STRUCTLOG = frozenset({"structlog.contextvars.bind_contextvars"})
 _SHOWING = frozenset({"filter", "format", "emit", "makeRecord"})
@@ -118,7 +126,11 @@ _PROCESSES = "ProcessPoolExecutor"
 
 def check(context: TreeContext) -> None:
     for call, scope in context.unit.nodes(ast.Call):
-        if not context.is_placed(call) or Role.BARE_THREAD_STARTER not in context.roles(call):
+        if not context.is_placed(call):
+            continue
+        if last_name(call.func) in _DEPENDS and not _INJECTED.isdisjoint(context.names(call)):
+            _check_dependency(context, call)
+        if Role.BARE_THREAD_STARTER not in context.roles(call):
             continue
         if _is_of_processes(context, call) or _may_copy_itself(context, call):
             continue
@@ -128,6 +140,32 @@ def check(context: TreeContext) -> None:
             starts = entered(context.file, each.node, scope)
             _check(context, call, each.node, starts, can_fix=each.passes_arguments and not is_map)
     _check_run(context)
+
+
+def _check_dependency(context: TreeContext, call: ast.Call) -> None:
+    """`Depends(bind)` of a plain function, which FastAPI calls in a thread with a copy."""
+    functions = context.functions(call.args[0]) if call.args else []
+    code = code_of(functions[0]) if len(functions) == 1 else None
+    if code is None or functions[0].facts.is_async:
+        return
+    roles = {
+        node: context.file.roles(node.func, code.scope)
+        for node in code.nodes
+        if isinstance(node, ast.Call)
+    }
+    binds = in_source_order(node for node, each in roles.items() if Role.CONTEXT_TOKEN in each)
+    if not binds or any(Role.TOKEN_RESETTER in each for each in roles.values()):
+        return
+    bound = binds[0]
+    assert isinstance(bound, ast.Call)
+    context.report(
+        RULE.code,
+        call.args[0],
+        f"FastAPI calls `{functions[0].name}()`, a plain function, in a thread with a copy of the "
+        f"context, so that what `{ast.unparse(bound.func)}()` binds there (line {bound.lineno} of "
+        f"{functions[0].module.name}) is not bound while the request is served: make it an "
+        "`async def`",
+    )
 
 
 def _check_run(context: TreeContext) -> None:
@@ -343,6 +381,8 @@ def _fixes(context: TreeContext, node: ast.expr) -> tuple[Fix, ...]:
 
 def screen(unit: Unit) -> bool:
     """Whether the unit starts something in a thread, or is what one does."""
+    if any(f"{name}(" in unit.text for name in _DEPENDS):
+        return True
     return unit.may_call(_STARTERS) or getattr(unit.node, "name", "") == "run"
 
 

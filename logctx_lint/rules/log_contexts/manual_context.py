@@ -75,13 +75,13 @@ from logctx_lint.analysis.log_contexts.log_contexts import plays
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes
 
 _OPENERS = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING})
 _ENTER, _EXIT = "__enter__", "__exit__"
 _PROTOCOL = frozenset({_ENTER, _EXIT, "__aenter__", "__aexit__"})
-_FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _Call = tuple[ast.Call, Scope]
 
 
@@ -156,7 +156,7 @@ def _is_in_protocol(scope: Scope) -> bool:
     """Whether code belongs to a class's own way to be entered and left."""
     inner: Scope | None = scope
     while inner is not None:
-        if isinstance(inner.node, _FunctionNode) and inner.node.name in _PROTOCOL:
+        if isinstance(inner.node, FunctionNode) and inner.node.name in _PROTOCOL:
             return True
         inner = inner.parent
     return False

@@ -23,7 +23,9 @@ Reported are
   each turn belongs to another request;
 - a token that is handed to a task or thread, or to a callback of the event loop, which have another
   context that it is no good for, and, with the profile `strict`, one that an object keeps for
-  another of its methods;
+  another of its methods. Where an `async def __call__()` waits between two such methods, as in a
+  middleware, it is always reported: one object serves all requests, and each puts its own token
+  there ([fastapi-events 5](https://github.com/melvinkcx/fastapi-events/issues/5));
 - a task group or time limit that one method enters by hand and another leaves, as those have to be
   left by the task that entered them ("Attempted to exit cancel scope in a different task").
 
@@ -186,7 +188,12 @@ from logctx_lint.analysis.log_contexts.attached_contexts import (
 )
 from logctx_lint.analysis.log_contexts.context_reads import first_read
 from logctx_lint.analysis.log_contexts.endless_workers import is_by_need, is_endless
-from logctx_lint.analysis.log_contexts.kept_tokens import is_crossed, kept_by_object, used_elsewhere
+from logctx_lint.analysis.log_contexts.kept_tokens import (
+    crossed_in_caller,
+    is_crossed,
+    kept_by_object,
+    used_elsewhere,
+)
 from logctx_lint.analysis.log_contexts.open_contexts import binds_constants, open_around
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
 from logctx_lint.analysis.log_contexts.worker_bindings import LeftBinding, Remains, left_bindings
@@ -264,6 +271,17 @@ def _when(left: LeftBinding) -> str:
 
 def _check_kept(context: TreeContext, call: ast.Call) -> None:
     """A token that an object keeps, for another of its methods."""
+    crossed = crossed_in_caller(context, call)
+    if crossed is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"`{crossed.place}` holds the token while `{crossed.caller.name}()` waits (line "
+            f"{crossed.waiting}), and another call of the same object puts its own there "
+            "meanwhile, so that one of them resets the other's: return it, and keep it in a local "
+            "name",
+        )
+        return
     kept = kept_by_object(context, call)
     if kept is not None:
         context.report(
@@ -471,7 +489,7 @@ def screen(unit: Unit) -> bool:
         return True
     # A helper may bind what a loop leaves bound.
     has_loop = "while " in unit.text or "async for" in unit.text
-    return has_loop and "contextvars" in unit.file.source.text
+    return has_loop and unit.file.source.mentions("contextvars")
 
 
 RULE = Rule(

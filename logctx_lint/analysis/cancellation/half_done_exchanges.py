@@ -1,0 +1,89 @@
+"""Exchanges on a connection that is closed where they fail, and not where they are cancelled.
+
+try:
+    return await self._exchange(request)    # Writes, and waits for the answer.
+except Exception:
+    await self.close()                      # Where it is cancelled, the next request
+    raise                                   # reads the answer to this one.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import own_nodes
+
+_RELEASERS = frozenset({Role.RELEASER})
+_WRITES = frozenset({"write", "writelines", "drain", "sendall", "sock_sendall", "send_bytes"})
+_READS = frozenset(
+    {"read", "readline", "readexactly", "readuntil", "recv", "sock_recv", "receive_bytes"}
+)
+
+
+def closed_where_it_fails(
+    context: TreeContext, attempt: ast.Try, handler: ast.ExceptHandler
+) -> ast.Call | None:
+    """The call by which a handler closes the own connection, if the `try` uses that both ways."""
+    cls = class_node(context)
+    if cls is None:
+        return None
+    methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
+    closing = next(
+        (call for call in _own_calls(handler.body) if context.file.may_play(call.func, _RELEASERS)),
+        None,
+    )
+    if closing is None or _is_closed_at_ends(context, attempt, ast.unparse(closing.func)):
+        return None
+    used = {name for node in _with_callees(attempt.body, methods) for name in _stream_call(node)}
+    return closing if used & _WRITES and used & _READS else None
+
+
+def _own_calls(body: list[ast.stmt]) -> Iterator[ast.Call]:
+    """`self.close()`, awaited or not, as statements of a block."""
+    for statement in body:
+        value = statement.value if isinstance(statement, ast.Expr) else None
+        value = value.value if isinstance(value, ast.Await) else value
+        match value:
+            case ast.Call(ast.Attribute(ast.Name("self"))):
+                yield value
+
+
+def _with_callees(
+    body: list[ast.stmt], methods: dict[str, FunctionNode], depth: int = 2
+) -> Iterator[ast.AST]:
+    """Some code, and that of the methods of the object that it awaits."""
+    for node in own_nodes(body):
+        yield node
+        match node:
+            case ast.Await(ast.Call(ast.Attribute(ast.Name("self"), name))):
+                if depth and name in methods:
+                    yield from _with_callees(methods[name].body, methods, depth - 1)
+
+
+def _stream_call(node: ast.AST) -> Iterator[str]:
+    """What is done with a stream that the object keeps: `self.reader.readline()`."""
+    match node:
+        case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self")), name)):
+            yield name
+
+
+def _is_closed_at_ends(context: TreeContext, attempt: ast.Try, closer: str) -> bool:
+    """Whether a `finally`, or a handler further out, closes it in any case."""
+    for outer in (attempt, *context.around(attempt)):
+        found = as_try(outer)
+        if isinstance(outer, FunctionNode):
+            return False
+        if found is None:
+            continue
+        bodies = [found.finalbody]
+        if found is not attempt:
+            bodies += [each.body for each in found.handlers]
+        for body in bodies:
+            if any(ast.unparse(call.func) == closer for call in _own_calls(body)):
+                return True
+    return False

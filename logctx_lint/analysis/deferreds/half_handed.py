@@ -1,0 +1,85 @@
+"""Functions of another thread that hand something to the loop in one place, and not in another.
+
+def on_done(future):
+    try:
+        result = future.result()
+    except Exception as error:
+        answer.set_exception(error)                         # In that thread, too.
+    else:
+        loop.call_soon_threadsafe(answer.set_result, result)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
+from logctx_lint.inference.known_names import COMPLETERS
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+
+HANDING_OVER = frozenset({"call_soon_threadsafe", "callFromThread"})
+
+
+def called_here_too(
+    context: TreeContext, function: ast.FunctionDef
+) -> Iterator[tuple[ast.Call, ast.Call]]:
+    """Calls that a function makes itself, and the one that hands such a call to the loop."""
+    calls = in_source_order(each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    for over in calls:
+        assert isinstance(over, ast.Call)
+        if last_name(over.func) not in HANDING_OVER:
+            continue
+        for handed in _handed(over):
+            for call in calls:
+                assert isinstance(call, ast.Call)
+                if _is_of_the_same(call, handed) and not _are_alternatives(context, call, over):
+                    yield call, over
+                    break
+
+
+def _handed(over: ast.Call) -> Iterator[ast.Attribute]:
+    """The bound methods that the loop is to call, also in a lambda."""
+    for given in arguments(over)[:1]:
+        match given:
+            case ast.Attribute():
+                yield given
+            case ast.Lambda(_, ast.Call(ast.Attribute() as func)):
+                yield func
+
+
+def _is_of_the_same(call: ast.Call, handed: ast.Attribute) -> bool:
+    match call.func:
+        case ast.Attribute(receiver, name) if ast.unparse(receiver) == ast.unparse(handed.value):
+            return name == handed.attr or {name, handed.attr} <= COMPLETERS
+    return False
+
+
+def _are_alternatives(context: TreeContext, call: ast.Call, over: ast.Call) -> bool:
+    """Whether a condition, or a failure, chooses between handing over and calling here."""
+    inner: ast.AST = call
+    for outer in context.around(call):
+        if isinstance(outer, FunctionNode | ast.Lambda):
+            return False
+        match outer:
+            case ast.If(_, body, orelse):
+                others = orelse if inner in body else body
+                if _is_in(over, others) or (inner in body and _leaves(body)):
+                    return True
+            case ast.IfExp(_, body, orelse) if _is_in(over, [body, orelse]):
+                return True
+        attempt = as_try(outer)
+        if attempt and _is_in(over, attempt.body) and inner not in attempt.body:
+            return True
+        inner = outer
+    return False
+
+
+def _leaves(body: list[ast.stmt]) -> bool:
+    """`if is_here: future.set_result(x); return`"""
+    return isinstance(body[-1], ast.Return | ast.Raise | ast.Continue)
+
+
+def _is_in(node: ast.AST, others: list[ast.stmt] | list[ast.expr]) -> bool:
+    return any(each is node for other in others for each in all_nodes(other))

@@ -1,0 +1,35 @@
+"""Bodies that only stand where another one is to be written: `...`, `raise NotImplementedError`."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from logctx_lint.syntax.ast_walk import last_name
+
+
+def statements(body: Iterable[ast.stmt]) -> list[ast.stmt]:
+    """What a body does: all of it but the docstring, `pass` and `...`."""
+    return [each for each in body if not _says_nothing(each)]
+
+
+def is_placeholder(body: Iterable[ast.stmt]) -> bool:
+    """Whether a body does nothing, or raises before it does anything."""
+    done = statements(body)
+    return not done or isinstance(done[0], ast.Raise)
+
+
+def asks_for_override(body: Iterable[ast.stmt]) -> bool:
+    """Whether a statement of a body raises `NotImplementedError`, whatever stands before it."""
+    return any(isinstance(each, ast.Raise) and _is_not_implemented(each.exc) for each in body)
+
+
+def _is_not_implemented(raised: ast.expr | None) -> bool:
+    error = raised.func if isinstance(raised, ast.Call) else raised
+    return error is not None and last_name(error) == "NotImplementedError"
+
+
+def _says_nothing(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Pass) or (
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    )
