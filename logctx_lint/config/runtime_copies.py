@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 MARK = "runtime_copy.json"
@@ -16,14 +16,15 @@ _DEEPEST = 5
 def find_copies(root: Path, source_roots: Sequence[str] = ()) -> tuple[str, ...]:
     """The qualified names of the packages below `root`, or below a source root, with the mark.
 
-    Only packages are looked into: folders with an `__init__.py`.
+    Only packages are looked into: folders with an `__init__.py`, and at the top others, too.
     """
     starts = [root, root / "src", *(root / each for each in source_roots)]
-    found = {name for start in starts for name in _below(str(start), "", _DEEPEST)}
+    texts = {str(start) for start in starts}
+    found = {name for start in texts for name in _below(start, "", _DEEPEST, texts)}
     return tuple(sorted(found))
 
 
-def _below(folder: str, package: str, depth: int) -> Iterator[str]:
+def _below(folder: str, package: str, depth: int, starts: Set[str]) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             names = [each.name for each in entries if each.name.isidentifier() and each.is_dir()]
@@ -31,10 +32,12 @@ def _below(folder: str, package: str, depth: int) -> Iterator[str]:
         return
     for name in names:
         inner = os.path.join(folder, name)
-        if not os.path.isfile(os.path.join(inner, "__init__.py")):
+        is_package = os.path.isfile(os.path.join(inner, "__init__.py"))
+        if not is_package and (depth < _DEEPEST or inner in starts):
             continue
         qualified = f"{package}.{name}" if package else name
-        if os.path.isfile(os.path.join(inner, MARK)):
+        if is_package and os.path.isfile(os.path.join(inner, MARK)):
             yield qualified
         elif depth > 1:
-            yield from _below(inner, qualified, depth - 1)
+            # Of a folder that is none, such as a namespace package, only what stands right in it.
+            yield from _below(inner, qualified, depth - 1 if is_package else 1, starts)
