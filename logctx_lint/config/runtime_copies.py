@@ -32,12 +32,14 @@ def _below(folder: str, package: str, depth: int, starts: Set[str]) -> Iterator[
         return
     for name in names:
         inner = os.path.join(folder, name)
-        is_package = os.path.isfile(os.path.join(inner, "__init__.py"))
-        if not is_package and (depth < _DEEPEST or inner in starts):
+        if not os.path.isfile(os.path.join(inner, "__init__.py")):
+            if depth == _DEEPEST and inner not in starts:
+                # A namespace package, or a folder that modules are imported from.
+                for copy in _below(inner, "", 1, starts):
+                    yield from (f"{name}.{copy}", copy)
             continue
         qualified = f"{package}.{name}" if package else name
-        if is_package and os.path.isfile(os.path.join(inner, MARK)):
+        if os.path.isfile(os.path.join(inner, MARK)):
             yield qualified
         elif depth > 1:
-            # Of a folder that is none, such as a namespace package, only what stands right in it.
-            yield from _below(inner, qualified, depth - 1 if is_package else 1, starts)
+            yield from _below(inner, qualified, depth - 1, starts)
