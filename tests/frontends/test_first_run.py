@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -235,6 +236,24 @@ def test_an_interruption_while_the_program_loads_is_quiet_too(
     monkeypatch.setattr(parser, "build", interrupted)
     assert main(["check"]) == 130
     assert capsys.readouterr().err == "logctx-lint: interrupted\n"
+
+
+def test_a_run_without_standard_output_is_as_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("x.py", "drop()\n")
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["check"]) == 1
+
+
+def test_a_full_disk_is_no_error_of_the_program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write("x.py", "drop()\n")
+    monkeypatch.setattr(check, "_group", full)
+    assert main(["check"]) == 2
+    assert capsys.readouterr().err == "logctx-lint: error: No space left on device\n"
 
 
 def test_findings_can_be_silenced_where_they_stand() -> None:

@@ -89,13 +89,13 @@ def report(result) -> None: ...
         (
             "asyncio.create_task(work())",
             "LCX204 `asyncio.create_task()` starts a task for `work()`, and nobody keeps it: it "
-            "can be garbage-collected while it runs; keep it until it is done",
+            "can be garbage-collected while it runs; keep it, as in a set, until it is done",
         ),
         (
             "task = asyncio.ensure_future(work())",
             "LCX204 `asyncio.ensure_future()` starts a task for `work()`, and only the local "
-            "name `task` keeps it: it can be garbage-collected while it runs; keep it until it is "
-            "done",
+            "name `task` keeps it: it can be garbage-collected while it runs; keep it, as in a "
+            "set, until it is done",
         ),
     ],
 )

@@ -162,6 +162,12 @@ def test_copies_are_found_by_their_mark(project: Path) -> None:
     assert loading.load(project).runtime == ("other.place",)
 
 
+def test_a_copy_is_found_in_a_folder_that_is_no_package(tmp_path: Path) -> None:
+    runtime_copy.write(tmp_path / "app" / "logctx")
+    runtime_copy.write(tmp_path / "src" / "own")
+    assert find_copies(tmp_path) == ("app.logctx", "logctx", "own")
+
+
 def test_names_of_a_copy_have_the_roles_of_the_original() -> None:
     original, copied = Vocabulary({}), Vocabulary({}, ("app.logctx",))
     for role in Role:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -28,6 +29,10 @@ def _main(argv: Sequence[str] | None) -> int:
 
     # What the linted code may not print: parsing it warns of invalid escapes and the like.
     warnings.simplefilter("ignore", SyntaxWarning)
+    for name in ("stdout", "stderr"):
+        # Nothing may be there, as after `>&-`, or below a service that has no console.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # A name or a source line that the terminal cannot show must not end the run.
         if hasattr(stream, "reconfigure"):
@@ -43,6 +48,9 @@ def _main(argv: Sequence[str] | None) -> int:
         # interpreter would complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            print(f"logctx-lint: error: {error.strerror}", file=sys.stderr)
+            return _FAILED
         if getattr(args, "verbose", 0):
             import traceback
 

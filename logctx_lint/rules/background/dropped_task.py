@@ -303,7 +303,8 @@ def _report(
     cure: str = "",
     profile: Profile = Profile.RECOMMENDED,
 ) -> None:
-    message = f"{what}: it can be garbage-collected while it runs; keep it until it is done{cure}"
+    advice = f"keep it, as in a set, until it is done{cure}"
+    message = f"{what}: it can be garbage-collected while it runs; {advice}"
     context.report(RULE.code, node, message, fixes, profile=profile)
 
 
