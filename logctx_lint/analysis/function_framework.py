@@ -4,7 +4,8 @@
     async def get(self): return await self.fetch()      -> asyncio, as `fetch` is
 
 A file that imports both Twisted and asyncio has functions of either kind. Where nothing that a
-function awaits says which, the file's own imports and then most of its package's decide.
+function awaits says which, the file's own imports and then most of its package's decide; in a
+package of another event loop nothing is known of what is cancelled.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def live_cancellation(code: Code) -> Cancellation:
         return LIVE[Framework.BOTH] if found is not Cancellation.ASYNCIO else found
     if not found and _is_application(code.node):
         return Cancellation.ASYNCIO
-    return found or LIVE[traits.prevailing]
+    return found or (Cancellation.NONE if traits.on_other_loop else LIVE[traits.prevailing])
 
 
 def _is_application(node: FunctionNode) -> bool:

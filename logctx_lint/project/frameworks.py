@@ -11,7 +11,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Trace
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules
-from logctx_lint.project.text_index import THREAD_LOCAL, Tree
+from logctx_lint.project.text_index import OTHER_LOOP, THREAD_LOCAL, Tree
 from logctx_lint.syntax.source import Source
 
 
@@ -34,6 +34,9 @@ class Traits:
     variable: `await protect(callback(...))`."""
     has_log_contexts: bool = False
     """The package keeps log contexts, which work that nobody waits for leaks."""
+    on_other_loop: bool = False
+    """The package takes its cancelled error from a library that is neither asyncio's nor Twisted's,
+    and imports neither of the two: an event loop of which nothing is known runs it."""
     uses_runtime: bool = False
     """The package has the reference runtime, or its settings name it."""
 
@@ -93,6 +96,11 @@ class TraitsDetector:
             or bool(self._settings.vocabulary.keys() & set(_OF_CONTEXTS))
             or any(name in imports for name in HOMES_OF_LOG_CONTEXTS)
         )
+        on_other_loop = (
+            self._settings.framework is None
+            and OTHER_LOOP in imports
+            and not any(name in imports for name in ("asyncio", "twisted"))
+        )
         uses_runtime = self._names_runtime or _RUNTIME in imports
         return Traits(
             framework,
@@ -103,6 +111,7 @@ class TraitsDetector:
             generating,
             wrapping,
             has_contexts,
+            on_other_loop,
             uses_runtime,
         )
 

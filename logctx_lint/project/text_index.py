@@ -22,7 +22,7 @@ from logctx_lint.incremental.dependencies import Part, Place, Trace
 from logctx_lint.incremental.store import Entries
 from logctx_lint.syntax.source import digest_of
 
-FORMAT = 3
+FORMAT = 4
 """Goes up with every change of what is kept of a text."""
 # Each begins with letters, which `re` finds many times faster than the beginning of a line.
 _CLASS = re.compile(r"class \w+[^(:\n]*\(([^:]*)\)[ \t]*:")
@@ -34,6 +34,15 @@ _IMPORTS = {
     package: [re.compile(rf"{word}[ \t]+{package}\b") for word in ("import", "from")]
     for package in ("twisted", "asyncio", *HOMES_OF_LOG_CONTEXTS)
 }
+_ERROR_IMPORT = re.compile(
+    r"^[ \t]*from[ \t]+(\w+)[\w.]*[ \t]+import[ \t]+(?:[^\n(]*|\([^)]*)\bCancelledError\b",
+    re.MULTILINE,
+)
+_KNOWN_LOOPS = frozenset(
+    {"aiohttp", "anyio", "asyncio", "concurrent", "tornado", "trio", "twisted", "uvloop"}
+)
+OTHER_LOOP = "other-loop"
+"""What stands among the imports of a text that takes its cancelled error from elsewhere."""
 _ASYNC = re.compile(r"async def (\w+)")
 _INLINE = re.compile(r"inlineCallbacks\s+def (\w+)")
 _AWAITED = re.compile(r"await (\w+)\(\s*(\w+)\(")
@@ -78,6 +87,10 @@ def _imported(text: str) -> Iterator[str]:
             for found in pattern.finditer(text)
         ):
             yield package
+    if "CancelledError" in text and any(
+        found[1] not in _KNOWN_LOOPS for found in _ERROR_IMPORT.finditer(text)
+    ):
+        yield OTHER_LOOP
 
 
 def _thread_local(text: str) -> Iterator[str]:

@@ -52,6 +52,31 @@ def test_another_package_does_not_count(tmp_path: Path) -> None:
     assert not traits(tmp_path, "pkg/__init__.py").uses_twisted
 
 
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["from otherloop import CancelledError, Task\n"], True),
+        (["from otherloop.core import (\n    CancelledError,\n    Task,\n)\n"], True),
+        (["from otherloop import CancelledError\n", "import asyncio\n"], False),
+        (["from asyncio import CancelledError\n"], False),
+        (["from concurrent.futures import CancelledError\n"], False),
+        (["from twisted.internet.defer import CancelledError\n"], False),
+        (["from .compat import CancelledError\n"], False),
+        (
+            ["from pkg.compat import CancelledError\n", "from asyncio import CancelledError\n"],
+            False,
+        ),
+        (["from otherloop import Task\nclass CancelledError(Exception): ...\n"], False),
+    ],
+)
+def test_a_package_with_a_cancelled_error_of_its_own_kind_is_on_another_loop(
+    tmp_path: Path, texts: list[str], expected: bool
+) -> None:
+    files = {f"pkg/m{number}.py": text for number, text in enumerate(texts)}
+    write(tmp_path, {"pkg/__init__.py": "", **files, "pkg/last.py": "x = 1\n"})
+    assert traits(tmp_path, "pkg/last.py").on_other_loop is expected
+
+
 def test_log_contexts_are_thread_local_where_the_package_preserves_them(tmp_path: Path) -> None:
     text = "from .context import make_deferred_yieldable\n"
     write(tmp_path, {"pkg/__init__.py": "", "pkg/a.py": text, "main.py": ""})
