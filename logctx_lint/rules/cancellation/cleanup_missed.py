@@ -104,6 +104,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from logctx_lint.analysis.called_code import code_of
+from logctx_lint.analysis.cancellation.adopted_sockets import is_adopted
 from logctx_lint.analysis.cancellation.cancellation_state import Code
 from logctx_lint.analysis.cancellation.half_done_exchanges import closed_where_it_fails
 from logctx_lint.analysis.cancellation.state_changes import (
@@ -323,8 +324,9 @@ def _released(
         for each in _given_back_by(context, call):
             match each:
                 case ast.Name():
-                    if _is_taken_before(context, function, attempt, each) and not _is_empty_stack(
-                        context, attempt, each
+                    if _is_taken_before(context, function, attempt, each) and not (
+                        _is_empty_stack(context, attempt, each)
+                        or is_adopted(context, attempt, each.id)
                     ):
                         return each
                 case ast.Attribute(ast.Name("self"), name):
