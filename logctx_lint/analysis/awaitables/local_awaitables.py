@@ -37,6 +37,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, declared_outer, own_nodes
 
+_ENTRIES = frozenset({"__aenter__", "__aexit__", "__enter__", "__exit__"})
 _HARMLESS = frozenset({Usage.TRUTH, Usage.IDENTITY, Usage.EQUALITY, Usage.MEMBER, Usage.TEXT})
 """What can be done with an awaitable that may also be None, or is only shown."""
 _OF_ELEMENTS = frozenset({"sum", "max", "min", "sorted"})
@@ -378,6 +379,8 @@ def _is_wrong(unit: Unit, use: Use, kind: Kind) -> bool | None:
     """Whether a use takes an awaitable for a value; None if it may be meant as it is."""
     if use.how is Usage.ATTRIBUTE and has_attribute(unit, kind, use.attribute):
         return None  # Whoever asks for it knows what it is.
+    if use.attribute in _ENTRIES:
+        return None  # Entered by hand, as `async with` does.
     if wrongly_used(use, unit) is not None:
         return True
     if use.how in (Usage.ENTER, Usage.ASYNC_ENTER):
