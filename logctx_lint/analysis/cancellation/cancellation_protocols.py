@@ -91,11 +91,10 @@ def _cancels_and_awaits(
     cancels = [
         each.lineno for each in nodes if isinstance(each, ast.Call) and _is_cancel(each, names)
     ]
-    uses = [
-        each.value
-        for each in (nodes if cancels else ())
-        if isinstance(each, kinds) and _awaits(code, getattr(each, "value", None), names, scope)
+    values: list[ast.expr | None] = [
+        getattr(each, "value", None) for each in nodes if cancels and isinstance(each, kinds)
     ]
+    uses = [each for each in values if each is not None and _awaits(code, each, names, scope)]
     return any(
         use.lineno > min(cancels) and not any(use is each for each in _guarded(code, nodes, scope))
         for use in uses
@@ -132,7 +131,7 @@ def _is_cancel(node: ast.Call, names: set[str]) -> bool:
     return False
 
 
-def _awaits(code: Code, node: ast.expr | None, names: set[str], scope: Scope) -> bool:
+def _awaits(code: Code, node: ast.expr, names: set[str], scope: Scope) -> bool:
     """`await task`, `await asyncio.gather(task, other)`."""
     match node:
         case ast.Await(ast.Name() | ast.Attribute() as task):

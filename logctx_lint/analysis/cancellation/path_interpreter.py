@@ -265,8 +265,9 @@ class PathInterpreter:
         return left_for(self._code, self._start) if self._start else set()
 
     def _is_false(self, result: ast.AST | None, state: State) -> bool:
-        is_given = isinstance(result, ast.expr)
-        return not is_given or self._conditions.truth(result, state) is False
+        if not isinstance(result, ast.expr):
+            return True
+        return self._conditions.truth(result, state) is False
 
     def _returning(self, value: ast.expr | None, state: State) -> State:
         if value is None:
