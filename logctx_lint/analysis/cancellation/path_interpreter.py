@@ -27,6 +27,7 @@ from logctx_lint.analysis.cancellation.exception_values import HANDING_ON, Excep
 from logctx_lint.analysis.cancellation.initial_state import left_for
 from logctx_lint.analysis.cancellation.level_cancellation import comes_again
 from logctx_lint.analysis.cancellation.path_conditions import Conditions
+from logctx_lint.analysis.cancellation.swallowing_blocks import reraises
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind, expressions, suspends
 from logctx_lint.analysis.exception_handlers import Cancellation
@@ -96,7 +97,9 @@ class PathInterpreter:
                 self._raise(node, state.current or Exc.OTHER, state)
                 return
             case NodeKind.LEAVE:
-                if not self._is_left_behind(node, state):
+                if state.current is not None and reraises(self._code, node):
+                    self._raise(node, state.current, state)
+                elif not self._is_left_behind(node, state):
                     self._go_on(node, state)
                 return
         if self._is_left_behind(node, state):
