@@ -1,4 +1,4 @@
-"""Context managers that swallow a cancellation (`suppress`, and those of the project) or raise it."""
+"""Context managers that swallow a cancellation, as `suppress` does, or that raise it."""
 
 from __future__ import annotations
 
