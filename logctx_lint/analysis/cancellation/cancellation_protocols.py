@@ -29,15 +29,15 @@ from logctx_lint.syntax.ast_walk import own_nodes
 _STARTERS = frozenset({Role.TASK_STARTER})
 
 
-def is_arranged(code: Code) -> bool:
-    """Whether all who run a function count on how it ends when it is cancelled."""
+def is_arranged(code: Code, *, ends: bool) -> bool:
+    """Whether all who run a function count on how it ends, if it does, when it is cancelled."""
     function = code.scope.function
     if function is None:
         return False
     sites = call_sites(code.file.resolver, function)
     return bool(sites) and (
         all(_is_clean_up(code, call, scope) for call, scope in sites)
-        or all(_is_stopped_so(code, call, scope) for call, scope in sites)
+        or (ends and all(_is_stopped_so(code, call, scope) for call, scope in sites))
     )
 
 

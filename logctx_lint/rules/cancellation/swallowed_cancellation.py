@@ -254,7 +254,8 @@ def _check_handler(
         return
     clause = code.caught(handler.type)
     if clause.by_name and (
-        CancelledChildren(context).are_awaited(found.awaits, handler.body) or is_arranged(code)
+        CancelledChildren(context).are_awaited(found.awaits, handler.body)
+        or is_arranged(code, ends=Way.LOOPS not in found.paths.ways)
     ):
         return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
