@@ -61,11 +61,8 @@ def risks_in(context: TreeContext, function: FunctionNode, nodes: list[ast.stmt]
     """The suspension points in some statements, in their order."""
     by_yield = context.awaits_by_yield(function) or _is_manager(context, function)
     kinds = SuspensionOrYield if by_yield else Suspension
-    return in_source_order(
-        each
-        for each in own_nodes(nodes)
-        if isinstance(each, kinds) and may_be_left_at(context, each)
-    )  # type: ignore[misc]
+    found = (each for each in own_nodes(nodes) if isinstance(each, kinds))
+    return in_source_order(each for each in found if may_be_left_at(context, each))  # type: ignore[misc]
 
 
 def may_be_left_at(context: TreeContext, place: ast.AST) -> bool:
