@@ -62,6 +62,11 @@ _CALLERS = frozenset({Role.THREAD_STARTER, Role.RESULT_TAKER, Role.CALLBACK_TAKE
 """Call a function that they are given."""
 _COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
 """Built-in functions that only make another collection of what they are given."""
+_TAKEN_IN_TURN = frozenset(
+    f"twisted.internet.defer.{name}"
+    for name in ("DeferredLock.acquire", "DeferredSemaphore.acquire", "DeferredQueue.get")
+)
+"""Methods whose Deferred fires when it is the caller's turn, and never fails by itself."""
 _WORTH_A_LOOK = frozenset({Certainty.YES, Certainty.LIKELY, Certainty.SOME})
 
 
@@ -209,6 +214,8 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     has_modes = _has_two_modes(context, root)
     if has_modes and how is DropKind.PLAIN and not can_await:
         # Which of them the caller is in, it knows; a plain function cannot be in the other.
+        return None
+    if how is DropKind.PLAIN and not can_await and _TAKEN_IN_TURN & set(context.names(root)):
         return None
     if not begun.answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
