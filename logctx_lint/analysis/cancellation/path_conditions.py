@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from logctx_lint.analysis.cancellation.call_summaries import asked
 from logctx_lint.analysis.cancellation.cancellation_state import Code, State, key_of
 from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
+from logctx_lint.analysis.cancellation.initial_state import EXITS
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import parameters_of
 from logctx_lint.syntax.ast_walk import own_nodes
-
-_EXITS = frozenset({"__exit__", "__aexit__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ class Conditions:
     def _says_whether_to_swallow(self, node: ast.expr) -> bool:
         """Whether a value is what `__exit__` answers for a failure, by hand or under a name."""
         match node:
-            case ast.Call(ast.Attribute(_, name), given) if name in _EXITS:
+            case ast.Call(ast.Attribute(_, name), given) if name in EXITS:
                 nothing = [isinstance(each, ast.Constant) for each in given]
                 return bool(given) and not all(nothing)
             case ast.Name(name):

@@ -24,6 +24,7 @@ from logctx_lint.analysis.cancellation.cancellation_state import (
     mentions,
 )
 from logctx_lint.analysis.cancellation.exception_values import HANDING_ON, ExceptionValues
+from logctx_lint.analysis.cancellation.initial_state import left_for
 from logctx_lint.analysis.cancellation.level_cancellation import comes_again
 from logctx_lint.analysis.cancellation.path_conditions import Conditions
 from logctx_lint.analysis.context import arguments
@@ -247,6 +248,8 @@ class PathInterpreter:
         result = state.result
         if state.is_handed_on:
             self._note(Way.HANDS_ON)
+        elif self._left_for & state.holders and self._is_false(result, state):
+            self._note(Way.LETS_OUT)
         elif state.is_failing:
             self._note(Way.FAILS)
         elif result is None or (isinstance(result, ast.Constant) and result.value is None):
@@ -256,6 +259,15 @@ class PathInterpreter:
             if state.containers:
                 # It came here by trying once more.
                 self._note(Way.LOOPS, result)
+
+    @cached_property
+    def _left_for(self) -> set[str]:
+        return left_for(self._code, self._start) if self._start else set()
+
+    def _is_false(self, result: ast.AST | None, state: State) -> bool:
+        if not isinstance(result, ast.expr):
+            return True
+        return self._conditions.truth(result, state) is False
 
     def _returning(self, value: ast.expr | None, state: State) -> State:
         if value is None:
