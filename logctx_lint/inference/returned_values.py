@@ -198,6 +198,8 @@ class ReturnedValues:
     def _name(self, value: ast.Name) -> Iterator[Returned]:
         name = value.id
         bindings = self._scope.reaching(name, (value.lineno, value.col_offset))
+        if bindings and self._seen.issuperset(bindings):
+            return  # It is returned elsewhere, too.
         found: list[Returned] = []
         for binding in bindings:
             if binding in self._seen:
