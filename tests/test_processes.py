@@ -92,6 +92,8 @@ _INTERRUPTED = """
 import os, signal
 from logctx_lint.processes import pool
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # In the background it is ignored.
+
 def start():
     pass
 

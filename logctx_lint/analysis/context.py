@@ -374,7 +374,7 @@ class TreeContext:
         presumed = presumed_by(type_)
         if is_by_habit(type_):
             label = self._callee_at(call.func, [], []).label
-            return Callee(label, "as all other calls of it in this file are awaited")
+            return Callee(label, "as the coroutines of this file await it")
         if type_ == UNKNOWN:
             label = self._callee_at(call.func, [], []).label
             return Callee(label, "as callbacks are added to what it gives")

@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -15,13 +16,45 @@ if TYPE_CHECKING:
     from logctx_lint.inference.raised_errors import RaisedErrors
     from logctx_lint.inference.summaries import Summaries
 
+_CONDITION, _EVENT = "asyncio.locks.Condition", "asyncio.locks.Event"
+_LOCKS = frozenset({_CONDITION, "asyncio.locks.Lock"})
+_NONE: frozenset[str] = frozenset()
 _NO_FAILURES = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "SystemExit"})
 
 
 def handles_failures(errors: RaisedErrors, node: FunctionNode) -> bool:
     """Whether all that may fail in a function stands in a `try` that handles every failure."""
     body = [each for each in node.body if not _cannot_fail(each)]
-    return len(body) == 1 and _is_handled(errors, body[0])
+    if len(body) == 1 and _is_handled(errors, body[0]):
+        return True
+    return bool(body) and all(_only_wakes(errors, each) for each in body)
+
+
+def _only_wakes(errors: RaisedErrors, statement: ast.stmt, held: frozenset[str] = _NONE) -> bool:
+    """Whether a statement only wakes those who wait for something of asyncio: that cannot fail.
+
+    async with self._condition:
+        self._condition.notify_all()
+    """
+    match statement:
+        case ast.AsyncWith(items, body):
+            locks = [each.context_expr for each in items]
+            return all(_LOCKS & _classes(errors, each) for each in locks) and all(
+                _cannot_fail(each)
+                or _only_wakes(errors, each, held | {ast.unparse(lock) for lock in locks})
+                for each in body
+            )
+        case ast.Expr(ast.Call(ast.Attribute(woken, "notify_all" | "notify"), [], [])):
+            return ast.unparse(woken) in held and _CONDITION in _classes(errors, woken)
+        case ast.Expr(ast.Call(ast.Attribute(woken, "set"), [], [])):
+            return _EVENT in _classes(errors, woken)
+    return False
+
+
+def _classes(errors: RaisedErrors, node: ast.expr) -> set[str]:
+    members = members_of(errors.resolver.type_of(node, errors.scope))
+    names = {each.cls.qualified_name for each in members if isinstance(each, Instance)}
+    return names if len(names) == len(members) else set()
 
 
 def _is_handled(errors: RaisedErrors, statement: ast.stmt) -> bool:

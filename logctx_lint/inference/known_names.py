@@ -26,6 +26,14 @@ TRANSPARENT = MARKS | {
 """Decorators that leave what a call gives as it is; they may say how the function is looked up."""
 GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 """Decorators that make a context manager of a generator."""
+RERAISING_MANAGERS = frozenset(
+    {
+        "sqlalchemy.util.safe_reraise",
+        "sqlalchemy.util.langhelpers.safe_reraise",
+        "oslo_utils.excutils.save_and_reraise_exception",
+    }
+)
+"""Context managers that, when they are left, raise what was being handled as they were entered."""
 MAKE_OBJECTS = (
     "asgiref.sync.async_to_sync",
     "celery.",

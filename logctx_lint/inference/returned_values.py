@@ -18,10 +18,12 @@ from logctx_lint.inference.types import (
     Certainty,
     ClassObject,
     FunctionType,
+    Kind,
     Presumed,
     Type,
     members_of,
     type_variables,
+    without_none,
 )
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
@@ -168,6 +170,8 @@ class ReturnedValues:
 
     def _of(self, value: ast.expr) -> Iterator[Returned]:
         match value:
+            case ast.Name() | ast.Attribute() if self._is_cancelled(value):
+                yield Returned(Source.ATTRIBUTE, can_fail=False)  # One may wait for its end.
             case ast.Constant() | ast.JoinedStr() | ast.Compare():
                 yield Returned(Source.NOTHING, can_fail=False)
             case ast.Attribute() | ast.Subscript():
@@ -195,9 +199,56 @@ class ReturnedValues:
             can_fail = not self._summaries.never_fails(owner, value.attr)
         return Returned(Source.STORED if is_stored else Source.ATTRIBUTE, can_fail)
 
+    def _is_cancelled(self, value: ast.Name | ast.Attribute) -> bool:
+        """Whether a function cancels a task, or a future of asyncio, wherever it returns it.
+
+        Where it is asked whether there is one, or whether it is done, the other way is none.
+        """
+        path, after = dotted(value), (value.lineno, value.col_offset)
+        cancelling = [
+            each
+            for each in (self._body.parent(found) for found in self._body.named(path))
+            if isinstance(each, ast.Attribute) and each.attr == "cancel"
+        ]
+        if not any(self._is_reached(each, path, after) for each in cancelling):
+            return False
+        answer = self._resolver.awaitability(
+            without_none(self._resolver.type_of(value, self._scope))
+        )
+        return answer.is_certain and answer.kind in (Kind.TASK, Kind.FUTURE)
+
+    def _is_reached(self, method: ast.Attribute, path: str, after: tuple[int, int]) -> bool:
+        """Whether a method is called before some place in any case, and for what is there still."""
+        place = method.lineno, method.col_offset
+        if place > after or any(
+            place < (each.lineno, each.col_offset) < after
+            for each in self._body.nodes
+            if isinstance(each, ast.Name | ast.Attribute)
+            and isinstance(each.ctx, ast.Store)
+            and dotted(each) == path
+        ):
+            return False
+        call = self._body.parent(method)
+        inner = self._body.parent(call) if isinstance(call, ast.Call) else None
+        if not isinstance(inner, ast.Expr):
+            return False
+        outer = self._body.parent(inner)
+        while outer is not self._node:
+            match outer:
+                case ast.If(test) if inner in outer.body and _asks_for(test, path):
+                    pass
+                case ast.Try() | ast.With() if inner in outer.body:
+                    pass
+                case _:
+                    return False
+            inner, outer = outer, self._body.parent(outer)
+        return True
+
     def _name(self, value: ast.Name) -> Iterator[Returned]:
         name = value.id
         bindings = self._scope.reaching(name, (value.lineno, value.col_offset))
+        if bindings and self._seen.issuperset(bindings):
+            return  # It is returned elsewhere, too.
         found: list[Returned] = []
         for binding in bindings:
             if binding in self._seen:
@@ -483,6 +534,18 @@ class ReturnedValues:
         return isinstance(holder, ast.Attribute | ast.Subscript) or (
             isinstance(holder, ast.Name) and holder.id not in self._scope.bindings
         )
+
+
+def _asks_for(test: ast.expr, path: str) -> bool:
+    """`task`, `task is not None`, `not task.done()`, and all of them at once."""
+    match test:
+        case ast.BoolOp(ast.And(), values):
+            return all(_asks_for(each, path) for each in values)
+        case ast.Compare(asked, [ast.IsNot() | ast.NotEq()], [ast.Constant(None)]):
+            return dotted(asked) == path
+        case ast.UnaryOp(ast.Not(), ast.Call(ast.Attribute(asked, "done"), [])):
+            return dotted(asked) == path
+    return dotted(test) == path
 
 
 def _is_missing(test: ast.expr, name: str) -> bool:

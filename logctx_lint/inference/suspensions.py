@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.summaries import Summaries
-from logctx_lint.inference.types import ClassObject, FunctionType, members_of
+from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -139,18 +139,24 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
     if all(_gives_constant(each) for each in statements(node.body)):
         return False  # A placeholder, for what may be anything.
     awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
+    handed_on = {each.value for each in nodes if isinstance(each, ast.Assign | ast.Return)}
     return not any(
         isinstance(each, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.comprehension)
         and (not isinstance(each, ast.comprehension) or each.is_async)
         and is_suspension(summaries, each, scope)
         for each in nodes
     ) and not any(
-        # Its `await` may have been forgotten.
         isinstance(each, ast.Call)
         and each not in awaited
-        and resolver.awaitability(resolver.type_of(each, scope)).is_likely
+        and _is_forgotten(summaries, each, scope, is_kept=each in handed_on)
         for each in nodes
     )
+
+
+def _is_forgotten(summaries: Summaries, call: ast.Call, scope: Scope, *, is_kept: bool) -> bool:
+    """Whether the `await` of a call may have been forgotten: not that of a task that is kept."""
+    answer = summaries.resolver.awaitability(summaries.resolver.type_of(call, scope))
+    return answer.is_likely and not (is_kept and answer.kind is Kind.TASK)
 
 
 def _gives_constant(statement: ast.stmt) -> bool:

@@ -21,11 +21,14 @@ from logctx_lint.analysis.context import (
     is_by_habit,
 )
 from logctx_lint.analysis.deferreds import observed_chains
+from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.annotation_types import special_form
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
 from logctx_lint.inference.calls import CHAINERS
+from logctx_lint.inference.suspensions import awaited_calls
 from logctx_lint.inference.types import (
     NONE,
     Awaitability,
@@ -42,7 +45,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name
 
 _BY_CUSTOM = frozenset({Role.DROPPABLE})
 _DRIVEN_ELSEWHERE = frozenset(
@@ -59,6 +62,11 @@ _CALLERS = frozenset({Role.THREAD_STARTER, Role.RESULT_TAKER, Role.CALLBACK_TAKE
 """Call a function that they are given."""
 _COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
 """Built-in functions that only make another collection of what they are given."""
+_TAKEN_IN_TURN = frozenset(
+    f"twisted.internet.defer.{name}"
+    for name in ("DeferredLock.acquire", "DeferredSemaphore.acquire", "DeferredQueue.get")
+)
+"""Methods whose Deferred fires when it is the caller's turn, and never fails by itself."""
 _WORTH_A_LOOK = frozenset({Certainty.YES, Certainty.LIKELY, Certainty.SOME})
 
 
@@ -207,6 +215,8 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if has_modes and how is DropKind.PLAIN and not can_await:
         # Which of them the caller is in, it knows; a plain function cannot be in the other.
         return None
+    if how is DropKind.PLAIN and not can_await and _TAKEN_IN_TURN & set(context.names(root)):
+        return None
     if not begun.answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
     may_give_else = context.file.summaries.may_give_else(context.type_of(call.func))
@@ -239,6 +249,7 @@ def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
         or context.file.summaries.may_reach_plain(callees)
         or _is_registration(context, call)
         or _gives_back(context, callees)
+        or _is_renamed(context, call)
         or is_compared(context, call, callees)
     )
 
@@ -289,6 +300,17 @@ def _is_registration(context: TreeContext, call: ast.Call) -> bool:
         for each in arguments(call)
         for member in members_of(context.type_of(each))
     )
+
+
+def _is_renamed(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call says the type of something, as `cast(Future, x)` does, that others made."""
+    scope = context.scopes[call]
+    if len(call.args) != 2 or last_name(call.func) not in ("cast", "assert_type"):
+        return False
+    if special_form(context.resolver.names(call.func, scope)) != last_name(call.func):
+        return False
+    made = (each for value in possible_values(call) for each in awaited_calls(value, scope))
+    return all("builtins.getattr" in context.names(each) for each in made)
 
 
 def _gives_back(context: TreeContext, callees: Type) -> bool:

@@ -22,6 +22,7 @@ from logctx_lint.analysis.cancellation.cancellation_sources import may_give_canc
 from logctx_lint.analysis.cancellation.cancellation_state import Code, Exc, Paths, State, Stop, Way
 from logctx_lint.analysis.cancellation.initial_state import (
     kept_before,
+    left_for,
     named_around,
     with_constants,
 )
@@ -205,7 +206,7 @@ class CancellationFlow:
             if start.kind is not NodeKind.LEAVE_RAISING:
                 name = getattr(start.code, "name", None) or ""
                 state = state.handling(Exc.CANCELLATION, name, start.depth)
-            kept = frozenset(kept_before(self._code, start))
+            kept = left_for(self._code, start).union(kept_before(self._code, start))
             state = replace(state, holders=state.holders | kept)
             state = with_constants(self._code, start, state)
             run = PathInterpreter(self._code, self, self._live, start, 0, self._depth)

@@ -7,6 +7,9 @@ except CancelledError as error:         # Clean-up for a cancellation: what it s
 counter = create_task(count(queue))     # A cancellation is the signal to give the result.
 counter.cancel()
 total = await counter
+
+self._reader.cancel()                   # Or to end: a task that ended as cancelled would make
+await self._reader                      # whoever stops it fail here.
 """
 
 from __future__ import annotations
@@ -26,15 +29,15 @@ from logctx_lint.syntax.ast_walk import own_nodes
 _STARTERS = frozenset({Role.TASK_STARTER})
 
 
-def is_arranged(code: Code) -> bool:
-    """Whether all who run a function count on how it ends when it is cancelled."""
+def is_arranged(code: Code, *, ends: bool) -> bool:
+    """Whether all who run a function count on how it ends, if it does, when it is cancelled."""
     function = code.scope.function
     if function is None:
         return False
     sites = call_sites(code.file.resolver, function)
     return bool(sites) and (
         all(_is_clean_up(code, call, scope) for call, scope in sites)
-        or all(_is_stopped_so(code, call, scope) for call, scope in sites)
+        or (ends and all(_is_stopped_so(code, call, scope) for call, scope in sites))
     )
 
 
@@ -43,7 +46,7 @@ def _is_clean_up(code: Code, call: ast.Call, scope: Scope) -> bool:
     return any(
         isinstance(handler.body[-1], ast.Raise)
         and handler.body[-1].exc is None
-        and _catches(code, handler, scope)
+        and _catches(code, handler.type, scope)
         and any(
             isinstance(each, ast.Await) and each.value is call for each in own_nodes(handler.body)
         )
@@ -52,48 +55,90 @@ def _is_clean_up(code: Code, call: ast.Call, scope: Scope) -> bool:
 
 
 def _is_stopped_so(code: Code, call: ast.Call, scope: Scope) -> bool:
-    """Whether the task of a call is cancelled, and then awaited as it is for its result."""
+    """Whether the task of a call is cancelled, and then awaited as it is: for its result, or by
+    a method of the object that keeps it."""
     node = scope.node
     for each in own_nodes(node.body) if isinstance(node, FunctionNode) else ():
         match each:
-            case ast.Assign([ast.Name(name)], ast.Call(starter, [given, *_])) if given is call:
-                if code.file.may_play(starter, _STARTERS):
-                    return _cancels_for_result(code, name, scope)
+            case ast.Assign([target], ast.Call(starter, [given, *_])) | ast.AnnAssign(
+                target, _, ast.Call(starter, [given, *_])
+            ) if given is call and code.file.may_play(starter, _STARTERS):
+                if isinstance(target, ast.Name):
+                    return _cancels_and_awaits(code, target, scope, (ast.Assign, ast.Return))
+                return isinstance(target, ast.Attribute) and any(
+                    _cancels_and_awaits(code, target, method, (ast.Expr, ast.Assign, ast.Return))
+                    for method in _methods(code, scope)
+                )
     return False
 
 
-def _cancels_for_result(code: Code, name: str, scope: Scope) -> bool:
+def _methods(code: Code, scope: Scope) -> Iterator[Scope]:
+    """The methods of the class that a method stands in."""
+    owner = scope.enclosing_class
+    for name in owner.facts.functions if owner else ():
+        for method in owner.function(name) if owner else ():
+            node = method.tree()
+            if node is not None:
+                yield code.file.resolver.body_scopes.of(method, node)
+
+
+def _cancels_and_awaits(
+    code: Code, task: ast.expr, scope: Scope, kinds: tuple[type[ast.stmt], ...]
+) -> bool:
+    """Whether a function cancels a task, and lets out what comes when it then awaits it."""
     nodes = list(own_nodes(scope.node.body)) if isinstance(scope.node, FunctionNode) else []
+    names = {ast.unparse(task), *_aliases(nodes, ast.unparse(task))}
     cancels = [
-        each.lineno for each in nodes if isinstance(each, ast.Call) and _is_cancel(each, name)
+        each.lineno for each in nodes if isinstance(each, ast.Call) and _is_cancel(each, names)
     ]
-    uses = [
-        each.value
-        for each in nodes
-        if isinstance(each, ast.Assign | ast.Return) and _awaits(each.value, name)
+    values: list[ast.expr | None] = [
+        getattr(each, "value", None) for each in nodes if cancels and isinstance(each, kinds)
     ]
-    guarded = {
-        inner
-        for attempt in filter(None, map(as_try, nodes))
-        if any(_catches(code, each, scope) for each in attempt.handlers)
-        for inner in own_nodes(attempt.body)
-    }
-    return bool(cancels) and any(
-        use is not None and use.lineno > min(cancels) and use not in guarded for use in uses
+    uses = [each for each in values if each is not None and _awaits(code, each, names, scope)]
+    return any(
+        use.lineno > min(cancels) and not any(use is each for each in _guarded(code, nodes, scope))
+        for use in uses
     )
 
 
-def _is_cancel(node: ast.Call, name: str) -> bool:
+def _aliases(nodes: list[ast.AST], text: str) -> Iterator[str]:
+    for node in nodes:
+        match node:
+            case ast.Assign([ast.Name(name)], value) | ast.NamedExpr(ast.Name(name), value):
+                if ast.unparse(value) == text and "." in text:
+                    yield name
+
+
+def _guarded(code: Code, nodes: list[ast.AST], scope: Scope) -> Iterator[ast.AST]:
+    """The code around which a cancellation is caught."""
+    for node in nodes:
+        attempt = as_try(node)
+        if attempt and any(_catches(code, each.type, scope) for each in attempt.handlers):
+            yield from own_nodes(attempt.body)
+        if isinstance(node, ast.With | ast.AsyncWith) and any(
+            isinstance(item.context_expr, ast.Call)
+            and Role.SUPPRESSOR in code.file.roles(item.context_expr.func, scope)
+            and any(_catches(code, each, scope) for each in item.context_expr.args)
+            for item in node.items
+        ):
+            yield from own_nodes(node.body)
+
+
+def _is_cancel(node: ast.Call, names: set[str]) -> bool:
     match node:
-        case ast.Call(ast.Attribute(ast.Name(task), "cancel")):
-            return task == name
+        case ast.Call(ast.Attribute(task, "cancel")):
+            return ast.unparse(task) in names
     return False
 
 
-def _awaits(node: ast.AST | None, name: str) -> bool:
+def _awaits(code: Code, node: ast.expr, names: set[str], scope: Scope) -> bool:
+    """`await task`, `await asyncio.gather(task, other)`."""
     match node:
-        case ast.Await(ast.Name(task)):
-            return task == name
+        case ast.Await(ast.Name() | ast.Attribute() as task):
+            return ast.unparse(task) in names
+        case ast.Await(ast.Call(func, given, [])):
+            is_gather = Role.FORWARDING_GATHERER in code.file.roles(func, scope)
+            return is_gather and not names.isdisjoint(map(ast.unparse, given))
     return False
 
 
@@ -104,9 +149,9 @@ def _handlers(scope: Scope) -> Iterator[ast.ExceptHandler]:
             yield each
 
 
-def _catches(code: Code, handler: ast.ExceptHandler, scope: Scope) -> bool:
-    """Whether a handler takes a cancellation."""
-    if handler.type is None:
+def _catches(code: Code, clause: ast.expr | None, scope: Scope) -> bool:
+    """Whether an `except` clause, or an argument of `suppress`, takes a cancellation."""
+    if clause is None:
         return True
-    found = caught(code.file.resolver, code.file.vocabulary, handler.type, scope)
+    found = caught(code.file.resolver, code.file.vocabulary, clause, scope)
     return bool(found.cancellation & (Cancellation.ASYNCIO | Cancellation.TRIO))

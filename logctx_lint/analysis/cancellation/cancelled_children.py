@@ -56,13 +56,24 @@ class CancelledChildren:
 
     def are_awaited(self, awaits: Sequence[ast.AST], handling: Sequence[ast.stmt]) -> bool:
         """Whether each of these suspension points waits for such a task, as is then handled."""
-        if any(cancelled_in(own_nodes(handling))):
+        stopped = {ast.unparse(each) for each in cancelled_in(own_nodes(handling))}
+        if stopped and not all(self._is_stopped(each, stopped) for each in awaits):
             return False  # It hands a cancellation of its own down.
         may_be_kept = not any(map(_notes, own_nodes(handling)))
         return all(
             isinstance(each, ast.Await) and self._is_child(each.value, may_be_kept=may_be_kept)
             for each in awaits
         )
+
+    def _is_stopped(self, node: ast.AST, stopped: set[str]) -> bool:
+        """Whether a handler makes sure of the end of the function's own task that it awaits."""
+        function = self.context.function_of(node)
+        match node:
+            case ast.Await(ast.Name() | ast.Attribute() as task) if stopped == {ast.unparse(task)}:
+                return isinstance(function, FunctionNode) and any(
+                    map(self._starts_task, self._values(task, function))
+                )
+        return False
 
     def _is_child(self, node: ast.expr, *, may_be_kept: bool) -> bool:
         function = self.context.function_of(node)

@@ -1,8 +1,8 @@
 """Awaitables known to be done when they are awaited: such an `await` cannot be cancelled.
 
 They come out of the first set that `asyncio.wait` gives, or out of a queue that only the done
-callbacks of the tasks themselves fill, or the code has asked `task.done()`, or been told by the
-last statement of the task.
+callbacks of the tasks themselves fill, or the code has asked `task.done()`, waited until it is, or
+been told by the last statement of the task.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class DoneAwaitables:
 
     def is_done(self, node: ast.expr) -> bool:
         """Whether what an expression gives is done for sure."""
-        if self._was_asked(node) or self._is_announced(node):
+        if self._was_asked(node) or self._is_announced(node) or self._was_waited_for(node):
             return True
         if not isinstance(node, ast.Name):
             return self._is_taken(node)
@@ -106,6 +106,75 @@ class DoneAwaitables:
                     return not _is_bound(text, outer.orelse)
             inner = outer
         return False
+
+    def _was_waited_for(self, node: ast.expr) -> bool:
+        """Whether the code further up in the blocks around goes on when a task is done alone."""
+        if not isinstance(node, ast.Name | ast.Attribute):
+            return False
+        text = ast.unparse(node)
+        for outer in self.context.around(node):
+            if isinstance(outer, FunctionNode | ast.Lambda):
+                break
+            if isinstance(outer, ast.stmt):
+                if _is_bound(text, [outer]):
+                    return False
+                for before in reversed(self.context.before(outer)):
+                    if self._waits_until_done(before, node):
+                        return True
+                    if _is_bound(text, [before]):
+                        return False
+        return False
+
+    def _waits_until_done(self, statement: ast.stmt, task: ast.expr) -> bool:
+        """`while not task.done(): ...`, `await asyncio.gather(task, return_exceptions=True)`."""
+        text = ast.unparse(task)
+        match statement:
+            case ast.While(ast.UnaryOp(ast.Not(), test), body):
+                leaves = any(isinstance(each, ast.Break) for each in own_nodes(body))
+                return not leaves and self._asks(test, text) and not _is_bound(text, body)
+            case ast.Expr(ast.Await(ast.Call() as call)) | ast.Assign(
+                _, ast.Await(ast.Call() as call)
+            ):
+                return self._waits_for_all(call) and any(
+                    self._is_among(each, text) for each in call.args
+                )
+            case ast.Try(body, handlers, _, final):
+                blocks = [*final] if handlers else [*body, *final]
+                rest: list[ast.stmt] = []
+                for each in reversed(blocks):
+                    if self._waits_until_done(each, task):
+                        return not _is_bound(text, rest)
+                    rest.append(each)
+        return False
+
+    def _waits_for_all(self, call: ast.Call) -> bool:
+        """Whether a call waits, however long, until all that it is given is done."""
+        options = {each.arg: ast.unparse(each.value) for each in call.keywords}
+        if Role.FORWARDING_GATHERER in self.context.roles(call):
+            return options == {"return_exceptions": "True"}
+        return not _WAITS.isdisjoint(self.context.names(call)) and not options
+
+    def _is_among(self, given: ast.expr, text: str) -> bool:
+        """Whether a task is an argument, or an element of a list that is one."""
+        match given:
+            case ast.Starred(inner):
+                return self._is_among(inner, text)
+            case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+                return any(self._is_among(each, text) for each in elements)
+            case ast.IfExp(_, body, orelse):
+                return self._is_among(body, text) and self._is_among(orelse, text)
+            case ast.Name(name) if name != text:
+                at = (given.lineno, given.col_offset)
+                bindings = self.context.scopes[given].reaching(name, at)
+                return bool(bindings) and all(
+                    each.value is not None
+                    and not each.path
+                    and each.kind in ("value", "annotation")
+                    and isinstance(each.value, ast.List | ast.Tuple | ast.Set | ast.IfExp)
+                    and self._is_among(each.value, text)
+                    for each in bindings
+                )
+        return ast.unparse(given) == text
 
     def _is_announced(self, node: ast.expr) -> bool:
         """`if item is END: await self._task`, where the task puts `END` as the last thing."""

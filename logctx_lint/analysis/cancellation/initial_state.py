@@ -10,6 +10,9 @@ from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.inference.use_def import Binding
 from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
 
+EXITS = frozenset({"__exit__", "__aexit__"})
+_LEAVING = (ast.Return, ast.Raise)
+
 
 def with_constants(code: Code, start: FlowNode, state: State) -> State:
     """A state with the names that surely hold None, True or False, or that were tested around."""
@@ -63,6 +66,64 @@ def named_around(code: Code, start: FlowNode) -> list[str]:
         outer.name if outer.name and code.caught(outer.type).by_name else ""
         for outer in sorted(around, key=lambda each: each.lineno)
     ]
+
+
+def left_for(code: Code, start: FlowNode) -> set[str]:
+    """The parameters of an `__aexit__` that are known, where the paths start, to say that the
+    block is left for a cancellation: to answer with nothing true lets that one out."""
+    arguments = code.node.args
+    names = {each.arg for each in [*arguments.posonlyargs, *arguments.args][1:3]}
+    is_exit = code.node.name in EXITS and code.scope.enclosing_class is not None
+    return names & _known_errors(code, code.node.body, start.code, set()) if is_exit else set()
+
+
+def _known_errors(
+    code: Code, body: list[ast.stmt], place: ast.AST | None, known: set[str]
+) -> set[str]:
+    """The names that are known to be cancelled errors, or their class, at a place in a block."""
+    for statement in body:
+        inside = list(own_nodes([statement]))
+        bound = {
+            each.id
+            for each in inside
+            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+        }
+        if not any(each is place for each in inside):
+            known = known - bound
+            if isinstance(statement, ast.If) and isinstance(statement.body[-1], _LEAVING):
+                known |= set(_errors(code, statement.test, False))
+            continue
+        if isinstance(statement, ast.If):
+            is_then = any(each is place for each in own_nodes(statement.body))
+            branch = statement.body if is_then else statement.orelse
+            found = known | set(_errors(code, statement.test, is_then))
+            return _known_errors(code, branch, place, found)
+        handlers: list[ast.ExceptHandler] = getattr(statement, "handlers", [])
+        parts = [getattr(statement, each, []) for each in ("body", "orelse", "finalbody")]
+        for part in [*parts, *(each.body for each in handlers)]:
+            if any(each is place for each in own_nodes(part)):
+                return _known_errors(code, part, place, known - bound)
+        return known - bound
+    return known
+
+
+def _errors(code: Code, test: ast.expr, truth: bool) -> Iterator[str]:
+    """The names that a condition says to be cancelled errors, or their class."""
+    match test:
+        case ast.UnaryOp(ast.Not(), operand):
+            yield from _errors(code, operand, not truth)
+        case ast.BoolOp(operator, values) if isinstance(operator, ast.And) is truth:
+            for value in values:
+                yield from _errors(code, value, truth)
+        case ast.Call(ast.Name("isinstance" | "issubclass"), [ast.Name(name), classes]) if truth:
+            kinds = classes.elts if isinstance(classes, ast.Tuple) else [classes]
+            if all(code.caught(each).named for each in kinds):
+                yield name
+        case ast.Compare(ast.Name(name), [operator], [cls]):
+            is_same = isinstance(operator, ast.Is | ast.Eq)
+            is_other = isinstance(operator, ast.IsNot | ast.NotEq)
+            if (is_same if truth else is_other) and code.caught(cls).named:
+                yield name
 
 
 def _constant(binding: Binding) -> bool:

@@ -5,6 +5,8 @@ async def read(self):
         await self._ready.wait()
     except CancelledError:
         raise self._closed_by      # Whatever `close(error)` was given, a cancellation perhaps.
+
+They are handled by name where the code behind the handler asks for the class of what it has kept.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from logctx_lint.syntax.ast_walk import own_nodes
 
 _WIDE = frozenset({"Any", "BaseException", "object"})
 """What a parameter may be declared as, and hold a cancellation."""
+
+_DECIDING = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Await)
 
 _ITS_OWN_BASE = Cancellation.ASYNCIO | Cancellation.TRIO
 """Cancellations that are no `Exception`: a clause that catches them is meant to."""
@@ -39,6 +43,53 @@ def may_hold_cancellation(code: Code, raised: ast.expr) -> bool:
                 if any(_may_be_one(code, each, node, scope) for each in possible_values(kept)):
                     return True
     return False
+
+
+def is_told_apart(code: Code, handler: ast.ExceptHandler, statement: ast.AST) -> bool:
+    """Whether what is done behind a handler depends on its error, kept, being a cancelled one.
+
+    except BaseException as error:
+        failure = error
+    finally:
+        state = "stopped" if isinstance(failure, CancelledError) else "ended"
+    """
+    kept = {
+        key_of(target)
+        for each in handler.body
+        if isinstance(each, ast.Assign) and key_of(each.value) == handler.name
+        for target in each.targets
+    }
+    final: list[ast.stmt] = getattr(statement, "finalbody", [])
+    nodes = list(own_nodes(code.node.body)) if kept and handler.name else []
+    inside = set(own_nodes([statement])) - set(own_nodes(final)) if nodes else set()
+    end = handler.end_lineno or handler.lineno
+    return any(
+        _chooses(each) and each not in inside and getattr(each, "lineno", 0) > end
+        for each in nodes
+        for test in [getattr(each, "test", None)]
+        if isinstance(test, ast.expr) and _asks_for_cancelled(code, test, kept)
+    )
+
+
+def _chooses(node: ast.AST) -> bool:
+    """Whether a condition decides on more than what is logged."""
+    match node:
+        case ast.IfExp():
+            return True
+        case ast.If(_, body, orelse):
+            return any(isinstance(each, _DECIDING) for each in own_nodes([*body, *orelse]))
+    return False
+
+
+def _asks_for_cancelled(code: Code, test: ast.expr, kept: set[str]) -> bool:
+    return any(
+        code.caught(each.args[1]).named and key_of(each.args[0]) in kept
+        for each in own_nodes([test])
+        if isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Name)
+        and each.func.id == "isinstance"
+        and len(each.args) == 2
+    )
 
 
 def _may_be_one(code: Code, value: ast.expr, node: FunctionNode, scope: Scope) -> bool:

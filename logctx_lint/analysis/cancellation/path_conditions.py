@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from logctx_lint.analysis.cancellation.call_summaries import asked
 from logctx_lint.analysis.cancellation.cancellation_state import Code, State, key_of
 from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
+from logctx_lint.analysis.cancellation.initial_state import EXITS
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import parameters_of
 from logctx_lint.syntax.ast_walk import own_nodes
-
-_EXITS = frozenset({"__exit__", "__aexit__"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,8 @@ class Conditions:
                 return self._is_one_of([second]) if self.values.is_held(first, state) else None
             case ast.Call(ast.Attribute(receiver, "cancelling")):
                 return True if self.values.is_current_task(receiver) else None
+            case ast.Call(ast.Attribute(receiver, "cancelled"), []) if self._is_shielded(receiver):
+                return False  # Its own cancellation is not this function's.
             case ast.Call(ast.Name("len" | "bool" | "any"), [inner]):
                 return self.truth(inner, state)
         if Role.FAILURE_CHECK in self.code.roles(test):
@@ -81,6 +82,17 @@ class Conditions:
             return inside._answer(code.node.body, given)[1]
         # As in a `with`: it is the context manager that swallows, if anything does.
         return False if self._says_whether_to_swallow(test) else None
+
+    def _is_shielded(self, task: ast.expr) -> bool:
+        """Whether the function waits for a task by `await shield(task)` only."""
+        waits = [
+            each.value for each in own_nodes(self.code.node.body) if isinstance(each, ast.Await)
+        ]
+        own = [each for each in waits if key_of(task) in (key_of(e) for e in ast.walk(each))]
+        return bool(key_of(task) and own) and all(
+            isinstance(each, ast.Call) and Role.CANCELLATION_SHIELD in self.code.roles(each)
+            for each in own
+        )
 
     def _answer(self, body: list[ast.stmt], state: State) -> tuple[bool, bool | None]:
         """Whether a block surely returns, or is not followed; the truth of what it returns."""
@@ -106,7 +118,7 @@ class Conditions:
     def _says_whether_to_swallow(self, node: ast.expr) -> bool:
         """Whether a value is what `__exit__` answers for a failure, by hand or under a name."""
         match node:
-            case ast.Call(ast.Attribute(_, name), given) if name in _EXITS:
+            case ast.Call(ast.Attribute(_, name), given) if name in EXITS:
                 nothing = [isinstance(each, ast.Constant) for each in given]
                 return bool(given) and not all(nothing)
             case ast.Name(name):

@@ -24,8 +24,10 @@ from logctx_lint.analysis.cancellation.cancellation_state import (
     mentions,
 )
 from logctx_lint.analysis.cancellation.exception_values import HANDING_ON, ExceptionValues
+from logctx_lint.analysis.cancellation.initial_state import left_for
 from logctx_lint.analysis.cancellation.level_cancellation import comes_again
 from logctx_lint.analysis.cancellation.path_conditions import Conditions
+from logctx_lint.analysis.cancellation.swallowing_blocks import reraises
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind, expressions, suspends
 from logctx_lint.analysis.exception_handlers import Cancellation
@@ -95,7 +97,9 @@ class PathInterpreter:
                 self._raise(node, state.current or Exc.OTHER, state)
                 return
             case NodeKind.LEAVE:
-                if not self._is_left_behind(node, state):
+                if state.current is not None and reraises(self._code, node):
+                    self._raise(node, state.current, state)
+                elif not self._is_left_behind(node, state):
                     self._go_on(node, state)
                 return
         if self._is_left_behind(node, state):
@@ -247,6 +251,8 @@ class PathInterpreter:
         result = state.result
         if state.is_handed_on:
             self._note(Way.HANDS_ON)
+        elif self._left_for & state.holders and self._is_false(result, state):
+            self._note(Way.LETS_OUT)
         elif state.is_failing:
             self._note(Way.FAILS)
         elif result is None or (isinstance(result, ast.Constant) and result.value is None):
@@ -256,6 +262,15 @@ class PathInterpreter:
             if state.containers:
                 # It came here by trying once more.
                 self._note(Way.LOOPS, result)
+
+    @cached_property
+    def _left_for(self) -> set[str]:
+        return left_for(self._code, self._start) if self._start else set()
+
+    def _is_false(self, result: ast.AST | None, state: State) -> bool:
+        if not isinstance(result, ast.expr):
+            return True
+        return self._conditions.truth(result, state) is False
 
     def _returning(self, value: ast.expr | None, state: State) -> State:
         if value is None:

@@ -15,6 +15,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.cancellation.state_changes import (
     Change,
     called,
@@ -33,6 +34,8 @@ from logctx_lint.analysis.service_ends import ends_service
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import RaisedErrors
+from logctx_lint.inference.suspensions import awaited_calls, is_suspension, may_run
+from logctx_lint.inference.suspensions import called as called_functions
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, blocks_of, own_nodes
 
@@ -58,7 +61,26 @@ def risks_in(context: TreeContext, function: FunctionNode, nodes: list[ast.stmt]
     """The suspension points in some statements, in their order."""
     by_yield = context.awaits_by_yield(function) or _is_manager(context, function)
     kinds = SuspensionOrYield if by_yield else Suspension
-    return in_source_order(each for each in own_nodes(nodes) if isinstance(each, kinds))  # type: ignore[misc]
+    found = (each for each in own_nodes(nodes) if isinstance(each, kinds))
+    return in_source_order(each for each in found if may_be_left_at(context, each))  # type: ignore[misc]
+
+
+def may_be_left_at(context: TreeContext, place: ast.AST) -> bool:
+    """Whether a function may be cancelled at some place, or get an error that is raised on purpose.
+
+    The coroutine that an `await` runs may wait for nothing, and `raise` nothing itself. What fails
+    in plain functions that it calls may fail where they are called without `await`, too.
+    """
+    scope, summaries = context.scopes[place], context.file.summaries
+    if not isinstance(place, ast.Await) or is_suspension(summaries, place, scope):
+        return True
+    return any(
+        code is None or any(isinstance(each, ast.Raise | ast.Assert) for each in code.nodes)
+        for call in awaited_calls(place.value, scope)
+        for function in called_functions(summaries, call.func, scope)
+        for each in may_run(summaries, function.implementation)
+        for code in (code_of(each.implementation),)
+    )
 
 
 def _is_manager(context: TreeContext, function: FunctionNode) -> bool:

@@ -1,4 +1,4 @@
-"""Context managers that swallow a cancellation: `suppress`, and those of the project."""
+"""Context managers that swallow a cancellation, as `suppress` does, or that raise it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from logctx_lint.analysis.cancellation.cancellation_state import Code, Way, of_function
+from logctx_lint.analysis.cancellation.cancellation_state import Code, Way, key_of, of_function
 from logctx_lint.analysis.cancellation.exit_methods import ExitMethod
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
@@ -14,14 +14,16 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.class_members import enclosing_scope
-from logctx_lint.inference.known_names import GENERATOR_MANAGERS
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS, RERAISING_MANAGERS
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.project.modules import Function
+from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
+
+_CURRENT_EXCEPTION = frozenset({"sys.exc_info", "sys.exception", "exc_info"})
 
 FlowOf = Callable[[Code], "CancellationFlow"]
 
@@ -36,6 +38,55 @@ def swallows(code: Code, item: ast.withitem, live: Cancellation, flow_of: FlowOf
     return any(
         _is_swallowing(code.file, member, live, flow_of)
         for member in members_of(code.file.resolver.type_of(call.func, code.scope))
+    )
+
+
+def reraises(code: Code, node: FlowNode) -> bool:
+    """Whether leaving a `with` raises what was being handled when it was entered.
+
+    It does not where the block says so: `context.reraise = False`.
+    """
+    statement = node.code
+    if not isinstance(statement, ast.With) or any(map(_is_told_not_to, own_nodes([statement]))):
+        return False
+    return any(_is_reraising(code, each.context_expr) for each in statement.items)
+
+
+def _is_told_not_to(node: ast.AST) -> bool:
+    match node:
+        case ast.Assign([ast.Attribute(_, "reraise")]) | ast.keyword("reraise"):
+            return True
+    return False
+
+
+def _is_reraising(code: Code, call: ast.expr) -> bool:
+    if not isinstance(call, ast.Call):
+        return False
+    if not RERAISING_MANAGERS.isdisjoint(code.names(call)):
+        return True
+    return any(
+        isinstance(member, ClassObject)
+        and not member.cls.module.is_stub
+        and _keeps_and_raises(code, member.cls)
+        for member in members_of(code.file.resolver.type_of(call.func, code.scope))
+    )
+
+
+def _keeps_and_raises(code: Code, cls: Class) -> bool:
+    """Whether `__enter__` keeps what is being handled, and `__exit__` raises that."""
+    entered = [each.tree() for each in cls.function("__enter__")]
+    left = [each.tree() for each in cls.function("__exit__")]
+    is_kept = any(
+        isinstance(each, ast.Call) and key_of(each.func) in _CURRENT_EXCEPTION
+        for node in entered
+        if node is not None
+        for each in own_nodes(node.body)
+    )
+    return is_kept and any(
+        isinstance(each, ast.Raise) and each.exc is not None
+        for node in left
+        if node is not None
+        for each in own_nodes(node.body)
     )
 
 

@@ -9,6 +9,11 @@ while not self.done():                   # Its only caller takes one step after 
 
 waiter = Waiter(event)                   # Whoever calls it has made the object.
 return await waiter.wait()
+
+try:
+    return await self._answers[number]   # Each call has a number of its own.
+finally:
+    del self._answers[number]
 """
 
 from __future__ import annotations
@@ -17,29 +22,119 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.call_sites import call_sites
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import TreeContext, contexts_naming
 from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
-from logctx_lint.inference.use_def import Scope
+from logctx_lint.inference.passed_arguments import argument_for
+from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 _ENDS = frozenset({Role.SERVICE_END})
 _ASKS = QUEUE_PUTS | {"set", "cancel"}
 """Methods of an event, a queue or another task by which a task is asked to end."""
+_TASK_MAKERS = frozenset({"create_task", "ensure_future"})
 _ENDPOINTS = frozenset({"create_connection", "create_datagram_endpoint", "create_unix_connection"})
 """Methods of an event loop that make a protocol, and give it back second."""
 
 
-def is_sole_waiter(context: TreeContext, function: FunctionNode, wait: ast.expr) -> bool:
-    """Whether a function that alone waits for something in a file does so once at a time."""
+def is_sole_waiter(
+    context: TreeContext, function: FunctionNode, wait: ast.expr, place: ast.expr
+) -> bool:
+    """Whether a function that alone waits for something in a file does so once at a time.
+
+    `place`: the attribute or element that it is.
+    """
     return (
         _ends_it(context, function, wait)
         or _is_renewed(context, wait)
         or _is_called_by_one(context, function)
+        or (_is_taken_out(context, wait, place) and _has_fresh_keys(context, place))
     )
+
+
+def _is_taken_out(context: TreeContext, wait: ast.expr, place: ast.expr) -> bool:
+    """Whether a `finally` around takes an element out, which fails where another one has."""
+    text = ast.unparse(place)
+    inner: ast.AST = wait
+    for outer in context.around(wait):
+        if isinstance(outer, FunctionNode):
+            return False
+        if isinstance(outer, ast.Try) and inner in outer.body:
+            for each in outer.finalbody:
+                match each:
+                    case ast.Delete(targets):
+                        if text in map(ast.unparse, targets):
+                            return True
+                    case ast.Expr(ast.Call(ast.Attribute(holder, "pop"), [key], [])):
+                        if ast.unparse(ast.Subscript(holder, key, ast.Load())) == text:
+                            return True
+        inner = outer
+    return False
+
+
+def _has_fresh_keys(context: TreeContext, place: ast.expr) -> bool:
+    """Whether all that the file puts into a mapping gets a number of its own as the key."""
+    match place:
+        case ast.Subscript(ast.Attribute(_, name) as holder):
+            text = ast.unparse(holder)
+        case _:
+            return False
+    keys = [
+        (target.slice, scope)
+        for each in contexts_naming(context.file, name)
+        for node, scope in each.unit.statements
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Subscript) and ast.unparse(target.value) == text
+    ]
+    return bool(keys) and all(_is_fresh(context.resolver, *each) for each in keys)
+
+
+def _is_fresh(resolver: Resolver, key: ast.expr, scope: Scope, detour: int = 3) -> bool:
+    """Whether a number is counted on in the function that takes it, which may be its caller."""
+    match key:
+        case ast.Call(ast.Name("next"), [_], []):
+            return True
+        case ast.Attribute():
+            return isinstance(scope.node, FunctionNode) and any(
+                isinstance(each, ast.AugAssign)
+                and isinstance(each.op, ast.Add)
+                and ast.unparse(each.target) == ast.unparse(key)
+                for each in own_nodes(scope.node.body)
+            )
+        case ast.Name(name) if detour:
+            bindings = scope.reaching(name, (key.lineno, key.col_offset))
+            return bool(bindings) and all(
+                _is_bound_to_fresh(resolver, each, name, scope, detour - 1) for each in bindings
+            )
+    return False
+
+
+def _is_bound_to_fresh(
+    resolver: Resolver, binding: Binding, name: str, scope: Scope, detour: int
+) -> bool:
+    if binding.kind == "value" and binding.value and not binding.path:
+        return _is_fresh(resolver, binding.value, scope, detour)
+    if binding.kind != "parameter" or scope.function is None:
+        return False
+    callee = FunctionType(scope.function)
+    given = [
+        (argument_for(resolver, call, _reached(resolver, call, where) or callee, name), where)
+        for call, where in call_sites(resolver, scope.function)
+    ]
+    return bool(given) and all(
+        key is not None and _is_fresh(resolver, key, where, detour) for key, where in given
+    )
+
+
+def _reached(resolver: Resolver, call: ast.Call, scope: Scope) -> FunctionType | None:
+    members = members_of(resolver.type_of(call.func, scope))
+    return next((each for each in members if isinstance(each, FunctionType)), None)
 
 
 def _is_renewed(context: TreeContext, wait: ast.expr) -> bool:
@@ -93,7 +188,7 @@ def _is_called_by_one(context: TreeContext, function: FunctionNode) -> bool:
     if called is None or called.owner is None:
         return False
     sites = call_sites(context.resolver, called)
-    if len(sites) == 1 and _is_step(*sites[0]):
+    if len(sites) == 1 and (_is_step(*sites[0]) or _is_kept_as_task(*sites[0])):
         return True
     return bool(sites) and all(
         isinstance(call.func, ast.Attribute) and _is_made_here(context, call.func.value, scope)
@@ -104,14 +199,34 @@ def _is_called_by_one(context: TreeContext, function: FunctionNode) -> bool:
 def _is_step(call: ast.Call, scope: Scope) -> bool:
     """`while ...: await self.step()`."""
     node = scope.node
-    if not isinstance(node, FunctionNode) or not isinstance(call.func, ast.Attribute):
-        return False
-    if not isinstance(call.func.value, ast.Name) or call.func.value.id != "self":
+    if not isinstance(node, FunctionNode) or not _is_of_self(call.func):
         return False
     return any(
         isinstance(loop, ast.While)
         and any(isinstance(each, ast.Await) and each.value is call for each in own_nodes(loop.body))
         for loop in own_nodes(node.body)
+    )
+
+
+def _is_kept_as_task(call: ast.Call, scope: Scope) -> bool:
+    """`self._task = asyncio.create_task(self.run())`: the object has one such task."""
+    node = scope.node
+    return isinstance(node, FunctionNode) and any(
+        isinstance(each, ast.Assign)
+        and isinstance(each.value, ast.Call)
+        and last_name(each.value.func) in _TASK_MAKERS
+        and each.value.args[:1] == [call]
+        and _is_of_self(call.func)
+        and any(isinstance(t, ast.Attribute) and _is_of_self(t) for t in each.targets)
+        for each in own_nodes(node.body)
+    )
+
+
+def _is_of_self(node: ast.expr) -> bool:
+    return (
+        isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
     )
 
 

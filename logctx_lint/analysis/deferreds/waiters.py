@@ -111,7 +111,7 @@ class Waiters:
         is_private = is_name or function.name.startswith("_") or self._is_inner(function)
         is_sole = is_deferred or is_private or self._is_left_once(function)
         is_sole = is_sole or _clears_behind(function, place, node)
-        is_sole = is_sole or is_sole_waiter(self.context, function, node)
+        is_sole = is_sole or is_sole_waiter(self.context, function, node, place)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:

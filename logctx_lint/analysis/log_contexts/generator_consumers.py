@@ -30,7 +30,7 @@ _COLLECTS = frozenset(
     }
 )
 """What takes all that a generator yields before anything else runs."""
-_PASSES_ON = frozenset({"builtins.enumerate"})
+_PASSES_ON = frozenset({"builtins.enumerate", "builtins.zip", "itertools.chain"})
 _CLOSES = frozenset({"contextlib.aclosing"})
 _YIELDS = (ast.Yield, ast.YieldFrom)
 _DISPLAYS = (ast.List, ast.Set, ast.Tuple, ast.Call)
@@ -46,9 +46,9 @@ class Consumed(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call somewhere in the project, and how to see what is around it."""
+    """A call somewhere in the project, or a name of what it gave, and what is around it."""
 
-    node: ast.Call
+    node: ast.Call | ast.Name
     scope: Scope
     parent: Callable[[ast.AST], ast.AST | None]
 
@@ -101,7 +101,10 @@ def _calls(context: TreeContext, made: Function) -> Iterator[_Call]:
 
 def _may_call(context: TreeContext, call: ast.Call, scope: Scope, made: Function) -> bool:
     functions = functions_of(context.resolver.type_of(call.func, scope))
-    return not functions or made in functions
+    if not functions or made in functions:
+        return True
+    ancestors = context.resolver.classes.ancestors(made.owner) if made.owner else ()
+    return any(each.owner == ancestor for each in functions for ancestor, _ in ancestors)
 
 
 def _is_named_otherwise(context: TreeContext, name: str) -> bool:
@@ -115,7 +118,22 @@ def _is_named_otherwise(context: TreeContext, name: str) -> bool:
     )
 
 
-def _consumed(file: File, call: _Call) -> Consumed:
+def _uses_inside(file: File, call: _Call, outer: ast.Call) -> Iterator[_Call]:
+    """Where functions of the project use a generator that they are given."""
+    for function in functions_of(file.resolver.type_of(outer.func, call.scope)):
+        node = None if function.module.is_stub else function.implementation.tree()
+        if node is None or call.node not in outer.args:
+            continue
+        position = outer.args.index(call.node)
+        position += bool(file.resolver.bindings.first_parameter(function))
+        names = [each.name for each in function.facts.parameters]
+        scope = Scope.of_body(function.implementation, node)
+        for each in own_nodes(node.body) if position < len(names) else ():
+            if isinstance(each, ast.Name) and each.id == names[position]:
+                yield _Call(each, scope, Body(node).parent)
+
+
+def _consumed(file: File, call: _Call, depth: int = 2) -> Consumed:
     node: ast.AST = call.node
     outer = call.parent(node)
     if isinstance(outer, ast.Call) and _CLOSES & set(file.resolver.names(outer.func, call.scope)):
@@ -130,6 +148,9 @@ def _consumed(file: File, call: _Call) -> Consumed:
             is_taken = isinstance(display, _DISPLAYS)
         case ast.Call():
             is_taken = _collects(file, outer, call.scope)
+            if not is_taken and depth and node is call.node:
+                kinds = {_consumed(file, e, depth - 1) for e in _uses_inside(file, call, outer)}
+                is_taken = kinds == {Consumed.AT_ONCE}
         case ast.Assign([ast.Tuple() | ast.List()]):
             is_taken = True
         case ast.comprehension():

@@ -80,9 +80,10 @@ An `async def`, and `await` in it; `logctx_lint.runtime.run_in_background` calls
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypeGuard
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.control_flow import Paths
@@ -171,7 +172,7 @@ def _mixed(unit: Unit) -> Iterator[tuple[FunctionNode, _Mixed]]:
                         each.place for each in callers if each.how is _How.AWAITED and not has_modes
                     )
                     caller = next(wrong, "")
-                    if caller or not _is_asked_for(node, found.line):
+                    if caller or not _is_asked_for(unit.file, node, scope, found.line):
                         yield node, replace(found, caller=caller)
 
 
@@ -179,21 +180,75 @@ _FLAGS = (False, True)
 """What flags are by default; they may be written as 0 and 1."""
 
 
-def _is_asked_for(node: FunctionNode, line: int) -> bool:
-    """Whether the caller says by a flag that it wants the awaitable: `run(main, block=True)`."""
-    flags = {
-        argument.arg
+def _is_asked_for(file: File, node: FunctionNode, scope: Scope, line: int) -> bool:
+    """Whether the caller says by an argument that it wants the awaitable: `run(main, block=True)`.
+
+    So it does by passing what there may be, where the function does something else without:
+    `send(line, timeout=None)`.
+    """
+    optional = {
+        argument.arg: default.value
         for argument, default, _ in parameters_of(node.args)
-        if isinstance(default, ast.Constant) and default.value in _FLAGS
+        if isinstance(default, ast.Constant)
     }
-    return any(not _is_reached(node, line, flag, value) for flag in flags for value in _FLAGS)
+    flags = {name for name, value in optional.items() if value in _FLAGS}
+    if any(not _is_reached(node, line, flag, value) for flag in flags for value in _FLAGS):
+        return True
+    bound = {each.id for each in own_nodes(node.body) if _is_stored(each)}
+    return any(
+        value is None and name not in bound and _are_two_modes(file, node, scope, name)
+        for name, value in optional.items()
+    )
+
+
+def _is_stored(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+
+
+def _are_two_modes(file: File, node: FunctionNode, scope: Scope, name: str) -> bool:
+    """Whether a function gives awaitables for one of None and something, and else does other work.
+
+    A function that does nothing without an argument, or gives None, only says that there is none.
+    """
+    for value, other in ((..., None), (None, ...)):
+        reached, runs_out = constants.reachable_returns(node.body, _known(name, value))
+        certain = (_answer(file, each.value, scope).is_certain for each in reached)
+        if reached and not runs_out and all(certain):
+            own = set(_done(node.body, _known(name, other)))
+            return bool(own - set(_done(node.body, _known(name, value))))
+    return False
+
+
+def _known(name: str, value: object) -> Callable[[str], ast.Constant | None]:
+    constant = ast.Constant(value)  # type: ignore[arg-type]
+    return lambda asked: constant if asked == name else None
+
+
+def _done(
+    body: list[ast.stmt], value_of: Callable[[str], ast.Constant | None]
+) -> Iterator[ast.stmt]:
+    """What is done in some block, where it does anything, as conditions are known to come out."""
+    for statement in body:
+        match statement:
+            case ast.If(test, then, orelse):
+                known = constants.outcome(test, value_of)
+                for truth, block in ((True, then), (False, orelse)):
+                    if known is None or known is truth:
+                        yield from _done(block, value_of)
+                chosen = then if known else orelse
+                if known is not None and chosen and isinstance(chosen[-1], ast.Return | ast.Raise):
+                    return
+            case ast.Return(None | ast.Constant(None)) | ast.Pass() | ast.Raise():
+                pass
+            case ast.Expr(ast.Constant()) | ast.Import() | ast.ImportFrom():
+                pass
+            case _:
+                yield statement
 
 
 def _is_reached(node: FunctionNode, line: int, flag: str, value: bool) -> bool:
     """Whether the `return` of a line may be reached where a flag has some value."""
-    reached, _ = constants.reachable_returns(
-        node.body, lambda name: ast.Constant(value) if name == flag else None
-    )
+    reached, _ = constants.reachable_returns(node.body, _known(flag, value))
     return any(each.lineno == line for each in reached)
 
 
@@ -301,18 +356,21 @@ def _returns_both(
     return None
 
 
+def _is_used_otherwise(file: File, value: Instance) -> bool:
+    """Whether something is for `async for` or `async with`."""
+    classes = file.resolver.classes
+    return any(classes.member(value, name) is not None for name in ("__aiter__", "__aenter__"))
+
+
 def _is_mode(file: File, value: ast.expr | None, scope: Scope) -> bool:
-    """Whether what is returned is used in another way: a decorator, an asynchronous generator.
+    """Whether what is returned is used in another way: a decorator, something for `async with`.
 
     Who calls a function that gives either has to know which it asks for.
     """
     members = members_of(file.resolver.type_of(value, scope)) if value else ()
     return bool(members) and all(
         isinstance(each, FunctionType)
-        or (
-            isinstance(each, Instance)
-            and file.resolver.classes.member(each, "__aiter__") is not None
-        )
+        or (isinstance(each, Instance) and _is_used_otherwise(file, each))
         for each in members
     )
 

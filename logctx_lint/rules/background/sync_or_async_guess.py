@@ -108,9 +108,15 @@ def _check_branches(
         test,
         f"`{text}` may return an awaitable without being an `async def`, as a lambda does or an "
         f"object with an async `__call__`; what line {plain.lineno} calls is then never awaited: "
-        "await the result if `inspect.isawaitable(result)`",
+        f"call it first, and {_treatment(chosen)} the result if `inspect.isawaitable(result)`",
         profile=Profile.STRICT,  # Most that was read in public packages was true and harmless.
     )
+
+
+def _treatment(chosen: list[ast.stmt] | list[ast.expr]) -> str:
+    """What is done with what an `async def` gives, which may be in a plain function."""
+    awaits = any(isinstance(each, ast.Await) for each in own_nodes(chosen))
+    return "await" if awaits else "start a task for"
 
 
 def _is_driven(node: ast.AST, text: str) -> bool:

@@ -149,6 +149,7 @@ from logctx_lint.analysis.cancellation.cancellation_stops import (
 from logctx_lint.analysis.cancellation.cancelled_children import CancelledChildren
 from logctx_lint.analysis.cancellation.cancelled_tasks import Cancels
 from logctx_lint.analysis.cancellation.exit_methods import ExitMethod
+from logctx_lint.analysis.cancellation.kept_exceptions import is_told_apart
 from logctx_lint.analysis.cancellation.swallowing_blocks import (
     is_async_context_manager,
     is_generator_manager,
@@ -253,7 +254,8 @@ def _check_handler(
         return
     clause = code.caught(handler.type)
     if clause.by_name and (
-        CancelledChildren(context).are_awaited(found.awaits, handler.body) or is_arranged(code)
+        CancelledChildren(context).are_awaited(found.awaits, handler.body)
+        or is_arranged(code, ends=Way.LOOPS not in found.paths.ways)
     ):
         return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
@@ -275,6 +277,8 @@ def _is_meant(code: Code, handler: ast.ExceptHandler, found: Swallowing) -> bool
     """Whether a handler does not swallow the cancellation, or is written to do so."""
     ways = _harmful(code, found)
     if not ways or Way.UNCANCELS in found.paths.ways:
+        return True
+    if is_told_apart(code, handler, found.stop.statement):
         return True
     if Way.LETS_OUT not in found.paths.ways:
         return False

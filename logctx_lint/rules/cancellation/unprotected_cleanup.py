@@ -147,6 +147,7 @@ from logctx_lint.analysis.cancellation.lost_entries import lost_by_entry
 from logctx_lint.analysis.cancellation.skipped_cleanup import (
     Skipped,
     given_back_too_late,
+    may_be_left_at,
     skipped_by_cleanup,
     undone_by_hand,
 )
@@ -343,7 +344,11 @@ def _until_release(
             return
         if any(_is_release(node, lock) for node in own_nodes([each])):
             return  # On some path; which one is not known here.
-        risks += [node for node in own_nodes([each]) if isinstance(node, Suspension)]
+        risks += [
+            node
+            for node in own_nodes([each])
+            if isinstance(node, Suspension) and may_be_left_at(context, node)
+        ]
 
 
 def _is_released_by_a_handler(function: FunctionNode, lock: str) -> bool:
