@@ -85,9 +85,11 @@ class Callee:
     definition: Related | None = None
     """Where the project defines it."""
 
-    def handed_on(self, *, has_arguments: bool) -> str:
+    def handed_on(self, *, has_arguments: bool, as_coroutine: bool = False) -> str:
         """The arguments that hand it to the background starter."""
         function = self.label.strip("`").removesuffix("()")
+        if as_coroutine:
+            return f"({function}({'...' if has_arguments else ''}))"
         return f"({function}, ...)" if has_arguments else f"({function})"
 
 

@@ -11,7 +11,7 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
-from logctx_lint.fixes.edits import Helper, after, before, helper, passed_on
+from logctx_lint.fixes.edits import Helper, after, before, helper, passed_on, wrapped
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
@@ -31,10 +31,18 @@ _BUILT_IN = Vocabulary({})
 
 
 def started_instead(
-    context: TreeContext, taker: ast.Call, taken: Taken, starter: str, first: str = ""
+    context: TreeContext,
+    taker: ast.Call,
+    taken: Taken,
+    starter: str,
+    first: str = "",
+    *,
+    as_coroutine: bool = False,
 ) -> tuple[Edit, ...] | None:
     """Hand over `starter`, so that it starts the function with the same arguments."""
     function = taken.node
+    if as_coroutine:
+        return _coroutine_started(context, taker, function, starter)
     match function:
         case ast.Lambda(body=ast.Call() as call):
             return passed_on(context, call, starter, first)
@@ -47,6 +55,20 @@ def started_instead(
     return (
         before(context, function, f"lambda *args: {starter}({first}"),
         after(context, function, ", *args)"),
+    )
+
+
+def _coroutine_started(
+    context: TreeContext, taker: ast.Call, function: ast.expr, starter: str
+) -> tuple[Edit, ...] | None:
+    """`lambda *args: start(f(*args))`, for a starter that takes the coroutine."""
+    if isinstance(function, ast.Lambda):
+        return wrapped(context, function.body, starter)
+    if not _is_dotted(function) or taker.keywords:
+        return None
+    return (
+        before(context, function, f"lambda *args: {starter}("),
+        after(context, function, "(*args))"),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.config.role_lookup import Vocabulary
@@ -16,12 +16,14 @@ from logctx_lint.fixes.import_edits import (
     is_guarded,
     may_import_runtime,
 )
+from logctx_lint.fixes.starter_shapes import Shape, method_at_hand, shape
 from logctx_lint.inference.types import External, Kind, ModuleType
 from logctx_lint.project.facts import ImportFacts, imported_names
 
 _RUNTIME = ("logctx_lint.runtime", "logctx_lint.runtime.tasks")
 _RUNS_ANYWAY = (Kind.DEFERRED, Kind.FUTURE)
 _BUILT_IN = Vocabulary({})
+_STARTERS = frozenset({Role.BACKGROUND_STARTER, Role.NURSERY_STARTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Helper:
     """The project does not have it yet: it comes from the reference runtime."""
     name: str = ""
     """Its qualified name."""
+    takes_coroutine: bool = False
+    """It is called as `start(f(x))`, and not as `start(f, x)`."""
 
     @property
     def applicability(self) -> Applicability:
@@ -116,7 +120,11 @@ def background_fix(
     applicability: Applicability = Applicability.UNSAFE,
 ) -> tuple[Fix, ...]:
     """Start a call with the project's background starter."""
-    edits = passed_on(context, call, helper.text) if helper else None
+    edits = None
+    if helper and helper.takes_coroutine:
+        edits = wrapped(context, call, helper.text)
+    elif helper:
+        edits = passed_on(context, call, helper.text)
     return _background_fix(helper, edits, applicability)
 
 
@@ -130,6 +138,12 @@ def started_by_hand_fix(
     swap = Edit(context.span(call.func), helper.text)
     match call.args:
         case [ast.Starred(), *_]:
+            return ()
+        case [started] if helper.takes_coroutine:
+            answer = context.awaitability(started)
+            is_lazy = answer.is_certain and answer.kind.is_lazy
+            return _background_fix(helper, (swap,)) if is_lazy and not call.keywords else ()
+        case _ if helper.takes_coroutine:
             return ()
         case [function, *_] if context.is_callable(function):
             return _background_fix(helper, (swap,))
@@ -167,16 +181,51 @@ def background_starter(context: TreeContext, kind: Kind) -> Helper | None:
     as_task = not context.file.traits.uses_twisted and kind is not Kind.DEFERRED
 
     def accepts(name: str) -> bool:
-        is_runtime_s = context.file.vocabulary.runtime_of(name) is not None
-        if not is_runtime_s and Role.BACKGROUND_STARTER not in _BUILT_IN.roles([name]):
-            return True  # The project's own.
-        return name.endswith(".run_in_background") and (".tasks." in name) is as_task
+        if not _is_own(context, name):
+            return name.endswith(".run_in_background") and (".tasks." in name) is as_task
+        return _fits(context, name, Role.BACKGROUND_STARTER, kind)
 
-    found = helper(context, Role.BACKGROUND_STARTER, accepts)
+    def accepts_nursery_s(name: str) -> bool:
+        return _is_own(context, name) and _fits(context, name, Role.NURSERY_STARTER, kind)
+
+    found = _own_method(context, Role.BACKGROUND_STARTER, accepts)
+    found = found or helper(context, Role.BACKGROUND_STARTER, accepts)
+    role = Role.BACKGROUND_STARTER
+    if found is None or found.is_new:
+        other = _own_method(context, Role.NURSERY_STARTER, accepts_nursery_s)
+        other = other or helper(context, Role.NURSERY_STARTER, accepts_nursery_s)
+        found, role = (other, Role.NURSERY_STARTER) if other else (found, role)
+    if found and _is_own(context, found.name):
+        found = replace(
+            found, takes_coroutine=shape(context.file, found.name, role) is Shape.COROUTINE
+        )
     is_runtime = found is not None and found.name.startswith(_RUNTIME[0])
     if is_runtime and kind in _RUNS_ANYWAY and not context.file.traits.has_log_contexts:
         return None  # It keeps log contexts, and handles no failure.
     return found
+
+
+def _is_own(context: TreeContext, name: str) -> bool:
+    """Whether a starter is the project's own."""
+    is_runtime_s = context.file.vocabulary.runtime_of(name) is not None
+    return not is_runtime_s and not _BUILT_IN.roles([name]) & _STARTERS
+
+
+def _fits(context: TreeContext, name: str, role: Role, kind: Kind) -> bool:
+    """Whether work of this kind can be handed to a starter of the project here."""
+    unit = context.unit
+    if name == f"{unit.scope.qualified_name}.{getattr(unit.node, 'name', '')}":
+        return False  # It would call itself.
+    found = shape(context.file, name, role)
+    return found is Shape.FUNCTION or (found is Shape.COROUTINE and kind is Kind.COROUTINE)
+
+
+def _own_method(context: TreeContext, role: Role, accepts: Callable[[str], bool]) -> Helper | None:
+    """A method of the project that can be called on `self`, or on an attribute of it."""
+    for name in context.file.vocabulary.names_of(role):
+        if _is_own(context, name) and (text := method_at_hand(context, name)) and accepts(name):
+            return Helper(text, name=name)
+    return None
 
 
 def helper(
@@ -253,7 +302,7 @@ def _plays(
     context: TreeContext, role: Role, names: tuple[str, ...], accepts: Callable[[str], bool]
 ) -> bool:
     """Whether names have a role that a glob gives them."""
-    return any(accepts(name) and role in context.file.vocabulary.roles([name]) for name in names)
+    return any(role in context.file.vocabulary.roles([name]) and accepts(name) for name in names)
 
 
 def _top_level_imports(tree: ast.Module) -> Iterator[tuple[str, ImportFacts]]:

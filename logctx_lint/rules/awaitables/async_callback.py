@@ -227,7 +227,9 @@ def _report(context: TreeContext, argument: Taken, roles: frozenset[Role], kind:
         starter = background_starter(context, kind)
         cure = f"start it with `{starter.text}`" if starter else _cure(kind)
     if starter:
-        edits = started_instead(context, argument.call, argument, starter.text)
+        edits = started_instead(
+            context, argument.call, argument, starter.text, as_coroutine=starter.takes_coroutine
+        )
         title = f"Start it with {starter.text}()"
         fixes = (Fix(title, Applicability.UNSAFE, (*edits, *starter.imports)),) if edits else ()
     context.report(

@@ -132,7 +132,9 @@ def _fixes(context: TreeContext, named: Named) -> tuple[Fix, ...]:
     starter = background_starter(context, named.kind)
     wrapper = helper(context, Role.YIELDABLE_WRAPPER)
     started = background_fix(context, named.call, starter)
-    if wrapper is None or not started or len(named.scope.bindings[named.name]) > 1:
+    if wrapper is None or not started or not starter or starter.takes_coroutine:
+        return ()
+    if len(named.scope.bindings[named.name]) > 1:
         return ()
     uses = [
         inner

@@ -291,7 +291,7 @@ def _starter(context: TreeContext) -> Helper | None:
     """The project's own background starter; Twisted's ways are not those of a task."""
     if context.file.traits.uses_twisted:
         return None
-    starter = background_starter(context, Kind.TASK)
+    starter = background_starter(context, Kind.COROUTINE)
     return starter if starter and not starter.is_new else None
 
 

@@ -118,14 +118,16 @@ def _report(context: TreeContext, found: Dropped) -> None:
         starter = None  # There may be no loop any more.
     fixes: tuple[Fix, ...] = ()
     callee = None
+    as_coroutine = starter is not None and starter.takes_coroutine
     if Role.HAND_STARTER in context.roles(found.call):
-        what, work = _by_hand(context, found)
+        what, work = _by_hand(context, found, as_coroutine=as_coroutine)
         fixes = started_by_hand_fix(context, found.call, starter)
     else:
         callee = context.callee(found.call)
         fate = discard_consequences.fate(context, found)
         what = f"{callee.label} {found.verb} {fate} ({callee.reason})"
-        work = callee.handed_on(has_arguments=bool(arguments(found.call)))
+        has_arguments = bool(arguments(found.call))
+        work = callee.handed_on(has_arguments=has_arguments, as_coroutine=as_coroutine)
         fixes = background_fix(context, found.call, starter)
     can_await = context.is_asynchronous(function)
     kept_in = ""
@@ -159,7 +161,7 @@ def _may_be_task(context: TreeContext, found: Dropped) -> bool:
     return is_plain and is_asyncio_s and not found.is_awaited
 
 
-def _by_hand(context: TreeContext, found: Dropped) -> tuple[str, str]:
+def _by_hand(context: TreeContext, found: Dropped, *, as_coroutine: bool) -> tuple[str, str]:
     """What `ensureDeferred(f(x))` or `maybeDeferred(f, x)` does, and how to pass `f` on."""
     by = context.callee(found.call).label
     fate = f"runs unawaited{discard_consequences.losses(context, sees_failure=found.sees_failure)}"
@@ -172,7 +174,7 @@ def _by_hand(context: TreeContext, found: Dropped) -> tuple[str, str]:
             return f"{by} starts work that {fate}", ""
     callee = context.called(func)
     what = f"{by} starts {callee.label}, which {fate} ({callee.reason})"
-    return what, callee.handed_on(has_arguments=has_arguments)
+    return what, callee.handed_on(has_arguments=has_arguments, as_coroutine=as_coroutine)
 
 
 RULE = Rule(
