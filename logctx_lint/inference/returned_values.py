@@ -13,6 +13,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, effect_of, reads_failure
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.passed_arguments import argument_for, is_passed
+from logctx_lint.inference.places_outside import PlacesOutside
 from logctx_lint.inference.types import (
     NONE,
     Certainty,
@@ -28,7 +29,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import own_nodes, returned_values
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -153,16 +154,8 @@ class ReturnedValues:
         return list(own_nodes(self._node.body))
 
     @cached_property
-    def _made_here(self) -> set[str]:
-        return set(self._named_constructions(self._nodes))
-
-    @cached_property
-    def _assigned(self) -> set[str]:
-        return set(self._set_outside(self._nodes))
-
-    @cached_property
-    def _put_away(self) -> set[str]:
-        return set(self._put_into_containers(self._nodes))
+    def _places(self) -> PlacesOutside:
+        return PlacesOutside(self._summaries, self._scope, self._nodes)
 
     def all(self) -> Iterator[Returned]:
         for value in returned_values(self._node):
@@ -192,7 +185,7 @@ class ReturnedValues:
                 yield from UNKNOWN_VALUE
 
     def _kept(self, value: ast.Attribute | ast.Subscript) -> Returned:
-        is_stored = ast.unparse(value) in self._assigned
+        is_stored = ast.unparse(value) in self._places.assigned
         owner = self._function.owner
         can_fail = True
         if owner and isinstance(value, ast.Attribute) and dotted(value.value) == "self":
@@ -256,10 +249,12 @@ class ReturnedValues:
             self._seen.add(binding)
             unless = name if self._stands_in(name, binding) else ""
             found += (replace(each, unless=unless) for each in self._bound(name, binding))
-        if name in self._assigned or (name in self._put_away and name not in self._made_here):
+        if name in self._places.assigned or (
+            name in self._places.put_away and name not in self._places.made_here
+        ):
             source: Source | None = Source.STORED
         else:
-            source = Source.WAITER if name in self._put_away else None
+            source = Source.WAITER if name in self._places.put_away else None
         for each in found or UNKNOWN_VALUE:
             is_value = each.source is Source.NOTHING
             yield each if is_value or not source else replace(each, source=source, parameter="")
@@ -359,7 +354,7 @@ class ReturnedValues:
 
     def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
         func = call.func
-        if isinstance(func, ast.Attribute) and self._outlives(func):
+        if isinstance(func, ast.Attribute) and self._places.outlives(func):
             return Uses.NOTHING  # Put away: whoever takes it out is asked elsewhere.
         return self._elsewhere.as_argument(call, argument)
 
@@ -457,7 +452,7 @@ class ReturnedValues:
             callee.function.module.is_stub
             and not callee.function.facts.is_async
             and isinstance(call.func, ast.Attribute)
-            and self._is_outside(call.func.value)
+            and self._places.is_outside(call.func.value)
             and not held.isdisjoint(
                 type_variables(self._resolver.functions.plain_result(callee.function))
             )
@@ -473,67 +468,6 @@ class ReturnedValues:
                 for each in found or UNKNOWN_VALUE:
                     is_own = each.source is Source.ARGUMENT
                     yield Returned(Source.FRESH, each.can_fail) if is_own else each
-
-    # What is put where others find it
-
-    def _set_outside(self, nodes: list[ast.AST]) -> Iterator[str]:
-        for node in nodes:
-            match node:
-                case ast.Assign(targets, value) if any(
-                    isinstance(target, ast.Attribute | ast.Subscript) for target in targets
-                ):
-                    yield from map(ast.unparse, [*targets, value])
-
-    def _put_under(self, target: ast.expr, value: ast.expr) -> set[str]:
-        """The names that are kept as a key, or inside of what is kept: `self.infos[task] = ...`,
-        `self.infos[key] = Info(task)`."""
-        match target:
-            case ast.Subscript(holder, key) if self._is_outside(holder):
-                parts = [key]
-            case ast.Attribute() if self._is_outside(target):
-                parts = []
-            case _:
-                return set()
-        match value:
-            case ast.Call():
-                parts += call_arguments(value)
-            case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
-                parts += elements
-        return {each.id for each in parts if isinstance(each, ast.Name)}
-
-    def _put_into_containers(self, nodes: list[ast.AST]) -> Iterator[str]:
-        for node in nodes:
-            match node:
-                case ast.Assign(targets, value):
-                    for target in targets:
-                        # A Deferred or Future that is made here is the caller's to wait for.
-                        yield from self._put_under(target, value) - self._made_here
-                case ast.Call(ast.Attribute() as method, arguments) if self._outlives(method):
-                    for argument in arguments:
-                        for inner in all_nodes(argument):
-                            if isinstance(inner, ast.Name):
-                                yield inner.id
-
-    def _named_constructions(self, nodes: list[ast.AST]) -> Iterator[str]:
-        """The names of what is made here, for whoever calls to wait for."""
-        for node in nodes:
-            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
-                made = self._resolver.type_of(node.value.func, self._scope)
-                if isinstance(made, ClassObject):
-                    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                        if isinstance(target, ast.Name):
-                            yield target.id
-
-    def _outlives(self, method: ast.Attribute) -> bool:
-        """Whether a method is that of something that outlives the function, and is no logger."""
-        is_log = Role.LOG_WRITER in self._summaries.roles(method, self._scope)
-        return self._is_outside(method.value) and not is_log
-
-    def _is_outside(self, holder: ast.expr) -> bool:
-        """Whether an object is found in another one, or not bound in this function."""
-        return isinstance(holder, ast.Attribute | ast.Subscript) or (
-            isinstance(holder, ast.Name) and holder.id not in self._scope.bindings
-        )
 
 
 def _asks_for(test: ast.expr, path: str) -> bool:
