@@ -13,6 +13,8 @@ FRAMEWORKS_OF: Mapping[str, tuple[str, ...]] = {
     "twisted": ("twisted",),
 }
 """Packages, and the frameworks whose cancellation comes out of what they give to await."""
+KNOWN_LOOPS = FRAMEWORKS_OF.keys() | {"concurrent", "tornado", "uvloop"}
+"""Packages that have the cancelled error of one of these frameworks, if they have one."""
 CANCELLED_ERRORS = {
     "asyncio": "asyncio.CancelledError",
     "twisted": "twisted.internet.defer.CancelledError",

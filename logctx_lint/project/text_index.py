@@ -17,7 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from logctx_lint.config.known_packages import HOMES_OF_LOG_CONTEXTS
+from logctx_lint.config.known_packages import HOMES_OF_LOG_CONTEXTS, KNOWN_LOOPS
 from logctx_lint.incremental.dependencies import Part, Place, Trace
 from logctx_lint.incremental.store import Entries
 from logctx_lint.syntax.source import digest_of
@@ -37,9 +37,6 @@ _IMPORTS = {
 _ERROR_IMPORT = re.compile(
     r"^[ \t]*from[ \t]+(\w+)[\w.]*[ \t]+import[ \t]+(?:[^\n(]*|\([^)]*)\bCancelledError\b",
     re.MULTILINE,
-)
-_KNOWN_LOOPS = frozenset(
-    {"aiohttp", "anyio", "asyncio", "concurrent", "tornado", "trio", "twisted", "uvloop"}
 )
 OTHER_LOOP = "other-loop"
 """What stands among the imports of a text that takes its cancelled error from elsewhere."""
@@ -88,7 +85,7 @@ def _imported(text: str) -> Iterator[str]:
         ):
             yield package
     if "CancelledError" in text and any(
-        found[1] not in _KNOWN_LOOPS for found in _ERROR_IMPORT.finditer(text)
+        found[1] not in KNOWN_LOOPS for found in _ERROR_IMPORT.finditer(text)
     ):
         yield OTHER_LOOP
 

@@ -90,12 +90,7 @@ def _thinks_of_it(node: ast.AST, name: str) -> bool:
         ):
             return found == name
         case ast.Attribute(ast.Name(found), attribute):
-            return found == name and attribute in (
-                "__await__",
-                "send",
-                "close",
-                "add_done_callback",
-            )
+            return found == name and attribute in _OF_AWAITABLES
         case ast.Nonlocal(names) | ast.Global(names):
             return name in names
         case ast.Call(func) if last_name(func) in _ASKING:

@@ -38,6 +38,22 @@ def cancelled_in(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
             yield node.value
 
 
+def taken_from_self(function: FunctionNode) -> dict[str, str]:
+    """By local names: the attribute of `self` that each of them was taken from."""
+    found: dict[str, str] = {}
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Assign([ast.Name(name)], ast.Attribute(ast.Name("self")) as taken):
+                found[name] = ast.unparse(taken)
+            case ast.NamedExpr(ast.Name(name), ast.Attribute(ast.Name("self")) as walrus):
+                found[name] = ast.unparse(walrus)
+            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+                for target, value in zip(targets, values, strict=False):
+                    if isinstance(target, ast.Name) and ast.unparse(value).startswith("self."):
+                        found[target.id] = ast.unparse(value)
+    return found
+
+
 def _functions_inside(function: FunctionNode) -> Iterator[FunctionOrLambda]:
     for each in all_nodes(function):
         if isinstance(each, FunctionOrLambda) and each is not function:
@@ -88,7 +104,8 @@ def _passes_cancelled(call: ast.Call, scope: Scope, index: int) -> bool:
     node = scope.node
     if not isinstance(node, FunctionNode) or not 0 <= index < len(call.args):
         return False
-    given = {ast.unparse(each) for each in _same(node, call.args[index])}
+    text = ast.unparse(call.args[index])
+    given = {text, taken_from_self(node).get(text, text)}
     return any(
         isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
@@ -97,12 +114,3 @@ def _passes_cancelled(call: ast.Call, scope: Scope, index: int) -> bool:
         and ast.unparse(each.func.value) in given
         for each in own_nodes(node.body)
     )
-
-
-def _same(function: FunctionNode, value: ast.expr) -> Iterator[ast.expr]:
-    """A value, and the attribute that its name was taken from: `task = self._task`."""
-    yield value
-    for node in own_nodes(function.body) if isinstance(value, ast.Name) else ():
-        match node:
-            case ast.Assign([ast.Name(name)], ast.Attribute() as taken) if name == value.id:  # type: ignore[attr-defined]
-                yield taken

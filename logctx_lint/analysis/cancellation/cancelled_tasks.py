@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.cancellation.cancelled_elsewhere import (
     cancelled_in,
     is_cancelled_elsewhere,
+    taken_from_self,
 )
 from logctx_lint.analysis.context import TreeContext, arguments, loops
 from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
@@ -139,22 +140,6 @@ class Cancels:
         return not _WAITS.isdisjoint(self._context.names(call))
 
 
-def _taken_from_self(function: FunctionNode) -> dict[str, str]:
-    """By local names: the attribute of `self` that each of them was taken from."""
-    found: dict[str, str] = {}
-    for node in own_nodes(function.body):
-        match node:
-            case ast.Assign([ast.Name(name)], ast.Attribute(ast.Name("self")) as taken):
-                found[name] = ast.unparse(taken)
-            case ast.NamedExpr(ast.Name(name), ast.Attribute(ast.Name("self")) as walrus):
-                found[name] = ast.unparse(walrus)
-            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-                for target, value in zip(targets, values, strict=False):
-                    if isinstance(target, ast.Name) and ast.unparse(value).startswith("self."):
-                        found[target.id] = ast.unparse(value)
-    return found
-
-
 def _looped_over(function: FunctionNode) -> dict[str, str]:
     """By the targets of a function's loops: what is looped over."""
     return {
@@ -197,5 +182,5 @@ def containers(node: ast.expr) -> Iterator[ast.expr]:
 def _cancelled_places(function: FunctionNode) -> set[str]:
     """What a function cancels: its own names and attributes, whichever name they go by there."""
     receivers = {ast.unparse(each) for each in cancelled_in(own_nodes(function.body))}
-    looped, taken = _looped_over(function), _taken_from_self(function)
+    looped, taken = _looped_over(function), taken_from_self(function)
     return {looped.get(each, taken.get(each, each)) for each in receivers}

@@ -14,7 +14,7 @@ from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import parameters_of
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Conditions:
         waits = [
             each.value for each in own_nodes(self.code.node.body) if isinstance(each, ast.Await)
         ]
-        own = [each for each in waits if key_of(task) in (key_of(e) for e in ast.walk(each))]
+        own = [each for each in waits if key_of(task) in map(key_of, all_nodes(each))]
         return bool(key_of(task) and own) and all(
             isinstance(each, ast.Call) and Role.CANCELLATION_SHIELD in self.code.roles(each)
             for each in own

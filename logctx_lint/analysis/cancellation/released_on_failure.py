@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.cancellation.adopted_sockets import is_adopted
+from logctx_lint.analysis.cancellation.initial_state import EXITS
 from logctx_lint.analysis.cancellation.state_changes import called, given_back
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.started_tasks import class_node
@@ -23,7 +24,6 @@ from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
-_EXITS = frozenset({"__aexit__", "__exit__"})
 _EXIT_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
 _TAKERS = frozenset({"pop", "popleft", "popitem", "get", "get_nowait"})
 _PUTTERS = APPENDERS | QUEUE_PUTS
@@ -62,7 +62,7 @@ def released_by(
 
 def _given_back_by(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
     match call.func:
-        case ast.Attribute(receiver, name) if name in _EXITS:  # Entered by hand.
+        case ast.Attribute(receiver, name) if name in EXITS:  # Entered by hand.
             yield receiver
         case func if context.file.may_play(func, _RELEASERS):
             yield from given_back(call)
