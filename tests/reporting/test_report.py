@@ -57,6 +57,13 @@ def test_of_several_rules_the_one_without_a_fix_is_to_be_explained() -> None:
         assert out.getvalue().endswith(last) is ends
 
 
+def test_there_is_no_rule_to_explain_for_a_file_that_cannot_be_parsed() -> None:
+    finding = Finding("LCX000", "cannot be parsed", Path("a/x.py"), Span(1, 0, 1, 1))
+    out = io.StringIO()
+    writer("text")(Report([finding], {}, files=1), out)
+    assert out.getvalue().endswith("1 file checked, 1 finding\n")
+
+
 def test_brief_text_is_one_line_for_each_finding() -> None:
     expected = "a/x.py:1:1: LCX101 `drop()` is bad\n"
     assert written("text", "drop()\n", brief=True) == expected

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TextIO
 
-from logctx_lint.config.codes import CODES
+from logctx_lint.config.codes import CODES, NOT_ANALYSED
 from logctx_lint.findings import Applicability, Finding
 from logctx_lint.reporting.report import Report
 from logctx_lint.syntax.source import Source
@@ -91,9 +91,9 @@ def _summary(report: Report) -> str:
 
 
 def _to_explain(report: Report) -> str:
-    """The code of a finding that has no fix to show what is meant, if there is one."""
-    codes = [each.code for each in report.findings if not each.fixes]
-    codes += [each.code for each in report.findings]
+    """The rule of a finding that has no fix to show what is meant, if there is one."""
+    found = [each for each in report.findings if each.code != NOT_ANALYSED]
+    codes = [each.code for each in sorted(found, key=lambda each: bool(each.fixes))]
     return codes[0] if codes else ""
 
 
