@@ -297,6 +297,15 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.locks.Event.wait",
         "asyncio.tasks.sleep",
     ),
+    Role.IMMEDIATE: (
+        "contextlib.AsyncExitStack.__aenter__",
+        "contextlib.nullcontext.__aenter__",
+        "contextlib.nullcontext.__aexit__",
+        "asyncio.taskgroups.TaskGroup.__aenter__",
+        "asyncio.timeouts.Timeout.__aenter__",
+        "asyncio.timeouts.Timeout.__aexit__",
+    ),
+    Role.QUEUE_PUTTER: ("asyncio.queues.Queue.put",),
     Role.DROPPABLE: (
         f"{_DEFER}.Deferred.chainDeferred",
         "twisted.internet.task.LoopingCall.start",

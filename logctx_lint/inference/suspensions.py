@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.immediate_calls import is_immediate
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
@@ -39,7 +40,9 @@ def never_suspends(summaries: Summaries, function: Function) -> bool:
 def calls_that_never_suspend(summaries: Summaries, func: ast.expr, scope: Scope) -> bool:
     """The same of all that a call may reach, where that is known."""
     functions = called(summaries, func, scope)
-    return bool(functions) and all(never_suspends(summaries, each) for each in functions)
+    if functions and all(never_suspends(summaries, each) for each in functions):
+        return True
+    return is_immediate(summaries, func, scope)
 
 
 def called(summaries: Summaries, func: ast.expr, scope: Scope) -> list[Function]:
