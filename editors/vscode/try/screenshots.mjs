@@ -85,14 +85,14 @@ async function quickFix(page) {
 }
 
 async function explainRule(page) {
-  await goTo(page, 34, 10);
+  await goTo(page, 47, 25);
   await command(page, "logctx-lint: Explain Rule", "Explain Rule…");
   // The rule of the finding under the cursor comes first.
   const first = page.locator(".quick-input-widget .monaco-list-row").first();
-  await first.locator(":text('LCX301')").first().waitFor();
+  await first.locator(":text('LCX303')").first().waitFor();
   await picture(page, "vscode-explain-choice");
   await page.keyboard.press("Enter");
-  await page.waitForSelector(".view-line:has-text('swallowed-cancellation')");
+  await page.waitForSelector(".view-line:has-text('shared-cancellable')");
   await picture(page, "vscode-explain");
 }
 
