@@ -30,6 +30,12 @@ def argument_for(
     return call.args[index]
 
 
+def positional_parameters(resolver: Resolver, callee: FunctionType) -> list[str]:
+    """The names of the parameters that a call fills by position, without a bound first one."""
+    positional = [each.name for each in callee.function.facts.parameters if not each.kind]
+    return positional[resolver.bindings.is_bound(callee) :]
+
+
 def is_passed(
     resolver: Resolver, call: ast.Call, callee: FunctionType, name: str, *, scope: Scope
 ) -> bool:

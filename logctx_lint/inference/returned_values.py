@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, effect_of, reads_failure
+from logctx_lint.inference.future_uses import Body, Uses, cannot_fail
+from logctx_lint.inference.futures_elsewhere import FollowedElsewhere
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.passed_arguments import argument_for, is_passed
 from logctx_lint.inference.places_outside import PlacesOutside
@@ -62,6 +63,10 @@ class Source(Enum):
     """A new object of some class."""
     FRESH = "fresh"
     """Whatever else, and what is not known."""
+    OPEN = "open"
+    """What a call gives of which nothing says that it is an awaitable."""
+    CIRCULAR = "circular"
+    """What the function returns, as far as it is what the function returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,53 +85,19 @@ class Returned:
 KEEP_NOTHING = frozenset({"add_done_callback", "get_name", "set_name"})
 """Methods of a task after which nobody has got hold of it."""
 UNKNOWN_VALUE = (Returned(Source.FRESH),)
+CIRCULAR_VALUE = (Returned(Source.CIRCULAR),)
+_SAYS_NOTHING = frozenset({Source.OPEN, Source.CIRCULAR})
 
 
-@dataclass(frozen=True)
-class FollowedElsewhere:
-    """What becomes of a Future that one function hands on."""
-
-    summaries: Summaries
-    scope: Scope
-
-    def as_argument(self, call: ast.Call, argument: ast.expr) -> Uses:
-        return self.summaries.passed_on(self.scope, call, argument)
-
-    def as_attribute(self, path: str) -> Uses:
-        receiver, _, name = path.rpartition(".")
-        owner = self.scope.enclosing_class
-        if receiver != "self" or owner is None:
-            return Uses.UNKNOWN
-        return self.summaries.attribute_uses(owner, name)
-
-    def looks_at_failure(self, callback: ast.expr) -> bool:
-        if isinstance(callback, ast.Lambda):
-            return _looks_at_failure(callback, callback.body)
-        if isinstance(callback, ast.Name) and any(
-            each.kind == "parameter" for each in self.scope.bindings.get(callback.id, ())
-        ):
-            return True  # Whoever gives it gets the task.
-        members = members_of(self.summaries.resolver.type_of(callback, self.scope))
-        nodes = [
-            None if not isinstance(each, FunctionType) else each.function.tree() for each in members
-        ]
-        return all(each is not None and _looks_at_failure(each, each) for each in nodes)
-
-    def effect_of_errback(self, errback: ast.expr) -> Uses:
-        if isinstance(errback, ast.Lambda):
-            return effect_of(errback)
-        members = members_of(self.summaries.resolver.type_of(errback, self.scope))
-        nodes = [each.function.tree() for each in members if isinstance(each, FunctionType)]
-        effects = {effect_of(node) for node in nodes if node is not None}
-        for effect in (Uses.CALLBACK, Uses.NOTHING):
-            if effect in effects:
-                return effect
-        return Uses.ERRBACK
-
-
-def _looks_at_failure(function: FunctionNode | ast.Lambda, body: ast.AST) -> bool:
-    parameters = [each.arg for each in function.args.args if each.arg not in ("self", "cls")]
-    return bool(parameters) and reads_failure(body, parameters[-1])
+def among(values: Iterable[Returned]) -> tuple[Returned, ...]:
+    """What some values come to: what is not known says nothing beside what is."""
+    found = tuple(dict.fromkeys(values))
+    known = tuple(each for each in found if each.source not in _SAYS_NOTHING)
+    if any(each.source is not Source.NOTHING for each in known):
+        return known
+    return tuple(
+        replace(each, source=Source.FRESH) if each.source is Source.OPEN else each for each in found
+    )
 
 
 class ReturnedValues:
@@ -157,9 +128,8 @@ class ReturnedValues:
     def _places(self) -> PlacesOutside:
         return PlacesOutside(self._summaries, self._scope, self._nodes)
 
-    def all(self) -> Iterator[Returned]:
-        for value in returned_values(self._node):
-            yield from self._of(value)
+    def all(self) -> tuple[Returned, ...]:
+        return among(each for value in returned_values(self._node) for each in self._of(value))
 
     def _of(self, value: ast.expr) -> Iterator[Returned]:
         match value:
@@ -376,6 +346,8 @@ class ReturnedValues:
             yield Returned(Source.COMPLETED)
         elif Role.NEVER_FAILS in roles:
             yield Returned(Source.FRESH, can_fail=False)
+        elif Role.LOOP_RUNNER in roles:
+            yield Returned(Source.NOTHING, can_fail=False)  # What has been waited for.
         elif Role.CANCELLATION_SHIELD in roles and call.args:
             yield from self._of(call.args[0])
         elif Role.DEFERRED_LIST in roles:
@@ -404,8 +376,11 @@ class ReturnedValues:
         if presumed := [each for each in members_of(type_) if isinstance(each, Presumed)]:
             yield from self._of_presumed(presumed)
             return
+        is_open = answer.certainty is Certainty.UNKNOWN
         for callee in members_of(self._resolver.type_of(call.func, self._scope)):
-            yield from self._of_callee(call, callee)
+            for each in self._of_callee(call, callee):
+                is_any = is_open and each.source is Source.FRESH
+                yield replace(each, source=Source.OPEN) if is_any else each
 
     def _of_started(self, call: ast.Call, *, is_task: bool) -> Returned:
         """What a starter gives: a task of its own only for work that is made in place."""

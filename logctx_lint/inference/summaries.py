@@ -27,15 +27,17 @@ from logctx_lint.inference.future_uses import (
     Uses,
     cannot_fail,
 )
+from logctx_lint.inference.futures_elsewhere import FollowedElsewhere
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.returned_values import (
+    CIRCULAR_VALUE,
     UNKNOWN_VALUE,
-    FollowedElsewhere,
     Returned,
     ReturnedValues,
     Source,
+    among,
 )
 from logctx_lint.inference.types import (
     Certainty,
@@ -85,6 +87,7 @@ class Summary:
 
 
 UNSUMMARIZED = Summary()
+_CIRCULAR = Summary(CIRCULAR_VALUE)
 
 
 class Summaries:
@@ -104,7 +107,7 @@ class Summaries:
         """The summary of a function, or of what overrides one that is only there for that."""
         function = function.implementation
         return self.resolver.memo.get(
-            self._summaries, function, lambda: self._summarize(function), UNSUMMARIZED
+            self._summaries, function, lambda: self._summarize(function), _CIRCULAR
         )
 
     def of_known_callees(self, func: ast.expr, scope: Scope) -> list[Summary]:
@@ -258,7 +261,7 @@ class Summaries:
             if overrides != [function]:
                 found = [self.of(each) for each in overrides]
                 return Summary(
-                    tuple(dict.fromkeys(one for each in found for one in each.returned)),
+                    among(one for each in found for one in each.returned),
                     handles_failures=all(each.handles_failures for each in found),
                     has_two_modes=any(each.has_two_modes for each in found),
                 )
@@ -273,7 +276,7 @@ class Summaries:
                 handles_failures=handles,
                 has_two_modes=is_plain and has_two_modes(self, node, scope),
             )
-        returned = tuple(dict.fromkeys(ReturnedValues(self, function, node, scope).all()))
+        returned = ReturnedValues(self, function, node, scope).all()
         return Summary(
             returned,
             never_returns=function_exits.never_returns(self, node, scope),

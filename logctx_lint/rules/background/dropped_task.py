@@ -73,7 +73,8 @@ from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import Helper, background_starter, started_by_hand_fix
 from logctx_lint.fixes.task_sets import keep_fix, task_set
 from logctx_lint.inference.decorators import is_external
-from logctx_lint.inference.returned_values import KEEP_NOTHING, FollowedElsewhere
+from logctx_lint.inference.futures_elsewhere import FollowedElsewhere
+from logctx_lint.inference.returned_values import KEEP_NOTHING
 from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.inference.types import UNKNOWN, Certainty, FunctionType, Kind
 from logctx_lint.inference.use_def import Scope
