@@ -86,7 +86,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.raised_errors import RaisedErrors
-from logctx_lint.inference.types import UNKNOWN, FunctionType, Instance, Type, members_of
+from logctx_lint.inference.types import UNKNOWN, Certainty, FunctionType, Instance, Type, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -105,7 +105,7 @@ def check(context: TreeContext) -> None:
             _check_stop(context, call)
         if not isinstance(call.func, ast.Attribute) or call.func.attr != "start":
             continue
-        if not context.is_placed(call) or _START not in context.names(call):
+        if not context.is_placed(call) or not _gives_deferred(context, call):
             continue
         made = _made(context, call.func.value)
         functions, is_known = _looped(context, made)
@@ -123,6 +123,14 @@ def check(context: TreeContext) -> None:
             "that `start()` gives: add an errback",
             profile=_profile(context, made, functions),
         )
+
+
+def _gives_deferred(context: TreeContext, call: ast.Call) -> bool:
+    """Whether it is the `start()` of a loop, and of nothing else that gives no Deferred."""
+    return _START in context.names(call) and not any(
+        context.resolver.awaitability(context.resolver.call_type(each)).certainty is Certainty.NO
+        for each in members_of(context.type_of(call.func))
+    )
 
 
 def _check_stop(context: TreeContext, call: ast.Call) -> None:
