@@ -39,6 +39,7 @@ _OF_ASYNC_GENERATORS = frozenset(
     {"typing.AsyncIterable", "typing.AsyncIterator", "typing.AsyncGenerator"}
 )
 _INTERFACE = frozenset({"zope.interface.Interface"})
+_STARTED = frozenset({Kind.TASK, Kind.FUTURE, Kind.DEFERRED})
 _BODIES_KEPT = 32
 """Function trees kept at a time: enough for neighbours, too few to cost memory. While a question
 is open, more are kept: those about the names in a body are told apart by its scope."""
@@ -109,12 +110,19 @@ class Functions:
 
     def _started(self, function: Function, declared: Type) -> Type:
         """The Task or Future that `-> Awaitable[T]` is in fact: its work runs by itself."""
-        if function.module.is_stub or self.is_abstract(function):
+        if function.module.is_stub:
             return declared
-        inferred = self._inferred_result(function)
-        answer = self._resolver.awaitability(inferred)
-        is_started = answer.is_certain and answer.kind in (Kind.TASK, Kind.FUTURE)
-        return inferred if is_started else declared
+        if self.is_abstract(function):
+            overrides = self._resolver.references.overriding(function)
+            found = [self._called(each) for each in overrides if not self.is_abstract(each)]
+        else:
+            found = [self._inferred_result(function)]
+        answers = [self._resolver.awaitability(each) for each in found]
+        is_started = all(each.is_certain and each.kind in _STARTED for each in answers)
+        return union_of(found) if found and is_started else declared
+
+    def _called(self, function: Function) -> Type:
+        return self._resolver.call_type(self.decorated(function))
 
     def _annotates_the_call(self, function: Function, declared: Type) -> bool:
         """Whether an `async def -> Awaitable[T]` says what calling it gives, and not awaiting it.

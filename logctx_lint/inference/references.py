@@ -19,6 +19,8 @@ _BODIES_KEPT = 64
 """Function trees kept at a time: enough for neighbours, too few to cost memory."""
 _MOST_LINES = 60
 """A name that stands on more lines is too common to look at all of them."""
+_MOST_OVERRIDES = 20
+"""Classes that are looked at for a method that they override."""
 
 _Node = TypeVar("_Node", ast.Call, ast.Assign)
 Located = tuple[_Node, Scope]
@@ -108,6 +110,21 @@ class References:
     def subclasses(self, cls: Class) -> list[Class]:
         """The classes in the package that name a class of this name among their bases."""
         return self.classes_with("inherited", cls.name, cls.module)
+
+    def overriding(self, function: Function) -> Iterator[Function]:
+        """What overrides a method, in classes that the package has."""
+        if function.owner is None:
+            return
+        seen, waiting = {function.owner}, [function.owner]
+        while waiting and len(seen) < _MOST_OVERRIDES:
+            for each in self.subclasses(waiting.pop()):
+                if each in seen:
+                    continue
+                seen.add(each)
+                waiting.append(each)
+                own = each.function(function.name)
+                if own:
+                    yield own[-1]
 
     def classes_with(self, table: str, name: str, near: Module) -> list[Class]:
         """The classes in the package that mention a name in one of the ways of `Mentions`."""

@@ -60,7 +60,6 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
-_MOST_OVERRIDES = 20
 _NOT_KNOWN = (Unknown, External, ExternalInstance, TypeVariable)
 _MAKERS = frozenset({"asyncio.events.AbstractEventLoop.create_future"})
 _WAITERS = frozenset(
@@ -294,24 +293,9 @@ class Summaries:
 
     def _overrides(self, function: Function) -> Iterator[Function]:
         """What overrides a method, and is no such template itself."""
-        for each in self.overriding(function):
+        for each in self.resolver.references.overriding(function):
             if not self.resolver.functions.is_abstract(each):
                 yield each
-
-    def overriding(self, function: Function) -> Iterator[Function]:
-        """What overrides a method, in classes that the package has."""
-        if function.owner is None:
-            return
-        seen, waiting = {function.owner}, [function.owner]
-        while waiting and len(seen) < _MOST_OVERRIDES:
-            for each in self.resolver.references.subclasses(waiting.pop()):
-                if each in seen:
-                    continue
-                seen.add(each)
-                waiting.append(each)
-                own = each.function(function.name)
-                if own:
-                    yield own[-1]
 
     # What is done with Futures
 

@@ -113,7 +113,10 @@ def _never_waits(summaries: Summaries, manager: ast.expr, scope: Scope) -> bool:
 
 def may_run(summaries: Summaries, function: Function) -> list[Function]:
     """A function, and all that overrides it; none where others may do so that are not known."""
-    overrides, classes = list(summaries.overriding(function)), summaries.resolver.classes
+    overrides, classes = (
+        list(summaries.resolver.references.overriding(function)),
+        summaries.resolver.classes,
+    )
     is_template = summaries.resolver.functions.is_abstract(function)
     if len(overrides) >= _MOST_OVERRIDES or (is_template and not overrides):
         return []
