@@ -16,6 +16,7 @@ from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
     CallableType,
+    Certainty,
     ClassObject,
     FunctionType,
     Instance,
@@ -39,6 +40,7 @@ _OF_ASYNC_GENERATORS = frozenset(
     {"typing.AsyncIterable", "typing.AsyncIterator", "typing.AsyncGenerator"}
 )
 _INTERFACE = frozenset({"zope.interface.Interface"})
+_MAY_BE_AWAITABLE = frozenset({Certainty.YES, Certainty.SOME})
 _STARTED = frozenset({Kind.TASK, Kind.FUTURE, Kind.DEFERRED})
 _BODIES_KEPT = 32
 """Function trees kept at a time: enough for neighbours, too few to cost memory. While a question
@@ -88,6 +90,8 @@ class Functions:
                 declared = self._inferred_result(function)
             elif not facts.is_async and self._declares_any_awaitable(declared):
                 declared = self._started(function, declared)
+            if not facts.is_async and self._gives_only_none(function, declared):
+                declared = NONE
             if facts.is_async and self._annotates_the_call(function, declared):
                 declared = UNKNOWN
         elif function.module.is_stub:
@@ -123,6 +127,19 @@ class Functions:
 
     def _called(self, function: Function) -> Type:
         return self._resolver.call_type(self.decorated(function))
+
+    def _gives_only_none(self, function: Function, declared: Type) -> bool:
+        """Whether `-> Task | None` is None in fact: the body returns nothing, and nothing overrides
+        it."""
+        if function.facts.is_generator or function.module.is_stub:
+            return False
+        if self._resolver.awaitability(declared).certainty not in _MAY_BE_AWAITABLE:
+            return False
+        return (
+            not self.is_abstract(function)
+            and self._inferred_result(function) == NONE
+            and not any(self._resolver.references.overriding(function))
+        )
 
     def _annotates_the_call(self, function: Function, declared: Type) -> bool:
         """Whether an `async def -> Awaitable[T]` says what calling it gives, and not awaiting it.
