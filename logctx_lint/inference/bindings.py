@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.calls import CHAINERS
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.contradicted_annotations import by_default, by_use
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -112,6 +113,7 @@ class Bindings:
         scope: Scope,
         name: str,
     ) -> Type:
+        further_out = enclosing_scope(function) if function else scope.parent or scope
         if annotation is not None:
             where = signature_scope(function) if function else scope
             found = annotation_types.evaluate(self._resolver, annotation, where)
@@ -119,8 +121,10 @@ class Bindings:
                 return self._resolver.builtin("tuple", found)
             if kind == "**":
                 return self._resolver.builtin("dict", self._resolver.builtin("str"), found)
+            if found != UNKNOWN and default is not None:
+                return by_default(self._resolver, found, default, further_out)
             if found != UNKNOWN or default is None:
-                return found
+                return by_use(found, name, scope)
             # `client: Any = twisted.names.client` says by its default what is usual.
         if kind == "self":
             return self.self_type(scope) or UNKNOWN
@@ -128,9 +132,8 @@ class Bindings:
         if function and kind in ("", "k"):
             passed = self._resolver.call_sites.parameter(function, name)
         if default is not None:
-            where = enclosing_scope(function) if function else scope.parent or scope
             # A default of None says nothing; another one is one of several possibilities.
-            given = without_none(self._resolver.type_of(default, where))
+            given = without_none(self._resolver.type_of(default, further_out))
             return passed if given == UNKNOWN else union_of([given, passed])
         return passed
 

@@ -35,6 +35,7 @@ from logctx_lint.inference.types import (
     CallableType,
     Certainty,
     FunctionType,
+    Instance,
     Kind,
     Type,
     TypeVariable,
@@ -296,10 +297,16 @@ def _is_chained(context: TreeContext, call: ast.Call) -> bool:
 def _is_registration(context: TreeContext, call: ast.Call) -> bool:
     """`app.get("/")(handler)`: a decorator that gives back what it is applied to."""
     return isinstance(call.func, ast.Call) and any(
-        isinstance(member, FunctionType | CallableType)
+        isinstance(member, FunctionType | CallableType) or _can_be_called(context, member)
         for each in arguments(call)
         for member in members_of(context.type_of(each))
     )
+
+
+def _can_be_called(context: TreeContext, type_: Type) -> bool:
+    """Whether it is an object such as `functools.partial(f, x)`."""
+    is_object = isinstance(type_, Instance)
+    return is_object and context.resolver.classes.member(type_, "__call__") is not None
 
 
 def _is_renamed(context: TreeContext, call: ast.Call) -> bool:
