@@ -21,9 +21,11 @@ from logctx_lint.inference.known_names import MARKS
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
+    ClassObject,
     FunctionType,
     members_of,
 )
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
@@ -93,7 +95,7 @@ def _calls_elsewhere(file: File, base: Class, name: str) -> Iterator[tuple[Funct
         match call.func:
             case ast.Attribute(ast.Name("self")) | ast.Attribute(ast.Call(ast.Name("super"))):
                 continue
-            case ast.Attribute():
+            case ast.Attribute(receiver) if not _is_of_exact_class(file, receiver, scope):
                 pass
             case _:
                 continue
@@ -109,6 +111,20 @@ def _calls_elsewhere(file: File, base: Class, name: str) -> Iterator[tuple[Funct
                 yield caller, use  # What may give an awaitable is reported there.
         elif use is None and all(each.facts.is_async for each in known):
             yield caller, None
+
+
+def _is_of_exact_class(file: File, receiver: ast.expr, scope: Scope) -> bool:
+    """Whether an object was made in place or just before: it is of that class, and of no other."""
+    made: list[ast.expr | None] = [receiver]
+    if isinstance(receiver, ast.Name):
+        place = receiver.lineno, receiver.col_offset
+        bindings = scope.reaching(receiver.id, place)
+        made = [None if each.path or each.kind != "value" else each.value for each in bindings]
+    return bool(made) and all(
+        isinstance(each, ast.Call)
+        and isinstance(file.resolver.type_of(each.func, scope), ClassObject)
+        for each in made
+    )
 
 
 def _is_plain(file: File, function: Function) -> bool:

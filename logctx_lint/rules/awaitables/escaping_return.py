@@ -143,6 +143,8 @@ _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
 _RUNS_BY_ITSELF = frozenset(
     {Role.BACKGROUND_STARTER, Role.TASK_STARTER, Role.FIRED, Role.LOOP_RUNNER}
 )
+_GIVING_ATTRIBUTES = frozenset({"__getattr__", "__getattribute__", "__get__"})
+"""Methods by which Python reads an attribute: what `x.name` gives is a coroutine, if any."""
 _Block = ast.With | ast.AsyncWith | ast.Try
 
 
@@ -395,6 +397,8 @@ def _escapes(unit: Unit) -> Iterator[_Escape]:
     for node, scope in unit.scopes.items():
         function = scope.function
         if function is None or not isinstance(node, FunctionNode):
+            continue
+        if node.name in _GIVING_ATTRIBUTES:
             continue
         by_yield = function.facts.is_generator and _is_inline(unit.file, node, scope)
         if by_yield or not function.facts.is_generator:

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-A = TypeVar("A")
 
 FIRST_COMPLETED: str
 FIRST_EXCEPTION: str
@@ -41,8 +40,8 @@ def gather(*aws: Awaitable[T], return_exceptions: bool = False) -> Future[list[T
 def shield(arg: Awaitable[T]) -> Future[T]: ...
 async def sleep(delay: float, result: T = ...) -> T | None: ...
 async def wait(
-    fs: Iterable[A], *, timeout: float | None = None, return_when: str = "ALL_COMPLETED"
-) -> tuple[set[A], set[A]]: ...
+    fs: Iterable[Awaitable[T]], *, timeout: float | None = None, return_when: str = "ALL_COMPLETED"
+) -> tuple[set[Task[T]], set[Task[T]]]: ...
 async def wait_for(fut: Awaitable[T], timeout: float | None) -> T: ...
 def as_completed(
     fs: Iterable[Awaitable[T]], *, timeout: float | None = None
