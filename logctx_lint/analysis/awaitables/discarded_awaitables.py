@@ -22,7 +22,11 @@ from logctx_lint.analysis.context import (
 )
 from logctx_lint.analysis.deferreds import observed_chains
 from logctx_lint.analysis.possible_values import possible_values
-from logctx_lint.analysis.run_time_checks import is_asked_for
+from logctx_lint.analysis.run_time_checks import (
+    is_asked_for,
+    is_in_plain_mode,
+    is_where_there,
+)
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import special_form
@@ -233,7 +237,9 @@ def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
         return False
     if need_not_be_awaited(context.resolver, type_) or is_expected_to_raise(context, call):
         return False
-    if is_asked_for(context.unit, call.func):
+    if is_asked_for(context.unit, call.func) or is_where_there(context.unit, call.func):
+        return False
+    if is_in_plain_mode(context, call):
         return False
     is_by_name = answer.certainty is Certainty.LIKELY and not is_by_decorator(type_)
     if is_by_name and _is_of_others(context, call):
