@@ -24,6 +24,7 @@ from logctx_lint.inference.references import References
 from logctx_lint.inference.replaced_methods import ReplacedMethods
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import (
+    FOREIGN,
     NONE,
     UNKNOWN,
     Awaitability,
@@ -176,7 +177,13 @@ class Resolver:
         return UNKNOWN
 
     def _narrowed_attribute(self, node: ast.Attribute, scope: Scope) -> Type:
-        return self._narrow(self._attribute(node, node.value, node.attr, scope), node, scope)
+        found = self._attribute(node, node.value, node.attr, scope)
+        if any(isinstance(each, FunctionType) for each in members_of(found)):
+            value = scope.replaced(node)
+            if value is not None:
+                given = self.type_of(value, scope)
+                return given if known(given) else FOREIGN
+        return self._narrow(found, node, scope)
 
     def _hinted(self, name: str, scope: Scope) -> Type:
         """What the settings say of an object of this name."""

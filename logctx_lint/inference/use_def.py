@@ -24,7 +24,7 @@ from logctx_lint.project.facts import (
     parameters_of,
 )
 from logctx_lint.project.modules import Class, Function, Module
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, child_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, child_nodes, own_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.inference.types import Type
@@ -259,6 +259,23 @@ class Scope:
     def may_follow(self, first: Position, then: Position) -> bool:
         """Whether control can pass from one place in this scope on to a later one."""
         return first <= then and _may_reach(self.block_at(first), list(self.block_at(then).chain()))
+
+    def replaced(self, node: ast.Attribute) -> ast.expr | None:
+        """What a function has put in the place of a method before: `x.get = wrap(x.get)`."""
+        tree = self.node
+        if not isinstance(tree, FunctionNode) or not self.is_positioned:
+            return None
+        if not self.module.source.mentions(f".{node.attr} = "):
+            return None
+        path, position = dotted(node), _start(node)
+        found = [
+            each
+            for each in (own_nodes(tree.body) if path else ())
+            if isinstance(each, ast.Assign)
+            and any(dotted(target) == path for target in each.targets)
+            and self.may_follow(_end(each), position)
+        ]
+        return max(found, key=_end).value if found else None
 
     def reaching(self, name: str, position: Position) -> list[Binding]:
         """The bindings of `name` that a use at `position` in this scope may see."""
