@@ -15,6 +15,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.known_names import DRIVERS
 from logctx_lint.inference.types import (
     NONE,
     Awaitability,
@@ -32,7 +33,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
@@ -233,7 +234,10 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
 
 
 def _awaits(function: Function, name: str) -> bool:
-    """Whether a parameter, or the attribute that it is put into, has a part in an `await`."""
+    """Whether a parameter, or the attribute that it is put into, has a part in an `await`.
+
+    So it is where a task is started for it: `ensure_future(self._callback(event))`.
+    """
     node = None if function.module.is_stub else function.implementation.tree()
     if node is None:
         return False
@@ -261,8 +265,14 @@ def _attributes_set_to(node: ast.AST, name: str) -> set[str]:
 
 
 def _parts_of_awaits(node: ast.AST | None) -> list[ast.AST]:
+    """The nodes inside of what is awaited, or given to a function that drives it."""
     inside = all_nodes(node) if node else ()
-    return [part for each in inside if isinstance(each, ast.Await) for part in all_nodes(each)]
+    return [part for each in inside if _is_driven(each) for part in all_nodes(each)]
+
+
+def _is_driven(node: ast.AST) -> bool:
+    is_call = isinstance(node, ast.Call) and last_name(node.func) in DRIVERS
+    return is_call or isinstance(node, ast.Await)
 
 
 def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:

@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from logctx_lint.inference.future_uses import Uses, effect_of, reads_failure
+from logctx_lint.inference.known_names import FAILERS
 from logctx_lint.inference.passed_arguments import positional_parameters
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import all_nodes
 
 if TYPE_CHECKING:
+    from logctx_lint.inference.resolver import Resolver
     from logctx_lint.inference.summaries import Summaries
 
 _PARTIAL = "functools.partial"
@@ -111,4 +114,24 @@ def _hands_on(summaries: Summaries, call: ast.Call, name: str, scope: Scope, ste
                 isinstance(each, FunctionType) and _asks(summaries, each, index, steps)
                 for each in members
             )
+    return False
+
+
+def is_failed_outside(resolver: Resolver, cls: Class, name: str) -> bool:
+    """Whether code of the package fails a Future that it finds in an attribute of this name."""
+    return any(
+        isinstance(call.func, ast.Attribute) and _is_found_in(call.func.value, scope, name)
+        for method in FAILERS
+        for call, scope in resolver.references.calls(method, cls.module)
+    )
+
+
+def _is_found_in(node: ast.expr, scope: Scope, name: str) -> bool:
+    """Whether an expression is such an attribute, or a local name for one."""
+    match node:
+        case ast.Attribute(_, found):
+            return found == name
+        case ast.Name(local):
+            values = [each.value for each in scope.bindings.get(local, ())]
+            return any(isinstance(each, ast.Attribute) and each.attr == name for each in values)
     return False

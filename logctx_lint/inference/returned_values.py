@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.future_uses import Body, Uses, cannot_fail
-from logctx_lint.inference.futures_elsewhere import FollowedElsewhere
+from logctx_lint.inference.futures_elsewhere import FollowedElsewhere, is_failed_outside
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.passed_arguments import argument_for, is_passed
 from logctx_lint.inference.places_outside import PlacesOutside
@@ -20,6 +20,7 @@ from logctx_lint.inference.types import (
     Certainty,
     ClassObject,
     FunctionType,
+    Instance,
     Kind,
     Presumed,
     Type,
@@ -156,11 +157,21 @@ class ReturnedValues:
 
     def _kept(self, value: ast.Attribute | ast.Subscript) -> Returned:
         is_stored = ast.unparse(value) in self._places.assigned
-        owner = self._function.owner
-        can_fail = True
-        if owner and isinstance(value, ast.Attribute) and dotted(value.value) == "self":
-            can_fail = not self._summaries.never_fails(owner, value.attr)
-        return Returned(Source.STORED if is_stored else Source.ATTRIBUTE, can_fail)
+        never_fails = isinstance(value, ast.Attribute) and self._never_fails(value)
+        return Returned(Source.STORED if is_stored else Source.ATTRIBUTE, not never_fails)
+
+    def _never_fails(self, value: ast.Attribute) -> bool:
+        """Whether an attribute of the object, or of another one, holds what cannot fail."""
+        summaries, owner = self._summaries, self._function.owner
+        if dotted(value.value) == "self":
+            return owner is not None and summaries.never_fails(owner, value.attr)
+        holders = members_of(self._resolver.type_of(value.value, self._scope))
+        return all(
+            isinstance(each, Instance)
+            and summaries.never_fails(each.cls, value.attr)
+            and not is_failed_outside(self._resolver, each.cls, value.attr)
+            for each in holders
+        )
 
     def _is_cancelled(self, value: ast.Name | ast.Attribute) -> bool:
         """Whether a function cancels a task, or a future of asyncio, wherever it returns it.

@@ -13,7 +13,7 @@ from logctx_lint.analysis.awaitables.misused_values import OF_COROUTINES
 from logctx_lint.analysis.callback_arguments import pairs, signatures
 from logctx_lint.analysis.context import as_try
 from logctx_lint.analysis.units import File
-from logctx_lint.inference.known_names import KIND_TEST_NAMES
+from logctx_lint.inference.known_names import DRIVERS, KIND_TEST_NAMES
 from logctx_lint.inference.types import members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -29,10 +29,9 @@ _OF_VALUES = {
     **dict.fromkeys(("int", "float", "abs", "round"), "makes it a number"),
     "len": "asks for its length",
 }  # fmt: skip
-_ASKING = KIND_TEST_NAMES | {
-    "callable", "create_task", "ensureDeferred", "ensure_future", "gather", "getattr", "hasattr",
-    "isinstance", "issubclass", "maybeDeferred", "run", "run_coroutine_threadsafe",
-    "run_until_complete", "type", "vars", "wait_for",
+_ASKING = KIND_TEST_NAMES | DRIVERS | {
+    "callable", "getattr", "hasattr", "isinstance", "issubclass", "maybeDeferred", "run", "type",
+    "vars",
 }  # fmt: skip
 """Functions that tell what a parameter is, or drive it."""
 _OF_AWAITABLES = frozenset({"__await__", "send", "close", "add_done_callback"})
