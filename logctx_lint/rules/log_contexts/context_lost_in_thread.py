@@ -108,7 +108,16 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import before, helper
-from logctx_lint.inference.types import ExternalInstance, Instance, Type, members_of
+from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.types import (
+    External,
+    ExternalInstance,
+    FunctionType,
+    Instance,
+    Type,
+    members_of,
+)
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
@@ -133,6 +142,8 @@ def check(context: TreeContext) -> None:
         if Role.BARE_THREAD_STARTER not in context.roles(call):
             continue
         if _is_of_processes(context, call) or _may_copy_itself(context, call):
+            continue
+        if _is_prepared(context, call):
             continue
         # Each call of `map` needs a copy of its own.
         is_map = isinstance(call.func, ast.Attribute) and call.func.attr == "map"
@@ -216,6 +227,32 @@ def _may_copy_itself(context: TreeContext, call: ast.Call) -> bool:
         if (code := code_of(function))
         for node in code.nodes
     )
+
+
+def _is_prepared(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a thread is handed to other code before it starts, which may give it a context.
+
+    thread = Thread(target=work)
+    add_context(thread)
+    thread.start()
+    """
+    function = context.function_of(call)
+    match context.parent(call):
+        case ast.Assign([target]) if isinstance(function, FunctionNode) and dotted(target):
+            return any(
+                isinstance(each, ast.Call)
+                and any(dotted(given) == dotted(target) for given in each.args)
+                and all(map(_is_own, members_of(context.type_of(each.func))))
+                for each in own_nodes(function.body)
+            )
+    return False
+
+
+def _is_own(callee: Type) -> bool:
+    """Whether a function is the project's, or of a library that is not at hand."""
+    if isinstance(callee, FunctionType):
+        return not callee.function.module.is_stub
+    return isinstance(callee, External)
 
 
 def _is_of_processes(context: TreeContext, call: ast.Call) -> bool:
