@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _CONDITION, _EVENT = "asyncio.locks.Condition", "asyncio.locks.Event"
 _LOCKS = frozenset({_CONDITION, "asyncio.locks.Lock"})
 _NONE: frozenset[str] = frozenset()
+_PLAIN = (ast.Constant, ast.Name)
 _NO_FAILURES = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "SystemExit"})
 
 
@@ -48,6 +49,20 @@ def _only_wakes(errors: RaisedErrors, statement: ast.stmt, held: frozenset[str] 
             return ast.unparse(woken) in held and _CONDITION in _classes(errors, woken)
         case ast.Expr(ast.Call(ast.Attribute(woken, "set"), [], [])):
             return _EVENT in _classes(errors, woken)
+        case ast.If(
+            test, [ast.Expr(ast.Call(ast.Attribute(woken, "set_result"), [value], []))], []
+        ):
+            return _asks_whether_done(test, dotted(woken)) and isinstance(value, _PLAIN)
+    return False
+
+
+def _asks_whether_done(test: ast.expr, path: str) -> bool:
+    """`not future.done()`, or `future and not future.done()`, after which it takes a result."""
+    match test:
+        case ast.BoolOp(ast.And(), [first, *_, last]):
+            return dotted(first) == path and _asks_whether_done(last, path)
+        case ast.UnaryOp(ast.Not(), ast.Call(ast.Attribute(asked, "done"), [], [])):
+            return dotted(asked) == path != ""
     return False
 
 

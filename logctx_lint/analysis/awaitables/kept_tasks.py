@@ -6,6 +6,9 @@ import ast
 
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.units import File
+from logctx_lint.inference.known_names import APPENDERS
+from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, last_name
@@ -28,6 +31,33 @@ def is_looked_at(context: TreeContext, attribute: str) -> bool:
         if isinstance(method, FunctionNode) and _looks(method, attribute):
             return True
     return False
+
+
+def are_all_kept(file: File) -> bool:
+    """Whether the package has a task factory of its own that keeps every task.
+
+    loop.set_task_factory(factory)        # def factory(loop, coro): ...; tasks.add(task)
+    """
+    resolver = file.resolver
+    return any(
+        _keeps_one(each.function.tree())
+        for call, scope in resolver.references.calls("set_task_factory", file.module)
+        for given in call.args
+        for each in members_of(resolver.type_of(given, scope))
+        if isinstance(each, FunctionType) and not each.function.module.is_stub
+    )
+
+
+def _keeps_one(factory: FunctionNode | None) -> bool:
+    """Whether a function puts something into a collection that outlives it."""
+    return factory is not None and any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and isinstance(each.func.value, ast.Attribute | ast.Name)
+        and each.func.attr in APPENDERS
+        and isinstance(each.args[0] if each.args else None, ast.Name)
+        for each in all_nodes(factory)
+    )
 
 
 def is_any_looked_at(context: TreeContext, collection: ast.expr) -> bool:

@@ -64,6 +64,7 @@ import ast
 import re
 
 from logctx_lint.analysis.awaitables.discarded_awaitables import discarded
+from logctx_lint.analysis.awaitables.kept_tasks import are_all_kept
 from logctx_lint.analysis.awaitables.ownership import gives_new_task, sees_to_failures
 from logctx_lint.analysis.callback_arguments import taken, target
 from logctx_lint.analysis.context import TreeContext, arguments
@@ -82,6 +83,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
+_REACTOR_RUN = frozenset({"twisted.internet.interfaces.IReactorCore.run"})
 _STARTERS = frozenset({Role.TASK_STARTER})
 _CALLBACK_TAKERS = frozenset({Role.CALLBACK_TAKER})
 _LOOPS = frozenset({Role.EVENT_LOOP})
@@ -163,6 +165,8 @@ def _is_never_used(context: TreeContext, statement: ast.stmt, name: str) -> bool
     function = context.function_of(statement)
     if not isinstance(function, FunctionNode) or _is_main(context, function):
         return False
+    if _runs_loop(context, function, statement):
+        return False
     for inner in all_nodes(function):
         if isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names:
             return False
@@ -173,6 +177,16 @@ def _is_never_used(context: TreeContext, statement: ast.stmt, name: str) -> bool
             if not is_bound and not _is_mere_look(context, inner):
                 return False
     return True
+
+
+def _runs_loop(context: TreeContext, function: FunctionNode, statement: ast.stmt) -> bool:
+    """Whether a plain function goes on to run the loop: until that ends, its locals are there."""
+    return isinstance(function, ast.FunctionDef) and any(
+        isinstance(each, ast.Call)
+        and each.lineno > statement.lineno
+        and (Role.LOOP_RUNNER in context.roles(each) or _REACTOR_RUN & set(context.names(each)))
+        for each in own_nodes(function.body)
+    )
 
 
 def _is_main(context: TreeContext, function: FunctionNode) -> bool:
@@ -243,6 +257,8 @@ def _check(
             continue
         if isinstance(work, ast.Call) and _is_done_at_once(context, work):
             continue
+        if are_all_kept(context.file):
+            return
         said = f"{by} starts a task{what}, and {fate}"
         _report(context, call, said, fixes, cure, profile=profile)
 
