@@ -182,13 +182,27 @@ def _calls(
 ) -> Iterator[ast.Call]:
     """The calls of a function whose result may be an awaitable that nobody awaits."""
     nodes = list(own_nodes(body))
-    known = {each.value for each in nodes if isinstance(each, ast.Await)}
+    known: set[ast.AST] = {each.value for each in nodes if isinstance(each, ast.Await)}
     for node in nodes:
+        match node:
+            case ast.Await(ast.Call(args=given) as helper) if _looks_for_others(context, helper):
+                known.update(given)
         if isinstance(node, ast.If) and _is_of_generator(context, node.test, text):
             known.update(each for each in own_nodes(node.body) if isinstance(each, ast.Call))
     for node in nodes:
         if isinstance(node, ast.Call) and node not in known and ast.unparse(node.func) == text:
             yield node
+
+
+def _looks_for_others(context: TreeContext, call: ast.Call) -> bool:
+    """`await maybe_await(callback(x))`: whether a helper looks what it has been given."""
+    functions = context.functions(call.func)
+    trees = [each.tree() for each in functions if not each.module.is_stub]
+    return (
+        bool(functions)
+        and len(trees) == len(functions)
+        and all(tree is not None and _is_looked_at(tree.body) for tree in trees)
+    )
 
 
 def _is_of_generator(context: TreeContext, test: ast.expr, text: str) -> bool:
