@@ -40,6 +40,7 @@ from logctx_lint.inference.returned_values import (
     among,
 )
 from logctx_lint.inference.types import (
+    CallableType,
     Certainty,
     ClassObject,
     External,
@@ -143,13 +144,26 @@ class Summaries:
         A base class has a synchronous and an asynchronous client, say: which of them it is,
         whoever calls it knows.
         """
-        functions = [each for each in members_of(callee) if isinstance(each, FunctionType)]
-        return len(functions) > 1 and any(
-            not each.function.facts.is_async
-            and not each.function.module.is_stub
-            and not self._is_written_among(each.function, functions)
+        called = [
+            each for each in members_of(callee) if isinstance(each, FunctionType | CallableType)
+        ]
+        functions = [each for each in called if isinstance(each, FunctionType)]
+        return len(called) > 1 and any(
+            self._may_be_plain(each, functions)
             and not self.resolver.awaitability(self.resolver.call_type(each)).is_likely
-            for each in functions
+            for each in called
+        )
+
+    def _may_be_plain(
+        self, callee: FunctionType | CallableType, others: list[FunctionType]
+    ) -> bool:
+        """Whether a function is none that is asynchronous, or only there to be overridden."""
+        if isinstance(callee, CallableType):
+            return True
+        return (
+            not callee.function.facts.is_async
+            and not callee.function.module.is_stub
+            and not self._is_written_among(callee.function, others)
         )
 
     def is_implemented_as_plain(self, function: Function) -> bool:
