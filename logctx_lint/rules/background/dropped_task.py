@@ -181,9 +181,10 @@ def _is_never_used(context: TreeContext, statement: ast.stmt, name: str) -> bool
 
 def _runs_loop(context: TreeContext, function: FunctionNode, statement: ast.stmt) -> bool:
     """Whether a plain function goes on to run the loop: until that ends, its locals are there."""
+    place = statement.lineno, statement.col_offset
     return isinstance(function, ast.FunctionDef) and any(
         isinstance(each, ast.Call)
-        and each.lineno > statement.lineno
+        and context.scopes[each].may_follow(place, (each.lineno, each.col_offset))
         and (Role.LOOP_RUNNER in context.roles(each) or _REACTOR_RUN & set(context.names(each)))
         for each in own_nodes(function.body)
     )
