@@ -21,6 +21,7 @@ from logctx_lint.inference.definitions import Definition, Definitions, Found, Va
 from logctx_lint.inference.function_types import Functions
 from logctx_lint.inference.name_lookup import Names
 from logctx_lint.inference.references import References
+from logctx_lint.inference.repeated_tests import chosen
 from logctx_lint.inference.replaced_methods import ReplacedMethods
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import (
@@ -104,6 +105,9 @@ class Resolver:
         """What the value of an expression can be."""
         match node:
             case ast.Name():
+                arm = chosen(node, scope)
+                if arm is not None:
+                    return self.type_of(arm, scope)
                 return self._narrow(self.value_of(self.define(node, scope)[0]), node, scope)
             case ast.Attribute():
                 if not scope.is_positioned or not self.memo.is_idle:
