@@ -28,6 +28,7 @@ from logctx_lint.inference.future_uses import (
     cannot_fail,
 )
 from logctx_lint.inference.futures_elsewhere import FollowedElsewhere
+from logctx_lint.inference.inherited_results import inherited_result
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.raised_errors import RaisedErrors
@@ -259,10 +260,19 @@ class Summaries:
             return True
         known = constants.flags(self.resolver, FunctionType(function, callee.receiver), call)
         reached, _ = constants.reachable_returns(node.body, known)
-        if len(reached) == sum(isinstance(each, ast.Return) for each in own_nodes(node.body)):
+        is_inherited = (
+            isinstance(callee.receiver, Instance) and callee.receiver.cls != function.owner
+        )
+        is_all = len(reached) == sum(isinstance(each, ast.Return) for each in own_nodes(node.body))
+        if is_all and not (is_inherited and reached):
             return True
         scope = Scope.of_body(function, node)
-        types = [self.resolver.type_of(each.value, scope) for each in reached if each.value]
+        types = [
+            inherited_result(self.resolver, each.value, FunctionType(function, callee.receiver))
+            or self.resolver.type_of(each.value, scope)
+            for each in reached
+            if each.value
+        ]
         return any(self.resolver.awaitability(each).certainty is not Certainty.NO for each in types)
 
     def _summarize(self, function: Function) -> Summary:
