@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def inherited_result(resolver: Resolver, value: ast.expr, callee: FunctionType) -> Type | None:
     """What `super().f()` or `self.f()` gives in a method, by the class of its receiver."""
     receiver, owner = callee.receiver, callee.function.owner
-    if not isinstance(receiver, Instance) or owner is None:
+    if not isinstance(receiver, Instance) or owner is None or receiver.cls == owner:
         return None
     match value:
         case ast.Call(ast.Attribute(ast.Name("self"), name)):

@@ -260,18 +260,16 @@ class Summaries:
             return True
         known = constants.flags(self.resolver, FunctionType(function, callee.receiver), call)
         reached, _ = constants.reachable_returns(node.body, known)
-        is_inherited = (
-            isinstance(callee.receiver, Instance) and callee.receiver.cls != function.owner
-        )
+        values = [each.value for each in reached if each.value]
+        receiver = FunctionType(function, callee.receiver)
+        inherited = [inherited_result(self.resolver, each, receiver) for each in values]
         is_all = len(reached) == sum(isinstance(each, ast.Return) for each in own_nodes(node.body))
-        if is_all and not (is_inherited and reached):
+        if is_all and (not inherited or None in inherited):
             return True
         scope = Scope.of_body(function, node)
         types = [
-            inherited_result(self.resolver, each.value, FunctionType(function, callee.receiver))
-            or self.resolver.type_of(each.value, scope)
-            for each in reached
-            if each.value
+            self.resolver.type_of(value, scope) if found is None else found
+            for value, found in zip(values, inherited, strict=True)
         ]
         return any(self.resolver.awaitability(each).certainty is not Certainty.NO for each in types)
 
