@@ -311,8 +311,9 @@ def _is_registration(context: TreeContext, call: ast.Call) -> bool:
 
 def _can_be_called(context: TreeContext, type_: Type) -> bool:
     """Whether it is an object such as `functools.partial(f, x)`."""
-    is_object = isinstance(type_, Instance)
-    return is_object and context.resolver.classes.member(type_, "__call__") is not None
+    if not isinstance(type_, Instance):
+        return False
+    return context.resolver.classes.member(type_, "__call__") is not None
 
 
 def _is_renamed(context: TreeContext, call: ast.Call) -> bool:
