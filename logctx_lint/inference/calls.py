@@ -84,7 +84,9 @@ def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
     if found not in (UNKNOWN, FOREIGN):
         return found
     presumed = awaited_elsewhere.result(resolver, node.func, scope)
-    return found if presumed == UNKNOWN else presumed
+    if presumed == UNKNOWN or any(map(resolver.functions.starts_work, members_of(callee))):
+        return found
+    return presumed
 
 
 def arguments_of(resolver: Resolver, node: ast.Call, scope: Scope) -> Arguments:

@@ -125,6 +125,15 @@ class Functions:
         is_started = all(each.is_certain and each.kind in _STARTED for each in answers)
         return union_of(found) if found and is_started else declared
 
+    def starts_work(self, callee: Type) -> bool:
+        """Whether `-> Any` is said of work that runs by itself, awaited or not."""
+        if not isinstance(callee, FunctionType) or callee.function.module.is_stub:
+            return False
+        if not callee.function.facts.returns or callee.function.facts.is_async:
+            return False
+        answer = self._resolver.awaitability(self._inferred_result(callee.function))
+        return answer.certainty in _MAY_BE_AWAITABLE and answer.kind in _STARTED
+
     def _called(self, function: Function) -> Type:
         return self._resolver.call_type(self.decorated(function))
 
