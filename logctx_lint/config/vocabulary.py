@@ -315,6 +315,9 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "*.stopListening",
         "*.loseConnection",
         "*.unregisterProducer",
+        # What these give is there for flow control alone.
+        "tornado.websocket.WebSocketHandler.write_message",
+        "tornado.websocket.WebSocketClientConnection.write_message",
         "builtins.dict.pop",
         "builtins.list.pop",
         "builtins.set.pop",
