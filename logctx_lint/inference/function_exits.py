@@ -9,7 +9,7 @@ from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import call_arguments, own_nodes
 from logctx_lint.syntax.placeholders import asks_for_override, statements
 
 if TYPE_CHECKING:
@@ -17,18 +17,53 @@ if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
 
 _CONDITION, _EVENT = "asyncio.locks.Condition", "asyncio.locks.Event"
-_LOCKS = frozenset({_CONDITION, "asyncio.locks.Lock"})
+_LOCKS = frozenset({_CONDITION, "asyncio.locks.Lock", "asyncio.locks.Semaphore"})
 _NONE: frozenset[str] = frozenset()
 _PLAIN = (ast.Constant, ast.Name)
 _NO_FAILURES = frozenset({"CancelledError", "GeneratorExit", "KeyboardInterrupt", "SystemExit"})
 
 
-def handles_failures(errors: RaisedErrors, node: FunctionNode) -> bool:
-    """Whether all that may fail in a function stands in a `try` that handles every failure."""
+def handles_failures(summaries: Summaries, errors: RaisedErrors, node: FunctionNode) -> bool:
+    """Whether all that may fail in a function stands in a `try` that handles every failure.
+
+    It may stand in a function that this one only calls: `await self._run_safely(event)`.
+    """
     body = [each for each in node.body if not _cannot_fail(each)]
-    if len(body) == 1 and _is_handled(errors, body[0]):
-        return True
-    return bool(body) and all(_only_wakes(errors, each) for each in body)
+    if not body:
+        return False
+    return all(_sees_to_failure(summaries, errors, each) for each in body) or all(
+        _only_wakes(errors, each) for each in body
+    )
+
+
+def _sees_to_failure(summaries: Summaries, errors: RaisedErrors, statement: ast.stmt) -> bool:
+    """Whether no failure gets out of a statement."""
+    match statement:
+        case ast.Expr(ast.Await(ast.Call() as call)) | ast.Return(ast.Await(ast.Call() as call)):
+            found = summaries.of_callee(call.func, errors.scope)
+            return all(map(_is_plain, call_arguments(call))) and (
+                bool(found) and all(each.handles_failures for each in found or ())
+            )
+        case ast.AsyncWith(items, body):
+            return all(_LOCKS & _classes(errors, each.context_expr) for each in items) and all(
+                _cannot_fail(each) or _sees_to_failure(summaries, errors, each) for each in body
+            )
+        case ast.If(test, body, orelse) if _is_plain(test):
+            return all(
+                _cannot_fail(each) or _sees_to_failure(summaries, errors, each)
+                for each in (*body, *orelse)
+            )
+    return _is_handled(errors, statement)
+
+
+def _is_plain(node: ast.expr) -> bool:
+    """A constant, a name, an attribute of one: what is there gives no failure."""
+    match node:
+        case ast.UnaryOp(ast.Not(), operand):
+            return _is_plain(operand)
+        case ast.Compare(left, [ast.Is() | ast.IsNot()], [right]):
+            return _is_plain(left) and _is_plain(right)
+    return isinstance(node, ast.Constant) or bool(dotted(node))
 
 
 def _only_wakes(errors: RaisedErrors, statement: ast.stmt, held: frozenset[str] = _NONE) -> bool:

@@ -287,7 +287,7 @@ class Summaries:
                     has_two_modes=any(each.has_two_modes for each in found),
                 )
         scope = Scope.of_body(function, node)
-        handles = function_exits.handles_failures(RaisedErrors(self.resolver, scope), node)
+        handles = function_exits.handles_failures(self, RaisedErrors(self.resolver, scope), node)
         is_plain = not function.facts.is_async and not function.facts.is_generator
         decorated = self.resolver.functions.decorated(function)
         if not is_plain or decorated != FunctionType(function):
