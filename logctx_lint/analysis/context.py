@@ -84,6 +84,8 @@ class Callee:
     reason: str
     definition: Related | None = None
     """Where the project defines it."""
+    is_only_declared: bool = False
+    """Whether a declared type alone says what it gives, and no function that does so is known."""
 
     def handed_on(self, *, has_arguments: bool, as_coroutine: bool = False) -> str:
         """The arguments that hand it to the background starter."""
@@ -419,7 +421,7 @@ class TreeContext:
         if functions or not presumed:
             best = max(functions, key=self._awaitable, default=None)
             if best is None:
-                return Callee(self._label(func), "by its declared type")
+                return Callee(self._label(func), "by its declared type", is_only_declared=True)
             return Callee(self._label(func), self._reason(best), self._definition(best))
         how, _, place = self._reason(presumed[0]).rpartition(", ")
         how = "to return one" if how.startswith("by ") else f"as {how}"

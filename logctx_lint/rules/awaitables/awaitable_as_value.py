@@ -90,7 +90,7 @@ from logctx_lint.analysis.awaitables.value_uses import Usage, Use, uses
 from logctx_lint.analysis.casts import said_otherwise
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.units import Unit
-from logctx_lint.findings import Applicability, Fix
+from logctx_lint.findings import Applicability, Fix, Profile
 from logctx_lint.fixes.edits import after, before
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
@@ -145,8 +145,24 @@ def _report(context: TreeContext, use: Use, kind: Kind, wrong: _Wrong) -> None:
     cure = "yield it" if context.awaits_by_yield(function) else "await it"
     if kind.is_lazy and not context.is_asynchronous(function):
         cure = "await it, in an `async def`"
-    message = f"{is_} is {fate}: {cure}"
-    context.report(RULE.code, node, message, _fixes(context, use, wrong), callee=callee)
+    is_declared = callee.is_only_declared if callee else _is_declared_parameter(use)
+    context.report(
+        RULE.code,
+        node,
+        f"{is_} is {fate}: {cure}",
+        _fixes(context, use, wrong),
+        callee=callee,
+        profile=Profile.STRICT if is_declared else Profile.RECOMMENDED,
+    )
+
+
+def _is_declared_parameter(use: Use) -> bool:
+    """Whether only the annotation of a parameter, which the code here contradicts, says so."""
+    if not isinstance(use.node, ast.Name):
+        return False
+    at = (use.node.lineno, use.node.col_offset)
+    bindings = use.scope.reaching(use.node.id, at)
+    return bool(bindings) and all(each.annotation and not each.value for each in bindings)
 
 
 def _is_certain(context: TreeContext, use: Use) -> bool:
