@@ -15,6 +15,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.passed_arguments import open_parameters, pairs
 from logctx_lint.inference.types import (
     NONE,
     Awaitability,
@@ -115,6 +116,11 @@ def target(context: TreeContext, function: ast.expr) -> ast.expr:
         case ast.Call(args=[first, *_]) if is_partial(context, function):
             return target(context, first)
     return function
+
+
+def call_made_of(taker: ast.Call, function: ast.expr) -> ast.Call:
+    """The call that is made of an argument and what stands behind it: `call_soon(f, x)`."""
+    return ast.Call(function, taker.args[taker.args.index(function) + 1 :], [])
 
 
 def is_partial(context: TreeContext, function: ast.expr) -> bool:
@@ -305,8 +311,7 @@ def signatures(
             callee = resolver.classes.member(Instance(member.cls), "__init__")
         for each in members_of(callee) if callee else ():
             if isinstance(each, FunctionType):
-                parameters = list(each.function.facts.parameters)
-                yield each, parameters[1:] if resolver.bindings.is_bound(each) else parameters
+                yield each, open_parameters(resolver, each)
 
 
 def _declared(
@@ -324,19 +329,6 @@ def _declared(
         takes_awaitables = file.resolver.awaitability(declared).certainty is not Certainty.NO
         if callables and not takes_awaitables:
             yield _taken(call, scope, callee, parameters, parameter, argument, tuple(callables))
-
-
-def pairs(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
-    """The parameters that have an argument of their own, with it."""
-    positional = [parameter for parameter in parameters if not parameter.kind]
-    for parameter, argument in zip(positional, call.args, strict=False):
-        if isinstance(argument, ast.Starred):
-            break
-        yield parameter, argument
-    named = {parameter.name: parameter for parameter in parameters if parameter.kind in ("", "k")}
-    for keyword in call.keywords:
-        if keyword.arg in named:
-            yield named[keyword.arg], keyword.value
 
 
 def _is_before_rest(parameter: Parameter, parameters: list[Parameter]) -> bool:

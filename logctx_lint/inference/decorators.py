@@ -28,6 +28,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.definitions import Variable
 from logctx_lint.inference.known_names import FUNCTION_TESTS, MAKE_OBJECTS, RUNNERS
+from logctx_lint.inference.passed_arguments import filled
 from logctx_lint.inference.types import (
     UNKNOWN,
     CallableType,
@@ -382,13 +383,11 @@ def _kind_of(function: Function) -> str:
 
 def _left_out(function: Function, call: ast.Call) -> set[str]:
     """The parameters, with None as default, that a call says nothing of."""
-    named = {keyword.arg for keyword in call.keywords}
-    positional = [each for each in function.facts.parameters if not each.kind]
-    given = {each.name for each in positional[: len(call.args)]}
+    given = filled(call, function.facts.parameters)
     return {
         each.name
         for each in function.facts.parameters
-        if each.default == "None" and each.name not in named | given
+        if each.default == "None" and each.name not in given
     }
 
 

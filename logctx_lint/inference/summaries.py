@@ -29,6 +29,7 @@ from logctx_lint.inference.future_uses import (
 )
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.returned_values import (
     UNKNOWN_VALUE,
@@ -325,22 +326,11 @@ class Summaries:
                 callee = self.resolver.classes.member(Instance(member.cls), "__init__")
             if not isinstance(callee, FunctionType):
                 return Uses.UNKNOWN
-            parameter = self._parameter(callee, call, argument)
+            parameter = parameter_for(self.resolver, call, callee, argument)
             if not parameter:
                 return Uses.UNKNOWN
             found |= self._parameter_uses(callee.function, parameter)
         return found
-
-    def _parameter(self, callee: FunctionType, call: ast.Call, argument: ast.expr) -> str:
-        """The parameter that an argument is passed for; empty where that is not clear."""
-        for keyword in call.keywords:
-            if keyword.value is argument:
-                return keyword.arg or ""
-        if argument not in call.args or any(isinstance(each, ast.Starred) for each in call.args):
-            return ""
-        positional = [each for each in callee.function.facts.parameters if not each.kind]
-        index = call.args.index(argument) + self.resolver.bindings.is_bound(callee)
-        return positional[index].name if index < len(positional) else ""
 
     def _parameter_uses(self, function: Function, name: str) -> Uses:
         return self.resolver.memo.get(

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables.declared_targets import declared_attribute, declared_item
 from logctx_lint.analysis.awaitables.plain_takers import takes_plain_values
-from logctx_lint.analysis.callback_arguments import pairs, signatures
+from logctx_lint.analysis.callback_arguments import signatures
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import class_scope, signature_scope
+from logctx_lint.inference.passed_arguments import pairs
 from logctx_lint.inference.types import (
     UNKNOWN,
     CallableType,

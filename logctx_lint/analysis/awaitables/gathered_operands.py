@@ -10,6 +10,7 @@ from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
@@ -45,11 +46,8 @@ def gathered(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
         yield from _all_parts(context, named)
         return
     for helper in _helpers(context.file, call, context.scopes[call]):
-        parameters = [each.name for each in helper.facts.parameters]
-        skipped = 1 if context.resolver.bindings.first_parameter(helper) else 0
         wanted = _gathered_parameters(context.file, helper)
-        given = [*zip(parameters[skipped:], call.args, strict=False)]
-        given += [(each.arg or "", each.value) for each in call.keywords]
+        given = passed(context.resolver, call, helper)
         yield from _all_parts(context, [value for name, value in given if name in wanted])
 
 

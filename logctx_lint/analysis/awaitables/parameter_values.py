@@ -10,10 +10,11 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables.misused_values import OF_COROUTINES
-from logctx_lint.analysis.callback_arguments import pairs, signatures
+from logctx_lint.analysis.callback_arguments import signatures
 from logctx_lint.analysis.context import as_try
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.known_names import KIND_TEST_NAMES
+from logctx_lint.inference.passed_arguments import pairs
 from logctx_lint.inference.types import members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.project.facts import parameters_of
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import Suspension, last_name, own_nodes
 
@@ -51,11 +51,8 @@ def _adopts_in_the_end(context: TreeContext, function: Function, call: ast.Call,
     node = None if function.module.is_stub else function.implementation.tree()
     if not isinstance(node, ast.AsyncFunctionDef):
         return False
-    names = [parameter.arg for parameter, _, _ in parameters_of(node.args)]
-    bound = names[1:] if context.resolver.bindings.first_parameter(function) else names
-    passed = [*zip(bound, call.args, strict=False)]
-    passed += [(each.arg or "", each.value) for each in call.keywords]
-    inside = {own for own, value in passed if isinstance(value, ast.Name) and value.id == name}
+    given = passed(context.resolver, call, function)
+    inside = {own for own, value in given if isinstance(value, ast.Name) and value.id == name}
     waits = [each for each in own_nodes(node.body) if isinstance(each, Suspension)]
     return bool(waits) and all(
         isinstance(each, ast.Await)

@@ -14,6 +14,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
@@ -86,25 +87,16 @@ def _is_cancelled_by_callers(context: TreeContext, function: FunctionNode, name:
         return False
     sites = list(context.resolver.references.calls(called.name, called.module))
     return bool(sites) and all(
-        _passes_cancelled(call, scope, index)
-        for index in [_index(context, function, name)]
+        _passes_cancelled(call, scope, dict(passed(context.resolver, call, called)).get(name))
         for call, scope in sites
     )
 
 
-def _index(context: TreeContext, function: FunctionNode, name: str) -> int:
-    """Which argument of a call is passed for a parameter."""
-    called = context.unit.scopes[function].function
-    names = [each.arg for each in function.args.args]
-    is_bound = called is not None and bool(context.resolver.bindings.first_parameter(called))
-    return names.index(name) - is_bound if name in names else -1
-
-
-def _passes_cancelled(call: ast.Call, scope: Scope, index: int) -> bool:
+def _passes_cancelled(call: ast.Call, scope: Scope, argument: ast.expr | None) -> bool:
     node = scope.node
-    if not isinstance(node, FunctionNode) or not 0 <= index < len(call.args):
+    if not isinstance(node, FunctionNode) or argument is None:
         return False
-    text = ast.unparse(call.args[index])
+    text = ast.unparse(argument)
     given = {text, taken_from_self(node).get(text, text)}
     return any(
         isinstance(each, ast.Call)

@@ -14,6 +14,7 @@ from logctx_lint.analysis.cancellation.cancelled_elsewhere import (
 from logctx_lint.analysis.context import TreeContext, arguments, loops
 from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes, returned_values
@@ -86,10 +87,7 @@ class Cancels:
             return
         if any(ast.unparse(each) in places for each in returned_values(node)):
             yield call
-        first = self._context.resolver.bindings.first_parameter(function)
-        names = [each.name for each in function.facts.parameters][1 if first else 0 :]
-        given = [*zip(names, call.args, strict=False)]
-        given += [(each.arg or "", each.value) for each in call.keywords]
+        given = passed(self._context.resolver, call, function)
         yield from (value for name, value in given if name in places)
         if not isinstance(call.func, ast.Attribute):
             return

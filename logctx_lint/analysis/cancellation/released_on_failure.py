@@ -21,6 +21,7 @@ from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
@@ -108,10 +109,7 @@ def _given_back_inside(context: TreeContext, call: ast.Call) -> Iterator[ast.Nam
         return
     for function in context.functions(call.func):
         code = code_of(function)
-        names = [each.name for each in function.facts.parameters]
-        if function.owner is not None:
-            names = names[1:]
-        for name, given in zip(names, call.args, strict=False):
+        for name, given in passed(context.resolver, call, function):
             if (
                 isinstance(given, ast.Name)
                 and code

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.callback_arguments import is_partial, taken
+from logctx_lint.analysis.callback_arguments import call_made_of, is_partial, taken
 from logctx_lint.analysis.cancellation.cleanup_of_callers import (
     call_sites,
     cleanup_around,
@@ -78,7 +78,7 @@ def _handed_over(context: TreeContext, call: ast.Call) -> Iterator[ast.Call]:
             case ast.Call(_, [function, *given], keywords) if is_partial(context, each.node):
                 yield ast.Call(function, given, keywords)
             case ast.Name() | ast.Attribute() as function if function in call.args:
-                yield ast.Call(function, call.args[call.args.index(function) + 1 :], [])
+                yield call_made_of(call, function)
 
 
 def _undone_by_helpers(resolver: Resolver, block: list[ast.stmt], scope: Scope) -> Iterator[Change]:

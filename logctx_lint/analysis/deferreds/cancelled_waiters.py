@@ -12,6 +12,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.callback_arguments import call_made_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.deferreds.completions import (
     kept_in,
@@ -21,6 +22,7 @@ from logctx_lint.analysis.deferreds.completions import (
 from logctx_lint.analysis.deferreds.late_answers import LIMITS
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, DELAYERS, REMOVERS
+from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
@@ -191,12 +193,10 @@ def _is_set_by_helper(context: TreeContext, call: ast.Call, given: ast.expr, nam
     if len(functions := context.functions(call.args[0])) != 1:
         return False
     node = functions[0].implementation.tree()
-    parameters = [each.name for each in functions[0].facts.parameters if each.name != "self"]
-    position = call.args.index(given) - 1
-    if node is None or position >= len(parameters):
-        return False
-    inside = list(all_nodes(node))
-    return any(_sets(each, parameters[position]) for each in inside) and not _looks(inside)
+    made = call_made_of(call, call.args[0])
+    inside = list(all_nodes(node)) if node else []
+    own = parameter_for(context.resolver, made, functions[0], given)
+    return any(_sets(each, own) for each in inside) and not _looks(inside)
 
 
 # From what somebody else calls

@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from logctx_lint.analysis.callback_arguments import call_made_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.deferreds.completion_guards import Guards, Site
 from logctx_lint.analysis.deferreds.completions import (
@@ -28,6 +29,7 @@ from logctx_lint.analysis.deferreds.completions import (
 )
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import DELAYERS, REMOVERS
+from logctx_lint.inference.passed_arguments import pairs, written_parameters
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, last_name, own_nodes
 
@@ -167,11 +169,10 @@ def _way(context: TreeContext, nodes: list[ast.AST], node: ast.AST) -> _Way:
     if taker is None:
         site = Site(around, node) if isinstance(around, FunctionNode) else None
         return _Way(node, around, site)
-    given = arguments(taker)
-    is_delayed = is_timer(context, taker) and node not in given[:2]
-    named, passed = (given[1], given[2:]) if is_delayed else (taker.func, given)
-    helper = _inner(nodes, named)
-    called = _called_parameter(helper, passed.index(node)) if helper else None
+    is_delayed = is_timer(context, taker) and node in taker.args[2:]
+    made = call_made_of(taker, taker.args[1]) if is_delayed else taker
+    helper = _inner(nodes, made.func)
+    called = _called_parameter(helper, made, node) if helper else None
     if helper is None or called is None:
         return _Way(node, node, None)
     # `settle(d.callback, value)`, which is called here and now, or by a timer.
@@ -184,12 +185,14 @@ def _inner(nodes: list[ast.AST], named: ast.expr) -> FunctionNode | None:
     return next((each for each in found if each.name == getattr(named, "id", "")), None)
 
 
-def _called_parameter(function: FunctionNode, position: int) -> ast.expr | None:
-    """Where a function calls what it is given at a position."""
-    names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
-    name = names[position] if position < len(names) else ""
+def _called_parameter(
+    function: FunctionNode, made: ast.Call, argument: ast.expr
+) -> ast.expr | None:
+    """Where a function calls what a call passes to it."""
+    given = pairs(made, written_parameters(function))
+    names = {parameter.name for parameter, value in given if value is argument}
     calls = (each for each in own_nodes(function.body) if isinstance(each, ast.Call))
-    return next((each.func for each in calls if getattr(each.func, "id", "") == name), None)
+    return next((each.func for each in calls if getattr(each.func, "id", "") in names), None)
 
 
 def _is_timed(context: TreeContext, nodes: list[ast.AST], way: _Way) -> bool:

@@ -15,6 +15,7 @@ from enum import Enum
 from logctx_lint.analysis.context import TreeContext, contexts_naming, functions_of
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.future_uses import Body
+from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -122,14 +123,12 @@ def _uses_inside(file: File, call: _Call, outer: ast.Call) -> Iterator[_Call]:
     """Where functions of the project use a generator that they are given."""
     for function in functions_of(file.resolver.type_of(outer.func, call.scope)):
         node = None if function.module.is_stub else function.implementation.tree()
-        if node is None or call.node not in outer.args:
+        given = parameter_for(file.resolver, outer, function, call.node)
+        if node is None or not given:
             continue
-        position = outer.args.index(call.node)
-        position += bool(file.resolver.bindings.first_parameter(function))
-        names = [each.name for each in function.facts.parameters]
         scope = Scope.of_body(function.implementation, node)
-        for each in own_nodes(node.body) if position < len(names) else ():
-            if isinstance(each, ast.Name) and each.id == names[position]:
+        for each in own_nodes(node.body):
+            if isinstance(each, ast.Name) and each.id == given:
                 yield _Call(each, scope, Body(node).parent)
 
 

@@ -23,6 +23,7 @@ from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import Suspension, own_nodes
@@ -244,18 +245,13 @@ def _resets(context: TreeContext, call: ast.Call, given: ast.expr) -> bool:
     """Whether a function of the project resets by the parameter that it is given a token for."""
     for function in context.functions(call.func):
         code = code_of(function)
-        parameters = [each.name for each in function.facts.parameters]
-        if function.owner is not None and parameters[:1] == ["self"]:
-            parameters = parameters[1:]
-        named = dict(zip(parameters, call.args, strict=False))
-        named |= {each.arg: each.value for each in call.keywords if each.arg}
-        own = {name for name, value in named.items() if value is given}
+        own = parameter_for(context.resolver, call, function, given)
         for node in code.nodes if code else ():
             if (
                 isinstance(node, ast.Call)
                 and code
                 and _plays_reset(context, node, code.scope)
-                and any(isinstance(each, ast.Name) and each.id in own for each in arguments(node))
+                and any(isinstance(each, ast.Name) and each.id == own for each in arguments(node))
             ):
                 return True
     return False

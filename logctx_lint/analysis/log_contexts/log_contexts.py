@@ -7,6 +7,7 @@ import ast
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.passed_arguments import argument_for
 from logctx_lint.inference.types import (
     ExternalInstance,
     FunctionType,
@@ -54,15 +55,10 @@ def reads_current(file: File, call: ast.Call, scope: Scope) -> bool:
         return False
     if any(each.arg == _GIVEN for each in call.keywords):
         return False
-    functions = (
-        member.function
-        for member in members_of(file.resolver.type_of(call.func, scope))
-        if isinstance(member, FunctionType)
-    )
     return not any(
-        parameter.name == _GIVEN
-        for function in functions
-        for parameter, _ in zip(function.facts.parameters, call.args, strict=False)
+        argument_for(file.resolver, call, callee, _GIVEN)
+        for callee in members_of(file.resolver.type_of(call.func, scope))
+        if isinstance(callee, FunctionType)
     )
 
 

@@ -95,7 +95,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.callback_arguments import call_made_of, taken
 from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.deferreds.half_handed import called_here_too
@@ -104,6 +104,7 @@ from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.types import FunctionType, Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
@@ -257,10 +258,8 @@ def _answered(
     started = codes[0].function if codes else None
     if started is not None and node in call.args:
         # `callInThread(self.work, request)`
-        parameters = [each.name for each in started.facts.parameters if each.name != "self"]
-        given = call.args[call.args.index(node) + 1 :]
-        pairs = zip(parameters, given, strict=False)
-        names |= {name for name, value in pairs if getattr(value, "id", "") == request}
+        given = passed(context.resolver, call_made_of(call, node), started)
+        names |= {name for name, value in given if getattr(value, "id", "") == request}
     for code in codes:
         for inner in code.nodes:
             match inner:
