@@ -33,7 +33,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
@@ -205,7 +205,7 @@ def may_be_awaitable(file: File, argument: Taken) -> bool:
 
 
 def _looks_at(file: File, function: Function, name: str) -> bool:
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function.implementation, node)
@@ -223,7 +223,7 @@ def _looks_at(file: File, function: Function, name: str) -> bool:
 
 def _hands_to_function(file: File, function: Function, name: str) -> bool:
     """Whether a parameter is an argument that follows a function in some call."""
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function.implementation, node)
@@ -232,7 +232,7 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
             continue
         given = call_arguments(call)
         for before, each in itertools.pairwise(given):
-            is_named = isinstance(each, ast.Name) and each.id == name
+            is_named = is_name(each, name)
             if is_named and is_function(file, before, scope):
                 return True
     return False
@@ -240,12 +240,12 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
 
 def _awaits(function: Function, name: str) -> bool:
     """Whether a parameter, or the attribute that it is put into, has a part in an `await`."""
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     attributes = _attributes_set_to(node, name)
     awaited = _parts_of_awaits(node)
-    if any(isinstance(each, ast.Name) and each.id == name for each in awaited):
+    if any(is_name(each, name) for each in awaited):
         return True
     if attributes and function.owner:
         others = (
@@ -282,7 +282,7 @@ def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
 def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: int = 0) -> bool:
     """As `calls_inside`, of one function."""
     function = function.implementation
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function, node)

@@ -46,7 +46,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.awaitable_names import INLINE_CALLBACKS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import child_blocks
+from logctx_lint.syntax.ast_walk import child_blocks, is_name
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -69,7 +69,7 @@ class Decorators:
         """What an expression behind the `@` gives: the decorator itself, that of `make(...)`."""
         if isinstance(node, ast.Call):
             maker = self._maker(self._resolver.type_of(node.func, scope))
-            tree = None if maker is None or maker.module.is_stub else maker.tree()
+            tree = maker.source_tree() if maker else None
             if maker and tree and not maker.facts.returns:
                 inside = Scope.of_body(maker, tree)
                 left = _left_out(maker, node)
@@ -139,7 +139,7 @@ class Decorators:
         `return self.lock.run(function, *args)`: very likely what the function itself gives.
         """
         maker = self._maker(decorator)
-        tree = None if maker is None or maker.module.is_stub else maker.tree()
+        tree = maker.source_tree() if maker else None
         if maker is None or tree is None or not maker.facts.parameters:
             return UNKNOWN
         given = self._resolver.call_type(stage)
@@ -168,7 +168,7 @@ class Decorators:
             node = parse_expression(text)
             decorator = self.named_by(node, enclosing_scope(function)) if node else UNKNOWN
             maker = self._maker(decorator)
-            tree = None if maker is None or maker.module.is_stub else maker.tree()
+            tree = maker.source_tree() if maker else None
             return [] if maker is None or tree is None else self._wrappers_of(maker, tree)
         return []
 
@@ -255,7 +255,7 @@ class Decorators:
     def _local(self, value: ast.Name, scope: Scope, stage: Type, name: str, kind: str) -> Type:
         """What a local name of a decorator is that it returns: a wrapper, or a value."""
         values = []
-        for binding in scope.reaching(value.id, (value.lineno, value.col_offset)):
+        for binding in scope.reaching_name(value):
             if binding.function:
                 values.append(self._wrapper(binding.function, name, kind))
             elif binding.kind == "value" and binding.value and not binding.path:
@@ -369,7 +369,7 @@ def _lets_run(wrapper: Function, name: str) -> bool:
         isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
         and each.func.attr in RUNNERS
-        and any(isinstance(given, ast.Name) and given.id == name for given in each.args)
+        and any(is_name(given, name) for given in each.args)
         for each in returned
     )
 

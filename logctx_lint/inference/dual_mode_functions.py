@@ -85,7 +85,7 @@ def _made_of(leaf: ast.expr, scope: Scope) -> Iterator[ast.expr]:
     """The expression, and what a name that it is was bound to."""
     yield leaf
     if isinstance(leaf, ast.Name):
-        for binding in scope.reaching(leaf.id, (leaf.lineno, leaf.col_offset)):
+        for binding in scope.reaching_name(leaf):
             if binding.kind == "value" and binding.value and not binding.path:
                 yield binding.value
 

@@ -17,7 +17,7 @@ from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import UNKNOWN, Certainty, ClassObject, Instance, Type, union_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes, own_attribute
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -79,7 +79,7 @@ def _made(resolver: Resolver, value: ast.expr, scope: Scope) -> Type | None:
     No more is looked at: what is put there may otherwise depend on what is there.
     """
     if isinstance(value, ast.Name):
-        bindings = scope.reaching(value.id, (value.lineno, value.col_offset))
+        bindings = scope.reaching_name(value)
         if len(bindings) != 1 or bindings[0].kind != "value" or bindings[0].path:
             return None
         value = bindings[0].value or value
@@ -98,7 +98,7 @@ def _put(method: ast.AST, name: str) -> Iterator[ast.expr | None]:
     nodes = list(all_nodes(method))
     parents = {child: each for each in nodes for child in child_nodes(each)}
     for node in nodes:
-        if not _is_place(node, name):
+        if own_attribute(node) != name:
             continue
         outer = parents.get(node)
         match outer:
@@ -124,10 +124,3 @@ def _put(method: ast.AST, name: str) -> Iterator[ast.expr | None]:
                     yield None
             case ast.keyword():
                 yield None
-
-
-def _is_place(node: ast.AST, name: str) -> bool:
-    match node:
-        case ast.Attribute(ast.Name("self"), found):
-            return found == name
-    return False

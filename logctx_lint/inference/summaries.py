@@ -54,7 +54,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, mentions_attribute, own_nodes, returned_values
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -223,7 +223,7 @@ class Summaries:
         )
 
     def _find_predicate(self, function: Function) -> bool:
-        node = None if function.module.is_stub else function.tree()
+        node = function.source_tree()
         if node is None or len(node.args.args) > _MOST_OF_PREDICATE:
             return False
         scope = Scope.of_body(function, node)
@@ -251,7 +251,7 @@ class Summaries:
         return any(self.resolver.awaitability(each).certainty is not Certainty.NO for each in types)
 
     def _summarize(self, function: Function) -> Summary:
-        node = None if function.module.is_stub else function.tree()
+        node = function.source_tree()
         if node is None:
             return UNSUMMARIZED
         if self.resolver.functions.is_abstract(function):
@@ -341,7 +341,7 @@ class Summaries:
         )
 
     def _find_parameter_uses(self, function: Function, name: str) -> Uses:
-        node = None if function.module.is_stub else function.tree()
+        node = function.source_tree()
         if node is None or self.resolver.functions.is_abstract(function):
             # asyncio's and Twisted's own are told apart by their roles.
             return Uses.UNKNOWN
@@ -395,7 +395,7 @@ class Summaries:
             for method_name in ancestor.facts.functions if not ancestor.module.is_stub else ():
                 for method in ancestor.function(method_name):
                     node = method.tree()
-                    if node is not None and _mentions(node, name):
+                    if node is not None and mentions_attribute(node, name):
                         yield node, Scope.of_body(method, node)
 
     def makes_future(self, value: ast.expr, scope: Scope) -> bool:
@@ -434,7 +434,3 @@ def _assignments(body: Body, path: str) -> Iterator[tuple[list[ast.expr], ast.ex
                 yield targets, value
             case ast.AnnAssign(target, _, ast.expr() as value) if dotted(target) == path:
                 yield [target], value
-
-
-def _mentions(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Attribute) and each.attr == name for each in all_nodes(node))

@@ -55,7 +55,7 @@ def awaited_calls(node: ast.expr, scope: Scope) -> list[ast.Call]:
         return [node]
     if not isinstance(node, ast.Name):
         return []
-    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    bindings = scope.reaching_name(node)
     values = [each.value for each in bindings if each.kind == "value" and not each.path]
     found = [each for each in values if isinstance(each, ast.Call)]
     return found if len(found) == len(bindings) else []
@@ -82,7 +82,7 @@ def is_suspension(summaries: Summaries, place: ast.AST, scope: Scope) -> bool:
 def _iterated(summaries: Summaries, node: ast.expr, scope: Scope) -> Iterator[ast.expr]:
     """The generator functions that make what is iterated over, in a thread or here."""
     if isinstance(node, ast.Name):
-        for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
+        for binding in scope.reaching_name(node):
             match binding.value:
                 case ast.Await(ast.Call(starter, [function, *_])):
                     if summaries.roles(starter, scope) & _THREADS:
@@ -130,7 +130,7 @@ def _find(summaries: Summaries, function: Function) -> bool:
 
 def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
     resolver = summaries.resolver
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None or not function.facts.is_async:
         return False
     if resolver.functions.decorated(function) != FunctionType(function):

@@ -231,6 +231,10 @@ class Function:
         self.note_body()
         return self.node or self.module.parse_function(self.facts)
 
+    def source_tree(self) -> FunctionNode | None:
+        """The tree, if it says what the function does: that of a stub does not."""
+        return None if self.module.is_stub else self.tree()
+
 
 class Modules:
     """Finds and loads modules.

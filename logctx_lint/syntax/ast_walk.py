@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard
 
 _PLAIN_FIELDS = frozenset(
     {
@@ -26,6 +27,8 @@ _BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
 }
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SCOPES = (*_DEFINITIONS, ast.Lambda)
+Position = tuple[int, int]
+"""A line, from 1, and a column, from 0 and in bytes, as `ast` counts them."""
 Suspension = ast.Await | ast.AsyncFor | ast.AsyncWith
 """Where an `async def` may be suspended, and so be cancelled."""
 SuspensionOrYield = Suspension | ast.Yield
@@ -90,6 +93,56 @@ def declared_outer(nodes: Iterable[ast.AST]) -> set[str]:
     return {
         name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names
     }
+
+
+def start_of(node: ast.AST) -> Position:
+    """Where a statement or an expression starts; other nodes stand nowhere."""
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def end_of(node: ast.AST) -> Position:
+    """Where a statement or an expression ends."""
+    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
+
+
+def is_inside(node: ast.AST, outer: Iterable[ast.AST]) -> bool:
+    """Whether a node is one of some others, or stands below one."""
+    return any(each is node for other in outer for each in all_nodes(other))
+
+
+def is_name(node: ast.AST | None, name: str) -> TypeGuard[ast.Name]:
+    """Whether a node is the use of some name."""
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def is_none(node: ast.AST | None) -> TypeGuard[ast.Constant]:
+    """Whether a node is `None`."""
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def mentions_name(node: ast.AST, name: str) -> bool:
+    """Whether a name is used anywhere in some code."""
+    return any(isinstance(each, ast.Name) and each.id == name for each in all_nodes(node))
+
+
+def mentions_attribute(node: ast.AST, name: str) -> bool:
+    """Whether an attribute of this name is used anywhere in some code, whosoever it is."""
+    return any(isinstance(each, ast.Attribute) and each.attr == name for each in all_nodes(node))
+
+
+def own_attribute(node: ast.AST) -> str:
+    """`a` of `self.a`; empty for all else."""
+    match node:
+        case ast.Attribute(ast.Name("self"), name):
+            return name
+    return ""
+
+
+def own_place(node: ast.AST) -> str:
+    """The same of a place: an element, `self.a[key]`, is in the attribute that holds it."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return own_attribute(node)
 
 
 def last_name(node: ast.AST) -> str:

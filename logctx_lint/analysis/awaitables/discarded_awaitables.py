@@ -45,7 +45,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, last_name
 
 _BY_CUSTOM = frozenset({Role.DROPPABLE})
 _DRIVEN_ELSEWHERE = frozenset(
@@ -125,7 +125,7 @@ def _thrown_away(unit: Unit) -> Iterator[tuple[ast.stmt, ast.expr, Scope]]:
             case ast.AnnAssign(ast.Name("_"), _, ast.expr() as value):
                 yield statement, value, scope
             case ast.Assign(targets, value):
-                if all(isinstance(each, ast.Name) and each.id == "_" for each in targets):
+                if all(is_name(each, "_") for each in targets):
                     yield statement, value, scope
 
 

@@ -15,7 +15,7 @@ from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import is_name, last_name, own_nodes
 
 GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
 OF_DEFERREDS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
@@ -106,7 +106,7 @@ def _bound(context: TreeContext, name: ast.Name) -> Iterator[ast.expr]:
         return
     reaching = {
         binding.value
-        for binding in scope.reaching(name.id, (name.lineno, name.col_offset))
+        for binding in scope.reaching_name(name)
         if binding.kind in ("value", "annotation") and not binding.path
     }
     for inner in own_nodes(function.body):
@@ -127,7 +127,7 @@ def _loop_over(
     for outer in context.around(name):
         for loop in loops(outer):
             to = loop.target
-            if isinstance(to, ast.Name) and to.id == name.id and to is not name:
+            if is_name(to, name.id) and to is not name:
                 return loop
     return None
 

@@ -24,7 +24,7 @@ _KEEPERS = ADDERS | {"setdefault", "update"}
 
 def is_told_apart(function: Function, name: str) -> bool:
     """Whether the kind of what a parameter holds is asked for where it is called."""
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return False
     if _asks(node, _held(node, {name})):

@@ -35,7 +35,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, declared_outer, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, declared_outer, is_name, own_nodes
 
 _ENTRIES = frozenset({"__aenter__", "__aexit__", "__enter__", "__exit__"})
 _HARMLESS = frozenset({Usage.TRUTH, Usage.IDENTITY, Usage.EQUALITY, Usage.MEMBER, Usage.TEXT})
@@ -456,8 +456,7 @@ def _handed_on(unit: Unit) -> Iterator[ast.expr]:
 def is_used_as_value(unit: Unit, named: Named) -> bool:
     """Whether LCX103 flags a use of the name, which says all that there is to say."""
     return any(
-        isinstance(use.node, ast.Name)
-        and use.node.id == named.name
+        is_name(use.node, named.name)
         and function_scope(use.scope) is named.scope
         and wrongly_used(use, unit) is not None
         for use in uses(unit)

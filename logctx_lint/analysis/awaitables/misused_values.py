@@ -27,7 +27,7 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import all_nodes, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, is_none, last_name
 
 _NEEDED: dict[Usage, tuple[str, ...]] = {
     Usage.TRUTH: ("__bool__", "__len__"),
@@ -193,8 +193,8 @@ def _calls_behind(node: ast.expr, scope: Scope) -> list[ast.Call]:
     match node:
         case ast.Call():
             return [node]
-        case ast.Name(name):
-            bindings = scope.reaching(name, (node.lineno, node.col_offset))
+        case ast.Name():
+            bindings = scope.reaching_name(node)
             values = [each.value for each in bindings if not each.path]
             return [each for each in values if isinstance(each, ast.Call)]
     return []
@@ -204,8 +204,7 @@ def _tests_for_none(use: Use, unit: Unit) -> bool:
     """`assert task`, `coro is not None`."""
     if use.how is Usage.TRUTH:
         return any(node.test is use.node for node, _ in unit.nodes(ast.Assert))
-    is_none = isinstance(use.other, ast.Constant) and use.other.value is None
-    return use.how is Usage.IDENTITY and is_none
+    return use.how is Usage.IDENTITY and is_none(use.other)
 
 
 def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:

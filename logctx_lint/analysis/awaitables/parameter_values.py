@@ -19,7 +19,7 @@ from logctx_lint.inference.types import members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes, is_name, last_name
 
 _OF_VALUES = {
     **dict.fromkeys(
@@ -52,7 +52,7 @@ def values_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[tuple[as
         return
     callee, parameters = callees[0]
     function = callee.function.implementation
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None or not _is_bare(file, node, function):
         return
     for parameter, argument in pairs(call, parameters):
@@ -100,7 +100,7 @@ def _thinks_of_it(node: ast.AST, name: str) -> bool:
 
 
 def _is(node: ast.AST | None, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
+    return is_name(node, name)
 
 
 def _use(node: ast.AST, name: str) -> str:

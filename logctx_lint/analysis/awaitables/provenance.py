@@ -222,7 +222,7 @@ class Origins:
             return _any_of(self._assigned(each, outside) for each in found.facts)
         bindings = home.bindings[node.id]
         if home.is_positioned and (home is scope or isinstance(scope.node, Comprehension)):
-            bindings = home.reaching(node.id, (node.lineno, node.col_offset))
+            bindings = home.reaching_name(node)
         return _any_of(self._bound(each, home) for each in bindings)
 
     def _bound(self, binding: Binding, scope: Scope) -> Origin | None:

@@ -130,7 +130,7 @@ def _retried(
     if loop is None or not isinstance(value, ast.Name):
         return None
     kind, scope = Kind.COROUTINE, context.scopes[value]
-    bindings = scope.reaching(value.id, (value.lineno, value.col_offset))
+    bindings = scope.reaching_name(value)
     if not bindings:
         return None
     for each in bindings:

@@ -10,7 +10,7 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_name, own_nodes, returned_values
 from logctx_lint.syntax.excerpts import one_line
 
 Callee = Callable[[ast.expr], bool]
@@ -29,8 +29,7 @@ def kept_in(receiver: str, attributes: set[str]) -> Callee:
     return lambda node: (
         isinstance(node, ast.Attribute)
         and node.attr in attributes
-        and isinstance(node.value, ast.Name)
-        and node.value.id == receiver
+        and is_name(node.value, receiver)
     )
 
 
@@ -106,7 +105,7 @@ class Wrapper:
 
     def _is_only_returned(self, name: str) -> bool:
         nodes = list(own_nodes(self.node.body))
-        used = {each for each in nodes if isinstance(each, ast.Name) and each.id == name}
+        used = {each for each in nodes if is_name(each, name)}
         returned = {each.value for each in nodes if isinstance(each, ast.Return)}
         shown = {
             each
@@ -193,6 +192,5 @@ def _concerns_call(handler: ast.ExceptHandler) -> bool:
     if isinstance(handler.body[0], ast.Raise) and handler.body[0].exc is None:
         return True
     return handler.type is not None and any(
-        isinstance(each, ast.Name) and each.id == _RAISED_BY_CALLS
-        for each in all_nodes(handler.type)
+        is_name(each, _RAISED_BY_CALLS) for each in all_nodes(handler.type)
     )

@@ -12,7 +12,7 @@ import ast
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import Suspension, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, is_name, last_name, own_nodes
 
 _ADOPTERS = frozenset(
     {"connect_accepted_socket", "create_connection", "create_datagram_endpoint", "create_server",
@@ -48,11 +48,11 @@ def _is_handed_over(context: TreeContext, call: ast.Call, name: str) -> bool:
 
 
 def _adopts_in_the_end(context: TreeContext, function: Function, call: ast.Call, name: str) -> bool:
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if not isinstance(node, ast.AsyncFunctionDef):
         return False
     given = passed(context.resolver, call, function)
-    inside = {own for own, value in given if isinstance(value, ast.Name) and value.id == name}
+    inside = {own for own, value in given if is_name(value, name)}
     waits = [each for each in own_nodes(node.body) if isinstance(each, Suspension)]
     return bool(waits) and all(
         isinstance(each, ast.Await)

@@ -163,7 +163,7 @@ class Code:
 
 def of_function(file: File, function: Function) -> Code | None:
     """The code of a function of the project; None if it is not there."""
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return None
     # What is found out about the names in it is kept with the scope.

@@ -29,7 +29,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, last_name, own_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _WAITERS = frozenset({Role.FORWARDING_GATHERER, Role.CANCELLATION_SHIELD})
@@ -195,7 +195,7 @@ def _kept_as(code: Code, name: str) -> Iterator[str]:
 
 
 def _is_of_self(place: ast.Attribute) -> bool:
-    return isinstance(place.value, ast.Name) and place.value.id == "self"
+    return is_name(place.value, "self")
 
 
 def _places(node: ast.expr, function: FunctionNode) -> Iterator[ast.Attribute]:

@@ -17,7 +17,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import is_name, own_nodes, returned_values
 
 _WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -79,7 +79,7 @@ class Cancels:
 
     def _cancelled_by(self, function: Function, call: ast.Call) -> Iterator[ast.expr]:
         """What a first-party helper cancels of what it is given, or of its own object."""
-        node = None if function.module.is_stub else function.implementation.tree()
+        node = function.implementation.source_tree()
         if node is None:
             return
         places = _cancelled_places(node)
@@ -108,7 +108,7 @@ class Cancels:
             if isinstance(outer, FunctionNode):
                 return
             for loop in loops(outer):
-                if isinstance(loop.target, ast.Name) and loop.target.id == receiver.id:
+                if is_name(loop.target, receiver.id):
                     for each in containers(loop.iter):
                         yield each
                         if isinstance(each, ast.Name):

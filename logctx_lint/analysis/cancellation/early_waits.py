@@ -12,7 +12,7 @@ from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_none, last_name, own_nodes
 
 _WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -70,7 +70,7 @@ def left_running(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterat
 
 
 def _is_started_here(context: TreeContext, tasks: ast.Name) -> bool:
-    bindings = context.scopes[tasks].reaching(tasks.id, (tasks.lineno, tasks.col_offset))
+    bindings = context.scopes[tasks].reaching_name(tasks)
     return bool(bindings) and all(
         each.kind == "value" and each.value is not None and _starts(context, each.value)
         for each in bindings
@@ -128,7 +128,7 @@ def hands_on(node: ast.AST, texts: set[str]) -> bool:
 
 def _ends_early(limit: ast.expr) -> bool:
     is_all = isinstance(limit, ast.Attribute | ast.Name) and last_name(limit) == "ALL_COMPLETED"
-    return not is_all and not (isinstance(limit, ast.Constant) and limit.value is None)
+    return not is_all and not is_none(limit)
 
 
 def _starts(context: TreeContext, value: ast.expr) -> bool:

@@ -12,7 +12,7 @@ from logctx_lint.analysis.exception_handlers import is_cancelled
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_none, own_nodes
 
 HANDING_ON = frozenset({"set_exception", "errback", "throw", "send_nowait"}) | QUEUE_PUTS
 _GROUP = "BaseExceptionGroup"
@@ -85,8 +85,8 @@ class ExceptionValues:
                 return Role.CURRENT_TASK in self.code.roles(node)
             case ast.NamedExpr(_, value):
                 return self.is_current_task(value)
-            case ast.Name(name):
-                found = self.code.scope.reaching(name, (node.lineno, node.col_offset))
+            case ast.Name():
+                found = self.code.scope.reaching_name(node)
                 return bool(found) and all(
                     binding.kind == "value"
                     and isinstance(binding.value, ast.Call)
@@ -99,7 +99,7 @@ class ExceptionValues:
         """Whether a name holds what was being handled before: of `sys.exc_info()[1]`."""
         if not isinstance(node, ast.Name) or node.id not in self.code.scope.bindings:
             return False
-        found = self.code.scope.reaching(node.id, (node.lineno, node.col_offset))
+        found = self.code.scope.reaching_name(node)
         values = [binding.value for binding in found if binding.kind == "value"]
         calls = [each.value if isinstance(each, ast.Subscript) else each for each in values]
         return bool(calls) and all(
@@ -155,7 +155,7 @@ class ExceptionValues:
         state = state.bound(key, Exc.OTHER if key_of(value) in state.others else None)
         if isinstance(value, ast.Constant) and isinstance(value.value, bool):
             return state.known(key, value.value)
-        if isinstance(value, ast.Constant) and value.value is None and isinstance(target, ast.Name):
+        if is_none(value) and isinstance(target, ast.Name):
             return state.known(key, None)
         return state
 

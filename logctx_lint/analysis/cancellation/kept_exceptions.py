@@ -19,7 +19,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation, caught, is_can
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_name, own_nodes
 
 _WIDE = frozenset({"Any", "BaseException", "object"})
 """What a parameter may be declared as, and hold a cancellation."""
@@ -85,10 +85,7 @@ def _asks_for_cancelled(code: Code, test: ast.expr, kept: set[str]) -> bool:
     return any(
         code.caught(each.args[1]).named and key_of(each.args[0]) in kept
         for each in own_nodes([test])
-        if isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Name)
-        and each.func.id == "isinstance"
-        and len(each.args) == 2
+        if isinstance(each, ast.Call) and is_name(each.func, "isinstance") and len(each.args) == 2
     )
 
 

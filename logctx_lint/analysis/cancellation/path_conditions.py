@@ -14,7 +14,7 @@ from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_none, own_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +139,12 @@ class Conditions:
         self, left: ast.expr, operator: ast.cmpop, right: ast.expr, state: State
     ) -> bool | None:
         if isinstance(operator, ast.Is | ast.IsNot):
-            if isinstance(right, ast.Constant) and right.value is None:
+            if is_none(right):
                 if self.values.is_active_exception(left):
                     # There is one where a handler is around.
                     return isinstance(operator, ast.IsNot) is (self.depth > 1)
-                is_none = self._is_none(left, state)
-                return None if is_none is None else is_none is isinstance(operator, ast.Is)
+                holds = self._is_none(left, state)
+                return None if holds is None else holds is isinstance(operator, ast.Is)
             if self._are_different(left, right, state) or self._are_different(right, left, state):
                 return isinstance(operator, ast.IsNot)
             return None

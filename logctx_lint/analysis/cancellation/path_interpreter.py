@@ -34,7 +34,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, RETURN_VALUE
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_none, own_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
@@ -255,7 +255,7 @@ class PathInterpreter:
             self._note(Way.LETS_OUT)
         elif state.is_failing:
             self._note(Way.FAILS)
-        elif result is None or (isinstance(result, ast.Constant) and result.value is None):
+        elif result is None or is_none(result):
             self._note(Way.ENDS)
         else:
             self._note(Way.RETURNS, result)

@@ -22,7 +22,7 @@ from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.passed_arguments import passed
-from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, all_nodes, is_name, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
 _EXIT_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
@@ -78,7 +78,7 @@ def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> b
     try:
         response = await stack.enter_async_context(request(url))
     """
-    bindings = context.scopes[name].reaching(name.id, (name.lineno, name.col_offset))
+    bindings = context.scopes[name].reaching_name(name)
     if not all(
         isinstance(each.value, ast.Call) and _EXIT_STACKS & set(context.names(each.value))
         for each in bindings
@@ -90,8 +90,7 @@ def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> b
         for node in own_nodes(own)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == name.id
+        and is_name(node.func.value, name.id)
     ]
     risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
     last = in_source_order(risks)[-1]
@@ -137,7 +136,7 @@ def _put_back(
         case _:
             return None
     scope = context.unit.scopes[function]
-    for binding in scope.reaching(name.id, (name.lineno, name.col_offset)):
+    for binding in scope.reaching_name(name):
         value = binding.value
         match value.value if isinstance(value, ast.Await) else value:
             case ast.Call(ast.Attribute(source, taker)) if taker in _TAKERS and ast.unparse(
@@ -181,7 +180,7 @@ def _is_taken_before(
     if _is_bound_last(context, attempt, name.id):
         return True
     scope = context.unit.scopes[function]
-    bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+    bindings = scope.reaching_name(name)
     return bool(bindings) and all(
         each.kind == "value" and _is_call(each.value) and each.position[0] < attempt.lineno
         for each in bindings
@@ -191,8 +190,7 @@ def _is_taken_before(
 def _is_bound_last(context: TreeContext, attempt: ast.Try, name: str) -> bool:
     """Whether a call binds a name in the same block before a `try`, and nothing does in that."""
     if any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        for node in own_nodes(attempt.body)
+        is_name(node, name) and isinstance(node.ctx, ast.Store) for node in own_nodes(attempt.body)
     ):
         return False
     for statement in reversed(context.before(attempt)):
@@ -200,7 +198,7 @@ def _is_bound_last(context: TreeContext, attempt: ast.Try, name: str) -> bool:
             case ast.Assign([ast.Name(bound)], value) if bound == name:
                 return _is_call(value)
         if any(
-            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+            is_name(node, name) and isinstance(node.ctx, ast.Store)
             for node in own_nodes([statement])
         ):
             return False

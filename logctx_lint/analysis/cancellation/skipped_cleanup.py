@@ -37,7 +37,7 @@ from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.suspensions import awaited_calls, is_suspension, may_run
 from logctx_lint.inference.suspensions import called as called_functions
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, blocks_of, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, blocks_of, is_name, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
 _LEAVING = (ast.Return, ast.Raise, ast.Continue)
@@ -246,19 +246,19 @@ def _releases(context: TreeContext, statement: ast.stmt, name: str) -> bool:
     call = called(statement) if isinstance(statement, ast.Expr) else None
     if call is None or not context.file.may_play(call.func, _RELEASERS):
         return False
-    return any(isinstance(each, ast.Name) and each.id == name for each in given_back(call))
+    return any(is_name(each, name) for each in given_back(call))
 
 
 def _gives_away(statement: ast.stmt, name: str) -> bool:
     """Whether a statement puts what is taken elsewhere, binds the name anew, or looks at it."""
     if isinstance(statement, ast.If | ast.While):
-        return any(isinstance(e, ast.Name) and e.id == name for e in own_nodes([statement]))
+        return any(is_name(e, name) for e in own_nodes([statement]))
     for node in own_nodes([statement]):
         match node:
             case ast.Assign(targets, value):
-                if any(isinstance(each, ast.Name) and each.id == name for each in targets):
+                if any(is_name(each, name) for each in targets):
                     return True
-                if isinstance(value, ast.Name) and value.id == name:
+                if is_name(value, name):
                     return True
     return False
 

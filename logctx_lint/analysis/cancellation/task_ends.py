@@ -22,7 +22,7 @@ from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.analysis.units import File
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, suspends
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, start_of, suspends
 
 _ANNOUNCING = frozenset({"set", "set_result", "set_exception"})
 
@@ -46,7 +46,7 @@ def is_announced_and_awaited(
     places = frozenset.intersection(*announced) if announced else frozenset()
     if not places:
         return False
-    waiting = [each for each in own_nodes(canceller.body) if _start(each) > _start(cancel)]
+    waiting = [each for each in own_nodes(canceller.body) if start_of(each) > start_of(cancel)]
     cls = class_node(context)
     own = {each.line for each in functions if each.module == context.file.module}
     for method in cls.body if cls else ():
@@ -75,7 +75,7 @@ def _announced_by(
         for node in own_nodes(block)
         if (place := _announced(node)) is not None
         and (name := _named_by(context, canceller, code, place))
-        and not any(_start(each) > _start(node) for each in suspensions)
+        and not any(start_of(each) > start_of(node) for each in suspensions)
         and not any(node in own_nodes(each.body) for each in managers)
     )
 
@@ -96,11 +96,6 @@ def _announced(node: ast.AST) -> ast.expr | None:
         case ast.Call(ast.Attribute(place, name), [] | [_]) if name in _ANNOUNCING:
             return place
     return None
-
-
-def _start(node: ast.AST) -> tuple[int, int]:
-    """Where a statement or an expression starts; other nodes stand nowhere."""
-    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
 def _named_by(context: TreeContext, canceller: FunctionNode, code: Code, place: ast.expr) -> str:

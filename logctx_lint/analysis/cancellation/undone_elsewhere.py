@@ -25,7 +25,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes, start_of
 
 _AWAITED_CALLBACKS = frozenset({"contextlib.AsyncExitStack.push_async_callback"})
 
@@ -56,14 +56,10 @@ def callbacks_before(context: TreeContext, made: ast.stmt, risk: ast.AST) -> Ite
     function = context.function_of(made)
     blocks = {made, *context.around(made)}
     for call in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
-        if isinstance(call, ast.Call) and _start(call) < _start(risk):
+        if isinstance(call, ast.Call) and start_of(call) < start_of(risk):
             statement = next(each for each in context.around(call) if isinstance(each, ast.stmt))
             if context.parent(statement) in blocks:
                 yield from _handed_over(context, call)
-
-
-def _start(node: ast.AST) -> tuple[int, int]:
-    return node.lineno, node.col_offset  # type: ignore[attr-defined]
 
 
 def _handed_over(context: TreeContext, call: ast.Call) -> Iterator[ast.Call]:

@@ -25,7 +25,7 @@ from logctx_lint.inference.constants import outcome
 from logctx_lint.inference.known_names import ADDERS, REMOVERS
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, declared_outer, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, declared_outer, is_inside, own_nodes
 
 _MOST_STEPS = 2000
 """How far paths are followed; a longer search is given up, and nothing is known."""
@@ -323,7 +323,7 @@ class _Walk:
             return False
         way: list[ast.AST] = [node.code]
         while way[-1] is not target:
-            way.append(next(each for each in child_nodes(way[-1]) if _is_in(target, each)))
+            way.append(next(each for each in child_nodes(way[-1]) if is_inside(target, [each])))
         for outer, inner in pairwise(way):
             match outer:
                 case ast.BoolOp(operator, values):
@@ -337,10 +337,6 @@ class _Walk:
                 if self._outcome(test, known, walked, forced_by=test) is (not needed):
                     return False
         return True
-
-
-def _is_in(node: ast.AST, outer: ast.AST) -> bool:
-    return any(each is node for each in all_nodes(outer))
 
 
 def _may_raise(node: FlowNode, nodes: list[ast.AST]) -> bool:

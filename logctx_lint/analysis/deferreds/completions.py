@@ -32,7 +32,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 _LOOPS = frozenset({Role.EVENT_LOOP})
 _NOT_KNOWN = (NoneType, Unknown, External, ExternalInstance, TypeVariable, Presumed)
@@ -98,7 +98,7 @@ def is_own(node: ast.expr) -> bool:
     """`self`, `self.transport`, `self.client.writer`."""
     while isinstance(node, ast.Attribute):
         node = node.value
-    return isinstance(node, ast.Name) and node.id == "self"
+    return is_name(node, "self")
 
 
 def are_sure(first: ast.Attribute, second: ast.Attribute) -> bool:
@@ -161,7 +161,7 @@ def is_once(context: TreeContext, node: ast.expr) -> bool | None:
 def makes(context: TreeContext, value: ast.expr | None, scope: Scope) -> bool:
     """`Deferred()`, `loop.create_future()`, whatever the loop is; a local name for such a value."""
     if isinstance(value, ast.Name):
-        bindings = scope.reaching(value.id, (value.lineno, value.col_offset))
+        bindings = scope.reaching_name(value)
         calls = [each.value for each in bindings if isinstance(each.value, ast.Call)]
         return 0 < len(bindings) == len(calls) and all(makes(context, e, scope) for e in calls)
     if not isinstance(value, ast.Call):
@@ -238,7 +238,7 @@ def _assigned(function: FunctionNode, name: str) -> Iterator[ast.expr]:
             case _:
                 continue
         for target, value in pairs:
-            if isinstance(target, ast.Name) and target.id == name:
+            if is_name(target, name):
                 yield value
 
 

@@ -23,7 +23,7 @@ from logctx_lint.analysis.context import TreeContext, loops
 from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes
 
 _ENDINGS = frozenset({"cancel", "set_exception"})
 _TAKING = LOOK_UPS | {"pop"}
@@ -67,7 +67,7 @@ def _looped_over(function: FunctionNode, name: str) -> Iterator[str]:
     for node in own_nodes(function.body):
         for loop in loops(node):
             targets = all_nodes(loop.target)
-            if any(isinstance(each, ast.Name) and each.id == name for each in targets):
+            if any(is_name(each, name) for each in targets):
                 for each in containers(loop.iter):
                     match each:
                         case ast.Attribute(ast.Name("self"), attribute):
@@ -129,8 +129,7 @@ def kept_in(node: ast.expr, function: ast.AST | None) -> str:
             found = {
                 kept_in(each.value, None)
                 for each in own_nodes(function.body)
-                if isinstance(each, ast.Assign)
-                and any(isinstance(t, ast.Name) and t.id == local for t in each.targets)
+                if isinstance(each, ast.Assign) and any(is_name(t, local) for t in each.targets)
             }
             return found.pop() if len(found) == 1 else ""
     return ""

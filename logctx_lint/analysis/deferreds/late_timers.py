@@ -14,7 +14,7 @@ from logctx_lint.analysis.deferreds.completions import completed, is_careful, ma
 from logctx_lint.analysis.deferreds.fired_twice import is_timer
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes
 
 _ENDING = frozenset({"cancel", "cancelled", "done", "shield", "add_done_callback"})
 """Attributes by which code sees to a timer, or to what becomes of a Future."""
@@ -74,8 +74,7 @@ def _set_when_called(
             for each in nodes
             if isinstance(each, ast.Call)
             and isinstance(each.func, ast.Attribute)
-            and isinstance(each.func.value, ast.Name)
-            and each.func.value.id == "self"
+            and is_name(each.func.value, "self")
         ]
         found = [each for func in own if (each := _callback(context, function, func))]
         tree = found[0] if len(found) == 1 else None

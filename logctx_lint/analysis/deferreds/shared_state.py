@@ -20,7 +20,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import declared_outer, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import declared_outer, is_name, is_none, own_nodes, returned_values
 
 LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""
@@ -146,7 +146,7 @@ class Sharing:
             if not isinstance(value, ast.Tuple) or binding.path[0] >= len(value.elts):
                 return None
             value = value.elts[binding.path[0]]
-        if isinstance(value, ast.Name) and value.id == use.id:
+        if is_name(value, use.id):
             return None
         return None if _taken_out(value, binding, use, scope) else self.place(value, scope)
 
@@ -292,7 +292,7 @@ def _is_put_away(value: ast.expr, function: FunctionNode) -> bool:
                 if any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets):
                     return True
             case ast.Call(ast.Attribute(ast.Attribute()), arguments):
-                if any(isinstance(each, ast.Name) and each.id == value.id for each in arguments):
+                if any(is_name(each, value.id) for each in arguments):
                     return True
     return False
 
@@ -339,7 +339,7 @@ def _outer_place(name: str, scope: Scope) -> str | None:
 
 
 def _reaching(node: ast.Name, scope: Scope) -> list[Binding]:
-    return scope.reaching(node.id, (node.lineno, node.col_offset))
+    return scope.reaching_name(node)
 
 
 def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
@@ -395,7 +395,7 @@ def _taken_out(value: ast.expr, binding: Binding, use: ast.Name, scope: Scope) -
     return any(
         start <= position < (use.lineno, use.col_offset)
         and ast.unparse(target) == text
-        and (new is None or (isinstance(new, ast.Constant) and new.value is None))
+        and (new is None or is_none(new))
         and scope.block_at(position) in around
         for position, target, new in _targets(scope.node)
     )

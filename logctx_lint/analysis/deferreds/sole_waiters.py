@@ -32,7 +32,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_attribute, own_nodes
 
 _ENDS = frozenset({Role.SERVICE_END})
 _ASKS = QUEUE_PUTS | {"set", "cancel"}
@@ -108,7 +108,7 @@ def _is_fresh(resolver: Resolver, key: ast.expr, scope: Scope, detour: int = 3) 
                 for each in own_nodes(scope.node.body)
             )
         case ast.Name(name) if detour:
-            bindings = scope.reaching(name, (key.lineno, key.col_offset))
+            bindings = scope.reaching_name(key)
             return bool(bindings) and all(
                 _is_bound_to_fresh(resolver, each, name, scope, detour - 1) for each in bindings
             )
@@ -199,7 +199,7 @@ def _is_called_by_one(context: TreeContext, function: FunctionNode) -> bool:
 def _is_step(call: ast.Call, scope: Scope) -> bool:
     """`while ...: await self.step()`."""
     node = scope.node
-    if not isinstance(node, FunctionNode) or not _is_of_self(call.func):
+    if not isinstance(node, FunctionNode) or not own_attribute(call.func):
         return False
     return any(
         isinstance(loop, ast.While)
@@ -216,17 +216,9 @@ def _is_kept_as_task(call: ast.Call, scope: Scope) -> bool:
         and isinstance(each.value, ast.Call)
         and last_name(each.value.func) in _TASK_MAKERS
         and each.value.args[:1] == [call]
-        and _is_of_self(call.func)
-        and any(isinstance(t, ast.Attribute) and _is_of_self(t) for t in each.targets)
+        and own_attribute(call.func)
+        and any(map(own_attribute, each.targets))
         for each in own_nodes(node.body)
-    )
-
-
-def _is_of_self(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
     )
 
 
@@ -236,7 +228,7 @@ def _is_made_here(context: TreeContext, node: ast.expr, scope: Scope, detour: in
         return True
     if not isinstance(node, ast.Name) or not detour:
         return False
-    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    bindings = scope.reaching_name(node)
     for binding in bindings:
         if binding.kind != "value" or binding.value is None:
             return False

@@ -52,7 +52,7 @@ def stored_in_mapping(file: File, node: ast.expr, scope: Scope) -> Awaitability 
 
 def _bound_to(name: ast.Name, scope: Scope) -> ast.expr | None:
     """The expression, other than a name, that a name is bound to."""
-    bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+    bindings = scope.reaching_name(name)
     if len(bindings) != 1 or bindings[0].kind != "value" or bindings[0].path:
         return None
     value = bindings[0].value

@@ -24,7 +24,14 @@ from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.inference.types import ClassObject, Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    child_nodes,
+    is_name,
+    mentions_attribute,
+    own_nodes,
+    own_place,
+)
 
 _ENDS = frozenset({Role.CONNECTION_END})
 _CLOSING = frozenset({Role.SERVICE_END})
@@ -89,7 +96,7 @@ def _is_failed(
 ) -> bool:
     """Whether a method fails what is kept, or a class below may see to that."""
     return any(_fails_all(tree, attribute) for trees in methods.values() for tree in trees) or any(
-        _mentions(tree, attribute) for tree in _below(context, owner)
+        mentions_attribute(tree, attribute) for tree in _below(context, owner)
     )
 
 
@@ -136,7 +143,7 @@ def _stored(context: TreeContext, method: FunctionNode) -> dict[str, ast.stmt]:
         if not isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
             made |= {each.id for each in targets if isinstance(each, ast.Name)}
         for target in targets:
-            attribute = _of_self(target)
+            attribute = own_place(target)
             if attribute:
                 found.setdefault(attribute, statement)
     return found
@@ -159,22 +166,12 @@ def _is_new(context: TreeContext, call: ast.Call) -> bool:
     return name == "create_future" or isinstance(context.type_of(call.func), ClassObject)
 
 
-def _of_self(node: ast.expr) -> str:
-    """`A` of `self.A`, `self.A[key]`, `self.A[key][other]`."""
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    match node:
-        case ast.Attribute(ast.Name("self"), name):
-            return name
-    return ""
-
-
 def _first_to_fill(context: TreeContext, cls: ast.ClassDef, attribute: str) -> ast.stmt | None:
     """The method of a class that fills a place first, so that it is reported once."""
     for node in cls.body:
         if isinstance(node, FunctionNode) and node.name != "__init__":
             fills = (
-                _of_self(target) == attribute
+                own_place(target) == attribute
                 for each in own_nodes(node.body)
                 for target in _filled(each)
             )
@@ -211,7 +208,7 @@ def _is_waited_for(cls: ast.ClassDef, method: FunctionNode, attribute: str) -> b
                     if is_name and function is method:
                         return True
                 value = each.value
-                if isinstance(value, ast.Attribute) and _of_self(value) == attribute:
+                if isinstance(value, ast.Attribute) and own_place(value) == attribute:
                     return True
     return False
 
@@ -228,7 +225,7 @@ def _is_used_by_others(context: TreeContext, attribute: str) -> bool:
     return any(
         isinstance(each, ast.Attribute)
         and each.attr == attribute
-        and not (isinstance(each.value, ast.Name) and each.value.id == "self")
+        and not is_name(each.value, "self")
         for each in all_nodes(context.file.tree)
     )
 
@@ -264,9 +261,9 @@ def _fails_all(tree: ast.AST, attribute: str) -> bool:
                 if name == attribute and method in _FAILING:
                     return True
             case ast.For(iter=looped) | ast.comprehension(iter=looped):
-                if _mentions(looped, attribute):
+                if mentions_attribute(looped, attribute):
                     return True
-            case ast.While(test) if _mentions(test, attribute):
+            case ast.While(test) if mentions_attribute(test, attribute):
                 return True
             case ast.Assign(_, value) if _swaps(value, attribute):
                 return True
@@ -277,10 +274,6 @@ def _swaps(value: ast.expr, attribute: str) -> bool:
     """`waiters, self.A = self.A, []`."""
     values = value.elts if isinstance(value, ast.Tuple) else [value]
     return any(isinstance(each, ast.Attribute) and each.attr == attribute for each in values)
-
-
-def _mentions(node: ast.AST, attribute: str) -> bool:
-    return any(isinstance(e, ast.Attribute) and e.attr == attribute for e in all_nodes(node))
 
 
 def _at_end(trees: list[ast.AST], attribute: str) -> tuple[bool, bool]:

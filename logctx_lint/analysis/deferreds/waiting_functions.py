@@ -16,7 +16,14 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
-from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, last_name, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    declared_outer,
+    is_name,
+    last_name,
+    own_nodes,
+    place_name,
+)
 
 _PASSING = GATHERERS | {Role.DEFERRED_PASSER}
 """Roles of what passes a cancellation on to what it is given."""
@@ -211,9 +218,7 @@ def _is_of_self(node: ast.AST, name: str) -> bool:
         for each in own_nodes([node])
         if isinstance(each, ast.Attribute) and each.attr == name
     ]
-    return bool(receivers) and all(
-        isinstance(each, ast.Name) and each.id == "self" for each in receivers
-    )
+    return bool(receivers) and all(is_name(each, "self") for each in receivers)
 
 
 def related_classes(file: File, owner: Class) -> set[str]:

@@ -49,8 +49,8 @@ def is_put_back_by_caller(context: TreeContext, function: FunctionNode) -> bool:
 def _is_looked_up(context: TreeContext, call: ast.Call) -> bool:
     """Whether what is attached is a local name of what `get_current()` gave."""
     match call.args:
-        case [ast.Name(name) as given]:
-            bindings = context.scopes[given].reaching(name, (given.lineno, given.col_offset))
+        case [ast.Name() as given]:
+            bindings = context.scopes[given].reaching_name(given)
             return any(
                 isinstance(each.value, ast.Call)
                 and Role.ATTACHED_CONTEXT in context.roles(each.value)

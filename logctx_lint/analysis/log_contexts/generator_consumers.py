@@ -20,7 +20,7 @@ from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 _COLLECTS = frozenset(
     {
@@ -122,13 +122,13 @@ def _is_named_otherwise(context: TreeContext, name: str) -> bool:
 def _uses_inside(file: File, call: _Call, outer: ast.Call) -> Iterator[_Call]:
     """Where functions of the project use a generator that they are given."""
     for function in functions_of(file.resolver.type_of(outer.func, call.scope)):
-        node = None if function.module.is_stub else function.implementation.tree()
+        node = function.implementation.source_tree()
         given = parameter_for(file.resolver, outer, function, call.node)
         if node is None or not given:
             continue
         scope = Scope.of_body(function.implementation, node)
         for each in own_nodes(node.body):
-            if isinstance(each, ast.Name) and each.id == given:
+            if is_name(each, given):
                 yield _Call(each, scope, Body(node).parent)
 
 

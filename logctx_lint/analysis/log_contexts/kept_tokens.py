@@ -26,7 +26,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, is_name, own_nodes, own_place
 
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
 _THREAD_FUTURES = frozenset({"concurrent.futures._base.Future.add_done_callback"})
@@ -50,7 +50,7 @@ def kept_by_object(context: TreeContext, call: ast.Call) -> KeptToken | None:
         return None
     match statement:
         case ast.Assign([target]):
-            place = _attribute(target)
+            place = own_place(target)
         case _:
             return None
     for method in cls.body if place else ():
@@ -113,7 +113,7 @@ def crossed_in_caller(context: TreeContext, call: ast.Call) -> CrossedToken | No
     if cls is None or not isinstance(function, ast.FunctionDef):
         return None
     match statement:
-        case ast.Assign([target]) if place := _attribute(target):
+        case ast.Assign([target]) if place := own_place(target):
             pass
         case _:
             return None
@@ -143,16 +143,6 @@ def _lines_of_calls(method: FunctionNode, names: set[str]) -> list[int]:
     return found
 
 
-def _attribute(node: ast.expr) -> str:
-    """`A` of `self.A` and `self.A[key]`."""
-    if isinstance(node, ast.Subscript):
-        node = node.value
-    match node:
-        case ast.Attribute(ast.Name("self"), name):
-            return name
-    return ""
-
-
 def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
     """Whether a method resets by what an attribute holds, under a local name or not."""
     names = {
@@ -175,7 +165,7 @@ def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
 
 def _mentions(node: ast.expr, place: str) -> bool:
     return any(
-        isinstance(each, ast.Attribute) and _attribute(each) == place for each in own_nodes([node])
+        isinstance(each, ast.Attribute) and own_place(each) == place for each in own_nodes([node])
     )
 
 
@@ -251,7 +241,7 @@ def _resets(context: TreeContext, call: ast.Call, given: ast.expr) -> bool:
                 isinstance(node, ast.Call)
                 and code
                 and _plays_reset(context, node, code.scope)
-                and any(isinstance(each, ast.Name) and each.id == own for each in arguments(node))
+                and any(is_name(each, own) for each in arguments(node))
             ):
                 return True
     return False

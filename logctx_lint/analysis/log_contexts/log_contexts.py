@@ -28,7 +28,7 @@ def plays(file: File, node: ast.expr, scope: Scope, roles: frozenset[Role]) -> b
         binding.kind == "value"
         and isinstance(binding.value, ast.Call)
         and file.roles(binding.value.func, scope) & roles
-        for binding in scope.reaching(node.id, (node.lineno, node.col_offset))
+        for binding in scope.reaching_name(node)
     ):
         return True
     if isinstance(node, ast.Attribute) and made_so(file, node, scope, roles):

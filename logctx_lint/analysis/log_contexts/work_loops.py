@@ -97,7 +97,7 @@ def _is_peer(context: TreeContext, node: ast.expr) -> bool:
     if not isinstance(node, ast.Name) or not isinstance(function, FunctionNode):
         return False
     scope = context.scopes[node]
-    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    bindings = scope.reaching_name(node)
     return {each.kind for each in bindings} == {"parameter"} and any(
         isinstance(each, ast.Call)
         and context.file.may_play(each.func, _SERVERS)

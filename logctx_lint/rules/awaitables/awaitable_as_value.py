@@ -95,7 +95,7 @@ from logctx_lint.fixes.edits import after, before
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name
 
 _Wrong = dict[ast.expr, tuple[Use, Kind]]
 """The uses of awaitables as values, and which kind each of them is."""
@@ -206,7 +206,7 @@ def _made(context: TreeContext, node: ast.Name, use: Use, wrong: _Wrong) -> ast.
     loads = {
         each
         for each in (all_nodes(scope) if scope else ())
-        if isinstance(each, ast.Name) and each.id == node.id and isinstance(each.ctx, ast.Load)
+        if is_name(each, node.id) and isinstance(each.ctx, ast.Load)
     }
     value = bindings[0].value
     if not isinstance(value, ast.Call) or not wrong.keys() >= loads:

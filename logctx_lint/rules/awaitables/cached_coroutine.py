@@ -200,7 +200,7 @@ def _check_awaits(context: TreeContext, function: FunctionNode) -> Iterator[ast.
         if not isinstance(node.value, ast.Name):
             continue
         name = node.value
-        bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+        bindings = scope.reaching_name(name)
         if len(bindings) != 1 or not _makes_coroutine(context, bindings[0]):
             continue
         binding = bindings[0]

@@ -136,7 +136,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_name
 from logctx_lint.syntax.excerpts import one_line
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
@@ -320,7 +320,7 @@ class _Returns:
         return all(
             each in returned
             for each in nodes
-            if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
+            if is_name(each, name) and isinstance(each.ctx, ast.Load)
         )
 
     def _kept_call(self, name: ast.Name) -> ast.Call | None:
@@ -331,7 +331,7 @@ class _Returns:
 
     def _made(self, name: ast.Name) -> ast.Call | None:
         """The call that a local name is bound to, whatever happened before."""
-        bindings = self._scope.reaching(name.id, (name.lineno, name.col_offset))
+        bindings = self._scope.reaching_name(name)
         values = [each.value for each in bindings if each.kind == "value" and not each.path]
         call = values[0] if len(bindings) == len(values) == 1 else None
         return call if isinstance(call, ast.Call) else None

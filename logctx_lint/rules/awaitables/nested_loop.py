@@ -281,7 +281,7 @@ def _waited_for(context: TreeContext, node: ast.expr) -> Iterator[ast.expr]:
     if isinstance(node, ast.Name):
         scope = context.scopes[node]
         if len(scope.bindings.get(node.id, ())) != 1:
-            reaching = scope.reaching(node.id, (node.lineno, node.col_offset))
+            reaching = scope.reaching_name(node)
             values = [each.value for each in reaching if each.kind == "value" and not each.path]
             known = [each for each in values if each is not None and each in context.scopes]
             if len(reaching) == len(known) == 1 and not isinstance(known[0], ast.Name):

@@ -159,7 +159,7 @@ def _is_noted(context: TreeContext, name: str) -> bool:
 def _is_known(context: TreeContext, node: ast.expr) -> bool:
     """Whether it is a function that the project defines, or one of the object's own methods."""
     if isinstance(node, ast.Name):
-        bindings = context.scopes[node].reaching(node.id, (node.lineno, node.col_offset))
+        bindings = context.scopes[node].reaching_name(node)
         if bindings and all(_is_own_method(context, each.value) for each in bindings):
             return True
     return any(isinstance(each, FunctionType) for each in members_of(context.type_of(node)))

@@ -108,11 +108,7 @@ from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import (
-    all_nodes,
-    call_arguments,
-    own_nodes,
-)
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, own_nodes
 
 _ENDS = frozenset({Role.SERVICE_END})
 _MANAGER = "contextlib.asynccontextmanager"
@@ -236,9 +232,7 @@ def _attribute_in(node: ast.expr) -> str | None:
     found = [
         each.attr
         for each in all_nodes(node)
-        if isinstance(each, ast.Attribute)
-        and isinstance(each.value, ast.Name)
-        and each.value.id == "self"
+        if isinstance(each, ast.Attribute) and is_name(each.value, "self")
     ]
     return found[0] if len(found) == 1 else None
 
@@ -355,7 +349,7 @@ def _bound(context: TreeContext, value: ast.expr) -> list[ast.expr]:
     """An expression, or what a local name stands for."""
     if not isinstance(value, ast.Name):
         return [value]
-    bindings = context.scopes[value].reaching(value.id, (value.lineno, value.col_offset))
+    bindings = context.scopes[value].reaching_name(value)
     return [
         each.value
         for each in bindings

@@ -63,7 +63,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes, returned_values
 
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.CANCELLATION_SHIELD, Role.DEFERRED_PASSER})
 _FIRST_ERROR = frozenset({Role.FIRST_ERROR})
@@ -211,11 +211,7 @@ def _use_of_name(
     function = context.function_of(node)
     if not isinstance(function, FunctionNode) or name in seen:
         return None
-    names = [
-        inner
-        for inner in own_nodes(function.body)
-        if isinstance(inner, ast.Name) and inner.id == name
-    ]
+    names = [inner for inner in own_nodes(function.body) if is_name(inner, name)]
     if any(_is_unwrapped_here(context, each) for each in names):
         return None
     uses = (_use(context, each, seen | {name}) for each in in_source_order(names))
@@ -330,7 +326,7 @@ def _is_gathered(file: File, node: ast.expr, scope: Scope, detour: int) -> bool:
             binding.kind == "value"
             and isinstance(binding.value, ast.Call)
             and _is_gathered(file, binding.value, scope, detour)
-            for binding in scope.reaching(node.id, (node.lineno, node.col_offset))
+            for binding in scope.reaching_name(node)
         ) and not _is_name_unwrapped(file, node.id, scope)
     if not isinstance(node, ast.Call):
         return False
@@ -349,8 +345,7 @@ def _is_name_unwrapped(file: File, name: str, scope: Scope) -> bool:
     return scope.node is not None and any(
         isinstance(inner, ast.Call)
         and isinstance(inner.func, ast.Attribute)
-        and isinstance(inner.func.value, ast.Name)
-        and inner.func.value.id == name
+        and is_name(inner.func.value, name)
         and any(_unwraps(file, argument, scope) for argument in inner.args)
         for inner in all_nodes(scope.node)
     )

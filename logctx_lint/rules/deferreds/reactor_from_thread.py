@@ -186,7 +186,7 @@ def _is_threads_callback(context: TreeContext, call: ast.Call) -> bool:
 
 def _values(context: TreeContext, name: ast.Name) -> list[ast.expr]:
     """What a local name was bound to, in this function."""
-    bindings = context.scopes[name].reaching(name.id, (name.lineno, name.col_offset))
+    bindings = context.scopes[name].reaching_name(name)
     return [
         each.value for each in bindings if each.value is not None and each.value in context.scopes
     ]

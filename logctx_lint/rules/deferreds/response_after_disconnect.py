@@ -104,7 +104,7 @@ from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name
 
 _ADDERS = frozenset({"addCallback", "addBoth", "addCallbacks"})
 _FINISH = "finish"
@@ -233,7 +233,7 @@ def _timer(context: TreeContext, chains: Chains, request: str) -> ast.Call | Non
 def _coroutine(context: TreeContext, chains: Chains, request: str) -> ast.Call | None:
     """Asynchronous work that is given the request, and finishes it once it has waited."""
     for node in in_source_order(each for each in chains.nodes if isinstance(each, ast.Call)):
-        if any(isinstance(each, ast.Name) and each.id == request for each in node.args):
+        if any(is_name(each, request) for each in node.args):
             for function in context.functions(node.func):
                 code = code_of(function)
                 if code is not None and _waits(context, function) and _finishes_late(code.nodes):

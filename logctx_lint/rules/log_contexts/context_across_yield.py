@@ -114,7 +114,7 @@ from logctx_lint.inference.known_names import MARKS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 _HELD = frozenset(
     {Role.CONTEXT_MANAGER, Role.SENTINEL_GUARD, Role.TRACING_SPAN, Role.CONTEXT_BINDING}
@@ -208,7 +208,7 @@ def _is_handed_on(context: TreeContext, function: FunctionNode) -> bool:
     for node in all_nodes(context.file.tree):
         if isinstance(node, ast.Call):
             called.add(node.func)
-        if (isinstance(node, ast.Name) and node.id == function.name) or (
+        if is_name(node, function.name) or (
             isinstance(node, ast.Attribute) and node.attr == function.name
         ):
             named.append(node)
@@ -321,7 +321,7 @@ def _made(context: TreeContext, call: ast.Call) -> ast.Call | None:
         if not isinstance(name, ast.Name):
             continue
         scope = context.scopes[name]
-        for binding in scope.reaching(name.id, (name.lineno, name.col_offset)):
+        for binding in scope.reaching_name(name):
             value = binding.value
             if (
                 binding.kind == "value"

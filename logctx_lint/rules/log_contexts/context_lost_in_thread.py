@@ -366,7 +366,7 @@ def _copied_inside(context: TreeContext, starts: list[Code]) -> ast.Call | None:
 
 def _made(code: Code, name: ast.Name) -> ast.Call | None:
     """The call that a local name of some code was bound to."""
-    bindings = code.scope.reaching(name.id, (name.lineno, name.col_offset))
+    bindings = code.scope.reaching_name(name)
     values = [each.value for each in bindings if each.kind == "value"]
     return values[0] if len(values) == 1 and isinstance(values[0], ast.Call) else None
 
