@@ -48,6 +48,11 @@ def arguments(call: ast.Call) -> list[ast.expr]:
     return [each.value if isinstance(each, ast.Starred) else each for each in given]
 
 
+def body_of(function: FunctionOrLambda) -> list[ast.expr] | list[ast.stmt]:
+    """What runs when a function is called, its statements or the expression of a lambda."""
+    return [function.body] if isinstance(function, ast.Lambda) else function.body
+
+
 def loops(node: ast.AST) -> Sequence[ast.For | ast.AsyncFor | ast.comprehension]:
     """The loops that a statement or a comprehension is."""
     match node:

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
@@ -24,22 +25,14 @@ _LOOPS = frozenset({Role.EVENT_LOOP})
 _ADDERS = APPENDERS | {"extend"}
 
 
-def class_node(context: TreeContext) -> ast.ClassDef | None:
-    """The tree of the class whose method the unit is."""
-    owner = context.unit.scope.owner
-    return context.file.class_of.get(context.unit.node) if owner else None
-
-
 def run_by_attribute(context: TreeContext, name: str) -> list[Function]:
     """What runs in the tasks that `self.NAME` is, or holds."""
-    cls = class_node(context)
     found: list[Function] = []
-    for method in cls.body if cls else ():
-        if isinstance(method, FunctionNode):
-            calls = list(_kept_in(method, name))
-            inside = _inside(context, method) if calls else context
-            for call in calls:
-                found += _run_by(inside, call)
+    for method in own_methods(context):
+        calls = list(_kept_in(method, name))
+        inside = _inside(context, method) if calls else context
+        for call in calls:
+            found += _run_by(inside, call)
     return found
 
 

@@ -64,7 +64,9 @@ _TK_CALLERS = ("after", "after_idle", "bind", "bind_all", "bind_class", "protoco
 _RELEASING = (
     "close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort", "rollback",
 )  # fmt: skip
-_CONNECTION_ENDS = ("connectionLost", "connection_lost", "processEnded", "processExited")
+_CONNECTION_ENDS = (
+    "connectionLost", "connection_lost", "clientConnectionLost", "processEnded", "processExited",
+)  # fmt: skip
 _PROTOCOL_EVENTS = (
     "connectionMade", "connection_made", "dataReceived", "data_received", "lineReceived",
     "stringReceived", "messageReceived",

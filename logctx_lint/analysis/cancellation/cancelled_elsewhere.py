@@ -11,9 +11,11 @@ await stop()                         await _ended(task)
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
+from logctx_lint.analysis.call_sites import call_sites
+from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, body_of
+from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -30,13 +32,6 @@ def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
         return _is_cancelled_by_callers(context, function, task.id)
     others = [*_functions_inside(function), *_functions_around(context, function, task.id)]
     return any(task.id in _cancelled_in(each) for each in others)
-
-
-def cancelled_in(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
-    """The values that code cancels: `task.cancel()`, `call_later(5, deferred.cancel)`."""
-    for node in nodes:
-        if isinstance(node, ast.Attribute) and node.attr == "cancel":
-            yield node.value
 
 
 def taken_from_self(function: FunctionNode) -> dict[str, str]:
@@ -76,8 +71,7 @@ def _functions_around(
 
 def _cancelled_in(function: FunctionOrLambda) -> set[str]:
     """What a function cancels itself, or has others cancel, as text."""
-    body = [function.body] if isinstance(function, ast.Lambda) else function.body
-    return {ast.unparse(each) for each in cancelled_in(own_nodes(body))}
+    return {ast.unparse(each) for each in cancelled_in(own_nodes(body_of(function)))}
 
 
 def _is_cancelled_by_callers(context: TreeContext, function: FunctionNode, name: str) -> bool:
@@ -85,7 +79,7 @@ def _is_cancelled_by_callers(context: TreeContext, function: FunctionNode, name:
     called = context.unit.scopes[function].function
     if called is None:
         return False
-    sites = list(context.resolver.references.calls(called.name, called.module))
+    sites = call_sites(context.resolver, called)
     return bool(sites) and all(
         _passes_cancelled(call, scope, dict(passed(context.resolver, call, called)).get(name))
         for call, scope in sites

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from logctx_lint.analysis.cancellation.cancelled_elsewhere import (
-    cancelled_in,
     is_cancelled_elsewhere,
     taken_from_self,
 )
 from logctx_lint.analysis.context import TreeContext, arguments, loops
 from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
+from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode

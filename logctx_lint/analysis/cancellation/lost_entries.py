@@ -21,7 +21,7 @@ from logctx_lint.analysis.cancellation.state_changes import (
     undone_in,
 )
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, own_nodes

@@ -18,7 +18,7 @@ from logctx_lint.analysis.cancellation.adopted_sockets import is_adopted
 from logctx_lint.analysis.cancellation.initial_state import EXITS
 from logctx_lint.analysis.cancellation.state_changes import called, given_back
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.passed_arguments import passed

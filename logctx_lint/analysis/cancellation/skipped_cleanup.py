@@ -30,8 +30,8 @@ from logctx_lint.analysis.cancellation.state_changes import (
 from logctx_lint.analysis.cancellation.undone_elsewhere import callbacks_before, is_undone_elsewhere
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.own_class import class_node, own_methods
 from logctx_lint.analysis.service_ends import ends_service
-from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.suspensions import awaited_calls, is_suspension, may_run
@@ -136,11 +136,8 @@ def _says_it_ends(context: TreeContext, function: FunctionNode, change: Change) 
     """
     if (change.kind, change.detail) != ("flag", "True") or not ends_service(context, function):
         return False
-    cls = class_node(context)
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
-    return not any(
-        refuses(each.body, change) for each in methods if not ends_service(context, each)
-    )
+    others = (each for each in own_methods(context) if not ends_service(context, each))
+    return not any(refuses(each.body, change) for each in others)
 
 
 def _undoing(

@@ -11,14 +11,14 @@ async def _run(self):
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.called_code import Code, code_of
 from logctx_lint.analysis.cancellation.cancellation_state import key_of, mentions
 from logctx_lint.analysis.cancellation.cleanup_of_callers import calls_of, said_by_caller
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import catches_asyncio
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import File
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -47,14 +47,14 @@ def is_announced_and_awaited(
     if not places:
         return False
     waiting = [each for each in own_nodes(canceller.body) if start_of(each) > start_of(cancel)]
-    cls = class_node(context)
     own = {each.line for each in functions if each.module == context.file.module}
-    for method in cls.body if cls else ():
-        if isinstance(method, FunctionNode) and method.lineno not in own:
-            of_self = frozenset(each for each in places if each.startswith("self."))
-            if any(isinstance(e, ast.Await) and mentions(e, of_self) for e in all_nodes(method)):
-                return True
-    return any(isinstance(each, ast.Await) and mentions(each, places) for each in waiting)
+    others = [each for each in own_methods(context) if each.lineno not in own]
+    of_self = frozenset(each for each in places if each.startswith("self."))
+    return _awaits(waiting, places) or any(_awaits(all_nodes(each), of_self) for each in others)
+
+
+def _awaits(nodes: Iterable[ast.AST], places: frozenset[str]) -> bool:
+    return any(isinstance(each, ast.Await) and mentions(each, places) for each in nodes)
 
 
 def _announced_by(

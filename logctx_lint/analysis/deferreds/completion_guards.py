@@ -17,15 +17,20 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 
-from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind, expressions, flow_graph
+from logctx_lint.analysis.control_flow_graph import (
+    FlowNode,
+    NodeKind,
+    expressions,
+    flow_graph,
+    needed_for,
+)
 from logctx_lint.analysis.deferreds.completions import called_methods
 from logctx_lint.inference.constants import outcome
 from logctx_lint.inference.known_names import ADDERS, REMOVERS
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, declared_outer, is_inside, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
 
 _MOST_STEPS = 2000
 """How far paths are followed; a longer search is given up, and nothing is known."""
@@ -319,24 +324,10 @@ class _Walk:
         """Whether a place is come to at a node: of `settled or d.callback(x)` not always."""
         if target is None or not any(each is target for each in self._nodes[node]):
             return False
-        if node.code is None:
-            return False
-        way: list[ast.AST] = [node.code]
-        while way[-1] is not target:
-            way.append(next(each for each in child_nodes(way[-1]) if is_inside(target, [each])))
-        for outer, inner in pairwise(way):
-            match outer:
-                case ast.BoolOp(operator, values):
-                    needed = isinstance(operator, ast.And)
-                    before = values[: values.index(inner)]  # type: ignore[arg-type]
-                case ast.IfExp(test) if inner is not test:
-                    needed, before = inner is outer.body, [test]
-                case _:
-                    continue
-            for test in before:
-                if self._outcome(test, known, walked, forced_by=test) is (not needed):
-                    return False
-        return True
+        return node.code is not None and not any(
+            self._outcome(test, known, walked, forced_by=test) is (not needed)
+            for test, needed in needed_for(target, node.code)
+        )
 
 
 def _may_raise(node: FlowNode, nodes: list[ast.AST]) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.deferreds.completions import is_own
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import ADDERS

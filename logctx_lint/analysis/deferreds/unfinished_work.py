@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.deferreds.completions import completed, completion, is_own, makes
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes
 
@@ -34,8 +34,7 @@ class Unfinished:
 
 def unfinished(context: TreeContext, method: ast.AsyncFunctionDef) -> Iterator[Unfinished]:
     """Such Futures that a method makes and keeps in an attribute."""
-    cls = class_node(context)
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
+    methods = own_methods(context)
     if not methods:
         return
     for made in own_nodes(method.body):

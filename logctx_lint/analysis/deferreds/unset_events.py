@@ -23,7 +23,7 @@ from logctx_lint.analysis.cancellation.skipped_cleanup import risks_in
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_kept_in
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from logctx_lint.analysis.cancellation.cancelled_elsewhere import cancelled_in
 from logctx_lint.analysis.cancellation.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
@@ -23,6 +22,7 @@ from logctx_lint.analysis.deferreds.waiting_functions import (
     is_shielded_by_callers,
     waiting_functions,
 )
+from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS

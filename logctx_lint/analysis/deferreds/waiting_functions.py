@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.awaitables.gathered_operands import GATHERERS
-from logctx_lint.analysis.cancellation.cancelled_elsewhere import cancelled_in
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, contexts_naming
 from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.analysis.shields import is_shield
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role

@@ -135,6 +135,8 @@ def _uses_inside(file: File, call: _Call, outer: ast.Call) -> Iterator[_Call]:
 def _consumed(file: File, call: _Call, depth: int = 2) -> Consumed:
     node: ast.AST = call.node
     outer = call.parent(node)
+    if isinstance(outer, ast.keyword):
+        outer = call.parent(outer)
     if isinstance(outer, ast.Call) and _CLOSES & set(file.resolver.names(outer.func, call.scope)):
         return Consumed.CLOSED if _is_entered_by_coroutine(call, outer) else Consumed.SOMEHOW
     if isinstance(outer, ast.Call) and _PASSES_ON & set(

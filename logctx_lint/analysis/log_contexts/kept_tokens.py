@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
@@ -44,23 +44,25 @@ class KeptToken:
 
 def kept_by_object(context: TreeContext, call: ast.Call) -> KeptToken | None:
     """Whether a token goes to an attribute, and another method of the class uses it."""
-    function, cls = context.function_of(call), class_node(context)
-    statement = context.parent(call)
-    if cls is None or not isinstance(function, FunctionNode):
+    function, place = context.function_of(call), _place(context, call)
+    if not place or not isinstance(function, FunctionNode):
         return None
-    match statement:
-        case ast.Assign([target]):
-            place = own_place(target)
-        case _:
-            return None
-    for method in cls.body if place else ():
-        if not isinstance(method, FunctionNode) or method.name == function.name:
-            continue
-        if not _uses(context, method, place):
-            continue
-        if not are_paired(context, function.name, method.name):
+    for method in own_methods(context):
+        if (
+            method.name != function.name
+            and _uses(context, method, place)
+            and not are_paired(context, function.name, method.name)
+        ):
             return KeptToken(call, f"self.{place}", method.name)
     return None
+
+
+def _place(context: TreeContext, call: ast.Call) -> str:
+    """The attribute of the object that what a call gives is put into."""
+    match context.parent(call):
+        case ast.Assign([target]):
+            return own_place(target)
+    return ""
 
 
 def is_crossed(context: TreeContext, call: ast.Call) -> str:
@@ -108,16 +110,10 @@ def crossed_in_caller(context: TreeContext, call: ast.Call) -> CrossedToken | No
         await self.app(scope, receive, send)
         self._end()
     """
-    function, cls = context.function_of(call), class_node(context)
-    statement = context.parent(call)
-    if cls is None or not isinstance(function, ast.FunctionDef):
+    function, place = context.function_of(call), _place(context, call)
+    if not place or not isinstance(function, ast.FunctionDef):
         return None
-    match statement:
-        case ast.Assign([target]) if place := own_place(target):
-            pass
-        case _:
-            return None
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
+    methods = own_methods(context)
     resetting = {each.name for each in methods if each is not function}
     resetting &= {each.name for each in methods if _uses(context, each, place)}
     for caller in methods:

@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, contexts_naming
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 

@@ -58,7 +58,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import FUNCTION_TESTS, VALUE_TEST_NAMES

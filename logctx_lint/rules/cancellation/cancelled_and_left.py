@@ -99,8 +99,9 @@ from logctx_lint.analysis.cancellation.early_waits import (
 from logctx_lint.analysis.cancellation.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.service_ends import ends_service
-from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
+from logctx_lint.analysis.started_tasks import run_by_attribute, run_by_local
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile

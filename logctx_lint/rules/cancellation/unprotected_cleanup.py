@@ -156,7 +156,7 @@ from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhe
 from logctx_lint.analysis.cancellation.unshielded_cleanup import Unshielded, unshielded
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.late_answers import left_registered
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -217,9 +217,8 @@ def _check_changes(context: TreeContext, function: FunctionNode) -> None:
     for each in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
         _report_unshielded(context, each)
     keeps = "Future(" in context.unit.text or "create_future(" in context.unit.text
-    cls = class_node(context) if keeps else None
-    if cls and isinstance(function, ast.AsyncFunctionDef):
-        methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
+    methods = {each.name: each for each in own_methods(context)} if keeps else {}
+    if methods and isinstance(function, ast.AsyncFunctionDef):
         for waiting, place in left_registered(context, methods, function):
             context.report(
                 RULE.code,

@@ -97,7 +97,7 @@ from logctx_lint.analysis.deferreds.request_callbacks import (
     RequestCallbacks,
     request_parameter,
 )
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.class_members import enclosing_scope

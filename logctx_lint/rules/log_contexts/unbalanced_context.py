@@ -197,7 +197,7 @@ from logctx_lint.analysis.log_contexts.kept_tokens import (
 from logctx_lint.analysis.log_contexts.open_contexts import binds_constants, open_around
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
 from logctx_lint.analysis.log_contexts.worker_bindings import LeftBinding, Remains, left_bindings
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
