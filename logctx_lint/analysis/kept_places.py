@@ -14,7 +14,8 @@ from logctx_lint.analysis.context import FunctionOrLambda, body_of, loops
 from logctx_lint.analysis.deferreds.shared_state import COPIES, LOOK_UPS, VIEWS
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.inference.known_names import APPENDERS
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import assigned, assigned_to, own_nodes
 
 Place = ast.Attribute | ast.Name
 """An attribute, or a name that the function itself binds to nothing."""
@@ -77,18 +78,34 @@ def places_cancelled(function: FunctionOrLambda) -> Iterator[Place]:
         yield from places_from(each, values)
 
 
+def taken_from(node: ast.expr, function: FunctionNode) -> ast.Attribute | ast.Subscript | None:
+    """The attribute or element that a value is, was taken from, or was put into first."""
+    match node:
+        case ast.Attribute() | ast.Subscript():
+            return node
+        case ast.Call(ast.Attribute(holder, name)) if name in LOOK_UPS:
+            return ast.Subscript(holder, ast.Constant(None), ast.Load())
+        case ast.NamedExpr(_, value) | ast.IfExp(_, value, _) | ast.BoolOp(_, [value, *_]):
+            return taken_from(value, function)
+        case ast.Name(name):
+            for value in assigned_to(name, own_nodes(function.body)):
+                if not isinstance(value, ast.Name) and (found := taken_from(value, function)):
+                    return found
+    return None
+
+
+def place_text(node: ast.expr) -> str:
+    """A place as text; whatever stands in the brackets of an element."""
+    if isinstance(node, ast.Subscript):
+        return f"{place_text(node.value)}[]"
+    return ast.unparse(node)
+
+
 def local_values(function: FunctionOrLambda) -> dict[str, list[ast.expr]]:
     """What a function assigns to its local names, or loops over with them."""
     found: dict[str, list[ast.expr]] = {}
     for node in own_nodes(body_of(function)):
-        pairs: list[tuple[ast.expr, ast.expr]] = []
-        match node:
-            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-                pairs += zip(targets, values, strict=False)
-            case ast.Assign(targets, value):
-                pairs += [(each, value) for each in targets]
-            case ast.NamedExpr(bound, value) | ast.AnnAssign(bound, _, ast.expr() as value):
-                pairs.append((bound, value))
+        pairs = assigned(node)
         for loop in loops(node):
             parts = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
             pairs += [(each, loop.iter) for each in parts]

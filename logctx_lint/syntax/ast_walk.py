@@ -150,6 +150,11 @@ def last_name(node: ast.AST) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
+def holding(node: ast.expr) -> ast.expr:
+    """What holds an element: `a.b` of `a.b[key]`, and of `a.b` itself."""
+    return node.value if isinstance(node, ast.Subscript) else node
+
+
 def place_name(node: ast.AST) -> str:
     """The same of a place: an element, `a.b[key]`, is in the place that holds it."""
     while isinstance(node, ast.Subscript):
@@ -180,6 +185,24 @@ def is_super(node: ast.AST) -> bool:
         case ast.Call(ast.Name("super")):
             return True
     return False
+
+
+def assigned(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    """What a statement or a `:=` binds, each target with its value: `a, b = c, d` binds two."""
+    match node:
+        case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+            return list(zip(targets, values, strict=False))
+        case ast.Assign(targets, value):
+            return [(each, value) for each in targets]
+        case ast.AnnAssign(target, _, ast.expr() as value) | ast.NamedExpr(target, value):
+            return [(target, value)]
+    return []
+
+
+def assigned_to(name: str, nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    """What some code binds a name to."""
+    for node in nodes:
+        yield from (value for target, value in assigned(node) if is_name(target, name))
 
 
 def returned_values(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:

@@ -10,7 +10,14 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_name, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    child_blocks,
+    holding,
+    is_name,
+    own_nodes,
+    returned_values,
+)
 from logctx_lint.syntax.excerpts import one_line
 
 Callee = Callable[[ast.expr], bool]
@@ -64,7 +71,7 @@ class Wrapper:
         ]
         names = {to.id for to, value in puts if isinstance(to, ast.Name) and value in calls}
         places = {
-            ast.unparse(to.value if isinstance(to, ast.Subscript) else to)
+            ast.unparse(holding(to))
             for to, value in puts
             if isinstance(to, ast.Subscript | ast.Attribute)
             and (value in calls or _is_one_of(value, names))

@@ -24,7 +24,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation, caught
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import assigned, own_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 
@@ -102,11 +102,9 @@ def _cancels_and_awaits(
 
 
 def _aliases(nodes: list[ast.AST], text: str) -> Iterator[str]:
-    for node in nodes:
-        match node:
-            case ast.Assign([ast.Name(name)], value) | ast.NamedExpr(ast.Name(name), value):
-                if ast.unparse(value) == text and "." in text:
-                    yield name
+    for target, value in (pair for node in nodes for pair in assigned(node)):
+        if isinstance(target, ast.Name) and ast.unparse(value) == text and "." in text:
+            yield target.id
 
 
 def _guarded(code: Code, nodes: list[ast.AST], scope: Scope) -> Iterator[ast.AST]:

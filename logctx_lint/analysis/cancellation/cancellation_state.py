@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import cast
@@ -15,7 +15,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import assigned, own_nodes
 
 
 class Way(Enum):
@@ -186,6 +186,16 @@ def key_of(node: ast.AST) -> str:
             outer = key_of(value)
             return f"{outer}.{name}" if outer else ""
     return ""
+
+
+def kept_as(name: str | None, body: Iterable[ast.stmt]) -> set[str]:
+    """The names and attributes that a block of code sets to what a name holds."""
+    return {
+        key
+        for node in own_nodes(body)
+        for target, value in assigned(node)
+        if name and key_of(value) == name and (key := key_of(target))
+    }
 
 
 def mentions(node: ast.AST, names: frozenset[str]) -> bool:

@@ -37,6 +37,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    assigned,
     call_arguments,
     last_name,
     own_attribute,
@@ -108,12 +109,7 @@ class CancelledChildren:
         """What a function assigns to a name or attribute."""
         text = ast.unparse(node)
         for each in own_nodes(function.body):
-            match each:
-                case ast.Assign(targets, value) if text in map(ast.unparse, targets):
-                    yield value
-                case ast.AnnAssign(target, _, ast.expr() as value) | ast.NamedExpr(target, value):
-                    if ast.unparse(target) == text:
-                        yield value
+            yield from (value for target, value in assigned(each) if ast.unparse(target) == text)
 
     def _starts_task(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and self.context.file.may_play(node.func, _STARTERS)

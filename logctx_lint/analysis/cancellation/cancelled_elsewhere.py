@@ -19,7 +19,7 @@ from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, assigned, own_attribute, own_nodes
 
 
 def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
@@ -36,18 +36,12 @@ def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
 
 def taken_from_self(function: FunctionNode) -> dict[str, str]:
     """By local names: the attribute of `self` that each of them was taken from."""
-    found: dict[str, str] = {}
-    for node in own_nodes(function.body):
-        match node:
-            case ast.Assign([ast.Name(name)], ast.Attribute(ast.Name("self")) as taken):
-                found[name] = ast.unparse(taken)
-            case ast.NamedExpr(ast.Name(name), ast.Attribute(ast.Name("self")) as walrus):
-                found[name] = ast.unparse(walrus)
-            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-                for target, value in zip(targets, values, strict=False):
-                    if isinstance(target, ast.Name) and ast.unparse(value).startswith("self."):
-                        found[target.id] = ast.unparse(value)
-    return found
+    return {
+        target.id: ast.unparse(value)
+        for node in own_nodes(function.body)
+        for target, value in assigned(node)
+        if isinstance(target, ast.Name) and own_attribute(value)
+    }
 
 
 def _functions_inside(function: FunctionNode) -> Iterator[FunctionOrLambda]:

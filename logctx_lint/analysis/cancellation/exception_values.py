@@ -12,7 +12,7 @@ from logctx_lint.analysis.exception_handlers import is_cancelled
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.syntax.ast_walk import is_none, own_nodes
+from logctx_lint.syntax.ast_walk import holding, is_none, own_nodes
 
 HANDING_ON = frozenset({"set_exception", "errback", "throw", "send_nowait"}) | QUEUE_PUTS
 _GROUP = "BaseExceptionGroup"
@@ -101,7 +101,7 @@ class ExceptionValues:
             return False
         found = self.code.scope.reaching_name(node)
         values = [binding.value for binding in found if binding.kind == "value"]
-        calls = [each.value if isinstance(each, ast.Subscript) else each for each in values]
+        calls = [each and holding(each) for each in values]
         return bool(calls) and all(
             isinstance(each, ast.Call)
             and not {"sys.exc_info", "sys.exception"}.isdisjoint(self.code.names(each))
@@ -190,7 +190,7 @@ class ExceptionValues:
         if (
             isinstance(raised, ast.Call)
             and isinstance(raised.func, ast.Attribute)
-            and self.is_held(_whole(raised.func.value), state)
+            and self.is_held(holding(raised.func.value), state)
         ):
             # `raise e.with_traceback(...)`
             raised = raised.func.value
@@ -232,7 +232,3 @@ class ExceptionValues:
             isinstance(each, FunctionType)
             for each in members_of(self.code.file.resolver.type_of(call.func, self.code.scope))
         )
-
-
-def _whole(node: ast.expr) -> ast.expr:
-    return node.value if isinstance(node, ast.Subscript) else node

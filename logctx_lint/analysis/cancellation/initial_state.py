@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.cancellation.cancellation_state import Code, State, key_of
+from logctx_lint.analysis.cancellation.cancellation_state import Code, State, kept_as
 from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.inference.use_def import Binding
 from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
@@ -43,9 +43,7 @@ def kept_before(code: Code, start: FlowNode) -> Iterator[str]:
             and code.caught(outer.type).by_name
             and any(inner is place for inner in own_nodes(outer.body))
         ):
-            for inner in own_nodes(outer.body):
-                if isinstance(inner, ast.Assign) and key_of(inner.value) == outer.name:
-                    yield from filter(None, map(key_of, inner.targets))
+            yield from kept_as(outer.name, outer.body)
 
 
 def named_around(code: Code, start: FlowNode) -> list[str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import ast
 import re
 
-from logctx_lint.analysis.cancellation.cancellation_state import Code, key_of
+from logctx_lint.analysis.cancellation.cancellation_state import Code, kept_as, key_of
 from logctx_lint.analysis.exception_handlers import Cancellation, caught, is_cancelled
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.inference.use_def import Scope
@@ -53,12 +53,7 @@ def is_told_apart(code: Code, handler: ast.ExceptHandler, statement: ast.AST) ->
     finally:
         state = "stopped" if isinstance(failure, CancelledError) else "ended"
     """
-    kept = {
-        key_of(target)
-        for each in handler.body
-        if isinstance(each, ast.Assign) and key_of(each.value) == handler.name
-        for target in each.targets
-    }
+    kept = kept_as(handler.name, handler.body)
     final: list[ast.stmt] = getattr(statement, "finalbody", [])
     nodes = list(own_nodes(code.node.body)) if kept and handler.name else []
     inside = set(own_nodes([statement])) - set(own_nodes(final)) if nodes else set()

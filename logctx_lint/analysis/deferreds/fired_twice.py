@@ -26,6 +26,7 @@ from logctx_lint.analysis.deferreds.completions import (
     is_careless,
     is_once,
     makes,
+    new_in,
 )
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import DELAYERS, REMOVERS
@@ -133,13 +134,7 @@ class _Way:
 def by_timer(context: TreeContext, function: FunctionNode) -> Iterator[Twice]:
     """What a function makes, and hands both to a timer that nobody stops and to something else."""
     nodes = list(all_nodes(function))
-    made = [
-        target.id
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Assign) and makes(context, node.value, context.scopes[node])
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    ]
+    made = [each.id for each, _ in new_in(context, function, makes) if isinstance(each, ast.Name)]
     for name in dict.fromkeys(made):
         if is_careful(nodes, name) or _takes_out(nodes):
             continue

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
-from logctx_lint.analysis.deferreds.completions import completed, is_careful, makes_future
+from logctx_lint.analysis.deferreds.completions import completed, is_careful, makes_future, new_in
 from logctx_lint.analysis.deferreds.fired_twice import is_timer
 from logctx_lint.analysis.kept_places import cancelled_in, places, places_cancelled
 from logctx_lint.analysis.own_class import class_node
@@ -34,14 +34,7 @@ def after_the_wait(
         for each in nodes
         if isinstance(each, ast.Attribute) and each.attr in _ASKING
     }
-    scope = context.unit.scopes[function]
-    made = {
-        ast.unparse(target)
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name | ast.Attribute) and makes_future(context, node.value, scope)
-    } - seen_to
+    made = {ast.unparse(each) for each, _ in new_in(context, function, makes_future)} - seen_to
     waits = {
         ast.unparse(node.value): node
         for node in own_nodes(function.body)

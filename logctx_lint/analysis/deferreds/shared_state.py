@@ -20,7 +20,16 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import declared_outer, is_name, is_none, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import (
+    Position,
+    assigned,
+    declared_outer,
+    is_name,
+    is_none,
+    own_nodes,
+    returned_values,
+    start_of,
+)
 
 LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""
@@ -28,7 +37,6 @@ VIEWS = frozenset({"values", "items", "copy"})
 COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate"})
 _CACHED = frozenset({"functools.cached_property"})
 _DEFERRED = "twisted.internet.defer.Deferred"
-_Position = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +75,7 @@ class Sharing:
                 inner = _home(name, scope)
                 if inner is None:
                     return _outer_place(name, scope)
-                values = [b.value for b in _reaching(node, inner) if b.kind == "value"]
+                values = [b.value for b in inner.reaching_name(node) if b.kind == "value"]
                 places = (self.container(value, inner) for value in values if value)
                 return next((place for place in places if place), None)
             case ast.Subscript(value, _):
@@ -128,7 +136,7 @@ class Sharing:
         home = _home(node.id, scope)
         if home is None:
             return None if self._was_assigned(node, scope) else _outer_place(node.id, scope)
-        for binding in _reaching(node, home):
+        for binding in home.reaching_name(node):
             place = self._bound(binding, node, home)
             if place:
                 return place
@@ -166,7 +174,7 @@ class Sharing:
             values += [(value, ()) for value in _assignments(node, scope)]
         elif isinstance(node, ast.Name):
             home = _home(node.id, scope)
-            bindings = _reaching(node, home) if home else []
+            bindings = home.reaching_name(node) if home else []
             if home and bindings and all(each.kind == "element" for each in bindings):
                 return all(self._holds_new(each.value, home, detour) for each in bindings)
             values += [(each.value, tuple(each.path)) for each in bindings]
@@ -338,10 +346,6 @@ def _outer_place(name: str, scope: Scope) -> str | None:
     return f"the variable `{name}`"
 
 
-def _reaching(node: ast.Name, scope: Scope) -> list[Binding]:
-    return scope.reaching_name(node)
-
-
 def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
     """The values that the function has put into a place on every path to `node`."""
     while isinstance(scope.node, Comprehension) and scope.parent:
@@ -360,27 +364,13 @@ def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
     ][-1:]
 
 
-def _targets(function: FunctionNode) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
+def _targets(function: FunctionNode) -> Iterator[tuple[Position, ast.expr, ast.expr | None]]:
     """Everything that a function assigns to or deletes, with what it assigns."""
     for node in own_nodes(function.body):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                yield from _pairs((node.lineno, node.col_offset), target, node.value)
-        elif isinstance(node, ast.AnnAssign) and node.value:
-            yield (node.lineno, node.col_offset), node.target, node.value
-        elif isinstance(node, ast.Delete):
-            for target in node.targets:
-                yield (node.lineno, node.col_offset), target, None
-
-
-def _pairs(
-    position: _Position, target: ast.expr, value: ast.expr
-) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-        for each, part in zip(target.elts, value.elts, strict=False):
-            yield position, each, part
-    else:
-        yield position, target, value
+        if isinstance(node, ast.Delete):
+            yield from ((start_of(node), target, None) for target in node.targets)
+        elif not isinstance(node, ast.NamedExpr):
+            yield from ((start_of(node), target, value) for target, value in assigned(node))
 
 
 def _taken_out(value: ast.expr, binding: Binding, use: ast.Name, scope: Scope) -> bool:

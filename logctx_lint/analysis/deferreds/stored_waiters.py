@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.deferreds.completions import is_own
+from logctx_lint.analysis.kept_places import local_values
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
@@ -29,6 +30,7 @@ from logctx_lint.syntax.ast_walk import (
     child_nodes,
     is_name,
     mentions_attribute,
+    own_attribute,
     own_nodes,
     own_place,
 )
@@ -193,24 +195,18 @@ def _filled(node: ast.AST | None) -> list[ast.expr]:
 
 def _is_waited_for(cls: ast.ClassDef, method: FunctionNode, attribute: str) -> bool:
     """Whether the method gives away, or waits for, what it stores; or others do."""
-    names = {
-        target.id
-        for each in own_nodes(method.body)
-        if isinstance(each, ast.Assign)
-        for target in each.targets
-        if isinstance(target, ast.Name)
-    }
-    for function in cls.body:
-        for each in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
-            if isinstance(each, ast.Return | ast.Await | ast.Yield) and each.value is not None:
-                for part in own_nodes([each.value]):
-                    is_name = isinstance(part, ast.Name) and part.id in names
-                    if is_name and function is method:
-                        return True
-                value = each.value
-                if isinstance(value, ast.Attribute) and own_place(value) == attribute:
-                    return True
-    return False
+    given = {each for function in cls.body for each in _given_or_awaited(function)}
+    if any(own_attribute(each) == attribute for each in given):
+        return True
+    parts = {part for each in _given_or_awaited(method) for part in own_nodes([each])}
+    return any(isinstance(each, ast.Name) and each.id in local_values(method) for each in parts)
+
+
+def _given_or_awaited(function: ast.stmt) -> Iterator[ast.expr]:
+    """What a method returns, yields or awaits."""
+    for each in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+        if isinstance(each, ast.Return | ast.Await | ast.Yield) and each.value is not None:
+            yield each.value
 
 
 def _is_limited(node: ast.AST) -> bool:

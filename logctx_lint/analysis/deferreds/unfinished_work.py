@@ -17,7 +17,7 @@ from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.deferreds.completions import completed, completion, is_own, makes
 from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, all_nodes, holding, own_nodes
 
 _ENDS = frozenset({"set_exception", "cancel", "set_result"})
 
@@ -60,7 +60,7 @@ def unfinished(context: TreeContext, method: ast.AsyncFunctionDef) -> Iterator[U
 
 
 def _place(target: ast.expr) -> str:
-    kept = target.value if isinstance(target, ast.Subscript) else target
+    kept = holding(target)
     return ast.unparse(kept) if isinstance(kept, ast.Attribute) and is_own(kept) else ""
 
 

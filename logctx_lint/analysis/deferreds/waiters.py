@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from logctx_lint.analysis.cancellation.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
-from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
 from logctx_lint.analysis.deferreds.sole_waiters import is_sole_waiter
 from logctx_lint.analysis.deferreds.waiting_functions import (
     expects_cancellation,
@@ -22,7 +21,7 @@ from logctx_lint.analysis.deferreds.waiting_functions import (
     is_shielded_by_callers,
     waiting_functions,
 )
-from logctx_lint.analysis.kept_places import cancelled_in
+from logctx_lint.analysis.kept_places import cancelled_in, taken_from
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
@@ -134,30 +133,11 @@ class Waiters:
 
     def _place(self, node: ast.expr, function: FunctionNode) -> ast.expr | None:
         """The attribute, element or outer variable that a value is taken from."""
-        match node:
-            case ast.Attribute() | ast.Subscript():
-                return node
-            case ast.Call(ast.Attribute(holder, name)) if name in LOOK_UPS:
-                return ast.Subscript(holder, ast.Constant(None), ast.Load())
-            case ast.NamedExpr(_, value) | ast.IfExp(_, value, _):
-                return self._place(value, function)
-            case ast.BoolOp(_, [value, *_]):
-                return self._place(value, function)
-            case ast.Name(name):
-                for inner in own_nodes(function.body):
-                    match inner:
-                        case ast.Assign([ast.Name(target)], value) | ast.NamedExpr(
-                            ast.Name(target), value
-                        ) if target == name and not isinstance(value, ast.Name):
-                            place = self._place(value, function)
-                            if place is not None:
-                                return place
-                scope = self.context.scopes[node]
-                is_outer = name not in scope.bindings or name in declared_outer(
-                    own_nodes(function.body)
-                )
-                return node if is_outer else None
-        return None
+        place = taken_from(node, function)
+        if place is not None or not isinstance(node, ast.Name):
+            return place
+        is_outer = node.id not in self.context.scopes[node].bindings
+        return node if is_outer or node.id in declared_outer(own_nodes(function.body)) else None
 
     def _starts_it(self, place: ast.expr, function: FunctionNode) -> bool:
         """Whether the function puts something new there, where there is nothing yet."""

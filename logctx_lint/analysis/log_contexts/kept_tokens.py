@@ -26,7 +26,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, is_name, own_nodes, own_place
+from logctx_lint.syntax.ast_walk import Suspension, assigned, is_name, own_nodes, own_place
 
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
 _THREAD_FUTURES = frozenset({"concurrent.futures._base.Future.add_done_callback"})
@@ -144,9 +144,8 @@ def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
     names = {
         target.id
         for node in own_nodes(method.body)
-        if isinstance(node, ast.Assign | ast.NamedExpr)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name) and _mentions(node.value, place)
+        for target, value in assigned(node)
+        if isinstance(target, ast.Name) and _mentions(value, place)
     }
     return any(
         isinstance(node, ast.Call)
