@@ -17,7 +17,7 @@ from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, own_nodes
 from logctx_lint.syntax.placeholders import statements
 
 _MOST_OVERRIDES = 20
@@ -140,16 +140,14 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
         return False  # A placeholder, for what may be anything.
     awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
     handed_on = {each.value for each in nodes if isinstance(each, ast.Assign | ast.Return)}
-    return not any(
-        isinstance(each, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.comprehension)
-        and (not isinstance(each, ast.comprehension) or each.is_async)
-        and is_suspension(summaries, each, scope)
+    suspensions = (
+        each
         for each in nodes
-    ) and not any(
-        isinstance(each, ast.Call)
-        and each not in awaited
-        and _is_forgotten(summaries, each, scope, is_kept=each in handed_on)
-        for each in nodes
+        if isinstance(each, Suspension) or (isinstance(each, ast.comprehension) and each.is_async)
+    )
+    calls = (each for each in nodes if isinstance(each, ast.Call) and each not in awaited)
+    return not any(is_suspension(summaries, each, scope) for each in suspensions) and not any(
+        _is_forgotten(summaries, each, scope, is_kept=each in handed_on) for each in calls
     )
 
 

@@ -236,6 +236,15 @@ def blocks_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[list
             waiting += [each for each in child_blocks(statement) if each]
 
 
+def with_following(
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+) -> Iterator[tuple[ast.stmt, list[ast.stmt]]]:
+    """The statements of a function, each with those that follow it in the same block."""
+    for block in blocks_of(function):
+        for position, statement in enumerate(block):
+            yield statement, block[position + 1 :]
+
+
 def takes_the_rest(case: ast.match_case) -> bool:
     """Whether a case of a `match` takes whatever comes to it: `case _:`."""
     return (

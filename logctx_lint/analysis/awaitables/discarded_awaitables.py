@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from logctx_lint.analysis.assertions import is_compared, is_expected_to_raise
+from logctx_lint.analysis.awaitables.discarded_values import discarded, discarded_parts, thrown_away
 from logctx_lint.analysis.awaitables.ownership import (
     hands_out_object,
     may_be_dropped,
@@ -45,7 +46,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name
 
 _BY_CUSTOM = frozenset({Role.DROPPABLE})
 _DRIVEN_ELSEWHERE = frozenset(
@@ -60,8 +61,6 @@ _DRIVEN_ELSEWHERE = frozenset(
 """Roles of callees whose awaitable may be left alone, or is another rule's business."""
 _CALLERS = frozenset({Role.THREAD_STARTER, Role.RESULT_TAKER, Role.CALLBACK_TAKER})
 """Call a function that they are given."""
-_COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
-"""Built-in functions that only make another collection of what they are given."""
 _TAKEN_IN_TURN = frozenset(
     f"twisted.internet.defer.{name}"
     for name in ("DeferredLock.acquire", "DeferredSemaphore.acquire", "DeferredQueue.get")
@@ -111,22 +110,9 @@ class Dropped:
 
 def dropped_by(context: TreeContext) -> Iterator[tuple[ast.stmt, Dropped]]:
     """The awaitables that statements drop: `f()`, `_ = f()`, `a or f()`, `[f(x) for x in xs]`."""
-    for statement, value, _ in _thrown_away(context.unit):
+    for statement, value, _ in thrown_away(context.unit):
         for found in dropped_in(context, value):
             yield statement, found
-
-
-def _thrown_away(unit: Unit) -> Iterator[tuple[ast.stmt, ast.expr, Scope]]:
-    """The statements whose value nothing can get at, with that value."""
-    for statement, scope in unit.statements:
-        match statement:
-            case ast.Expr(value):
-                yield statement, value, scope
-            case ast.AnnAssign(ast.Name("_"), _, ast.expr() as value):
-                yield statement, value, scope
-            case ast.Assign(targets, value):
-                if all(is_name(each, "_") for each in targets):
-                    yield statement, value, scope
 
 
 def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
@@ -146,44 +132,6 @@ def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
             and not any(context.awaitability(each).is_likely for each in call_arguments(node.value))
         ):
             yield Dropped(node.value, node, answer.kind, DropKind.PLAIN, is_awaited=True)
-
-
-def discarded(node: ast.expr) -> Iterator[ast.Call]:
-    """The calls whose results are thrown away when the value of `node` is."""
-    for each in _discarded(node):
-        if isinstance(each, ast.Call):
-            yield each
-        else:
-            yield from discarded(each.value if isinstance(each, ast.DictComp) else each.elt)
-
-
-def _discarded(
-    node: ast.expr,
-) -> Iterator[ast.Call | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp]:
-    """The same, with comprehensions as a whole."""
-    match node:
-        case ast.GeneratorExp():
-            yield node
-        case ast.Call(ast.Name(name), [ast.GeneratorExp() | ast.ListComp() as inner], []) if (
-            name in _COPIES
-        ):
-            yield inner
-        case ast.Dict(_, values):
-            for value in values:
-                yield from _discarded(value)
-        case ast.Call() | ast.ListComp() | ast.SetComp() | ast.DictComp():
-            yield node
-        case ast.BoolOp(_, values):
-            for value in values:
-                yield from _discarded(value)
-        case ast.IfExp(_, body, orelse):
-            yield from _discarded(body)
-            yield from _discarded(orelse)
-        case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
-            for element in elements:
-                yield from _discarded(element)
-        case ast.Starred(value):
-            yield from _discarded(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -495,8 +443,8 @@ def screen(unit: Unit) -> bool:
     if screen not in unit.answers:
         unit.answers[screen] = any(
             _may_be_awaitable(unit, each, scope)
-            for _, value, scope in _thrown_away(unit)
-            for each in (*_discarded(value), *_awaited(value))
+            for _, value, scope in thrown_away(unit)
+            for each in (*discarded_parts(value), *_awaited(value))
         )
     return unit.answers[screen]
 

@@ -83,42 +83,47 @@ _OF_EVERY_OBJECT = frozenset(dir(object))
 
 def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     """The kind of awaitable that is used as a value; None if it is none, or may be used so."""
-    node = use.node
     resolver = unit.file.resolver
-    type_ = resolver.type_of(node, use.scope)
+    type_ = resolver.type_of(use.node, use.scope)
     if isinstance(type_, Presumed):
         kind = presumed_kind(unit, type_)
-        if use.how in _MAY_BE_MEANT or kind is None:
-            return None
-        if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
-            return None
-        if isinstance(node, ast.Name) and (
-            not may_hold_presumed(use.scope, _calls_behind(node, function_scope(use.scope)))
-            or _is_known_to_wait(node.id, kind, use, unit)
-        ):
-            return None
-        return kind
-    members = members_of(type_)
+        is_wrong = kind is not None and _is_wrong_if_presumed(use, kind, unit)
+    else:
+        answer = resolver.awaitability(type_)
+        kind = answer.kind
+        is_wrong = answer.is_certain and _is_wrong_if_certain(use, type_, kind, unit)
+    if isinstance(use.node, ast.Name) and is_wrong and kind is not None:
+        is_wrong = not _is_known_to_wait(use.node.id, kind, use, unit)
+    return kind if is_wrong else None
+
+
+def _is_wrong_if_presumed(use: Use, kind: Kind, unit: Unit) -> bool:
+    if use.how in _MAY_BE_MEANT:
+        return False
+    if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
+        return False
+    return not isinstance(use.node, ast.Name) or may_hold_presumed(
+        use.scope, _calls_behind(use.node, function_scope(use.scope))
+    )
+
+
+def _is_wrong_if_certain(use: Use, type_: Type, kind: Kind, unit: Unit) -> bool:
+    resolver = unit.file.resolver
     # With an unknown member, or None, it may be that.
-    if not all(isinstance(member, Instance) for member in members):
-        return None
-    answer = resolver.awaitability(type_)
-    if not answer.is_certain or _allows(type_, answer.kind, use, unit):
-        return None
+    if not all(isinstance(member, Instance) for member in members_of(type_)):
+        return False
+    if _allows(type_, kind, use, unit) or _other_side_takes_it(use, unit):
+        return False
     if any(
         unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope))
-        for call in _calls_behind(node, use.scope)
+        for call in _calls_behind(use.node, use.scope)
     ):
-        return None
-    if need_not_be_awaited(resolver, type_, is_used=True) or _other_side_takes_it(use, unit):
-        return None
-    if isinstance(node, ast.Name) and _is_known_to_wait(node.id, answer.kind, use, unit):
-        return None
-    if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
-        return None
-    if answer.kind is Kind.AWAITABLE and use.how is Usage.CALL:
-        return None  # `-> Awaitable` is said of a function, too, whose call gives one.
-    return answer.kind
+        return False
+    if need_not_be_awaited(resolver, type_, is_used=True):
+        return False
+    # `-> Awaitable` is said of a function, too, whose call gives one.
+    is_called = kind is Kind.AWAITABLE and use.how is Usage.CALL
+    return not is_called and (kind is Kind.COROUTINE or not _is_ordinary(use, unit))
 
 
 def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:

@@ -108,6 +108,7 @@ def _thinks_of_it(file: File, node: ast.AST, name: str) -> bool:
 
 
 def _use(node: ast.AST, name: str) -> str:
+    """What code does with what a name holds, if no awaitable allows it; in words."""
     match node:
         case ast.For(_, source) | ast.comprehension(_, source, _, 0) if is_name(source, name):
             return "iterates over it"
@@ -120,20 +121,17 @@ def _use(node: ast.AST, name: str) -> str:
         case ast.BinOp(left, _, right) if is_name(left, name) or is_name(right, name):
             return "calculates with it"
         case ast.Compare(left, operators, others):
-            sides = [left, *others]
-            for position, operator in enumerate(operators):
-                if isinstance(operator, _ORDER) and any(
-                    is_name(each, name) for each in sides[position : position + 2]
+            for before, operator, behind in zip([left, *others], operators, others, strict=False):
+                if isinstance(operator, _ORDER) and (
+                    is_name(before, name) or is_name(behind, name)
                 ):
                     return "compares it"
-                if isinstance(operator, ast.In | ast.NotIn) and is_name(sides[position + 1], name):
+                if isinstance(operator, ast.In | ast.NotIn) and is_name(behind, name):
                     return "looks into it"
         case ast.Starred(value, ast.Load()) if is_name(value, name):
             return "iterates over it"
-        case ast.Call(ast.Name(called), [given, *_]) if called in _OF_VALUES and is_name(
-            given, name
-        ):
-            return _OF_VALUES[called]
+        case ast.Call(ast.Name(called), [given, *_]) if is_name(given, name):
+            return _OF_VALUES.get(called, "")
         case ast.keyword(None, value) if is_name(value, name):
             return "takes it for a mapping"
         case ast.Dict(keys, values):

@@ -12,6 +12,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    assigned,
     child_blocks,
     holding,
     is_name,
@@ -63,25 +64,17 @@ class Wrapper:
         """Whether the wrapper keeps what the call gives, and gives that to later callers."""
         nodes = list(own_nodes(self.node.body))
         calls = {each for each in nodes if isinstance(each, ast.Call) and self.is_callee(each.func)}
-        puts = [
-            (target, each.value)
-            for each in nodes
-            if isinstance(each, ast.Assign)
-            for target in each.targets
-        ]
-        names = {to.id for to, value in puts if isinstance(to, ast.Name) and value in calls}
+        puts = [pair for each in nodes for pair in assigned(each)]
+        made = {ast.unparse(to) for to, value in puts if value in calls}
+        kept = {*made, *map(ast.unparse, calls)}
         places = {
             ast.unparse(holding(to))
             for to, value in puts
-            if isinstance(to, ast.Subscript | ast.Attribute)
-            and (value in calls or _is_one_of(value, names))
+            if isinstance(to, ast.Subscript | ast.Attribute) and ast.unparse(value) in kept
         }
-        taken = {
-            to.id for to, value in puts if isinstance(to, ast.Name) and _is_from(value, places)
-        }
-        return any(
-            _is_from(each, places) or _is_one_of(each, taken) for each in returned_values(self.node)
-        )
+        taken = {ast.unparse(to) for to, value in puts if _is_from(value, places)}
+        returned = list(returned_values(self.node))
+        return any(_is_from(each, places) or ast.unparse(each) in taken for each in returned)
 
     def _left_of(self, call: ast.Call) -> str | None:
         statements = list(self._path(self.node.body, call))
@@ -153,25 +146,20 @@ class Wrapper:
         """Whether the time of the call is taken: by the clock before it, from the clock after."""
         nodes = list(own_nodes(self.node.body))
         readings = {
-            target.id: node
+            target.id: value
             for node in nodes
-            if isinstance(node, ast.Assign) and self._reads_clock(node.value)
-            for target in node.targets
-            if isinstance(target, ast.Name)
+            for target, value in assigned(node)
+            if isinstance(target, ast.Name) and self._reads_clock(value)
         }
         for node in nodes:
-            if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub):
-                continue
-            if not isinstance(node.right, ast.Name) or node.lineno <= call.lineno:
-                continue
-            before = readings.get(node.right.id)
-            after = readings.get(node.left.id) if isinstance(node.left, ast.Name) else node.left
-            if before is None or after is None or before.lineno >= call.lineno:
-                continue
-            if after.lineno > call.lineno and (
-                isinstance(after, ast.Assign) or self._reads_clock(after)
-            ):
-                return f"reads its clock again (line {after.lineno})"
+            match node:
+                case ast.BinOp(left, ast.Sub(), ast.Name(begun)) if node.lineno > call.lineno:
+                    before = readings.get(begun)
+                    after = readings.get(left.id) if isinstance(left, ast.Name) else left
+                    if before is None or after is None or before.lineno >= call.lineno:
+                        continue
+                    if after.lineno > call.lineno and self._reads_clock(after):
+                        return f"reads its clock again (line {after.lineno})"
         return None
 
     def _reads_clock(self, node: ast.expr) -> bool:
@@ -184,10 +172,6 @@ def _is_from(value: ast.expr, places: set[str]) -> bool:
         case ast.Subscript(holder) | ast.Call(ast.Attribute(holder, "get")):
             return ast.unparse(holder) in places
     return isinstance(value, ast.Attribute) and ast.unparse(value) in places
-
-
-def _is_one_of(value: ast.expr, names: set[str]) -> bool:
-    return isinstance(value, ast.Name) and value.id in names
 
 
 def _does_something(block: ast.Try) -> bool:

@@ -199,27 +199,27 @@ class ExceptionValues:
             raised = raised.value
         if raised is None:
             return state.current or Exc.CONVERTED
-        if self.is_held(raised, state):
+        if self._holds_to_raise(raised, state):
             return Exc.CANCELLATION
-        if mentions(raised, state.containers):
+        key = key_of(raised)
+        if key not in state.others and self.is_cancelled(raised):
             return Exc.CANCELLATION
-        if isinstance(raised, ast.Call) and self._is_group(raised) and self.holds(raised, state):
-            # `except*` of whoever waits finds it in there.
-            return Exc.CANCELLATION
-        if key_of(raised) in state.others:
-            return Exc.OTHER
-        if self.is_cancelled(raised):
-            return Exc.CANCELLATION
-        if state.current is Exc.OTHER and state.is_handling:
-            return Exc.OTHER
-        if state.is_handed_on and key_of(raised):
-            # One that was chosen among several.
-            return Exc.OTHER
-        if isinstance(raised, ast.Call) and self._may_give_it(raised, state):
-            return Exc.OTHER
-        if may_hold_cancellation(self.code, raised):
+        if (
+            key in state.others
+            or (state.current is Exc.OTHER and state.is_handling)
+            or (key and state.is_handed_on)  # One that was chosen among several.
+            or (isinstance(raised, ast.Call) and self._may_give_it(raised, state))
+            or may_hold_cancellation(self.code, raised)
+        ):
             return Exc.OTHER
         return Exc.CONVERTED
+
+    def _holds_to_raise(self, raised: ast.expr, state: State) -> bool:
+        """Whether what is raised is the cancellation, or has it in it for whoever waits."""
+        if self.is_held(raised, state) or mentions(raised, state.containers):
+            return True
+        is_group = isinstance(raised, ast.Call) and self._is_group(raised)
+        return is_group and self.holds(raised, state)
 
     def _is_group(self, call: ast.Call) -> bool:
         return any(name.endswith(_GROUP) for name in self.code.names(call))

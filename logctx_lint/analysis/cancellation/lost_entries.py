@@ -24,7 +24,7 @@ from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, with_following
 
 _ENTRY, _EXIT = "__aenter__", "__aexit__"
 _RELEASERS = frozenset({Role.RELEASER})
@@ -43,22 +43,18 @@ def lost_by_entry(context: TreeContext, function: FunctionNode) -> Iterator[Skip
         return
     bodies = list(_exit_bodies(cls))
     undoing = {change: place for body in bodies for change, place in undone_in(body).items()}
-    for block in blocks_of(function) if bodies else ():
-        for position, statement in enumerate(block):
-            following = block[position + 1 :]
-            for change in changes(statement):
-                if change not in undoing or change.kind == "flag":
-                    continue
-                if not is_undone_around(context, statement, change):
-                    risk = _first_risk(context, function, following, change)
-                    if risk is not None:
-                        yield Skipped(statement, risk, undoing[change], change)
-            taken = _taken(context, statement)
-            end = _ended(context, bodies, taken) if taken else None
-            if end is not None and not _handles_failures(function):
-                risk = next(iter(risks_in(context, function, following)), None)
+    for statement, following in with_following(function) if bodies else ():
+        for change in changes(statement):
+            is_lost = change in undoing and change.kind != "flag"
+            if is_lost and not is_undone_around(context, statement, change):
+                risk = _first_risk(context, function, following, change)
                 if risk is not None:
-                    yield Skipped(statement, risk, end, None)
+                    yield Skipped(statement, risk, undoing[change], change)
+        taken = _taken(context, statement)
+        end = _ended(context, bodies, taken) if taken else None
+        if end is not None and not _handles_failures(function):
+            for risk in risks_in(context, function, following)[:1]:
+                yield Skipped(statement, risk, end, None)
 
 
 def _is_entry(node: ast.Attribute) -> bool:

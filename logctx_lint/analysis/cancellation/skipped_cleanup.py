@@ -37,7 +37,13 @@ from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.suspensions import awaited_calls, is_suspension, may_run
 from logctx_lint.inference.suspensions import called as called_functions
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, blocks_of, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    Suspension,
+    SuspensionOrYield,
+    is_name,
+    own_nodes,
+    with_following,
+)
 
 _RELEASERS = frozenset({Role.RELEASER})
 _LEAVING = (ast.Return, ast.Raise, ast.Continue)
@@ -96,22 +102,21 @@ def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
 def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
     """Changes that the same block undoes further down, whatever may be raised between."""
     scope = context.unit.scopes[function]
-    for block in blocks_of(function):
-        for position, statement in enumerate(block):
-            for change in changes(statement):
-                if change.kind == "lock" or not outlives(change, scope):
+    for statement, behind in with_following(function):
+        for change in changes(statement):
+            if change.kind == "lock" or not outlives(change, scope):
+                continue
+            following = [*behind, *_behind_blocks(context, statement)]
+            found = _undoing(context, function, following, change)
+            if found and not is_undone_around(context, statement, change):
+                is_guard = is_refused(function.body, change, statement)
+                if is_guard and _says_it_ends(context, function, change):
                     continue
-                following = [*block[position + 1 :], *_behind_blocks(context, statement)]
-                found = _undoing(context, function, following, change)
-                if found and not is_undone_around(context, statement, change):
-                    is_guard = is_refused(function.body, change, statement)
-                    if is_guard and _says_it_ends(context, function, change):
-                        continue
-                    if is_undone_elsewhere(context, function, statement, found[1], change):
-                        continue
-                    # Another flag may say how far things have come.
-                    if is_guard or change.kind != "flag":
-                        yield Skipped(statement, found[1], found[0], change, is_guard)
+                if is_undone_elsewhere(context, function, statement, found[1], change):
+                    continue
+                # Another flag may say how far things have come.
+                if is_guard or change.kind != "flag":
+                    yield Skipped(statement, found[1], found[0], change, is_guard)
 
 
 def _behind_blocks(context: TreeContext, statement: ast.stmt) -> Iterator[ast.stmt]:
@@ -184,17 +189,16 @@ def is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) 
 
 def given_back_too_late(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
     """`conn = await pool.acquire()`, something that suspends, and only then the `try`."""
-    for block in blocks_of(function):
-        for position, statement in enumerate(block):
-            match statement:
-                case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
-                    found = _giving_back(context, function, block[position + 1 :], name, taken)
-                    if (
-                        found
-                        and not context.is_named_at_ends(statement, name)
-                        and not _is_given_back_later(context, statement, found[1], name)
-                    ):
-                        yield Skipped(statement, found[1], found[0], None)
+    for statement, following in with_following(function):
+        match statement:
+            case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
+                found = _giving_back(context, function, following, name, taken)
+                if (
+                    found
+                    and not context.is_named_at_ends(statement, name)
+                    and not _is_given_back_later(context, statement, found[1], name)
+                ):
+                    yield Skipped(statement, found[1], found[0], None)
 
 
 def _is_given_back_later(context: TreeContext, taken: ast.stmt, risk: ast.expr, name: str) -> bool:

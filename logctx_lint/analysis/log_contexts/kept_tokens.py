@@ -177,20 +177,17 @@ def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.e
     hands_reset = any(_is_reset(context, each) for each in arguments(call))
     for each in arguments(call):
         # `Thread(target=variable.reset, args=(token,))`
-        for given in each.elts if isinstance(each, ast.Tuple) else [each]:
-            if hands_reset and isinstance(given, ast.Name) and _is_token(context, given):
-                yield given, where
+        given = each.elts if isinstance(each, ast.Tuple) else [each]
+        yield from ((token, where) for token in _tokens(context, given) if hands_reset)
         if isinstance(each, ast.Call) and is_task:
-            for given in arguments(each):
-                is_token = isinstance(given, ast.Name) and _is_token(context, given)
-                if is_token and _resets(context, each, given):
-                    yield given, f"`{context.line(each.func)}()`, {where}"
+            for token in _tokens(context, arguments(each)):
+                if _resets(context, each, token):
+                    yield token, f"`{context.line(each.func)}()`, {where}"
         elif isinstance(each, ast.Lambda):
-            for inner in own_nodes([each.body]):
-                if isinstance(inner, ast.Call) and _is_reset(context, inner.func):
-                    for given in inner.args:
-                        if isinstance(given, ast.Name) and _is_token(context, given, call):
-                            yield given, where
+            calls = (inner for inner in own_nodes([each.body]) if isinstance(inner, ast.Call))
+            for inner in calls:
+                if _is_reset(context, inner.func):
+                    yield from ((token, where) for token in _tokens(context, inner.args, call))
 
 
 def _other_context(context: TreeContext, call: ast.Call) -> str | None:
@@ -211,6 +208,14 @@ def _other_context(context: TreeContext, call: ast.Call) -> str | None:
 
 def _is_reset(context: TreeContext, node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute | ast.Name) and bool(context.roles(node) & _RESETTERS)
+
+
+def _tokens(
+    context: TreeContext, given: list[ast.expr], at: ast.Call | None = None
+) -> Iterator[ast.Name]:
+    for each in given:
+        if isinstance(each, ast.Name) and _is_token(context, each, at):
+            yield each
 
 
 def _is_token(context: TreeContext, name: ast.Name, at: ast.Call | None = None) -> bool:

@@ -107,7 +107,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.assertions import is_expected_to_raise
-from logctx_lint.analysis.awaitables.discarded_awaitables import discarded
+from logctx_lint.analysis.awaitables.discarded_values import discarded
 from logctx_lint.analysis.awaitables.generator_functions import (
     generators,
     is_asynchronous,

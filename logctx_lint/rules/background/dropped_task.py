@@ -63,7 +63,7 @@ from __future__ import annotations
 import ast
 import re
 
-from logctx_lint.analysis.awaitables.discarded_awaitables import discarded
+from logctx_lint.analysis.awaitables.discarded_values import discarded
 from logctx_lint.analysis.awaitables.ownership import gives_new_task, sees_to_failures
 from logctx_lint.analysis.callback_arguments import taken, target
 from logctx_lint.analysis.context import TreeContext, arguments

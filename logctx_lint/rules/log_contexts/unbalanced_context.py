@@ -369,40 +369,38 @@ def _is_set_back(
 
 def _check_reset(context: TreeContext, call: ast.Call) -> None:
     """A reset that no `finally` makes sure of, with a suspension point before it."""
-    statement = context.parent(call)
     function = context.function_of(call)
-    if not isinstance(statement, ast.Expr) or not isinstance(function, FunctionNode):
-        return
-    block = context.parent(statement)
-    body: list[ast.stmt] = getattr(block, "body", [])
-    if statement not in body or not isinstance(block, FunctionNode | ast.If | ast.For | ast.While):
-        return
     names = [each.id for each in call.args if isinstance(each, ast.Name)]
-    before = body[: body.index(statement)]
-    for position, each in enumerate(before):
-        if _binds_token(context, each, names):
-            # What the block raises comes out of the `yield` of a context manager.
-            risky = SuspensionOrYield if _is_manager(context, function) else Suspension
-            between = list(own_nodes(before[position + 1 :]))
-            sure = [each for each in between if isinstance(each, risky)]
-            risks = in_source_order(sure or [e for e in between if _may_raise(context, e)])
-            others = [
-                node
-                for node in own_nodes(function.body)
-                if isinstance(node, ast.Call)
-                and node is not call
-                and node.args
-                and ast.unparse(node.args[0]) in names
-            ]
-            if risks and not others:
-                context.report(
-                    RULE.code,
-                    call,
-                    f"this is not reached where line {context.span(risks[0]).line} raises or is "
-                    f"cancelled, and what line {each.lineno} has set stays: put it into `finally`",
-                    profile=Profile.RECOMMENDED if sure else Profile.STRICT,
-                )
-            return
+    before = _run_before(context, call)
+    binding = next((each for each in before if _binds_token(context, each, names)), None)
+    if binding is None or not isinstance(function, FunctionNode):
+        return
+    # What the block raises comes out of the `yield` of a context manager.
+    risky = SuspensionOrYield if _is_manager(context, function) else Suspension
+    between = list(own_nodes(before[before.index(binding) + 1 :]))
+    sure = [each for each in between if isinstance(each, risky)]
+    risks = in_source_order(sure or [e for e in between if _may_raise(context, e)])
+    calls = (each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    firsts = (each.args[0] for each in calls if each is not call and each.args)
+    if risks and not any(ast.unparse(each) in names for each in firsts):
+        context.report(
+            RULE.code,
+            call,
+            f"this is not reached where line {context.span(risks[0]).line} raises or is "
+            f"cancelled, and what line {binding.lineno} has set stays: put it into `finally`",
+            profile=Profile.RECOMMENDED if sure else Profile.STRICT,
+        )
+
+
+def _run_before(context: TreeContext, call: ast.Call) -> list[ast.stmt]:
+    """What runs before a call that is a statement, in the same body of a function, branch or loop;
+    nothing where a `with` or a `try` may see to the call."""
+    statement = context.parent(call)
+    block = context.parent(statement) if isinstance(statement, ast.Expr) else None
+    body = block.body if isinstance(block, FunctionNode | ast.If | ast.For | ast.While) else []
+    return (
+        context.before(statement) if isinstance(statement, ast.stmt) and statement in body else []
+    )
 
 
 def _may_raise(context: TreeContext, node: ast.AST) -> bool:
