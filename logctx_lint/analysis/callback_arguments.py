@@ -28,6 +28,7 @@ from logctx_lint.inference.types import (
     Type,
     TypeVariable,
     Unknown,
+    callees_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
@@ -227,9 +228,7 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
     if node is None:
         return False
     scope = Scope.of_body(function.implementation, node)
-    for call in all_nodes(node):
-        if not isinstance(call, ast.Call):
-            continue
+    for call in all_nodes(node, ast.Call):
         given = call_arguments(call)
         for before, each in itertools.pairwise(given):
             is_named = is_name(each, name)
@@ -248,9 +247,7 @@ def _awaits(function: Function, name: str) -> bool:
     if any(is_name(each, name) for each in awaited):
         return True
     if attributes and function.owner:
-        others = (
-            each for own in function.owner.facts.functions for each in function.owner.function(own)
-        )
+        others = function.owner.methods()
         awaited += [part for each in others for part in _parts_of_awaits(each.tree())]
     return any(isinstance(each, ast.Attribute) and each.attr in attributes for each in awaited)
 
@@ -259,8 +256,8 @@ def _attributes_set_to(node: ast.AST, name: str) -> set[str]:
     """The attributes that are set to what a name holds."""
     return {
         target.attr
-        for each in all_nodes(node)
-        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name)
+        for each in all_nodes(node, ast.Assign)
+        if isinstance(each.value, ast.Name)
         for target in each.targets
         if isinstance(target, ast.Attribute) and each.value.id == name
     }
@@ -286,7 +283,7 @@ def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: 
     if node is None:
         return False
     scope = Scope.of_body(function, node)
-    calls = [inner for inner in all_nodes(node) if isinstance(inner, ast.Call)]
+    calls = list(all_nodes(node, ast.Call))
     own = {parameter.name for parameter in function.facts.parameters}
     return any(
         file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)
@@ -295,8 +292,7 @@ def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: 
         body_calls(file, member.function, wanted, detour - 1)
         for call in calls
         if detour and any(isinstance(each, ast.Name) and each.id in own for each in call.args)
-        for member in members_of(file.resolver.type_of(call.func, scope))
-        if isinstance(member, FunctionType)
+        for member in callees_of(file.resolver.type_of(call.func, scope))
     )
 
 

@@ -13,7 +13,7 @@ from logctx_lint.analysis.units import File, Unit, units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Finding, Fix, Profile, Related, Span
 from logctx_lint.inference import constants
-from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.decorators import decorator_roles
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
     UNKNOWN,
@@ -24,6 +24,7 @@ from logctx_lint.inference.types import (
     Kind,
     Presumed,
     Type,
+    functions_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
@@ -96,11 +97,6 @@ class Callee:
         if as_coroutine:
             return f"({function}({'...' if has_arguments else ''}))"
         return f"({function}, ...)" if has_arguments else f"({function})"
-
-
-def functions_of(type_: Type) -> list[Function]:
-    """The functions that a value may be, as far as they are known."""
-    return [each.function for each in members_of(type_) if isinstance(each, FunctionType)]
 
 
 def presumed_by(type_: Type) -> list[Function]:
@@ -410,12 +406,7 @@ class TreeContext:
 
     def decorator_roles(self, function: Function) -> frozenset[Role]:
         """The roles of a function's decorators."""
-        scope = enclosing_scope(function)
-        return frozenset(
-            role
-            for text in function.facts.decorators
-            for role in self.file.vocabulary.roles(self.resolver.names_of_text(text, scope))
-        )
+        return decorator_roles(self.resolver, self.file.vocabulary, function)
 
     def _callee_at(
         self, func: ast.expr, functions: list[Function], presumed: list[Function]

@@ -109,7 +109,6 @@ def is_chosen_by_call(handler: ast.ExceptHandler) -> bool:
         isinstance(each, ast.Call)
         and not (isinstance(each.func, ast.Name) and each.func.id in _ABOUT_ITS_KIND)
         and any(is_name(given, handler.name or "") for given in each.args)
-        for outer in own_nodes(handler.body)
-        if isinstance(outer, ast.If)
+        for outer in own_nodes(handler.body, ast.If)
         for each in own_nodes([outer.test])
     )

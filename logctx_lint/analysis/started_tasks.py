@@ -62,7 +62,7 @@ def _kept_in(method: FunctionNode, name: str) -> Iterator[ast.Call]:
         value = _value_for(node, name)
         if value is not None:
             yield from _starts(value)
-            names.update(each.id for each in all_nodes(value) if isinstance(each, ast.Name))
+            names.update(each.id for each in all_nodes(value, ast.Name))
     for node in nodes:
         # `task = create_task(f()); self._tasks.add(task)`
         if isinstance(node, ast.Assign) and len(node.targets) == 1:

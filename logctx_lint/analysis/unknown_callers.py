@@ -57,8 +57,8 @@ def _has_text_from(module: Module, beginning: str) -> bool:
     formats = (f"{beginning}%", f"{beginning}{{")
     texts = (
         node.value
-        for node in all_nodes(module.file.tree or module.source.parse())
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for node in all_nodes(module.file.tree or module.source.parse(), ast.Constant)
+        if isinstance(node.value, str)
     )
     return any(text == beginning or text.startswith(formats) for text in texts)
 
@@ -86,7 +86,7 @@ def _declaring(file: File, owner: Class) -> Iterator[Class]:
 
 def _is_named_elsewhere(file: File, name: str) -> bool:
     """Whether the file hands the function on without calling it, or looks it up by its name."""
-    called = {node.func for node in all_nodes(file.tree) if isinstance(node, ast.Call)}
+    called = {node.func for node in all_nodes(file.tree, ast.Call)}
     is_text = computes = False
     for node in all_nodes(file.tree):
         match node:

@@ -15,7 +15,7 @@ from logctx_lint.callgraph.class_hierarchy import ClassHierarchy, functions
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Answers
-from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.decorators import decorator_roles
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import Certainty, FunctionType
 from logctx_lint.project.modules import Function
@@ -69,12 +69,7 @@ class CallGraph:
 
     def decorator_roles(self, function: Function) -> frozenset[Role]:
         """The roles of a function's decorators."""
-        scope = enclosing_scope(function)
-        return frozenset(
-            role
-            for text in function.facts.decorators
-            for role in self.vocabulary.roles(self.resolver.names_of_text(text, scope))
-        )
+        return decorator_roles(self.resolver, self.vocabulary, function)
 
     def roots(self) -> Iterator[Function]:
         """The functions of the package that are marked as cancellable, by file and line."""

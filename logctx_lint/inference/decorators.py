@@ -22,6 +22,8 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
@@ -352,6 +354,18 @@ class Decorators:
                 ]
                 return wanted[0] == kind if wanted else None
         return _is_given(test, {name}, True)
+
+
+def decorator_roles(
+    resolver: Resolver, vocabulary: Vocabulary, function: Function
+) -> frozenset[Role]:
+    """The roles of a function's decorators."""
+    scope = enclosing_scope(function)
+    return frozenset(
+        role
+        for text in function.facts.decorators
+        for role in vocabulary.roles(resolver.names_of_text(text, scope))
+    )
 
 
 def is_external(type_: Type) -> bool:

@@ -31,8 +31,8 @@ def has_two_modes(summaries: Summaries, node: FunctionNode, scope: Scope) -> boo
     """Whether a plain function hands the same work on, or does it, depending on something."""
     leaves = [
         leaf
-        for each in own_nodes(node.body)
-        if isinstance(each, ast.Return) and each.value
+        for each in own_nodes(node.body, ast.Return)
+        if each.value
         for leaf in _leaves(each.value, scope)
     ]
     awaitable = [each for each in leaves if _may_be_awaitable(summaries, each, scope)]
@@ -124,11 +124,7 @@ def _in_blocks(body: list[ast.stmt], skip: set[int]) -> Iterator[ast.Call]:
     for index, statement in enumerate(body):
         match statement:
             case ast.Expr(ast.Call() as call):
-                returned = (
-                    inner.value
-                    for inner in own_nodes(body[index:])
-                    if isinstance(inner, ast.Return)
-                )
+                returned = (inner.value for inner in own_nodes(body[index:], ast.Return))
                 if not any(id(value) in skip for value in returned):
                     yield call
         for block in child_blocks(statement):

@@ -101,26 +101,19 @@ def _put(method: ast.AST, name: str) -> Iterator[ast.expr | None]:
         if own_attribute(node) != name:
             continue
         outer = parents.get(node)
-        match outer:
-            case ast.Attribute(_, method_name):
-                call = parents.get(outer)
-                if method_name not in _READING or not isinstance(call, ast.Call):
-                    yield None
-                elif method_name in APPENDERS or method_name in ("insert", "setdefault"):
+        match outer, parents.get(outer) if outer else None:
+            case ast.Attribute(_, method_name), ast.Call() as call if method_name in _READING:
+                if method_name in APPENDERS or method_name in ("insert", "setdefault"):
                     yield call.args[-1] if call.args else None
-            case ast.Subscript() if isinstance(outer.ctx, ast.Store):
-                statement = parents.get(outer)
-                match statement:
-                    case ast.Assign([target], value) if target is outer:
-                        yield value
-                    case _:
-                        yield None
-            case ast.AugAssign():
+            case ast.Subscript(ctx=ast.Store()), ast.Assign([target], value) if target is outer:
+                yield value
+            case ast.Call(ast.Name(reader)), _ if reader in _READERS:
+                pass
+            case ast.Attribute() | ast.Subscript(ctx=ast.Store()) | ast.AugAssign(), _:
                 yield None
-            case ast.Assign(_, value) if value is node:
+            case ast.Assign(_, value), _ if value is node:
                 yield None  # Under another name.
-            case ast.Call(func) if node in call_arguments(outer):
-                if not isinstance(func, ast.Name) or func.id not in _READERS:
-                    yield None
-            case ast.keyword():
+            case (ast.Call() as call, _) if node in call_arguments(call):
+                yield None
+            case ast.keyword(), _:
                 yield None

@@ -17,11 +17,11 @@ from logctx_lint.inference.types import (
     UNKNOWN,
     CallableType,
     ClassObject,
-    FunctionType,
     Instance,
     Kind,
     Type,
     TypeVariable,
+    callees_of,
     members_of,
     union_of,
 )
@@ -57,9 +57,7 @@ class Functions:
         """What the name of these definitions is, after their decorators."""
         own = function_type(functions)
         values = []
-        for member in members_of(own):
-            if not isinstance(member, FunctionType):
-                continue
+        for member in callees_of(own):
             decorated = self.decorated(member.function)
             is_object = isinstance(decorated, Instance | ClassObject)
             values.append(decorated if is_object else member)

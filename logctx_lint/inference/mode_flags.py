@@ -143,12 +143,9 @@ def _kernel(name: str) -> str:
 def _asks_how_it_runs(summaries: Summaries, test: ast.expr, scope: Scope) -> bool:
     """Whether a test asks for the kind of a function or value, or whether a loop runs."""
     return any(
-        isinstance(each, ast.Call)
-        and (
-            summaries.asks_whether_awaitable(each.func, scope)
-            or not _RUNS.isdisjoint(summaries.resolver.names(each.func, scope))
-        )
-        for each in all_nodes(test)
+        summaries.asks_whether_awaitable(each.func, scope)
+        or not _RUNS.isdisjoint(summaries.resolver.names(each.func, scope))
+        for each in all_nodes(test, ast.Call)
     )
 
 

@@ -49,6 +49,7 @@ from logctx_lint.inference.types import (
     Type,
     TypeVariable,
     Unknown,
+    callees_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
@@ -142,7 +143,7 @@ class Summaries:
         A base class has a synchronous and an asynchronous client, say: which of them it is,
         whoever calls it knows.
         """
-        functions = [each for each in members_of(callee) if isinstance(each, FunctionType)]
+        functions = callees_of(callee)
         return len(functions) > 1 and any(
             not each.function.facts.is_async
             and not each.function.module.is_stub
@@ -200,8 +201,8 @@ class Summaries:
         """Whether a function is known by its name not to return; one that overrides it may do."""
         own = [
             each.function.qualified_name
-            for each in members_of(self.resolver.type_of(func, scope))
-            if isinstance(each, FunctionType) and not each.function.module.is_stub
+            for each in callees_of(self.resolver.type_of(func, scope))
+            if not each.function.module.is_stub
         ]
         roles = [self._vocabulary.roles([each]) for each in own] or [self.roles(func, scope)]
         return all(Role.PROCESS_EXIT in each for each in roles)

@@ -16,6 +16,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import Suspension, own_nodes
 from logctx_lint.syntax.placeholders import statements
@@ -135,9 +136,14 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
         return False
     if resolver.functions.decorated(function) != FunctionType(function):
         return False
-    scope, nodes = resolver.body_scopes.of(function, node), list(own_nodes(node.body))
     if all(_gives_constant(each) for each in statements(node.body)):
         return False  # A placeholder, for what may be anything.
+    return not _waits(summaries, node, resolver.body_scopes.of(function, node))
+
+
+def _waits(summaries: Summaries, node: FunctionNode, scope: Scope) -> bool:
+    """Whether something in a function may wait, an `await` that was forgotten included."""
+    nodes = list(own_nodes(node.body))
     awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
     handed_on = {each.value for each in nodes if isinstance(each, ast.Assign | ast.Return)}
     suspensions = (
@@ -146,7 +152,7 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
         if isinstance(each, Suspension) or (isinstance(each, ast.comprehension) and each.is_async)
     )
     calls = (each for each in nodes if isinstance(each, ast.Call) and each not in awaited)
-    return not any(is_suspension(summaries, each, scope) for each in suspensions) and not any(
+    return any(is_suspension(summaries, each, scope) for each in suspensions) or any(
         _is_forgotten(summaries, each, scope, is_kept=each in handed_on) for each in calls
     )
 

@@ -425,14 +425,9 @@ class _Collector:
         elif isinstance(node, ast.With | ast.AsyncWith):
             entered: BindingKind = "async entered" if isinstance(node, ast.AsyncWith) else "entered"
             for item in node.items:
-                if item.optional_vars:
-                    self._target(
-                        item.optional_vars,
-                        entered,
-                        item.context_expr,
-                        end_of(item.context_expr),
-                        block,
-                    )
+                value, target = item.context_expr, item.optional_vars
+                if target:
+                    self._target(target, entered, value, end_of(value), block)
             self._body(node.body, block)
         elif isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
             self._try(node, block)  # type: ignore[arg-type]

@@ -206,10 +206,10 @@ def _of_variable(
         if word in parameters and not dot:
             annotation = parameters[word].annotation
             yield from words_of(annotation) if annotation else (ANYTHING,)
-        elif not dot and variable.method and not _is_global(word, facts):
-            yield ANYTHING  # What a local name holds is written nowhere in the facts.
         else:
-            yield word
+            # What a local name holds is written nowhere in the facts.
+            is_local = not dot and variable.method and not _is_global(word, facts)
+            yield ANYTHING if is_local else word
 
 
 def _is_global(name: str, facts: ModuleFacts) -> bool:

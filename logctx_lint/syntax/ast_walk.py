@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from typing import TypeGuard
+from typing import TypeGuard, TypeVar, overload
 
 _PLAIN_FIELDS = frozenset(
     {
@@ -27,6 +27,7 @@ _BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
 }
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SCOPES = (*_DEFINITIONS, ast.Lambda)
+_Node = TypeVar("_Node", bound=ast.AST)
 Position = tuple[int, int]
 """A line, from 1, and a column, from 0 and in bytes, as `ast` counts them."""
 Suspension = ast.Await | ast.AsyncFor | ast.AsyncWith
@@ -61,14 +62,27 @@ def child_nodes(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def all_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all those below it, in no particular order."""
-    return _walk([node], FIELDS)
+@overload
+def all_nodes(node: ast.AST) -> Iterator[ast.AST]: ...
+@overload
+def all_nodes(node: ast.AST, kind: type[_Node]) -> Iterator[_Node]: ...
+def all_nodes(node: ast.AST, kind: type[ast.AST] | None = None) -> Iterator[ast.AST]:
+    """A node and all those below it, or those of one type, in no particular order."""
+    return _of_kind(_walk([node], FIELDS), kind)
 
 
-def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """All nodes below `body`, not those inside nested functions, lambdas and classes."""
-    return _walk(list(body), _OWN_FIELDS)
+@overload
+def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]: ...
+@overload
+def own_nodes(body: Iterable[ast.AST], kind: type[_Node]) -> Iterator[_Node]: ...
+def own_nodes(body: Iterable[ast.AST], kind: type[ast.AST] | None = None) -> Iterator[ast.AST]:
+    """All nodes below `body`, or those of one type, not those inside nested functions, lambdas
+    and classes."""
+    return _of_kind(_walk(list(body), _OWN_FIELDS), kind)
+
+
+def _of_kind(nodes: Iterator[ast.AST], kind: type[ast.AST] | None) -> Iterator[ast.AST]:
+    return nodes if kind is None else (each for each in nodes if isinstance(each, kind))
 
 
 def suspends(body: Iterable[ast.AST]) -> bool:

@@ -39,6 +39,7 @@ from logctx_lint.inference.types import (
     Kind,
     Type,
     TypeVariable,
+    callees_of,
     members_of,
     type_variables,
     union_of,
@@ -160,10 +161,9 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     if _is_looked_after(context, root, can_await=can_await):
         return None
     has_modes = _has_two_modes(context, root)
-    if has_modes and how is DropKind.PLAIN and not can_await:
-        # Which of them the caller is in, it knows; a plain function cannot be in the other.
-        return None
-    if how is DropKind.PLAIN and not can_await and _TAKEN_IN_TURN & set(context.names(root)):
+    # Which mode the caller is in, it knows; a plain function cannot be in the other.
+    is_meant = has_modes or _TAKEN_IN_TURN & set(context.names(root))
+    if is_meant and how is DropKind.PLAIN and not can_await:
         return None
     if not begun.answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
@@ -266,8 +266,8 @@ def _gives_back(context: TreeContext, callees: Type) -> bool:
     resolver = context.resolver
     plain = [
         resolver.functions.plain_result(each.function)
-        for each in members_of(callees)
-        if isinstance(each, FunctionType) and each.function.facts.returns
+        for each in callees_of(callees)
+        if each.function.facts.returns
     ]
     given = [member for each in plain for member in members_of(each)]
     return bool(given) and all(isinstance(each, TypeVariable) for each in given)
@@ -275,7 +275,7 @@ def _gives_back(context: TreeContext, callees: Type) -> bool:
 
 def _is_ruled_out(context: TreeContext, call: ast.Call, callees: Type) -> bool:
     """Whether a call gives no awaitable with these arguments."""
-    functions = [each for each in members_of(callees) if isinstance(each, FunctionType)]
+    functions = callees_of(callees)
     summaries = context.file.summaries
     if functions and not any(summaries.gives_awaitable(each, call) for each in functions):
         return True
@@ -358,15 +358,14 @@ def _takes_failures(call: ast.Call, method: ast.Attribute) -> bool:
 
 def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
     """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
-    given = arguments(call)
-    if Role.HAND_STARTER in context.roles(call) and given:
-        started = given[0]
-        # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
-        if isinstance(started, ast.Call) and (
-            _is_made_safe(context, started)
-            or _is_looked_after(context, started, can_await=can_await)
-        ):
-            return True
+    started = arguments(call)[:1] if Role.HAND_STARTER in context.roles(call) else []
+    # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
+    if any(
+        isinstance(each, ast.Call)
+        and (_is_made_safe(context, each) or _is_looked_after(context, each, can_await=can_await))
+        for each in started
+    ):
+        return True
     if looks_after(context, call.func, can_await=can_await, call=call):
         return True
     if hands_out_object(context, call):

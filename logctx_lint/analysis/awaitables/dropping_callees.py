@@ -20,7 +20,7 @@ from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_place
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_attribute, own_place
 
 _KEEPERS = ADDERS | {"append", "add", "appendleft", "insert"}
 _UPKEEP = _KEEPERS | {"remove", "discard", "clear", "count", "index"}
@@ -121,26 +121,31 @@ def _done_with(body: Body, use: ast.expr) -> list[ast.Call] | None:
 def _by_class(file: File, owner: Class, name: str) -> Dropping | None:
     """Where the methods of a class call what an attribute keeps, and drop the result."""
     found: Dropping | None = None
-    methods = [each for own in owner.facts.functions for each in owner.function(own)]
-    trees = {each: tree for each in methods if (tree := each.tree())}
+    trees = dict(owner.method_trees())
     owner.module.note_all()
     for method, tree in trees.items():
-        body = Body(tree)
-        for node in body.nodes:
-            if not isinstance(node, ast.Attribute) or node.attr != name:
-                continue
-            if not isinstance(node.value, ast.Name) or node.value.id != "self":
-                return None
-            calls = _of_kept(body, node)
-            if calls is None:
-                return None
-            if calls and found is None:
-                found = Dropping(calls[0], method.name, name)
+        calls = _calls_of_kept(Body(tree), name)
+        if calls is None:
+            return None
+        if calls and found is None:
+            found = Dropping(calls[0], method.name, name)
     if found is None or _is_overridden(file, owner, found.method):
         return None
     outside = _outside(owner, trees)
     if any(isinstance(node, ast.Attribute) and node.attr == name for node in outside):
         return None
+    return found
+
+
+def _calls_of_kept(body: Body, name: str) -> list[ast.Call] | None:
+    """Where a method calls what an attribute keeps; None if more may be done with that."""
+    found: list[ast.Call] = []
+    for node in body.nodes:
+        if isinstance(node, ast.Attribute) and node.attr == name:
+            calls = _of_kept(body, node) if own_attribute(node) else None
+            if calls is None:
+                return None
+            found += calls
     return found
 
 

@@ -11,7 +11,7 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.passed_arguments import passed
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import callees_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -153,8 +153,8 @@ def _helpers(file: File, call: ast.Call, scope: Scope) -> list[Function]:
         return []
     return [
         member.function.implementation
-        for member in members_of(file.resolver.type_of(call.func, scope))
-        if isinstance(member, FunctionType) and not member.function.module.is_stub
+        for member in callees_of(file.resolver.type_of(call.func, scope))
+        if not member.function.module.is_stub
     ]
 
 
@@ -167,8 +167,7 @@ def _gathered_parameters(file: File, function: Function) -> set[str]:
     names = {parameter.name for parameter in function.facts.parameters}
     return {
         argument.id
-        for inner in own_nodes(node.body)
-        if isinstance(inner, ast.Call)
+        for inner in own_nodes(node.body, ast.Call)
         for argument in inner.args[:1]
         if isinstance(argument, ast.Name) and argument.id in names
         if file.roles(inner.func, scope) & OF_DEFERREDS

@@ -45,11 +45,10 @@ def is_told_apart(function: Function, name: str) -> bool:
 def _asks(node: ast.AST, held: set[str]) -> bool:
     """Whether code asks for the kind of something, by one of some names."""
     return any(
-        isinstance(each, ast.Call)
-        and last_name(each.func).strip("_") in KIND_TEST_NAMES
+        last_name(each.func).strip("_") in KIND_TEST_NAMES
         and bool(each.args)
         and not held.isdisjoint(_mentioned(each.args[0]))
-        for each in all_nodes(node)
+        for each in all_nodes(node, ast.Call)
     )
 
 
@@ -73,7 +72,7 @@ def _held(node: FunctionNode, names: set[str]) -> set[str]:
 
 
 def _bound(target: ast.expr) -> set[str]:
-    return {each.id for each in all_nodes(target) if isinstance(each, ast.Name)}
+    return {each.id for each in all_nodes(target, ast.Name)}
 
 
 def _places(node: FunctionNode, name: str) -> Iterator[str]:

@@ -78,7 +78,7 @@ def sets_itself(function: Function, attribute: str) -> bool:
 
 
 def _uses(node: ast.AST, attribute: str) -> list[ast.Attribute]:
-    return [e for e in all_nodes(node) if isinstance(e, ast.Attribute) and e.attr == attribute]
+    return [e for e in all_nodes(node, ast.Attribute) if e.attr == attribute]
 
 
 def _looks(method: FunctionNode, attribute: str) -> bool:

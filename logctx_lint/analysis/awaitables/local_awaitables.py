@@ -244,13 +244,14 @@ def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     callees = resolver.type_of(call.func, scope)
     if isinstance(callees, ClassObject) or unit.file.summaries.may_give_else(callees):
         return None
-    # What a class of one's own, or one of a library, allows that is awaitable besides is another
-    # matter: a query can be refined before it is awaited.
+    return None if _is_awaitable_besides(type_, answer.kind) else answer.kind
+
+
+def _is_awaitable_besides(type_: Type, kind: Kind) -> bool:
+    """Whether it is of a class of one's own, or one of a library, which allows more: a query can be
+    refined before it is awaited."""
     modules = [each.cls.module for each in members_of(type_) if isinstance(each, Instance)]
-    is_awaitable_besides = any(
-        not each.is_stub or (each.is_partial and answer.kind is Kind.AWAITABLE) for each in modules
-    )
-    return None if is_awaitable_besides else answer.kind
+    return any(not each.is_stub or (each.is_partial and kind is Kind.AWAITABLE) for each in modules)
 
 
 def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
@@ -288,8 +289,8 @@ def _read_as_another(function: ast.AST) -> set[str]:
                 if read is None:
                     read = {
                         each.id
-                        for each in all_nodes(function)
-                        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+                        for each in all_nodes(function, ast.Name)
+                        if isinstance(each.ctx, ast.Load)
                     }
                 if any(isinstance(each, ast.Name) and each.id in read for each in others):
                     found.add(name)
@@ -297,7 +298,7 @@ def _read_as_another(function: ast.AST) -> set[str]:
 
 
 def _names_in(node: ast.AST) -> set[str]:
-    return {each.id for each in all_nodes(node) if isinstance(each, ast.Name)}
+    return {each.id for each in all_nodes(node, ast.Name)}
 
 
 def _own_names(unit: Unit, node: FunctionNode) -> set[str]:

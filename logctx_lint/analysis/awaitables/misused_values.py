@@ -257,28 +257,28 @@ def _takes(node: ast.AST, name: str, attributes: frozenset[str]) -> bool:
 
 def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
     """Whether a class of one's own, which is awaitable besides, can be used in this way."""
-    classes = unit.file.resolver.classes
     if use.attribute and has_attribute(unit, kind, use.attribute):
         return True
+    classes = [each for each in members_of(type_) if isinstance(each, Instance)]
+    return any(_has_what_is_used(each, kind, use, unit) for each in classes)
+
+
+def _has_what_is_used(member: Instance, kind: Kind, use: Use, unit: Unit) -> bool:
+    classes = unit.file.resolver.classes
+    if classes.unknown_bases(member.cls) and kind is not Kind.COROUTINE:
+        return True
+    if use.attribute and classes.member(member, use.attribute) is not None:
+        return True
     names = (*_NEEDED.get(use.how, ()), *([use.attribute] if use.attribute else ()))
-    for member in members_of(type_):
-        if not isinstance(member, Instance):
-            continue
-        if classes.unknown_bases(member.cls) and kind is not Kind.COROUTINE:
-            return True
-        if use.attribute and classes.member(member, use.attribute) is not None:
-            return True
-        for ancestor, _ in classes.ancestors(member.cls):
-            if not ancestor.module.name.startswith(_KNOWN_HOMES) and any(
-                ancestor.function(name) for name in names
-            ):
-                return True
-        if kind is Kind.AWAITABLE and not member.cls.module.is_stub:
-            # An object of its own, which can be shown and, if it says how, looped over.
-            shown = use.how is Usage.TEXT
-            looped = use.how is Usage.ITERATION and classes.member(member, "__iter__") is not None
-            return shown or looped
-    return False
+    own = (
+        e for e, _ in classes.ancestors(member.cls) if not e.module.name.startswith(_KNOWN_HOMES)
+    )
+    if any(ancestor.function(name) for ancestor in own for name in names):
+        return True
+    # An object of its own can be shown and, if it says how, looped over.
+    is_own = kind is Kind.AWAITABLE and not member.cls.module.is_stub
+    is_looped_over = use.how is Usage.ITERATION and classes.member(member, "__iter__") is not None
+    return is_own and (use.how is Usage.TEXT or is_looped_over)
 
 
 def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:

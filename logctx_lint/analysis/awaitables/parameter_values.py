@@ -110,7 +110,9 @@ def _thinks_of_it(file: File, node: ast.AST, name: str) -> bool:
 def _use(node: ast.AST, name: str) -> str:
     """What code does with what a name holds, if no awaitable allows it; in words."""
     match node:
-        case ast.For(_, source) | ast.comprehension(_, source, _, 0) if is_name(source, name):
+        case (
+            ast.For(_, value) | ast.comprehension(_, value, _, 0) | ast.Starred(value, ast.Load())
+        ) if is_name(value, name):
             return "iterates over it"
         case ast.Subscript(value) if is_name(value, name):
             return "takes an element of it"
@@ -120,23 +122,26 @@ def _use(node: ast.AST, name: str) -> str:
             return ""
         case ast.BinOp(left, _, right) if is_name(left, name) or is_name(right, name):
             return "calculates with it"
-        case ast.Compare(left, operators, others):
-            for before, operator, behind in zip([left, *others], operators, others, strict=False):
-                if isinstance(operator, _ORDER) and (
-                    is_name(before, name) or is_name(behind, name)
-                ):
-                    return "compares it"
-                if isinstance(operator, ast.In | ast.NotIn) and is_name(behind, name):
-                    return "looks into it"
-        case ast.Starred(value, ast.Load()) if is_name(value, name):
-            return "iterates over it"
+        case ast.Compare():
+            return _comparison(node, name)
         case ast.Call(ast.Name(called), [given, *_]) if is_name(given, name):
             return _OF_VALUES.get(called, "")
         case ast.keyword(None, value) if is_name(value, name):
             return "takes it for a mapping"
         case ast.Dict(keys, values):
-            if any(key is None and is_name(v, name) for key, v in zip(keys, values, strict=True)):
-                return "takes it for a mapping"
+            spread = (v for key, v in zip(keys, values, strict=True) if key is None)
+            return "takes it for a mapping" if any(is_name(v, name) for v in spread) else ""
+    return ""
+
+
+def _comparison(node: ast.Compare, name: str) -> str:
+    for before, operator, behind in zip(
+        [node.left, *node.comparators], node.ops, node.comparators, strict=False
+    ):
+        if isinstance(operator, _ORDER) and (is_name(before, name) or is_name(behind, name)):
+            return "compares it"
+        if isinstance(operator, ast.In | ast.NotIn) and is_name(behind, name):
+            return "looks into it"
     return ""
 
 

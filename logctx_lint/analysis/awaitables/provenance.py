@@ -17,6 +17,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
+from logctx_lint.inference.decorators import decorator_roles
 from logctx_lint.inference.definitions import Variable
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import (
@@ -180,7 +181,7 @@ class Origins:
         facts = function.facts
         if function.module.is_stub:
             return None
-        roles = self._decorator_roles(function)
+        roles = decorator_roles(self.file.resolver, self.file.vocabulary, function)
         if Role.SAFE_DECORATOR in roles:
             return Origin(f"`{function.name}()`")
         if (facts.is_async and not facts.is_generator) or Role.INLINE_CALLBACKS in roles:
@@ -201,14 +202,6 @@ class Origins:
             return _any_of(self.of(value, scope) for value in returned_values(node))
         finally:
             self._open.discard(function)
-
-    def _decorator_roles(self, function: Function) -> frozenset[Role]:
-        resolver, scope = self.file.resolver, enclosing_scope(function)
-        return frozenset(
-            role
-            for text in function.facts.decorators
-            for role in self.file.vocabulary.roles(resolver.names_of_text(text, scope))
-        )
 
     # Names
 
@@ -251,20 +244,15 @@ class Origins:
         if isinstance(found, Variable):
             outside = Scope(found.module)
             return _any_of(self._assigned(each, outside) for each in found.facts)
-        for owner in self._owners(node.value, scope):
+        for owner in self.file.resolver.classes.owners(
+            self.file.resolver.type_of(node.value, scope)
+        ):
             functions = owner.function(node.attr)
             if functions:
                 return self._property(functions[-1])
             if node.attr in owner.facts.variables:
                 return self._held(owner, node.attr) or self._kept(node, scope)
         return None
-
-    def _owners(self, receiver: ast.expr, scope: Scope) -> Iterator[Class]:
-        """The classes whose attributes a receiver has, the nearest first."""
-        for member in members_of(self.file.resolver.type_of(receiver, scope)):
-            if isinstance(member, Instance | ClassObject):
-                for ancestor, _ in self.file.resolver.classes.ancestors(member.cls):
-                    yield ancestor
 
     def _property(self, function: Function) -> Origin | None:
         names = {

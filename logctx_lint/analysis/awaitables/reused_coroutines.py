@@ -185,8 +185,8 @@ def _cached(context: TreeContext, function: FunctionNode, value: ast.expr) -> st
     text, scope = place_text(place), context.unit.scopes[function]
     puts = [
         node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Assign) and any(place_text(each) == text for each in node.targets)
+        for node in own_nodes(function.body, ast.Assign)
+        if any(place_text(each) == text for each in node.targets)
     ]
     if not puts or not all(_makes_coroutine(context, each.value, scope) for each in puts):
         return ""
@@ -244,8 +244,7 @@ def _is_of_module(context: TreeContext, value: ast.expr) -> bool:
     module = context.file.module
     variables = module.facts.variables.get(value.id, ())
     is_set_elsewhere = any(
-        isinstance(node, ast.Global) and value.id in node.names
-        for node in all_nodes(context.file.tree)
+        value.id in node.names for node in all_nodes(context.file.tree, ast.Global)
     )
     return (
         len(variables) == 1

@@ -52,11 +52,7 @@ class Wrapper:
 
     def left(self) -> str | None:
         """What the wrapper is out of when it returns, in words, if that holds for every call."""
-        calls = [
-            each
-            for each in own_nodes(self.node.body)
-            if isinstance(each, ast.Call) and self.is_callee(each.func)
-        ]
+        calls = [each for each in own_nodes(self.node.body, ast.Call) if self.is_callee(each.func)]
         found = [self._left_of(call) for call in calls]
         return found[0] if found and all(found) else None
 

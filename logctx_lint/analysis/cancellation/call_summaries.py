@@ -11,7 +11,7 @@ from logctx_lint.analysis.cancellation.cancellation_state import Code, Exc, Stat
 from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
 from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
 from logctx_lint.inference.passed_arguments import open_parameters, passed
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import FunctionType, functions_of, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -88,11 +88,7 @@ def never_returns(code: Code, call: ast.Call) -> bool:
     resolver = code.file.resolver
     if code.file.summaries.ends_process(call.func, code.scope):
         return True
-    found = [
-        each.function
-        for each in members_of(resolver.type_of(call.func, code.scope))
-        if isinstance(each, FunctionType)
-    ]
+    found = functions_of(resolver.type_of(call.func, code.scope))
     return any(each.facts.returns.endswith(("NoReturn", "Never")) for each in found)
 
 

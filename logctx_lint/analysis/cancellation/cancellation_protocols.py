@@ -47,9 +47,7 @@ def _is_clean_up(code: Code, call: ast.Call, scope: Scope) -> bool:
         isinstance(handler.body[-1], ast.Raise)
         and handler.body[-1].exc is None
         and _catches(code, handler.type, scope)
-        and any(
-            isinstance(each, ast.Await) and each.value is call for each in own_nodes(handler.body)
-        )
+        and any(each.value is call for each in own_nodes(handler.body, ast.Await))
         for handler in _handlers(scope)
     )
 
@@ -75,11 +73,8 @@ def _is_stopped_so(code: Code, call: ast.Call, scope: Scope) -> bool:
 def _methods(code: Code, scope: Scope) -> Iterator[Scope]:
     """The methods of the class that a method stands in."""
     owner = scope.enclosing_class
-    for name in owner.facts.functions if owner else ():
-        for method in owner.function(name) if owner else ():
-            node = method.tree()
-            if node is not None:
-                yield code.file.resolver.body_scopes.of(method, node)
+    for method, node in owner.method_trees() if owner else ():
+        yield code.file.resolver.body_scopes.of(method, node)
 
 
 def _cancels_and_awaits(

@@ -99,7 +99,7 @@ class CancelledChildren:
                 return self._runs_as_child(node)
             case ast.Name() | ast.Attribute():
                 is_own = any(map(self._starts_task, self._values(node, function)))
-                yields = any(isinstance(each, ast.Yield) for each in own_nodes(function.body))
+                yields = any(own_nodes(function.body, ast.Yield))
                 may_go_on = may_be_kept and not yields
                 kept = places(node, function) if is_own or may_go_on else ()
                 return any(self._is_cancelled(each, function) for each in kept)
@@ -129,7 +129,7 @@ class CancelledChildren:
     def _cancels(self) -> dict[str, list[_Cancel]]:
         """What the functions of the file cancel, by the attributes that hold it."""
         tree = self.context.file.tree
-        classes = [each for each in all_nodes(tree) if isinstance(each, ast.ClassDef)]
+        classes = list(all_nodes(tree, ast.ClassDef))
         owners = {
             inner: each.name
             for each in sorted(classes, key=lambda one: one.lineno)

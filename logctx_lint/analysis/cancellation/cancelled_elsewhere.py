@@ -87,10 +87,9 @@ def _passes_cancelled(call: ast.Call, scope: Scope, argument: ast.expr | None) -
     text = ast.unparse(argument)
     given = {text, taken_from_self(node).get(text, text)}
     return any(
-        isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Attribute)
+        isinstance(each.func, ast.Attribute)
         and each.func.attr == "cancel"
         and each.lineno <= call.lineno
         and ast.unparse(each.func.value) in given
-        for each in own_nodes(node.body)
+        for each in own_nodes(node.body, ast.Call)
     )

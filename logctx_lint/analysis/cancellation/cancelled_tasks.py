@@ -63,8 +63,7 @@ class Cancels:
         if function not in self._known:
             self._known[function] = [
                 _Cancel(node.lineno, ast.unparse(each))
-                for node in own_nodes(function.body)
-                if isinstance(node, ast.Call)
+                for node in own_nodes(function.body, ast.Call)
                 for cancelled in self._cancelled_at(node)
                 for each in self._sources(cancelled)
             ]

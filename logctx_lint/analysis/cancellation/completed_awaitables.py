@@ -130,7 +130,7 @@ class DoneAwaitables:
         text = ast.unparse(task)
         match statement:
             case ast.While(ast.UnaryOp(ast.Not(), test), body):
-                leaves = any(isinstance(each, ast.Break) for each in own_nodes(body))
+                leaves = any(own_nodes(body, ast.Break))
                 return not leaves and self._asks(test, text) and not _is_bound(text, body)
             case ast.Expr(ast.Await(ast.Call() as call)) | ast.Assign(
                 _, ast.Await(ast.Call() as call)
@@ -269,10 +269,8 @@ class _Queue:
         }
         puts = [
             node
-            for node in all_nodes(tree)
-            if isinstance(node, ast.Attribute)
-            and node.attr in _PUTS
-            and ast.unparse(node.value) == text
+            for node in all_nodes(tree, ast.Attribute)
+            if node.attr in _PUTS and ast.unparse(node.value) == text
         ]
         self.is_filled = bool(puts)
         self.gets_only_ends = all(map(self._puts_what_has_ended, puts))

@@ -89,8 +89,7 @@ def _are_handed_on(context: TreeContext, function: FunctionNode, names: set[str]
         for node in nodes
         for loop in loops(node)
         if isinstance(loop.iter, ast.Name) and loop.iter.id in names
-        for target in all_nodes(loop.target)
-        if isinstance(target, ast.Name)
+        for target in all_nodes(loop.target, ast.Name)
     }
     for node in nodes:
         match node:
@@ -160,8 +159,6 @@ def elements(node: ast.expr) -> list[ast.expr]:
 def is_used_behind(function: FunctionNode, node: ast.expr, names: set[str]) -> bool:
     """Whether a function names something again further down."""
     return any(
-        isinstance(each, ast.Name)
-        and each.id in names
-        and each.lineno > (node.end_lineno or node.lineno)
-        for each in own_nodes(function.body)
+        each.id in names and each.lineno > (node.end_lineno or node.lineno)
+        for each in own_nodes(function.body, ast.Name)
     )

@@ -163,11 +163,8 @@ class ExceptionValues:
         """Whether the function itself raises, further down, what it keeps in an attribute."""
         key = key_of(target)
         return bool(key) and any(
-            isinstance(each, ast.Raise)
-            and each.exc is not None
-            and key_of(each.exc) == key
-            and each.lineno > target.lineno
-            for each in own_nodes(self.code.node.body)
+            each.exc is not None and key_of(each.exc) == key and each.lineno > target.lineno
+            for each in own_nodes(self.code.node.body, ast.Raise)
         )
 
     def turn(self, loop: ast.AST | None, state: State) -> State:
@@ -187,16 +184,12 @@ class ExceptionValues:
 
     def raised(self, node: ast.Raise, state: State) -> Exc:
         raised = node.exc
-        if (
-            isinstance(raised, ast.Call)
-            and isinstance(raised.func, ast.Attribute)
-            and self.is_held(holding(raised.func.value), state)
-        ):
+        match raised:
             # `raise e.with_traceback(...)`
-            raised = raised.func.value
-        if isinstance(raised, ast.Subscript):
-            # `raise sys.exc_info()[1]`, kept in a name
-            raised = raised.value
+            case ast.Call(ast.Attribute(error)) if self.is_held(holding(error), state):
+                raised = error
+        # `raise sys.exc_info()[1]`, kept in a name
+        raised = raised and holding(raised)
         if raised is None:
             return state.current or Exc.CONVERTED
         if self._holds_to_raise(raised, state):

@@ -135,8 +135,8 @@ class ExitMethod:
     def _rebound(self) -> set[str]:
         return {
             each.id
-            for each in own_nodes(self.code.node.body)
-            if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)
+            for each in own_nodes(self.code.node.body, ast.Name)
+            if not isinstance(each.ctx, ast.Load)
         }
 
     def _is_of(self, classes: ast.expr) -> bool | None:

@@ -53,10 +53,8 @@ def named_around(code: Code, start: FlowNode) -> list[str]:
     """
     around = [
         outer
-        for outer in own_nodes(code.node.body)
-        if isinstance(outer, ast.ExceptHandler)
-        and outer is not start.code
-        and any(inner is start.code for inner in own_nodes(outer.body))
+        for outer in own_nodes(code.node.body, ast.ExceptHandler)
+        if outer is not start.code and any(inner is start.code for inner in own_nodes(outer.body))
     ]
     if len(around) != start.depth - 1:
         return []
@@ -140,9 +138,7 @@ def _value(binding: Binding) -> bool | None:
 
 def _tested(code: Code, place: ast.AST) -> Iterator[tuple[str, bool]]:
     """The local names that an `if` around a place tests, where nothing binds them inside."""
-    for outer in own_nodes(code.node.body):
-        if not isinstance(outer, ast.If):
-            continue
+    for outer in own_nodes(code.node.body, ast.If):
         for branch, truth in ((outer.body, True), (outer.orelse, False)):
             inside = list(own_nodes(branch))
             if not any(each is place for each in inside):

@@ -79,8 +79,8 @@ def _chooses(node: ast.AST) -> bool:
 def _asks_for_cancelled(code: Code, test: ast.expr, kept: set[str]) -> bool:
     return any(
         code.caught(each.args[1]).named and key_of(each.args[0]) in kept
-        for each in own_nodes([test])
-        if isinstance(each, ast.Call) and is_name(each.func, "isinstance") and len(each.args) == 2
+        for each in own_nodes([test], ast.Call)
+        if is_name(each.func, "isinstance") and len(each.args) == 2
     )
 
 

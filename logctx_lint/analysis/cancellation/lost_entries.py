@@ -36,17 +36,13 @@ _LEAVING = (ast.Return, ast.Raise, ast.Continue)
 def lost_by_entry(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
     """What only `__aexit__` undoes, and `__aenter__` has done before something that may fail."""
     cls = class_node(context) if function.name == _ENTRY else None
-    if cls is None or any(
-        isinstance(each, ast.Attribute) and each.attr in _SEEING_TO_ALL and not _is_entry(each)
-        for each in all_nodes(function)
-    ):
+    if cls is None or _sees_to_all(function):
         return
     bodies = list(_exit_bodies(cls))
     undoing = {change: place for body in bodies for change, place in undone_in(body).items()}
     for statement, following in with_following(function) if bodies else ():
-        for change in changes(statement):
-            is_lost = change in undoing and change.kind != "flag"
-            if is_lost and not is_undone_around(context, statement, change):
+        for change in {*changes(statement)} & undoing.keys():
+            if change.kind != "flag" and not is_undone_around(context, statement, change):
                 risk = _first_risk(context, function, following, change)
                 if risk is not None:
                     yield Skipped(statement, risk, undoing[change], change)
@@ -55,6 +51,12 @@ def lost_by_entry(context: TreeContext, function: FunctionNode) -> Iterator[Skip
         if end is not None and not _handles_failures(function):
             for risk in risks_in(context, function, following)[:1]:
                 yield Skipped(statement, risk, end, None)
+
+
+def _sees_to_all(function: FunctionNode) -> bool:
+    """Whether a function hands what it takes to something that ends all of it."""
+    attributes = all_nodes(function, ast.Attribute)
+    return any(each.attr in _SEEING_TO_ALL and not _is_entry(each) for each in attributes)
 
 
 def _is_entry(node: ast.Attribute) -> bool:

@@ -85,9 +85,7 @@ class Conditions:
 
     def _is_shielded(self, task: ast.expr) -> bool:
         """Whether the function waits for a task by `await shield(task)` only."""
-        waits = [
-            each.value for each in own_nodes(self.code.node.body) if isinstance(each, ast.Await)
-        ]
+        waits = [each.value for each in own_nodes(self.code.node.body, ast.Await)]
         own = [each for each in waits if key_of(task) in map(key_of, all_nodes(each))]
         return bool(key_of(task) and own) and all(
             isinstance(each, ast.Call) and Role.CANCELLATION_SHIELD in self.code.roles(each)
@@ -124,9 +122,8 @@ class Conditions:
             case ast.Name(name):
                 answers = [
                     each.value
-                    for each in own_nodes(self.code.node.body)
-                    if isinstance(each, ast.Assign)
-                    and any(key_of(target) == name for target in each.targets)
+                    for each in own_nodes(self.code.node.body, ast.Assign)
+                    if any(key_of(target) == name for target in each.targets)
                 ]
                 calls = [each.value if isinstance(each, ast.Await) else each for each in answers]
                 return any(

@@ -87,10 +87,8 @@ def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> b
     own = [*context.before(attempt), *attempt.body]
     filling = [
         node
-        for node in own_nodes(own)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and is_name(node.func.value, name.id)
+        for node in own_nodes(own, ast.Call)
+        if isinstance(node.func, ast.Attribute) and is_name(node.func.value, name.id)
     ]
     risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
     last = in_source_order(risks)[-1]
@@ -164,13 +162,12 @@ def _is_released_by_others(
     ends = [each for each in cls.body if getattr(each, "name", "") == "__aexit__"] if cls else []
     unreached = {node for each in ends for node in all_nodes(each)}
     return any(
-        isinstance(node, ast.Attribute)
-        and node.attr == method
+        node.attr == method
         and isinstance(node.value, ast.Attribute)
         and node.value.attr == name
         and node is not call.func
         and node not in unreached
-        for node in all_nodes(context.file.tree)
+        for node in all_nodes(context.file.tree, ast.Attribute)
     )
 
 

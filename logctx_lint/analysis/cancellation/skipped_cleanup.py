@@ -173,8 +173,7 @@ def _is_caught(context: TreeContext, statement: ast.stmt) -> bool:
     attempt = as_try(statement)
     errors = RaisedErrors(context.resolver, context.scopes[statement])
     return attempt is not None and any(
-        errors.takes_all(each)
-        and not any(isinstance(node, ast.Return) for node in own_nodes(each.body))
+        errors.takes_all(each) and not any(own_nodes(each.body, ast.Return))
         for each in attempt.handlers
     )
 

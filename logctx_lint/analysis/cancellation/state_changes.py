@@ -174,7 +174,7 @@ def refuses(body: list[ast.stmt], change: Change) -> bool:
     all that it does only where it does not."""
     last = body[-1]
     return (isinstance(last, ast.If) and _misses(last.test, change)) or any(
-        isinstance(node, ast.If) and _leaves_where_found(node, change) for node in own_nodes(body)
+        _leaves_where_found(node, change) for node in own_nodes(body, ast.If)
     )
 
 

@@ -151,4 +151,4 @@ def _is_reported_itself(function: Function) -> bool:
 
 
 def _has_handler(node: FunctionNode) -> bool:
-    return any(isinstance(each, ast.ExceptHandler) for each in own_nodes(node.body))
+    return any(own_nodes(node.body, ast.ExceptHandler))

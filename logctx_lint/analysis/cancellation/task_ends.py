@@ -13,9 +13,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from logctx_lint.analysis.call_sites import calls_of
 from logctx_lint.analysis.called_code import Code, code_of
 from logctx_lint.analysis.cancellation.cancellation_state import key_of, mentions
-from logctx_lint.analysis.cancellation.cleanup_of_callers import calls_of, said_by_caller
+from logctx_lint.analysis.cancellation.cleanup_of_callers import said_by_caller
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.analysis.own_class import own_methods

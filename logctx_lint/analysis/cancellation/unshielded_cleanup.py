@@ -55,7 +55,7 @@ def unshielded(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator
                         yield Unshielded(each, None)
                         break
         is_ended = bool(scopes) or (
-            any(isinstance(each, ast.Await) for each in own_nodes(attempt.finalbody))
+            any(own_nodes(attempt.finalbody, ast.Await))
             and _is_of_cancelled_group(context, function)
         )
         for each in _exposed(context, attempt, attempt.finalbody) if is_ended else ():
@@ -132,7 +132,7 @@ def _exposed(
     context: TreeContext, below: ast.Try | ast.ExceptHandler, block: list[ast.stmt]
 ) -> Iterator[ast.Await]:
     """What a block awaits, up to the first that is shielded, or has a shield inside."""
-    awaits = (each for each in own_nodes(block) if isinstance(each, ast.Await))
+    awaits = own_nodes(block, ast.Await)
     for each in in_source_order(awaits):
         # A scope around the `try` may be the one that is cancelled.
         if is_in_shield(context, each, below) or _is_closing(each.value):

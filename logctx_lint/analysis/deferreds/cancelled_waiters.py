@@ -83,7 +83,7 @@ def _waits_for(context: TreeContext, function: FunctionNode, name: str) -> ast.A
 
 def set_in_a_row(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
     """Loops of a method that set all Futures that an attribute keeps, whoever still waits."""
-    for loop in [node for node in own_nodes(function.body) if isinstance(node, ast.For)]:
+    for loop in list(own_nodes(function.body, ast.For)):
         if not isinstance(loop.target, ast.Name) or _looks(list(own_nodes(loop.body))):
             continue
         setting = _set_in(loop, loop.target.id)

@@ -204,11 +204,8 @@ def makes_future(context: TreeContext, value: ast.expr, scope: Scope) -> bool:
 def methods_of_class(context: TreeContext) -> Iterator[tuple[FunctionNode, Scope]]:
     """The methods of the class that the unit is in, each with the scope of its body."""
     owner = context.unit.scope.owner
-    for name in owner.facts.functions if owner else ():
-        for function in owner.function(name) if owner else ():
-            node = function.tree()
-            if node is not None:
-                yield node, Scope.of_body(function, node)
+    for function, node in owner.method_trees() if owner else ():
+        yield node, Scope.of_body(function, node)
 
 
 def is_filled(context: TreeContext, place: str) -> bool:

@@ -196,8 +196,8 @@ class Chains:
         """The methods by which a Deferred under some name is fired."""
         return {
             node.attr
-            for node in all_nodes(self.node)
-            if isinstance(node, ast.Attribute) and node.attr in _FIRES and is_name(node.value, name)
+            for node in all_nodes(self.node, ast.Attribute)
+            if node.attr in _FIRES and is_name(node.value, name)
         }
 
     def _is_deferred(self, node: ast.expr) -> bool:

@@ -142,10 +142,10 @@ def by_timer(context: TreeContext, function: FunctionNode) -> Iterator[Twice]:
         ways = [_way(context, nodes, each) for each in in_source_order(ends)]
         later = [each for each in ways if each.by is not function]
         timed = [each for each in later if _is_timed(context, nodes, each)]
-        for first in timed:
-            others = (each for each in later if each not in timed)
-            second = next((each for each in others if not _are_guarded(first, each)), None)
-            if second is not None:
+        others = [each for each in later if each not in timed]
+        pairs_of_ways = ((first, second) for first in timed for second in others)
+        for first, second in pairs_of_ways:
+            if not _are_guarded(first, second):
                 yield Twice(first.node, second.node, name)
                 break
 
@@ -186,7 +186,7 @@ def _called_parameter(
     """Where a function calls what a call passes to it."""
     given = pairs(made, written_parameters(function))
     names = {parameter.name for parameter, value in given if value is argument}
-    calls = (each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    calls = own_nodes(function.body, ast.Call)
     return next((each.func for each in calls if getattr(each.func, "id", "") in names), None)
 
 
@@ -226,8 +226,7 @@ def _bars(first: _Way, second: _Way) -> bool:
     # `event.remove(answered)`: it is not called any more.
     if any(
         ast.unparse(given) == second.text
-        for each in own_nodes(first.site.function.body)
-        if isinstance(each, ast.Call)
+        for each in own_nodes(first.site.function.body, ast.Call)
         for given in arguments(each)
     ):
         return True
@@ -289,7 +288,7 @@ def _is_given_to_timer(context: TreeContext, methods: Methods, name: str) -> boo
     return any(
         isinstance(each, ast.Attribute) and each.attr == name
         for method in methods.values()
-        for call in all_nodes(method)
-        if isinstance(call, ast.Call) and is_timer(context, call)
+        for call in all_nodes(method, ast.Call)
+        if is_timer(context, call)
         for each in call.args
     )

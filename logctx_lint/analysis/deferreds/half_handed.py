@@ -26,7 +26,7 @@ def called_here_too(
     context: TreeContext, function: ast.FunctionDef
 ) -> Iterator[tuple[ast.Call, ast.Call]]:
     """Calls that a function makes itself, and the one that hands such a call to the loop."""
-    calls = in_source_order(each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    calls = in_source_order(own_nodes(function.body, ast.Call))
     for over in calls:
         assert isinstance(over, ast.Call)
         if last_name(over.func) not in HANDING_OVER:

@@ -75,9 +75,7 @@ def left_registered(
 
     Where an answer would fail, that is said of it (`late_answers`).
     """
-    for node in own_nodes(method.body):
-        if not isinstance(node, ast.Assign):
-            continue
+    for node in own_nodes(method.body, ast.Assign):
         names = {ast.unparse(each) for each in (*node.targets, node.value)}
         for target in node.targets:
             match target:

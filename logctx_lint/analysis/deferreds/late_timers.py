@@ -35,11 +35,7 @@ def after_the_wait(
         if isinstance(each, ast.Attribute) and each.attr in _ASKING
     }
     made = {ast.unparse(each) for each, _ in new_in(context, function, makes_future)} - seen_to
-    waits = {
-        ast.unparse(node.value): node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Await)
-    }
+    waits = {ast.unparse(node.value): node for node in own_nodes(function.body, ast.Await)}
     for node in own_nodes(function.body):
         if (
             isinstance(node, ast.Call)

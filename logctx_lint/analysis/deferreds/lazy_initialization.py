@@ -76,8 +76,7 @@ class _PresenceChecks:
     def _asks_for_the_state(self, test: ast.expr) -> bool:
         """Whether a condition is about the same object: `if self._state is State.STOPPED`."""
         return any(
-            isinstance(each, ast.Attribute) and ast.unparse(each.value) == self._owner
-            for each in own_nodes([test])
+            ast.unparse(each.value) == self._owner for each in own_nodes([test], ast.Attribute)
         )
 
     def is_conditional(self, put: ast.AST) -> bool:

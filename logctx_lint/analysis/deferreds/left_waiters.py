@@ -28,7 +28,7 @@ def fired_again(
     context: TreeContext, methods: Methods, method: FunctionNode
 ) -> Iterator[tuple[ast.Attribute, str]]:
     """What a loop of a method fires, and where it is kept afterwards."""
-    loops = [each for each in own_nodes(method.body) if isinstance(each, ast.For)]
+    loops = list(own_nodes(method.body, ast.For))
     if not loops or context.file.vocabulary.has_bare_name(method.name.lstrip("_"), _ENDS):
         return
     for loop in loops:

@@ -182,9 +182,7 @@ class RequestCallbacks:
     ) -> CallbackEffect:
         """What the calls in a body do about a request, themselves or where they lead."""
         found = CallbackEffect.NOTHING
-        for node in own_nodes(body):
-            if not isinstance(node, ast.Call):
-                continue
+        for node in own_nodes(body, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr in ENDINGS:
                 return CallbackEffect.ENDS
             if detour:

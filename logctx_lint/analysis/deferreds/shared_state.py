@@ -93,7 +93,7 @@ class Sharing:
     def _attribute(self, node: ast.Attribute, scope: Scope) -> str | None:
         if self._is_new(node.value, scope) or self._was_assigned(node, scope):
             return None
-        owners = self._owners(node.value, scope)
+        owners = self.resolver.classes.owners(self.resolver.type_of(node.value, scope))
         for owner in owners:
             functions = owner.function(node.attr)
             if functions:
@@ -103,15 +103,6 @@ class Sharing:
         if _has_canceller(self.resolver, owners, node.attr):
             return None
         return f"the attribute `{node.attr}`"
-
-    def _owners(self, receiver: ast.expr, scope: Scope) -> list[Class]:
-        """The classes whose attributes a receiver has, the nearest first."""
-        return [
-            ancestor
-            for member in members_of(self.resolver.type_of(receiver, scope))
-            if isinstance(member, Instance | ClassObject)
-            for ancestor, _ in self.resolver.classes.ancestors(member.cls)
-        ]
 
     def _property(self, function: Function) -> str | None:
         """What a property gives is as shared as where it takes that from."""

@@ -102,10 +102,8 @@ def _is_fresh(resolver: Resolver, key: ast.expr, scope: Scope, detour: int = 3) 
             return True
         case ast.Attribute():
             return isinstance(scope.node, FunctionNode) and any(
-                isinstance(each, ast.AugAssign)
-                and isinstance(each.op, ast.Add)
-                and ast.unparse(each.target) == ast.unparse(key)
-                for each in own_nodes(scope.node.body)
+                isinstance(each.op, ast.Add) and ast.unparse(each.target) == ast.unparse(key)
+                for each in own_nodes(scope.node.body, ast.AugAssign)
             )
         case ast.Name(name) if detour:
             bindings = scope.reaching_name(key)
@@ -203,7 +201,7 @@ def _is_step(call: ast.Call, scope: Scope) -> bool:
         return False
     return any(
         isinstance(loop, ast.While)
-        and any(isinstance(each, ast.Await) and each.value is call for each in own_nodes(loop.body))
+        and any(each.value is call for each in own_nodes(loop.body, ast.Await))
         for loop in own_nodes(node.body)
     )
 

@@ -119,17 +119,15 @@ def _methods(context: TreeContext, owner: Class, cls: ast.ClassDef) -> dict[str,
     for ancestor, _ in context.resolver.classes.ancestors(owner):
         if ancestor == owner or ancestor.module.is_stub:
             continue
-        for name in ancestor.facts.functions:
-            trees = [tree for each in ancestor.function(name) if (tree := each.tree())]
-            found.setdefault(name, []).extend(trees)
+        for method, tree in ancestor.method_trees():
+            found.setdefault(method.name, []).append(tree)
     return found
 
 
 def _below(context: TreeContext, owner: Class) -> Iterator[ast.AST]:
     """The methods of the classes that inherit a class."""
     for cls in context.resolver.references.subclasses(owner):
-        for name in cls.facts.functions:
-            yield from (tree for each in cls.function(name) if (tree := each.tree()))
+        yield from (tree for _, tree in cls.method_trees())
 
 
 def _stored(context: TreeContext, method: FunctionNode) -> dict[str, ast.stmt]:
@@ -219,10 +217,8 @@ def _is_limited(node: ast.AST) -> bool:
 def _is_used_by_others(context: TreeContext, attribute: str) -> bool:
     """Whether code of the file gets at the attribute of an object that is not `self`."""
     return any(
-        isinstance(each, ast.Attribute)
-        and each.attr == attribute
-        and not is_name(each.value, "self")
-        for each in all_nodes(context.file.tree)
+        each.attr == attribute and not is_name(each.value, "self")
+        for each in all_nodes(context.file.tree, ast.Attribute)
     )
 
 

@@ -37,26 +37,29 @@ def unfinished(context: TreeContext, method: ast.AsyncFunctionDef) -> Iterator[U
     methods = own_methods(context)
     if not methods:
         return
-    for made in own_nodes(method.body):
-        if not isinstance(made, ast.Assign) or not makes(context, made.value, context.scopes[made]):
-            continue
+    for made in own_nodes(method.body, ast.Assign):
         place = next(filter(None, map(_place, made.targets)), "")
-        texts = {ast.unparse(each) for each in made.targets} | {place}
-        if not place or any(context.is_named_at_ends(made, text) for text in texts):
+        if not place or not makes(context, made.value, context.scopes[made]):
             continue
-        setting, between = _completed_behind(context, made, texts)
-        risks = [
-            each
-            for each in own_nodes(between)
-            if isinstance(each, Suspension) and ast.unparse(each) not in texts
-        ]
-        if setting is None or not risks or _is_seen_to(between, texts):
-            continue
-        others = [each for each in methods if each is not method]
-        if _is_awaited(methods, place) and not any(_ends(each, place) for each in others):
-            first = in_source_order(risks)[0]
-            assert isinstance(first, ast.expr | ast.stmt)
-            yield Unfinished(made, place, first, setting)
+        found = _left(context, made, {*map(ast.unparse, made.targets), place})
+        others = (each for each in methods if each is not method)
+        if found and _is_awaited(methods, place) and not any(_ends(o, place) for o in others):
+            yield Unfinished(made, place, *found)
+
+
+def _left(
+    context: TreeContext, made: ast.Assign, texts: set[str]
+) -> tuple[ast.expr | ast.stmt, ast.Attribute] | None:
+    """What may keep a function from completing what it has made, and where it would do that."""
+    setting, between = _completed_behind(context, made, texts)
+    if setting is None or any(context.is_named_at_ends(made, text) for text in texts):
+        return None
+    suspensions = (each for each in own_nodes(between) if isinstance(each, Suspension))
+    risks = in_source_order(e for e in suspensions if ast.unparse(e) not in texts)
+    if not risks or _is_seen_to(between, texts):
+        return None
+    assert isinstance(risks[0], ast.expr | ast.stmt)
+    return risks[0], setting
 
 
 def _place(target: ast.expr) -> str:
@@ -94,10 +97,7 @@ def _is_seen_to(between: list[ast.stmt], texts: set[str]) -> bool:
 def _is_awaited(methods: list[FunctionNode], place: str) -> bool:
     return any(
         isinstance(each, ast.Await)
-        and any(
-            isinstance(inner, ast.Attribute) and ast.unparse(inner) == place
-            for inner in all_nodes(each)
-        )
+        and any(ast.unparse(inner) == place for inner in all_nodes(each, ast.Attribute))
         for method in methods
         for each in all_nodes(method)
     )

@@ -86,12 +86,11 @@ def _is_waited_for(context: TreeContext, name: str) -> bool:
     """Whether the class waits for what an attribute of this name is or holds."""
     cls = class_node(context)
     return cls is not None and any(
-        isinstance(node, ast.Await)
-        and isinstance(node.value, ast.Call)
+        isinstance(node.value, ast.Call)
         and isinstance(node.value.func, ast.Attribute)
         and node.value.func.attr == "wait"
         and place_name(node.value.func.value) == name
-        for node in all_nodes(cls)
+        for node in all_nodes(cls, ast.Await)
     )
 
 

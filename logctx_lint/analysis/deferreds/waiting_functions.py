@@ -92,9 +92,8 @@ def is_cancelled_by_waiters(file: File, place: ast.expr) -> bool:
     name = place_name(place)
     handlers = {
         last_name(call.args[0])
-        for call in all_nodes(file.tree)
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
+        for call in all_nodes(file.tree, ast.Call)
+        if isinstance(call.func, ast.Attribute)
         and call.func.attr == "add_done_callback"
         and call.args
         and place_name(call.func.value) == name
@@ -193,7 +192,7 @@ def _caught_around(
 
 
 def _raises(handler: ast.ExceptHandler) -> bool:
-    return any(isinstance(each, ast.Raise) for each in own_nodes(handler.body))
+    return any(own_nodes(handler.body, ast.Raise))
 
 
 def _waits_for(context: TreeContext, node: ast.expr, name: str) -> bool:
@@ -213,11 +212,7 @@ def _waits_for(context: TreeContext, node: ast.expr, name: str) -> bool:
 
 def _is_of_self(node: ast.AST, name: str) -> bool:
     """Whether what is waited for is an attribute of that name of `self`, and of nothing else."""
-    receivers = [
-        each.value
-        for each in own_nodes([node])
-        if isinstance(each, ast.Attribute) and each.attr == name
-    ]
+    receivers = [each.value for each in own_nodes([node], ast.Attribute) if each.attr == name]
     return bool(receivers) and all(is_name(each, "self") for each in receivers)
 
 
@@ -225,8 +220,7 @@ def related_classes(file: File, owner: Class) -> set[str]:
     """A class, with those of the file that are above and below; two with one base are apart."""
     bases = {
         node.name: {place_name(base) for base in node.bases}
-        for node in all_nodes(file.tree)
-        if isinstance(node, ast.ClassDef)
+        for node in all_nodes(file.tree, ast.ClassDef)
     }
     subclasses = {
         base: {name for name in bases if base in bases[name]}
@@ -253,22 +247,15 @@ def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool |
     if not calls:
         return None
     held = set(_held(nodes, calls))
-    protected = _inside(
-        argument
-        for each in nodes
-        if isinstance(each, ast.Call) and _leaves_alone(context, each)
-        for argument in each.args
-    )
-    waited_for = {
-        inner
-        for inner in _inside(
-            each.value
-            for each in nodes
-            if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
-        )
-        if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
-    }
-    if not waited_for <= protected:
+    taking = (each for each in nodes if isinstance(each, ast.Call) and _leaves_alone(context, each))
+    protected = _inside(argument for each in taking for argument in each.args)
+    waits = (each for each in nodes if isinstance(each, ast.Await | ast.Return | ast.Yield))
+    waited_for = _inside(each.value for each in waits if each.value)
+    if not all(
+        each in protected
+        for each in waited_for
+        if each in calls or (isinstance(each, ast.Name) and each.id in held)
+    ):
         return False
     return True if calls & protected or held else None
 

@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from logctx_lint.analysis.context import TreeContext, contexts_naming, functions_of
+from logctx_lint.analysis.called_code import outermost
+from logctx_lint.analysis.context import TreeContext, contexts_naming
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.passed_arguments import parameter_for
-from logctx_lint.inference.types import Instance, members_of
+from logctx_lint.inference.types import Instance, functions_of, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
@@ -91,13 +92,11 @@ def _calls(context: TreeContext, made: Function) -> Iterator[_Call]:
             if scope.function != made or not isinstance(each.parent(call), ast.YieldFrom):
                 yield _Call(call, scope, each.parent)
     for call, scope in resolver.references.calls(made.name, made.module):
-        outer = scope
-        while outer.parent and outer.parent.node:
-            outer = outer.parent
-        if scope.module == made.module or outer.node is None:
+        outer = outermost(scope)
+        if scope.module == made.module or outer is None:
             continue
         if _may_call(context, call, scope, made):
-            yield _Call(call, scope, Body(outer.node).parent)
+            yield _Call(call, scope, Body(outer).parent)
 
 
 def _may_call(context: TreeContext, call: ast.Call, scope: Scope, made: Function) -> bool:

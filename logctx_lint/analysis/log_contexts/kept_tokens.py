@@ -80,9 +80,8 @@ def is_crossed(context: TreeContext, call: ast.Call) -> str:
         return ""
     used = [
         node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Call)
-        and node.lineno > call.lineno
+        for node in own_nodes(function.body, ast.Call)
+        if node.lineno > call.lineno
         and context.file.may_play(node.func, _RESETTERS)
         and any(_mentions(each, name) for each in arguments(node))
         and _RESETTERS & context.roles(node)
@@ -159,9 +158,7 @@ def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
 
 
 def _mentions(node: ast.expr, place: str) -> bool:
-    return any(
-        isinstance(each, ast.Attribute) and own_place(each) == place for each in own_nodes([node])
-    )
+    return any(own_place(each) == place for each in own_nodes([node], ast.Attribute))
 
 
 def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
@@ -184,7 +181,7 @@ def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.e
                 if _resets(context, each, token):
                     yield token, f"`{context.line(each.func)}()`, {where}"
         elif isinstance(each, ast.Lambda):
-            calls = (inner for inner in own_nodes([each.body]) if isinstance(inner, ast.Call))
+            calls = own_nodes([each.body], ast.Call)
             for inner in calls:
                 if _is_reset(context, inner.func):
                     yield from ((token, where) for token in _tokens(context, inner.args, call))

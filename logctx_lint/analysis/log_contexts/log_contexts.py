@@ -10,8 +10,8 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.passed_arguments import argument_for
 from logctx_lint.inference.types import (
     ExternalInstance,
-    FunctionType,
     Instance,
+    callees_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
@@ -57,8 +57,7 @@ def reads_current(file: File, call: ast.Call, scope: Scope) -> bool:
         return False
     return not any(
         argument_for(file.resolver, call, callee, _GIVEN)
-        for callee in members_of(file.resolver.type_of(call.func, scope))
-        if isinstance(callee, FunctionType)
+        for callee in callees_of(file.resolver.type_of(call.func, scope))
     )
 
 

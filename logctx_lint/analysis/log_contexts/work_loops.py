@@ -99,10 +99,9 @@ def _is_peer(context: TreeContext, node: ast.expr) -> bool:
     scope = context.scopes[node]
     bindings = scope.reaching_name(node)
     return {each.kind for each in bindings} == {"parameter"} and any(
-        isinstance(each, ast.Call)
-        and context.file.may_play(each.func, _SERVERS)
+        context.file.may_play(each.func, _SERVERS)
         and function.name in map(last_name, arguments(each))
-        for each in all_nodes(context.file.tree)
+        for each in all_nodes(context.file.tree, ast.Call)
     )
 
 

@@ -268,14 +268,15 @@ class _Returns:
             elif self._can_await or isinstance(item.context_expr, ast.Call):
                 yield _Around(node, loss, is_any=True)
 
+    def _stands_in_place(self, value: ast.Call | ast.Name) -> bool:
+        """Whether the caller wants what awaiting a returned value would give."""
+        must_be_value = isinstance(value, ast.Call) and self._must_give_value
+        return self._by_yield or must_be_value or self._hands_out_coroutine(value)
+
     def _escaping(
         self, value: ast.Call | ast.Name, around: tuple[_Around, ...]
     ) -> Iterator[_Escape]:
-        in_place = (
-            self._by_yield
-            or (isinstance(value, ast.Call) and self._must_give_value)
-            or self._hands_out_coroutine(value)
-        )
+        in_place = self._stands_in_place(value)
         if (not around and not in_place) or self._may_give_awaitable:
             return
         call = value if isinstance(value, ast.Call) else self._kept_call(value)
@@ -372,8 +373,7 @@ def _reads_entered(block: _Block) -> bool:
         each.id
         for item in getattr(block, "items", ())
         if item.optional_vars
-        for each in all_nodes(item.optional_vars)
-        if isinstance(each, ast.Name)
+        for each in all_nodes(item.optional_vars, ast.Name)
     }
     return any(
         isinstance(each, ast.Attribute)

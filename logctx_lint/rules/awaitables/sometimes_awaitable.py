@@ -85,6 +85,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeGuard
 
+from logctx_lint.analysis.call_sites import calls_of
+from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.control_flow import Paths
 from logctx_lint.analysis.units import File, Unit
@@ -262,22 +264,12 @@ class _Caller:
 
 def _callers(file: File, function: Function) -> Iterator[_Caller]:
     """The calls of a function in its package, as far as they are known."""
-    resolver = file.resolver
-    for call, scope in resolver.references.calls(function.name, function.module):
-        called = [
-            each
-            for each in members_of(resolver.type_of(call.func, scope))
-            if isinstance(each, FunctionType) and each.function == function
-        ]
-        if not called:
-            continue
-        outer = scope
-        while outer.parent and outer.parent.node:
-            outer = outer.parent
-        if outer.node is not None:
+    for call, scope, callee in calls_of(file.resolver, function):
+        outer = outermost(scope)
+        if outer is not None:
             place = f"{scope.module.path.name}:{call.lineno}"
-            how = _done_with(Body(outer.node), call)
-            if how is _How.AWAITED and _asks_for_it(file, called[0], call):
+            how = _done_with(Body(outer), call)
+            if how is _How.AWAITED and _asks_for_it(file, callee, call):
                 how = _How.OTHER
             yield _Caller(how, place)
 
@@ -325,28 +317,30 @@ def _returns_both(
     facts = function.facts
     if facts.is_async or facts.is_generator or facts.returns:
         return None
-    returns = [each for each in own_nodes(node.body) if isinstance(each, ast.Return)]
+    returns = list(own_nodes(node.body, ast.Return))
     if not any(isinstance(each.value, _MAY_BE_AWAITABLE) for each in returns):
         return None
     own = {parameter.name for parameter in facts.parameters}
     ordered = in_source_order(returns)
-    for each in ordered:
-        if isinstance(each.value, ast.Name) and each.value.id in own:
-            continue
-        # Most functions give no awaitable at all, which names alone say.
-        if each.value is None or not file.prefilter.may_be_awaitable(each.value, scope):
-            continue
-        answer = _answer(file, each.value, scope)
-        if answer.is_certain:
-            plain = [
-                other
-                for other in ordered
-                if _answer(file, other.value, scope).certainty is Certainty.NO
-                and not _is_mode(file, other.value, scope)
-            ]
-            what = _plain_result(file, node, scope, plain)
-            return _Mixed(answer.kind, each.lineno, what) if what else None
-    return None
+    found = (each for each in ordered if getattr(each.value, "id", "") not in own)
+    certain = next((each for each in found if _is_awaitable(file, each.value, scope)), None)
+    if certain is None:
+        return None
+    plain = [
+        other
+        for other in ordered
+        if _answer(file, other.value, scope).certainty is Certainty.NO
+        and not _is_mode(file, other.value, scope)
+    ]
+    what = _plain_result(file, node, scope, plain)
+    kind = _answer(file, certain.value, scope).kind
+    return _Mixed(kind, certain.lineno, what) if what else None
+
+
+def _is_awaitable(file: File, value: ast.expr | None, scope: Scope) -> bool:
+    # Most functions give no awaitable at all, which names alone say.
+    may_be = value is not None and file.prefilter.may_be_awaitable(value, scope)
+    return may_be and _answer(file, value, scope).is_certain
 
 
 def _is_used_otherwise(file: File, value: Instance) -> bool:

@@ -88,7 +88,7 @@ from logctx_lint.analysis.awaitables.kept_tasks import (
 from logctx_lint.analysis.awaitables.ownership import sees_to_failures
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import code_of
-from logctx_lint.analysis.context import TreeContext, functions_of
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts.endless_workers import is_endless
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -100,6 +100,7 @@ from logctx_lint.inference.raised_errors import (
     guarded,
     takes_every_error,
 )
+from logctx_lint.inference.types import functions_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function

@@ -230,11 +230,7 @@ def _runs_in_all(
 
 def _attribute_in(node: ast.expr) -> str | None:
     """The attribute of the object that is looped over, copied or not."""
-    found = [
-        each.attr
-        for each in all_nodes(node)
-        if isinstance(each, ast.Attribute) and is_name(each.value, "self")
-    ]
+    found = [each.attr for each in all_nodes(node, ast.Attribute) if is_name(each.value, "self")]
     return found[0] if len(found) == 1 else None
 
 

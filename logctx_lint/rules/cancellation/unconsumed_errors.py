@@ -112,10 +112,9 @@ def _has_errback(context: TreeContext, call: ast.Call) -> bool:
         isinstance(observed, ast.Name)
         and isinstance(function, FunctionNode)
         and any(
-            isinstance(inner, ast.Attribute)
-            and inner.attr in ("addErrback", "addBoth", "addCallbacks")
+            inner.attr in ("addErrback", "addBoth", "addCallbacks")
             and is_name(inner.value, observed.id)
-            for inner in own_nodes(function.body)
+            for inner in own_nodes(function.body, ast.Attribute)
         )
     )
 

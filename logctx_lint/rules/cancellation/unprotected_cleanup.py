@@ -353,8 +353,7 @@ def _until_release(
 def _is_released_by_a_handler(function: FunctionNode, lock: str) -> bool:
     return any(
         _is_release(node, lock)
-        for handler in own_nodes(function.body)
-        if isinstance(handler, ast.ExceptHandler)
+        for handler in own_nodes(function.body, ast.ExceptHandler)
         for node in own_nodes(handler.body)
     )
 

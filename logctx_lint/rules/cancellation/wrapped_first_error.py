@@ -58,7 +58,7 @@ from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import after, helper
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.returned_values import UNKNOWN_VALUE
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import FunctionType, callees_of, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -179,13 +179,10 @@ def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset(
             return "returned"
         case ast.Attribute():
             call = _chained(context, context.method_call(node))
-            if (
-                call is None
-                or _any_unwraps(context, call)
-                or _any_takes_every_failure(context, call)
-            ):
-                return None
-            return _use(context, call, seen)
+            goes_on = call and not (
+                _any_unwraps(context, call) or _any_takes_every_failure(context, call)
+            )
+            return _use(context, call, seen) if call and goes_on else None
         case ast.Lambda():
             # What a callback gives, its Deferred then waits for.
             call = _chained(context, context.taker(parent))
@@ -253,8 +250,7 @@ def _takes_every_failure(context: TreeContext, function: Function) -> bool:
     return (
         not any(errors.coming_out(node.body))
         and not any(
-            isinstance(each, ast.Attribute) and each.attr in ("trap", "raiseException")
-            for each in own_nodes(node.body)
+            each.attr in ("trap", "raiseException") for each in own_nodes(node.body, ast.Attribute)
         )
         and all(isinstance(each, ast.Constant) for each in returned_values(node))
     )
@@ -358,8 +354,8 @@ def _unwraps(file: File, errback: ast.expr, scope: Scope) -> bool:
     if Role.FIRST_ERROR_UNWRAPPER in file.roles(errback, scope):
         return True
     return any(
-        isinstance(member, FunctionType) and _mentions_unwrapping(member.function.tree())
-        for member in members_of(file.resolver.type_of(errback, scope))
+        _mentions_unwrapping(member.function.tree())
+        for member in callees_of(file.resolver.type_of(errback, scope))
     )
 
 

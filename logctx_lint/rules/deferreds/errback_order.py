@@ -157,7 +157,7 @@ def _ends_in_none(node: ast.FunctionDef) -> bool:
             case ast.Attribute(_, name) if name in _TRAPS:
                 return False
     # A stub or a base class's method says nothing.
-    return any(isinstance(each, ast.Call) for each in own_nodes(node.body))
+    return any(own_nodes(node.body, ast.Call))
 
 
 def _bodies(file: File, scope: Scope, callback: ast.expr | FunctionNode) -> Iterator[_Callback]:

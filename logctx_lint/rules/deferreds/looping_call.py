@@ -156,17 +156,18 @@ def _is_guarded(context: TreeContext, call: ast.Call, name: str) -> bool:
     for outer in context.around(call):
         if isinstance(outer, FunctionNode):
             return any(
-                isinstance(each, ast.Attribute)
-                and each.attr == "running"
+                each.attr == "running"
                 and name in (getattr(each.value, "attr", name), getattr(each.value, "id", ""))
-                for each in all_nodes(outer)
+                for each in all_nodes(outer, ast.Attribute)
             )
         attempt = as_try(outer)
         if attempt is not None and attempt.handlers:
             return True
         if isinstance(outer, ast.If | ast.IfExp | ast.BoolOp) and any(
-            isinstance(each, ast.Attribute) and each.attr == name
-            for each in all_nodes(outer.test if not isinstance(outer, ast.BoolOp) else outer)
+            each.attr == name
+            for each in all_nodes(
+                outer.test if not isinstance(outer, ast.BoolOp) else outer, ast.Attribute
+            )
             if each is not getattr(call.func, "value", None)
         ):
             return True
@@ -314,9 +315,8 @@ def _set_here(context: TreeContext, place: ast.Attribute) -> list[ast.Call]:
     text = ast.unparse(place)
     return [
         node.value
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Call)
+        for node in own_nodes(function.body, ast.Assign)
+        if isinstance(node.value, ast.Call)
         and any(ast.unparse(target) == text for target in node.targets)
     ]
 

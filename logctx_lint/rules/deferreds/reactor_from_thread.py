@@ -105,7 +105,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.passed_arguments import passed
-from logctx_lint.inference.types import FunctionType, Instance, Unknown, members_of
+from logctx_lint.inference.types import Instance, Unknown, callees_of, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
@@ -225,8 +225,8 @@ def _is_surely(context: TreeContext, call: ast.Call, code: Code) -> bool:
     file = context.file
     return all(
         Role.LOOP_BOUND in file.vocabulary.roles([each.function.qualified_name])
-        for each in members_of(file.resolver.type_of(call.func, code.scope))
-        if isinstance(each, FunctionType) and each.function.module.is_stub
+        for each in callees_of(file.resolver.type_of(call.func, code.scope))
+        if each.function.module.is_stub
     )
 
 

@@ -190,9 +190,7 @@ def _report_notice(context: TreeContext, place: ast.expr) -> None:
 
 
 def _looks(node: ast.AST) -> bool:
-    return any(
-        isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in all_nodes(node)
-    )
+    return any(each.attr in _LOOKING for each in all_nodes(node, ast.Attribute))
 
 
 def _is_careful(context: TreeContext, callback: ast.expr) -> bool:

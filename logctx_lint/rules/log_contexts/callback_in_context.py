@@ -70,9 +70,8 @@ from logctx_lint.fixes.edits import helper
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.types import (
     ClassObject,
-    FunctionType,
     Kind,
-    members_of,
+    callees_of,
     without_none,
 )
 from logctx_lint.inference.use_def import Scope
@@ -261,8 +260,7 @@ def _handed(call: ast.Call) -> Iterator[ast.expr]:
 
 def _is_named(file: File, node: ast.expr, scope: Scope, function: Function) -> bool:
     return any(
-        isinstance(member, FunctionType) and member.function == function
-        for member in members_of(file.resolver.type_of(node, scope))
+        member.function == function for member in callees_of(file.resolver.type_of(node, scope))
     )
 
 

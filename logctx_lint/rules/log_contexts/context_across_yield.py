@@ -228,10 +228,7 @@ def _may_be_a_manager(context: TreeContext, function: FunctionNode) -> bool:
 
 def _is_called(context: TreeContext, name: str) -> bool:
     """Whether the module calls something of this name."""
-    return any(
-        isinstance(node, ast.Call) and last_name(node.func) == name
-        for node in all_nodes(context.file.tree)
-    )
+    return any(last_name(node.func) == name for node in all_nodes(context.file.tree, ast.Call))
 
 
 def _called_object(context: TreeContext, function: FunctionNode) -> Class | None:
@@ -272,7 +269,7 @@ def _entered(
     context: TreeContext, block: ast.With | ast.AsyncWith, node: ast.AST
 ) -> ast.expr | None:
     """What an `ExitStack` has entered before a node of its block."""
-    for inner in in_source_order(e for e in own_nodes(block.body) if isinstance(e, ast.Call)):
+    for inner in in_source_order(own_nodes(block.body, ast.Call)):
         match inner:
             case ast.Call(ast.Attribute(_, name), [entered]) if name in _ENTERING:
                 scope = context.scopes[entered]
@@ -337,7 +334,7 @@ def _bindings(
     context: TreeContext, function: FunctionNode, yields: list[ast.expr]
 ) -> Iterator[_Held]:
     """Values that are bound before a `yield` and taken out of the context behind it."""
-    calls = in_source_order(each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    calls = in_source_order(own_nodes(function.body, ast.Call))
     for bound in calls:
         if not isinstance(context.parent(bound), ast.Expr):
             continue

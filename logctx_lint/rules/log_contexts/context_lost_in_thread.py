@@ -337,10 +337,8 @@ def _is_filter(context: TreeContext, cls: ast.ClassDef, bound: ast.expr) -> bool
         isinstance(method, ast.FunctionDef)
         and method.name in _SHOWING
         and any(
-            isinstance(node, ast.Attribute)
-            and node.attr == "get"
-            and ast.unparse(node.value) == text
-            for node in own_nodes(method.body)
+            node.attr == "get" and ast.unparse(node.value) == text
+            for node in own_nodes(method.body, ast.Attribute)
         )
         for method in cls.body
     )

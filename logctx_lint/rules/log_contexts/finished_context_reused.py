@@ -85,7 +85,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import helper, wrapped
-from logctx_lint.inference.types import ClassObject, Instance, members_of
+from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Position, Scope
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, end_of, own_nodes, start_of
@@ -221,10 +221,8 @@ def _assignments(entry: _Entry) -> list[Position]:
         return [binding.position for binding in scope.bindings.get(name, ())]
     return sorted(
         (node.lineno, node.col_offset)
-        for node in all_nodes(scope.node or ast.Pass())
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and ast.unparse(node) == name
+        for node in all_nodes(scope.node or ast.Pass(), ast.Attribute)
+        if isinstance(node.ctx, ast.Store) and ast.unparse(node) == name
     )
 
 
@@ -253,12 +251,10 @@ def _leaves(body: list[ast.stmt]) -> bool:
 
 def _is_property(entry: _Entry, unit: Unit) -> bool:
     """Whether an attribute is computed, so that it may be another context each time."""
-    node = entry.item.context_expr
+    node, resolver = entry.item.context_expr, unit.file.resolver
     return isinstance(node, ast.Attribute) and any(
         ancestor.function(node.attr)
-        for member in members_of(unit.file.resolver.type_of(node.value, entry.scope))
-        if isinstance(member, Instance | ClassObject)
-        for ancestor, _ in unit.file.resolver.classes.ancestors(member.cls)
+        for ancestor in resolver.classes.owners(resolver.type_of(node.value, entry.scope))
     )
 
 

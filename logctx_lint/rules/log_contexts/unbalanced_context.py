@@ -354,16 +354,15 @@ def _is_set_back(
     context: TreeContext, function: FunctionNode, call: ast.Call, variable: str
 ) -> bool:
     """Whether the variable is changed again once the context manager has yielded."""
-    yields = [each.lineno for each in own_nodes(function.body) if isinstance(each, ast.Yield)]
+    yields = [each.lineno for each in own_nodes(function.body, ast.Yield)]
     if not yields or call.lineno > min(yields):
         return True
     return any(
-        isinstance(node, ast.Call)
-        and node is not call
+        node is not call
         and isinstance(node.func, ast.Attribute)
         and ast.unparse(node.func.value) == variable
         and node.func.attr in ("set", "reset")
-        for node in own_nodes(function.body)
+        for node in own_nodes(function.body, ast.Call)
     )
 
 
@@ -375,14 +374,8 @@ def _check_reset(context: TreeContext, call: ast.Call) -> None:
     binding = next((each for each in before if _binds_token(context, each, names)), None)
     if binding is None or not isinstance(function, FunctionNode):
         return
-    # What the block raises comes out of the `yield` of a context manager.
-    risky = SuspensionOrYield if _is_manager(context, function) else Suspension
-    between = list(own_nodes(before[before.index(binding) + 1 :]))
-    sure = [each for each in between if isinstance(each, risky)]
-    risks = in_source_order(sure or [e for e in between if _may_raise(context, e)])
-    calls = (each for each in own_nodes(function.body) if isinstance(each, ast.Call))
-    firsts = (each.args[0] for each in calls if each is not call and each.args)
-    if risks and not any(ast.unparse(each) in names for each in firsts):
+    sure, risks = _risks(context, function, before[before.index(binding) + 1 :])
+    if risks and not _is_used_besides(function, call, names):
         context.report(
             RULE.code,
             call,
@@ -390,6 +383,23 @@ def _check_reset(context: TreeContext, call: ast.Call) -> None:
             f"cancelled, and what line {binding.lineno} has set stays: put it into `finally`",
             profile=Profile.RECOMMENDED if sure else Profile.STRICT,
         )
+
+
+def _risks(
+    context: TreeContext, function: FunctionNode, between: list[ast.stmt]
+) -> tuple[bool, list[ast.AST]]:
+    """What may keep the code behind some statements from running, and whether it suspends."""
+    # What the block raises comes out of the `yield` of a context manager.
+    risky = SuspensionOrYield if _is_manager(context, function) else Suspension
+    nodes = list(own_nodes(between))
+    sure = [each for each in nodes if isinstance(each, risky)]
+    return bool(sure), in_source_order(sure or [e for e in nodes if _may_raise(context, e)])
+
+
+def _is_used_besides(function: FunctionNode, call: ast.Call, names: list[str]) -> bool:
+    """Whether another call of a function, too, is given first what one is given."""
+    others = (each for each in own_nodes(function.body, ast.Call) if each is not call)
+    return any(each.args and ast.unparse(each.args[0]) in names for each in others)
 
 
 def _run_before(context: TreeContext, call: ast.Call) -> list[ast.stmt]:
