@@ -1,4 +1,4 @@
-"""The calls in a package that may be of one function."""
+"""The calls in a package that reach, or may reach, a given function."""
 
 from __future__ import annotations
 

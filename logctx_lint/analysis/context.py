@@ -1,4 +1,4 @@
-"""What a rule can ask of the unit that it looks at, and how it reports."""
+"""The context of a rule: what it can ask about a unit of code, and how it reports findings."""
 
 from __future__ import annotations
 

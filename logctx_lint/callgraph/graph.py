@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from logctx_lint.callgraph.body_reader import Call, CallReader, Calls
-from logctx_lint.callgraph.class_hierarchy import ClassHierarchy, functions
+from logctx_lint.callgraph.class_hierarchy import functions
+from logctx_lint.callgraph.nodes import Nodes
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Answers
-from logctx_lint.inference.decorators import decorator_roles
 from logctx_lint.inference.resolver import Resolver
-from logctx_lint.inference.types import Certainty, FunctionType
 from logctx_lint.project.modules import Function
 from logctx_lint.project.text_index import Mentions
 
@@ -38,38 +37,12 @@ class CallGraph:
         self.vocabulary = vocabulary
         self.mentions = mentions
         self.trace = resolver.modules.trace
-        self.hierarchy = ClassHierarchy(resolver, mentions)
+        self.nodes = Nodes(resolver, vocabulary, mentions)
         self._calls: Answers[Function, Calls] = Answers(self.trace)
-        self._waits: Answers[Function, bool] = Answers(self.trace)
 
     def calls(self, function: Function) -> Calls:
         """What a function makes run."""
-        return self._calls.get(function, lambda: CallReader(self, function).read())
-
-    def waits(self, function: Function) -> bool:
-        """Whether a function is waited for, so that it is a node of the graph."""
-        return self._waits.get(function, lambda: self._is_waited_for(function))
-
-    def _is_waited_for(self, function: Function) -> bool:
-        facts = function.facts
-        if function.module.is_foreign:
-            return False
-        if facts.is_async:
-            return True
-        if facts.is_generator:
-            return Role.INLINE_CALLBACKS in self.decorator_roles(function)
-        returned = self.resolver.call_type(FunctionType(function))
-        certainty = self.resolver.awaitability(returned).certainty
-        return certainty in (Certainty.YES, Certainty.SOME)
-
-    def gives_coroutine(self, function: Function) -> bool:
-        """Whether what a function gives does not run until somebody drives it."""
-        answer = self.resolver.awaitability(self.resolver.call_type(FunctionType(function)))
-        return answer.is_certain and answer.kind.is_lazy
-
-    def decorator_roles(self, function: Function) -> frozenset[Role]:
-        """The roles of a function's decorators."""
-        return decorator_roles(self.resolver, self.vocabulary, function)
+        return self._calls.get(function, lambda: CallReader(self.nodes, function).read())
 
     def roots(self) -> Iterator[Function]:
         """The functions of the package that are marked as cancellable, by file and line."""
@@ -79,7 +52,7 @@ class CallGraph:
             marked = [
                 function
                 for function in (functions(module) if module else ())
-                if Role.CANCELLABLE_MARKER in self.decorator_roles(function)
+                if Role.CANCELLABLE_MARKER in self.nodes.decorator_roles(function)
             ]
             yield from sorted(marked, key=lambda function: function.line)
 

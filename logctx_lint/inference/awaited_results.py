@@ -1,4 +1,4 @@
-"""Functions that await a result which their signatures take for the value itself.
+"""Functions that await what a callback returns although their signature declares a plain result.
 
 async def run(handler: Callable[[], T]) -> T:  # means Callable[[], Awaitable[T]]
     return await maybe_coroutine(handler)

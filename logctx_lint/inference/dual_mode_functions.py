@@ -1,4 +1,4 @@
-"""Functions of two modes: they do the work at once, or give an awaitable for it.
+"""Plain functions that either do the work themselves or return an awaitable for it.
 
     def stop(self):
         if self.loop.is_running():

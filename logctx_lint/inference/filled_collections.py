@@ -1,4 +1,4 @@
-"""What is in an attribute that begins empty, by what the methods of its class put there.
+"""The element types of an attribute that begins empty, from what the methods of its class add.
 
 def __init__(self):                     def add(self, socket):
     self.clients = []                       self.clients.append(Client(socket))

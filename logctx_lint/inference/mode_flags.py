@@ -1,4 +1,4 @@
-"""Plain functions of which a flag says whether they give an awaitable: a mode that callers choose.
+"""Plain functions with a flag parameter that decides whether they return an awaitable.
 
     def call(self, text):
         if self._is_async:

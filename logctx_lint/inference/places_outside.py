@@ -1,4 +1,4 @@
-"""Where a function puts what others find when it has ended: attributes, collections, keys.
+"""Where a function stores values that outlive it: attributes, collections, keys.
 
 task = create_task(work())
 self._tasks.add(task)               # `task` is put away, and

@@ -1,4 +1,4 @@
-"""Which awaits never wait: `await f()` of a coroutine function that has nothing to wait for.
+"""Which `await` never suspends: that of a coroutine function that awaits nothing itself.
 
     async def retrieve(self, query):        # No `await`, `async for` or `async with` in it, nor
         return self.retrieve_now(query)     # in what overrides it.

@@ -1,4 +1,4 @@
-"""Work that is started in the running log context, and how its end is waited for; on `ast` alone.
+"""Work started in the running log context, and how its end is waited for; reads `ast` only.
 
 What carries the work on is followed by name through one function: the Deferred that the starter
 gives, one that the work is handed to resolve, and whatever is made of these.

@@ -1,4 +1,4 @@
-"""Asynchronous functions where a plain one is called: attributes, collections, defaults, operators.
+"""Asynchronous functions put where a plain function is called: attributes, collections, operators.
 
 filter(is_allowed, users)             # a coroutine is always true
 sorted(users, key=rank)               # coroutines cannot be ordered

@@ -1,4 +1,4 @@
-"""Un-awaited calls that stand where a plain value is declared.
+"""Un-awaited calls in places whose declared type is a plain value.
 
     store(fetch())          # def store(name: str)
     count(fetch())          # def count(names): return len(names)

@@ -1,4 +1,4 @@
-"""Decorators whose wrapper leaves what it puts around a call before the returned awaitable begins.
+"""Decorators whose `with` or `try` around a call has ended before the returned awaitable runs.
 
 A `with` that holds a log context, a measurement or a span is meant for whatever is awaited. In
 front of an `async def`, whose call does nothing but make a coroutine, every other block is in vain

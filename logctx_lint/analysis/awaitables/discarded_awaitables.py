@@ -1,4 +1,4 @@
-"""Calls whose awaitable result is dropped; LCX101 and LCX201 each report a part of them."""
+"""Calls whose awaitable result is discarded; LCX101 and LCX201 each report a part of them."""
 
 from __future__ import annotations
 

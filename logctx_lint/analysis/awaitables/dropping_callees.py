@@ -1,4 +1,4 @@
-"""Functions that call what they are given, now or later, and drop what that returns.
+"""Functions that call a function passed to them, now or later, and discard its result.
 
 def connect(self, slot):                  def emit(self, *args):
     self._slots.append(slot)                  for slot in self._slots:

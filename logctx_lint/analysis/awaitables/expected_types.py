@@ -1,4 +1,4 @@
-"""Declared types of results, locals and fields: where an awaitable cannot be meant."""
+"""Declared types of results, locals and fields that leave no room for an awaitable."""
 
 from __future__ import annotations
 

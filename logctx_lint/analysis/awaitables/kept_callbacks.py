@@ -1,4 +1,4 @@
-"""Functions that are kept by whoever takes them, and called by code that looks which kind they are.
+"""Functions that store a callback, and check later whether it is asynchronous before they call it.
 
 def subscribe(self, callback: Callable[[Event], None]) -> None:
     self._listeners.append((callback, "all"))

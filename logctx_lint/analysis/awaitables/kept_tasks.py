@@ -1,4 +1,4 @@
-"""Whether somebody looks at how a task has ended that an object keeps."""
+"""Whether code looks at how a stored task has ended: its result, its exception."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Local names that hold the awaitable which a call gave, and what is done with it."""
+"""Local variables that hold an un-awaited result of a call, and how they are used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uses of an awaitable as the value that it would give: which of them are wrong.
+"""Which uses of an awaitable as if it were its result are certainly wrong.
 
 Awaitables are ordinary objects, too: a Deferred is kept in a set, compared by identity, asked for
 `called`; a class of one's own may define what a use needs. Only what its kind does not allow is

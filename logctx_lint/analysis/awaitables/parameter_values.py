@@ -1,4 +1,4 @@
-"""Parameters without an annotation whose values their function needs in any case.
+"""Unannotated parameters whose value the function uses on every path, so that no awaitable fits.
 
 def encrypt(self, data):
     return bytes(each ^ self.key for each in data)  # A coroutine for `data` fails here.

@@ -1,4 +1,4 @@
-"""Where an awaitable comes from, and whether it follows the log-context rules therefore.
+"""Where an awaitable comes from, and so whether it follows the log-context rules.
 
 What Twisted makes, and what was started in the background, leaves the caller's log context in
 place: it is *raw*. What an asynchronous function of the project gives, or the yieldable wrapper,

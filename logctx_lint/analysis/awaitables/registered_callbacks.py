@@ -1,4 +1,4 @@
-"""Awaited calls of callbacks that others have registered."""
+"""Awaited calls of callbacks that other code has registered in a collection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where code uses the value of an expression, so that an awaitable there is a mistake."""
+"""Expressions whose value is used in a way that an awaitable does not allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The blocks of one wrapper function that have ended when what it calls has only returned."""
+"""Which `with` and `try` blocks of a wrapper have ended when the call inside has only returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sockets that a transport of asyncio takes over, and closes itself when that is cancelled.
+"""Sockets whose ownership passes to an asyncio transport, which closes them when it is cancelled.
 
 transport, _ = await loop.create_datagram_endpoint(Protocol, sock=sock)
 

@@ -1,4 +1,4 @@
-"""Coroutines whose answer to a cancellation is arranged with whoever runs them.
+"""Coroutines that swallow their cancellation by agreement with the code that cancels them.
 
 except CancelledError as error:         # Clean-up for a cancellation: what it swallows itself
     await notify(error)                 # does not keep the one from going on.

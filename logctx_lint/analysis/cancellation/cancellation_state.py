@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import cast
+from typing import Protocol, cast
 
 from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
@@ -159,6 +159,25 @@ class Code:
         if clause is None:
             return BARE
         return caught(self.file.resolver, self.file.vocabulary, clause, self.scope)
+
+
+class Flow(Protocol):
+    """What the parts of the analysis ask of the flow through a function (`CancellationFlow`)."""
+
+    is_generator: bool
+
+    @property
+    def lets_out(self) -> bool: ...
+    def stops_from(self, begins: Callable[[FlowNode], ast.AST | None]) -> list[Stop]: ...
+    def ways(self, stop: Stop) -> Paths: ...
+    def called(self, state: State) -> Paths: ...
+    def inside(self, code: Code) -> Flow: ...
+    def swallows_at(self, node: FlowNode) -> bool: ...
+    def drops(self, target: FlowNode) -> bool: ...
+
+
+FlowOf = Callable[[Code], Flow]
+"""Gives the flow through a function that is called."""
 
 
 def of_function(file: File, function: Function) -> Code | None:

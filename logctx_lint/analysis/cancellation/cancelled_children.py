@@ -1,4 +1,4 @@
-"""Tasks of one's own that other code cancels: who awaits one handles *its* cancellation.
+"""Child tasks that other code cancels: an awaiting parent catches the cancellation of the child.
 
     self._command = create_task(self._run(line))
     try:

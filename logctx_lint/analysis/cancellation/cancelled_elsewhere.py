@@ -1,4 +1,4 @@
-"""Tasks that another function cancels than the one that waits for their end.
+"""Tasks that are cancelled in one function and awaited in another.
 
 async def stop():                    async def _ended(task):
     with suppress(CancelledError):       with suppress(CancelledError):

@@ -1,4 +1,4 @@
-"""`task.cancel()`, then waiting for that very task: the cancellation that comes is its own."""
+"""`task.cancel()`, then `await task`: the cancelled error caught there is that of the task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What those who call a function clean up when the call is cancelled, in the function's own words.
+"""Clean-up in the callers of a function when the call is cancelled, in terms of the function.
 
 async def _fetch(self, item):           async def _worker(self):
     try:                                    job = await self._queue.get()

@@ -1,4 +1,4 @@
-"""Exchanges on a connection that is closed where they fail, and not where they are cancelled.
+"""Requests on a connection that is closed when they fail, but not when they are cancelled half-way.
 
 try:
     return await self._exchange(request)    # Writes, and waits for the answer.

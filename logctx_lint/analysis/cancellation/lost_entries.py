@@ -1,4 +1,4 @@
-"""What `__aenter__` takes before it waits: where that fails, `__aexit__` is not called.
+"""Resources taken in `__aenter__` that leak when it fails later, as `__aexit__` is not called then.
 
 async def __aenter__(self):
     await self.slots.acquire()              # Released by `__aexit__` alone.

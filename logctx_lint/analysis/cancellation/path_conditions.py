@@ -1,4 +1,4 @@
-"""Which conditions are known on a path that a cancellation takes."""
+"""Evaluates conditions on one path of a cancellation, from what is known there."""
 
 from __future__ import annotations
 

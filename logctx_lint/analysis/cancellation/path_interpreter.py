@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from logctx_lint.analysis.cancellation.call_summaries import (
     called_with,
@@ -15,6 +14,7 @@ from logctx_lint.analysis.cancellation.call_summaries import (
 from logctx_lint.analysis.cancellation.cancellation_state import (
     Code,
     Exc,
+    Flow,
     Paths,
     State,
     Way,
@@ -34,9 +34,6 @@ from logctx_lint.inference.known_names import APPENDERS, RETURN_VALUE
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import is_none, own_nodes
 
-if TYPE_CHECKING:
-    from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
-
 _MOST_STEPS = 3000
 """How far paths are followed; a longer search is given up, and nothing is known."""
 _COLLECTING = APPENDERS | {"extend", "insert"}
@@ -54,7 +51,7 @@ class PathInterpreter:
     def __init__(
         self,
         code: Code,
-        flow: CancellationFlow,
+        flow: Flow,
         live: Cancellation,
         start: FlowNode | None,
         offset: int,

@@ -1,4 +1,4 @@
-"""What an error handler releases that its function has taken before the `try`.
+"""Resources taken before a `try` that its error handler releases, but a cancellation does not.
 
 connection = await pool.get()
 try:

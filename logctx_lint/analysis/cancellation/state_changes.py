@@ -1,4 +1,4 @@
-"""What code changes of a state that outlives it, and what undoes such a change.
+"""Changes of state that outlives the function, and the statements that undo them.
 
 self.active.add(job)         # undone by `self.active.discard(job)`
 self.waiting[key] = future   # `del self.waiting[key]`, `self.waiting.pop(key)`

@@ -1,4 +1,4 @@
-"""What a coroutine function still does when it is cancelled, and how it says that it has done so.
+"""What a coroutine does when it is cancelled, and by which event it announces its end.
 
 async def _run(self):
     try:

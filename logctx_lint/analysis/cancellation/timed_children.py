@@ -1,4 +1,4 @@
-"""Child processes that a function ends where its time is over, and only there.
+"""Child processes that are killed on a time-out, but left running on a cancellation.
 
 process = await create_subprocess_exec(...)
 try:

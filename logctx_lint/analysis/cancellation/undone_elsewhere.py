@@ -1,4 +1,4 @@
-"""What others undo of a change whatever happens: who calls the function, and what it hands over.
+"""Changes that are undone outside the function: by its callers, or by a registered callback.
 
 async def run(self):                    async def handle(self, job):
     try:                                    self.jobs.add(job)

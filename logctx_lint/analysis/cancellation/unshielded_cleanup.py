@@ -1,4 +1,4 @@
-"""Clean-up that waits where anyio's or trio's scope is cancelled already.
+"""Clean-up that awaits inside an anyio or trio scope which is already cancelled.
 
 There a cancellation lasts: what is awaited in the cancelled scope raises it anew as soon as it has
 to wait, in `finally` blocks and handlers, too, so that their clean-up is cut short unless a scope

@@ -1,4 +1,4 @@
-"""Futures that are set though whoever waited for them may have been cancelled.
+"""Futures that are completed without a check although their waiter may have been cancelled.
 
 async def wait(self):                       def open(self):
     waiter = loop.create_future()               for waiter in self._waiters:

@@ -1,4 +1,4 @@
-"""Whether a place that completes something is not reached once another one has done so.
+"""Whether completing a Deferred or Future at one place prevents reaching a second place.
 
 def timed_out():                     def answered(value):
     nonlocal settled                     nonlocal settled

@@ -1,4 +1,4 @@
-"""Futures that others end when the work for them is cut short: who closes everything, or who calls.
+"""Futures that other code fails or cancels when the work for them is cut short.
 
 async def _fetch(self, item):               async def _worker(self):
     try:                                        item = await self._queue.get()

@@ -1,4 +1,4 @@
-"""Functions of another thread that hand something to the loop in one place, and not in another.
+"""Functions that call the event loop thread-safely in one place and directly in another.
 
 def on_done(future):
     try:

@@ -1,4 +1,4 @@
-"""Waits for what stays where it was kept when they are cancelled, and the answers that come late.
+"""Futures left in a mapping when their waiter is cancelled, and late answers that complete them.
 
 self.waiting[number] = answer = loop.create_future()
 await wait_for(answer, 5)                       # Cancels it when its time is over.

@@ -1,4 +1,4 @@
-"""Functions that are the one waiter for what an attribute holds, though anybody may call them.
+"""Functions that are the only waiter for a stored awaitable, although anybody may call them.
 
 async def stop(self):                    # Who ends the task waits for its end.
     self._stopping.set()

@@ -1,4 +1,4 @@
-"""What is stored in a mapping without a declared type: `self._tasks = {}`, `_pending = {}`.
+"""The types of the elements of a mapping without annotation: `self._tasks = {}`.
 
 The values are read in the code that can reach the mapping in its file: the methods of the class,
 the functions of the module, or those inside one function.

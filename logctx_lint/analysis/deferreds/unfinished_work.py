@@ -1,4 +1,4 @@
-"""Work that others wait for by a Future, which is completed where all goes well, and only there.
+"""Futures that others await and that are completed only if the work before succeeds.
 
 if self._connecting is not None:
     return await self._connecting

@@ -1,4 +1,4 @@
-"""Tasks that never end, started for whoever comes first."""
+"""Tasks that never end, started lazily in the context of whoever comes first."""
 
 from __future__ import annotations
 

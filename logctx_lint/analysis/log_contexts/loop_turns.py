@@ -1,4 +1,4 @@
-"""What is different from one turn of a loop to the next, and what runs in a turn besides.
+"""What differs between two iterations of a loop, and what else runs in one.
 
 while True:
     job = await queue.get()             # `job` varies, `self.name` does not.

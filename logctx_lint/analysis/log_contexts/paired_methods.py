@@ -1,4 +1,4 @@
-"""Whether a method that opens something and one that closes it run in one context, as a pair.
+"""Whether two methods that open and close something always run as a pair in one context.
 
 async def __aenter__(self):                 async def run(self):
     await self._open()                          await self._open()

@@ -1,4 +1,4 @@
-"""Loops that serve one request after the other, and those that read what one peer sends.
+"""Loops that serve one request after another, and those that read from one connection.
 
 while True:                                 async def connected(socket):
     job = await queue.get()                     async for message in socket:

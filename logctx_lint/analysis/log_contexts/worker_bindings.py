@@ -1,4 +1,4 @@
-"""What a loop that serves one request after the other binds to the context and never takes out.
+"""Context bindings that a serving loop makes for one request and leaves for the next.
 
 while True:
     job = await queue.get()

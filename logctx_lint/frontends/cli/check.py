@@ -18,9 +18,9 @@ from logctx_lint.engine import runner
 from logctx_lint.engine.runner import Mode, Outcome, Task
 from logctx_lint.fixes import apply
 from logctx_lint.frontends.cli import show_settings, streaming, terminal
+from logctx_lint.frontends.cli.command import Commands, UsageError
 from logctx_lint.frontends.cli.files import Group, grouped, shown
 from logctx_lint.frontends.cli.output import opened, refuse_unwritable
-from logctx_lint.frontends.cli.parser import Commands, UsageError
 from logctx_lint.frontends.cli.streaming import Stream
 from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.reporting import baseline
