@@ -33,11 +33,8 @@ class CallGraph:
     """The call graph of a package; keeps what it has read."""
 
     def __init__(self, resolver: Resolver, vocabulary: Vocabulary, mentions: Mentions) -> None:
-        self.resolver = resolver
-        self.vocabulary = vocabulary
-        self.mentions = mentions
-        self.trace = resolver.modules.trace
         self.nodes = Nodes(resolver, vocabulary, mentions)
+        self.trace = resolver.modules.trace
         self._calls: Answers[Function, Calls] = Answers(self.trace)
 
     def calls(self, function: Function) -> Calls:
@@ -46,9 +43,9 @@ class CallGraph:
 
     def roots(self) -> Iterator[Function]:
         """The functions of the package that are marked as cancellable, by file and line."""
-        names = self.vocabulary.bare_names(Role.CANCELLABLE_MARKER)
-        files = {file for name in names for file in self.mentions.decorators(name)}
-        for module in map(self.resolver.modules.at, sorted(files)):
+        names = self.nodes.vocabulary.bare_names(Role.CANCELLABLE_MARKER)
+        files = {file for name in names for file in self.nodes.mentions.decorators(name)}
+        for module in map(self.nodes.resolver.modules.at, sorted(files)):
             marked = [
                 function
                 for function in (functions(module) if module else ())

@@ -17,7 +17,12 @@ from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import UNKNOWN, Certainty, ClassObject, Instance, Type, union_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes, own_attribute
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    call_arguments,
+    own_attribute,
+    parents_of,
+)
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -95,9 +100,8 @@ def _made(resolver: Resolver, value: ast.expr, scope: Scope) -> Type | None:
 
 def _put(method: ast.AST, name: str) -> Iterator[ast.expr | None]:
     """What a method puts into the attribute; None for what cannot be told."""
-    nodes = list(all_nodes(method))
-    parents = {child: each for each in nodes for child in child_nodes(each)}
-    for node in nodes:
+    parents = parents_of(method)
+    for node in all_nodes(method):
         if own_attribute(node) != name:
             continue
         outer = parents.get(node)

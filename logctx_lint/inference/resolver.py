@@ -199,14 +199,13 @@ class Resolver:
             return found
         names = frozenset(cls.qualified_name for cls in classes)
         members = members_of(found)
-        kept = [
-            member
-            for member in members
-            if isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
-        ]
+        kept = [each for each in members if self._is_one_of(each, names)]
         if tested.is_negative:
-            return union_of(member for member in members if member not in kept)
-        return union_of(kept or [Instance(cls) for cls in classes])
+            return union_of(each for each in members if each not in kept)
+        return union_of(kept or map(Instance, classes))
+
+    def _is_one_of(self, member: Type, names: frozenset[str]) -> bool:
+        return isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
 
     def _comprehension(self, node: Comprehension, scope: Scope) -> Type:
         inner = scope.child(node)

@@ -85,6 +85,11 @@ def _of_kind(nodes: Iterator[ast.AST], kind: type[ast.AST] | None) -> Iterator[a
     return nodes if kind is None else (each for each in nodes if isinstance(each, kind))
 
 
+def parents_of(node: ast.AST) -> dict[ast.AST, ast.AST]:
+    """What each node below a node is directly inside of."""
+    return {child: outer for outer in all_nodes(node) for child in child_nodes(outer)}
+
+
 def suspends(body: Iterable[ast.AST]) -> bool:
     """Whether something in a block may suspend the `async def` that it is in."""
     return any(isinstance(node, Suspension) for node in own_nodes(body))

@@ -154,7 +154,7 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         return None
     root, how = begun.root, begun.how
     can_await = how is DropKind.PLAIN and context.is_asynchronous(context.function_of(call))
-    is_presumed = is_by_decorator(context.type_of(root)) or is_by_habit(context.type_of(root))
+    is_presumed = _is_presumed(context.type_of(root))
     if is_presumed and not can_await:
         # A decorator that makes plain functions is used for calls from plain functions.
         return None
@@ -171,6 +171,10 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     is_sure = context.awaitability(call).is_likely and not may_give_else and not has_modes
     sees_failure = begun.sees_failure or observed_chains.cannot_fail(context, root)
     return Dropped(root, call, begun.answer.kind, how, sees_failure, is_sure, is_presumed)
+
+
+def _is_presumed(type_: Type) -> bool:
+    return is_by_decorator(type_) or is_by_habit(type_)
 
 
 def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
@@ -358,13 +362,7 @@ def _takes_failures(call: ast.Call, method: ast.Attribute) -> bool:
 
 def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
     """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
-    started = arguments(call)[:1] if Role.HAND_STARTER in context.roles(call) else []
-    # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
-    if any(
-        isinstance(each, ast.Call)
-        and (_is_made_safe(context, each) or _is_looked_after(context, each, can_await=can_await))
-        for each in started
-    ):
+    if _starts_what_is_looked_after(context, call, can_await=can_await):
         return True
     if looks_after(context, call.func, can_await=can_await, call=call):
         return True
@@ -382,6 +380,16 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
     callees = union_of(FunctionType(each) for each in presumed)
     return any(_plays_a_part(context, each) for each in presumed) or may_be_dropped(
         context, callees, can_await=can_await
+    )
+
+
+def _starts_what_is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
+    started = arguments(call)[:1] if Role.HAND_STARTER in context.roles(call) else []
+    # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
+    return any(
+        isinstance(each, ast.Call)
+        and (_is_made_safe(context, each) or _is_looked_after(context, each, can_await=can_await))
+        for each in started
     )
 
 

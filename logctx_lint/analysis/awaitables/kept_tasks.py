@@ -10,7 +10,12 @@ from logctx_lint.analysis.kept_places import local_values, places_from
 from logctx_lint.analysis.own_class import class_node, own_methods
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, last_name, mentions_attribute
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    last_name,
+    mentions_attribute,
+    parents_of,
+)
 
 _LOOKS = frozenset({"exception", "result", "add_done_callback"})
 _WAITERS = frozenset({"gather", "wait", "as_completed", "wait_for", "shield"})
@@ -83,7 +88,7 @@ def _uses(node: ast.AST, attribute: str) -> list[ast.Attribute]:
 
 def _looks(method: FunctionNode, attribute: str) -> bool:
     uses = _uses(method, attribute)
-    parents = {child: each for each in all_nodes(method) for child in child_nodes(each)}
+    parents = parents_of(method)
     is_ended = mentions_attribute(method, "cancel")
     return not all(_is_mere_use(each, parents.get(each), is_ended=is_ended) for each in uses)
 

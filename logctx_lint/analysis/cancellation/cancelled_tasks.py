@@ -13,6 +13,7 @@ from logctx_lint.analysis.cancellation.cancelled_elsewhere import (
 from logctx_lint.analysis.context import TreeContext, arguments, loops
 from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.analysis.kept_places import cancelled_in
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode
@@ -103,9 +104,7 @@ class Cancels:
         if not isinstance(receiver, ast.Name):
             return
         yield from self._pending(receiver)
-        for outer in self._context.around(receiver):
-            if isinstance(outer, FunctionNode):
-                return
+        for outer, _ in within(self._context, receiver):
             for loop in loops(outer):
                 if is_name(loop.target, receiver.id):
                     for each in containers(loop.iter):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.context import TreeContext, loops
 from logctx_lint.analysis.log_calls import writes_log
 from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.surroundings import is_in_loop
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
@@ -61,7 +62,7 @@ def left_running(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterat
         names = {each.id for each in wait.tasks} | ({wait.pending.id} if wait.pending else set())
         if (
             is_used_behind(function, wait.call, names)
-            or _in_loop(context, wait.call)
+            or is_in_loop(context, wait.call)
             or _are_handed_on(context, function, names)
         ):
             continue
@@ -139,15 +140,6 @@ def _starts(context: TreeContext, value: ast.expr) -> bool:
             return bool(elements) and all(_starts(context, each) for each in elements)
         case ast.ListComp(element) | ast.SetComp(element):
             return _starts(context, element)
-    return False
-
-
-def _in_loop(context: TreeContext, node: ast.AST) -> bool:
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
-            return True
     return False
 
 

@@ -246,17 +246,8 @@ class PathInterpreter:
 
     def _deliver(self, target: FlowNode, exc: Exc, state: State, *, anywhere: bool = False) -> None:
         while self._start.is_inside(target) or (anywhere and target.kind is not NodeKind.RAISED):
-            match target.kind:
-                case NodeKind.DISPATCH:
-                    if self._handle(target, exc, state):
-                        return
-                case NodeKind.FINALLY:
-                    self._enter(target, exc, state)
-                    return
-                case NodeKind.LEAVE_RAISING:
-                    if exc is Exc.CANCELLATION and self._flow.swallows_at(target):
-                        self._waiting += [(each, state) for each, _ in target.next]
-                        return
+            if self._take(target, exc, state):
+                return
             if target.raises is None:
                 break
             target = target.raises
@@ -265,6 +256,20 @@ class PathInterpreter:
         if (exc is Exc.CANCELLATION or is_dropped) and target not in self.paths.targets:
             self.paths.targets.append(target)
         self._note(Way.FAILS if is_dropped else _OUT[exc])
+
+    def _take(self, target: FlowNode, exc: Exc, state: State) -> bool:
+        """Go on where an exception comes to a node; whether it surely goes no further."""
+        match target.kind:
+            case NodeKind.DISPATCH:
+                return self._handle(target, exc, state)
+            case NodeKind.FINALLY:
+                self._enter(target, exc, state)
+                return True
+            case NodeKind.LEAVE_RAISING:
+                if exc is Exc.CANCELLATION and self._flow.swallows_at(target):
+                    self._waiting += [(each, state) for each, _ in target.next]
+                    return True
+        return False
 
     def _handle(self, dispatch: FlowNode, exc: Exc, state: State) -> bool:
         """Enter the handlers that may take an exception; whether one surely does."""

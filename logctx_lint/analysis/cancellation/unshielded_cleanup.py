@@ -20,6 +20,7 @@ from logctx_lint.analysis.shields import (
     opens_shield,
     shielded_by_hand,
 )
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
@@ -76,9 +77,7 @@ def _scopes_around(
 ) -> Iterator[tuple[ast.With, ast.withitem]]:
     """The scopes in the same function that end a `try` when they are cancelled or out of time, the
     innermost first."""
-    for outer in context.around(attempt):
-        if isinstance(outer, FunctionNode):
-            return
+    for outer, _ in within(context, attempt):
         if isinstance(outer, ast.With):
             for item in reversed(outer.items):
                 if Role.CANCEL_SCOPE in context.roles(item.context_expr) and _may_end(item):

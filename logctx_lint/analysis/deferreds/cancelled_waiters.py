@@ -18,6 +18,7 @@ from logctx_lint.analysis.deferreds.completions import (
     kept_in,
     makes_future,
     methods_of_class,
+    new_in,
 )
 from logctx_lint.analysis.deferreds.late_answers import LIMITS
 from logctx_lint.config.vocabulary import Role
@@ -51,20 +52,12 @@ def _made_in(
     context: TreeContext, function: FunctionNode, scope: Scope
 ) -> dict[str, list[ast.expr]]:
     """The local names of new Futures, and what else the same statement puts them into."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in own_nodes(function.body):
-        match node:
-            case ast.Assign(targets, ast.Call() as value):
-                pass
-            case ast.AnnAssign(target, _, ast.Call() as value):
-                targets = [target]
-            case _:
-                continue
-        names = [each for each in targets if isinstance(each, ast.Name)]
-        if names and makes_future(context, value, scope):
-            for each in names:
-                found[each.id] = [other for other in targets if other is not each]
-    return found
+    made = new_in(context, function, scope, makes_future)
+    return {
+        each.id: [other for other, where in made if where is statement and other is not each]
+        for each, statement in made
+        if isinstance(each, ast.Name)
+    }
 
 
 def _waits_for(context: TreeContext, function: FunctionNode, name: str) -> ast.Await | None:
@@ -152,18 +145,15 @@ def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[Se
 
     What is handed to the loop may also be a function that sets what it is given, or a method.
     """
-    nodes = list(all_nodes(function))
-    if not any(isinstance(each, ast.Attribute) and each.attr == _THREADSAFE for each in nodes):
+    attributes = {each.attr for each in all_nodes(function, ast.Attribute)}
+    if _THREADSAFE not in attributes or attributes & _LOOKING:
         return
-    if any(isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in nodes):
-        return
+    calls = [e for e in all_nodes(function, ast.Call) if last_name(e.func) == _THREADSAFE]
     for name in _made_in(context, function, context.unit.scopes[function]):
         waiting = _waits_for(context, function, name) or _returned(function, name)
-        for node in nodes if waiting is not None else ():
-            if not isinstance(node, ast.Call) or last_name(node.func) != _THREADSAFE:
-                continue
-            for given in arguments(node):
-                is_set = _sets(given, name) or _is_set_by_helper(context, node, given, name)
+        for call in calls if waiting is not None else ():
+            for given in arguments(call):
+                is_set = _sets(given, name) or _is_set_by_helper(context, call, given, name)
                 if is_set and waiting is not None:
                     yield SetAnyway(given, waiting, name)
 

@@ -178,13 +178,13 @@ def makes(context: TreeContext, value: ast.expr | None, scope: Scope) -> bool:
 def new_in(
     context: TreeContext,
     function: FunctionNode,
+    scope: Scope,
     maker: Callable[[TreeContext, ast.expr, Scope], bool],
 ) -> list[tuple[ast.expr, ast.stmt]]:
     """What a function puts something new into that is to be completed, and where, in source order.
 
     `maker`: `makes`, or `makes_future`.
     """
-    scope = context.unit.scopes[function]
     found = [
         (target, node)
         for node in own_nodes(function.body)

@@ -12,7 +12,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import ClassObject, External, Kind, Presumed, Unknown, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes, parents_of
 
 _CHAINERS = frozenset({Role.CHAINER})
 _ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
@@ -91,7 +91,7 @@ class Chains:
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in all_nodes(self.node) for child in child_nodes(node)}
+        return parents_of(self.node)
 
     @cached_property
     def _whole(self) -> list[ast.Call]:

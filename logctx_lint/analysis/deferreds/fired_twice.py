@@ -134,20 +134,23 @@ class _Way:
 def by_timer(context: TreeContext, function: FunctionNode) -> Iterator[Twice]:
     """What a function makes, and hands both to a timer that nobody stops and to something else."""
     nodes = list(all_nodes(function))
-    made = [each.id for each, _ in new_in(context, function, makes) if isinstance(each, ast.Name)]
-    for name in dict.fromkeys(made):
+    made = new_in(context, function, context.unit.scopes[function], makes)
+    for name in dict.fromkeys(each.id for each, _ in made if isinstance(each, ast.Name)):
         if is_careful(nodes, name) or _takes_out(nodes):
             continue
         ends = (each for each in nodes if completed(each) == name)
         ways = [_way(context, nodes, each) for each in in_source_order(ends)]
         later = [each for each in ways if each.by is not function]
         timed = [each for each in later if _is_timed(context, nodes, each)]
-        others = [each for each in later if each not in timed]
-        pairs_of_ways = ((first, second) for first in timed for second in others)
-        for first, second in pairs_of_ways:
-            if not _are_guarded(first, second):
-                yield Twice(first.node, second.node, name)
-                break
+        unguarded = _unguarded(timed, [each for each in later if each not in timed])
+        if unguarded is not None:
+            yield Twice(unguarded[0].node, unguarded[1].node, name)
+
+
+def _unguarded(ways: list[_Way], others: list[_Way]) -> tuple[_Way, _Way] | None:
+    """The first two ways of which neither is barred by the other."""
+    both = ((first, second) for first in ways for second in others)
+    return next((each for each in both if not _are_guarded(*each)), None)
 
 
 def _takes_out(nodes: list[ast.AST]) -> bool:

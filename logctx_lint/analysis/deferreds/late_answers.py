@@ -175,7 +175,8 @@ def _is_taken_out(context: TreeContext, methods: Methods, method: FunctionNode, 
         for each in own
     ):
         return True
-    filled = {target for target, _ in new_in(context, method, makes)}
+    scope = context.unit.scopes[method]
+    filled = {target for target, _ in new_in(context, method, scope, makes)}
     callers = (each for each in methods.values() if method in _called(methods, each))
     others = (node for each in (*_called(methods, method), *callers) for node in all_nodes(each))
     return takes_away((*(each for each in own if each not in filled), *others), place)

@@ -34,7 +34,8 @@ def after_the_wait(
         for each in nodes
         if isinstance(each, ast.Attribute) and each.attr in _ASKING
     }
-    made = {ast.unparse(each) for each, _ in new_in(context, function, makes_future)} - seen_to
+    new = new_in(context, function, context.unit.scopes[function], makes_future)
+    made = {ast.unparse(each) for each, _ in new} - seen_to
     waits = {ast.unparse(node.value): node for node in own_nodes(function.body, ast.Await)}
     for node in own_nodes(function.body):
         if (

@@ -25,6 +25,7 @@ from logctx_lint.analysis.call_sites import call_sites
 from logctx_lint.analysis.context import TreeContext, contexts_naming
 from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.passed_arguments import argument_for
@@ -60,20 +61,15 @@ def is_sole_waiter(
 def _is_taken_out(context: TreeContext, wait: ast.expr, place: ast.expr) -> bool:
     """Whether a `finally` around takes an element out, which fails where another one has."""
     text = ast.unparse(place)
-    inner: ast.AST = wait
-    for outer in context.around(wait):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.Try) and inner in outer.body:
-            for each in outer.finalbody:
-                match each:
-                    case ast.Delete(targets):
-                        if text in map(ast.unparse, targets):
-                            return True
-                    case ast.Expr(ast.Call(ast.Attribute(holder, "pop"), [key], [])):
-                        if ast.unparse(ast.Subscript(holder, key, ast.Load())) == text:
-                            return True
-        inner = outer
+    for attempt in attempts_around(context, wait):
+        for each in attempt.finalbody:
+            match each:
+                case ast.Delete(targets):
+                    if text in map(ast.unparse, targets):
+                        return True
+                case ast.Expr(ast.Call(ast.Attribute(holder, "pop"), [key], [])):
+                    if ast.unparse(ast.Subscript(holder, key, ast.Load())) == text:
+                        return True
     return False
 
 
@@ -138,15 +134,10 @@ def _reached(resolver: Resolver, call: ast.Call, scope: Scope) -> FunctionType |
 def _is_renewed(context: TreeContext, wait: ast.expr) -> bool:
     """Whether a handler puts another one there when the wait has failed."""
     text = ast.unparse(wait)
-    inner: ast.AST = wait
-    for outer in context.around(wait):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.Try) and inner in outer.body:
-            for each in own_nodes(s for handler in outer.handlers for s in handler.body):
-                if isinstance(each, ast.Assign) and text in map(ast.unparse, each.targets):
-                    return isinstance(each.value, ast.Call)
-        inner = outer
+    for attempt in attempts_around(context, wait):
+        for each in own_nodes(s for handler in attempt.handlers for s in handler.body):
+            if isinstance(each, ast.Assign) and text in map(ast.unparse, each.targets):
+                return isinstance(each.value, ast.Call)
     return False
 
 

@@ -27,12 +27,12 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
-    child_nodes,
     is_name,
     mentions_attribute,
     own_attribute,
     own_nodes,
     own_place,
+    parents_of,
 )
 
 _ENDS = frozenset({Role.CONNECTION_END})
@@ -71,9 +71,8 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
     is_protocol = bool(_playing(vocabulary, methods, _OF_PROTOCOLS))
     ends = _playing(vocabulary, methods, _ENDS if is_protocol else _CLOSING)
     for attribute, statement in stored.items():
-        if not _is_left_to_class(context, cls, method, attribute) or _is_failed(
-            context, owner, methods, attribute
-        ):
+        is_left = _is_left_to_class(context, cls, method, attribute)
+        if not is_left or _is_failed(context, owner, methods, attribute):
             continue
         handling, dropping = _at_end(_reached(methods, ends), attribute)
         # Only what the other side is to answer is lost with the connection. A client that is
@@ -272,7 +271,7 @@ def _at_end(trees: list[ast.AST], attribute: str) -> tuple[bool, bool]:
     """Whether the end of a connection does something with what is kept; whether it drops it."""
     dropping = False
     for tree in trees:
-        parents = {child: each for each in all_nodes(tree) for child in child_nodes(each)}
+        parents = parents_of(tree)
         for each in all_nodes(tree):
             if isinstance(each, ast.Attribute) and each.attr == attribute:
                 if not _is_drop(each, parents):

@@ -22,6 +22,7 @@ from logctx_lint.analysis.deferreds.waiting_functions import (
     waiting_functions,
 )
 from logctx_lint.analysis.kept_places import cancelled_in, taken_from
+from logctx_lint.analysis.surroundings import attempts_around, within
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import GENERATOR_MANAGERS
@@ -164,31 +165,22 @@ class Waiters:
     def _is_replaced_behind(self, node: ast.expr) -> bool:
         """Whether a `finally` around puts another one there, so that each has one waiter."""
         text = ast.unparse(node)
-        inner: ast.AST = node
-        for outer in self.context.around(node):
-            if isinstance(outer, FunctionNode):
-                return False
-            if isinstance(outer, ast.Try) and inner in outer.body:
-                for each in own_nodes(outer.finalbody):
-                    if isinstance(each, ast.Assign) and text in map(ast.unparse, each.targets):
-                        return True
-            inner = outer
-        return False
+        return any(
+            text in map(ast.unparse, each.targets)
+            for attempt in attempts_around(self.context, node)
+            for each in own_nodes(attempt.finalbody, ast.Assign)
+        )
 
     def _is_done(self, node: ast.expr) -> bool:
         """Whether the code has made sure that nothing is waited for here: `if x.done():`."""
         text = ast.unparse(node)
-        inner: ast.AST = node
-        for outer in self.context.around(node):
-            if isinstance(outer, FunctionNode):
-                break
+        for outer, inner in within(self.context, node):
             if isinstance(outer, ast.If) and any(each is inner for each in outer.body):
                 for test in all_nodes(outer.test):
                     match test:
                         case ast.Call(ast.Attribute(receiver, "done" | "called")):
                             if ast.unparse(receiver) == text and not _is_negated(outer.test, test):
                                 return True
-            inner = outer
         return False
 
 

@@ -11,6 +11,7 @@ from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.analysis.shields import is_shield
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
@@ -68,14 +69,11 @@ def expects_cancellation(context: TreeContext, node: ast.AST) -> bool:
     except asyncio.CancelledError:
         pass
     """
-    inner = node
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return False
-        if any(caught_by(context, each).by_name for each in _caught_around(context, outer, inner)):
-            return True
-        inner = outer
-    return False
+    return any(
+        caught_by(context, each).by_name
+        for outer, inner in within(context, node)
+        for each in _caught_around(context, outer, inner)
+    )
 
 
 def is_cancelled_by_waiters(file: File, place: ast.expr) -> bool:
@@ -247,17 +245,18 @@ def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool |
     if not calls:
         return None
     held = set(_held(nodes, calls))
+    names = {each for each in nodes if isinstance(each, ast.Name) and each.id in held}
     taking = (each for each in nodes if isinstance(each, ast.Call) and _leaves_alone(context, each))
     protected = _inside(argument for each in taking for argument in each.args)
-    waits = (each for each in nodes if isinstance(each, ast.Await | ast.Return | ast.Yield))
-    waited_for = _inside(each.value for each in waits if each.value)
-    if not all(
-        each in protected
-        for each in waited_for
-        if each in calls or (isinstance(each, ast.Name) and each.id in held)
-    ):
+    if not _waited_for(nodes) & (calls | names) <= protected:
         return False
     return True if calls & protected or held else None
+
+
+def _waited_for(nodes: list[ast.AST]) -> set[ast.AST]:
+    """All that is in what a function awaits, or gives to whoever waits."""
+    waits = (each for each in nodes if isinstance(each, ast.Await | ast.Return | ast.Yield))
+    return _inside(each.value for each in waits if each.value)
 
 
 def _inside(nodes: Iterable[ast.AST]) -> set[ast.AST]:

@@ -12,6 +12,7 @@ from enum import Enum
 
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.log_contexts.log_contexts import plays
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import UNKNOWN
 from logctx_lint.project.facts import FunctionNode
@@ -107,9 +108,4 @@ def _is_peer(context: TreeContext, node: ast.expr) -> bool:
 
 def _goes_on(context: TreeContext, loop: Loop) -> bool:
     """Whether another loop is around it, so that the next connection is served in the same task."""
-    for outer in context.around(loop):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, _LOOPS):
-            return True
-    return False
+    return any(isinstance(outer, _LOOPS) for outer, _ in within(context, loop))

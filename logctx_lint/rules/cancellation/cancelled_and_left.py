@@ -102,6 +102,7 @@ from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.service_ends import ends_service
 from logctx_lint.analysis.started_tasks import run_by_attribute, run_by_local
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -172,9 +173,7 @@ def _runs(
         case ast.Attribute(ast.Name("self"), name):
             return run_by_attribute(context, name), {f"self.{name}"}
         case ast.Name(name):
-            for outer in context.around(task):
-                if isinstance(outer, FunctionNode):
-                    break
+            for outer, _ in within(context, task):
                 if isinstance(outer, ast.For) and isinstance(outer.target, ast.Name):
                     attribute = _attribute_in(outer.iter)
                     if outer.target.id == name and attribute:

@@ -157,6 +157,7 @@ from logctx_lint.analysis.cancellation.unshielded_cleanup import Unshielded, uns
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.late_answers import left_registered
 from logctx_lint.analysis.own_class import own_methods
+from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -284,15 +285,8 @@ def _is_lock(context: TreeContext, node: ast.expr) -> bool:
 
 def _releasing_try(context: TreeContext, statement: ast.stmt, lock: str) -> ast.Try | None:
     """The `try` around a statement of its body that releases the lock whatever happens."""
-    inner: ast.AST = statement
-    for outer in context.around(statement):
-        if isinstance(outer, FunctionNode):
-            return None
-        attempt = as_try(outer)
-        if attempt and inner in attempt.body and _releases(attempt.finalbody, lock):
-            return attempt
-        inner = outer
-    return None
+    attempts = attempts_around(context, statement)
+    return next((each for each in attempts if _releases(each.finalbody, lock)), None)
 
 
 def _releases(body: list[ast.stmt], lock: str) -> bool:

@@ -50,8 +50,9 @@ import ast
 from typing import TypeGuard
 
 from logctx_lint.analysis.awaitables.gathered_operands import OF_DEFERREDS, may_gather
-from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
+from logctx_lint.analysis.context import TreeContext, arguments, in_source_order
 from logctx_lint.analysis.possible_values import possible_elements
+from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
@@ -135,17 +136,11 @@ def _report(context: TreeContext, call: ast.Call, use: str) -> None:
 
 def _missed_by(context: TreeContext, call: ast.Call) -> ast.expr | None:
     """The `except SpecificError` around, which looks for what is wrapped."""
-    inner: ast.AST = call
-    for outer in context.around(call):
-        if isinstance(outer, FunctionNode):
-            break
-        attempt = as_try(outer)
-        if attempt and any(each is inner for each in attempt.body):
-            for handler in attempt.handlers:
-                names = context.names(handler.type) if _is_name(handler.type) else ()
-                if names and names[-1] not in ("builtins.Exception", "builtins.BaseException"):
-                    return handler.type
-        inner = outer
+    for attempt in attempts_around(context, call):
+        for handler in attempt.handlers:
+            names = context.names(handler.type) if _is_name(handler.type) else ()
+            if names and names[-1] not in ("builtins.Exception", "builtins.BaseException"):
+                return handler.type
     return None
 
 
@@ -161,6 +156,11 @@ def _is_unwrapped_elsewhere(context: TreeContext, call: ast.Call) -> bool:
         if isinstance(node, ast.ClassDef) and owner and node.lineno == owner.line:
             return _mentions_unwrapping(node)
     return False
+
+
+def _hands_on(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call that adds callbacks leaves the failure wrapped."""
+    return not (_any_unwraps(context, call) or _any_takes_every_failure(context, call))
 
 
 def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset()) -> str | None:
@@ -179,10 +179,7 @@ def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset(
             return "returned"
         case ast.Attribute():
             call = _chained(context, context.method_call(node))
-            goes_on = call and not (
-                _any_unwraps(context, call) or _any_takes_every_failure(context, call)
-            )
-            return _use(context, call, seen) if call and goes_on else None
+            return _use(context, call, seen) if call and _hands_on(context, call) else None
         case ast.Lambda():
             # What a callback gives, its Deferred then waits for.
             call = _chained(context, context.taker(parent))

@@ -107,6 +107,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.log_contexts.context_managers import holds
 from logctx_lint.analysis.log_contexts.generator_consumers import Consumed, consumed, is_iterated
+from logctx_lint.analysis.surroundings import is_in_loop
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -143,7 +144,7 @@ def check(context: TreeContext) -> None:
         yields = _yields(function)
         if not yields or context.awaits_by_yield(function) or _is_managed(context, function):
             continue
-        is_single = len(yields) == 1 and not _in_loop(context, yields[0])
+        is_single = len(yields) == 1 and not is_in_loop(context, yields[0])
         if is_single and _is_handed_on(context, function):
             continue
         found = [
@@ -190,15 +191,6 @@ def _is_managed(context: TreeContext, function: FunctionNode) -> bool:
     return any(
         not _TRANSPARENT & set(context.names(decorator)) for decorator in function.decorator_list
     )
-
-
-def _in_loop(context: TreeContext, node: ast.AST) -> bool:
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
-            return True
-    return False
 
 
 def _is_handed_on(context: TreeContext, function: FunctionNode) -> bool:

@@ -91,7 +91,13 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, end_of, own_nodes, start_of
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    end_of,
+    own_nodes,
+    parents_of,
+    start_of,
+)
 
 _SETTERS = frozenset({Role.CONTEXT_SETTER})
 _GETTERS = frozenset({Role.CONTEXT_GETTER})
@@ -127,7 +133,7 @@ class _Body:
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in all_nodes(self.node) for child in child_nodes(node)}
+        return parents_of(self.node)
 
     @cached_property
     def _setters(self) -> list[ast.Call]:
