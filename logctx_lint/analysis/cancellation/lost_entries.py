@@ -41,7 +41,7 @@ def lost_by_entry(context: TreeContext, function: FunctionNode) -> Iterator[Skip
     bodies = list(_exit_bodies(cls))
     undoing = {change: place for body in bodies for change, place in undone_in(body).items()}
     for statement, following in with_following(function) if bodies else ():
-        for change in {*changes(statement)} & undoing.keys():
+        for change in filter(undoing.__contains__, changes(statement)):
             if change.kind != "flag" and not is_undone_around(context, statement, change):
                 risk = _first_risk(context, function, following, change)
                 if risk is not None:

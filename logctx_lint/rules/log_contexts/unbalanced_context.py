@@ -196,21 +196,19 @@ from logctx_lint.analysis.log_contexts.kept_tokens import (
 )
 from logctx_lint.analysis.log_contexts.open_contexts import binds_constants, open_around
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
+from logctx_lint.analysis.log_contexts.skipped_resets import SET, is_manager, skipped_reset
 from logctx_lint.analysis.log_contexts.worker_bindings import LeftBinding, Remains, left_bindings
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes
 
 _ENTER, _EXIT = "__aenter__", "__aexit__"
-_SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
-_HARMLESS = frozenset({Role.LOG_WRITER, Role.CLOCK})
 _UNDOING = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
 
 
@@ -335,19 +333,15 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
             "what it attached: keep it, and `detach` it in `finally`",
             profile=Profile.RECOMMENDED if works_on(context, call) else Profile.STRICT,
         )
-    elif isinstance(function, FunctionNode) and _SET in context.names(call):
+    elif isinstance(function, FunctionNode) and SET in context.names(call):
         variable = ast.unparse(call.func.value)  # type: ignore[attr-defined]
-        if _is_manager(context, function) and not _is_set_back(context, function, call, variable):
+        if is_manager(context, function) and not _is_set_back(context, function, call, variable):
             context.report(
                 RULE.code,
                 call,
                 f"`{function.name}()` leaves `{variable}` as it has set it when its block ends: "
                 "keep the token, and reset it in `finally`",
             )
-
-
-def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
-    return any(GENERATOR_MANAGERS & set(context.names(each)) for each in function.decorator_list)
 
 
 def _is_set_back(
@@ -367,64 +361,15 @@ def _is_set_back(
 
 
 def _check_reset(context: TreeContext, call: ast.Call) -> None:
-    """A reset that no `finally` makes sure of, with a suspension point before it."""
-    function = context.function_of(call)
-    names = [each.id for each in call.args if isinstance(each, ast.Name)]
-    before = _run_before(context, call)
-    binding = next((each for each in before if _binds_token(context, each, names)), None)
-    if binding is None or not isinstance(function, FunctionNode):
-        return
-    sure, risks = _risks(context, function, before[before.index(binding) + 1 :])
-    if risks and not _is_used_besides(function, call, names):
+    found = skipped_reset(context, call)
+    if found is not None:
         context.report(
             RULE.code,
             call,
-            f"this is not reached where line {context.span(risks[0]).line} raises or is "
-            f"cancelled, and what line {binding.lineno} has set stays: put it into `finally`",
-            profile=Profile.RECOMMENDED if sure else Profile.STRICT,
+            f"this is not reached where line {context.span(found.risk).line} raises or is "
+            f"cancelled, and what line {found.bound.lineno} has set stays: put it into `finally`",
+            profile=Profile.RECOMMENDED if found.suspends else Profile.STRICT,
         )
-
-
-def _risks(
-    context: TreeContext, function: FunctionNode, between: list[ast.stmt]
-) -> tuple[bool, list[ast.AST]]:
-    """What may keep the code behind some statements from running, and whether it suspends."""
-    # What the block raises comes out of the `yield` of a context manager.
-    risky = SuspensionOrYield if _is_manager(context, function) else Suspension
-    nodes = list(own_nodes(between))
-    sure = [each for each in nodes if isinstance(each, risky)]
-    return bool(sure), in_source_order(sure or [e for e in nodes if _may_raise(context, e)])
-
-
-def _is_used_besides(function: FunctionNode, call: ast.Call, names: list[str]) -> bool:
-    """Whether another call of a function, too, is given first what one is given."""
-    others = (each for each in own_nodes(function.body, ast.Call) if each is not call)
-    return any(each.args and ast.unparse(each.args[0]) in names for each in others)
-
-
-def _run_before(context: TreeContext, call: ast.Call) -> list[ast.stmt]:
-    """What runs before a call that is a statement, in the same body of a function, branch or loop;
-    nothing where a `with` or a `try` may see to the call."""
-    statement = context.parent(call)
-    block = context.parent(statement) if isinstance(statement, ast.Expr) else None
-    body = block.body if isinstance(block, FunctionNode | ast.If | ast.For | ast.While) else []
-    return (
-        context.before(statement) if isinstance(statement, ast.stmt) and statement in body else []
-    )
-
-
-def _may_raise(context: TreeContext, node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and context.roles(node).isdisjoint(_HARMLESS)
-
-
-def _binds_token(context: TreeContext, statement: ast.stmt, names: list[str]) -> bool:
-    match statement:
-        case ast.Expr(ast.Call() as value) if not names:
-            # `unbind_contextvars("job")` needs no token.
-            return Role.CONTEXT_TOKEN in context.roles(value) and _SET not in context.names(value)
-        case ast.Assign([ast.Name(name)], ast.Call() as value):
-            return name in names and Role.CONTEXT_TOKEN in context.roles(value)
-    return False
 
 
 def _check_worker(context: TreeContext, call: ast.Call) -> None:
