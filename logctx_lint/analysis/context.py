@@ -14,6 +14,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Finding, Fix, Profile, Related, Span
 from logctx_lint.inference import constants
 from logctx_lint.inference.decorators import decorator_roles
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
     UNKNOWN,
@@ -403,6 +404,10 @@ class TreeContext:
         return all(Role.SENTINEL_CONTEXT in self.roles(each) for each in arguments(node))
 
     # Callees
+
+    def makes_manager(self, function: FunctionNode) -> bool:
+        """Whether contextlib makes a context manager of a function, which is a generator."""
+        return any(GENERATOR_MANAGERS & set(self.names(each)) for each in function.decorator_list)
 
     def decorator_roles(self, function: Function) -> frozenset[Role]:
         """The roles of a function's decorators."""

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from logctx_lint.analysis.context import TreeContext, in_source_order, loops
 from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
+from logctx_lint.analysis.possible_values import put_into_name
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.types import callees_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import assigned_to, is_name, last_name, own_nodes
 
 GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
 OF_DEFERREDS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
@@ -109,15 +109,10 @@ def _bound(context: TreeContext, name: ast.Name) -> Iterator[ast.expr]:
         for binding in scope.reaching_name(name)
         if binding.kind in ("value", "annotation") and not binding.path
     }
-    for inner in own_nodes(function.body):
-        target, value = _put(inner)
-        if target == name.id and value is not None:
-            # Of what is assigned only the last counts; of what is put in, all.
-            is_element = isinstance(inner, ast.Call) or (
-                isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Subscript)
-            )
-            if is_element or value in reaching:
-                yield value
+    # Of what is put in, all counts; of what is assigned, only the last.
+    yield from put_into_name(name.id, function)
+    values = assigned_to(name.id, own_nodes(function.body))
+    yield from (value for value in values if value in reaching)
 
 
 def _loop_over(
@@ -130,21 +125,6 @@ def _loop_over(
             if is_name(to, name.id) and to is not name:
                 return loop
     return None
-
-
-def _put(node: ast.AST) -> tuple[str, ast.expr | None]:
-    """The local name that something is assigned to, or put into, and what."""
-    match node:
-        case (
-            ast.Assign([ast.Name(target)], value)
-            | ast.AnnAssign(ast.Name(target), _, ast.expr() as value)
-            | ast.NamedExpr(ast.Name(target), value)
-            | ast.Assign([ast.Subscript(ast.Name(target))], value)
-        ):
-            return target, value
-        case ast.Call(ast.Attribute(ast.Name(target), method), [value], []) if method in APPENDERS:
-            return target, value
-    return "", None
 
 
 def _helpers(file: File, call: ast.Call, scope: Scope) -> list[Function]:

@@ -19,9 +19,8 @@ from logctx_lint.analysis.awaitables.misused_values import (
     wrongly_used,
 )
 from logctx_lint.analysis.awaitables.value_uses import Usage, Use, uses, uses_of
-from logctx_lint.analysis.possible_values import possible_elements
+from logctx_lint.analysis.possible_values import possible_elements, put_into
 from logctx_lint.analysis.units import Unit
-from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -133,12 +132,8 @@ def _bound(
 
 def _added(statement: ast.stmt) -> tuple[str, ast.Call] | None:
     """The collection that a statement puts what a call gives into: `jobs.append(f())`."""
-    match statement:
-        case ast.Expr(
-            ast.Call(ast.Attribute(ast.Name(name), method), [ast.Call() as call], [])
-        ) if method in APPENDERS:
-            return name, call
-        case ast.Assign([ast.Subscript(ast.Name(name))], ast.Call() as call):
+    match put_into(statement.value if isinstance(statement, ast.Expr) else statement):
+        case (ast.Name(name), ast.Call() as call):
             return name, call
     return None
 
@@ -406,13 +401,9 @@ def _alone(unit: Unit, scope: Scope) -> set[ast.Name]:
 def _receivers(unit: Unit, scope: Scope) -> Iterator[ast.Name]:
     """The names of collections that a statement puts something into."""
     for statement, where in unit.statements:
-        match statement:
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name() as name, method))) if (
-                where is scope and method in APPENDERS
-            ):
-                yield name
-            case ast.Assign([ast.Subscript(ast.Name() as name)]) if where is scope:
-                yield name
+        put = put_into(statement.value if isinstance(statement, ast.Expr) else statement)
+        if put is not None and isinstance(put[0], ast.Name) and where is scope:
+            yield put[0]
 
 
 def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[tuple[ast.Name, Type]]:

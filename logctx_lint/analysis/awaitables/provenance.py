@@ -8,10 +8,11 @@ follows the rules. Everything else is unknown.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from logctx_lint.analysis.deferreds.shared_state import COPIES, LOOK_UPS, VIEWS, Sharing
+from logctx_lint.analysis.possible_values import put_into_name
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import protocols
@@ -19,7 +20,6 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
 from logctx_lint.inference.decorators import decorator_roles
 from logctx_lint.inference.definitions import Variable
-from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
@@ -33,9 +33,9 @@ from logctx_lint.inference.types import (
     without_none,
 )
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
-from logctx_lint.project.facts import VariableFacts
+from logctx_lint.project.facts import FunctionNode, VariableFacts
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import call_arguments, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import call_arguments, returned_values
 
 _PASSERS = frozenset({Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
 _HANDS_ON = frozenset({Role.CHAINER, Role.HAND_STARTER, Role.FIRED})
@@ -333,7 +333,8 @@ class Origins:
             for binding in home.bindings[node.id]
             if binding.kind in ("value", "annotation") and binding.value and not binding.path
         ]
-        given += [self.of(each, home) for each in _put_into(node.id, home.node)]
+        if isinstance(home.node, FunctionNode):
+            given += [self.of(each, home) for each in put_into_name(node.id, home.node)]
         return _any_of(given)
 
     def _stored(self, node: ast.Name | ast.Attribute, scope: Scope) -> Origin | None:
@@ -392,17 +393,3 @@ def _source_scope(value: ast.expr, scope: Scope) -> Scope:
     if isinstance(scope.node, Comprehension) and value is scope.node.generators[0].iter:
         return scope.parent or scope
     return scope
-
-
-def _put_into(name: str, node: ast.AST | None) -> Iterator[ast.expr]:
-    """What a function puts into a local container: `name.append(x)`, `name[k] = x`."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return
-    for inner in own_nodes(node.body):
-        match inner:
-            case ast.Call(ast.Attribute(ast.Name(receiver), method), [value]):
-                if receiver == name and method in APPENDERS:
-                    yield value
-            case ast.Assign([ast.Subscript(ast.Name(receiver))], value):
-                if receiver == name:
-                    yield value

@@ -91,9 +91,7 @@ def may_be_left_at(context: TreeContext, place: ast.AST) -> bool:
 
 def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
     """An asynchronous context manager: what its block raises comes out of the `yield`."""
-    return any(
-        "contextlib.asynccontextmanager" in context.names(each) for each in function.decorator_list
-    )
+    return isinstance(function, ast.AsyncFunctionDef) and context.makes_manager(function)
 
 
 # Undone behind a suspension point, and by no `finally`

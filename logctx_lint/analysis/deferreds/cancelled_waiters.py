@@ -21,12 +21,13 @@ from logctx_lint.analysis.deferreds.completions import (
     new_in,
 )
 from logctx_lint.analysis.deferreds.late_answers import LIMITS
+from logctx_lint.analysis.possible_values import put_into
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, DELAYERS, REMOVERS
+from logctx_lint.inference.known_names import COMPLETERS, DELAYERS, REMOVERS
 from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 _LOOKING = frozenset({"done", "cancelled", "add_done_callback", "shield", "cancel"})
 _THREADSAFE = "call_soon_threadsafe"
@@ -129,12 +130,8 @@ def _takes_out(nodes: list[ast.AST], place: str) -> bool:
 
 
 def _is_put_into(node: ast.AST, name: str, place: str) -> bool:
-    match node:
-        case ast.Call(ast.Attribute(receiver, method), [ast.Name(given)]):
-            return given == name and method in APPENDERS and ast.unparse(receiver) == place
-        case ast.Assign([ast.Subscript(receiver)], ast.Name(given)):
-            return given == name and ast.unparse(receiver) == place
-    return False
+    put = put_into(node)
+    return put is not None and is_name(put[1], name) and ast.unparse(put[0]) == place
 
 
 # From another thread

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.possible_values import put_into_name
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
 from logctx_lint.inference.narrowing import dotted
@@ -180,7 +181,7 @@ class Sharing:
             or not isinstance(home.node, FunctionNode)
         ):
             return False
-        added = list(_added(node.id, home.node))
+        added = list(put_into_name(node.id, home.node))
         bound = [each.value for each in home.bindings[node.id]]
         comprehended = [each.elt for each in bound if isinstance(each, ast.ListComp | ast.SetComp)]
         return (
@@ -240,15 +241,6 @@ class Sharing:
             and self.resolver.classes.arguments_as(member, "typing.Mapping") is not None
             for member in members_of(self.resolver.type_of(node, scope))
         )
-
-
-def _added(name: str, function: FunctionNode) -> Iterator[ast.expr]:
-    """What a function puts into a local list or set."""
-    for node in own_nodes(function.body):
-        match node:
-            case ast.Call(ast.Attribute(ast.Name(held), "append" | "add"), [value]):
-                if held == name:
-                    yield value
 
 
 def _is_empty(node: ast.expr | None) -> bool:

@@ -25,7 +25,6 @@ from logctx_lint.analysis.kept_places import cancelled_in, taken_from
 from logctx_lint.analysis.surroundings import attempts_around, within
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
-from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
@@ -109,7 +108,8 @@ class Waiters:
             return None
         # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
         is_private = is_name or function.name.startswith("_") or self._is_inner(function)
-        is_sole = is_deferred or is_private or self._is_left_once(function)
+        # Whoever has entered a context manager leaves it.
+        is_sole = is_deferred or is_private or self.context.makes_manager(function)
         is_sole = is_sole or _clears_behind(function, place, node)
         is_sole = is_sole or is_sole_waiter(self.context, function, node, place)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
@@ -123,14 +123,6 @@ class Waiters:
     def _is_inner(self, function: FunctionNode) -> bool:
         """Whether a function stands in another, where nobody else can call it."""
         return any(isinstance(each, FunctionNode) for each in self.context.around(function))
-
-    def _is_left_once(self, function: FunctionNode) -> bool:
-        """Whether a function is a context manager, which whoever has entered it leaves."""
-        return any(
-            name in GENERATOR_MANAGERS
-            for decorator in function.decorator_list
-            for name in self.context.names(decorator)
-        )
 
     def _place(self, node: ast.expr, function: FunctionNode) -> ast.expr | None:
         """The attribute, element or outer variable that a value is taken from."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, own_nodes
 
@@ -45,16 +44,12 @@ def skipped_reset(context: TreeContext, call: ast.Call) -> SkippedReset | None:
     return SkippedReset(bound, risks[0], suspends)
 
 
-def is_manager(context: TreeContext, function: FunctionNode) -> bool:
-    return any(GENERATOR_MANAGERS & set(context.names(each)) for each in function.decorator_list)
-
-
 def _risks(
     context: TreeContext, function: FunctionNode, between: list[ast.stmt]
 ) -> tuple[bool, list[ast.AST]]:
     """What may keep the code behind some statements from running, and whether it suspends."""
     # What the block raises comes out of the `yield` of a context manager.
-    risky = SuspensionOrYield if is_manager(context, function) else Suspension
+    risky = SuspensionOrYield if context.makes_manager(function) else Suspension
     nodes = list(own_nodes(between))
     sure = [each for each in nodes if isinstance(each, risky)]
     return bool(sure), in_source_order(sure or [e for e in nodes if _may_raise(context, e)])

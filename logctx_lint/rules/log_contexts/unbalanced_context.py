@@ -196,7 +196,7 @@ from logctx_lint.analysis.log_contexts.kept_tokens import (
 )
 from logctx_lint.analysis.log_contexts.open_contexts import binds_constants, open_around
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
-from logctx_lint.analysis.log_contexts.skipped_resets import SET, is_manager, skipped_reset
+from logctx_lint.analysis.log_contexts.skipped_resets import SET, skipped_reset
 from logctx_lint.analysis.log_contexts.worker_bindings import LeftBinding, Remains, left_bindings
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.units import Unit
@@ -335,7 +335,7 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
         )
     elif isinstance(function, FunctionNode) and SET in context.names(call):
         variable = ast.unparse(call.func.value)  # type: ignore[attr-defined]
-        if is_manager(context, function) and not _is_set_back(context, function, call, variable):
+        if context.makes_manager(function) and not _is_set_back(context, function, call, variable):
             context.report(
                 RULE.code,
                 call,
