@@ -15,6 +15,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.passed_arguments import open_parameters, pairs
 from logctx_lint.inference.types import (
     NONE,
     Awaitability,
@@ -27,12 +28,13 @@ from logctx_lint.inference.types import (
     Type,
     TypeVariable,
     Unknown,
+    callees_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
@@ -117,6 +119,11 @@ def target(context: TreeContext, function: ast.expr) -> ast.expr:
     return function
 
 
+def call_made_of(taker: ast.Call, function: ast.expr) -> ast.Call:
+    """The call that is made of an argument and what stands behind it: `call_soon(f, x)`."""
+    return ast.Call(function, taker.args[taker.args.index(function) + 1 :], [])
+
+
 def is_partial(context: TreeContext, function: ast.expr) -> bool:
     """Whether a call is one of `functools.partial`."""
     return isinstance(function, ast.Call) and _PARTIAL in context.names(function)
@@ -199,7 +206,7 @@ def may_be_awaitable(file: File, argument: Taken) -> bool:
 
 
 def _looks_at(file: File, function: Function, name: str) -> bool:
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function.implementation, node)
@@ -217,16 +224,14 @@ def _looks_at(file: File, function: Function, name: str) -> bool:
 
 def _hands_to_function(file: File, function: Function, name: str) -> bool:
     """Whether a parameter is an argument that follows a function in some call."""
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function.implementation, node)
-    for call in all_nodes(node):
-        if not isinstance(call, ast.Call):
-            continue
+    for call in all_nodes(node, ast.Call):
         given = call_arguments(call)
         for before, each in itertools.pairwise(given):
-            is_named = isinstance(each, ast.Name) and each.id == name
+            is_named = is_name(each, name)
             if is_named and is_function(file, before, scope):
                 return True
     return False
@@ -234,17 +239,15 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
 
 def _awaits(function: Function, name: str) -> bool:
     """Whether a parameter, or the attribute that it is put into, has a part in an `await`."""
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     attributes = _attributes_set_to(node, name)
     awaited = _parts_of_awaits(node)
-    if any(isinstance(each, ast.Name) and each.id == name for each in awaited):
+    if any(is_name(each, name) for each in awaited):
         return True
     if attributes and function.owner:
-        others = (
-            each for own in function.owner.facts.functions for each in function.owner.function(own)
-        )
+        others = function.owner.methods()
         awaited += [part for each in others for part in _parts_of_awaits(each.tree())]
     return any(isinstance(each, ast.Attribute) and each.attr in attributes for each in awaited)
 
@@ -253,8 +256,8 @@ def _attributes_set_to(node: ast.AST, name: str) -> set[str]:
     """The attributes that are set to what a name holds."""
     return {
         target.attr
-        for each in all_nodes(node)
-        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name)
+        for each in all_nodes(node, ast.Assign)
+        if isinstance(each.value, ast.Name)
         for target in each.targets
         if isinstance(target, ast.Attribute) and each.value.id == name
     }
@@ -276,11 +279,11 @@ def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
 def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: int = 0) -> bool:
     """As `calls_inside`, of one function."""
     function = function.implementation
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function, node)
-    calls = [inner for inner in all_nodes(node) if isinstance(inner, ast.Call)]
+    calls = list(all_nodes(node, ast.Call))
     own = {parameter.name for parameter in function.facts.parameters}
     return any(
         file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)
@@ -289,8 +292,7 @@ def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: 
         body_calls(file, member.function, wanted, detour - 1)
         for call in calls
         if detour and any(isinstance(each, ast.Name) and each.id in own for each in call.args)
-        for member in members_of(file.resolver.type_of(call.func, scope))
-        if isinstance(member, FunctionType)
+        for member in callees_of(file.resolver.type_of(call.func, scope))
     )
 
 
@@ -305,8 +307,7 @@ def signatures(
             callee = resolver.classes.member(Instance(member.cls), "__init__")
         for each in members_of(callee) if callee else ():
             if isinstance(each, FunctionType):
-                parameters = list(each.function.facts.parameters)
-                yield each, parameters[1:] if resolver.bindings.is_bound(each) else parameters
+                yield each, open_parameters(resolver, each)
 
 
 def _declared(
@@ -324,19 +325,6 @@ def _declared(
         takes_awaitables = file.resolver.awaitability(declared).certainty is not Certainty.NO
         if callables and not takes_awaitables:
             yield _taken(call, scope, callee, parameters, parameter, argument, tuple(callables))
-
-
-def pairs(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
-    """The parameters that have an argument of their own, with it."""
-    positional = [parameter for parameter in parameters if not parameter.kind]
-    for parameter, argument in zip(positional, call.args, strict=False):
-        if isinstance(argument, ast.Starred):
-            break
-        yield parameter, argument
-    named = {parameter.name: parameter for parameter in parameters if parameter.kind in ("", "k")}
-    for keyword in call.keywords:
-        if keyword.arg in named:
-            yield named[keyword.arg], keyword.value
 
 
 def _is_before_rest(parameter: Parameter, parameters: list[Parameter]) -> bool:
