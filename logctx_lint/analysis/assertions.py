@@ -7,7 +7,7 @@ import re
 
 from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
 from logctx_lint.inference.returned_values import Source
-from logctx_lint.inference.types import FunctionType, Type, members_of
+from logctx_lint.inference.types import Type, functions_of
 
 _EQUALITIES = re.compile("(assert|failUnless)(Equals?|Is|In|Identical)$")
 """Methods of a test case that fail at once where they are given a Deferred for a value."""
@@ -29,7 +29,7 @@ def is_expected_to_raise(context: TreeContext, call: ast.Call) -> bool:
 
 def is_compared(context: TreeContext, call: ast.Call, callees: Type) -> bool:
     """`self.assertEqual(f(), 3)`, which gives back what it has been given: that is no Deferred."""
-    functions = [each.function for each in members_of(callees) if isinstance(each, FunctionType)]
+    functions = functions_of(callees)
     return (
         isinstance(call.func, ast.Attribute)
         and bool(_EQUALITIES.match(call.func.attr))

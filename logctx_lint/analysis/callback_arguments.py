@@ -15,7 +15,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
-from logctx_lint.inference.known_names import DRIVERS
+from logctx_lint.inference.passed_arguments import open_parameters, pairs
 from logctx_lint.inference.types import (
     NONE,
     Awaitability,
@@ -28,18 +28,23 @@ from logctx_lint.inference.types import (
     Type,
     TypeVariable,
     Unknown,
+    callees_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
 WAITING = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.DRIVER})
 """Call a function and see to what it gives."""
 _STARTERS = frozenset({Role.BACKGROUND_STARTER})
+DRIVING = frozenset(
+    {Role.TASK_STARTER, Role.HAND_STARTER, Role.LOOP_RUNNER, Role.FORWARDING_GATHERER}
+)
+"""See to it that the awaitable runs that they are given."""
 _PARTIAL = "functools.partial"
 _LONGEST_DETOUR = 1
 """How many helpers may hand a function on."""
@@ -118,6 +123,11 @@ def target(context: TreeContext, function: ast.expr) -> ast.expr:
     return function
 
 
+def call_made_of(taker: ast.Call, function: ast.expr) -> ast.Call:
+    """The call that is made of an argument and what stands behind it: `call_soon(f, x)`."""
+    return ast.Call(function, taker.args[taker.args.index(function) + 1 :], [])
+
+
 def is_partial(context: TreeContext, function: ast.expr) -> bool:
     """Whether a call is one of `functools.partial`."""
     return isinstance(function, ast.Call) and _PARTIAL in context.names(function)
@@ -172,7 +182,7 @@ def is_awaited_by_callee(file: File, argument: Taken) -> bool:
 def _may_await(file: File, function: Function, name: str) -> bool:
     return (
         _is_left_to_others(file, function)
-        or _awaits(function, name)
+        or _awaits(file, function, name)
         or _hands_to_function(file, function, name)
         or is_told_apart(function.implementation, name)
     )
@@ -200,7 +210,7 @@ def may_be_awaitable(file: File, argument: Taken) -> bool:
 
 
 def _looks_at(file: File, function: Function, name: str) -> bool:
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function.implementation, node)
@@ -218,38 +228,34 @@ def _looks_at(file: File, function: Function, name: str) -> bool:
 
 def _hands_to_function(file: File, function: Function, name: str) -> bool:
     """Whether a parameter is an argument that follows a function in some call."""
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function.implementation, node)
-    for call in all_nodes(node):
-        if not isinstance(call, ast.Call):
-            continue
+    for call in all_nodes(node, ast.Call):
         given = call_arguments(call)
         for before, each in itertools.pairwise(given):
-            is_named = isinstance(each, ast.Name) and each.id == name
+            is_named = is_name(each, name)
             if is_named and is_function(file, before, scope):
                 return True
     return False
 
 
-def _awaits(function: Function, name: str) -> bool:
+def _awaits(file: File, function: Function, name: str) -> bool:
     """Whether a parameter, or the attribute that it is put into, has a part in an `await`.
 
     So it is where a task is started for it: `ensure_future(self._callback(event))`.
     """
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if node is None:
         return False
     attributes = _attributes_set_to(node, name)
-    awaited = _parts_of_awaits(node)
-    if any(isinstance(each, ast.Name) and each.id == name for each in awaited):
+    awaited = _parts_of_awaits(file, node)
+    if any(is_name(each, name) for each in awaited):
         return True
     if attributes and function.owner:
-        others = (
-            each for own in function.owner.facts.functions for each in function.owner.function(own)
-        )
-        awaited += [part for each in others for part in _parts_of_awaits(each.tree())]
+        others = function.owner.methods()
+        awaited += [part for each in others for part in _parts_of_awaits(file, each.tree())]
     return any(isinstance(each, ast.Attribute) and each.attr in attributes for each in awaited)
 
 
@@ -257,22 +263,23 @@ def _attributes_set_to(node: ast.AST, name: str) -> set[str]:
     """The attributes that are set to what a name holds."""
     return {
         target.attr
-        for each in all_nodes(node)
-        if isinstance(each, ast.Assign) and isinstance(each.value, ast.Name)
+        for each in all_nodes(node, ast.Assign)
+        if isinstance(each.value, ast.Name)
         for target in each.targets
         if isinstance(target, ast.Attribute) and each.value.id == name
     }
 
 
-def _parts_of_awaits(node: ast.AST | None) -> list[ast.AST]:
+def _parts_of_awaits(file: File, node: ast.AST | None) -> list[ast.AST]:
     """The nodes inside of what is awaited, or given to a function that drives it."""
     inside = all_nodes(node) if node else ()
-    return [part for each in inside if _is_driven(each) for part in all_nodes(each)]
+    return [part for each in inside if _is_driven(file, each) for part in all_nodes(each)]
 
 
-def _is_driven(node: ast.AST) -> bool:
-    is_call = isinstance(node, ast.Call) and last_name(node.func) in DRIVERS
-    return is_call or isinstance(node, ast.Await)
+def _is_driven(file: File, node: ast.AST) -> bool:
+    if isinstance(node, ast.Call):
+        return file.may_play(node.func, DRIVING)
+    return isinstance(node, ast.Await)
 
 
 def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
@@ -286,11 +293,11 @@ def calls_inside(file: File, argument: Taken, wanted: frozenset[Role]) -> bool:
 def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: int = 0) -> bool:
     """As `calls_inside`, of one function."""
     function = function.implementation
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return False
     scope = Scope.of_body(function, node)
-    calls = [inner for inner in all_nodes(node) if isinstance(inner, ast.Call)]
+    calls = list(all_nodes(node, ast.Call))
     own = {parameter.name for parameter in function.facts.parameters}
     return any(
         file.may_play(call.func, wanted) and not file.roles(call.func, scope).isdisjoint(wanted)
@@ -299,8 +306,7 @@ def body_calls(file: File, function: Function, wanted: frozenset[Role], detour: 
         body_calls(file, member.function, wanted, detour - 1)
         for call in calls
         if detour and any(isinstance(each, ast.Name) and each.id in own for each in call.args)
-        for member in members_of(file.resolver.type_of(call.func, scope))
-        if isinstance(member, FunctionType)
+        for member in callees_of(file.resolver.type_of(call.func, scope))
     )
 
 
@@ -315,8 +321,7 @@ def signatures(
             callee = resolver.classes.member(Instance(member.cls), "__init__")
         for each in members_of(callee) if callee else ():
             if isinstance(each, FunctionType):
-                parameters = list(each.function.facts.parameters)
-                yield each, parameters[1:] if resolver.bindings.is_bound(each) else parameters
+                yield each, open_parameters(resolver, each)
 
 
 def _declared(
@@ -334,19 +339,6 @@ def _declared(
         takes_awaitables = file.resolver.awaitability(declared).certainty is not Certainty.NO
         if callables and not takes_awaitables:
             yield _taken(call, scope, callee, parameters, parameter, argument, tuple(callables))
-
-
-def pairs(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:
-    """The parameters that have an argument of their own, with it."""
-    positional = [parameter for parameter in parameters if not parameter.kind]
-    for parameter, argument in zip(positional, call.args, strict=False):
-        if isinstance(argument, ast.Starred):
-            break
-        yield parameter, argument
-    named = {parameter.name: parameter for parameter in parameters if parameter.kind in ("", "k")}
-    for keyword in call.keywords:
-        if keyword.arg in named:
-            yield named[keyword.arg], keyword.value
 
 
 def _is_before_rest(parameter: Parameter, parameters: list[Parameter]) -> bool:

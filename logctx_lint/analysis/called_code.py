@@ -39,7 +39,7 @@ class Code:
 def code_of(function: Function) -> Code | None:
     """The code of a first-party function; None of a stub's."""
     function = function.implementation
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return None
     return Code(tuple(own_nodes(node.body)), Scope.of_body(function, node), function)

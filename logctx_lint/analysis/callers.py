@@ -1,4 +1,4 @@
-"""Who calls an asynchronous function: code that waits for it, or a loop, a timer, an event.
+"""How an asynchronous function is called: awaited by its caller, or run by a loop, timer or event.
 
 It decides what a swallowed cancellation does: a waiting caller goes on with a wrong answer, while
 the entry of a task merely ends.

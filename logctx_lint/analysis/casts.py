@@ -1,4 +1,4 @@
-"""What a `cast` says of awaitables: where the code knows better than what is declared.
+"""`cast(...)` of a call result: whether the code or the cast is right about its being awaitable.
 
 def read(self) -> str:
     return cast(str, self._client.read())    # In the mode that this half of the library has.

@@ -1,4 +1,4 @@
-"""What a rule can ask of the unit that it looks at, and how it reports."""
+"""The context of a rule: what it can ask about a unit of code, and how it reports findings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from logctx_lint.analysis.units import File, Unit, units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Finding, Fix, Profile, Related, Span
 from logctx_lint.inference import constants
-from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.decorators import decorator_roles
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
     UNKNOWN,
@@ -24,6 +25,7 @@ from logctx_lint.inference.types import (
     Kind,
     Presumed,
     Type,
+    functions_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
@@ -46,6 +48,11 @@ def arguments(call: ast.Call) -> list[ast.expr]:
     """The arguments of a call, those with keywords or stars included."""
     given = call_arguments(call)
     return [each.value if isinstance(each, ast.Starred) else each for each in given]
+
+
+def body_of(function: FunctionOrLambda) -> list[ast.expr] | list[ast.stmt]:
+    """What runs when a function is called, its statements or the expression of a lambda."""
+    return [function.body] if isinstance(function, ast.Lambda) else function.body
 
 
 def loops(node: ast.AST) -> Sequence[ast.For | ast.AsyncFor | ast.comprehension]:
@@ -84,6 +91,8 @@ class Callee:
     reason: str
     definition: Related | None = None
     """Where the project defines it."""
+    is_only_declared: bool = False
+    """Whether a declared type alone says what it gives, and no function that does so is known."""
 
     def handed_on(self, *, has_arguments: bool, as_coroutine: bool = False) -> str:
         """The arguments that hand it to the background starter."""
@@ -91,11 +100,6 @@ class Callee:
         if as_coroutine:
             return f"({function}({'...' if has_arguments else ''}))"
         return f"({function}, ...)" if has_arguments else f"({function})"
-
-
-def functions_of(type_: Type) -> list[Function]:
-    """The functions that a value may be, as far as they are known."""
-    return [each.function for each in members_of(type_) if isinstance(each, FunctionType)]
 
 
 def presumed_by(type_: Type) -> list[Function]:
@@ -403,14 +407,13 @@ class TreeContext:
 
     # Callees
 
+    def makes_manager(self, function: FunctionNode) -> bool:
+        """Whether contextlib makes a context manager of a function, which is a generator."""
+        return any(GENERATOR_MANAGERS & set(self.names(each)) for each in function.decorator_list)
+
     def decorator_roles(self, function: Function) -> frozenset[Role]:
         """The roles of a function's decorators."""
-        scope = enclosing_scope(function)
-        return frozenset(
-            role
-            for text in function.facts.decorators
-            for role in self.file.vocabulary.roles(self.resolver.names_of_text(text, scope))
-        )
+        return decorator_roles(self.resolver, self.file.vocabulary, function)
 
     def _callee_at(
         self, func: ast.expr, functions: list[Function], presumed: list[Function]
@@ -419,7 +422,7 @@ class TreeContext:
         if functions or not presumed:
             best = max(functions, key=self._awaitable, default=None)
             if best is None:
-                return Callee(self._label(func), "by its declared type")
+                return Callee(self._label(func), "by its declared type", is_only_declared=True)
             return Callee(self._label(func), self._reason(best), self._definition(best))
         how, _, place = self._reason(presumed[0]).rpartition(", ")
         how = "to return one" if how.startswith("by ") else f"as {how}"

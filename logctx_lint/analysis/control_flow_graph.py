@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
+from itertools import pairwise
 
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes, takes_the_rest
+from logctx_lint.syntax.ast_walk import child_nodes, is_inside, own_nodes, takes_the_rest
 
 
 class NodeKind(Enum):
@@ -273,6 +274,21 @@ def expressions(node: FlowNode) -> Iterator[ast.AST]:
                 yield from own_nodes([guard])
         case _ if node.kind in (NodeKind.RUN, NodeKind.TEST):
             yield from own_nodes([node.code])
+
+
+def needed_for(part: ast.AST, code: ast.AST) -> Iterator[tuple[ast.expr, bool]]:
+    """The tests in an expression before a part of it, and how each has to come out for that to be
+    evaluated: of `settled or d.callback(x)`, `settled` must not hold for the call."""
+    way = [code]
+    while way[-1] is not part:
+        way.append(next(each for each in child_nodes(way[-1]) if is_inside(part, [each])))
+    for outer, inner in pairwise(way):
+        match outer:
+            case ast.BoolOp(operator, values):
+                before = values[: values.index(inner)]  # type: ignore[arg-type]
+                yield from ((each, isinstance(operator, ast.And)) for each in before)
+            case ast.IfExp(test) if inner is not test:
+                yield test, inner is outer.body
 
 
 def suspends(node: FlowNode, *, by_yield: bool) -> ast.AST | None:

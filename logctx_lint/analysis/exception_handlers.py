@@ -14,7 +14,7 @@ from logctx_lint.inference.raised_errors import exception_names
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import ClassObject
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_name, own_nodes
 
 
 class Cancellation(Flag):
@@ -108,8 +108,7 @@ def is_chosen_by_call(handler: ast.ExceptHandler) -> bool:
     return any(
         isinstance(each, ast.Call)
         and not (isinstance(each.func, ast.Name) and each.func.id in _ABOUT_ITS_KIND)
-        and any(isinstance(given, ast.Name) and given.id == handler.name for given in each.args)
-        for outer in own_nodes(handler.body)
-        if isinstance(outer, ast.If)
+        and any(is_name(given, handler.name or "") for given in each.args)
+        for outer in own_nodes(handler.body, ast.If)
         for each in own_nodes([outer.test])
     )

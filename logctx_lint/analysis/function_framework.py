@@ -14,11 +14,10 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.cancellation.cancellation_state import Code, of_function
-from logctx_lint.analysis.context import functions_of
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.known_packages import FRAMEWORKS_OF
 from logctx_lint.config.settings import Framework, Storage
-from logctx_lint.inference.types import Kind
+from logctx_lint.inference.types import Kind, functions_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes

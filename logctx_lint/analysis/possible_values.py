@@ -10,7 +10,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
-from logctx_lint.syntax.ast_walk import last_name
+from logctx_lint.inference.known_names import APPENDERS
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import is_name, last_name, own_nodes
 
 _GIVE_SECOND = frozenset({"cast"})
 _GIVE_FIRST = frozenset({"assert_type"})
@@ -83,3 +85,21 @@ def possible_elements(node: ast.expr) -> Iterator[ast.expr]:
                 yield from possible_elements(inner)
             case _:
                 yield ast.Starred(value, ast.Load())
+
+
+def put_into(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+    """A collection that something is put into, and what: `jobs.append(job)`, `jobs[key] = job`."""
+    match node:
+        case ast.Call(ast.Attribute(collection, method), [value], []) if method in APPENDERS:
+            return collection, value
+        case ast.Assign([ast.Subscript(collection)], value):
+            return collection, value
+    return None
+
+
+def put_into_name(name: str, function: FunctionNode) -> Iterator[ast.expr]:
+    """What a function puts into a collection of that name."""
+    for node in own_nodes(function.body):
+        put = put_into(node)
+        if put is not None and is_name(put[0], name):
+            yield put[1]

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes, start_of
 
 
 def is_shield(context: TreeContext, node: ast.AST) -> bool:
@@ -55,9 +55,9 @@ def opens_shield(context: TreeContext, call: ast.Call) -> bool:
 
 def shielded_by_hand(nodes: Iterable[ast.AST], before: ast.AST) -> Iterator[str]:
     """The scopes that statements have set to shield what follows, where a node begins."""
-    place = _start(before)
-    said = [each for each in nodes if _is_set(each) is not None and _start(each) < place]
-    last = {_scope_of(each): _is_set(each) for each in sorted(said, key=_start)}
+    place = start_of(before)
+    said = [each for each in nodes if _is_set(each) is not None and start_of(each) < place]
+    last = {_scope_of(each): _is_set(each) for each in sorted(said, key=start_of)}
     yield from (scope for scope, is_shield in last.items() if is_shield)
 
 
@@ -87,7 +87,3 @@ def _scope_of(statement: ast.AST) -> str:
 
 def _may_be_true(value: ast.expr) -> bool:
     return not isinstance(value, ast.Constant) or bool(value.value)
-
-
-def _start(node: ast.AST) -> tuple[int, int]:
-    return node.lineno, node.col_offset  # type: ignore[attr-defined]

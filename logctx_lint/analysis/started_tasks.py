@@ -11,35 +11,28 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import UNKNOWN
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_attribute, own_nodes, own_place
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _LOOPS = frozenset({Role.EVENT_LOOP})
 _ADDERS = APPENDERS | {"extend"}
 
 
-def class_node(context: TreeContext) -> ast.ClassDef | None:
-    """The tree of the class whose method the unit is."""
-    owner = context.unit.scope.owner
-    return context.file.class_of.get(context.unit.node) if owner else None
-
-
 def run_by_attribute(context: TreeContext, name: str) -> list[Function]:
     """What runs in the tasks that `self.NAME` is, or holds."""
-    cls = class_node(context)
     found: list[Function] = []
-    for method in cls.body if cls else ():
-        if isinstance(method, FunctionNode):
-            calls = list(_kept_in(method, name))
-            inside = _inside(context, method) if calls else context
-            for call in calls:
-                found += _run_by(inside, call)
+    for method in own_methods(context):
+        calls = list(_kept_in(method, name))
+        inside = _inside(context, method) if calls else context
+        for call in calls:
+            found += _run_by(inside, call)
     return found
 
 
@@ -54,7 +47,7 @@ def run_by_local(context: TreeContext, name: ast.Name) -> list[Function]:
     """What runs in the task that a local name is."""
     scope = context.scopes[name]
     found: list[Function] = []
-    for binding in scope.reaching(name.id, (name.lineno, name.col_offset)):
+    for binding in scope.reaching_name(name):
         if binding.kind == "value" and binding.value is not None:
             for call in _starts(binding.value):
                 found += _run_by(context, call)
@@ -69,7 +62,7 @@ def _kept_in(method: FunctionNode, name: str) -> Iterator[ast.Call]:
         value = _value_for(node, name)
         if value is not None:
             yield from _starts(value)
-            names.update(each.id for each in all_nodes(value) if isinstance(each, ast.Name))
+            names.update(each.id for each in all_nodes(value, ast.Name))
     for node in nodes:
         # `task = create_task(f()); self._tasks.add(task)`
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -82,24 +75,13 @@ def _value_for(node: ast.AST, name: str) -> ast.expr | None:
     """What a statement or call puts into `self.NAME`."""
     match node:
         case ast.Assign(targets, value):
-            if any(_is_attribute(_base(target), name) for target in targets):
+            if name in map(own_place, targets):
                 return value
         case ast.AnnAssign(target, _, ast.expr() as value):
-            return value if _is_attribute(_base(target), name) else None
+            return value if own_place(target) == name else None
         case ast.Call(ast.Attribute(receiver, method), [value]) if method in _ADDERS:
-            return value if _is_attribute(receiver, name) else None
+            return value if own_attribute(receiver) == name else None
     return None
-
-
-def _base(target: ast.expr) -> ast.expr:
-    return target.value if isinstance(target, ast.Subscript) else target
-
-
-def _is_attribute(node: ast.expr, name: str) -> bool:
-    match node:
-        case ast.Attribute(ast.Name("self"), found):
-            return found == name
-    return False
 
 
 def _starts(value: ast.expr) -> Iterator[ast.Call]:

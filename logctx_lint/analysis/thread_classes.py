@@ -1,4 +1,4 @@
-"""Classes of threads: what their `run()` does, a thread of its own does."""
+"""Classes derived from `threading.Thread`, whose `run()` runs in a thread of its own."""
 
 from __future__ import annotations
 

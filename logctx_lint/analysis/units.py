@@ -118,7 +118,7 @@ class File:
     @cached_property
     def class_of(self) -> Mapping[ast.stmt, ast.ClassDef]:
         """The class that each statement of a class body stands in."""
-        classes = (node for node in all_nodes(self.tree) if isinstance(node, ast.ClassDef))
+        classes = all_nodes(self.tree, ast.ClassDef)
         return {statement: node for node in classes for statement in node.body}
 
     @cached_property
@@ -126,16 +126,15 @@ class File:
         """The attributes that the file sets on anything."""
         return frozenset(
             node.attr
-            for node in all_nodes(self.tree)
-            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+            for node in all_nodes(self.tree, ast.Attribute)
+            if isinstance(node.ctx, ast.Store)
         )
 
     @cached_property
     def awaits_twice(self) -> bool:
         """Whether the file awaits what an `await` has given."""
         return _TWO_AWAITS.search(self.source.text) is not None and any(
-            isinstance(node, ast.Await) and isinstance(node.value, ast.Await)
-            for node in all_nodes(self.tree)
+            isinstance(node.value, ast.Await) for node in all_nodes(self.tree, ast.Await)
         )
 
     @cached_property

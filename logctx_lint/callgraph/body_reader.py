@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
+from logctx_lint.callgraph.nodes import Nodes
 from logctx_lint.callgraph.targets import CallTargets, Reached, Reason
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
@@ -16,9 +16,6 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import call_arguments, child_blocks, child_nodes, last_name
 from logctx_lint.syntax.excerpts import one_line
-
-if TYPE_CHECKING:
-    from logctx_lint.callgraph.graph import CallGraph
 
 _STARTERS = frozenset(
     {Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.TASK_STARTER, Role.SAFE_DECORATOR}
@@ -111,13 +108,13 @@ _DROPPED = _Place(is_dropped=True)
 class CallReader:
     """Reads one function."""
 
-    def __init__(self, graph: CallGraph, function: Function) -> None:
-        self._graph = graph
-        self._resolver = graph.resolver
-        self._callees = CallTargets(graph.resolver, graph.hierarchy)
+    def __init__(self, nodes: Nodes, function: Function) -> None:
+        self._nodes = nodes
+        self._resolver = nodes.resolver
+        self._callees = CallTargets(nodes.resolver, nodes.hierarchy)
         self._function = function
         self._awaits_by_yield = (
-            not function.facts.is_async and Role.INLINE_CALLBACKS in graph.decorator_roles(function)
+            not function.facts.is_async and Role.INLINE_CALLBACKS in nodes.decorator_roles(function)
         )
         self._is_plain = not function.facts.is_async and not self._awaits_by_yield
         self._calls: dict[tuple[Function, EdgeKind], Call] = {}
@@ -254,16 +251,16 @@ class CallReader:
     def _protocol(self, node: ast.expr, names: tuple[str, ...], scope: Scope) -> None:
         """The methods that `async with` and `async for` call."""
         for name in names:
-            if self._graph.mentions.functions(name):
+            if self._nodes.mentions.functions(name):
                 method = self._resolver.member(self._resolver.type_of(node, scope), name)
                 self._add_all(node.lineno, self._callees.of_type(method), EdgeKind.CALLS)
 
     def _add_all(self, line: int, reached: Reached, how: EdgeKind) -> None:
         for function in reached.functions:
-            if self._graph.waits(function):
-                roles = self._graph.decorator_roles(function)
+            if self._nodes.waits(function):
+                roles = self._nodes.decorator_roles(function)
                 is_started = Role.SAFE_DECORATOR in roles or (
-                    how is EdgeKind.DROPPED and not self._graph.gives_coroutine(function)
+                    how is EdgeKind.DROPPED and not self._nodes.gives_coroutine(function)
                 )
                 self._add(line, function, EdgeKind.BACKGROUND if is_started else how)
 
@@ -274,10 +271,10 @@ class CallReader:
 
     def _is_defined(self, func: ast.expr) -> bool:
         """Whether the package defines any function of this name; most calls are settled by that."""
-        return bool(self._graph.mentions.functions(last_name(func)))
+        return bool(self._nodes.mentions.functions(last_name(func)))
 
     def _roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
-        vocabulary = self._graph.vocabulary
+        vocabulary = self._nodes.vocabulary
         name = last_name(func)
         imported = self._function.module.facts.imports.get(name, ())
         names = [name, *(item.name for item in imported)]

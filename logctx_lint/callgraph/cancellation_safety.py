@@ -161,7 +161,7 @@ class Auditor:
                 verdict,
                 self.findings(function),
                 self.graph.calls(function),
-                Role.CANCELLABLE_MARKER in self.graph.decorator_roles(function),
+                Role.CANCELLABLE_MARKER in self.graph.nodes.decorator_roles(function),
             )
             for function, verdict in own.items()
         }

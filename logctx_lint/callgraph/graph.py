@@ -11,13 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from logctx_lint.callgraph.body_reader import Call, CallReader, Calls
-from logctx_lint.callgraph.class_hierarchy import ClassHierarchy, functions
+from logctx_lint.callgraph.class_hierarchy import functions
+from logctx_lint.callgraph.nodes import Nodes
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Answers
-from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.resolver import Resolver
-from logctx_lint.inference.types import Certainty, FunctionType
 from logctx_lint.project.modules import Function
 from logctx_lint.project.text_index import Mentions
 
@@ -34,57 +33,23 @@ class CallGraph:
     """The call graph of a package; keeps what it has read."""
 
     def __init__(self, resolver: Resolver, vocabulary: Vocabulary, mentions: Mentions) -> None:
-        self.resolver = resolver
-        self.vocabulary = vocabulary
-        self.mentions = mentions
+        self.nodes = Nodes(resolver, vocabulary, mentions)
         self.trace = resolver.modules.trace
-        self.hierarchy = ClassHierarchy(resolver, mentions)
         self._calls: Answers[Function, Calls] = Answers(self.trace)
-        self._waits: Answers[Function, bool] = Answers(self.trace)
 
     def calls(self, function: Function) -> Calls:
         """What a function makes run."""
-        return self._calls.get(function, lambda: CallReader(self, function).read())
-
-    def waits(self, function: Function) -> bool:
-        """Whether a function is waited for, so that it is a node of the graph."""
-        return self._waits.get(function, lambda: self._is_waited_for(function))
-
-    def _is_waited_for(self, function: Function) -> bool:
-        facts = function.facts
-        if function.module.is_foreign:
-            return False
-        if facts.is_async:
-            return True
-        if facts.is_generator:
-            return Role.INLINE_CALLBACKS in self.decorator_roles(function)
-        returned = self.resolver.call_type(FunctionType(function))
-        certainty = self.resolver.awaitability(returned).certainty
-        return certainty in (Certainty.YES, Certainty.SOME)
-
-    def gives_coroutine(self, function: Function) -> bool:
-        """Whether what a function gives does not run until somebody drives it."""
-        answer = self.resolver.awaitability(self.resolver.call_type(FunctionType(function)))
-        return answer.is_certain and answer.kind.is_lazy
-
-    def decorator_roles(self, function: Function) -> frozenset[Role]:
-        """The roles of a function's decorators."""
-        scope = enclosing_scope(function)
-        return frozenset(
-            role
-            for text in function.facts.decorators
-            for role in self.vocabulary.roles(self.resolver.names_of_text(text, scope))
-        )
+        return self._calls.get(function, lambda: CallReader(self.nodes, function).read())
 
     def roots(self) -> Iterator[Function]:
         """The functions of the package that are marked as cancellable, by file and line."""
-        names = self.vocabulary.bare_names(Role.CANCELLABLE_MARKER)
-        files = {file for name in names for file in self.mentions.decorators(name)}
-        for module in map(self.resolver.modules.at, sorted(files)):
+        names = self.nodes.vocabulary.bare_names(Role.CANCELLABLE_MARKER)
+        files = {file for name in names for file in self.nodes.mentions.decorators(name)}
+        for module in map(self.nodes.resolver.modules.at, sorted(files)):
             marked = [
                 function
                 for function in (functions(module) if module else ())
-                if Role.CANCELLABLE_MARKER in self.decorator_roles(function)
+                if Role.CANCELLABLE_MARKER in self.nodes.decorator_roles(function)
             ]
             yield from sorted(marked, key=lambda function: function.line)
 

@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import translate
 
+from logctx_lint.config.log_context_names import RUNTIME
 from logctx_lint.config.roles import Role
-from logctx_lint.config.vocabulary import BUILT_IN, RUNTIME
+from logctx_lint.config.vocabulary import BUILT_IN
 
 
 class _BareNames(dict[str, bool]):

@@ -9,6 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from logctx_lint.config.log_context_names import (
+    CONTEXT_MODULE,
+    LOG_CONTEXTS,
+    RUNTIME_MODULES,
+    helpers,
+)
 from logctx_lint.config.plain_callbacks import (
     PLAIN_CALLERS,
     PLAIN_HOOKS,
@@ -22,17 +28,6 @@ __all__ = ["BUILT_IN", "Role"]
 
 
 _DEFER = "twisted.internet.defer"
-RUNTIME = "logctx_lint.runtime"
-_RUNTIME = (RUNTIME, f"{RUNTIME}.*")
-
-
-def _helpers(synapse_module: str, *names: str) -> tuple[str, ...]:
-    """Synapse's helpers and those of the reference runtime, whose names are alike.
-
-    The first name of a role is the one that fixes suggest where the project has no other.
-    """
-    modules = (synapse_module, *_RUNTIME)
-    return tuple(f"{module}.{name}" for name in names for module in modules)
 
 
 def _clock(*names: str) -> tuple[str, ...]:
@@ -64,7 +59,9 @@ _TK_CALLERS = ("after", "after_idle", "bind", "bind_all", "bind_class", "protoco
 _RELEASING = (
     "close", "aclose", "release", "disconnect", "terminate", "kill", "putconn", "abort", "rollback",
 )  # fmt: skip
-_CONNECTION_ENDS = ("connectionLost", "connection_lost", "processEnded", "processExited")
+_CONNECTION_ENDS = (
+    "connectionLost", "connection_lost", "clientConnectionLost", "processEnded", "processExited",
+)  # fmt: skip
 _PROTOCOL_EVENTS = (
     "connectionMade", "connection_made", "dataReceived", "data_received", "lineReceived",
     "stringReceived", "messageReceived",
@@ -74,10 +71,6 @@ _REQUESTS = ("iweb.IRequest", "http.Request", "server.Request")
 _SENDING = (
     "send*", "write*", "transmit*", "publish*", "request*", "call", "call[!bB]*",
 )  # fmt: skip
-_LOGGERS = (
-    "logging", "logging.Logger", "loguru.logger", "loguru._logger.Logger",
-    "structlog.stdlib.BoundLogger",
-)  # fmt: skip
 _CLICK = ("click", "click.core", "typer")
 _APPLICATIONS = (
     "traitlets.config.Application",
@@ -86,30 +79,28 @@ _APPLICATIONS = (
     "jupyter_core.application.JupyterApp",
 )
 _CLOCKS = ("time", "perf_counter", "monotonic", "process_time")
-_SCOPES = ("push_scope", "new_scope", "isolation_scope", "use_scope", "use_isolation_scope")
 _CALLBACK_ADDERS = ("addCallback", "addErrback", "addBoth", "addCallbacks")
 _BACKGROUND_PROCESSES = (
-    *_helpers("synapse.metrics.background_process_metrics", "run_as_background_process"),
+    *helpers("synapse.metrics.background_process_metrics", "run_as_background_process"),
     "synapse.server.HomeServer.run_as_background_process",
     "synapse.module_api.run_as_background_process",
     "synapse.module_api.ModuleApi.run_as_background_process",
 )
-_CONTEXT = "synapse.logging.context"
 _ASYNC_HELPERS = "synapse.util.async_helpers"
 
 BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.BACKGROUND_STARTER: (
-        *_helpers(_CONTEXT, "run_in_background", "run_coroutine_in_background"),
+        *helpers(CONTEXT_MODULE, "run_in_background", "run_coroutine_in_background"),
         *_BACKGROUND_PROCESSES,
         "synapse.module_api.run_in_background",
         "logctx_lint.runtime.tasks.run_in_background",
     ),
     Role.BACKGROUND_PROCESS: (
         *_BACKGROUND_PROCESSES,
-        *_helpers("synapse.metrics.background_process_metrics", "wrap_as_background_process"),
+        *helpers("synapse.metrics.background_process_metrics", "wrap_as_background_process"),
     ),
     Role.YIELDABLE_WRAPPER: (
-        *_helpers(_CONTEXT, "make_deferred_yieldable"),
+        *helpers(CONTEXT_MODULE, "make_deferred_yieldable"),
         "synapse.module_api.make_deferred_yieldable",
     ),
     # Nothing that comes from outside knows of log contexts.
@@ -117,92 +108,13 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.*",
         "treq.*",
         "txredisapi.*",
-        *_helpers(_ASYNC_HELPERS, "ObservableDeferred.observe"),
+        *helpers(_ASYNC_HELPERS, "ObservableDeferred.observe"),
         f"{_ASYNC_HELPERS}.stop_cancellation",
         f"{_ASYNC_HELPERS}.AbstractObservableDeferred.observe",
         f"{_ASYNC_HELPERS}.gather_results",
         "synapse.http.client.read_body_with_max_size",
     ),
-    Role.SENTINEL_GUARD: _helpers(_CONTEXT, "PreserveLoggingContext"),
-    Role.SENTINEL_CONTEXT: ("*.SENTINEL_CONTEXT",),
-    Role.CONTEXT_MANAGER: _helpers(_CONTEXT, "LoggingContext", "nested_logging_context"),
-    Role.NESTED_CONTEXT: _helpers(_CONTEXT, "nested_logging_context"),
-    Role.CONTEXT_SETTER: _helpers(_CONTEXT, "set_current_context"),
-    Role.CONTEXT_GETTER: _helpers(_CONTEXT, "current_context"),
-    Role.CONTEXT_BINDING: (
-        "structlog.contextvars.bound_contextvars",
-        "structlog.threadlocal.bound_threadlocal",
-        "loguru.logger.contextualize",
-        "loguru._logger.Logger.contextualize",
-        *(f"sentry_sdk.{home}{name}" for home in ("", "api.", "scope.") for name in _SCOPES),
-    ),
-    Role.CONTEXT_TOKEN: (
-        "contextvars.ContextVar.set",
-        "opentelemetry.context.attach",
-        "structlog.contextvars.bind_contextvars",
-    ),
-    Role.TOKEN_RESETTER: (
-        "contextvars.ContextVar.reset",
-        "opentelemetry.context.detach",
-        "structlog.contextvars.reset_contextvars",
-    ),
-    Role.CONTEXT_UNBINDER: (
-        "structlog.contextvars.clear_contextvars",
-        "structlog.contextvars.unbind_contextvars",
-    ),
-    Role.CONTEXT_ATTACHER: ("opentelemetry.context.attach",),
-    Role.ATTACHED_CONTEXT: ("opentelemetry.context.get_current",),
-    Role.CONTEXT_VALUE: ("opentelemetry.context.set_value",),
-    Role.CONTEXT_READER: (
-        "contextvars.ContextVar.get",
-        "asgi_correlation_id.correlation_id.get",
-        "asgi_correlation_id.context.correlation_id.get",
-        "aiotask_context.get",
-        "structlog.contextvars.get_contextvars",
-        "opentelemetry.trace.get_current_span",
-        "opentelemetry.context.get_current",
-        "opentelemetry.context.get_value",
-        *_helpers(_CONTEXT, "current_context"),
-    ),
-    Role.CONTEXT_LOGGER: tuple(
-        f"{home}.{name}"
-        for home in _LOGGERS
-        for name in ("debug", "info", "warning", "error", "exception", "critical", "log")
-    ),
-    Role.LOG_WRITER: (
-        "builtins.print",
-        "traceback.print_*",
-        *(f"{home}.*" for home in ("logging", "loguru", "structlog", "sys.stderr", "sys.stdout")),
-        *(f"{home}.*" for home in ("twisted.logger", "twisted.python.log")),
-    ),
-    Role.CONTEXT_COPIER: ("contextvars.copy_context",),
-    Role.TRACING_SPAN: (
-        "synapse.logging.opentracing.start_active_span*",
-        "opentracing.Scope",
-        "opentracing.scope.Scope",
-        "opentracing.Span",
-        "opentracing.span.Span",
-        "opentracing.*.start_active_span",
-        "opentracing.*.start_span",
-        "opentelemetry.trace.Span",
-        "opentelemetry.trace.span.Span",
-        "opentelemetry.trace.*.start_as_current_span",
-        "opentelemetry.trace.use_span",
-        "ddtrace.*.trace",
-        "langfuse.*.start_as_current_*",
-        "logfire.span",
-        "logfire.*.span",
-        "sentry_sdk.start_span",
-        "sentry_sdk.start_transaction",
-        "sentry_sdk.api.start_span",
-        "sentry_sdk.api.start_transaction",
-    ),
-    Role.MEASUREMENT: (
-        "synapse.util.metrics.Measure",
-        "prometheus_client.*.time",
-        "prometheus_client.*.track_inprogress",
-        "prometheus_client.*.count_exceptions",
-    ),
+    **LOG_CONTEXTS,
     Role.CLOCK: (
         *(f"time.{name}{unit}" for name in _CLOCKS for unit in ("", "_ns")),
         "timeit.default_timer",
@@ -217,31 +129,31 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "asyncio.tasks.wait_for",
         "asyncio.wait_for",
         f"{_DEFER}.race",
-        *_helpers(_ASYNC_HELPERS, "yieldable_gather_results", "gather_optional_coroutines"),
+        *helpers(_ASYNC_HELPERS, "yieldable_gather_results", "gather_optional_coroutines"),
     ),
     Role.ARGUMENT_GATHERER: ("asyncio.tasks.gather", "asyncio.gather"),
     Role.TIME_LIMITER: ("asyncio.tasks.wait_for", "asyncio.wait_for"),
-    Role.FIRST_ERROR_UNWRAPPER: _helpers("synapse.util", "unwrapFirstError"),
+    Role.FIRST_ERROR_UNWRAPPER: helpers("synapse.util", "unwrapFirstError"),
     Role.FIRST_ERROR: (f"{_DEFER}.FirstError",),
     Role.CANCELLATION_SHIELD: (
-        *_helpers(_ASYNC_HELPERS, "stop_cancellation", "delay_cancellation"),
+        *helpers(_ASYNC_HELPERS, "stop_cancellation", "delay_cancellation"),
         "asyncio.tasks.shield",
         "asyncio.shield",
     ),
-    Role.CANCELLATION_DELAYER: _helpers(_ASYNC_HELPERS, "delay_cancellation"),
+    Role.CANCELLATION_DELAYER: helpers(_ASYNC_HELPERS, "delay_cancellation"),
     Role.OBSERVABLE: (
-        *_helpers(_ASYNC_HELPERS, "ObservableDeferred"),
-        *(f"{module}.ObservableFuture" for module in _RUNTIME),
+        *helpers(_ASYNC_HELPERS, "ObservableDeferred"),
+        *(f"{module}.ObservableFuture" for module in RUNTIME_MODULES),
     ),
     Role.OBSERVER: (
-        *_helpers(
+        *helpers(
             _ASYNC_HELPERS, "ObservableDeferred.observe", "AbstractObservableDeferred.observe"
         ),
-        *(f"{module}.ObservableFuture.observe" for module in _RUNTIME),
+        *(f"{module}.ObservableFuture.observe" for module in RUNTIME_MODULES),
     ),
     Role.DEFERRED_PASSER: (
-        *_helpers(_ASYNC_HELPERS, "timeout_deferred"),
-        *_helpers(_ASYNC_HELPERS, "maybe_awaitable"),
+        *helpers(_ASYNC_HELPERS, "timeout_deferred"),
+        *helpers(_ASYNC_HELPERS, "maybe_awaitable"),
         "typing.cast",
         "twisted.trial.unittest.TestCase.assertFailure",
         "twisted.trial._asynctest.TestCase.assertFailure",
@@ -253,10 +165,10 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "trio.Cancelled",
         "anyio.get_cancelled_exc_class",
     ),
-    Role.CANCELLABLE_MARKER: _helpers("synapse.util.cancellation", "cancellable"),
+    Role.CANCELLABLE_MARKER: helpers("synapse.util.cancellation", "cancellable"),
     Role.SAFE_DECORATOR: (
-        *_helpers("synapse.metrics.background_process_metrics", "wrap_as_background_process"),
-        *_helpers(_CONTEXT, "preserve_fn"),
+        *helpers("synapse.metrics.background_process_metrics", "wrap_as_background_process"),
+        *helpers(CONTEXT_MODULE, "preserve_fn"),
     ),
     Role.CURRENT_TASK: ("asyncio.tasks.current_task", "asyncio.current_task"),
     Role.EVENT_LOOP: ("*.loop", "*._loop", "*.event_loop", "*.reactor", "*._reactor"),
@@ -369,7 +281,7 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
     Role.THREAD_STARTER: (
         "twisted.internet.threads.deferToThread",
         "twisted.internet.threads.deferToThreadPool",
-        *_helpers(_CONTEXT, "defer_to_thread", "defer_to_threadpool"),
+        *helpers(CONTEXT_MODULE, "defer_to_thread", "defer_to_threadpool"),
         "synapse.module_api.ModuleApi.defer_to_thread",
         "asyncio.threads.to_thread",
         "asyncio.to_thread",

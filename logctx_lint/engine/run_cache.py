@@ -235,6 +235,11 @@ class _Run:
             text = json.dumps(group, separators=(",", ":")).encode()
             numbers[place] = groups.setdefault(text, len(groups))
 
+    def _ground(self, name: str, known: Places) -> dict[str, str]:
+        """What a derived place was derived from, by name and digest."""
+        known_ground = self.grounds.get(name)
+        return known_ground or {each.name: each.digest for each in known.named(name).ground}
+
     def written(self, known: Places) -> bytes:
         """The entry, without what no file comes from any more."""
         used: dict[str, set[int]] = defaultdict(set)
@@ -253,12 +258,7 @@ class _Run:
             [number for item in sorted(self.came_from[name].items()) for number in flat[item]]
             for name in files
         ]
-        grounds = {
-            name: self.grounds.get(name)
-            or {each.name: each.digest for each in known.named(name).ground}
-            for name in places
-            if DERIVED in name
-        }
+        grounds = {name: self._ground(name, known) for name in places if DERIVED in name}
         first_two = [
             json.dumps(each, separators=(",", ":")) for each in ((files, places, grounds), rows)
         ]

@@ -34,11 +34,14 @@ def insertion(line: int, column: int, text: str) -> Edit:
 
 
 def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edit:
-    """Import a name behind its like: the same package, else the same section, else those above."""
+    """Import a name where isort and ruff would; behind its like where they have not sorted."""
     for statement in tree.body:
         if isinstance(statement, ast.ImportFrom) and _takes_names_from(statement, module):
             return _merged(source, statement, name)
     text = f"from {module} import {name}\n"
+    following = _following(source, tree.body, module)
+    if following is not None:
+        return insertion(following.lineno, 0, text)
     place = _place(tree.body, module)
     if place is None:
         return insertion(_first_line(tree), 0, text + _gap_before(tree.body))
@@ -102,15 +105,43 @@ def _order(name: str) -> tuple[int, str]:
     return (1, name) if name[:1].isupper() else (2, name)
 
 
-def _place(body: list[ast.stmt], module: str) -> ast.stmt | None:
-    """The statement to stand behind: an import, or else the docstring."""
-    docstring = body[0] if body and _is_docstring(body[0]) else None
+def _following(source: Source, body: list[ast.stmt], module: str) -> ast.ImportFrom | None:
+    """The import to stand before, in a section whose `from` imports are sorted."""
+    section = [
+        each
+        for each in _imports(body)
+        if isinstance(each, ast.ImportFrom) and _section(each) is _section_of(module)
+    ]
+    modules = [each.module or "" for each in section]
+    if modules != sorted(modules):
+        return None
+    following = next((each for each in section if (each.module or "") > module), None)
+    if following is None or _is_behind_comment(source, following):
+        return None
+    return following
+
+
+def _is_behind_comment(source: Source, statement: ast.stmt) -> bool:
+    """Whether the line above is a comment, which may be about the statement."""
+    above = source.lines[statement.lineno - 2] if statement.lineno > 1 else ""
+    return above.lstrip().startswith("#")
+
+
+def _imports(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The imports at the head of a module; they may stand behind guarded ones, never inside."""
     imports: list[ast.stmt] = []
-    for statement in body[1:] if docstring else body:
+    for statement in body[1:] if body and _is_docstring(body[0]) else body:
         if _is_import(statement):
             imports.append(statement)
         elif not isinstance(statement, ast.If | ast.Try):
-            break  # An import may stand behind guarded ones, but never inside.
+            break
+    return imports
+
+
+def _place(body: list[ast.stmt], module: str) -> ast.stmt | None:
+    """The statement to stand behind: an import, or else the docstring."""
+    docstring = body[0] if body and _is_docstring(body[0]) else None
+    imports = _imports(body)
     package, section = module.partition(".")[0], _section_of(module)
     like = [each for each in imports if _imports_from(each, package)]
     above = [each for each in imports if _section(each) <= section]

@@ -112,7 +112,7 @@ def _raise_behind(
 
 def _new_name(context: TreeContext, handler: ast.ExceptHandler) -> str:
     function = context.function_of(handler)
-    taken = {each.id for each in all_nodes(function or handler) if isinstance(each, ast.Name)}
+    taken = {each.id for each in all_nodes(function or handler, ast.Name)}
     return next(name for name in ("error", "exc", "error_", "exc_") if name not in taken)
 
 

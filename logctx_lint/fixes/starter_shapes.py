@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from enum import Enum
 
 from logctx_lint.analysis.called_code import code_of
-from logctx_lint.analysis.context import TreeContext, functions_of
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
-from logctx_lint.inference.types import CallableType, ClassObject, Instance, members_of
+from logctx_lint.inference.types import (
+    CallableType,
+    ClassObject,
+    Instance,
+    functions_of,
+    members_of,
+)
 from logctx_lint.project.facts import FunctionNode, Parameter
 from logctx_lint.project.modules import Function
 

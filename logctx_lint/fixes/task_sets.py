@@ -48,7 +48,7 @@ def _ends_with(name: str, call: ast.Call, owner: ast.ClassDef) -> bool:
     there, it would wait for itself.
     """
     methods = {each.name: each for each in owner.body if isinstance(each, FunctionNode)}
-    todo = [each.attr for each in all_nodes(call) if isinstance(each, ast.Attribute)]
+    todo = [each.attr for each in all_nodes(call, ast.Attribute)]
     seen: set[str] = set()
     while todo:
         method = todo.pop()
@@ -135,7 +135,7 @@ def keep_fix(context: TreeContext, call: ast.Call, name: str, starter: str = "")
     if scope.node is None:
         return ()
     # A name that is only read here, too, would become another one.
-    taken = {each.id for each in all_nodes(scope.node) if isinstance(each, ast.Name)}
+    taken = {each.id for each in all_nodes(scope.node, ast.Name)}
     taken.update(scope.bindings)
     task = next((each for each in _NAMES if each not in taken), None)
     if task is None:

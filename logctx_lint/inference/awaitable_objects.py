@@ -52,7 +52,7 @@ def _starts_when_awaited(resolver: Resolver, type_: Instance, *, by_method: bool
     for each in members_of(method) if method else ():
         if not isinstance(each, FunctionType):
             return True
-        node = None if each.function.module.is_stub else each.function.tree()
+        node = each.function.source_tree()
         if node is None:
             return True
         scope = Scope.of_body(each.function, node)

@@ -1,4 +1,4 @@
-"""Calls that are known by what their file does with all others that look the same."""
+"""Calls of unknown type that are presumed awaitable, as the file awaits all others like them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Functions that await a result which their signatures take for the value itself.
+"""Functions that await what a callback returns although their signature declares a plain result.
 
 async def run(handler: Callable[[], T]) -> T:  # means Callable[[], Awaitable[T]]
     return await maybe_coroutine(handler)
@@ -51,7 +51,7 @@ def awaits_what_it_calls(
 def _awaits(resolver: Resolver, function: Function, given: set[str], depth: int) -> bool:
     """Whether a function awaits what the parameters of some names give, if that can be awaited."""
     function = function.implementation
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return False
     scope = resolver.body_scopes.of(function, node)

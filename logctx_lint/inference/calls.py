@@ -42,7 +42,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.unification import match, parameter_variable
 from logctx_lint.project.facts import Parameter
-from logctx_lint.syntax.ast_walk import all_nodes, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -116,7 +116,7 @@ def arguments_of(resolver: Resolver, node: ast.Call, scope: Scope) -> Arguments:
 def _special(resolver: Resolver, node: ast.Call, scope: Scope) -> Type | None:
     """Calls that mean more than their signature says."""
     if not isinstance(node.func, ast.Name | ast.Attribute) or not node.args:
-        if isinstance(node.func, ast.Name) and node.func.id == "super":
+        if is_name(node.func, "super"):
             return resolver.bindings.self_type(scope)
         return None
     last = node.func.id if isinstance(node.func, ast.Name) else node.func.attr

@@ -21,6 +21,7 @@ from logctx_lint.inference.types import (
     TypeVariable,
     UnionType,
     known,
+    members_of,
     substitute,
     substitute_all,
     type_variables,
@@ -151,6 +152,11 @@ class Classes:
                     found.pop(ancestor, None)
                     found[ancestor] = substitute_all(arguments, bindings)
         return tuple(found.items())
+
+    def owners(self, type_: Type) -> list[Class]:
+        """The classes whose attributes a value of a type has, the nearest first."""
+        members = (each for each in members_of(type_) if isinstance(each, Instance | ClassObject))
+        return [ancestor for member in members for ancestor, _ in self.ancestors(member.cls)]
 
     def unknown_bases(self, cls: Class) -> tuple[str, ...]:
         """The names of ancestors outside all known code (empty where not even that is known)."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.passed_arguments import filled, open_parameters, pairs
 from logctx_lint.inference.types import FunctionType
 from logctx_lint.project.modules import Module
 from logctx_lint.syntax.ast_walk import child_blocks
@@ -96,15 +97,11 @@ def flags(
 ) -> Callable[[str], ast.Constant | None]:
     """What the parameters of a function are in one call, where that is written out."""
     known: dict[str, ast.Constant | None] = {}
-    parameters = list(callee.function.facts.parameters)
-    if resolver.bindings.is_bound(callee):
-        parameters = parameters[1:]
+    parameters = open_parameters(resolver, callee)
     is_complete = all(keyword.arg for keyword in call.keywords) and not any(
         isinstance(each, ast.Starred) for each in call.args
     )
-    given: dict[str, ast.expr] = {each.arg: each.value for each in call.keywords if each.arg}
-    positional = [each.name for each in parameters if not each.kind]
-    given.update(zip(positional, call.args, strict=False))
+    given = {parameter.name: value for parameter, value in pairs(call, parameters)}
     for parameter in parameters:
         value = given.get(parameter.name)
         if value is None and is_complete and parameter.default:
@@ -122,17 +119,12 @@ def asked_for(
     Of `*rest`, and of what is spread over it, there is something, too.
     """
     known = flags(resolver, callee, call)
-    passed = {each.arg for each in call.keywords if each.arg}
-    parameters = list(callee.function.facts.parameters)
-    if resolver.bindings.is_bound(callee):
-        parameters = parameters[1:]
-    named = [each for each in parameters if not each.kind]
-    passed |= {each.name for each, _ in zip(named, call.args, strict=False)}
-    passed |= {each.name for each in parameters if each.kind == "*"}
+    parameters = open_parameters(resolver, callee)
+    passed = filled(call, parameters)
     instead = {
         each.name
         for each in parameters
-        if each.name in passed and (each.kind == "*" or each.default in _NOTHING)
+        if each.kind == "*" or (each.name in passed and each.default in _NOTHING)
     }
 
     def value_of(name: str) -> ast.Constant | None:

@@ -22,12 +22,15 @@ import ast
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from logctx_lint.config.role_lookup import Vocabulary
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.definitions import Variable
 from logctx_lint.inference.known_names import FUNCTION_TESTS, MAKE_OBJECTS, RUNNERS
+from logctx_lint.inference.passed_arguments import filled
 from logctx_lint.inference.types import (
     UNKNOWN,
     CallableType,
@@ -45,7 +48,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.awaitable_names import INLINE_CALLBACKS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import child_blocks
+from logctx_lint.syntax.ast_walk import child_blocks, is_name
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -68,7 +71,7 @@ class Decorators:
         """What an expression behind the `@` gives: the decorator itself, that of `make(...)`."""
         if isinstance(node, ast.Call):
             maker = self._maker(self._resolver.type_of(node.func, scope))
-            tree = None if maker is None or maker.module.is_stub else maker.tree()
+            tree = maker.source_tree() if maker else None
             if maker and tree and not maker.facts.returns:
                 inside = Scope.of_body(maker, tree)
                 left = _left_out(maker, node)
@@ -138,7 +141,7 @@ class Decorators:
         `return self.lock.run(function, *args)`: very likely what the function itself gives.
         """
         maker = self._maker(decorator)
-        tree = None if maker is None or maker.module.is_stub else maker.tree()
+        tree = maker.source_tree() if maker else None
         if maker is None or tree is None or not maker.facts.parameters:
             return UNKNOWN
         given = self._resolver.call_type(stage)
@@ -167,7 +170,7 @@ class Decorators:
             node = parse_expression(text)
             decorator = self.named_by(node, enclosing_scope(function)) if node else UNKNOWN
             maker = self._maker(decorator)
-            tree = None if maker is None or maker.module.is_stub else maker.tree()
+            tree = maker.source_tree() if maker else None
             return [] if maker is None or tree is None else self._wrappers_of(maker, tree)
         return []
 
@@ -254,7 +257,7 @@ class Decorators:
     def _local(self, value: ast.Name, scope: Scope, stage: Type, name: str, kind: str) -> Type:
         """What a local name of a decorator is that it returns: a wrapper, or a value."""
         values = []
-        for binding in scope.reaching(value.id, (value.lineno, value.col_offset)):
+        for binding in scope.reaching_name(value):
             if binding.function:
                 values.append(self._wrapper(binding.function, name, kind))
             elif binding.kind == "value" and binding.value and not binding.path:
@@ -353,6 +356,18 @@ class Decorators:
         return _is_given(test, {name}, True)
 
 
+def decorator_roles(
+    resolver: Resolver, vocabulary: Vocabulary, function: Function
+) -> frozenset[Role]:
+    """The roles of a function's decorators."""
+    scope = enclosing_scope(function)
+    return frozenset(
+        role
+        for text in function.facts.decorators
+        for role in vocabulary.roles(resolver.names_of_text(text, scope))
+    )
+
+
 def is_external(type_: Type) -> bool:
     """Whether something stands outside all known code."""
     return isinstance(type_, External | ExternalInstance)
@@ -368,7 +383,7 @@ def _lets_run(wrapper: Function, name: str) -> bool:
         isinstance(each, ast.Call)
         and isinstance(each.func, ast.Attribute)
         and each.func.attr in RUNNERS
-        and any(isinstance(given, ast.Name) and given.id == name for given in each.args)
+        and any(is_name(given, name) for given in each.args)
         for each in returned
     )
 
@@ -382,13 +397,11 @@ def _kind_of(function: Function) -> str:
 
 def _left_out(function: Function, call: ast.Call) -> set[str]:
     """The parameters, with None as default, that a call says nothing of."""
-    named = {keyword.arg for keyword in call.keywords}
-    positional = [each for each in function.facts.parameters if not each.kind]
-    given = {each.name for each in positional[: len(call.args)]}
+    given = filled(call, function.facts.parameters)
     return {
         each.name
         for each in function.facts.parameters
-        if each.default == "None" and each.name not in named | given
+        if each.default == "None" and each.name not in given
     }
 
 

@@ -1,4 +1,4 @@
-"""Functions of two modes: they do the work at once, or give an awaitable for it.
+"""Plain functions that either do the work themselves or return an awaitable for it.
 
     def stop(self):
         if self.loop.is_running():
@@ -31,8 +31,8 @@ def has_two_modes(summaries: Summaries, node: FunctionNode, scope: Scope) -> boo
     """Whether a plain function hands the same work on, or does it, depending on something."""
     leaves = [
         leaf
-        for each in own_nodes(node.body)
-        if isinstance(each, ast.Return) and each.value
+        for each in own_nodes(node.body, ast.Return)
+        if each.value
         for leaf in _leaves(each.value, scope)
     ]
     awaitable = [each for each in leaves if _may_be_awaitable(summaries, each, scope)]
@@ -85,7 +85,7 @@ def _made_of(leaf: ast.expr, scope: Scope) -> Iterator[ast.expr]:
     """The expression, and what a name that it is was bound to."""
     yield leaf
     if isinstance(leaf, ast.Name):
-        for binding in scope.reaching(leaf.id, (leaf.lineno, leaf.col_offset)):
+        for binding in scope.reaching_name(leaf):
             if binding.kind == "value" and binding.value and not binding.path:
                 yield binding.value
 
@@ -124,11 +124,7 @@ def _in_blocks(body: list[ast.stmt], skip: set[int]) -> Iterator[ast.Call]:
     for index, statement in enumerate(body):
         match statement:
             case ast.Expr(ast.Call() as call):
-                returned = (
-                    inner.value
-                    for inner in own_nodes(body[index:])
-                    if isinstance(inner, ast.Return)
-                )
+                returned = (inner.value for inner in own_nodes(body[index:], ast.Return))
                 if not any(id(value) in skip for value in returned):
                     yield call
         for block in child_blocks(statement):

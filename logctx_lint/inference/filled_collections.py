@@ -1,4 +1,4 @@
-"""What is in an attribute that begins empty, by what the methods of its class put there.
+"""The element types of an attribute that begins empty, from what the methods of its class add.
 
 def __init__(self):                     def add(self, socket):
     self.clients = []                       self.clients.append(Client(socket))
@@ -17,7 +17,12 @@ from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import UNKNOWN, Certainty, ClassObject, Instance, Type, union_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    call_arguments,
+    own_attribute,
+    parents_of,
+)
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -79,7 +84,7 @@ def _made(resolver: Resolver, value: ast.expr, scope: Scope) -> Type | None:
     No more is looked at: what is put there may otherwise depend on what is there.
     """
     if isinstance(value, ast.Name):
-        bindings = scope.reaching(value.id, (value.lineno, value.col_offset))
+        bindings = scope.reaching_name(value)
         if len(bindings) != 1 or bindings[0].kind != "value" or bindings[0].path:
             return None
         value = bindings[0].value or value
@@ -95,39 +100,24 @@ def _made(resolver: Resolver, value: ast.expr, scope: Scope) -> Type | None:
 
 def _put(method: ast.AST, name: str) -> Iterator[ast.expr | None]:
     """What a method puts into the attribute; None for what cannot be told."""
-    nodes = list(all_nodes(method))
-    parents = {child: each for each in nodes for child in child_nodes(each)}
-    for node in nodes:
-        if not _is_place(node, name):
+    parents = parents_of(method)
+    for node in all_nodes(method):
+        if own_attribute(node) != name:
             continue
         outer = parents.get(node)
-        match outer:
-            case ast.Attribute(_, method_name):
-                call = parents.get(outer)
-                if method_name not in _READING or not isinstance(call, ast.Call):
-                    yield None
-                elif method_name in APPENDERS or method_name in ("insert", "setdefault"):
+        match outer, parents.get(outer) if outer else None:
+            case ast.Attribute(_, method_name), ast.Call() as call if method_name in _READING:
+                if method_name in APPENDERS or method_name in ("insert", "setdefault"):
                     yield call.args[-1] if call.args else None
-            case ast.Subscript() if isinstance(outer.ctx, ast.Store):
-                statement = parents.get(outer)
-                match statement:
-                    case ast.Assign([target], value) if target is outer:
-                        yield value
-                    case _:
-                        yield None
-            case ast.AugAssign():
+            case ast.Subscript(ctx=ast.Store()), ast.Assign([target], value) if target is outer:
+                yield value
+            case ast.Call(ast.Name(reader)), _ if reader in _READERS:
+                pass
+            case ast.Attribute() | ast.Subscript(ctx=ast.Store()) | ast.AugAssign(), _:
                 yield None
-            case ast.Assign(_, value) if value is node:
+            case ast.Assign(_, value), _ if value is node:
                 yield None  # Under another name.
-            case ast.Call(func) if node in call_arguments(outer):
-                if not isinstance(func, ast.Name) or func.id not in _READERS:
-                    yield None
-            case ast.keyword():
+            case (ast.Call() as call, _) if node in call_arguments(call):
                 yield None
-
-
-def _is_place(node: ast.AST, name: str) -> bool:
-    match node:
-        case ast.Attribute(ast.Name("self"), found):
-            return found == name
-    return False
+            case ast.keyword(), _:
+                yield None

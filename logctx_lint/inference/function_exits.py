@@ -181,5 +181,5 @@ def _never_passes(summaries: Summaries, statement: ast.stmt, scope: Scope) -> bo
                 and all(_ends(summaries, each.body, scope) for each in handlers)
             )
         case ast.While(ast.Constant(True), body):
-            return not any(isinstance(each, ast.Break) for each in own_nodes(body))
+            return not any(own_nodes(body, ast.Break))
     return False

@@ -23,6 +23,7 @@ from logctx_lint.inference.types import (
     Kind,
     Type,
     TypeVariable,
+    callees_of,
     members_of,
     union_of,
 )
@@ -30,7 +31,7 @@ from logctx_lint.inference.unification import parameter_variable
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_name, own_nodes
 from logctx_lint.syntax.placeholders import is_placeholder, statements
 
 if TYPE_CHECKING:
@@ -60,9 +61,7 @@ class Functions:
         """What the name of these definitions is, after their decorators."""
         own = function_type(functions)
         values = []
-        for member in members_of(own):
-            if not isinstance(member, FunctionType):
-                continue
+        for member in callees_of(own):
             decorated = self.decorated(member.function)
             is_object = isinstance(decorated, Instance | ClassObject)
             values.append(decorated if is_object else member)
@@ -250,7 +249,7 @@ class Functions:
         if method is None or method.owner is None or not method.facts.parameters:
             return found
         first = value.func if isinstance(value, ast.Call) else value
-        if isinstance(first, ast.Name) and first.id == method.facts.parameters[0].name:
+        if is_name(first, method.facts.parameters[0].name):
             itself = self._resolver.classes.self_variable(method.owner)
             return itself if found == itself.bound else found
         return found

@@ -18,7 +18,7 @@ from enum import Flag, auto
 from typing import Protocol
 
 from logctx_lint.inference.narrowing import dotted
-from logctx_lint.syntax.ast_walk import child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import child_nodes, is_name, own_nodes
 
 _MOST_ALIASES = 3
 
@@ -162,10 +162,7 @@ class Body:
 def reads_failure(body: ast.AST, name: str) -> bool:
     """Whether code asks the Future of that name how it ended."""
     return any(
-        isinstance(node, ast.Attribute)
-        and node.attr in _READING
-        and isinstance(node.value, ast.Name)
-        and node.value.id == name
+        isinstance(node, ast.Attribute) and node.attr in _READING and is_name(node.value, name)
         for node in Body(body).nodes
     )
 
@@ -176,7 +173,7 @@ def effect_of(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> 
     if not parameters:
         return Uses.ERRBACK
     if isinstance(function, ast.Lambda):
-        hands_on = isinstance(function.body, ast.Name) and function.body.id == parameters[0]
+        hands_on = is_name(function.body, parameters[0])
         return Uses.NOTHING if hands_on else Uses.ERRBACK
     effect = Uses.ERRBACK
     nodes = list(own_nodes(function.body))

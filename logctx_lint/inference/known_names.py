@@ -64,11 +64,6 @@ FUNCTION_TEST_NAMES = frozenset(name.rpartition(".")[2] for name in FUNCTION_TES
 """The same of functions that ask for the kind of a function."""
 KIND_TEST_NAMES = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 """Functions that tell asynchronous functions and their values from others."""
-DRIVERS = frozenset(
-    {"create_task", "ensureDeferred", "ensure_future", "gather", "run_coroutine_threadsafe",
-     "run_until_complete", "wait_for"}
-)  # fmt: skip
-"""Functions that drive the awaitable that they are given."""
 APPENDERS = frozenset({"append", "appendleft", "add"})
 """Methods that put one thing into a list, deque or set."""
 QUEUE_PUTS = frozenset({"put", "put_nowait"})

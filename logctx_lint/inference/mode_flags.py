@@ -1,4 +1,4 @@
-"""Plain functions of which a flag says whether they give an awaitable: a mode that callers choose.
+"""Plain functions with a flag parameter that decides whether they return an awaitable.
 
     def call(self, text):
         if self._is_async:
@@ -20,7 +20,7 @@ from logctx_lint.inference.narrowing import LEAVING, dotted
 from logctx_lint.inference.types import NONE, Certainty, Unknown, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_none, last_name, own_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -96,14 +96,14 @@ def _gives_value(side: _Side) -> bool:
 
 
 def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
+    return is_none(value)
 
 
 def _behind(value: ast.expr, scope: Scope) -> Iterator[ast.expr]:
     """The value, and what a name that it is was bound to; what a cast is made of."""
     match value:
-        case ast.Name(name):
-            for binding in scope.reaching(name, (value.lineno, value.col_offset)):
+        case ast.Name():
+            for binding in scope.reaching_name(value):
                 if binding.kind == "value" and binding.value and not binding.path:
                     yield binding.value
         case ast.Call(args=[_, inner]) if last_name(value.func) == "cast":
@@ -143,12 +143,9 @@ def _kernel(name: str) -> str:
 def _asks_how_it_runs(summaries: Summaries, test: ast.expr, scope: Scope) -> bool:
     """Whether a test asks for the kind of a function or value, or whether a loop runs."""
     return any(
-        isinstance(each, ast.Call)
-        and (
-            summaries.asks_whether_awaitable(each.func, scope)
-            or not _RUNS.isdisjoint(summaries.resolver.names(each.func, scope))
-        )
-        for each in all_nodes(test)
+        summaries.asks_whether_awaitable(each.func, scope)
+        or not _RUNS.isdisjoint(summaries.resolver.names(each.func, scope))
+        for each in all_nodes(test, ast.Call)
     )
 
 

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from logctx_lint.syntax.ast_walk import child_blocks
+from logctx_lint.syntax.ast_walk import child_blocks, end_of, start_of
 
 Position = tuple[int, int]
 """Line from 1, column in bytes, as in `ast`."""
@@ -50,22 +50,22 @@ class Narrowings:
     def read(self, body: list[ast.stmt]) -> None:
         """Note what the statements of a block say, and of the blocks inside."""
         for statement in body:
-            self._statement(statement, _end(body[-1]))
+            self._statement(statement, end_of(body[-1]))
             for block in child_blocks(statement):
                 self.read(block)
 
     def _statement(self, node: ast.stmt, end: Position) -> None:
         match node:
             case ast.Assert(test):
-                self._regions(_known(test, True), _end(node), end)
+                self._regions(_known(test, True), end_of(node), end)
             case ast.If(test, body, orelse):
-                self._regions(_known(test, True), _start(body[0]), _end(body[-1]))
+                self._regions(_known(test, True), start_of(body[0]), end_of(body[-1]))
                 if orelse:
-                    self._regions(_known(test, False), _start(orelse[0]), _end(orelse[-1]))
+                    self._regions(_known(test, False), start_of(orelse[0]), end_of(orelse[-1]))
                 elif isinstance(body[-1], LEAVING):
-                    self._regions(_known(test, False), _end(node), end)
+                    self._regions(_known(test, False), end_of(node), end)
             case ast.While(test, body):
-                self._regions(_known(test, True), _start(body[0]), _end(body[-1]))
+                self._regions(_known(test, True), start_of(body[0]), end_of(body[-1]))
             case ast.Assign(targets):
                 self._assignment(targets, node)
             case ast.AnnAssign(target) | ast.AugAssign(target):
@@ -81,7 +81,7 @@ class Narrowings:
     def _assignment(self, targets: list[ast.expr], node: ast.stmt) -> None:
         for target in targets:
             if isinstance(target, ast.Attribute):
-                self.assigned.setdefault(dotted(target), []).append(_end(node))
+                self.assigned.setdefault(dotted(target), []).append(end_of(node))
 
 
 def _known(test: ast.expr, outcome: bool) -> Iterator[_Known]:
@@ -103,11 +103,3 @@ def dotted(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute) and (outer := dotted(node.value)):
         return f"{outer}.{node.attr}"
     return ""
-
-
-def _start(node: ast.stmt) -> Position:
-    return node.lineno, node.col_offset
-
-
-def _end(node: ast.stmt) -> Position:
-    return node.end_lineno or node.lineno, node.end_col_offset or 0

@@ -1,4 +1,4 @@
-"""Where a function puts what others find when it has ended: attributes, collections, keys.
+"""Where a function stores values that outlive it: attributes, collections, keys.
 
 task = create_task(work())
 self._tasks.add(task)               # `task` is put away, and
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import ClassObject
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
+from logctx_lint.syntax.ast_walk import all_nodes, assigned, call_arguments
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -85,12 +85,11 @@ class PlacesOutside:
     def _named_constructions(self) -> Iterator[str]:
         """The names of what is made here, for whoever calls to wait for."""
         for node in self._nodes:
-            if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Call):
-                made = self._summaries.resolver.type_of(node.value.func, self._scope)
-                if isinstance(made, ClassObject):
-                    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                        if isinstance(target, ast.Name):
-                            yield target.id
+            for target, value in assigned(node):
+                if isinstance(target, ast.Name) and isinstance(value, ast.Call):
+                    made = self._summaries.resolver.type_of(value.func, self._scope)
+                    if isinstance(made, ClassObject):
+                        yield target.id
 
     def outlives(self, method: ast.Attribute) -> bool:
         """Whether a method is that of something that outlives the function, and is no logger."""

@@ -90,7 +90,7 @@ def _values(
             if value is not None:
                 yield value, Scope(definition.module)
     elif isinstance(node, ast.Name):
-        for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
+        for binding in scope.reaching_name(node):
             if binding.kind == "value" and binding.value is not None and not binding.path:
                 yield binding.value, scope
     else:

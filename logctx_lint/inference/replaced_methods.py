@@ -86,33 +86,32 @@ def _puts_members_anew(node: FunctionNode | None) -> bool:
         return False
     namespaces = {
         argument.id
-        for call in all_nodes(node)
-        if isinstance(call, ast.Call) and last_name(call.func) in ("__new__", "type")
+        for call in all_nodes(node, ast.Call)
+        if last_name(call.func) in ("__new__", "type")
         for argument in call.args[1:]
         if isinstance(argument, ast.Name)
     }
     return any(
         _sets(inner, names, namespaces)
-        for loop in all_nodes(node)
-        if isinstance(loop, ast.For) and (names := _member_names(loop, namespaces))
+        for loop in all_nodes(node, ast.For)
+        if (names := _member_names(loop, namespaces))
         for inner in own_nodes(loop.body)
     )
 
 
 def _member_names(loop: ast.For, namespaces: set[str]) -> set[str]:
     """The variables of a loop over the members of a class, or over the names of some."""
-    names = {each.id for each in all_nodes(loop.target) if isinstance(each, ast.Name)}
+    names = {each.id for each in all_nodes(loop.target, ast.Name)}
     is_over_members = any(
         last_name(each) in _MEMBERS or (isinstance(each, ast.Name) and each.id in namespaces)
         for each in all_nodes(loop.iter)
     )
     are_looked_up = any(
-        isinstance(each, ast.Call)
-        and last_name(each.func) == "getattr"
+        last_name(each.func) == "getattr"
         and len(each.args) > 1
         and isinstance(each.args[1], ast.Name)
         and each.args[1].id in names
-        for each in own_nodes(loop.body)
+        for each in own_nodes(loop.body, ast.Call)
     )
     return names if is_over_members or are_looked_up else set()
 

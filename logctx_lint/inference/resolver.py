@@ -209,13 +209,14 @@ class Resolver:
         if len(classes) < len(options) and not tested.is_negative:
             return found
         names = frozenset(cls.qualified_name for cls in classes)
-        kept, others = list[Type](), list[Type]()
-        for member in members_of(found):
-            is_one = isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
-            (kept if is_one else others).append(member)
+        members = members_of(found)
+        kept = [each for each in members if self._is_one_of(each, names)]
         if tested.is_negative:
-            return union_of(others)
-        return union_of(kept or [Instance(cls) for cls in classes])
+            return union_of(each for each in members if each not in kept)
+        return union_of(kept or map(Instance, classes))
+
+    def _is_one_of(self, member: Type, names: frozenset[str]) -> bool:
+        return isinstance(member, Instance) and self.classes.has_ancestor(member.cls, names)
 
     def _comprehension(self, node: Comprehension, scope: Scope) -> Type:
         inner = scope.child(node)

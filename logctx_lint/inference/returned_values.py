@@ -31,7 +31,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import own_nodes, returned_values, start_of
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -220,7 +220,7 @@ class ReturnedValues:
 
     def _name(self, value: ast.Name) -> Iterator[Returned]:
         name = value.id
-        bindings = self._scope.reaching(name, (value.lineno, value.col_offset))
+        bindings = self._scope.reaching_name(value)
         if bindings and self._seen.issuperset(bindings):
             return  # It is returned elsewhere, too.
         found: list[Returned] = []
@@ -311,9 +311,9 @@ class ReturnedValues:
     def _uses(self, name: str, binding: Binding) -> Uses:
         """What is done here with what a binding binds."""
         found = Uses.NOTHING
-        uses = sorted(self._body.named(name), key=lambda each: (each.lineno, each.col_offset))
+        uses = sorted(self._body.named(name), key=start_of)
         for node in uses:
-            if binding in self._scope.reaching(name, (node.lineno, node.col_offset)):
+            if binding in self._scope.reaching(name, start_of(node)):
                 added = self._body.use(node, self)
                 # An errback sees what failed before it, and nothing that comes later.
                 if Uses.CALLBACK in added:

@@ -31,6 +31,7 @@ from logctx_lint.inference.futures_elsewhere import FollowedElsewhere
 from logctx_lint.inference.inherited_results import inherited_result
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.returned_values import (
     CIRCULAR_VALUE,
@@ -52,12 +53,13 @@ from logctx_lint.inference.types import (
     Type,
     TypeVariable,
     Unknown,
+    callees_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, mentions_attribute, own_nodes, returned_values
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -216,8 +218,8 @@ class Summaries:
         """Whether a function is known by its name not to return; one that overrides it may do."""
         own = [
             each.function.qualified_name
-            for each in members_of(self.resolver.type_of(func, scope))
-            if isinstance(each, FunctionType) and not each.function.module.is_stub
+            for each in callees_of(self.resolver.type_of(func, scope))
+            if not each.function.module.is_stub
         ]
         roles = [self._vocabulary.roles([each]) for each in own] or [self.roles(func, scope)]
         return all(Role.PROCESS_EXIT in each for each in roles)
@@ -239,7 +241,7 @@ class Summaries:
         )
 
     def _find_predicate(self, function: Function) -> bool:
-        node = None if function.module.is_stub else function.tree()
+        node = function.source_tree()
         if node is None or len(node.args.args) > _MOST_OF_PREDICATE:
             return False
         scope = Scope.of_body(function, node)
@@ -274,7 +276,7 @@ class Summaries:
         return any(self.resolver.awaitability(each).certainty is not Certainty.NO for each in types)
 
     def _summarize(self, function: Function) -> Summary:
-        node = None if function.module.is_stub else function.tree()
+        node = function.source_tree()
         if node is None:
             return UNSUMMARIZED
         if self.resolver.functions.is_abstract(function):
@@ -334,22 +336,11 @@ class Summaries:
                 callee = self.resolver.classes.member(Instance(member.cls), "__init__")
             if not isinstance(callee, FunctionType):
                 return Uses.UNKNOWN
-            parameter = self._parameter(callee, call, argument)
+            parameter = parameter_for(self.resolver, call, callee, argument)
             if not parameter:
                 return Uses.UNKNOWN
             found |= self._parameter_uses(callee.function, parameter)
         return found
-
-    def _parameter(self, callee: FunctionType, call: ast.Call, argument: ast.expr) -> str:
-        """The parameter that an argument is passed for; empty where that is not clear."""
-        for keyword in call.keywords:
-            if keyword.value is argument:
-                return keyword.arg or ""
-        if argument not in call.args or any(isinstance(each, ast.Starred) for each in call.args):
-            return ""
-        positional = [each for each in callee.function.facts.parameters if not each.kind]
-        index = call.args.index(argument) + self.resolver.bindings.is_bound(callee)
-        return positional[index].name if index < len(positional) else ""
 
     def _parameter_uses(self, function: Function, name: str) -> Uses:
         return self.resolver.memo.get(
@@ -360,7 +351,7 @@ class Summaries:
         )
 
     def _find_parameter_uses(self, function: Function, name: str) -> Uses:
-        node = None if function.module.is_stub else function.tree()
+        node = function.source_tree()
         if node is None or self.resolver.functions.is_abstract(function):
             # asyncio's and Twisted's own are told apart by their roles.
             return Uses.UNKNOWN
@@ -414,7 +405,7 @@ class Summaries:
             for method_name in ancestor.facts.functions if not ancestor.module.is_stub else ():
                 for method in ancestor.function(method_name):
                     node = method.tree()
-                    if node is not None and _mentions(node, name):
+                    if node is not None and mentions_attribute(node, name):
                         yield node, Scope.of_body(method, node)
 
     def makes_future(self, value: ast.expr, scope: Scope) -> bool:
@@ -453,7 +444,3 @@ def _assignments(body: Body, path: str) -> Iterator[tuple[list[ast.expr], ast.ex
                 yield targets, value
             case ast.AnnAssign(target, _, ast.expr() as value) if dotted(target) == path:
                 yield [target], value
-
-
-def _mentions(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Attribute) and each.attr == name for each in all_nodes(node))

@@ -1,4 +1,4 @@
-"""Which awaits never wait: `await f()` of a coroutine function that has nothing to wait for.
+"""Which `await` never suspends: that of a coroutine function that awaits nothing itself.
 
     async def retrieve(self, query):        # No `await`, `async for` or `async with` in it, nor
         return self.retrieve_now(query)     # in what overrides it.
@@ -17,8 +17,9 @@ from logctx_lint.inference.immediate_calls import is_immediate
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, own_nodes
 from logctx_lint.syntax.placeholders import statements
 
 _MOST_OVERRIDES = 20
@@ -58,7 +59,7 @@ def awaited_calls(node: ast.expr, scope: Scope) -> list[ast.Call]:
         return [node]
     if not isinstance(node, ast.Name):
         return []
-    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    bindings = scope.reaching_name(node)
     values = [each.value for each in bindings if each.kind == "value" and not each.path]
     found = [each for each in values if isinstance(each, ast.Call)]
     return found if len(found) == len(bindings) else []
@@ -85,7 +86,7 @@ def is_suspension(summaries: Summaries, place: ast.AST, scope: Scope) -> bool:
 def _iterated(summaries: Summaries, node: ast.expr, scope: Scope) -> Iterator[ast.expr]:
     """The generator functions that make what is iterated over, in a thread or here."""
     if isinstance(node, ast.Name):
-        for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
+        for binding in scope.reaching_name(node):
             match binding.value:
                 case ast.Await(ast.Call(starter, [function, *_])):
                     if summaries.roles(starter, scope) & _THREADS:
@@ -136,26 +137,29 @@ def _find(summaries: Summaries, function: Function) -> bool:
 
 def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
     resolver = summaries.resolver
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None or not function.facts.is_async:
         return False
     if resolver.functions.decorated(function) != FunctionType(function):
         return False
-    scope, nodes = resolver.body_scopes.of(function, node), list(own_nodes(node.body))
     if all(_gives_constant(each) for each in statements(node.body)):
         return False  # A placeholder, for what may be anything.
+    return not _waits(summaries, node, resolver.body_scopes.of(function, node))
+
+
+def _waits(summaries: Summaries, node: FunctionNode, scope: Scope) -> bool:
+    """Whether something in a function may wait, an `await` that was forgotten included."""
+    nodes = list(own_nodes(node.body))
     awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
     handed_on = {each.value for each in nodes if isinstance(each, ast.Assign | ast.Return)}
-    return not any(
-        isinstance(each, ast.Await | ast.AsyncFor | ast.AsyncWith | ast.comprehension)
-        and (not isinstance(each, ast.comprehension) or each.is_async)
-        and is_suspension(summaries, each, scope)
+    suspensions = (
+        each
         for each in nodes
-    ) and not any(
-        isinstance(each, ast.Call)
-        and each not in awaited
-        and _is_forgotten(summaries, each, scope, is_kept=each in handed_on)
-        for each in nodes
+        if isinstance(each, Suspension) or (isinstance(each, ast.comprehension) and each.is_async)
+    )
+    calls = (each for each in nodes if isinstance(each, ast.Call) and each not in awaited)
+    return any(is_suspension(summaries, each, scope) for each in suspensions) or any(
+        _is_forgotten(summaries, each, scope, is_kept=each in handed_on) for each in calls
     )
 
 

@@ -170,6 +170,16 @@ def members_of(type_: Type) -> tuple[Type, ...]:
     return type_.members if isinstance(type_, UnionType) else (type_,)
 
 
+def callees_of(type_: Type) -> list[FunctionType]:
+    """The functions and bound methods that a value may be, as far as they are known."""
+    return [each for each in members_of(type_) if isinstance(each, FunctionType)]
+
+
+def functions_of(type_: Type) -> list[Function]:
+    """The same, as they are defined."""
+    return [each.function for each in callees_of(type_)]
+
+
 def without_none(type_: Type) -> Type:
     """A type without None among the members of its union."""
     return union_of(member for member in members_of(type_) if member != NONE)

@@ -24,6 +24,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class, Function, Module
+from logctx_lint.syntax.ast_walk import is_name
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -144,7 +145,7 @@ class UniqueMethodNames:
         scope = Scope(cls.module)
         return any(
             isinstance(value, ast.Call)
-            and any(isinstance(each, ast.Name) and each.id == cls.name for each in value.args)
+            and any(is_name(each, cls.name) for each in value.args)
             and not any(
                 each.startswith(_OF_TYPES) for each in self._resolver.names(value.func, scope)
             )

@@ -24,7 +24,14 @@ from logctx_lint.project.facts import (
     parameters_of,
 )
 from logctx_lint.project.modules import Class, Function, Module
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    child_blocks,
+    child_nodes,
+    end_of,
+    own_nodes,
+    start_of,
+)
 
 if TYPE_CHECKING:
     from logctx_lint.inference.types import Type
@@ -83,14 +90,6 @@ class Binding:
     """`Parameter.kind` of a parameter, or `self` for a method's first one."""
     name: str = ""
     """Of a parameter, or of what is bound further out."""
-
-
-def _start(node: ast.AST) -> Position:
-    return node.lineno, node.col_offset  # type: ignore[attr-defined]
-
-
-def _end(node: ast.AST) -> Position:
-    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
 
 
 @dataclass(eq=False)
@@ -237,7 +236,7 @@ class Scope:
             return None
         if not narrowings.regions or not (name := dotted(node)):
             return None
-        position = _start(node)
+        position = start_of(node)
         region = narrowings.at(name, position)
         if region is None:
             return None
@@ -267,15 +266,19 @@ class Scope:
             return None
         if not self.module.source.mentions(f".{node.attr} = "):
             return None
-        path, position = dotted(node), _start(node)
+        path, position = dotted(node), start_of(node)
         found = [
             each
             for each in (own_nodes(tree.body) if path else ())
             if isinstance(each, ast.Assign)
             and any(dotted(target) == path for target in each.targets)
-            and self.may_follow(_end(each), position)
+            and self.may_follow(end_of(each), position)
         ]
-        return max(found, key=_end).value if found else None
+        return max(found, key=end_of).value if found else None
+
+    def reaching_name(self, node: ast.Name) -> list[Binding]:
+        """The bindings of a name that its use at this place may see."""
+        return self.reaching(node.id, start_of(node))
 
     def reaching(self, name: str, position: Position) -> list[Binding]:
         """The bindings of `name` that a use at `position` in this scope may see."""
@@ -331,7 +334,7 @@ class _Collector:
         if isinstance(node, Comprehension):
             for generator in node.generators:
                 kind: BindingKind = "async element" if generator.is_async else "element"
-                self._target(generator.target, kind, generator.iter, _start(node), self.root)
+                self._target(generator.target, kind, generator.iter, start_of(node), self.root)
             return
         for index, (argument, default, kind_) in enumerate(parameters_of(node.args)):
             is_self = index == 0 and not kind_ and scope.owner is not None
@@ -339,7 +342,7 @@ class _Collector:
                 argument.arg,
                 Binding(
                     "parameter",
-                    _start(node),
+                    start_of(node),
                     self.root,
                     default,
                     annotation=argument.annotation,
@@ -379,7 +382,7 @@ class _Collector:
             self._statement(statement, block)
 
     def _statement(self, node: ast.stmt, block: Block) -> None:
-        end = _end(node)
+        end = end_of(node)
         if self._walrus:
             self._named_expressions(node, block)
         if isinstance(node, _BINDING_NOTHING):
@@ -431,7 +434,7 @@ class _Collector:
         while stack:
             inner = stack.pop()
             if isinstance(inner, ast.NamedExpr):
-                self._target(inner.target, "value", inner.value, _end(inner), block)
+                self._target(inner.target, "value", inner.value, end_of(inner), block)
             if not isinstance(inner, ast.Lambda):
                 stack.extend(child_nodes(inner))
 
@@ -439,21 +442,16 @@ class _Collector:
         if isinstance(node, ast.For | ast.AsyncFor):
             kind: BindingKind = "async element" if isinstance(node, ast.AsyncFor) else "element"
             body = self._block(node.body, block, is_loop=True)
-            self._target(node.target, kind, node.iter, _start(node.body[0]), body or block)
+            self._target(node.target, kind, node.iter, start_of(node.body[0]), body or block)
             # The target outlives the loop, too.
-            self._target(node.target, kind, node.iter, _end(node), block)
+            self._target(node.target, kind, node.iter, end_of(node), block)
             self._block(node.orelse, block)
         elif isinstance(node, ast.With | ast.AsyncWith):
             entered: BindingKind = "async entered" if isinstance(node, ast.AsyncWith) else "entered"
             for item in node.items:
-                if item.optional_vars:
-                    self._target(
-                        item.optional_vars,
-                        entered,
-                        item.context_expr,
-                        _end(item.context_expr),
-                        block,
-                    )
+                value, target = item.context_expr, item.optional_vars
+                if target:
+                    self._target(target, entered, value, end_of(value), block)
             self._body(node.body, block)
         elif isinstance(node, ast.Try) or type(node).__name__ == "TryStar":
             self._try(node, block)  # type: ignore[arg-type]
@@ -463,7 +461,7 @@ class _Collector:
             for inner in all_nodes(node) if isinstance(node, ast.Match) else ():
                 name = getattr(inner, "name", None)
                 if isinstance(inner, ast.MatchAs | ast.MatchStar) and name:
-                    self._bind(name, Binding("opaque", _start(inner), block))
+                    self._bind(name, Binding("opaque", start_of(inner), block))
         elif isinstance(node, ast.While):
             self._block(node.body, block, is_loop=True)
             self._block(node.orelse, block)
@@ -473,7 +471,7 @@ class _Collector:
         for handler in node.handlers:
             inner = self._block(handler.body, block)
             if handler.name and inner:
-                self._bind(handler.name, Binding("except", _start(handler), inner, handler.type))
+                self._bind(handler.name, Binding("except", start_of(handler), inner, handler.type))
         self._block(node.orelse, block)
         self._body(node.finalbody, block)
 
@@ -488,7 +486,7 @@ class _Collector:
         if not body:
             return None
         leaves = isinstance(body[-1], ast.Return | ast.Raise)
-        block = Block(_start(body[0]), _end(body[-1]), parent, is_loop, branch_of, leaves)
+        block = Block(start_of(body[0]), end_of(body[-1]), parent, is_loop, branch_of, leaves)
         parent.children.append(block)
         self._body(body, block)
         return block

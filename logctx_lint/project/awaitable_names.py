@@ -194,9 +194,14 @@ def _of_variable(
         return
     if variable.value == "self" and isinstance(place, ClassFacts):
         yield place.name
-    parameters = {}
-    for method in place.functions.get(variable.method, ()) if variable.method else ():
-        parameters.update({each.name: each for each in method.parameters})
+    yield from _of_value(variable, place, facts)
+
+
+def _of_value(
+    variable: VariableFacts, place: ModuleFacts | ClassFacts, facts: ModuleFacts
+) -> Iterator[str]:
+    methods = place.functions.get(variable.method, ()) if variable.method else ()
+    parameters = {each.name: each for method in methods for each in method.parameters}
     is_type = bool(_SUBSCRIPTED.match(variable.value))
     # `Union["Future[Any]", ...]` names what is in quotes, too.
     value = variable.value if is_type else _STRING.sub("", variable.value)
@@ -206,10 +211,10 @@ def _of_variable(
         if word in parameters and not dot:
             annotation = parameters[word].annotation
             yield from words_of(annotation) if annotation else (ANYTHING,)
-        elif not dot and variable.method and not _is_global(word, facts):
-            yield ANYTHING  # What a local name holds is written nowhere in the facts.
         else:
-            yield word
+            # What a local name holds is written nowhere in the facts.
+            is_local = not dot and variable.method and not _is_global(word, facts)
+            yield ANYTHING if is_local else word
 
 
 def _is_global(name: str, facts: ModuleFacts) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 from weakref import ReferenceType, ref
 
 from logctx_lint.incremental.dependencies import Place
@@ -38,9 +38,6 @@ from logctx_lint.project.text_index import Tree
 from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
 from logctx_lint.time_limit import uncharged
 
-if TYPE_CHECKING:
-    from logctx_lint.project.index_workers import IndexWorkers, Learnt
-
 PROGRAM = Path(__file__).parent.parent
 STUBS = PROGRAM / "stubs"
 """Our own short stubs of Twisted, asyncio and the rest: nothing needs to be installed."""
@@ -66,6 +63,21 @@ AWAITABLE_NAMES = DERIVED + "awaitable"
 _NOTHING = ModuleFacts({}, (), {}, {}, {})
 _OURS: dict[str, ModuleFacts] = {}
 """The facts of files that belong to this program, which are the same for every project."""
+
+
+class Learnt(NamedTuple):
+    """What a file says."""
+
+    digest: str
+    facts: ModuleFacts
+    mentions: Mentions
+
+
+class IndexReader(Protocol):
+    """Reads many files at once: `index_workers`."""
+
+    def are_worth_it(self, files: int) -> bool: ...
+    def read(self, paths: Sequence[str]) -> Iterator[Learnt]: ...
 
 
 class ModuleFile(Place):
@@ -272,7 +284,7 @@ class Places:
         self.installed: tuple[str, ...] = ()
         """The names of those in which installed modules are."""
         self._cache = cache
-        self.workers: IndexWorkers | None = None
+        self.workers: IndexReader | None = None
         """Who else reads files, where there are many."""
         self._known: dict[str, ModuleFile | Folder] = {}
         """By path; those of folders end in a separator."""

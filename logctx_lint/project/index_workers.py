@@ -9,25 +9,14 @@ import gc
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from logctx_lint import processes
-from logctx_lint.project.facts import ModuleFacts
 from logctx_lint.project.facts_cache import FactsCache
-from logctx_lint.project.files import ModuleFile
-from logctx_lint.project.symbol_index import Mentions
+from logctx_lint.project.files import Learnt, ModuleFile
 
 _FEWEST = 128
 """Files that are read sooner than processes are started."""
 _CHUNK = 16
-
-
-class Learnt(NamedTuple):
-    """What a file says."""
-
-    digest: str
-    facts: ModuleFacts
-    mentions: Mentions
 
 
 class IndexWorkers:

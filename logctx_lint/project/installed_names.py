@@ -244,27 +244,35 @@ class _Reader:
         else:
             self._alias(match["alias"], match["value"])
 
-    def _function(self, match: re.Match[str], indent: int) -> None:
-        name = match["function"]
-        head = _HEAD.match(self._text, match.end(), match.end() + _LONGEST_HEAD)
-        returns = head["returns"] if head else None
-        words = words_of(returns) if returns else frozenset()
-        block = _Block(indent, name, True, returns is not None, words)
-        for outer in self._blocks:
-            if outer.is_function and not outer.is_decorator:
-                outer.is_decorator = True
-                if not outer.is_annotated and not self._is_stub:
-                    self.pairs.add(f"@{outer.name} {ANYTHING}")
-        if returns and "Callable" in words:
-            self.pairs.update(f"@{name} {word}" for word in words)
-        owner = self._blocks[-1] if self._blocks else None
-        self._blocks.append(block)
+    def _decorate(self, name: str) -> None:
+        """Note what the decorators that were read make of a function."""
         for decorator in self._decorators:
             if decorator in INLINE_CALLBACKS:
                 self.pairs.add(f"{name} {ANYTHING}")
             elif decorator not in _PLAIN_DECORATORS:
                 self.pairs.add(f"{name} @{decorator}")
         self._decorators.clear()
+
+    def _note_decorators(self) -> None:
+        """The functions around one that begins are decorators, which may give anything."""
+        for outer in self._blocks:
+            if outer.is_function and not outer.is_decorator:
+                outer.is_decorator = True
+                if not outer.is_annotated and not self._is_stub:
+                    self.pairs.add(f"@{outer.name} {ANYTHING}")
+
+    def _function(self, match: re.Match[str], indent: int) -> None:
+        name = match["function"]
+        head = _HEAD.match(self._text, match.end(), match.end() + _LONGEST_HEAD)
+        returns = head["returns"] if head else None
+        words = words_of(returns) if returns else frozenset()
+        block = _Block(indent, name, True, returns is not None, words)
+        self._note_decorators()
+        if returns and "Callable" in words:
+            self.pairs.update(f"@{name} {word}" for word in words)
+        owner = self._blocks[-1] if self._blocks else None
+        self._blocks.append(block)
+        self._decorate(name)
         if match["asynchronous"]:
             self.pairs.add(f"{name} {ANYTHING}")
         elif name != "__init__":

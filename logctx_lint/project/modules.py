@@ -176,6 +176,14 @@ class Class:
     def name(self) -> str:
         return self.facts.name
 
+    def methods(self) -> list[Function]:
+        """All that the class itself defines, setters and overloads included."""
+        return [each for name in self.facts.functions for each in self.function(name)]
+
+    def method_trees(self) -> list[tuple[Function, FunctionNode]]:
+        """The same, each with its tree, as far as there is one."""
+        return [(each, tree) for each in self.methods() if (tree := each.tree())]
+
     def function(self, name: str) -> list[Function]:
         return [
             Function(
@@ -230,6 +238,10 @@ class Function:
         """The tree, decorators included; None if the text cannot be parsed."""
         self.note_body()
         return self.node or self.module.parse_function(self.facts)
+
+    def source_tree(self) -> FunctionNode | None:
+        """The tree, if it says what the function does: that of a stub does not."""
+        return None if self.module.is_stub else self.tree()
 
 
 class Modules:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import TypeGuard, TypeVar, overload
 
 _PLAIN_FIELDS = frozenset(
     {
@@ -26,6 +27,9 @@ _BLOCKS: dict[type[ast.AST], tuple[str, ...]] = {
 }
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _SCOPES = (*_DEFINITIONS, ast.Lambda)
+_Node = TypeVar("_Node", bound=ast.AST)
+Position = tuple[int, int]
+"""A line, from 1, and a column, from 0 and in bytes, as `ast` counts them."""
 Suspension = ast.Await | ast.AsyncFor | ast.AsyncWith
 """Where an `async def` may be suspended, and so be cancelled."""
 SuspensionOrYield = Suspension | ast.Yield
@@ -58,14 +62,32 @@ def child_nodes(node: ast.AST) -> list[ast.AST]:
     return found
 
 
-def all_nodes(node: ast.AST) -> Iterator[ast.AST]:
-    """A node and all those below it, in no particular order."""
-    return _walk([node], FIELDS)
+@overload
+def all_nodes(node: ast.AST) -> Iterator[ast.AST]: ...
+@overload
+def all_nodes(node: ast.AST, kind: type[_Node]) -> Iterator[_Node]: ...
+def all_nodes(node: ast.AST, kind: type[ast.AST] | None = None) -> Iterator[ast.AST]:
+    """A node and all those below it, or those of one type, in no particular order."""
+    return _of_kind(_walk([node], FIELDS), kind)
 
 
-def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """All nodes below `body`, not those inside nested functions, lambdas and classes."""
-    return _walk(list(body), _OWN_FIELDS)
+@overload
+def own_nodes(body: Iterable[ast.AST]) -> Iterator[ast.AST]: ...
+@overload
+def own_nodes(body: Iterable[ast.AST], kind: type[_Node]) -> Iterator[_Node]: ...
+def own_nodes(body: Iterable[ast.AST], kind: type[ast.AST] | None = None) -> Iterator[ast.AST]:
+    """All nodes below `body`, or those of one type, not those inside nested functions, lambdas
+    and classes."""
+    return _of_kind(_walk(list(body), _OWN_FIELDS), kind)
+
+
+def _of_kind(nodes: Iterator[ast.AST], kind: type[ast.AST] | None) -> Iterator[ast.AST]:
+    return nodes if kind is None else (each for each in nodes if isinstance(each, kind))
+
+
+def parents_of(node: ast.AST) -> dict[ast.AST, ast.AST]:
+    """What each node below a node is directly inside of."""
+    return {child: outer for outer in all_nodes(node) for child in child_nodes(outer)}
 
 
 def suspends(body: Iterable[ast.AST]) -> bool:
@@ -92,9 +114,64 @@ def declared_outer(nodes: Iterable[ast.AST]) -> set[str]:
     }
 
 
+def start_of(node: ast.AST) -> Position:
+    """Where a statement or an expression starts; other nodes stand nowhere."""
+    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+
+
+def end_of(node: ast.AST) -> Position:
+    """Where a statement or an expression ends."""
+    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
+
+
+def is_inside(node: ast.AST, outer: Iterable[ast.AST]) -> bool:
+    """Whether a node is one of some others, or stands below one."""
+    return any(each is node for other in outer for each in all_nodes(other))
+
+
+def is_name(node: ast.AST | None, name: str) -> TypeGuard[ast.Name]:
+    """Whether a node is the use of some name."""
+    return isinstance(node, ast.Name) and node.id == name
+
+
+def is_none(node: ast.AST | None) -> TypeGuard[ast.Constant]:
+    """Whether a node is `None`."""
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def mentions_name(node: ast.AST, name: str) -> bool:
+    """Whether a name is used anywhere in some code."""
+    return any(isinstance(each, ast.Name) and each.id == name for each in all_nodes(node))
+
+
+def mentions_attribute(node: ast.AST, name: str) -> bool:
+    """Whether an attribute of this name is used anywhere in some code, whosoever it is."""
+    return any(isinstance(each, ast.Attribute) and each.attr == name for each in all_nodes(node))
+
+
+def own_attribute(node: ast.AST) -> str:
+    """`a` of `self.a`; empty for all else."""
+    match node:
+        case ast.Attribute(ast.Name("self"), name):
+            return name
+    return ""
+
+
+def own_place(node: ast.AST) -> str:
+    """The same of a place: an element, `self.a[key]`, is in the attribute that holds it."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    return own_attribute(node)
+
+
 def last_name(node: ast.AST) -> str:
     """`c` of `a.b.c`; empty where it is no name."""
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
+def holding(node: ast.expr) -> ast.expr:
+    """What holds an element: `a.b` of `a.b[key]`, and of `a.b` itself."""
+    return node.value if isinstance(node, ast.Subscript) else node
 
 
 def place_name(node: ast.AST) -> str:
@@ -129,6 +206,24 @@ def is_super(node: ast.AST) -> bool:
     return False
 
 
+def assigned(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
+    """What a statement or a `:=` binds, each target with its value: `a, b = c, d` binds two."""
+    match node:
+        case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
+            return list(zip(targets, values, strict=False))
+        case ast.Assign(targets, value):
+            return [(each, value) for each in targets]
+        case ast.AnnAssign(target, _, ast.expr() as value) | ast.NamedExpr(target, value):
+            return [(target, value)]
+    return []
+
+
+def assigned_to(name: str, nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
+    """What some code binds a name to."""
+    for node in nodes:
+        yield from (value for target, value in assigned(node) if is_name(target, name))
+
+
 def returned_values(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
     """What the `return` statements of a function give, where they give something."""
     for node in own_nodes(function.body):
@@ -158,6 +253,15 @@ def blocks_of(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[list
         yield block
         for statement in block:
             waiting += [each for each in child_blocks(statement) if each]
+
+
+def with_following(
+    function: ast.FunctionDef | ast.AsyncFunctionDef,
+) -> Iterator[tuple[ast.stmt, list[ast.stmt]]]:
+    """The statements of a function, each with those that follow it in the same block."""
+    for block in blocks_of(function):
+        for position, statement in enumerate(block):
+            yield statement, block[position + 1 :]
 
 
 def takes_the_rest(case: ast.match_case) -> bool:

@@ -1,1 +1,1 @@
-"""Where awaitables go: who drops, misplaces or hands them on, and where plain values are wanted."""
+"""How awaitables are used: discarded, put in the wrong place, handed on, taken for their value."""

@@ -1,4 +1,4 @@
-"""Asynchronous context managers that are entered by `with`, which fails: `with timeout(1)`."""
+"""Asynchronous context managers that are entered with a plain `with`: `with timeout(1)`."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, parents_of
 
 _TESTED = {ast.If: "test", ast.While: "test", ast.IfExp: "test", ast.Assert: "test"}
 
@@ -102,7 +102,7 @@ def _calls_elsewhere(file: File, base: Class, name: str) -> Iterator[tuple[Funct
         tree, caller = outermost(scope), scope.function
         if tree is None or caller is None:
             continue
-        use = _use(call, {inner: node for node in all_nodes(tree) for inner in child_nodes(node)})
+        use = _use(call, parents_of(tree))
         members = members_of(file.resolver.type_of(call.func, scope))
         known = [each.function for each in members if isinstance(each, FunctionType)]
         if any(each in methods for each in known):
@@ -158,7 +158,7 @@ def _callers(file: File, owner: Class, ancestors: list[Class], name: str) -> Ite
 
 def _uses(tree: FunctionNode, name: str) -> Iterator[bool | None]:
     """How `self.NAME` is used: dropped, tested for truth (False), or in other ways (None)."""
-    parents = {inner: node for node in all_nodes(tree) for inner in child_nodes(node)}
+    parents = parents_of(tree)
     for node in all_nodes(tree):
         match node:
             case ast.Attribute(ast.Name("self"), found) if found == name:

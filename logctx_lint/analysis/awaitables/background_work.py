@@ -1,4 +1,4 @@
-"""Work that is started in the running log context, and how its end is waited for; on `ast` alone.
+"""Work started in the running log context, and how its end is waited for; reads `ast` only.
 
 What carries the work on is followed by name through one function: the Deferred that the starter
 gives, one that the work is handed to resolve, and whatever is made of these.
@@ -18,7 +18,14 @@ from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.inference.types import Certainty, FunctionType, Kind, members_of, union_of
 from logctx_lint.inference.use_def import Position, Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import SuspensionOrYield, all_nodes, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    SuspensionOrYield,
+    all_nodes,
+    child_nodes,
+    end_of,
+    own_nodes,
+    start_of,
+)
 
 _STARTERS = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.SAFE_DECORATOR})
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.DEFERRED_PASSER})
@@ -153,7 +160,7 @@ class Body:
     def starts(self) -> list[ast.Call]:
         """The calls that start work in the running log context, in source order."""
         found = [node for node in self._nodes if isinstance(node, ast.Call) and self._starts(node)]
-        return sorted(found, key=_position)
+        return sorted(found, key=start_of)
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:
@@ -253,7 +260,7 @@ class Body:
         returns = not yields and isinstance(self.node, ast.FunctionDef)
         for node in sorted(
             (each for each in self._nodes if isinstance(each, ast.Await | ast.Yield | ast.Return)),
-            key=_position,
+            key=start_of,
         ):
             if node.value and (returns or not isinstance(node, ast.Return)):
                 yield self._unwrapped(node.value)
@@ -271,7 +278,7 @@ class Body:
         return node
 
     def _how(self, work: _Work, wait: ast.expr) -> _Wait:
-        follows = self.scope.may_follow(_position(work.start), _position(wait))
+        follows = self.scope.may_follow(start_of(work.start), start_of(wait))
         if follows or any(node is work.start for node in all_nodes(wait)):
             return self._of(wait, _LONGEST_DETOUR, work)
         return _Wait.OTHER
@@ -329,7 +336,7 @@ class Body:
                     pairs = [(target, argument) for argument in args]
                 case _:
                     continue
-            place = _position(node), _end(node)
+            place = start_of(node), end_of(node)
             for target, value in pairs:
                 adds = isinstance(node, ast.Call)
                 found.append(_Assignment(*place, ast.unparse(target), value, adds))
@@ -388,7 +395,7 @@ class Body:
         """A place itself; of the target of a loop, the container that is looped over."""
         yield node
         if isinstance(node, ast.Name):
-            for binding in self.scope.reaching(node.id, _position(node)):
+            for binding in self.scope.reaching_name(node):
                 if binding.kind == "element" and binding.value is not None:
                     container = binding.value
                     if isinstance(container, ast.Call) and isinstance(
@@ -402,7 +409,7 @@ class Body:
         for member in members_of(self.file.resolver.type_of(function, self.scope)):
             if isinstance(member, FunctionType):
                 function_ = member.function.implementation
-                node = None if function_.module.is_stub else function_.tree()
+                node = function_.source_tree()
                 if node:
                     yield Body(self.file, node, Scope.of_body(function_, node))
 
@@ -413,7 +420,7 @@ class Body:
 
     def _values(self, node: ast.expr) -> list[ast.expr]:
         """What may have been assigned last to a place."""
-        text, place = ast.unparse(node), _position(node)
+        text, place = ast.unparse(node), start_of(node)
         before = [
             each
             for each in self._assignments
@@ -449,10 +456,10 @@ class Body:
 
     def _is_left(self, statement: ast.Expr, around: ast.Try) -> bool:
         """Whether the block of a handler ends by returning or raising."""
-        inside = _position(around)
+        inside = start_of(around)
         return any(
             block.leaves and block.start > inside
-            for block in self.scope.block_at(_position(statement)).chain()
+            for block in self.scope.block_at(start_of(statement)).chain()
         )
 
     def _runs_out(self, node: ast.Try, context: ast.AST | None) -> bool:
@@ -463,17 +470,9 @@ class Body:
             if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
                 return False
         return not any(
-            isinstance(inner, SuspensionOrYield) and _position(inner) >= _end(node)
+            isinstance(inner, SuspensionOrYield) and start_of(inner) >= end_of(node)
             for inner in own_nodes([context] if context else [])
         )
 
 
 _BY_WEIGHT = (_Wait.DELAYED, _Wait.ENDS_AT_ONCE)
-
-
-def _position(node: ast.AST) -> Position:
-    return node.lineno, node.col_offset  # type: ignore[attr-defined]
-
-
-def _end(node: ast.AST) -> Position:
-    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Asynchronous functions where a plain one is called: attributes, collections, defaults, operators.
+"""Asynchronous functions put where a plain function is called: attributes, collections, operators.
 
 filter(is_allowed, users)             # a coroutine is always true
 sorted(users, key=rank)               # coroutines cannot be ordered
@@ -19,7 +19,7 @@ from functools import partial
 from logctx_lint.analysis.awaitables.declared_targets import declared_attribute, declared_item
 from logctx_lint.analysis.awaitables.dropping_callees import dropping
 from logctx_lint.analysis.awaitables.expected_types import declared_result, given_for_fields, rest
-from logctx_lint.analysis.callback_arguments import Taken, given_by, pairs, signatures
+from logctx_lint.analysis.callback_arguments import Taken, given_by, signatures
 from logctx_lint.analysis.possible_values import possible_elements, possible_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -27,6 +27,7 @@ from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
 from logctx_lint.inference.known_names import APPENDERS, KIND_TEST_NAMES
+from logctx_lint.inference.passed_arguments import pairs
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,

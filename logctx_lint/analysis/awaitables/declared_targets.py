@@ -1,4 +1,4 @@
-"""What is declared of the places that an assignment puts a value into."""
+"""The declared types of assignment targets: attributes, elements, variables."""
 
 from __future__ import annotations
 

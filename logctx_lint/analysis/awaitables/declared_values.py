@@ -1,4 +1,4 @@
-"""Un-awaited calls that stand where a plain value is declared.
+"""Un-awaited calls in places whose declared type is a plain value.
 
     store(fetch())          # def store(name: str)
     count(fetch())          # def count(names): return len(names)
@@ -127,7 +127,7 @@ class _Places:
             given += call.args[:1] if any("json" in each for each in names) else []
         for value in given:
             if isinstance(value, ast.Name):
-                bindings = scope.reaching(value.id, (value.lineno, value.col_offset))
+                bindings = scope.reaching_name(value)
                 if len(bindings) == 1 and bindings[0].kind == "value" and not bindings[0].path:
                     value = bindings[0].value or value
             if isinstance(value, ast.Dict):

@@ -1,4 +1,4 @@
-"""Decorators whose wrapper leaves what it puts around a call before the returned awaitable begins.
+"""Decorators whose `with` or `try` around a call has ended before the returned awaitable runs.
 
 A `with` that holds a log context, a measurement or a span is meant for whatever is awaited. In
 front of an `async def`, whose call does nothing but make a coroutine, every other block is in vain
@@ -98,7 +98,7 @@ def _left(
     file: File, scope: Scope, node: FunctionNode, outer: set[str], depth: int
 ) -> Iterator[str]:
     """The `with` statements in which a wrapper returns what a parameter of its decorator gives."""
-    given = {argument.arg for argument in all_nodes(node.args) if isinstance(argument, ast.arg)}
+    given = {argument.arg for argument in all_nodes(node.args, ast.arg)}
     for inner in own_nodes(node.body):
         if isinstance(inner, ast.With):
             items = [item.context_expr for item in inner.items]
@@ -114,11 +114,10 @@ def _left(
 
 def _returns_call_of(statement: ast.stmt, names: set[str]) -> bool:
     return any(
-        isinstance(inner, ast.Return)
-        and isinstance(inner.value, ast.Call)
+        isinstance(inner.value, ast.Call)
         and isinstance(inner.value.func, ast.Name)
         and inner.value.func.id in names
-        for inner in own_nodes([statement])
+        for inner in own_nodes([statement], ast.Return)
     )
 
 
@@ -189,7 +188,7 @@ def _calling_object(file: File, cls: Class, called: Function) -> Wrapper | None:
 
 def _only_returned(file: File, node: FunctionNode, scope: Scope) -> Function | None:
     """The nested function that a decorator gives, or gives the result of, in any case."""
-    returned = [each.value for each in own_nodes(node.body) if isinstance(each, ast.Return)]
+    returned = [each.value for each in own_nodes(node.body, ast.Return)]
     names = {_name_of(value) for value in returned}
     name = next(iter(names), None)
     if len(names) != 1 or name is None:
@@ -223,9 +222,7 @@ def _is_plain_wrapper(file: File, wrapper: Function) -> bool:
 def _bound_in(node: FunctionNode) -> set[str]:
     """The local names that are bound by other ways than as parameters."""
     return {
-        each.id
-        for each in own_nodes(node.body)
-        if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)
+        each.id for each in own_nodes(node.body, ast.Name) if not isinstance(each.ctx, ast.Load)
     }
 
 

@@ -1,4 +1,4 @@
-"""The words of messages about a dropped awaitable: what becomes of it, and what to do instead."""
+"""Message texts about a discarded awaitable: the consequence, and what to do instead."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls whose awaitable result is dropped; LCX101 and LCX201 each report a part of them."""
+"""Calls whose awaitable result is discarded; LCX101 and LCX201 each report a part of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from logctx_lint.analysis.assertions import is_compared, is_expected_to_raise
+from logctx_lint.analysis.awaitables.discarded_values import discarded, discarded_parts, thrown_away
 from logctx_lint.analysis.awaitables.ownership import (
     hands_out_object,
     may_be_dropped,
@@ -43,6 +44,7 @@ from logctx_lint.inference.types import (
     Kind,
     Type,
     TypeVariable,
+    callees_of,
     members_of,
     type_variables,
     union_of,
@@ -65,8 +67,6 @@ _DRIVEN_ELSEWHERE = frozenset(
 """Roles of callees whose awaitable may be left alone, or is another rule's business."""
 _CALLERS = frozenset({Role.THREAD_STARTER, Role.RESULT_TAKER, Role.CALLBACK_TAKER})
 """Call a function that they are given."""
-_COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted"})
-"""Built-in functions that only make another collection of what they are given."""
 _TAKEN_IN_TURN = frozenset(
     f"twisted.internet.defer.{name}"
     for name in ("DeferredLock.acquire", "DeferredSemaphore.acquire", "DeferredQueue.get")
@@ -116,22 +116,9 @@ class Dropped:
 
 def dropped_by(context: TreeContext) -> Iterator[tuple[ast.stmt, Dropped]]:
     """The awaitables that statements drop: `f()`, `_ = f()`, `a or f()`, `[f(x) for x in xs]`."""
-    for statement, value, _ in _thrown_away(context.unit):
+    for statement, value, _ in thrown_away(context.unit):
         for found in dropped_in(context, value):
             yield statement, found
-
-
-def _thrown_away(unit: Unit) -> Iterator[tuple[ast.stmt, ast.expr, Scope]]:
-    """The statements whose value nothing can get at, with that value."""
-    for statement, scope in unit.statements:
-        match statement:
-            case ast.Expr(value):
-                yield statement, value, scope
-            case ast.AnnAssign(ast.Name("_"), _, ast.expr() as value):
-                yield statement, value, scope
-            case ast.Assign(targets, value):
-                if all(isinstance(each, ast.Name) and each.id == "_" for each in targets):
-                    yield statement, value, scope
 
 
 def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
@@ -153,44 +140,6 @@ def dropped_in(context: TreeContext, node: ast.expr) -> Iterator[Dropped]:
             yield Dropped(node.value, node, answer.kind, DropKind.PLAIN, is_awaited=True)
 
 
-def discarded(node: ast.expr) -> Iterator[ast.Call]:
-    """The calls whose results are thrown away when the value of `node` is."""
-    for each in _discarded(node):
-        if isinstance(each, ast.Call):
-            yield each
-        else:
-            yield from discarded(each.value if isinstance(each, ast.DictComp) else each.elt)
-
-
-def _discarded(
-    node: ast.expr,
-) -> Iterator[ast.Call | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp]:
-    """The same, with comprehensions as a whole."""
-    match node:
-        case ast.GeneratorExp():
-            yield node
-        case ast.Call(ast.Name(name), [ast.GeneratorExp() | ast.ListComp() as inner], []) if (
-            name in _COPIES
-        ):
-            yield inner
-        case ast.Dict(_, values):
-            for value in values:
-                yield from _discarded(value)
-        case ast.Call() | ast.ListComp() | ast.SetComp() | ast.DictComp():
-            yield node
-        case ast.BoolOp(_, values):
-            for value in values:
-                yield from _discarded(value)
-        case ast.IfExp(_, body, orelse):
-            yield from _discarded(body)
-            yield from _discarded(orelse)
-        case ast.Tuple(elements) | ast.List(elements) | ast.Set(elements):
-            for element in elements:
-                yield from _discarded(element)
-        case ast.Starred(value):
-            yield from _discarded(value)
-
-
 @dataclass(frozen=True, slots=True)
 class _Beginning:
     """The call that a chain of callbacks begins with, or that stands alone."""
@@ -210,17 +159,16 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
         return None
     root, how = begun.root, begun.how
     can_await = how is DropKind.PLAIN and context.is_asynchronous(context.function_of(call))
-    is_presumed = is_by_decorator(context.type_of(root)) or is_by_habit(context.type_of(root))
+    is_presumed = _is_presumed(context.type_of(root))
     if is_presumed and not can_await:
         # A decorator that makes plain functions is used for calls from plain functions.
         return None
     if _is_looked_after(context, root, can_await=can_await):
         return None
     has_modes = _has_two_modes(context, root)
-    if has_modes and how is DropKind.PLAIN and not can_await:
-        # Which of them the caller is in, it knows; a plain function cannot be in the other.
-        return None
-    if how is DropKind.PLAIN and not can_await and _TAKEN_IN_TURN & set(context.names(root)):
+    # Which mode the caller is in, it knows; a plain function cannot be in the other.
+    is_meant = has_modes or _TAKEN_IN_TURN & set(context.names(root))
+    if is_meant and how is DropKind.PLAIN and not can_await:
         return None
     if not begun.answer.kind.is_lazy and context.in_sentinel_guard(call):
         return None
@@ -228,6 +176,10 @@ def as_dropped(context: TreeContext, call: ast.Call) -> Dropped | None:
     is_sure = context.awaitability(call).is_likely and not may_give_else and not has_modes
     sees_failure = begun.sees_failure or observed_chains.cannot_fail(context, root)
     return Dropped(root, call, begun.answer.kind, how, sees_failure, is_sure, is_presumed)
+
+
+def _is_presumed(type_: Type) -> bool:
+    return is_by_decorator(type_) or is_by_habit(type_)
 
 
 def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
@@ -332,8 +284,8 @@ def _gives_back(context: TreeContext, callees: Type) -> bool:
     resolver = context.resolver
     plain = [
         resolver.functions.plain_result(each.function)
-        for each in members_of(callees)
-        if isinstance(each, FunctionType) and each.function.facts.returns
+        for each in callees_of(callees)
+        if each.function.facts.returns
     ]
     given = [member for each in plain for member in members_of(each)]
     return bool(given) and all(isinstance(each, TypeVariable) for each in given)
@@ -341,7 +293,7 @@ def _gives_back(context: TreeContext, callees: Type) -> bool:
 
 def _is_ruled_out(context: TreeContext, call: ast.Call, callees: Type) -> bool:
     """Whether a call gives no awaitable with these arguments."""
-    functions = [each for each in members_of(callees) if isinstance(each, FunctionType)]
+    functions = callees_of(callees)
     summaries = context.file.summaries
     if functions and not any(summaries.gives_awaitable(each, call) for each in functions):
         return True
@@ -424,15 +376,8 @@ def _takes_failures(call: ast.Call, method: ast.Attribute) -> bool:
 
 def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
     """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
-    given = arguments(call)
-    if Role.HAND_STARTER in context.roles(call) and given:
-        started = given[0]
-        # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
-        if isinstance(started, ast.Call) and (
-            _is_made_safe(context, started)
-            or _is_looked_after(context, started, can_await=can_await)
-        ):
-            return True
+    if _starts_what_is_looked_after(context, call, can_await=can_await):
+        return True
     if looks_after(context, call.func, can_await=can_await, call=call):
         return True
     if hands_out_object(context, call):
@@ -449,6 +394,16 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
     callees = union_of(FunctionType(each) for each in presumed)
     return any(_plays_a_part(context, each) for each in presumed) or may_be_dropped(
         context, callees, can_await=can_await
+    )
+
+
+def _starts_what_is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
+    started = arguments(call)[:1] if Role.HAND_STARTER in context.roles(call) else []
+    # `maybeDeferred(preserve_fn(f))` calls what the safe decorator has made of `f`.
+    return any(
+        isinstance(each, ast.Call)
+        and (_is_made_safe(context, each) or _is_looked_after(context, each, can_await=can_await))
+        for each in started
     )
 
 
@@ -509,8 +464,8 @@ def screen(unit: Unit) -> bool:
     if screen not in unit.answers:
         unit.answers[screen] = any(
             _may_be_awaitable(unit, each, scope)
-            for _, value, scope in _thrown_away(unit)
-            for each in (*_discarded(value), *_awaited(value))
+            for _, value, scope in thrown_away(unit)
+            for each in (*discarded_parts(value), *_awaited(value))
         )
     return unit.answers[screen]
 

@@ -1,4 +1,4 @@
-"""Functions that call what they are given, now or later, and drop what that returns.
+"""Functions that call a function passed to them, now or later, and discard its result.
 
 def connect(self, slot):                  def emit(self, *args):
     self._slots.append(slot)                  for slot in self._slots:
@@ -20,7 +20,7 @@ from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_attribute, own_place
 
 _KEEPERS = ADDERS | {"append", "add", "appendleft", "insert"}
 _UPKEEP = _KEEPERS | {"remove", "discard", "clear", "count", "index"}
@@ -49,7 +49,7 @@ def dropping(file: File, function: Function, name: str) -> Dropping | None:
 
 def _dropping(file: File, function: Function, name: str) -> Dropping | None:
     """The same, whether or not the kind of what is called is asked for."""
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return None
     body = Body(node)
@@ -76,7 +76,7 @@ def _dropping(file: File, function: Function, name: str) -> Dropping | None:
 
 
 def _is_bound(node: ast.AST, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
+    return is_name(node, name) and not isinstance(node.ctx, ast.Load)
 
 
 def _kept_in(body: Body, use: ast.expr) -> str:
@@ -94,11 +94,9 @@ def _kept_in(body: Body, use: ast.expr) -> str:
 def _attribute(node: ast.AST) -> str:
     """`X` of `self.X`, `self.X[key]` and `self.X.setdefault(key, [])`."""
     match node:
-        case ast.Attribute(ast.Name("self"), name):
-            return name
-        case ast.Subscript(inner) | ast.Call(ast.Attribute(inner, "setdefault" | "get")):
-            return _attribute(inner)
-    return ""
+        case ast.Call(ast.Attribute(inner, "setdefault" | "get")):
+            return own_place(inner)
+    return own_place(node)
 
 
 def _done_with(body: Body, use: ast.expr) -> list[ast.Call] | None:
@@ -123,26 +121,31 @@ def _done_with(body: Body, use: ast.expr) -> list[ast.Call] | None:
 def _by_class(file: File, owner: Class, name: str) -> Dropping | None:
     """Where the methods of a class call what an attribute keeps, and drop the result."""
     found: Dropping | None = None
-    methods = [each for own in owner.facts.functions for each in owner.function(own)]
-    trees = {each: tree for each in methods if (tree := each.tree())}
+    trees = dict(owner.method_trees())
     owner.module.note_all()
     for method, tree in trees.items():
-        body = Body(tree)
-        for node in body.nodes:
-            if not isinstance(node, ast.Attribute) or node.attr != name:
-                continue
-            if not isinstance(node.value, ast.Name) or node.value.id != "self":
-                return None
-            calls = _of_kept(body, node)
-            if calls is None:
-                return None
-            if calls and found is None:
-                found = Dropping(calls[0], method.name, name)
+        calls = _calls_of_kept(Body(tree), name)
+        if calls is None:
+            return None
+        if calls and found is None:
+            found = Dropping(calls[0], method.name, name)
     if found is None or _is_overridden(file, owner, found.method):
         return None
     outside = _outside(owner, trees)
     if any(isinstance(node, ast.Attribute) and node.attr == name for node in outside):
         return None
+    return found
+
+
+def _calls_of_kept(body: Body, name: str) -> list[ast.Call] | None:
+    """Where a method calls what an attribute keeps; None if more may be done with that."""
+    found: list[ast.Call] = []
+    for node in body.nodes:
+        if isinstance(node, ast.Attribute) and node.attr == name:
+            calls = _of_kept(body, node) if own_attribute(node) else None
+            if calls is None:
+                return None
+            found += calls
     return found
 
 
@@ -204,7 +207,7 @@ def _of_name(body: Body, around: ast.AST, name: str) -> list[ast.Call] | None:
     """What is done with a local name inside of some code."""
     calls: list[ast.Call] = []
     for node in Body(around).nodes:
-        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
+        if is_name(node, name) and isinstance(node.ctx, ast.Load):
             outer = body.parent(node)
             if isinstance(outer, ast.For) and outer.iter is node:
                 done = (

@@ -1,4 +1,4 @@
-"""Declared types of results, locals and fields: where an awaitable cannot be meant."""
+"""Declared types of results, locals and fields that leave no room for an awaitable."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables.declared_targets import declared_attribute, declared_item
 from logctx_lint.analysis.awaitables.plain_takers import takes_plain_values
-from logctx_lint.analysis.callback_arguments import pairs, signatures
+from logctx_lint.analysis.callback_arguments import signatures
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import class_scope, signature_scope
+from logctx_lint.inference.passed_arguments import pairs
 from logctx_lint.inference.types import (
     UNKNOWN,
     CallableType,
@@ -26,7 +27,7 @@ from logctx_lint.inference.types import (
     union_of,
 )
 from logctx_lint.inference.use_def import Comprehension, Scope
-from logctx_lint.project.facts import Parameter
+from logctx_lint.project.facts import Parameter, VariableFacts
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import call_arguments
 
@@ -326,13 +327,14 @@ def _fields_of(unit: Unit, cls: Class, *, is_known: bool = True) -> dict[str, Ty
         is_record = any(each.rpartition(".")[2] in _RECORDS for each in ancestor.facts.bases)
         if not is_known or is_record or not _DATA_CLASSES.isdisjoint(makers):
             for name, variables in ancestor.facts.variables.items():
-                if any(
-                    each.annotation and not each.method and "ClassVar" not in each.annotation
-                    for each in variables
-                ):
-                    declared = classes.member(Instance(ancestor), name)
-                    fields[name] = UNKNOWN if declared is None else declared
+                if any(map(_declares_field, variables)):
+                    fields[name] = classes.member(Instance(ancestor), name) or UNKNOWN
     return fields
+
+
+def _declares_field(variable: VariableFacts) -> bool:
+    declared = variable.annotation
+    return bool(declared) and not variable.method and "ClassVar" not in declared
 
 
 def rest(call: ast.Call, parameters: list[Parameter]) -> Iterator[tuple[Parameter, ast.expr]]:

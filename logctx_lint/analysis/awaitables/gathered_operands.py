@@ -7,14 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from logctx_lint.analysis.context import TreeContext, in_source_order, loops
 from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
+from logctx_lint.analysis.possible_values import put_into_name
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import APPENDERS
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.passed_arguments import passed
+from logctx_lint.inference.types import callees_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import assigned_to, is_name, last_name, own_nodes
 
 GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
 OF_DEFERREDS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
@@ -45,11 +46,8 @@ def gathered(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
         yield from _all_parts(context, named)
         return
     for helper in _helpers(context.file, call, context.scopes[call]):
-        parameters = [each.name for each in helper.facts.parameters]
-        skipped = 1 if context.resolver.bindings.first_parameter(helper) else 0
         wanted = _gathered_parameters(context.file, helper)
-        given = [*zip(parameters[skipped:], call.args, strict=False)]
-        given += [(each.arg or "", each.value) for each in call.keywords]
+        given = passed(context.resolver, call, helper)
         yield from _all_parts(context, [value for name, value in given if name in wanted])
 
 
@@ -108,18 +106,13 @@ def _bound(context: TreeContext, name: ast.Name) -> Iterator[ast.expr]:
         return
     reaching = {
         binding.value
-        for binding in scope.reaching(name.id, (name.lineno, name.col_offset))
+        for binding in scope.reaching_name(name)
         if binding.kind in ("value", "annotation") and not binding.path
     }
-    for inner in own_nodes(function.body):
-        target, value = _put(inner)
-        if target == name.id and value is not None:
-            # Of what is assigned only the last counts; of what is put in, all.
-            is_element = isinstance(inner, ast.Call) or (
-                isinstance(inner, ast.Assign) and isinstance(inner.targets[0], ast.Subscript)
-            )
-            if is_element or value in reaching:
-                yield value
+    # Of what is put in, all counts; of what is assigned, only the last.
+    yield from put_into_name(name.id, function)
+    values = assigned_to(name.id, own_nodes(function.body))
+    yield from (value for value in values if value in reaching)
 
 
 def _loop_over(
@@ -129,24 +122,9 @@ def _loop_over(
     for outer in context.around(name):
         for loop in loops(outer):
             to = loop.target
-            if isinstance(to, ast.Name) and to.id == name.id and to is not name:
+            if is_name(to, name.id) and to is not name:
                 return loop
     return None
-
-
-def _put(node: ast.AST) -> tuple[str, ast.expr | None]:
-    """The local name that something is assigned to, or put into, and what."""
-    match node:
-        case (
-            ast.Assign([ast.Name(target)], value)
-            | ast.AnnAssign(ast.Name(target), _, ast.expr() as value)
-            | ast.NamedExpr(ast.Name(target), value)
-            | ast.Assign([ast.Subscript(ast.Name(target))], value)
-        ):
-            return target, value
-        case ast.Call(ast.Attribute(ast.Name(target), method), [value], []) if method in APPENDERS:
-            return target, value
-    return "", None
 
 
 def _helpers(file: File, call: ast.Call, scope: Scope) -> list[Function]:
@@ -155,8 +133,8 @@ def _helpers(file: File, call: ast.Call, scope: Scope) -> list[Function]:
         return []
     return [
         member.function.implementation
-        for member in members_of(file.resolver.type_of(call.func, scope))
-        if isinstance(member, FunctionType) and not member.function.module.is_stub
+        for member in callees_of(file.resolver.type_of(call.func, scope))
+        if not member.function.module.is_stub
     ]
 
 
@@ -169,8 +147,7 @@ def _gathered_parameters(file: File, function: Function) -> set[str]:
     names = {parameter.name for parameter in function.facts.parameters}
     return {
         argument.id
-        for inner in own_nodes(node.body)
-        if isinstance(inner, ast.Call)
+        for inner in own_nodes(node.body, ast.Call)
         for argument in inner.args[:1]
         if isinstance(argument, ast.Name) and argument.id in names
         if file.roles(inner.func, scope) & OF_DEFERREDS

@@ -33,8 +33,8 @@ def made_by(file: File, node: ast.expr, scope: Scope) -> list[Function]:
     match node:
         case ast.Call(func):
             return generators(file, func, scope)
-        case ast.Name(name):
-            bindings = scope.reaching(name, (node.lineno, node.col_offset))
+        case ast.Name():
+            bindings = scope.reaching_name(node)
             calls = [each.value for each in bindings if not each.path and each.kind == "value"]
             if len(calls) == len(bindings) == 1 and isinstance(calls[0], ast.Call):
                 return generators(file, calls[0].func, scope)

@@ -1,4 +1,4 @@
-"""Functions that are kept by whoever takes them, and called by code that looks which kind they are.
+"""Functions that store a callback, and check later whether it is asynchronous before they call it.
 
 def subscribe(self, callback: Callable[[Event], None]) -> None:
     self._listeners.append((callback, "all"))
@@ -24,7 +24,7 @@ _KEEPERS = ADDERS | {"setdefault", "update"}
 
 def is_told_apart(function: Function, name: str) -> bool:
     """Whether the kind of what a parameter holds is asked for where it is called."""
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return False
     if _asks(node, _held(node, {name})):
@@ -45,11 +45,10 @@ def is_told_apart(function: Function, name: str) -> bool:
 def _asks(node: ast.AST, held: set[str]) -> bool:
     """Whether code asks for the kind of something, by one of some names."""
     return any(
-        isinstance(each, ast.Call)
-        and last_name(each.func).strip("_") in KIND_TEST_NAMES
+        last_name(each.func).strip("_") in KIND_TEST_NAMES
         and bool(each.args)
         and not held.isdisjoint(_mentioned(each.args[0]))
-        for each in all_nodes(node)
+        for each in all_nodes(node, ast.Call)
     )
 
 
@@ -73,7 +72,7 @@ def _held(node: FunctionNode, names: set[str]) -> set[str]:
 
 
 def _bound(target: ast.expr) -> set[str]:
-    return {each.id for each in all_nodes(target) if isinstance(each, ast.Name)}
+    return {each.id for each in all_nodes(target, ast.Name)}
 
 
 def _places(node: FunctionNode, name: str) -> Iterator[str]:

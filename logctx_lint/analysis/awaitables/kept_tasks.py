@@ -1,17 +1,24 @@
-"""Whether somebody looks at how a task has ended that an object keeps."""
+"""Whether code looks at how a stored task has ended: its result, its exception."""
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from logctx_lint.analysis.context import TreeContext, arguments
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.kept_places import local_values, places_from
+from logctx_lint.analysis.own_class import class_node, own_methods
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.known_names import APPENDERS
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import callees_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, last_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    last_name,
+    mentions_attribute,
+    parents_of,
+)
 
 _LOOKS = frozenset({"exception", "result", "add_done_callback"})
 _WAITERS = frozenset({"gather", "wait", "as_completed", "wait_for", "shield"})
@@ -25,12 +32,9 @@ def is_looked_at(context: TreeContext, attribute: str) -> bool:
     has been cancelled before."""
     cls = class_node(context)
     own = set(all_nodes(cls)) if cls else set()
-    if any(_is_named(node, attribute) and node not in own for node in all_nodes(context.file.tree)):
-        return True
-    for method in cls.body if cls else ():
-        if isinstance(method, FunctionNode) and _looks(method, attribute):
-            return True
-    return False
+    return any(use not in own for use in _uses(context.file.tree, attribute)) or any(
+        _looks(method, attribute) for method in own_methods(context)
+    )
 
 
 def are_all_kept(file: File) -> bool:
@@ -40,23 +44,21 @@ def are_all_kept(file: File) -> bool:
     """
     resolver = file.resolver
     return any(
-        _keeps_one(each.function.tree())
+        _keeps_one(each.function.source_tree())
         for call, scope in resolver.references.calls("set_task_factory", file.module)
         for given in call.args
-        for each in members_of(resolver.type_of(given, scope))
-        if isinstance(each, FunctionType) and not each.function.module.is_stub
+        for each in callees_of(resolver.type_of(given, scope))
     )
 
 
 def _keeps_one(factory: FunctionNode | None) -> bool:
     """Whether a function puts something into a collection that outlives it."""
     return factory is not None and any(
-        isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Attribute)
+        isinstance(each.func, ast.Attribute)
         and isinstance(each.func.value, ast.Attribute | ast.Name)
         and each.func.attr in APPENDERS
         and isinstance(each.args[0] if each.args else None, ast.Name)
-        for each in all_nodes(factory)
+        for each in all_nodes(factory, ast.Call)
     )
 
 
@@ -64,58 +66,59 @@ def is_any_looked_at(context: TreeContext, collection: ast.expr) -> bool:
     """Whether code of the file that has to do with a collection of tasks looks how one has ended,
     awaits something that may be one, or hands the collection on."""
     name = last_name(collection)
-    for function in all_nodes(context.file.tree):
-        if not isinstance(function, FunctionNode):
-            continue
-        nodes = list(all_nodes(function))
-        mentions = [each for each in nodes if _is_mention(each, name)]
-        if mentions and any(
-            (isinstance(each, ast.Attribute) and each.attr in _LOOKS)
-            or (isinstance(each, ast.Await) and not isinstance(each.value, ast.Call))
-            or (isinstance(each, ast.Call) and last_name(each.func) in _WAITERS)
-            or (isinstance(each, ast.Return) and _is_mention(each.value, name))
-            or (
-                isinstance(each, ast.Call)
-                and any(_is_mention(given, name) for given in arguments(each))
-                and last_name(each.func) not in _COPIES
-            )
-            for each in nodes
-        ):
-            return True
+    return any(
+        _looks_at_one(function, name)
+        for function in all_nodes(context.file.tree)
+        if isinstance(function, FunctionNode) and _is_mentioned(all_nodes(function), name)
+    )
+
+
+def _looks_at_one(function: FunctionNode, name: str) -> bool:
+    """The same of one function. What surely comes from another attribute is none of them."""
+    values = local_values(function)
+
+    def may_be_one(node: ast.expr) -> bool:
+        found = list(places_from(node, values))
+        is_known = any(isinstance(each, ast.Attribute) for each in found)
+        return not is_known or any(last_name(each) == name for each in found)
+
+    for node in all_nodes(function):
+        match node:
+            case ast.Attribute(task, look) if look in _LOOKS and may_be_one(task):
+                return True
+            case ast.Await(task) if not isinstance(task, ast.Call) and may_be_one(task):
+                return True
+            case ast.Call(func) if last_name(func) in _WAITERS:
+                if _is_mentioned(all_nodes(node), name):
+                    return True
+            case ast.Call(func) if last_name(func) not in _COPIES:
+                if _is_mentioned(arguments(node), name):
+                    return True
+            case ast.Return(ast.expr() as given) if _is_mentioned([given], name):
+                return True
     return False
 
 
-def _is_mention(node: ast.AST | None, name: str) -> bool:
-    return isinstance(node, ast.Attribute | ast.Name) and last_name(node) == name
+def _is_mentioned(nodes: Iterable[ast.AST], name: str) -> bool:
+    return any(isinstance(e, ast.Attribute | ast.Name) and last_name(e) == name for e in nodes)
 
 
 def sets_itself(function: Function, attribute: str) -> bool:
     """Whether what runs in a task has itself forgotten in the end: `self._task = None`."""
     node = function.implementation.tree()
-    return node is not None and any(
-        isinstance(each, ast.Attribute)
-        and each.attr == attribute
-        and not isinstance(each.ctx, ast.Load)
-        for each in all_nodes(node)
-    )
+    uses = _uses(node, attribute) if node else []
+    return any(not isinstance(each.ctx, ast.Load) for each in uses)
 
 
-def _is_named(node: ast.AST, attribute: str) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == attribute
+def _uses(node: ast.AST, attribute: str) -> list[ast.Attribute]:
+    return [e for e in all_nodes(node, ast.Attribute) if e.attr == attribute]
 
 
 def _looks(method: FunctionNode, attribute: str) -> bool:
-    nodes = list(all_nodes(method))
-    if not any(_is_named(each, attribute) for each in nodes):
-        return False
-    parents = {child: each for each in nodes for child in child_nodes(each)}
-    is_ended = any(isinstance(each, ast.Attribute) and each.attr == "cancel" for each in nodes)
-    return any(
-        isinstance(each, ast.Attribute)
-        and each.attr == attribute
-        and not _is_mere_use(each, parents.get(each), is_ended=is_ended)
-        for each in nodes
-    )
+    uses = _uses(method, attribute)
+    parents = parents_of(method)
+    is_ended = mentions_attribute(method, "cancel")
+    return not all(_is_mere_use(each, parents.get(each), is_ended=is_ended) for each in uses)
 
 
 def _is_mere_use(place: ast.Attribute, parent: ast.AST | None, *, is_ended: bool) -> bool:

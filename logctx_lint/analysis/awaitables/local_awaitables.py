@@ -1,4 +1,4 @@
-"""Local names that hold the awaitable which a call gave, and what is done with it."""
+"""Local variables that hold an un-awaited result of a call, and how they are used."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from logctx_lint.analysis.awaitables.misused_values import (
     wrongly_used,
 )
 from logctx_lint.analysis.awaitables.value_uses import Usage, Use, uses, uses_of
-from logctx_lint.analysis.possible_values import possible_elements
+from logctx_lint.analysis.possible_values import possible_elements, put_into
 from logctx_lint.analysis.units import Unit
-from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -35,7 +34,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, declared_outer, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, declared_outer, is_name, own_nodes
 
 _ENTRIES = frozenset({"__aenter__", "__aexit__", "__enter__", "__exit__"})
 _HARMLESS = frozenset({Usage.TRUTH, Usage.IDENTITY, Usage.EQUALITY, Usage.MEMBER, Usage.TEXT})
@@ -133,12 +132,8 @@ def _bound(
 
 def _added(statement: ast.stmt) -> tuple[str, ast.Call] | None:
     """The collection that a statement puts what a call gives into: `jobs.append(f())`."""
-    match statement:
-        case ast.Expr(
-            ast.Call(ast.Attribute(ast.Name(name), method), [ast.Call() as call], [])
-        ) if method in APPENDERS:
-            return name, call
-        case ast.Assign([ast.Subscript(ast.Name(name))], ast.Call() as call):
+    match put_into(statement.value if isinstance(statement, ast.Expr) else statement):
+        case (ast.Name(name), ast.Call() as call):
             return name, call
     return None
 
@@ -244,13 +239,14 @@ def _kind(unit: Unit, name: str, call: ast.Call, scope: Scope) -> Kind | None:
     callees = resolver.type_of(call.func, scope)
     if isinstance(callees, ClassObject) or unit.file.summaries.may_give_else(callees):
         return None
-    # What a class of one's own, or one of a library, allows that is awaitable besides is another
-    # matter: a query can be refined before it is awaited.
+    return None if _is_awaitable_besides(type_, answer.kind) else answer.kind
+
+
+def _is_awaitable_besides(type_: Type, kind: Kind) -> bool:
+    """Whether it is of a class of one's own, or one of a library, which allows more: a query can be
+    refined before it is awaited."""
     modules = [each.cls.module for each in members_of(type_) if isinstance(each, Instance)]
-    is_awaitable_besides = any(
-        not each.is_stub or (each.is_partial and answer.kind is Kind.AWAITABLE) for each in modules
-    )
-    return None if is_awaitable_besides else answer.kind
+    return any(not each.is_stub or (each.is_partial and kind is Kind.AWAITABLE) for each in modules)
 
 
 def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
@@ -288,8 +284,8 @@ def _read_as_another(function: ast.AST) -> set[str]:
                 if read is None:
                     read = {
                         each.id
-                        for each in all_nodes(function)
-                        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load)
+                        for each in all_nodes(function, ast.Name)
+                        if isinstance(each.ctx, ast.Load)
                     }
                 if any(isinstance(each, ast.Name) and each.id in read for each in others):
                     found.add(name)
@@ -297,7 +293,7 @@ def _read_as_another(function: ast.AST) -> set[str]:
 
 
 def _names_in(node: ast.AST) -> set[str]:
-    return {each.id for each in all_nodes(node) if isinstance(each, ast.Name)}
+    return {each.id for each in all_nodes(node, ast.Name)}
 
 
 def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
@@ -405,13 +401,9 @@ def _alone(unit: Unit, scope: Scope) -> set[ast.Name]:
 def _receivers(unit: Unit, scope: Scope) -> Iterator[ast.Name]:
     """The names of collections that a statement puts something into."""
     for statement, where in unit.statements:
-        match statement:
-            case ast.Expr(ast.Call(ast.Attribute(ast.Name() as name, method))) if (
-                where is scope and method in APPENDERS
-            ):
-                yield name
-            case ast.Assign([ast.Subscript(ast.Name() as name)]) if where is scope:
-                yield name
+        put = put_into(statement.value if isinstance(statement, ast.Expr) else statement)
+        if put is not None and isinstance(put[0], ast.Name) and where is scope:
+            yield put[0]
 
 
 def _asked_for_class(unit: Unit, scope: Scope, names: set[str]) -> Iterator[tuple[ast.Name, Type]]:
@@ -456,8 +448,7 @@ def _handed_on(unit: Unit) -> Iterator[ast.expr]:
 def is_used_as_value(unit: Unit, named: Named) -> bool:
     """Whether LCX103 flags a use of the name, which says all that there is to say."""
     return any(
-        isinstance(use.node, ast.Name)
-        and use.node.id == named.name
+        is_name(use.node, named.name)
         and function_scope(use.scope) is named.scope
         and wrongly_used(use, unit) is not None
         for use in uses(unit)

@@ -1,4 +1,4 @@
-"""Uses of an awaitable as the value that it would give: which of them are wrong.
+"""Which uses of an awaitable as if it were its result are certainly wrong.
 
 Awaitables are ordinary objects, too: a Deferred is kept in a set, compared by identity, asked for
 `called`; a class of one's own may define what a use needs. Only what its kind does not allow is
@@ -27,7 +27,7 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import all_nodes, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, is_none, last_name
 
 _NEEDED: dict[Usage, tuple[str, ...]] = {
     Usage.TRUTH: ("__bool__", "__len__"),
@@ -83,42 +83,47 @@ _OF_EVERY_OBJECT = frozenset(dir(object))
 
 def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     """The kind of awaitable that is used as a value; None if it is none, or may be used so."""
-    node = use.node
     resolver = unit.file.resolver
-    type_ = resolver.type_of(node, use.scope)
+    type_ = resolver.type_of(use.node, use.scope)
     if isinstance(type_, Presumed):
         kind = presumed_kind(unit, type_)
-        if use.how in _MAY_BE_MEANT or kind is None:
-            return None
-        if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
-            return None
-        if isinstance(node, ast.Name) and (
-            not may_hold_presumed(use.scope, _calls_behind(node, function_scope(use.scope)))
-            or _is_known_to_wait(node.id, kind, use, unit)
-        ):
-            return None
-        return kind
-    members = members_of(type_)
+        is_wrong = kind is not None and _is_wrong_if_presumed(use, kind, unit)
+    else:
+        answer = resolver.awaitability(type_)
+        kind = answer.kind
+        is_wrong = answer.is_certain and _is_wrong_if_certain(use, type_, kind, unit)
+    if isinstance(use.node, ast.Name) and is_wrong and kind is not None:
+        is_wrong = not _is_known_to_wait(use.node.id, kind, use, unit)
+    return kind if is_wrong else None
+
+
+def _is_wrong_if_presumed(use: Use, kind: Kind, unit: Unit) -> bool:
+    if use.how in _MAY_BE_MEANT:
+        return False
+    if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
+        return False
+    return not isinstance(use.node, ast.Name) or may_hold_presumed(
+        use.scope, _calls_behind(use.node, function_scope(use.scope))
+    )
+
+
+def _is_wrong_if_certain(use: Use, type_: Type, kind: Kind, unit: Unit) -> bool:
+    resolver = unit.file.resolver
     # With an unknown member, or None, it may be that.
-    if not all(isinstance(member, Instance) for member in members):
-        return None
-    answer = resolver.awaitability(type_)
-    if not answer.is_certain or _allows(type_, answer.kind, use, unit):
-        return None
+    if not all(isinstance(member, Instance) for member in members_of(type_)):
+        return False
+    if _allows(type_, kind, use, unit) or _other_side_takes_it(use, unit):
+        return False
     if any(
         unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope))
-        for call in _calls_behind(node, use.scope)
+        for call in _calls_behind(use.node, use.scope)
     ):
-        return None
-    if need_not_be_awaited(resolver, type_, is_used=True) or _other_side_takes_it(use, unit):
-        return None
-    if isinstance(node, ast.Name) and _is_known_to_wait(node.id, answer.kind, use, unit):
-        return None
-    if answer.kind is not Kind.COROUTINE and _is_ordinary(use, unit):
-        return None
-    if answer.kind is Kind.AWAITABLE and use.how is Usage.CALL:
-        return None  # `-> Awaitable` is said of a function, too, whose call gives one.
-    return answer.kind
+        return False
+    if need_not_be_awaited(resolver, type_, is_used=True):
+        return False
+    # `-> Awaitable` is said of a function, too, whose call gives one.
+    is_called = kind is Kind.AWAITABLE and use.how is Usage.CALL
+    return not is_called and (kind is Kind.COROUTINE or not _is_ordinary(use, unit))
 
 
 def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
@@ -193,8 +198,8 @@ def _calls_behind(node: ast.expr, scope: Scope) -> list[ast.Call]:
     match node:
         case ast.Call():
             return [node]
-        case ast.Name(name):
-            bindings = scope.reaching(name, (node.lineno, node.col_offset))
+        case ast.Name():
+            bindings = scope.reaching_name(node)
             values = [each.value for each in bindings if not each.path]
             return [each for each in values if isinstance(each, ast.Call)]
     return []
@@ -204,8 +209,7 @@ def _tests_for_none(use: Use, unit: Unit) -> bool:
     """`assert task`, `coro is not None`."""
     if use.how is Usage.TRUTH:
         return any(node.test is use.node for node, _ in unit.nodes(ast.Assert))
-    is_none = isinstance(use.other, ast.Constant) and use.other.value is None
-    return use.how is Usage.IDENTITY and is_none
+    return use.how is Usage.IDENTITY and is_none(use.other)
 
 
 def _guards(use: Use, name: str, kind: Kind, unit: Unit) -> bool:
@@ -253,28 +257,28 @@ def _takes(node: ast.AST, name: str, attributes: frozenset[str]) -> bool:
 
 def _allows(type_: Type, kind: Kind, use: Use, unit: Unit) -> bool:
     """Whether a class of one's own, which is awaitable besides, can be used in this way."""
-    classes = unit.file.resolver.classes
     if use.attribute and has_attribute(unit, kind, use.attribute):
         return True
+    classes = [each for each in members_of(type_) if isinstance(each, Instance)]
+    return any(_has_what_is_used(each, kind, use, unit) for each in classes)
+
+
+def _has_what_is_used(member: Instance, kind: Kind, use: Use, unit: Unit) -> bool:
+    classes = unit.file.resolver.classes
+    if classes.unknown_bases(member.cls) and kind is not Kind.COROUTINE:
+        return True
+    if use.attribute and classes.member(member, use.attribute) is not None:
+        return True
     names = (*_NEEDED.get(use.how, ()), *([use.attribute] if use.attribute else ()))
-    for member in members_of(type_):
-        if not isinstance(member, Instance):
-            continue
-        if classes.unknown_bases(member.cls) and kind is not Kind.COROUTINE:
-            return True
-        if use.attribute and classes.member(member, use.attribute) is not None:
-            return True
-        for ancestor, _ in classes.ancestors(member.cls):
-            if not ancestor.module.name.startswith(_KNOWN_HOMES) and any(
-                ancestor.function(name) for name in names
-            ):
-                return True
-        if kind is Kind.AWAITABLE and not member.cls.module.is_stub:
-            # An object of its own, which can be shown and, if it says how, looped over.
-            shown = use.how is Usage.TEXT
-            looped = use.how is Usage.ITERATION and classes.member(member, "__iter__") is not None
-            return shown or looped
-    return False
+    own = (
+        e for e, _ in classes.ancestors(member.cls) if not e.module.name.startswith(_KNOWN_HOMES)
+    )
+    if any(ancestor.function(name) for ancestor in own for name in names):
+        return True
+    # An object of its own can be shown and, if it says how, looped over.
+    is_own = kind is Kind.AWAITABLE and not member.cls.module.is_stub
+    is_looped_over = use.how is Usage.ITERATION and classes.member(member, "__iter__") is not None
+    return is_own and (use.how is Usage.TEXT or is_looped_over)
 
 
 def has_attribute(unit: Unit, kind: Kind, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Un-awaited calls in a display whose other parts show that values are meant.
+"""Un-awaited calls in a list, tuple or dict whose other elements are plain values.
 
 return {"name": await name(), "size": size()}     # of an async def
 json.dumps({"size": size()})

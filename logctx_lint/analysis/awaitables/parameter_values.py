@@ -1,4 +1,4 @@
-"""Parameters without an annotation whose values their function needs in any case.
+"""Unannotated parameters whose value the function uses on every path, so that no awaitable fits.
 
 def encrypt(self, data):
     return bytes(each ^ self.key for each in data)  # A coroutine for `data` fails here.
@@ -7,18 +7,28 @@ def encrypt(self, data):
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables.misused_values import OF_COROUTINES
-from logctx_lint.analysis.callback_arguments import pairs, signatures
-from logctx_lint.analysis.context import as_try
+from logctx_lint.analysis.callback_arguments import DRIVING, signatures
+from logctx_lint.analysis.control_flow_graph import (
+    FlowGraph,
+    FlowNode,
+    NodeKind,
+    expressions,
+    flow_graph,
+    needed_for,
+)
 from logctx_lint.analysis.units import File
-from logctx_lint.inference.known_names import DRIVERS, KIND_TEST_NAMES
+from logctx_lint.inference.constants import outcome
+from logctx_lint.inference.known_names import KIND_TEST_NAMES
+from logctx_lint.inference.passed_arguments import pairs
 from logctx_lint.inference.types import members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, last_name
 
 _OF_VALUES = {
     **dict.fromkeys(
@@ -29,17 +39,12 @@ _OF_VALUES = {
     **dict.fromkeys(("int", "float", "abs", "round"), "makes it a number"),
     "len": "asks for its length",
 }  # fmt: skip
-_ASKING = KIND_TEST_NAMES | DRIVERS | {
-    "callable", "getattr", "hasattr", "isinstance", "issubclass", "maybeDeferred", "run", "type",
-    "vars",
+_ASKING = KIND_TEST_NAMES | {
+    "callable", "getattr", "hasattr", "isinstance", "issubclass", "type", "vars"
 }  # fmt: skip
-"""Functions that tell what a parameter is, or drive it."""
+"""Functions that tell what a parameter is."""
 _OF_AWAITABLES = frozenset({"__await__", "send", "close", "add_done_callback"})
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-_CHOICES = (
-    ast.If, ast.IfExp, ast.While, ast.BoolOp, ast.Match, ast.Lambda, ast.FunctionDef,
-    ast.AsyncFunctionDef,
-)  # fmt: skip
 _BARE = frozenset({"builtins.staticmethod", "builtins.classmethod"})
 
 
@@ -50,12 +55,12 @@ def values_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[tuple[as
         return
     callee, parameters = callees[0]
     function = callee.function.implementation
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None or not _is_bare(file, node, function):
         return
     for parameter, argument in pairs(call, parameters):
         if isinstance(argument, ast.Call) and not parameter.annotation and not parameter.kind:
-            need = _need(node, parameter.name)
+            need = _need(file, node, parameter.name)
             if need is not None:
                 yield argument, f"passed to `{ast.unparse(call.func)}()`, which {need}"
 
@@ -67,20 +72,21 @@ def _is_bare(file: File, node: FunctionNode, function: Function) -> bool:
     return all(_BARE & set(file.resolver.names(each, outer)) for each in node.decorator_list)
 
 
-def _need(function: FunctionNode, name: str) -> str | None:
+def _need(file: File, function: FunctionNode, name: str) -> str | None:
     """What a function does with a parameter in any case that an awaitable does not allow."""
     nodes = [each for statement in function.body for each in all_nodes(statement)]
-    if any(_thinks_of_it(each, name) for each in nodes):
+    if any(_thinks_of_it(file, each, name) for each in nodes):
         return None
-    parents = {child: each for each in nodes for child in child_nodes(each)}
+    graph = flow_graph(function)
     for node in nodes:
         what = _use(node, name)
-        if what and _is_reached(function, node, name, parents):
+        place = node.iter if isinstance(node, ast.For) else node
+        if what and _always_comes_to(graph, place, name):
             return f"{what} (line {getattr(node, 'lineno', function.lineno)})"
     return None
 
 
-def _thinks_of_it(node: ast.AST, name: str) -> bool:
+def _thinks_of_it(file: File, node: ast.AST, name: str) -> bool:
     match node:
         case ast.Name(found, ast.Store() | ast.Del()):
             return found == name
@@ -92,78 +98,88 @@ def _thinks_of_it(node: ast.AST, name: str) -> bool:
             return found == name and attribute in _OF_AWAITABLES
         case ast.Nonlocal(names) | ast.Global(names):
             return name in names
-        case ast.Call(func) if last_name(func) in _ASKING:
-            return any(_is(each, name) for each in call_arguments(node))
+        case ast.Call(func) if last_name(func) in _ASKING or file.may_play(func, DRIVING):
+            return any(is_name(each, name) for each in call_arguments(node))
     return False
 
 
-def _is(node: ast.AST | None, name: str) -> bool:
-    return isinstance(node, ast.Name) and node.id == name
-
-
 def _use(node: ast.AST, name: str) -> str:
+    """What code does with what a name holds, if no awaitable allows it; in words."""
     match node:
-        case ast.For(_, source) | ast.comprehension(_, source, _, 0) if _is(source, name):
+        case (
+            ast.For(_, value) | ast.comprehension(_, value, _, 0) | ast.Starred(value, ast.Load())
+        ) if is_name(value, name):
             return "iterates over it"
-        case ast.Subscript(value) if _is(value, name):
+        case ast.Subscript(value) if is_name(value, name):
             return "takes an element of it"
-        case ast.Attribute(value, attribute) if _is(value, name):
+        case ast.Attribute(value, attribute) if is_name(value, name):
             return "" if attribute in OF_COROUTINES else f"asks it for `{attribute}`"
         case ast.BinOp(ast.Constant(str()), ast.Mod()):
             return ""
-        case ast.BinOp(left, _, right) if _is(left, name) or _is(right, name):
+        case ast.BinOp(left, _, right) if is_name(left, name) or is_name(right, name):
             return "calculates with it"
-        case ast.Compare(left, operators, others):
-            sides = [left, *others]
-            for position, operator in enumerate(operators):
-                if isinstance(operator, _ORDER) and any(
-                    _is(each, name) for each in sides[position : position + 2]
-                ):
-                    return "compares it"
-                if isinstance(operator, ast.In | ast.NotIn) and _is(sides[position + 1], name):
-                    return "looks into it"
-        case ast.Starred(value, ast.Load()) if _is(value, name):
-            return "iterates over it"
-        case ast.Call(ast.Name(called), [given, *_]) if called in _OF_VALUES and _is(given, name):
-            return _OF_VALUES[called]
-        case ast.keyword(None, value) if _is(value, name):
+        case ast.Compare():
+            return _comparison(node, name)
+        case ast.Call(ast.Name(called), [given, *_]) if is_name(given, name):
+            return _OF_VALUES.get(called, "")
+        case ast.keyword(None, value) if is_name(value, name):
             return "takes it for a mapping"
         case ast.Dict(keys, values):
-            if any(key is None and _is(v, name) for key, v in zip(keys, values, strict=True)):
-                return "takes it for a mapping"
+            spread = (v for key, v in zip(keys, values, strict=True) if key is None)
+            return "takes it for a mapping" if any(is_name(v, name) for v in spread) else ""
     return ""
 
 
-def _is_reached(
-    function: FunctionNode, use: ast.AST, name: str, parents: dict[ast.AST, ast.AST]
-) -> bool:
-    """Whether only what the parameter itself is may keep a function from coming to a place."""
-    inner: ast.AST = use
-    while inner in parents:
-        outer = parents[inner]
-        if isinstance(outer, _CHOICES) and not _is_about(outer, name):
-            return False
-        attempt = as_try(outer)
-        if attempt is not None and attempt.handlers:
-            return False
-        inner = outer
-    place = use if hasattr(use, "lineno") else parents.get(use)  # A comprehension has none.
-    line: int = getattr(place, "lineno", function.lineno)
-    return not any(
-        isinstance(statement, ast.If | ast.Try | ast.Match | ast.With | ast.For | ast.While)
-        and statement.lineno < line
-        and any(isinstance(each, ast.Return | ast.Raise) for each in all_nodes(statement))
-        and not _is_about(statement, name)
-        and not any(each is use for each in all_nodes(statement))
-        for statement in function.body
-    )
+def _comparison(node: ast.Compare, name: str) -> str:
+    for before, operator, behind in zip(
+        [node.left, *node.comparators], node.ops, node.comparators, strict=False
+    ):
+        if isinstance(operator, _ORDER) and (is_name(before, name) or is_name(behind, name)):
+            return "compares it"
+        if isinstance(operator, ast.In | ast.NotIn) and is_name(behind, name):
+            return "looks into it"
+    return ""
 
 
-def _is_about(node: ast.AST, name: str) -> bool:
-    """Whether a condition is about the parameter alone: `if data:`, `data is not None and ...`."""
-    tests = [node.values[0]] if isinstance(node, ast.BoolOp) else [getattr(node, "test", None)]
-    names = [
-        each.id for test in tests if test is not None for each in all_nodes(test)
-        if isinstance(each, ast.Name)
-    ]  # fmt: skip
-    return bool(names) and set(names) == {name}
+def _always_comes_to(graph: FlowGraph, use: ast.AST, name: str) -> bool:
+    """Whether a function comes to a place, and fails for good there, if it is given an awaitable.
+
+    That is true, and not None, and so are the ways that conditions on the parameter alone go. What
+    stands in a `try` with handlers may be meant to fail.
+    """
+
+    def value_of(asked: str) -> ast.Constant | None:
+        return ast.Constant(...) if asked == name else None
+
+    waiting, seen = [graph.entry], Counter[FlowNode]()
+    while waiting:
+        node = waiting.pop()
+        truth: bool | None = None
+        match node.code:
+            case ast.expr() as test if node.kind is NodeKind.TEST:
+                truth = outcome(test, value_of)
+            case ast.For() | ast.AsyncFor() if node.kind is NodeKind.TURN:
+                truth = not seen[node]  # There is something to loop over, as a rule.
+        if seen[node] > (node.kind is NodeKind.TURN):
+            continue
+        seen[node] += 1
+        if any(each is use for each in expressions(node)):
+            assert node.code is not None
+            needed = needed_for(use, node.code)
+            if _is_tried(node) or any(
+                outcome(test, value_of) is not truth for test, truth in needed
+            ):
+                return False
+        elif node.kind is NodeKind.END or isinstance(node.code, ast.Raise):
+            return False
+        else:
+            waiting += [each for each, way in node.next if truth is None or way is truth]
+    return True
+
+
+def _is_tried(node: FlowNode) -> bool:
+    """Whether a `try` with handlers is around the code of a node."""
+    target = node.raises
+    while target is not None and target.kind is not NodeKind.DISPATCH:
+        target = target.raises
+    return target is not None

@@ -114,8 +114,7 @@ def _may_run_coroutines(cls: Class) -> bool:
         return True
     return bool(cls.facts.metaclass) or any(
         last_name(node) in _RUN_COROUTINES or getattr(node, "value", None) == "_testMethodName"
-        for name in cls.facts.functions
-        for method in cls.function(name)
+        for method in cls.methods()
         if any(word in method.text() for word in _RUN_COROUTINES)
         for node in all_nodes(method.tree() or ast.Pass())
     )
@@ -142,10 +141,7 @@ def _may_see_to_it(cls: Class, name: str) -> bool:
     """Whether a class of one's own may have a way of its own to call a method."""
     words = (f".{name}(", "getattr(")
     trees = (
-        method.tree()
-        for each in cls.facts.functions
-        for method in cls.function(each)
-        if any(word in method.text() for word in words)
+        method.tree() for method in cls.methods() if any(word in method.text() for word in words)
     )
     return any(_calls(node, name) for tree in trees if tree for node in all_nodes(tree))
 

@@ -1,4 +1,4 @@
-"""Functions of the standard library that have no use for an awaitable."""
+"""Functions of the standard library whose arguments can never be awaitables."""
 
 from __future__ import annotations
 

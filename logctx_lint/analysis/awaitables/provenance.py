@@ -1,4 +1,4 @@
-"""Where an awaitable comes from, and whether it follows the log-context rules therefore.
+"""Where an awaitable comes from, and so whether it follows the log-context rules.
 
 What Twisted makes, and what was started in the background, leaves the caller's log context in
 place: it is *raw*. What an asynchronous function of the project gives, or the yieldable wrapper,
@@ -8,17 +8,18 @@ follows the rules. Everything else is unknown.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from logctx_lint.analysis.deferreds.shared_state import COPIES, LOOK_UPS, VIEWS, Sharing
+from logctx_lint.analysis.possible_values import put_into_name
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import protocols
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
+from logctx_lint.inference.decorators import decorator_roles
 from logctx_lint.inference.definitions import Variable
-from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
@@ -32,9 +33,9 @@ from logctx_lint.inference.types import (
     without_none,
 )
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
-from logctx_lint.project.facts import VariableFacts
+from logctx_lint.project.facts import FunctionNode, VariableFacts
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import call_arguments, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import call_arguments, returned_values
 
 _PASSERS = frozenset({Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
 _HANDS_ON = frozenset({Role.CHAINER, Role.HAND_STARTER, Role.FIRED})
@@ -180,7 +181,7 @@ class Origins:
         facts = function.facts
         if function.module.is_stub:
             return None
-        roles = self._decorator_roles(function)
+        roles = decorator_roles(self.file.resolver, self.file.vocabulary, function)
         if Role.SAFE_DECORATOR in roles:
             return Origin(f"`{function.name}()`")
         if (facts.is_async and not facts.is_generator) or Role.INLINE_CALLBACKS in roles:
@@ -202,14 +203,6 @@ class Origins:
         finally:
             self._open.discard(function)
 
-    def _decorator_roles(self, function: Function) -> frozenset[Role]:
-        resolver, scope = self.file.resolver, enclosing_scope(function)
-        return frozenset(
-            role
-            for text in function.facts.decorators
-            for role in self.file.vocabulary.roles(resolver.names_of_text(text, scope))
-        )
-
     # Names
 
     def _name(self, node: ast.Name, scope: Scope) -> Origin | None:
@@ -222,7 +215,7 @@ class Origins:
             return _any_of(self._assigned(each, outside) for each in found.facts)
         bindings = home.bindings[node.id]
         if home.is_positioned and (home is scope or isinstance(scope.node, Comprehension)):
-            bindings = home.reaching(node.id, (node.lineno, node.col_offset))
+            bindings = home.reaching_name(node)
         return _any_of(self._bound(each, home) for each in bindings)
 
     def _bound(self, binding: Binding, scope: Scope) -> Origin | None:
@@ -251,20 +244,15 @@ class Origins:
         if isinstance(found, Variable):
             outside = Scope(found.module)
             return _any_of(self._assigned(each, outside) for each in found.facts)
-        for owner in self._owners(node.value, scope):
+        for owner in self.file.resolver.classes.owners(
+            self.file.resolver.type_of(node.value, scope)
+        ):
             functions = owner.function(node.attr)
             if functions:
                 return self._property(functions[-1])
             if node.attr in owner.facts.variables:
                 return self._held(owner, node.attr) or self._kept(node, scope)
         return None
-
-    def _owners(self, receiver: ast.expr, scope: Scope) -> Iterator[Class]:
-        """The classes whose attributes a receiver has, the nearest first."""
-        for member in members_of(self.file.resolver.type_of(receiver, scope)):
-            if isinstance(member, Instance | ClassObject):
-                for ancestor, _ in self.file.resolver.classes.ancestors(member.cls):
-                    yield ancestor
 
     def _property(self, function: Function) -> Origin | None:
         names = {
@@ -345,7 +333,8 @@ class Origins:
             for binding in home.bindings[node.id]
             if binding.kind in ("value", "annotation") and binding.value and not binding.path
         ]
-        given += [self.of(each, home) for each in _put_into(node.id, home.node)]
+        if isinstance(home.node, FunctionNode):
+            given += [self.of(each, home) for each in put_into_name(node.id, home.node)]
         return _any_of(given)
 
     def _stored(self, node: ast.Name | ast.Attribute, scope: Scope) -> Origin | None:
@@ -404,17 +393,3 @@ def _source_scope(value: ast.expr, scope: Scope) -> Scope:
     if isinstance(scope.node, Comprehension) and value is scope.node.generators[0].iter:
         return scope.parent or scope
     return scope
-
-
-def _put_into(name: str, node: ast.AST | None) -> Iterator[ast.expr]:
-    """What a function puts into a local container: `name.append(x)`, `name[k] = x`."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        return
-    for inner in own_nodes(node.body):
-        match inner:
-            case ast.Call(ast.Attribute(ast.Name(receiver), method), [value]):
-                if receiver == name and method in APPENDERS:
-                    yield value
-            case ast.Assign([ast.Subscript(ast.Name(receiver))], value):
-                if receiver == name:
-                    yield value

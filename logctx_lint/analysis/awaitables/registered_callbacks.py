@@ -1,4 +1,4 @@
-"""Awaited calls of callbacks that others have registered."""
+"""Awaited calls of callbacks that other code has registered in a collection."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def _protects(file: File) -> bool:
 def _container(file: File, node: ast.expr, scope: Scope, aliases: int) -> str | None:
     """Where a name that holds a callback was taken from, through aliases and casts."""
     match node:
-        case ast.Name(name) if aliases:
-            for binding in scope.reaching(name, (node.lineno, node.col_offset)):
+        case ast.Name() if aliases:
+            for binding in scope.reaching_name(node):
                 found = None
                 if binding.kind == "element" and binding.value is not None:
                     found = Sharing(file.resolver).container(binding.value, scope)

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
-from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
+from logctx_lint.analysis.kept_places import place_text, taken_from
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -29,7 +29,7 @@ from logctx_lint.inference.types import FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import all_nodes, holding, last_name, own_nodes, place_name
 
 _WAITERS = frozenset({Role.FORWARDING_GATHERER, Role.CANCELLATION_SHIELD})
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -130,7 +130,7 @@ def _retried(
     if loop is None or not isinstance(value, ast.Name):
         return None
     kind, scope = Kind.COROUTINE, context.scopes[value]
-    bindings = scope.reaching(value.id, (value.lineno, value.col_offset))
+    bindings = scope.reaching_name(value)
     if not bindings:
         return None
     for each in bindings:
@@ -179,46 +179,25 @@ def _retrying_loop(context: TreeContext, node: ast.AST) -> ast.stmt | None:
 
 def _cached(context: TreeContext, function: FunctionNode, value: ast.expr) -> str:
     """Whether a function puts a coroutine where nothing is yet, and later calls find it there."""
-    place = _place(context, function, value)
+    place = taken_from(value, function)
     if place is None:
         return ""
-    text, scope = _text(place), context.unit.scopes[function]
+    text, scope = place_text(place), context.unit.scopes[function]
     puts = [
         node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Assign) and any(_text(each) == text for each in node.targets)
+        for node in own_nodes(function.body, ast.Assign)
+        if any(place_text(each) == text for each in node.targets)
     ]
     if not puts or not all(_makes_coroutine(context, each.value, scope) for each in puts):
         return ""
     if not puts_where_nothing_is(place, function):
         return ""
-    holder = place.value if isinstance(place, ast.Subscript) else place
+    holder = holding(place)
     if _is_emptied(context, holder, puts):
         return ""
     return (
         f"`{ast.unparse(puts[0].targets[-1])}` keeps it for the next call (line {puts[0].lineno})"
     )
-
-
-def _place(
-    context: TreeContext, function: FunctionNode, value: ast.expr
-) -> ast.Attribute | ast.Subscript | None:
-    """The attribute or element that a value is taken from, or put into as well."""
-    match value:
-        case ast.Attribute() | ast.Subscript():
-            return value
-        case ast.Call(ast.Attribute(holder, name)) if name in LOOK_UPS:
-            return ast.Subscript(holder, ast.Constant(None), ast.Load())
-        case ast.Name(name):
-            for node in own_nodes(function.body):
-                match node:
-                    case ast.Assign([ast.Name(found)], taken) | ast.NamedExpr(
-                        ast.Name(found), taken
-                    ) if found == name and not isinstance(taken, ast.Name):
-                        place = _place(context, function, taken)
-                        if place is not None:
-                            return place
-    return None
 
 
 def _is_emptied(context: TreeContext, holder: ast.expr, puts: list[ast.Assign]) -> bool:
@@ -250,11 +229,6 @@ def _is_first(context: TreeContext, value: ast.expr) -> bool:
     )
 
 
-def _text(node: ast.expr) -> str:
-    """A place in words; whatever stands in the brackets of an element."""
-    return f"{_text(node.value)}[]" if isinstance(node, ast.Subscript) else ast.unparse(node)
-
-
 # Variables of the module
 
 
@@ -270,8 +244,7 @@ def _is_of_module(context: TreeContext, value: ast.expr) -> bool:
     module = context.file.module
     variables = module.facts.variables.get(value.id, ())
     is_set_elsewhere = any(
-        isinstance(node, ast.Global) and value.id in node.names
-        for node in all_nodes(context.file.tree)
+        value.id in node.names for node in all_nodes(context.file.tree, ast.Global)
     )
     return (
         len(variables) == 1

@@ -1,4 +1,4 @@
-"""Where code uses the value of an expression, so that an awaitable there is a mistake."""
+"""Expressions whose value is used in a way that an awaitable does not allow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import LOG_METHODS
 from logctx_lint.inference.types import UNKNOWN, Certainty, Instance, members_of, without_none
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
+from logctx_lint.syntax.ast_walk import is_none
 
 
 class Usage(Enum):
@@ -406,7 +407,7 @@ class _ValuePrefilter:
 def _is_none(binding: Binding) -> bool:
     value = binding.value
     is_bound = binding.kind == "value" and not binding.path
-    return is_bound and isinstance(value, ast.Constant) and value.value is None
+    return is_bound and is_none(value)
 
 
 def is_async_property(unit: Unit, node: ast.Attribute, scope: Scope) -> bool:

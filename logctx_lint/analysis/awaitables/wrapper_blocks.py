@@ -1,4 +1,4 @@
-"""The blocks of one wrapper function that have ended when what it calls has only returned."""
+"""Which `with` and `try` blocks of a wrapper have ended when the call inside has only returned."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    assigned,
+    child_blocks,
+    holding,
+    is_name,
+    own_nodes,
+    returned_values,
+)
 from logctx_lint.syntax.excerpts import one_line
 
 Callee = Callable[[ast.expr], bool]
@@ -29,8 +37,7 @@ def kept_in(receiver: str, attributes: set[str]) -> Callee:
     return lambda node: (
         isinstance(node, ast.Attribute)
         and node.attr in attributes
-        and isinstance(node.value, ast.Name)
-        and node.value.id == receiver
+        and is_name(node.value, receiver)
     )
 
 
@@ -45,11 +52,7 @@ class Wrapper:
 
     def left(self) -> str | None:
         """What the wrapper is out of when it returns, in words, if that holds for every call."""
-        calls = [
-            each
-            for each in own_nodes(self.node.body)
-            if isinstance(each, ast.Call) and self.is_callee(each.func)
-        ]
+        calls = [each for each in own_nodes(self.node.body, ast.Call) if self.is_callee(each.func)]
         found = [self._left_of(call) for call in calls]
         return found[0] if found and all(found) else None
 
@@ -57,25 +60,17 @@ class Wrapper:
         """Whether the wrapper keeps what the call gives, and gives that to later callers."""
         nodes = list(own_nodes(self.node.body))
         calls = {each for each in nodes if isinstance(each, ast.Call) and self.is_callee(each.func)}
-        puts = [
-            (target, each.value)
-            for each in nodes
-            if isinstance(each, ast.Assign)
-            for target in each.targets
-        ]
-        names = {to.id for to, value in puts if isinstance(to, ast.Name) and value in calls}
+        puts = [pair for each in nodes for pair in assigned(each)]
+        made = {ast.unparse(to) for to, value in puts if value in calls}
+        kept = {*made, *map(ast.unparse, calls)}
         places = {
-            ast.unparse(to.value if isinstance(to, ast.Subscript) else to)
+            ast.unparse(holding(to))
             for to, value in puts
-            if isinstance(to, ast.Subscript | ast.Attribute)
-            and (value in calls or _is_one_of(value, names))
+            if isinstance(to, ast.Subscript | ast.Attribute) and ast.unparse(value) in kept
         }
-        taken = {
-            to.id for to, value in puts if isinstance(to, ast.Name) and _is_from(value, places)
-        }
-        return any(
-            _is_from(each, places) or _is_one_of(each, taken) for each in returned_values(self.node)
-        )
+        taken = {ast.unparse(to) for to, value in puts if _is_from(value, places)}
+        returned = list(returned_values(self.node))
+        return any(_is_from(each, places) or ast.unparse(each) in taken for each in returned)
 
     def _left_of(self, call: ast.Call) -> str | None:
         statements = list(self._path(self.node.body, call))
@@ -106,7 +101,7 @@ class Wrapper:
 
     def _is_only_returned(self, name: str) -> bool:
         nodes = list(own_nodes(self.node.body))
-        used = {each for each in nodes if isinstance(each, ast.Name) and each.id == name}
+        used = {each for each in nodes if is_name(each, name)}
         returned = {each.value for each in nodes if isinstance(each, ast.Return)}
         shown = {
             each
@@ -147,25 +142,20 @@ class Wrapper:
         """Whether the time of the call is taken: by the clock before it, from the clock after."""
         nodes = list(own_nodes(self.node.body))
         readings = {
-            target.id: node
+            target.id: value
             for node in nodes
-            if isinstance(node, ast.Assign) and self._reads_clock(node.value)
-            for target in node.targets
-            if isinstance(target, ast.Name)
+            for target, value in assigned(node)
+            if isinstance(target, ast.Name) and self._reads_clock(value)
         }
         for node in nodes:
-            if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Sub):
-                continue
-            if not isinstance(node.right, ast.Name) or node.lineno <= call.lineno:
-                continue
-            before = readings.get(node.right.id)
-            after = readings.get(node.left.id) if isinstance(node.left, ast.Name) else node.left
-            if before is None or after is None or before.lineno >= call.lineno:
-                continue
-            if after.lineno > call.lineno and (
-                isinstance(after, ast.Assign) or self._reads_clock(after)
-            ):
-                return f"reads its clock again (line {after.lineno})"
+            match node:
+                case ast.BinOp(left, ast.Sub(), ast.Name(begun)) if node.lineno > call.lineno:
+                    before = readings.get(begun)
+                    after = readings.get(left.id) if isinstance(left, ast.Name) else left
+                    if before is None or after is None or before.lineno >= call.lineno:
+                        continue
+                    if after.lineno > call.lineno and self._reads_clock(after):
+                        return f"reads its clock again (line {after.lineno})"
         return None
 
     def _reads_clock(self, node: ast.expr) -> bool:
@@ -180,10 +170,6 @@ def _is_from(value: ast.expr, places: set[str]) -> bool:
     return isinstance(value, ast.Attribute) and ast.unparse(value) in places
 
 
-def _is_one_of(value: ast.expr, names: set[str]) -> bool:
-    return isinstance(value, ast.Name) and value.id in names
-
-
 def _does_something(block: ast.Try) -> bool:
     return not all(isinstance(each, ast.Pass | ast.Delete) for each in block.finalbody)
 
@@ -193,6 +179,5 @@ def _concerns_call(handler: ast.ExceptHandler) -> bool:
     if isinstance(handler.body[0], ast.Raise) and handler.body[0].exc is None:
         return True
     return handler.type is not None and any(
-        isinstance(each, ast.Name) and each.id == _RAISED_BY_CALLS
-        for each in all_nodes(handler.type)
+        is_name(each, _RAISED_BY_CALLS) for each in all_nodes(handler.type)
     )

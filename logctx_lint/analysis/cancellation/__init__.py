@@ -1,1 +1,1 @@
-"""What becomes of a cancellation, whose it is, and what it leaves behind."""
+"""Cancellation: where it is raised, who swallows it, and which clean-up it skips."""

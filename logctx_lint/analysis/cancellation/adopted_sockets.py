@@ -1,4 +1,4 @@
-"""Sockets that a transport of asyncio takes over, and closes itself when that is cancelled.
+"""Sockets whose ownership passes to an asyncio transport, which closes them when it is cancelled.
 
 transport, _ = await loop.create_datagram_endpoint(Protocol, sock=sock)
 
@@ -10,9 +10,9 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.project.facts import parameters_of
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import Suspension, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, is_name, last_name, own_nodes
 
 _ADOPTERS = frozenset(
     {"connect_accepted_socket", "create_connection", "create_datagram_endpoint", "create_server",
@@ -48,14 +48,11 @@ def _is_handed_over(context: TreeContext, call: ast.Call, name: str) -> bool:
 
 
 def _adopts_in_the_end(context: TreeContext, function: Function, call: ast.Call, name: str) -> bool:
-    node = None if function.module.is_stub else function.implementation.tree()
+    node = function.implementation.source_tree()
     if not isinstance(node, ast.AsyncFunctionDef):
         return False
-    names = [parameter.arg for parameter, _, _ in parameters_of(node.args)]
-    bound = names[1:] if context.resolver.bindings.first_parameter(function) else names
-    passed = [*zip(bound, call.args, strict=False)]
-    passed += [(each.arg or "", each.value) for each in call.keywords]
-    inside = {own for own, value in passed if isinstance(value, ast.Name) and value.id == name}
+    given = passed(context.resolver, call, function)
+    inside = {own for own, value in given if is_name(value, name)}
     waits = [each for each in own_nodes(node.body) if isinstance(each, Suspension)]
     return bool(waits) and all(
         isinstance(each, ast.Await)

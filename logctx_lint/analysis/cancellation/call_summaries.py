@@ -10,7 +10,8 @@ import ast
 from logctx_lint.analysis.cancellation.cancellation_state import Code, Exc, State, of_function
 from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
 from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.passed_arguments import open_parameters, passed
+from logctx_lint.inference.types import FunctionType, functions_of, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -52,14 +53,12 @@ def _given(
     values: ExceptionValues, function: Function, call: ast.Call, state: State
 ) -> State | None:
     """What is known where a call enters a function; None if it has nothing of the exception."""
-    names = [each.name for each in function.facts.parameters]
-    first = values.code.file.resolver.bindings.first_parameter(function)
-    names = names[1 if first else 0 :]
-    given = [*zip(names, call.args, strict=False)]
-    given += [(each.arg or "", each.value) for each in call.keywords]
+    resolver = values.code.file.resolver
+    given = passed(resolver, call, function)
     match call.args:
         case [ast.Starred(value)] if values.is_it(value, state):
-            given = [(each, value) for each in names[1:2]]  # `*sys.exc_info()`
+            parameters = open_parameters(resolver, function)
+            given = [(each.name, value) for each in parameters[1:2]]  # `*sys.exc_info()`
     holders = frozenset(name for name, value in given if values.is_it(value, state))
     containers = frozenset(
         name for name, value in given if name not in holders and values.holds(value, state)
@@ -89,11 +88,7 @@ def never_returns(code: Code, call: ast.Call) -> bool:
     resolver = code.file.resolver
     if code.file.summaries.ends_process(call.func, code.scope):
         return True
-    found = [
-        each.function
-        for each in members_of(resolver.type_of(call.func, code.scope))
-        if isinstance(each, FunctionType)
-    ]
+    found = functions_of(resolver.type_of(call.func, code.scope))
     return any(each.facts.returns.endswith(("NoReturn", "Never")) for each in found)
 
 

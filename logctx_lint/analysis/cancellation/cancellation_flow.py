@@ -55,7 +55,7 @@ class CancellationFlow:
         self._depth = depth
         self._known: dict[FlowNode, Paths] = {}
         self.is_generator = isinstance(code.node, ast.AsyncFunctionDef) and any(
-            isinstance(each, ast.Yield) for each in own_nodes(code.node.body)
+            own_nodes(code.node.body, ast.Yield)
         )
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Whether somebody is harmed where a cancellation is swallowed, and when it is lost at all."""
+"""Whether a swallowed cancellation does harm: a loop that goes on, a caller left waiting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Coroutines whose answer to a cancellation is arranged with whoever runs them.
+"""Coroutines that swallow their cancellation by agreement with the code that cancels them.
 
 except CancelledError as error:         # Clean-up for a cancellation: what it swallows itself
     await notify(error)                 # does not keep the one from going on.
@@ -24,7 +24,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation, caught
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import assigned, own_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 
@@ -47,9 +47,7 @@ def _is_clean_up(code: Code, call: ast.Call, scope: Scope) -> bool:
         isinstance(handler.body[-1], ast.Raise)
         and handler.body[-1].exc is None
         and _catches(code, handler.type, scope)
-        and any(
-            isinstance(each, ast.Await) and each.value is call for each in own_nodes(handler.body)
-        )
+        and any(each.value is call for each in own_nodes(handler.body, ast.Await))
         for handler in _handlers(scope)
     )
 
@@ -75,11 +73,8 @@ def _is_stopped_so(code: Code, call: ast.Call, scope: Scope) -> bool:
 def _methods(code: Code, scope: Scope) -> Iterator[Scope]:
     """The methods of the class that a method stands in."""
     owner = scope.enclosing_class
-    for name in owner.facts.functions if owner else ():
-        for method in owner.function(name) if owner else ():
-            node = method.tree()
-            if node is not None:
-                yield code.file.resolver.body_scopes.of(method, node)
+    for method, node in owner.method_trees() if owner else ():
+        yield code.file.resolver.body_scopes.of(method, node)
 
 
 def _cancels_and_awaits(
@@ -102,11 +97,9 @@ def _cancels_and_awaits(
 
 
 def _aliases(nodes: list[ast.AST], text: str) -> Iterator[str]:
-    for node in nodes:
-        match node:
-            case ast.Assign([ast.Name(name)], value) | ast.NamedExpr(ast.Name(name), value):
-                if ast.unparse(value) == text and "." in text:
-                    yield name
+    for target, value in (pair for node in nodes for pair in assigned(node)):
+        if isinstance(target, ast.Name) and ast.unparse(value) == text and "." in text:
+            yield target.id
 
 
 def _guarded(code: Code, nodes: list[ast.AST], scope: Scope) -> Iterator[ast.AST]:

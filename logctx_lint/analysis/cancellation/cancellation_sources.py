@@ -1,4 +1,4 @@
-"""Which suspension points may give a cancelled error: not those that never wait for anything.
+"""Which suspension points may raise a cancelled error, and which never suspend.
 
 Nor do awaits of a coroutine function that lets no cancellation out: each of its own stands in a
 handler that takes the cancelled error, and does not raise it.
@@ -13,19 +13,13 @@ handler that takes the cancelled error, and does not raise it.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from logctx_lint.analysis.cancellation.cancellation_state import Code, of_function
+from logctx_lint.analysis.cancellation.cancellation_state import Code, FlowOf, of_function
 from logctx_lint.inference.suspensions import awaited_calls, called, is_suspension, may_run
 from logctx_lint.inference.types import Certainty, FunctionType, members_of
 from logctx_lint.project.modules import Function
 
-if TYPE_CHECKING:
-    from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
-
 _MAYBE = "twisted.internet.defer.maybeDeferred"
-FlowOf = Callable[[Code], "CancellationFlow"]
 
 
 def may_give_cancellation(code: Code, place: ast.AST, flow_of: FlowOf | None) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import cast
+from typing import Protocol, cast
 
 from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.analysis.exception_handlers import BARE, Cancellation, Caught, caught
@@ -15,7 +15,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import assigned, own_nodes
 
 
 class Way(Enum):
@@ -161,9 +161,28 @@ class Code:
         return caught(self.file.resolver, self.file.vocabulary, clause, self.scope)
 
 
+class Flow(Protocol):
+    """What the parts of the analysis ask of the flow through a function (`CancellationFlow`)."""
+
+    is_generator: bool
+
+    @property
+    def lets_out(self) -> bool: ...
+    def stops_from(self, begins: Callable[[FlowNode], ast.AST | None]) -> list[Stop]: ...
+    def ways(self, stop: Stop) -> Paths: ...
+    def called(self, state: State) -> Paths: ...
+    def inside(self, code: Code) -> Flow: ...
+    def swallows_at(self, node: FlowNode) -> bool: ...
+    def drops(self, target: FlowNode) -> bool: ...
+
+
+FlowOf = Callable[[Code], Flow]
+"""Gives the flow through a function that is called."""
+
+
 def of_function(file: File, function: Function) -> Code | None:
     """The code of a function of the project; None if it is not there."""
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return None
     # What is found out about the names in it is kept with the scope.
@@ -186,6 +205,16 @@ def key_of(node: ast.AST) -> str:
             outer = key_of(value)
             return f"{outer}.{name}" if outer else ""
     return ""
+
+
+def kept_as(name: str | None, body: Iterable[ast.stmt]) -> set[str]:
+    """The names and attributes that a block of code sets to what a name holds."""
+    return {
+        key
+        for node in own_nodes(body)
+        for target, value in assigned(node)
+        if name and key_of(value) == name and (key := key_of(target))
+    }
 
 
 def mentions(node: ast.AST, names: frozenset[str]) -> bool:

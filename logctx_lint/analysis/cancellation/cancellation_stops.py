@@ -1,4 +1,4 @@
-"""The handlers, `with` and `finally` blocks in which the cancellation of a function ends."""
+"""The handlers, `with` and `finally` blocks that swallow a cancellation in a function."""
 
 from __future__ import annotations
 

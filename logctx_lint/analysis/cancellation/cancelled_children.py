@@ -1,4 +1,4 @@
-"""Tasks of one's own that other code cancels: who awaits one handles *its* cancellation.
+"""Child tasks that other code cancels: an awaiting parent catches the cancellation of the child.
 
     self._command = create_task(self._run(line))
     try:
@@ -20,16 +20,29 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from logctx_lint.analysis.called_code import Code, code_of
-from logctx_lint.analysis.cancellation.cancelled_elsewhere import cancelled_in
-from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, loops
-from logctx_lint.analysis.deferreds.shared_state import COPIES, LOOK_UPS, VIEWS
+from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
+from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS, VIEWS
 from logctx_lint.analysis.deferreds.waiting_functions import related_classes
-from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.kept_places import (
+    Place,
+    cancelled_in,
+    local_values,
+    places,
+    places_cancelled,
+    places_from,
+)
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    assigned,
+    call_arguments,
+    last_name,
+    own_attribute,
+    own_nodes,
+)
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _WAITERS = frozenset({Role.FORWARDING_GATHERER, Role.CANCELLATION_SHIELD})
@@ -86,31 +99,27 @@ class CancelledChildren:
                 return self._runs_as_child(node)
             case ast.Name() | ast.Attribute():
                 is_own = any(map(self._starts_task, self._values(node, function)))
-                may_go_on = may_be_kept and not any(map(_yields, own_nodes(function.body)))
-                places = _places(node, function) if is_own or may_go_on else ()
-                return any(self._is_cancelled(each, function) for each in places)
+                yields = any(own_nodes(function.body, ast.Yield))
+                may_go_on = may_be_kept and not yields
+                kept = places(node, function) if is_own or may_go_on else ()
+                return any(self._is_cancelled(each, function) for each in kept)
         return False
 
     def _values(self, node: ast.expr, function: FunctionNode) -> Iterator[ast.expr]:
         """What a function assigns to a name or attribute."""
         text = ast.unparse(node)
         for each in own_nodes(function.body):
-            match each:
-                case ast.Assign(targets, value) if text in map(ast.unparse, targets):
-                    yield value
-                case ast.AnnAssign(target, _, ast.expr() as value) | ast.NamedExpr(target, value):
-                    if ast.unparse(target) == text:
-                        yield value
+            yield from (value for target, value in assigned(each) if ast.unparse(target) == text)
 
     def _starts_task(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and self.context.file.may_play(node.func, _STARTERS)
 
-    def _is_cancelled(self, place: ast.Attribute, waiting: FunctionNode) -> bool:
+    def _is_cancelled(self, place: Place, waiting: FunctionNode) -> bool:
         """Whether another function cancels what is kept in an attribute of that name."""
         owner = self.context.unit.scope.owner
         related = related_classes(self.context.file, owner) if owner else {""}
-        is_of_self = _is_of_self(place)
-        return any(
+        is_of_self = bool(own_attribute(place))
+        return isinstance(place, ast.Attribute) and any(
             each.function is not waiting
             and not (is_of_self and each.is_of_self and each.owner not in related)
             for each in self._cancels.get(place.attr, ())
@@ -120,7 +129,7 @@ class CancelledChildren:
     def _cancels(self) -> dict[str, list[_Cancel]]:
         """What the functions of the file cancel, by the attributes that hold it."""
         tree = self.context.file.tree
-        classes = [each for each in all_nodes(tree) if isinstance(each, ast.ClassDef)]
+        classes = list(all_nodes(tree, ast.ClassDef))
         owners = {
             inner: each.name
             for each in sorted(classes, key=lambda one: one.lineno)
@@ -129,9 +138,10 @@ class CancelledChildren:
         found: dict[str, list[_Cancel]] = {}
         for function in all_nodes(tree):
             if isinstance(function, FunctionOrLambda):
-                for place in _cancelled_places(function):
-                    cancel = _Cancel(function, _is_of_self(place), owners.get(function, ""))
-                    found.setdefault(place.attr, []).append(cancel)
+                for place in places_cancelled(function):
+                    is_of_self = bool(own_attribute(place))
+                    cancel = _Cancel(function, is_of_self, owners.get(function, ""))
+                    found.setdefault(last_name(place), []).append(cancel)
         return found
 
     def _runs_as_child(self, call: ast.Call) -> bool:
@@ -159,10 +169,10 @@ class CancelledChildren:
         """Whether code of the package cancels what attributes of such names hold."""
         references = self.context.resolver.references
         return any(
-            place.attr in names
+            isinstance(place, ast.Attribute) and place.attr in names
             for call, scope in references.calls("cancel", near.module)
             if isinstance(call.func, ast.Attribute) and isinstance(scope.node, FunctionNode)
-            for place in _attributes(call.func.value, _assigned(scope.node))
+            for place in places_from(call.func.value, local_values(scope.node))
         )
 
 
@@ -170,10 +180,6 @@ def _notes(node: ast.AST) -> bool:
     """Whether code sets an attribute, or raises."""
     is_set = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
     return is_set or isinstance(node, ast.Raise)
-
-
-def _yields(node: ast.AST) -> bool:
-    return isinstance(node, ast.Yield)
 
 
 def _awaits(code: Code, name: str) -> bool:
@@ -192,73 +198,3 @@ def _kept_as(code: Code, name: str) -> Iterator[str]:
                 yield from (last_name(holder) for _ in [0] if method in APPENDERS)
             case ast.keyword(str() as parameter, ast.Name(value)) if value == name:
                 yield parameter
-
-
-def _is_of_self(place: ast.Attribute) -> bool:
-    return isinstance(place.value, ast.Name) and place.value.id == "self"
-
-
-def _places(node: ast.expr, function: FunctionNode) -> Iterator[ast.Attribute]:
-    """The attributes that a task is taken from, or put into: `self._tasks.add(task)`."""
-    yield from _attributes(node, _assigned(function))
-    text = ast.unparse(node)
-    for each in own_nodes(function.body):
-        match each:
-            case ast.Assign(targets, value) if text in map(ast.unparse, (*targets, value)):
-                for target in targets:
-                    yield from _attributes(target, {})
-            case ast.Call(ast.Attribute(holder, method), [given]) if method in APPENDERS:
-                if ast.unparse(given) == text:
-                    yield from _attributes(holder, {})
-
-
-def _cancelled_places(function: FunctionOrLambda) -> Iterator[ast.Attribute]:
-    body = [function.body] if isinstance(function, ast.Lambda) else function.body
-    values = {} if isinstance(function, ast.Lambda) else _assigned(function)
-    for each in cancelled_in(own_nodes(body)):
-        yield from _attributes(each, values)
-
-
-def _assigned(function: FunctionNode) -> dict[str, list[ast.expr]]:
-    """What a function assigns to its local names, or loops over with them."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in own_nodes(function.body):
-        pairs: list[tuple[ast.expr, ast.expr]] = []
-        match node:
-            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-                pairs += zip(targets, values, strict=False)
-            case ast.Assign(targets, value):
-                pairs += [(each, value) for each in targets]
-            case ast.NamedExpr(bound, value) | ast.AnnAssign(bound, _, ast.expr() as value):
-                pairs.append((bound, value))
-        for loop in loops(node):
-            parts = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
-            pairs += [(each, loop.iter) for each in parts]
-        for target, value in pairs:
-            if isinstance(target, ast.Name):
-                found.setdefault(target.id, []).append(value)
-    return found
-
-
-def _attributes(
-    node: ast.expr, values: dict[str, list[ast.expr]], depth: int = _LONGEST_WAY
-) -> Iterator[ast.Attribute]:
-    """The attributes that a value, or what holds it, comes from."""
-    match node:
-        case ast.Attribute():
-            yield node
-        case ast.Subscript(inner) | ast.Starred(inner):
-            yield from _attributes(inner, values, depth)
-        case ast.Call(ast.Attribute(inner, name)) if name in _TAKING:
-            yield from _attributes(inner, values, depth)
-        case ast.Call(ast.Name(name), [inner, *_]) if name in COPIES:
-            yield from _attributes(inner, values, depth)
-        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
-            for each in elements:
-                yield from _attributes(each, values, depth)
-        case ast.Name(name) if depth:
-            for value in values.get(name, ()):
-                yield from _attributes(value, values, depth - 1)
-        case ast.IfExp() | ast.BoolOp() | ast.NamedExpr():
-            for each in possible_values(node):
-                yield from _attributes(each, values, depth)

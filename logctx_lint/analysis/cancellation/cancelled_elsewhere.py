@@ -1,4 +1,4 @@
-"""Tasks that another function cancels than the one that waits for their end.
+"""Tasks that are cancelled in one function and awaited in another.
 
 async def stop():                    async def _ended(task):
     with suppress(CancelledError):       with suppress(CancelledError):
@@ -11,12 +11,15 @@ await stop()                         await _ended(task)
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
+from logctx_lint.analysis.call_sites import call_sites
+from logctx_lint.analysis.context import FunctionOrLambda, TreeContext, body_of
+from logctx_lint.analysis.kept_places import cancelled_in
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, assigned, own_attribute, own_nodes
 
 
 def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
@@ -31,27 +34,14 @@ def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
     return any(task.id in _cancelled_in(each) for each in others)
 
 
-def cancelled_in(nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
-    """The values that code cancels: `task.cancel()`, `call_later(5, deferred.cancel)`."""
-    for node in nodes:
-        if isinstance(node, ast.Attribute) and node.attr == "cancel":
-            yield node.value
-
-
 def taken_from_self(function: FunctionNode) -> dict[str, str]:
     """By local names: the attribute of `self` that each of them was taken from."""
-    found: dict[str, str] = {}
-    for node in own_nodes(function.body):
-        match node:
-            case ast.Assign([ast.Name(name)], ast.Attribute(ast.Name("self")) as taken):
-                found[name] = ast.unparse(taken)
-            case ast.NamedExpr(ast.Name(name), ast.Attribute(ast.Name("self")) as walrus):
-                found[name] = ast.unparse(walrus)
-            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-                for target, value in zip(targets, values, strict=False):
-                    if isinstance(target, ast.Name) and ast.unparse(value).startswith("self."):
-                        found[target.id] = ast.unparse(value)
-    return found
+    return {
+        target.id: ast.unparse(value)
+        for node in own_nodes(function.body)
+        for target, value in assigned(node)
+        if isinstance(target, ast.Name) and own_attribute(value)
+    }
 
 
 def _functions_inside(function: FunctionNode) -> Iterator[FunctionOrLambda]:
@@ -75,8 +65,7 @@ def _functions_around(
 
 def _cancelled_in(function: FunctionOrLambda) -> set[str]:
     """What a function cancels itself, or has others cancel, as text."""
-    body = [function.body] if isinstance(function, ast.Lambda) else function.body
-    return {ast.unparse(each) for each in cancelled_in(own_nodes(body))}
+    return {ast.unparse(each) for each in cancelled_in(own_nodes(body_of(function)))}
 
 
 def _is_cancelled_by_callers(context: TreeContext, function: FunctionNode, name: str) -> bool:
@@ -84,33 +73,23 @@ def _is_cancelled_by_callers(context: TreeContext, function: FunctionNode, name:
     called = context.unit.scopes[function].function
     if called is None:
         return False
-    sites = list(context.resolver.references.calls(called.name, called.module))
+    sites = call_sites(context.resolver, called)
     return bool(sites) and all(
-        _passes_cancelled(call, scope, index)
-        for index in [_index(context, function, name)]
+        _passes_cancelled(call, scope, dict(passed(context.resolver, call, called)).get(name))
         for call, scope in sites
     )
 
 
-def _index(context: TreeContext, function: FunctionNode, name: str) -> int:
-    """Which argument of a call is passed for a parameter."""
-    called = context.unit.scopes[function].function
-    names = [each.arg for each in function.args.args]
-    is_bound = called is not None and bool(context.resolver.bindings.first_parameter(called))
-    return names.index(name) - is_bound if name in names else -1
-
-
-def _passes_cancelled(call: ast.Call, scope: Scope, index: int) -> bool:
+def _passes_cancelled(call: ast.Call, scope: Scope, argument: ast.expr | None) -> bool:
     node = scope.node
-    if not isinstance(node, FunctionNode) or not 0 <= index < len(call.args):
+    if not isinstance(node, FunctionNode) or argument is None:
         return False
-    text = ast.unparse(call.args[index])
+    text = ast.unparse(argument)
     given = {text, taken_from_self(node).get(text, text)}
     return any(
-        isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Attribute)
+        isinstance(each.func, ast.Attribute)
         and each.func.attr == "cancel"
         and each.lineno <= call.lineno
         and ast.unparse(each.func.value) in given
-        for each in own_nodes(node.body)
+        for each in own_nodes(node.body, ast.Call)
     )

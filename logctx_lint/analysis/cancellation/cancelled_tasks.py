@@ -1,4 +1,4 @@
-"""`task.cancel()`, then waiting for that very task: the cancellation that comes is its own."""
+"""`task.cancel()`, then `await task`: the cancelled error caught there is that of the task."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from logctx_lint.analysis.cancellation.cancelled_elsewhere import (
-    cancelled_in,
     is_cancelled_elsewhere,
     taken_from_self,
 )
 from logctx_lint.analysis.context import TreeContext, arguments, loops
 from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
+from logctx_lint.analysis.kept_places import cancelled_in
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import is_name, own_nodes, returned_values
 
 _WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -62,8 +64,7 @@ class Cancels:
         if function not in self._known:
             self._known[function] = [
                 _Cancel(node.lineno, ast.unparse(each))
-                for node in own_nodes(function.body)
-                if isinstance(node, ast.Call)
+                for node in own_nodes(function.body, ast.Call)
                 for cancelled in self._cancelled_at(node)
                 for each in self._sources(cancelled)
             ]
@@ -78,7 +79,7 @@ class Cancels:
 
     def _cancelled_by(self, function: Function, call: ast.Call) -> Iterator[ast.expr]:
         """What a first-party helper cancels of what it is given, or of its own object."""
-        node = None if function.module.is_stub else function.implementation.tree()
+        node = function.implementation.source_tree()
         if node is None:
             return
         places = _cancelled_places(node)
@@ -86,10 +87,7 @@ class Cancels:
             return
         if any(ast.unparse(each) in places for each in returned_values(node)):
             yield call
-        first = self._context.resolver.bindings.first_parameter(function)
-        names = [each.name for each in function.facts.parameters][1 if first else 0 :]
-        given = [*zip(names, call.args, strict=False)]
-        given += [(each.arg or "", each.value) for each in call.keywords]
+        given = passed(self._context.resolver, call, function)
         yield from (value for name, value in given if name in places)
         if not isinstance(call.func, ast.Attribute):
             return
@@ -106,11 +104,9 @@ class Cancels:
         if not isinstance(receiver, ast.Name):
             return
         yield from self._pending(receiver)
-        for outer in self._context.around(receiver):
-            if isinstance(outer, FunctionNode):
-                return
+        for outer, _ in within(self._context, receiver):
             for loop in loops(outer):
-                if isinstance(loop.target, ast.Name) and loop.target.id == receiver.id:
+                if is_name(loop.target, receiver.id):
                     for each in containers(loop.iter):
                         yield each
                         if isinstance(each, ast.Name):

@@ -1,4 +1,4 @@
-"""What those who call a function clean up when the call is cancelled, in the function's own words.
+"""Clean-up in the callers of a function when the call is cancelled, in terms of the function.
 
 async def _fetch(self, item):           async def _worker(self):
     try:                                    job = await self._queue.get()
@@ -13,14 +13,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.call_sites import calls_of
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.inference.passed_arguments import argument_for
 from logctx_lint.inference.resolver import Resolver
-from logctx_lint.inference.types import UNKNOWN, FunctionType, members_of
+from logctx_lint.inference.types import UNKNOWN, FunctionType
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 Site = tuple[ast.Call, Scope, FunctionType]
@@ -49,14 +49,6 @@ def call_sites(context: TreeContext, function: FunctionNode) -> list[Site]:
     return list(calls_of(resolver, called)) if len(known) == len(uses) else []
 
 
-def calls_of(resolver: Resolver, function: Function) -> Iterator[Site]:
-    """The calls in the package that are known to reach a function."""
-    for call, scope in resolver.references.calls(function.name, function.module):
-        for each in members_of(resolver.type_of(call.func, scope)):
-            if isinstance(each, FunctionType) and each.function == function:
-                yield call, scope, each
-
-
 def cleanup_around(context: TreeContext, call: ast.Call, scope: Scope) -> Iterator[list[ast.stmt]]:
     """The `finally` blocks and handlers of cancellations around a call that is awaited there."""
     node = scope.node
@@ -70,7 +62,7 @@ def cleanup_around(context: TreeContext, call: ast.Call, scope: Scope) -> Iterat
 
 
 def _awaits(body: list[ast.stmt], call: ast.Call) -> bool:
-    awaits = (each for each in own_nodes(body) if isinstance(each, ast.Await))
+    awaits = own_nodes(body, ast.Await)
     return any(call in own_nodes([each]) for each in awaits)
 
 

@@ -16,7 +16,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.use_def import Binding
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 _WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _PUTS = APPENDERS | QUEUE_PUTS
@@ -41,7 +41,7 @@ class DoneAwaitables:
             return True
         if not isinstance(node, ast.Name):
             return self._is_taken(node)
-        bindings = self.context.scopes[node].reaching(node.id, (node.lineno, node.col_offset))
+        bindings = self.context.scopes[node].reaching_name(node)
         return bool(bindings) and all(self._gives_done(each) for each in bindings)
 
     def _gives_done(self, binding: Binding) -> bool:
@@ -130,7 +130,7 @@ class DoneAwaitables:
         text = ast.unparse(task)
         match statement:
             case ast.While(ast.UnaryOp(ast.Not(), test), body):
-                leaves = any(isinstance(each, ast.Break) for each in own_nodes(body))
+                leaves = any(own_nodes(body, ast.Break))
                 return not leaves and self._asks(test, text) and not _is_bound(text, body)
             case ast.Expr(ast.Await(ast.Call() as call)) | ast.Assign(
                 _, ast.Await(ast.Call() as call)
@@ -190,7 +190,7 @@ class DoneAwaitables:
         return False
 
     def _comes_from_queue(self, item: ast.Name) -> bool:
-        bindings = self.context.scopes[item].reaching(item.id, (item.lineno, item.col_offset))
+        bindings = self.context.scopes[item].reaching_name(item)
         values = [each.value for each in bindings]
         given = [each.value if isinstance(each, ast.Await) else each for each in values]
         return bool(given) and all(
@@ -269,10 +269,8 @@ class _Queue:
         }
         puts = [
             node
-            for node in all_nodes(tree)
-            if isinstance(node, ast.Attribute)
-            and node.attr in _PUTS
-            and ast.unparse(node.value) == text
+            for node in all_nodes(tree, ast.Attribute)
+            if node.attr in _PUTS and ast.unparse(node.value) == text
         ]
         self.is_filled = bool(puts)
         self.gets_only_ends = all(map(self._puts_what_has_ended, puts))
@@ -304,8 +302,7 @@ class _Queue:
         return [
             node
             for node in all_nodes(self._tree)
-            if (isinstance(node, ast.Attribute) and node.attr == name)
-            or (isinstance(node, ast.Name) and node.id == name)
+            if (isinstance(node, ast.Attribute) and node.attr == name) or is_name(node, name)
         ]
 
 

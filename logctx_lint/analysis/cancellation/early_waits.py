@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from logctx_lint.analysis.context import TreeContext, loops
 from logctx_lint.analysis.log_calls import writes_log
 from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.surroundings import is_in_loop
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_none, last_name, own_nodes
 
 _WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -61,7 +62,7 @@ def left_running(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterat
         names = {each.id for each in wait.tasks} | ({wait.pending.id} if wait.pending else set())
         if (
             is_used_behind(function, wait.call, names)
-            or _in_loop(context, wait.call)
+            or is_in_loop(context, wait.call)
             or _are_handed_on(context, function, names)
         ):
             continue
@@ -70,7 +71,7 @@ def left_running(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterat
 
 
 def _is_started_here(context: TreeContext, tasks: ast.Name) -> bool:
-    bindings = context.scopes[tasks].reaching(tasks.id, (tasks.lineno, tasks.col_offset))
+    bindings = context.scopes[tasks].reaching_name(tasks)
     return bool(bindings) and all(
         each.kind == "value" and each.value is not None and _starts(context, each.value)
         for each in bindings
@@ -89,8 +90,7 @@ def _are_handed_on(context: TreeContext, function: FunctionNode, names: set[str]
         for node in nodes
         for loop in loops(node)
         if isinstance(loop.iter, ast.Name) and loop.iter.id in names
-        for target in all_nodes(loop.target)
-        if isinstance(target, ast.Name)
+        for target in all_nodes(loop.target, ast.Name)
     }
     for node in nodes:
         match node:
@@ -128,7 +128,7 @@ def hands_on(node: ast.AST, texts: set[str]) -> bool:
 
 def _ends_early(limit: ast.expr) -> bool:
     is_all = isinstance(limit, ast.Attribute | ast.Name) and last_name(limit) == "ALL_COMPLETED"
-    return not is_all and not (isinstance(limit, ast.Constant) and limit.value is None)
+    return not is_all and not is_none(limit)
 
 
 def _starts(context: TreeContext, value: ast.expr) -> bool:
@@ -143,15 +143,6 @@ def _starts(context: TreeContext, value: ast.expr) -> bool:
     return False
 
 
-def _in_loop(context: TreeContext, node: ast.AST) -> bool:
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
-            return True
-    return False
-
-
 def elements(node: ast.expr) -> list[ast.expr]:
     """The elements of a display."""
     return node.elts if isinstance(node, ast.Tuple | ast.List | ast.Set) else []
@@ -160,8 +151,6 @@ def elements(node: ast.expr) -> list[ast.expr]:
 def is_used_behind(function: FunctionNode, node: ast.expr, names: set[str]) -> bool:
     """Whether a function names something again further down."""
     return any(
-        isinstance(each, ast.Name)
-        and each.id in names
-        and each.lineno > (node.end_lineno or node.lineno)
-        for each in own_nodes(function.body)
+        each.id in names and each.lineno > (node.end_lineno or node.lineno)
+        for each in own_nodes(function.body, ast.Name)
     )

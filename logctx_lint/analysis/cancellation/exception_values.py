@@ -12,7 +12,7 @@ from logctx_lint.analysis.exception_handlers import is_cancelled
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import holding, is_none, own_nodes
 
 HANDING_ON = frozenset({"set_exception", "errback", "throw", "send_nowait"}) | QUEUE_PUTS
 _GROUP = "BaseExceptionGroup"
@@ -85,8 +85,8 @@ class ExceptionValues:
                 return Role.CURRENT_TASK in self.code.roles(node)
             case ast.NamedExpr(_, value):
                 return self.is_current_task(value)
-            case ast.Name(name):
-                found = self.code.scope.reaching(name, (node.lineno, node.col_offset))
+            case ast.Name():
+                found = self.code.scope.reaching_name(node)
                 return bool(found) and all(
                     binding.kind == "value"
                     and isinstance(binding.value, ast.Call)
@@ -99,9 +99,9 @@ class ExceptionValues:
         """Whether a name holds what was being handled before: of `sys.exc_info()[1]`."""
         if not isinstance(node, ast.Name) or node.id not in self.code.scope.bindings:
             return False
-        found = self.code.scope.reaching(node.id, (node.lineno, node.col_offset))
+        found = self.code.scope.reaching_name(node)
         values = [binding.value for binding in found if binding.kind == "value"]
-        calls = [each.value if isinstance(each, ast.Subscript) else each for each in values]
+        calls = [each and holding(each) for each in values]
         return bool(calls) and all(
             isinstance(each, ast.Call)
             and not {"sys.exc_info", "sys.exception"}.isdisjoint(self.code.names(each))
@@ -155,7 +155,7 @@ class ExceptionValues:
         state = state.bound(key, Exc.OTHER if key_of(value) in state.others else None)
         if isinstance(value, ast.Constant) and isinstance(value.value, bool):
             return state.known(key, value.value)
-        if isinstance(value, ast.Constant) and value.value is None and isinstance(target, ast.Name):
+        if is_none(value) and isinstance(target, ast.Name):
             return state.known(key, None)
         return state
 
@@ -163,11 +163,8 @@ class ExceptionValues:
         """Whether the function itself raises, further down, what it keeps in an attribute."""
         key = key_of(target)
         return bool(key) and any(
-            isinstance(each, ast.Raise)
-            and each.exc is not None
-            and key_of(each.exc) == key
-            and each.lineno > target.lineno
-            for each in own_nodes(self.code.node.body)
+            each.exc is not None and key_of(each.exc) == key and each.lineno > target.lineno
+            for each in own_nodes(self.code.node.body, ast.Raise)
         )
 
     def turn(self, loop: ast.AST | None, state: State) -> State:
@@ -187,39 +184,35 @@ class ExceptionValues:
 
     def raised(self, node: ast.Raise, state: State) -> Exc:
         raised = node.exc
-        if (
-            isinstance(raised, ast.Call)
-            and isinstance(raised.func, ast.Attribute)
-            and self.is_held(_whole(raised.func.value), state)
-        ):
+        match raised:
             # `raise e.with_traceback(...)`
-            raised = raised.func.value
-        if isinstance(raised, ast.Subscript):
-            # `raise sys.exc_info()[1]`, kept in a name
-            raised = raised.value
+            case ast.Call(ast.Attribute(error)) if self.is_held(holding(error), state):
+                raised = error
+        # `raise sys.exc_info()[1]`, kept in a name
+        raised = raised and holding(raised)
         if raised is None:
             return state.current or Exc.CONVERTED
-        if self.is_held(raised, state):
+        if self._holds_to_raise(raised, state):
             return Exc.CANCELLATION
-        if mentions(raised, state.containers):
+        key = key_of(raised)
+        if key not in state.others and self.is_cancelled(raised):
             return Exc.CANCELLATION
-        if isinstance(raised, ast.Call) and self._is_group(raised) and self.holds(raised, state):
-            # `except*` of whoever waits finds it in there.
-            return Exc.CANCELLATION
-        if key_of(raised) in state.others:
-            return Exc.OTHER
-        if self.is_cancelled(raised):
-            return Exc.CANCELLATION
-        if state.current is Exc.OTHER and state.is_handling:
-            return Exc.OTHER
-        if state.is_handed_on and key_of(raised):
-            # One that was chosen among several.
-            return Exc.OTHER
-        if isinstance(raised, ast.Call) and self._may_give_it(raised, state):
-            return Exc.OTHER
-        if may_hold_cancellation(self.code, raised):
+        if (
+            key in state.others
+            or (state.current is Exc.OTHER and state.is_handling)
+            or (key and state.is_handed_on)  # One that was chosen among several.
+            or (isinstance(raised, ast.Call) and self._may_give_it(raised, state))
+            or may_hold_cancellation(self.code, raised)
+        ):
             return Exc.OTHER
         return Exc.CONVERTED
+
+    def _holds_to_raise(self, raised: ast.expr, state: State) -> bool:
+        """Whether what is raised is the cancellation, or has it in it for whoever waits."""
+        if self.is_held(raised, state) or mentions(raised, state.containers):
+            return True
+        is_group = isinstance(raised, ast.Call) and self._is_group(raised)
+        return is_group and self.holds(raised, state)
 
     def _is_group(self, call: ast.Call) -> bool:
         return any(name.endswith(_GROUP) for name in self.code.names(call))
@@ -232,7 +225,3 @@ class ExceptionValues:
             isinstance(each, FunctionType)
             for each in members_of(self.code.file.resolver.type_of(call.func, self.code.scope))
         )
-
-
-def _whole(node: ast.expr) -> ast.expr:
-    return node.value if isinstance(node, ast.Subscript) else node

@@ -13,7 +13,7 @@ from enum import Enum
 from logctx_lint.analysis.cancellation.cancellation_state import Code
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.inference.types import ClassObject
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_none, own_nodes
 
 _LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
@@ -110,7 +110,7 @@ class ExitMethod:
         same = isinstance(operator, ast.Is | ast.Eq)
         if not same and not isinstance(operator, ast.IsNot | ast.NotEq):
             return None
-        if isinstance(right, ast.Constant) and right.value is None:
+        if is_none(right):
             is_error = any(self._is_error(left, index) for index in range(3))
             return not same if is_error else None
         if self._is_error(left, 0):
@@ -135,8 +135,8 @@ class ExitMethod:
     def _rebound(self) -> set[str]:
         return {
             each.id
-            for each in own_nodes(self.code.node.body)
-            if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)
+            for each in own_nodes(self.code.node.body, ast.Name)
+            if not isinstance(each.ctx, ast.Load)
         }
 
     def _is_of(self, classes: ast.expr) -> bool | None:

@@ -1,4 +1,4 @@
-"""Exchanges on a connection that is closed where they fail, and not where they are cancelled.
+"""Requests on a connection that is closed when they fail, but not when they are cancelled half-way.
 
 try:
     return await self._exchange(request)    # Writes, and waits for the answer.
@@ -13,7 +13,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -36,10 +36,9 @@ def closed_where_it_fails(
     if closing is None or _is_closed_at_ends(context, attempt, ast.unparse(closing.func)):
         return None
     text = context.file.source.text
-    cls = class_node(context) if any(f".{name}(" in text for name in _READS) else None
-    if cls is None:
+    if not any(f".{name}(" in text for name in _READS):
         return None
-    methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
+    methods = {each.name: each for each in own_methods(context)}
     used = {name for node in _with_callees(attempt.body, methods) for name in _stream_call(node)}
     return closing if used & _WRITES and used & _READS else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.cancellation.cancellation_state import Code, State, key_of
+from logctx_lint.analysis.cancellation.cancellation_state import Code, State, kept_as
 from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.inference.use_def import Binding
 from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
@@ -43,9 +43,7 @@ def kept_before(code: Code, start: FlowNode) -> Iterator[str]:
             and code.caught(outer.type).by_name
             and any(inner is place for inner in own_nodes(outer.body))
         ):
-            for inner in own_nodes(outer.body):
-                if isinstance(inner, ast.Assign) and key_of(inner.value) == outer.name:
-                    yield from filter(None, map(key_of, inner.targets))
+            yield from kept_as(outer.name, outer.body)
 
 
 def named_around(code: Code, start: FlowNode) -> list[str]:
@@ -55,10 +53,8 @@ def named_around(code: Code, start: FlowNode) -> list[str]:
     """
     around = [
         outer
-        for outer in own_nodes(code.node.body)
-        if isinstance(outer, ast.ExceptHandler)
-        and outer is not start.code
-        and any(inner is start.code for inner in own_nodes(outer.body))
+        for outer in own_nodes(code.node.body, ast.ExceptHandler)
+        if outer is not start.code and any(inner is start.code for inner in own_nodes(outer.body))
     ]
     if len(around) != start.depth - 1:
         return []
@@ -142,9 +138,7 @@ def _value(binding: Binding) -> bool | None:
 
 def _tested(code: Code, place: ast.AST) -> Iterator[tuple[str, bool]]:
     """The local names that an `if` around a place tests, where nothing binds them inside."""
-    for outer in own_nodes(code.node.body):
-        if not isinstance(outer, ast.If):
-            continue
+    for outer in own_nodes(code.node.body, ast.If):
         for branch, truth in ((outer.body, True), (outer.orelse, False)):
             inside = list(own_nodes(branch))
             if not any(each is place for each in inside):

@@ -14,12 +14,12 @@ from __future__ import annotations
 import ast
 import re
 
-from logctx_lint.analysis.cancellation.cancellation_state import Code, key_of
+from logctx_lint.analysis.cancellation.cancellation_state import Code, kept_as, key_of
 from logctx_lint.analysis.exception_handlers import Cancellation, caught, is_cancelled
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_name, own_nodes
 
 _WIDE = frozenset({"Any", "BaseException", "object"})
 """What a parameter may be declared as, and hold a cancellation."""
@@ -53,12 +53,7 @@ def is_told_apart(code: Code, handler: ast.ExceptHandler, statement: ast.AST) ->
     finally:
         state = "stopped" if isinstance(failure, CancelledError) else "ended"
     """
-    kept = {
-        key_of(target)
-        for each in handler.body
-        if isinstance(each, ast.Assign) and key_of(each.value) == handler.name
-        for target in each.targets
-    }
+    kept = kept_as(handler.name, handler.body)
     final: list[ast.stmt] = getattr(statement, "finalbody", [])
     nodes = list(own_nodes(code.node.body)) if kept and handler.name else []
     inside = set(own_nodes([statement])) - set(own_nodes(final)) if nodes else set()
@@ -84,11 +79,8 @@ def _chooses(node: ast.AST) -> bool:
 def _asks_for_cancelled(code: Code, test: ast.expr, kept: set[str]) -> bool:
     return any(
         code.caught(each.args[1]).named and key_of(each.args[0]) in kept
-        for each in own_nodes([test])
-        if isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Name)
-        and each.func.id == "isinstance"
-        and len(each.args) == 2
+        for each in own_nodes([test], ast.Call)
+        if is_name(each.func, "isinstance") and len(each.args) == 2
     )
 
 

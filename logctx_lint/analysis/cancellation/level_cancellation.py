@@ -1,4 +1,4 @@
-"""Where trio's cancellation comes again: out of every checkpoint, until its scope is left.
+"""Trio's level-triggered cancellation: raised again at every checkpoint until the scope is left.
 
     except trio.Cancelled:
         await trio.aclose_forcefully(stream)    # Raises Cancelled once more,

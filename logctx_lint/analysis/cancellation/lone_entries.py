@@ -1,4 +1,4 @@
-"""Coroutines that only run as tasks of which nobody cancels any: their handles are not used so.
+"""Coroutines that only run as tasks that nobody ever cancels.
 
 self._reader = create_task(self._read())     # and `self._reader` is only asked for `done()`
 create_task(self._announce())                # and nobody has got hold of it

@@ -1,4 +1,4 @@
-"""What `__aenter__` takes before it waits: where that fails, `__aexit__` is not called.
+"""Resources taken in `__aenter__` that leak when it fails later, as `__aexit__` is not called then.
 
 async def __aenter__(self):
     await self.slots.acquire()              # Released by `__aexit__` alone.
@@ -21,10 +21,10 @@ from logctx_lint.analysis.cancellation.state_changes import (
     undone_in,
 )
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, with_following
 
 _ENTRY, _EXIT = "__aenter__", "__aexit__"
 _RELEASERS = frozenset({Role.RELEASER})
@@ -36,29 +36,27 @@ _LEAVING = (ast.Return, ast.Raise, ast.Continue)
 def lost_by_entry(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
     """What only `__aexit__` undoes, and `__aenter__` has done before something that may fail."""
     cls = class_node(context) if function.name == _ENTRY else None
-    if cls is None or any(
-        isinstance(each, ast.Attribute) and each.attr in _SEEING_TO_ALL and not _is_entry(each)
-        for each in all_nodes(function)
-    ):
+    if cls is None or _sees_to_all(function):
         return
     bodies = list(_exit_bodies(cls))
     undoing = {change: place for body in bodies for change, place in undone_in(body).items()}
-    for block in blocks_of(function) if bodies else ():
-        for position, statement in enumerate(block):
-            following = block[position + 1 :]
-            for change in changes(statement):
-                if change not in undoing or change.kind == "flag":
-                    continue
-                if not is_undone_around(context, statement, change):
-                    risk = _first_risk(context, function, following, change)
-                    if risk is not None:
-                        yield Skipped(statement, risk, undoing[change], change)
-            taken = _taken(context, statement)
-            end = _ended(context, bodies, taken) if taken else None
-            if end is not None and not _handles_failures(function):
-                risk = next(iter(risks_in(context, function, following)), None)
+    for statement, following in with_following(function) if bodies else ():
+        for change in filter(undoing.__contains__, changes(statement)):
+            if change.kind != "flag" and not is_undone_around(context, statement, change):
+                risk = _first_risk(context, function, following, change)
                 if risk is not None:
-                    yield Skipped(statement, risk, end, None)
+                    yield Skipped(statement, risk, undoing[change], change)
+        taken = _taken(context, statement)
+        end = _ended(context, bodies, taken) if taken else None
+        if end is not None and not _handles_failures(function):
+            for risk in risks_in(context, function, following)[:1]:
+                yield Skipped(statement, risk, end, None)
+
+
+def _sees_to_all(function: FunctionNode) -> bool:
+    """Whether a function hands what it takes to something that ends all of it."""
+    attributes = all_nodes(function, ast.Attribute)
+    return any(each.attr in _SEEING_TO_ALL and not _is_entry(each) for each in attributes)
 
 
 def _is_entry(node: ast.Attribute) -> bool:

@@ -1,4 +1,4 @@
-"""Which conditions are known on a path that a cancellation takes."""
+"""Evaluates conditions on one path of a cancellation, from what is known there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_none, own_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,7 @@ class Conditions:
 
     def _is_shielded(self, task: ast.expr) -> bool:
         """Whether the function waits for a task by `await shield(task)` only."""
-        waits = [
-            each.value for each in own_nodes(self.code.node.body) if isinstance(each, ast.Await)
-        ]
+        waits = [each.value for each in own_nodes(self.code.node.body, ast.Await)]
         own = [each for each in waits if key_of(task) in map(key_of, all_nodes(each))]
         return bool(key_of(task) and own) and all(
             isinstance(each, ast.Call) and Role.CANCELLATION_SHIELD in self.code.roles(each)
@@ -124,9 +122,8 @@ class Conditions:
             case ast.Name(name):
                 answers = [
                     each.value
-                    for each in own_nodes(self.code.node.body)
-                    if isinstance(each, ast.Assign)
-                    and any(key_of(target) == name for target in each.targets)
+                    for each in own_nodes(self.code.node.body, ast.Assign)
+                    if any(key_of(target) == name for target in each.targets)
                 ]
                 calls = [each.value if isinstance(each, ast.Await) else each for each in answers]
                 return any(
@@ -139,12 +136,12 @@ class Conditions:
         self, left: ast.expr, operator: ast.cmpop, right: ast.expr, state: State
     ) -> bool | None:
         if isinstance(operator, ast.Is | ast.IsNot):
-            if isinstance(right, ast.Constant) and right.value is None:
+            if is_none(right):
                 if self.values.is_active_exception(left):
                     # There is one where a handler is around.
                     return isinstance(operator, ast.IsNot) is (self.depth > 1)
-                is_none = self._is_none(left, state)
-                return None if is_none is None else is_none is isinstance(operator, ast.Is)
+                holds = self._is_none(left, state)
+                return None if holds is None else holds is isinstance(operator, ast.Is)
             if self._are_different(left, right, state) or self._are_different(right, left, state):
                 return isinstance(operator, ast.IsNot)
             return None

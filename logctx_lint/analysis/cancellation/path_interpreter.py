@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 from logctx_lint.analysis.cancellation.call_summaries import (
     called_with,
@@ -17,6 +14,7 @@ from logctx_lint.analysis.cancellation.call_summaries import (
 from logctx_lint.analysis.cancellation.cancellation_state import (
     Code,
     Exc,
+    Flow,
     Paths,
     State,
     Way,
@@ -24,9 +22,9 @@ from logctx_lint.analysis.cancellation.cancellation_state import (
     mentions,
 )
 from logctx_lint.analysis.cancellation.exception_values import HANDING_ON, ExceptionValues
-from logctx_lint.analysis.cancellation.initial_state import left_for
 from logctx_lint.analysis.cancellation.level_cancellation import comes_again
 from logctx_lint.analysis.cancellation.path_conditions import Conditions
+from logctx_lint.analysis.cancellation.path_start import PathStart
 from logctx_lint.analysis.cancellation.swallowing_blocks import reraises
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind, expressions, suspends
@@ -34,15 +32,17 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, RETURN_VALUE
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
-
-if TYPE_CHECKING:
-    from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
+from logctx_lint.syntax.ast_walk import is_none, own_nodes
 
 _MOST_STEPS = 3000
 """How far paths are followed; a longer search is given up, and nothing is known."""
 _COLLECTING = APPENDERS | {"extend", "insert"}
-_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_OUT = {
+    Exc.CANCELLATION: Way.LETS_OUT,
+    Exc.OTHER: Way.FAILS,
+    Exc.CONVERTED: Way.CONVERTS,
+}
+"""How a path ends on which an exception leaves what it started in."""
 
 
 class PathInterpreter:
@@ -51,7 +51,7 @@ class PathInterpreter:
     def __init__(
         self,
         code: Code,
-        flow: CancellationFlow,
+        flow: Flow,
         live: Cancellation,
         start: FlowNode | None,
         offset: int,
@@ -60,14 +60,14 @@ class PathInterpreter:
         self._code = code
         self._flow = flow
         self._live = live
-        self._start = start
-        self._base = start.depth if start else 0
         self._offset = offset
         """In how many handlers of its callers the function runs."""
         self._depth = depth
         self.paths = Paths()
         self._values = ExceptionValues(code)
-        self._conditions = Conditions(code, live, self._values, self._base)
+        self._start = PathStart(code, self._values, start)
+        self._is_whole = start is None
+        self._conditions = Conditions(code, live, self._values, self._start.depth)
         self._waiting: list[tuple[FlowNode, State]] = []
         self._seen: set[tuple[FlowNode, State]] = set()
 
@@ -92,24 +92,20 @@ class PathInterpreter:
         match node.kind:
             case NodeKind.END:
                 self._end(state)
-                return
             case NodeKind.RERAISE:
                 self._raise(node, state.current or Exc.OTHER, state)
-                return
+            case NodeKind.LEAVE if state.current is not None and reraises(self._code, node):
+                self._raise(node, state.current, state)
+            case _ if self._is_left_behind(node, state):
+                pass
             case NodeKind.LEAVE:
-                if state.current is not None and reraises(self._code, node):
-                    self._raise(node, state.current, state)
-                elif not self._is_left_behind(node, state):
-                    self._go_on(node, state)
-                return
-        if self._is_left_behind(node, state):
-            return
-        if node.raises is not None and _may_fail(node):
-            if self._is_inside(node.raises):
-                self._deliver(node.raises, Exc.OTHER, state)
-            elif state.holders and not state.handled and self._start is not None:
-                # What it holds may be lost to a later failure.
-                self._deliver(node.raises, Exc.OTHER, state, anywhere=True)
+                self._go_on(node, state)
+            case _:
+                self._run(node, state)
+
+    def _run(self, node: FlowNode, state: State) -> None:
+        """Go on behind what is evaluated at a node."""
+        self._fail(node, state)
         if self._live is Cancellation.TRIO and state.is_handling and comes_again(self._code, node):
             self._raise(node, Exc.CANCELLATION, state)
             return
@@ -131,24 +127,30 @@ class PathInterpreter:
             after = self._values.turn(node.code, after)
         self._go_on(node, after)
 
+    def _fail(self, node: FlowNode, state: State) -> None:
+        """Go where a failure of what is evaluated at a node goes."""
+        if node.raises is None or not _may_fail(node):
+            return
+        if self._start.is_inside(node.raises):
+            self._deliver(node.raises, Exc.OTHER, state)
+        elif state.holders and not state.handled and not self._is_whole:
+            # What it holds may be lost to a later failure.
+            self._deliver(node.raises, Exc.OTHER, state, anywhere=True)
+
     def _go_on(self, node: FlowNode, state: State) -> None:
         truth = self._conditions.truth_at(node, state)
         for target, way in node.next:
             if truth is not None and way is not truth:
                 continue
-            if (
-                isinstance(node.code, ast.Return | ast.Break | ast.Continue)
-                and self._start is not None
-                and self._start.kind is NodeKind.FINALLY
-                and node.depth >= self._base > target.depth
-            ):
+            if isinstance(node.code, ast.stmt) and self._start.is_left_by(node, target):
                 self.paths.left_by[node.code] = None
-            kept = self._kept_instead(node, way)
+            kept = self._start.kept_instead(node, way)
             after = replace(state, holders=state.holders | {kept}) if kept else state
-            if truth is None and self._nobody_waits(node.code, way):
-                after = replace(after, is_handed_on=True)
-            if truth is None and way and self._is_another_cancellation(node.code):
-                # That one was caught before, and goes on.
+            # Another cancellation was caught before, and goes on.
+            if truth is None and (
+                self._start.has_nobody_waiting(node.code, way)
+                or (way and self._is_another_cancellation(node.code))
+            ):
                 after = replace(after, is_handed_on=True)
             self._waiting.append((target, after))
 
@@ -161,9 +163,8 @@ class PathInterpreter:
                     return state.bound(name, None).known(name, truth)
                 if not isinstance(value, ast.BoolOp):
                     return state.bound(name, None)
-            case ast.Assign([target], ast.Constant(True)):
-                if state.current is Exc.CANCELLATION and key_of(target) in self._told:
-                    return replace(state, containers=state.containers | {key_of(target)})
+            case ast.Assign([target], ast.Constant(True)) if self._start.is_told(target, state):
+                return replace(state, containers=state.containers | {key_of(target)})
             case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
                 pass
             case _:
@@ -172,50 +173,6 @@ class PathInterpreter:
                         state = state.bound(each.id, None)
         return self._values.assigned(node, state)
 
-    @cached_property
-    def _told(self) -> frozenset[str]:
-        """The flags of which the caller is told.
-
-        `return result, was_cancelled`, or `if was_cancelled: raise CancelledError()`.
-        """
-        if self._start is None or not isinstance(self._start.code, ast.ExceptHandler):
-            return frozenset()
-        if not self._code.caught(self._start.code.type).by_name:
-            return frozenset()
-        told: set[str] = set()
-        for each in own_nodes(self._code.node.body):
-            match each:
-                case ast.Return(ast.Name(name)):
-                    told.add(name)
-                case ast.If(test, [*_, ast.Raise(ast.expr() as raised)]):
-                    told |= {key_of(test)} if self._values.is_cancelled(raised) else set()
-                case ast.If(test, [*_, ast.Expr(ast.Call(ast.Attribute(receiver, "cancel")))]):
-                    told |= {key_of(test)} if self._values.is_current_task(receiver) else set()
-                case ast.Return(ast.Tuple(elements)):
-                    told |= {key_of(element) for element in elements}
-        return frozenset(told - {""})
-
-    def _nobody_waits(self, test: ast.AST | None, truth: bool) -> bool:
-        """Of `if not future.done(): future.set_exception(error)`: where it is done already."""
-        while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            test, truth = test.operand, not truth
-        match test:
-            case ast.Call(ast.Attribute(receiver, "done" | "cancelled"), []) if truth:
-                pass
-            case ast.Attribute(receiver, "called") if truth:
-                pass
-            case _:
-                return False
-        start = self._start.code if self._start else None
-        return isinstance(start, ast.ExceptHandler) and any(
-            isinstance(each, ast.Call)
-            and isinstance(each.func, ast.Attribute)
-            and each.func.attr in ("set_exception", "errback")
-            and ast.unparse(each.func.value) == ast.unparse(receiver)
-            and any(key_of(given) == start.name for given in each.args)
-            for each in own_nodes(start.body)
-        )
-
     def _is_another_cancellation(self, test: ast.AST | None) -> bool:
         """`isinstance(primary, CancelledError)`, of a name that holds something else."""
         match test:
@@ -223,49 +180,25 @@ class PathInterpreter:
                 return self._code.caught(classes).by_name
         return False
 
-    def _kept_instead(self, node: FlowNode, truth: bool) -> str:
-        """Of `if first is None: first = error`: the name that holds an earlier one otherwise."""
-        start = self._start.code if self._start else None
-        if not isinstance(start, ast.ExceptHandler) or node.depth < self._base:
-            return ""
-        match node.code:
-            case ast.Compare(left, [ast.Is()], [ast.Constant(None)]) if not truth:
-                key = key_of(left)
-            case ast.Compare(left, [ast.IsNot()], [ast.Constant(None)]) if truth:
-                key = key_of(left)
-            case _:
-                return ""
-        is_kept = any(
-            isinstance(each, ast.Assign)
-            and key_of(each.value) == start.name
-            and any(key_of(target) == key for target in each.targets)
-            for each in own_nodes(start.body)
-        )
-        return key if is_kept else ""
-
     def _end(self, state: State) -> None:
-        if self._start is None:
+        if self._is_whole:
             # The caller goes on, and knows of what was handed on.
             self._note(Way.HANDS_ON if state.is_handed_on else Way.ENDS)
             return
         result = state.result
         if state.is_handed_on:
             self._note(Way.HANDS_ON)
-        elif self._left_for & state.holders and self._is_false(result, state):
+        elif self._start.left_for & state.holders and self._is_false(result, state):
             self._note(Way.LETS_OUT)
         elif state.is_failing:
             self._note(Way.FAILS)
-        elif result is None or (isinstance(result, ast.Constant) and result.value is None):
+        elif result is None or is_none(result):
             self._note(Way.ENDS)
         else:
             self._note(Way.RETURNS, result)
             if state.containers:
                 # It came here by trying once more.
                 self._note(Way.LOOPS, result)
-
-    @cached_property
-    def _left_for(self) -> set[str]:
-        return left_for(self._code, self._start) if self._start else set()
 
     def _is_false(self, result: ast.AST | None, state: State) -> bool:
         if not isinstance(result, ast.expr):
@@ -293,43 +226,17 @@ class PathInterpreter:
             if place and state.is_handling and state.current is Exc.CANCELLATION:
                 self._note(Way.YIELDS, place)
                 return False
-        if place is None or state.handled or self._start is None:
+        if place is None or state.handled or self._is_whole:
             # In a handler of another exception that one goes on, or the function ends.
             return False
-        if state.is_handed_on and self._turns_forever(place, state):
+        kept = state.containers | state.holders
+        if state.is_handed_on and self._start.turns_forever(place, kept):
             self._note(Way.LOOPS, place)
             return True
-        if state.containers:
+        if kept or state.is_handed_on or state.is_returning:
             return False
-        if state.holders:
-            return False
-        if state.is_handed_on or state.is_returning:
-            return False
-        self._note(Way.LOOPS if any(self._loops_around(place)) else Way.GOES_ON, place)
+        self._note(Way.LOOPS if any(self._start.loops_around(place)) else Way.GOES_ON, place)
         return True
-
-    def _loops_around(self, place: ast.AST) -> Iterator[ast.stmt]:
-        """The loops that are around the start, and come to `place` again."""
-        start = self._start.code if self._start else None
-        line, at = getattr(start, "lineno", 0), getattr(place, "lineno", 0)
-        for each in own_nodes(self._code.node.body):
-            end = getattr(each, "end_lineno", 0)
-            if isinstance(each, _LOOPS) and each.lineno < line <= end and each.lineno <= at <= end:
-                yield each
-
-    def _turns_forever(self, place: ast.AST, state: State) -> bool:
-        """Whether an endless loop keeps it, does not look at that, and comes to `place` again."""
-        kept = state.holders | state.containers
-        return bool(kept) and any(
-            isinstance(each, ast.While)
-            and isinstance(each.test, ast.Constant)
-            and not any(
-                isinstance(getattr(inner, "ctx", None), ast.Load) and key_of(inner) in kept
-                for inner in own_nodes(each.body)
-                if isinstance(inner, ast.expr)
-            )
-            for each in self._loops_around(place)
-        )
 
     # Exceptions
 
@@ -337,39 +244,32 @@ class PathInterpreter:
         if node.raises is not None:
             self._deliver(node.raises, exc, state)
 
-    def _is_inside(self, target: FlowNode) -> bool:
-        """Whether an exception that goes there stays in the handler that the paths start in."""
-        if self._start is None:
-            return target.kind is not NodeKind.RAISED
-        depth = target.depth - (target.kind is NodeKind.FINALLY)
-        return target.kind is not NodeKind.RAISED and depth >= self._base > 0
-
     def _deliver(self, target: FlowNode, exc: Exc, state: State, *, anywhere: bool = False) -> None:
-        while self._is_inside(target) or (anywhere and target.kind is not NodeKind.RAISED):
-            match target.kind:
-                case NodeKind.DISPATCH:
-                    if self._handle(target, exc, state):
-                        return
-                case NodeKind.FINALLY:
-                    self._enter(target, exc, state)
-                    return
-                case NodeKind.LEAVE_RAISING:
-                    if exc is Exc.CANCELLATION and self._flow.swallows_at(target):
-                        self._waiting += [(each, state) for each, _ in target.next]
-                        return
+        while self._start.is_inside(target) or (anywhere and target.kind is not NodeKind.RAISED):
+            if self._take(target, exc, state):
+                return
             if target.raises is None:
                 break
             target = target.raises
+        # Whatever it raises, a `return` in `finally` comes afterwards.
         is_dropped = exc is Exc.CONVERTED and self._flow.drops(target)
         if (exc is Exc.CANCELLATION or is_dropped) and target not in self.paths.targets:
             self.paths.targets.append(target)
-        if exc is Exc.CANCELLATION:
-            self._note(Way.LETS_OUT)
-        elif is_dropped:
-            # Whatever it raises, a `return` in `finally` comes afterwards.
-            self._note(Way.FAILS)
-        else:
-            self._note(Way.FAILS if exc is Exc.OTHER else Way.CONVERTS)
+        self._note(Way.FAILS if is_dropped else _OUT[exc])
+
+    def _take(self, target: FlowNode, exc: Exc, state: State) -> bool:
+        """Go on where an exception comes to a node; whether it surely goes no further."""
+        match target.kind:
+            case NodeKind.DISPATCH:
+                return self._handle(target, exc, state)
+            case NodeKind.FINALLY:
+                self._enter(target, exc, state)
+                return True
+            case NodeKind.LEAVE_RAISING:
+                if exc is Exc.CANCELLATION and self._flow.swallows_at(target):
+                    self._waiting += [(each, state) for each, _ in target.next]
+                    return True
+        return False
 
     def _handle(self, dispatch: FlowNode, exc: Exc, state: State) -> bool:
         """Enter the handlers that may take an exception; whether one surely does."""
@@ -394,7 +294,7 @@ class PathInterpreter:
     def _calls(self, node: FlowNode, state: State) -> State | None:
         """What is known behind the calls at a node; None where they do not come back."""
         if not state.is_handling and not state.holders and not state.containers:
-            calls = [] if self._start is None else list(_calls_at(node))
+            calls = [] if self._is_whole else _calls_at(node)
             if not any(never_returns(self._code, each) for each in calls):
                 return state
         for call in _calls_at(node):
@@ -430,7 +330,8 @@ class PathInterpreter:
             handed = self._handed_to(receiver, name, given, state)
             if handed is not None:
                 return handed
-        if self._depth and self._is_driven(call, node):
+        # What a first-party function does, it does here.
+        if self._depth and node.kind in (NodeKind.RUN, NodeKind.TEST):
             return self._called(call, node, state)
         return state
 
@@ -451,10 +352,6 @@ class PathInterpreter:
             containers=state.containers | {key_of(receiver)},
             is_handed_on=state.is_handed_on or not is_local,
         )
-
-    def _is_driven(self, call: ast.Call, node: FlowNode) -> bool:
-        """Whether a call of a first-party function runs it here."""
-        return node.kind in (NodeKind.RUN, NodeKind.TEST)
 
     def _called(self, call: ast.Call, node: FlowNode, state: State) -> State | None:
         functions = first_party(self._code, call)

@@ -1,4 +1,4 @@
-"""What an error handler releases that its function has taken before the `try`.
+"""Resources taken before a `try` that its error handler releases, but a cancellation does not.
 
 connection = await pool.get()
 try:
@@ -18,10 +18,11 @@ from logctx_lint.analysis.cancellation.adopted_sockets import is_adopted
 from logctx_lint.analysis.cancellation.initial_state import EXITS
 from logctx_lint.analysis.cancellation.state_changes import called, given_back
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
-from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes
+from logctx_lint.inference.passed_arguments import passed
+from logctx_lint.syntax.ast_walk import Suspension, all_nodes, is_name, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
 _EXIT_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
@@ -77,7 +78,7 @@ def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> b
     try:
         response = await stack.enter_async_context(request(url))
     """
-    bindings = context.scopes[name].reaching(name.id, (name.lineno, name.col_offset))
+    bindings = context.scopes[name].reaching_name(name)
     if not all(
         isinstance(each.value, ast.Call) and _EXIT_STACKS & set(context.names(each.value))
         for each in bindings
@@ -86,11 +87,8 @@ def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> b
     own = [*context.before(attempt), *attempt.body]
     filling = [
         node
-        for node in own_nodes(own)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == name.id
+        for node in own_nodes(own, ast.Call)
+        if isinstance(node.func, ast.Attribute) and is_name(node.func.value, name.id)
     ]
     risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
     last = in_source_order(risks)[-1]
@@ -108,10 +106,7 @@ def _given_back_inside(context: TreeContext, call: ast.Call) -> Iterator[ast.Nam
         return
     for function in context.functions(call.func):
         code = code_of(function)
-        names = [each.name for each in function.facts.parameters]
-        if function.owner is not None:
-            names = names[1:]
-        for name, given in zip(names, call.args, strict=False):
+        for name, given in passed(context.resolver, call, function):
             if (
                 isinstance(given, ast.Name)
                 and code
@@ -139,7 +134,7 @@ def _put_back(
         case _:
             return None
     scope = context.unit.scopes[function]
-    for binding in scope.reaching(name.id, (name.lineno, name.col_offset)):
+    for binding in scope.reaching_name(name):
         value = binding.value
         match value.value if isinstance(value, ast.Await) else value:
             case ast.Call(ast.Attribute(source, taker)) if taker in _TAKERS and ast.unparse(
@@ -167,13 +162,12 @@ def _is_released_by_others(
     ends = [each for each in cls.body if getattr(each, "name", "") == "__aexit__"] if cls else []
     unreached = {node for each in ends for node in all_nodes(each)}
     return any(
-        isinstance(node, ast.Attribute)
-        and node.attr == method
+        node.attr == method
         and isinstance(node.value, ast.Attribute)
         and node.value.attr == name
         and node is not call.func
         and node not in unreached
-        for node in all_nodes(context.file.tree)
+        for node in all_nodes(context.file.tree, ast.Attribute)
     )
 
 
@@ -183,7 +177,7 @@ def _is_taken_before(
     if _is_bound_last(context, attempt, name.id):
         return True
     scope = context.unit.scopes[function]
-    bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+    bindings = scope.reaching_name(name)
     return bool(bindings) and all(
         each.kind == "value" and _is_call(each.value) and each.position[0] < attempt.lineno
         for each in bindings
@@ -193,8 +187,7 @@ def _is_taken_before(
 def _is_bound_last(context: TreeContext, attempt: ast.Try, name: str) -> bool:
     """Whether a call binds a name in the same block before a `try`, and nothing does in that."""
     if any(
-        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
-        for node in own_nodes(attempt.body)
+        is_name(node, name) and isinstance(node.ctx, ast.Store) for node in own_nodes(attempt.body)
     ):
         return False
     for statement in reversed(context.before(attempt)):
@@ -202,7 +195,7 @@ def _is_bound_last(context: TreeContext, attempt: ast.Try, name: str) -> bool:
             case ast.Assign([ast.Name(bound)], value) if bound == name:
                 return _is_call(value)
         if any(
-            isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+            is_name(node, name) and isinstance(node.ctx, ast.Store)
             for node in own_nodes([statement])
         ):
             return False

@@ -54,7 +54,7 @@ def task_scope(context: TreeContext, made: ast.Call) -> str | None:
         for node in code.nodes if code else ():
             if not isinstance(node, ast.AsyncWith) or code is None:
                 continue
-            if not any(isinstance(inner, ast.Yield) for inner in own_nodes(node.body)):
+            if not any(own_nodes(node.body, ast.Yield)):
                 continue
             for item in node.items:
                 value = item.context_expr

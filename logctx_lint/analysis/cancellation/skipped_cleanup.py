@@ -30,14 +30,20 @@ from logctx_lint.analysis.cancellation.state_changes import (
 from logctx_lint.analysis.cancellation.undone_elsewhere import callbacks_before, is_undone_elsewhere
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.own_class import class_node, own_methods
 from logctx_lint.analysis.service_ends import ends_service
-from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.suspensions import awaited_calls, is_suspension, may_run
 from logctx_lint.inference.suspensions import called as called_functions
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, blocks_of, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    Suspension,
+    SuspensionOrYield,
+    is_name,
+    own_nodes,
+    with_following,
+)
 
 _RELEASERS = frozenset({Role.RELEASER})
 _LEAVING = (ast.Return, ast.Raise, ast.Continue)
@@ -85,9 +91,7 @@ def may_be_left_at(context: TreeContext, place: ast.AST) -> bool:
 
 def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
     """An asynchronous context manager: what its block raises comes out of the `yield`."""
-    return any(
-        "contextlib.asynccontextmanager" in context.names(each) for each in function.decorator_list
-    )
+    return isinstance(function, ast.AsyncFunctionDef) and context.makes_manager(function)
 
 
 # Undone behind a suspension point, and by no `finally`
@@ -96,22 +100,21 @@ def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
 def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
     """Changes that the same block undoes further down, whatever may be raised between."""
     scope = context.unit.scopes[function]
-    for block in blocks_of(function):
-        for position, statement in enumerate(block):
-            for change in changes(statement):
-                if change.kind == "lock" or not outlives(change, scope):
+    for statement, behind in with_following(function):
+        for change in changes(statement):
+            if change.kind == "lock" or not outlives(change, scope):
+                continue
+            following = [*behind, *_behind_blocks(context, statement)]
+            found = _undoing(context, function, following, change)
+            if found and not is_undone_around(context, statement, change):
+                is_guard = is_refused(function.body, change, statement)
+                if is_guard and _says_it_ends(context, function, change):
                     continue
-                following = [*block[position + 1 :], *_behind_blocks(context, statement)]
-                found = _undoing(context, function, following, change)
-                if found and not is_undone_around(context, statement, change):
-                    is_guard = is_refused(function.body, change, statement)
-                    if is_guard and _says_it_ends(context, function, change):
-                        continue
-                    if is_undone_elsewhere(context, function, statement, found[1], change):
-                        continue
-                    # Another flag may say how far things have come.
-                    if is_guard or change.kind != "flag":
-                        yield Skipped(statement, found[1], found[0], change, is_guard)
+                if is_undone_elsewhere(context, function, statement, found[1], change):
+                    continue
+                # Another flag may say how far things have come.
+                if is_guard or change.kind != "flag":
+                    yield Skipped(statement, found[1], found[0], change, is_guard)
 
 
 def _behind_blocks(context: TreeContext, statement: ast.stmt) -> Iterator[ast.stmt]:
@@ -136,11 +139,8 @@ def _says_it_ends(context: TreeContext, function: FunctionNode, change: Change) 
     """
     if (change.kind, change.detail) != ("flag", "True") or not ends_service(context, function):
         return False
-    cls = class_node(context)
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
-    return not any(
-        refuses(each.body, change) for each in methods if not ends_service(context, each)
-    )
+    others = (each for each in own_methods(context) if not ends_service(context, each))
+    return not any(refuses(each.body, change) for each in others)
 
 
 def _undoing(
@@ -171,8 +171,7 @@ def _is_caught(context: TreeContext, statement: ast.stmt) -> bool:
     attempt = as_try(statement)
     errors = RaisedErrors(context.resolver, context.scopes[statement])
     return attempt is not None and any(
-        errors.takes_all(each)
-        and not any(isinstance(node, ast.Return) for node in own_nodes(each.body))
+        errors.takes_all(each) and not any(own_nodes(each.body, ast.Return))
         for each in attempt.handlers
     )
 
@@ -187,17 +186,16 @@ def is_undone_around(context: TreeContext, statement: ast.stmt, change: Change) 
 
 def given_back_too_late(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
     """`conn = await pool.acquire()`, something that suspends, and only then the `try`."""
-    for block in blocks_of(function):
-        for position, statement in enumerate(block):
-            match statement:
-                case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
-                    found = _giving_back(context, function, block[position + 1 :], name, taken)
-                    if (
-                        found
-                        and not context.is_named_at_ends(statement, name)
-                        and not _is_given_back_later(context, statement, found[1], name)
-                    ):
-                        yield Skipped(statement, found[1], found[0], None)
+    for statement, following in with_following(function):
+        match statement:
+            case ast.Assign([ast.Name(name)], ast.Await(ast.Call() as taken)):
+                found = _giving_back(context, function, following, name, taken)
+                if (
+                    found
+                    and not context.is_named_at_ends(statement, name)
+                    and not _is_given_back_later(context, statement, found[1], name)
+                ):
+                    yield Skipped(statement, found[1], found[0], None)
 
 
 def _is_given_back_later(context: TreeContext, taken: ast.stmt, risk: ast.expr, name: str) -> bool:
@@ -246,19 +244,19 @@ def _releases(context: TreeContext, statement: ast.stmt, name: str) -> bool:
     call = called(statement) if isinstance(statement, ast.Expr) else None
     if call is None or not context.file.may_play(call.func, _RELEASERS):
         return False
-    return any(isinstance(each, ast.Name) and each.id == name for each in given_back(call))
+    return any(is_name(each, name) for each in given_back(call))
 
 
 def _gives_away(statement: ast.stmt, name: str) -> bool:
     """Whether a statement puts what is taken elsewhere, binds the name anew, or looks at it."""
     if isinstance(statement, ast.If | ast.While):
-        return any(isinstance(e, ast.Name) and e.id == name for e in own_nodes([statement]))
+        return any(is_name(e, name) for e in own_nodes([statement]))
     for node in own_nodes([statement]):
         match node:
             case ast.Assign(targets, value):
-                if any(isinstance(each, ast.Name) and each.id == name for each in targets):
+                if any(is_name(each, name) for each in targets):
                     return True
-                if isinstance(value, ast.Name) and value.id == name:
+                if is_name(value, name):
                     return True
     return False
 

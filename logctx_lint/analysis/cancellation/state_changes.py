@@ -1,4 +1,4 @@
-"""What code changes of a state that outlives it, and what undoes such a change.
+"""Changes of state that outlives the function, and the statements that undo them.
 
 self.active.add(job)         # undone by `self.active.discard(job)`
 self.waiting[key] = future   # `del self.waiting[key]`, `self.waiting.pop(key)`
@@ -174,7 +174,7 @@ def refuses(body: list[ast.stmt], change: Change) -> bool:
     all that it does only where it does not."""
     last = body[-1]
     return (isinstance(last, ast.If) and _misses(last.test, change)) or any(
-        isinstance(node, ast.If) and _leaves_where_found(node, change) for node in own_nodes(body)
+        _leaves_where_found(node, change) for node in own_nodes(body, ast.If)
     )
 
 

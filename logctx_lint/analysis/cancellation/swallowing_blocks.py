@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from logctx_lint.analysis.cancellation.cancellation_state import Code, Way, key_of, of_function
+from logctx_lint.analysis.cancellation.cancellation_state import (
+    Code,
+    FlowOf,
+    Way,
+    key_of,
+    of_function,
+)
 from logctx_lint.analysis.cancellation.exit_methods import ExitMethod
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
@@ -20,12 +24,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
-if TYPE_CHECKING:
-    from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
-
 _CURRENT_EXCEPTION = frozenset({"sys.exc_info", "sys.exception", "exc_info"})
-
-FlowOf = Callable[[Code], "CancellationFlow"]
 
 
 def swallows(code: Code, item: ast.withitem, live: Cancellation, flow_of: FlowOf) -> bool:
@@ -151,4 +150,4 @@ def _is_reported_itself(function: Function) -> bool:
 
 
 def _has_handler(node: FunctionNode) -> bool:
-    return any(isinstance(each, ast.ExceptHandler) for each in own_nodes(node.body))
+    return any(own_nodes(node.body, ast.ExceptHandler))

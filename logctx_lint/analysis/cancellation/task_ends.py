@@ -1,4 +1,4 @@
-"""What a coroutine function still does when it is cancelled, and how it says that it has done so.
+"""What a coroutine does when it is cancelled, and by which event it announces its end.
 
 async def _run(self):
     try:
@@ -11,18 +11,19 @@ async def _run(self):
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from logctx_lint.analysis.call_sites import calls_of
 from logctx_lint.analysis.called_code import Code, code_of
 from logctx_lint.analysis.cancellation.cancellation_state import key_of, mentions
-from logctx_lint.analysis.cancellation.cleanup_of_callers import calls_of, said_by_caller
+from logctx_lint.analysis.cancellation.cleanup_of_callers import said_by_caller
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import catches_asyncio
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import File
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, suspends
+from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, start_of, suspends
 
 _ANNOUNCING = frozenset({"set", "set_result", "set_exception"})
 
@@ -46,15 +47,15 @@ def is_announced_and_awaited(
     places = frozenset.intersection(*announced) if announced else frozenset()
     if not places:
         return False
-    waiting = [each for each in own_nodes(canceller.body) if _start(each) > _start(cancel)]
-    cls = class_node(context)
+    waiting = [each for each in own_nodes(canceller.body) if start_of(each) > start_of(cancel)]
     own = {each.line for each in functions if each.module == context.file.module}
-    for method in cls.body if cls else ():
-        if isinstance(method, FunctionNode) and method.lineno not in own:
-            of_self = frozenset(each for each in places if each.startswith("self."))
-            if any(isinstance(e, ast.Await) and mentions(e, of_self) for e in all_nodes(method)):
-                return True
-    return any(isinstance(each, ast.Await) and mentions(each, places) for each in waiting)
+    others = [each for each in own_methods(context) if each.lineno not in own]
+    of_self = frozenset(each for each in places if each.startswith("self."))
+    return _awaits(waiting, places) or any(_awaits(all_nodes(each), of_self) for each in others)
+
+
+def _awaits(nodes: Iterable[ast.AST], places: frozenset[str]) -> bool:
+    return any(isinstance(each, ast.Await) and mentions(each, places) for each in nodes)
 
 
 def _announced_by(
@@ -75,7 +76,7 @@ def _announced_by(
         for node in own_nodes(block)
         if (place := _announced(node)) is not None
         and (name := _named_by(context, canceller, code, place))
-        and not any(_start(each) > _start(node) for each in suspensions)
+        and not any(start_of(each) > start_of(node) for each in suspensions)
         and not any(node in own_nodes(each.body) for each in managers)
     )
 
@@ -96,11 +97,6 @@ def _announced(node: ast.AST) -> ast.expr | None:
         case ast.Call(ast.Attribute(place, name), [] | [_]) if name in _ANNOUNCING:
             return place
     return None
-
-
-def _start(node: ast.AST) -> tuple[int, int]:
-    """Where a statement or an expression starts; other nodes stand nowhere."""
-    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
 
 
 def _named_by(context: TreeContext, canceller: FunctionNode, code: Code, place: ast.expr) -> str:

@@ -1,4 +1,4 @@
-"""Child processes that a function ends where its time is over, and only there.
+"""Child processes that are killed on a time-out, but left running on a cancellation.
 
 process = await create_subprocess_exec(...)
 try:
@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_name, own_nodes
 
 _KILLING = frozenset({"kill", "terminate", "send_signal"})
 _CHILDREN = frozenset(
@@ -38,7 +38,7 @@ def child_ended(
         match node:
             case ast.Call(ast.Attribute(ast.Name() as child, method)) if method in _KILLING:
                 if _is_child(context, function, attempt, child) and not any(
-                    isinstance(each, ast.Name) and each.id == child.id
+                    is_name(each, child.id)
                     for block in context.ends(attempt)
                     for each in own_nodes(block)
                 ):
@@ -50,7 +50,7 @@ def _is_child(
     context: TreeContext, function: ast.AsyncFunctionDef, attempt: ast.Try, name: ast.Name
 ) -> bool:
     """Whether a local name holds a process that was started before a `try`, and nobody else has."""
-    bindings = context.unit.scopes[function].reaching(name.id, (name.lineno, name.col_offset))
+    bindings = context.unit.scopes[function].reaching_name(name)
     started = [each.value for each in bindings if each.position[0] < attempt.lineno]
     return (
         len(bindings) == len(started) > 0
@@ -76,4 +76,4 @@ def _hands_on(node: ast.AST, name: str) -> bool:
         case _:
             return False
     parts += [part for each in parts if isinstance(each, ast.Tuple) for part in each.elts]
-    return any(isinstance(each, ast.Name) and each.id == name for each in parts)
+    return any(is_name(each, name) for each in parts)

@@ -1,4 +1,4 @@
-"""What others undo of a change whatever happens: who calls the function, and what it hands over.
+"""Changes that are undone outside the function: by its callers, or by a registered callback.
 
 async def run(self):                    async def handle(self, job):
     try:                                    self.jobs.add(job)
@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.callback_arguments import is_partial, taken
+from logctx_lint.analysis.callback_arguments import call_made_of, is_partial, taken
 from logctx_lint.analysis.cancellation.cleanup_of_callers import (
     call_sites,
     cleanup_around,
@@ -25,7 +25,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes, start_of
 
 _AWAITED_CALLBACKS = frozenset({"contextlib.AsyncExitStack.push_async_callback"})
 
@@ -56,14 +56,10 @@ def callbacks_before(context: TreeContext, made: ast.stmt, risk: ast.AST) -> Ite
     function = context.function_of(made)
     blocks = {made, *context.around(made)}
     for call in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
-        if isinstance(call, ast.Call) and _start(call) < _start(risk):
+        if isinstance(call, ast.Call) and start_of(call) < start_of(risk):
             statement = next(each for each in context.around(call) if isinstance(each, ast.stmt))
             if context.parent(statement) in blocks:
                 yield from _handed_over(context, call)
-
-
-def _start(node: ast.AST) -> tuple[int, int]:
-    return node.lineno, node.col_offset  # type: ignore[attr-defined]
 
 
 def _handed_over(context: TreeContext, call: ast.Call) -> Iterator[ast.Call]:
@@ -78,7 +74,7 @@ def _handed_over(context: TreeContext, call: ast.Call) -> Iterator[ast.Call]:
             case ast.Call(_, [function, *given], keywords) if is_partial(context, each.node):
                 yield ast.Call(function, given, keywords)
             case ast.Name() | ast.Attribute() as function if function in call.args:
-                yield ast.Call(function, call.args[call.args.index(function) + 1 :], [])
+                yield call_made_of(call, function)
 
 
 def _undone_by_helpers(resolver: Resolver, block: list[ast.stmt], scope: Scope) -> Iterator[Change]:

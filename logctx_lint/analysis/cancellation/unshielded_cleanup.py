@@ -1,4 +1,4 @@
-"""Clean-up that waits where anyio's or trio's scope is cancelled already.
+"""Clean-up that awaits inside an anyio or trio scope which is already cancelled.
 
 There a cancellation lasts: what is awaited in the cancelled scope raises it anew as soon as it has
 to wait, in `finally` blocks and handlers, too, so that their clean-up is cut short unless a scope
@@ -20,6 +20,7 @@ from logctx_lint.analysis.shields import (
     opens_shield,
     shielded_by_hand,
 )
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
@@ -55,7 +56,7 @@ def unshielded(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator
                         yield Unshielded(each, None)
                         break
         is_ended = bool(scopes) or (
-            any(isinstance(each, ast.Await) for each in own_nodes(attempt.finalbody))
+            any(own_nodes(attempt.finalbody, ast.Await))
             and _is_of_cancelled_group(context, function)
         )
         for each in _exposed(context, attempt, attempt.finalbody) if is_ended else ():
@@ -76,9 +77,7 @@ def _scopes_around(
 ) -> Iterator[tuple[ast.With, ast.withitem]]:
     """The scopes in the same function that end a `try` when they are cancelled or out of time, the
     innermost first."""
-    for outer in context.around(attempt):
-        if isinstance(outer, FunctionNode):
-            return
+    for outer, _ in within(context, attempt):
         if isinstance(outer, ast.With):
             for item in reversed(outer.items):
                 if Role.CANCEL_SCOPE in context.roles(item.context_expr) and _may_end(item):
@@ -132,7 +131,7 @@ def _exposed(
     context: TreeContext, below: ast.Try | ast.ExceptHandler, block: list[ast.stmt]
 ) -> Iterator[ast.Await]:
     """What a block awaits, up to the first that is shielded, or has a shield inside."""
-    awaits = (each for each in own_nodes(block) if isinstance(each, ast.Await))
+    awaits = own_nodes(block, ast.Await)
     for each in in_source_order(awaits):
         # A scope around the `try` may be the one that is cancelled.
         if is_in_shield(context, each, below) or _is_closing(each.value):

@@ -1,1 +1,1 @@
-"""Deferreds and Futures: their chains, who fires them, who waits for them and who else does."""
+"""Deferreds and Futures: callback chains, who completes them, who waits for them."""

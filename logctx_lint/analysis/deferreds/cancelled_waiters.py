@@ -1,4 +1,4 @@
-"""Futures that are set though whoever waited for them may have been cancelled.
+"""Futures that are completed without a check although their waiter may have been cancelled.
 
 async def wait(self):                       def open(self):
     waiter = loop.create_future()               for waiter in self._waiters:
@@ -12,18 +12,22 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.callback_arguments import call_made_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.deferreds.completions import (
     kept_in,
     makes_future,
     methods_of_class,
+    new_in,
 )
 from logctx_lint.analysis.deferreds.late_answers import LIMITS
+from logctx_lint.analysis.possible_values import put_into
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import APPENDERS, COMPLETERS, DELAYERS, REMOVERS
+from logctx_lint.inference.known_names import COMPLETERS, DELAYERS, REMOVERS
+from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 _LOOKING = frozenset({"done", "cancelled", "add_done_callback", "shield", "cancel"})
 _THREADSAFE = "call_soon_threadsafe"
@@ -49,20 +53,12 @@ def _made_in(
     context: TreeContext, function: FunctionNode, scope: Scope
 ) -> dict[str, list[ast.expr]]:
     """The local names of new Futures, and what else the same statement puts them into."""
-    found: dict[str, list[ast.expr]] = {}
-    for node in own_nodes(function.body):
-        match node:
-            case ast.Assign(targets, ast.Call() as value):
-                pass
-            case ast.AnnAssign(target, _, ast.Call() as value):
-                targets = [target]
-            case _:
-                continue
-        names = [each for each in targets if isinstance(each, ast.Name)]
-        if names and makes_future(context, value, scope):
-            for each in names:
-                found[each.id] = [other for other in targets if other is not each]
-    return found
+    made = new_in(context, function, scope, makes_future)
+    return {
+        each.id: [other for other, where in made if where is statement and other is not each]
+        for each, statement in made
+        if isinstance(each, ast.Name)
+    }
 
 
 def _waits_for(context: TreeContext, function: FunctionNode, name: str) -> ast.Await | None:
@@ -81,7 +77,7 @@ def _waits_for(context: TreeContext, function: FunctionNode, name: str) -> ast.A
 
 def set_in_a_row(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
     """Loops of a method that set all Futures that an attribute keeps, whoever still waits."""
-    for loop in [node for node in own_nodes(function.body) if isinstance(node, ast.For)]:
+    for loop in list(own_nodes(function.body, ast.For)):
         if not isinstance(loop.target, ast.Name) or _looks(list(own_nodes(loop.body))):
             continue
         setting = _set_in(loop, loop.target.id)
@@ -134,12 +130,8 @@ def _takes_out(nodes: list[ast.AST], place: str) -> bool:
 
 
 def _is_put_into(node: ast.AST, name: str, place: str) -> bool:
-    match node:
-        case ast.Call(ast.Attribute(receiver, method), [ast.Name(given)]):
-            return given == name and method in APPENDERS and ast.unparse(receiver) == place
-        case ast.Assign([ast.Subscript(receiver)], ast.Name(given)):
-            return given == name and ast.unparse(receiver) == place
-    return False
+    put = put_into(node)
+    return put is not None and is_name(put[1], name) and ast.unparse(put[0]) == place
 
 
 # From another thread
@@ -150,18 +142,15 @@ def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[Se
 
     What is handed to the loop may also be a function that sets what it is given, or a method.
     """
-    nodes = list(all_nodes(function))
-    if not any(isinstance(each, ast.Attribute) and each.attr == _THREADSAFE for each in nodes):
+    attributes = {each.attr for each in all_nodes(function, ast.Attribute)}
+    if _THREADSAFE not in attributes or attributes & _LOOKING:
         return
-    if any(isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in nodes):
-        return
+    calls = [e for e in all_nodes(function, ast.Call) if last_name(e.func) == _THREADSAFE]
     for name in _made_in(context, function, context.unit.scopes[function]):
         waiting = _waits_for(context, function, name) or _returned(function, name)
-        for node in nodes if waiting is not None else ():
-            if not isinstance(node, ast.Call) or last_name(node.func) != _THREADSAFE:
-                continue
-            for given in arguments(node):
-                is_set = _sets(given, name) or _is_set_by_helper(context, node, given, name)
+        for call in calls if waiting is not None else ():
+            for given in arguments(call):
+                is_set = _sets(given, name) or _is_set_by_helper(context, call, given, name)
                 if is_set and waiting is not None:
                     yield SetAnyway(given, waiting, name)
 
@@ -191,12 +180,10 @@ def _is_set_by_helper(context: TreeContext, call: ast.Call, given: ast.expr, nam
     if len(functions := context.functions(call.args[0])) != 1:
         return False
     node = functions[0].implementation.tree()
-    parameters = [each.name for each in functions[0].facts.parameters if each.name != "self"]
-    position = call.args.index(given) - 1
-    if node is None or position >= len(parameters):
-        return False
-    inside = list(all_nodes(node))
-    return any(_sets(each, parameters[position]) for each in inside) and not _looks(inside)
+    made = call_made_of(call, call.args[0])
+    inside = list(all_nodes(node)) if node else []
+    own = parameter_for(context.resolver, made, functions[0], given)
+    return any(_sets(each, own) for each in inside) and not _looks(inside)
 
 
 # From what somebody else calls

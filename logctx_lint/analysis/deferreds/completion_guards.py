@@ -1,4 +1,4 @@
-"""Whether a place that completes something is not reached once another one has done so.
+"""Whether completing a Deferred or Future at one place prevents reaching a second place.
 
 def timed_out():                     def answered(value):
     nonlocal settled                     nonlocal settled
@@ -17,15 +17,20 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 
-from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind, expressions, flow_graph
+from logctx_lint.analysis.control_flow_graph import (
+    FlowNode,
+    NodeKind,
+    expressions,
+    flow_graph,
+    needed_for,
+)
 from logctx_lint.analysis.deferreds.completions import called_methods
 from logctx_lint.inference.constants import outcome
 from logctx_lint.inference.known_names import ADDERS, REMOVERS
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, declared_outer, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
 
 _MOST_STEPS = 2000
 """How far paths are followed; a longer search is given up, and nothing is known."""
@@ -91,6 +96,20 @@ class _Walked:
     is_given_up: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What paths are followed for."""
+
+    first: ast.AST | None = None
+    """Behind which place; None: behind the entry."""
+    second: ast.AST | None = None
+    """Which place may be reached; None: the end."""
+    parts: frozenset[str] = frozenset()
+    """What, when it is bound anew, puts something new to be completed there."""
+    by_error: bool = False
+    """The first place is where an error comes from."""
+
+
 @dataclass(frozen=True)
 class Guards:
     """Follows the functions of one class, or of one function."""
@@ -104,7 +123,9 @@ class Guards:
         `by_error`: the first place is where an error comes from. `filled`: what the first function
         puts something into, so that whoever asks whether there is something gets on.
         """
-        walked = _Walk(self, first.function).follow(frozenset(), first.node, by_error=by_error)
+        walked = _Walk(self, first.function).follow(
+            frozenset(), _Search(first.node, by_error=by_error)
+        )
         if walked.is_given_up:
             return True
         seen = {
@@ -118,7 +139,9 @@ class Guards:
             for known in walked.ends
         }
         walk = _Walk(self, second.function)
-        return bool(seen) and not any(walk.reaches(known, None, second.node) for known in seen)
+        return bool(seen) and not any(
+            walk.reaches(known, _Search(second=second.node)) for known in seen
+        )
 
     def follows(
         self,
@@ -133,7 +156,7 @@ class Guards:
         """
         parts = frozenset(ast.unparse(each) for each in _chain(second.value))
         walk = _Walk(self, function, frozenset(own_nodes(branch)))
-        return walk.reaches(frozenset(), first, second, parts)
+        return walk.reaches(frozenset(), _Search(first, second, parts))
 
     def _is_shared(self, place: str, function: FunctionNode) -> bool:
         """Whether a place is not a local one of a function, so that others find it."""
@@ -194,44 +217,30 @@ class _Walk:
     def _nodes(self) -> dict[FlowNode, list[ast.AST]]:
         return {each: list(expressions(each)) for each in self._graph.nodes}
 
-    def reaches(
-        self,
-        known: Known,
-        first: ast.AST | None,
-        second: ast.AST,
-        parts: frozenset[str] = frozenset(),
-    ) -> bool:
+    def reaches(self, known: Known, search: _Search) -> bool:
         """Whether the second place is reached behind the first one, or behind the entry.
 
         A test that asks for what has been set in between is there to say that it must not be.
         """
-        walked = self.follow(known, first, second, parts)
+        walked = self.follow(known, search)
         if walked.is_given_up or walked.is_renewed or not walked.is_reached:
             return False
         for test in walked.asked:
             for truth in (True, False):
                 self._forced = {test: truth}
-                is_reached = self.follow(known, first, second, parts).is_reached
+                is_reached = self.follow(known, search).is_reached
                 self._forced = {}
                 if not is_reached:
                     return False
         return True
 
-    def follow(
-        self,
-        known: Known,
-        first: ast.AST | None,
-        second: ast.AST | None = None,
-        parts: frozenset[str] = frozenset(),
-        *,
-        by_error: bool = False,
-    ) -> _Walked:
+    def follow(self, known: Known, search: _Search) -> _Walked:
         walked = _Walked()
-        waiting = [(self._graph.entry, _State(known, first is None))]
+        waiting = [(self._graph.entry, _State(known, search.first is None))]
         seen = set(waiting)
         while waiting:
             node, state = waiting.pop()
-            for each in self._step(node, state, first, second, parts, walked, by_error=by_error):
+            for each in self._step(node, state, search, walked):
                 if each not in seen:
                     seen.add(each)
                     waiting.append(each)
@@ -241,40 +250,39 @@ class _Walk:
         return walked
 
     def _step(
-        self,
-        node: FlowNode,
-        state: _State,
-        first: ast.AST | None,
-        second: ast.AST | None,
-        parts: frozenset[str],
-        walked: _Walked,
-        *,
-        by_error: bool,
+        self, node: FlowNode, state: _State, search: _Search, walked: _Walked
     ) -> Iterator[tuple[FlowNode, _State]]:
         if node.kind in (NodeKind.END, NodeKind.RAISED):
-            if state.has_passed and (by_error or node.kind is NodeKind.END):
+            if state.has_passed and (search.by_error or node.kind is NodeKind.END):
                 walked.ends.add(state.known)
             return
-        nodes = self._nodes[node]
-        if state.has_passed and self._evaluates(node, second, state.known, walked):
+        if state.has_passed and self._evaluates(node, search.second, state.known, walked):
             walked.is_reached = True
             walked.is_renewed = walked.is_renewed or state.is_rebound
             return
-        is_first = self._evaluates(node, first, state.known, walked)
+        is_first = self._evaluates(node, search.first, state.known, walked)
         passed = replace(state, has_passed=True, is_rebound=False) if is_first else state
         # What the first place itself raises, it has not done; nor to what has come by then.
         is_left = is_first and state.is_rebound
-        # Handlers around a wait are there for the end of its time.
-        is_handled = by_error and state.has_passed and bool(node.handlers)
-        if node.raises is not None and _may_raise(node, nodes) and not (is_left or is_handled):
-            yield node.raises, passed if by_error else state
+        if not is_left and (target := self._raised_to(node, state, search)):
+            yield target, passed if search.by_error else state
         yield from ((each, state) for each in node.handlers)
-        if is_first and by_error:
-            return
+        if not (is_first and search.by_error):
+            yield from self._behind(node, state, passed, search, walked)
+
+    def _raised_to(self, node: FlowNode, state: _State, search: _Search) -> FlowNode | None:
+        # Handlers around a wait are there for the end of its time.
+        is_handled = search.by_error and state.has_passed and bool(node.handlers)
+        return node.raises if _may_raise(node, self._nodes[node]) and not is_handled else None
+
+    def _behind(
+        self, node: FlowNode, state: _State, passed: _State, search: _Search, walked: _Walked
+    ) -> Iterator[tuple[FlowNode, _State]]:
+        """What runs behind a node that raises nothing, and what is known there."""
         counts = passed.has_passed or self._branch is None or node.code in self._branch
-        after = passed.after(self._changed_at(node), parts) if counts else passed
-        if is_first and isinstance(first, ast.Attribute):
-            after = after.told(first.value)
+        after = passed.after(self._changed_at(node), search.parts) if counts else passed
+        if passed is not state and isinstance(search.first, ast.Attribute):
+            after = after.told(search.first.value)
         truth = self._truth(node, state.known, walked)
         for target, way in node.next if node.kind is not NodeKind.LEAVE_RAISING else ():
             if truth is None or way is truth:
@@ -319,28 +327,10 @@ class _Walk:
         """Whether a place is come to at a node: of `settled or d.callback(x)` not always."""
         if target is None or not any(each is target for each in self._nodes[node]):
             return False
-        if node.code is None:
-            return False
-        way: list[ast.AST] = [node.code]
-        while way[-1] is not target:
-            way.append(next(each for each in child_nodes(way[-1]) if _is_in(target, each)))
-        for outer, inner in pairwise(way):
-            match outer:
-                case ast.BoolOp(operator, values):
-                    needed = isinstance(operator, ast.And)
-                    before = values[: values.index(inner)]  # type: ignore[arg-type]
-                case ast.IfExp(test) if inner is not test:
-                    needed, before = inner is outer.body, [test]
-                case _:
-                    continue
-            for test in before:
-                if self._outcome(test, known, walked, forced_by=test) is (not needed):
-                    return False
-        return True
-
-
-def _is_in(node: ast.AST, outer: ast.AST) -> bool:
-    return any(each is node for each in all_nodes(outer))
+        return node.code is not None and not any(
+            self._outcome(test, known, walked, forced_by=test) is (not needed)
+            for test, needed in needed_for(target, node.code)
+        )
 
 
 def _may_raise(node: FlowNode, nodes: list[ast.AST]) -> bool:

@@ -7,7 +7,7 @@ self.waiting[key].set_result(value)
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.deferreds.stored_elements import stored_in_mapping
@@ -32,7 +32,16 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    assigned,
+    assigned_to,
+    holding,
+    is_name,
+    last_name,
+    own_nodes,
+    start_of,
+)
 
 _LOOPS = frozenset({Role.EVENT_LOOP})
 _NOT_KNOWN = (NoneType, Unknown, External, ExternalInstance, TypeVariable, Presumed)
@@ -75,7 +84,7 @@ def held_in(method: FunctionNode, node: ast.AST) -> str:
     """As `holder`, also where a local name stands for it: `d = self.waiting[key]`."""
     match node:
         case ast.Attribute(ast.Name(name), completer) if completer in COMPLETERS:
-            values = [value for each in all_nodes(method) if (value := bound_to(each, name))]
+            values = list(assigned_to(name, all_nodes(method)))
             match values:
                 case [
                     ast.Subscript(place)
@@ -86,19 +95,11 @@ def held_in(method: FunctionNode, node: ast.AST) -> str:
     return holder(node)
 
 
-def bound_to(node: ast.AST, name: str) -> ast.expr | None:
-    """What a node binds a name to."""
-    match node:
-        case ast.Assign([ast.Name(bound)], value) | ast.NamedExpr(ast.Name(bound), value):
-            return value if bound == name else None
-    return None
-
-
 def is_own(node: ast.expr) -> bool:
     """`self`, `self.transport`, `self.client.writer`."""
     while isinstance(node, ast.Attribute):
         node = node.value
-    return isinstance(node, ast.Name) and node.id == "self"
+    return is_name(node, "self")
 
 
 def are_sure(first: ast.Attribute, second: ast.Attribute) -> bool:
@@ -153,7 +154,7 @@ def is_once(context: TreeContext, node: ast.expr) -> bool | None:
     is_made = (
         (stored is not None and stored.kind in _ONCE)
         or makes(context, node, scope)
-        or (is_own(_base(node)) and is_filled(context, ast.unparse(_base(node))))
+        or (is_own(holding(node)) and is_filled(context, ast.unparse(holding(node))))
     )
     return is_made or None
 
@@ -161,7 +162,7 @@ def is_once(context: TreeContext, node: ast.expr) -> bool | None:
 def makes(context: TreeContext, value: ast.expr | None, scope: Scope) -> bool:
     """`Deferred()`, `loop.create_future()`, whatever the loop is; a local name for such a value."""
     if isinstance(value, ast.Name):
-        bindings = scope.reaching(value.id, (value.lineno, value.col_offset))
+        bindings = scope.reaching_name(value)
         calls = [each.value for each in bindings if isinstance(each.value, ast.Call)]
         return 0 < len(bindings) == len(calls) and all(makes(context, e, scope) for e in calls)
     if not isinstance(value, ast.Call):
@@ -174,6 +175,26 @@ def makes(context: TreeContext, value: ast.expr | None, scope: Scope) -> bool:
     return False
 
 
+def new_in(
+    context: TreeContext,
+    function: FunctionNode,
+    scope: Scope,
+    maker: Callable[[TreeContext, ast.expr, Scope], bool],
+) -> list[tuple[ast.expr, ast.stmt]]:
+    """What a function puts something new into that is to be completed, and where, in source order.
+
+    `maker`: `makes`, or `makes_future`.
+    """
+    found = [
+        (target, node)
+        for node in own_nodes(function.body)
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target, value in assigned(node)
+        if maker(context, value, scope)
+    ]
+    return sorted(found, key=lambda each: start_of(each[1]))
+
+
 def makes_future(context: TreeContext, value: ast.expr, scope: Scope) -> bool:
     """The same of what fails when it is set after it was cancelled, as a Deferred does not."""
     answer = context.resolver.awaitability(context.resolver.type_of(value, scope))
@@ -183,11 +204,8 @@ def makes_future(context: TreeContext, value: ast.expr, scope: Scope) -> bool:
 def methods_of_class(context: TreeContext) -> Iterator[tuple[FunctionNode, Scope]]:
     """The methods of the class that the unit is in, each with the scope of its body."""
     owner = context.unit.scope.owner
-    for name in owner.facts.functions if owner else ():
-        for function in owner.function(name) if owner else ():
-            node = function.tree()
-            if node is not None:
-                yield node, Scope.of_body(function, node)
+    for function, node in owner.method_trees() if owner else ():
+        yield node, Scope.of_body(function, node)
 
 
 def is_filled(context: TreeContext, place: str) -> bool:
@@ -199,7 +217,7 @@ def _fills(context: TreeContext, method: FunctionNode, scope: Scope, place: str)
     for node in own_nodes(method.body):
         match node:
             case ast.Assign(targets, value):
-                is_there = any(ast.unparse(_base(target)) == place for target in targets)
+                is_there = any(ast.unparse(holding(target)) == place for target in targets)
             case ast.Call(ast.Attribute(kept, adder), [value]) if adder in APPENDERS:
                 is_there = ast.unparse(kept) == place
             case _:
@@ -222,24 +240,9 @@ def kept_in(source: ast.expr, function: FunctionNode | None = None) -> str:
         case ast.Call(ast.Attribute(inner, view), []) if view in _VIEWS:
             return kept_in(inner, function)
         case ast.Name(name) if function is not None:
-            for value in _assigned(function, name):
+            for value in assigned_to(name, own_nodes(function.body)):
                 return "" if isinstance(value, ast.Name) else kept_in(value, function)
     return ""
-
-
-def _assigned(function: FunctionNode, name: str) -> Iterator[ast.expr]:
-    for node in own_nodes(function.body):
-        match node:
-            # `waiters, self._waiters = self._waiters, []`
-            case ast.Assign([ast.Tuple(targets)], ast.Tuple(values)):
-                pairs = list(zip(targets, values, strict=False))
-            case ast.Assign([target], value):
-                pairs = [(target, value)]
-            case _:
-                continue
-        for target, value in pairs:
-            if isinstance(target, ast.Name) and target.id == name:
-                yield value
 
 
 def is_careless(methods: Mapping[str, FunctionNode], method: FunctionNode, place: str) -> bool:
@@ -268,7 +271,7 @@ def _asks_about(nodes: Iterable[ast.AST], place: str) -> bool:
     return any(
         isinstance(each, ast.Attribute)
         and each.attr in _ASKING
-        and ast.unparse(_base(each.value)) == place
+        and ast.unparse(holding(each.value)) == place
         for each in nodes
     )
 
@@ -281,7 +284,3 @@ def called_methods(
         match node:
             case ast.Call(ast.Attribute(ast.Name("self"), name)) if name in methods:
                 yield methods[name]
-
-
-def _base(node: ast.expr) -> ast.expr:
-    return node.value if isinstance(node, ast.Subscript) else node

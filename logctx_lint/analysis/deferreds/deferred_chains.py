@@ -12,7 +12,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import ClassObject, External, Kind, Presumed, Unknown, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes, parents_of
 
 _CHAINERS = frozenset({Role.CHAINER})
 _ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
@@ -91,7 +91,7 @@ class Chains:
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in all_nodes(self.node) for child in child_nodes(node)}
+        return parents_of(self.node)
 
     @cached_property
     def _whole(self) -> list[ast.Call]:
@@ -196,11 +196,8 @@ class Chains:
         """The methods by which a Deferred under some name is fired."""
         return {
             node.attr
-            for node in all_nodes(self.node)
-            if isinstance(node, ast.Attribute)
-            and node.attr in _FIRES
-            and isinstance(node.value, ast.Name)
-            and node.value.id == name
+            for node in all_nodes(self.node, ast.Attribute)
+            if node.attr in _FIRES and is_name(node.value, name)
         }
 
     def _is_deferred(self, node: ast.expr) -> bool:
@@ -211,7 +208,7 @@ class Chains:
     def _links_of(self, name: str) -> Iterator[Link]:
         for whole in self._whole:
             root, links = self._read(whole)
-            if (isinstance(root, ast.Name) and root.id == name) or self._target(whole) == name:
+            if is_name(root, name) or self._target(whole) == name:
                 yield from links
         for node in self.nodes:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -223,10 +220,7 @@ class Chains:
     def _escapes(self, name: str) -> bool:
         """Whether somebody else gets hold of what a name holds."""
         return any(
-            isinstance(node, ast.Name)
-            and node.id == name
-            and isinstance(node.ctx, ast.Load)
-            and not self._is_mere_use(node)
+            is_name(node, name) and isinstance(node.ctx, ast.Load) and not self._is_mere_use(node)
             for node in all_nodes(self.node)
         )
 

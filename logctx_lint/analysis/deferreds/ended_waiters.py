@@ -1,4 +1,4 @@
-"""Futures that others end when the work for them is cut short: who closes everything, or who calls.
+"""Futures that other code fails or cancels when the work for them is cut short.
 
 async def _fetch(self, item):               async def _worker(self):
     try:                                        item = await self._queue.get()
@@ -13,17 +13,17 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.cancellation.cancelled_tasks import containers
 from logctx_lint.analysis.cancellation.cleanup_of_callers import (
     call_sites,
     cleanup_around,
     said_by_caller,
 )
-from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
 from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.kept_places import local_values, places_from
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import own_attribute, own_nodes
 
 _ENDINGS = frozenset({"cancel", "set_exception"})
 _TAKING = LOOK_UPS | {"pop"}
@@ -34,7 +34,7 @@ def is_ended_elsewhere(context: TreeContext, attempt: ast.Try, future: ast.expr)
     own = context.function_of(attempt)
     if not isinstance(own, FunctionNode):
         return False
-    for method in methods(context):
+    for method in own_methods(context):
         if method.lineno != own.lineno and any(
             _is_same(each, method, future, own) for each in _ended_in(method)
         ):
@@ -57,27 +57,17 @@ def _is_same(ended: ast.expr, method: FunctionNode, future: ast.expr, own: Funct
 
 def is_kept_in(node: ast.expr, function: FunctionNode, attribute: str) -> bool:
     """Whether a value is what an attribute of `self` is or holds, or one of a loop over these."""
-    if kept_in(node, function) == attribute:
-        return True
-    return isinstance(node, ast.Name) and attribute in set(_looped_over(function, node.id))
+    return attribute in _own_places(node, function)
 
 
-def _looped_over(function: FunctionNode, name: str) -> Iterator[str]:
-    """The attributes of `self` whose elements a loop takes."""
-    for node in own_nodes(function.body):
-        for loop in loops(node):
-            targets = all_nodes(loop.target)
-            if any(isinstance(each, ast.Name) and each.id == name for each in targets):
-                for each in containers(loop.iter):
-                    match each:
-                        case ast.Attribute(ast.Name("self"), attribute):
-                            yield attribute
+def kept_in(node: ast.expr, function: FunctionOrLambda | None) -> str:
+    """The one attribute of `self` that a value is, or is found in; empty if there is none."""
+    found = _own_places(node, function) if function else set()
+    return found.pop() if len(found) == 1 else ""
 
 
-def methods(context: TreeContext) -> list[FunctionNode]:
-    """The methods of the class that the unit is in."""
-    cls = class_node(context)
-    return [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
+def _own_places(node: ast.expr, function: FunctionOrLambda) -> set[str]:
+    return set(map(own_attribute, places_from(node, local_values(function)))) - {""}
 
 
 def _ended_in(function: FunctionNode) -> Iterator[ast.expr]:
@@ -111,26 +101,3 @@ def _is_ended_by_callers(context: TreeContext, own: FunctionNode, future: ast.ex
         )
         for call, scope, callee in sites
     )
-
-
-def kept_in(node: ast.expr, function: ast.AST | None) -> str:
-    """The attribute that a value is, or is found in: `self.ready`, `self.pending[key]`,
-    `self.pending.pop(key)`, or a local name for one of these."""
-    match node:
-        case ast.Attribute(ast.Name("self"), name):
-            return name
-        case ast.Subscript(ast.Attribute(ast.Name("self"), name)):
-            return name
-        case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), name), method)) if (
-            method in _TAKING
-        ):
-            return name
-        case ast.Name(local) if isinstance(function, FunctionNode):
-            found = {
-                kept_in(each.value, None)
-                for each in own_nodes(function.body)
-                if isinstance(each, ast.Assign)
-                and any(isinstance(t, ast.Name) and t.id == local for t in each.targets)
-            }
-            return found.pop() if len(found) == 1 else ""
-    return ""

@@ -13,6 +13,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from logctx_lint.analysis.callback_arguments import call_made_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.analysis.deferreds.completion_guards import Guards, Site
 from logctx_lint.analysis.deferreds.completions import (
@@ -25,9 +26,11 @@ from logctx_lint.analysis.deferreds.completions import (
     is_careless,
     is_once,
     makes,
+    new_in,
 )
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import DELAYERS, REMOVERS
+from logctx_lint.inference.passed_arguments import pairs, written_parameters
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, last_name, own_nodes
 
@@ -131,26 +134,23 @@ class _Way:
 def by_timer(context: TreeContext, function: FunctionNode) -> Iterator[Twice]:
     """What a function makes, and hands both to a timer that nobody stops and to something else."""
     nodes = list(all_nodes(function))
-    made = [
-        target.id
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Assign) and makes(context, node.value, context.scopes[node])
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    ]
-    for name in dict.fromkeys(made):
+    made = new_in(context, function, context.unit.scopes[function], makes)
+    for name in dict.fromkeys(each.id for each, _ in made if isinstance(each, ast.Name)):
         if is_careful(nodes, name) or _takes_out(nodes):
             continue
         ends = (each for each in nodes if completed(each) == name)
         ways = [_way(context, nodes, each) for each in in_source_order(ends)]
         later = [each for each in ways if each.by is not function]
         timed = [each for each in later if _is_timed(context, nodes, each)]
-        for first in timed:
-            others = (each for each in later if each not in timed)
-            second = next((each for each in others if not _are_guarded(first, each)), None)
-            if second is not None:
-                yield Twice(first.node, second.node, name)
-                break
+        unguarded = _unguarded(timed, [each for each in later if each not in timed])
+        if unguarded is not None:
+            yield Twice(unguarded[0].node, unguarded[1].node, name)
+
+
+def _unguarded(ways: list[_Way], others: list[_Way]) -> tuple[_Way, _Way] | None:
+    """The first two ways of which neither is barred by the other."""
+    both = ((first, second) for first in ways for second in others)
+    return next((each for each in both if not _are_guarded(*each)), None)
 
 
 def _takes_out(nodes: list[ast.AST]) -> bool:
@@ -167,11 +167,10 @@ def _way(context: TreeContext, nodes: list[ast.AST], node: ast.AST) -> _Way:
     if taker is None:
         site = Site(around, node) if isinstance(around, FunctionNode) else None
         return _Way(node, around, site)
-    given = arguments(taker)
-    is_delayed = is_timer(context, taker) and node not in given[:2]
-    named, passed = (given[1], given[2:]) if is_delayed else (taker.func, given)
-    helper = _inner(nodes, named)
-    called = _called_parameter(helper, passed.index(node)) if helper else None
+    is_delayed = is_timer(context, taker) and node in taker.args[2:]
+    made = call_made_of(taker, taker.args[1]) if is_delayed else taker
+    helper = _inner(nodes, made.func)
+    called = _called_parameter(helper, made, node) if helper else None
     if helper is None or called is None:
         return _Way(node, node, None)
     # `settle(d.callback, value)`, which is called here and now, or by a timer.
@@ -184,12 +183,14 @@ def _inner(nodes: list[ast.AST], named: ast.expr) -> FunctionNode | None:
     return next((each for each in found if each.name == getattr(named, "id", "")), None)
 
 
-def _called_parameter(function: FunctionNode, position: int) -> ast.expr | None:
-    """Where a function calls what it is given at a position."""
-    names = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
-    name = names[position] if position < len(names) else ""
-    calls = (each for each in own_nodes(function.body) if isinstance(each, ast.Call))
-    return next((each.func for each in calls if getattr(each.func, "id", "") == name), None)
+def _called_parameter(
+    function: FunctionNode, made: ast.Call, argument: ast.expr
+) -> ast.expr | None:
+    """Where a function calls what a call passes to it."""
+    given = pairs(made, written_parameters(function))
+    names = {parameter.name for parameter, value in given if value is argument}
+    calls = own_nodes(function.body, ast.Call)
+    return next((each.func for each in calls if getattr(each.func, "id", "") in names), None)
 
 
 def _is_timed(context: TreeContext, nodes: list[ast.AST], way: _Way) -> bool:
@@ -228,8 +229,7 @@ def _bars(first: _Way, second: _Way) -> bool:
     # `event.remove(answered)`: it is not called any more.
     if any(
         ast.unparse(given) == second.text
-        for each in own_nodes(first.site.function.body)
-        if isinstance(each, ast.Call)
+        for each in own_nodes(first.site.function.body, ast.Call)
         for given in arguments(each)
     ):
         return True
@@ -291,7 +291,7 @@ def _is_given_to_timer(context: TreeContext, methods: Methods, name: str) -> boo
     return any(
         isinstance(each, ast.Attribute) and each.attr == name
         for method in methods.values()
-        for call in all_nodes(method)
-        if isinstance(call, ast.Call) and is_timer(context, call)
+        for call in all_nodes(method, ast.Call)
+        if is_timer(context, call)
         for each in call.args
     )

@@ -1,4 +1,4 @@
-"""Functions of another thread that hand something to the loop in one place, and not in another.
+"""Functions that call the event loop thread-safely in one place and directly in another.
 
 def on_done(future):
     try:
@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.inference.known_names import COMPLETERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import is_inside, last_name, own_nodes
 
 HANDING_OVER = frozenset({"call_soon_threadsafe", "callFromThread"})
 
@@ -26,7 +26,7 @@ def called_here_too(
     context: TreeContext, function: ast.FunctionDef
 ) -> Iterator[tuple[ast.Call, ast.Call]]:
     """Calls that a function makes itself, and the one that hands such a call to the loop."""
-    calls = in_source_order(each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    calls = in_source_order(own_nodes(function.body, ast.Call))
     for over in calls:
         assert isinstance(over, ast.Call)
         if last_name(over.func) not in HANDING_OVER:
@@ -65,12 +65,12 @@ def _are_alternatives(context: TreeContext, call: ast.Call, over: ast.Call) -> b
         match outer:
             case ast.If(_, body, orelse):
                 others = orelse if inner in body else body
-                if _is_in(over, others) or (inner in body and _leaves(body)):
+                if is_inside(over, others) or (inner in body and _leaves(body)):
                     return True
-            case ast.IfExp(_, body, orelse) if _is_in(over, [body, orelse]):
+            case ast.IfExp(_, body, orelse) if is_inside(over, [body, orelse]):
                 return True
         attempt = as_try(outer)
-        if attempt and _is_in(over, attempt.body) and inner not in attempt.body:
+        if attempt and is_inside(over, attempt.body) and inner not in attempt.body:
             return True
         inner = outer
     return False
@@ -79,7 +79,3 @@ def _are_alternatives(context: TreeContext, call: ast.Call, over: ast.Call) -> b
 def _leaves(body: list[ast.stmt]) -> bool:
     """`if is_here: future.set_result(x); return`"""
     return isinstance(body[-1], ast.Return | ast.Raise | ast.Continue)
-
-
-def _is_in(node: ast.AST, others: list[ast.stmt] | list[ast.expr]) -> bool:
-    return any(each is node for other in others for each in all_nodes(other))

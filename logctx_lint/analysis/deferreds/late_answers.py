@@ -1,4 +1,4 @@
-"""Waits for what stays where it was kept when they are cancelled, and the answers that come late.
+"""Futures left in a mapping when their waiter is cancelled, and late answers that complete them.
 
 self.waiting[number] = answer = loop.create_future()
 await wait_for(answer, 5)                       # Cancels it when its time is over.
@@ -16,19 +16,19 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.deferreds.completion_guards import Guards, Site
 from logctx_lint.analysis.deferreds.completions import (
-    bound_to,
     called_methods,
     held_in,
     is_once,
     is_own,
     makes,
+    new_in,
     takes_away,
 )
 from logctx_lint.analysis.deferreds.fired_twice import Methods, Twice
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, COMPLETERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, assigned_to, holding, own_nodes
 
 _WAITS = frozenset({Role.TIME_LIMITER})
 _SCOPES = frozenset({Role.TIMEOUT_SCOPE, Role.CANCEL_SCOPE})
@@ -75,9 +75,7 @@ def left_registered(
 
     Where an answer would fail, that is said of it (`late_answers`).
     """
-    for node in own_nodes(method.body):
-        if not isinstance(node, ast.Assign):
-            continue
+    for node in own_nodes(method.body, ast.Assign):
         names = {ast.unparse(each) for each in (*node.targets, node.value)}
         for target in node.targets:
             match target:
@@ -132,7 +130,7 @@ def _awaited(method: FunctionNode, names: set[str]) -> ast.Await | None:
 def _kept_in(targets: list[ast.expr]) -> Iterator[str]:
     """The attributes of the object that are filled: `self.answer`, `self.waiting[number]`."""
     for each in targets:
-        kept = each.value if isinstance(each, ast.Subscript) else each
+        kept = holding(each)
         if isinstance(kept, ast.Attribute) and is_own(kept):
             yield ast.unparse(kept)
 
@@ -177,12 +175,8 @@ def _is_taken_out(context: TreeContext, methods: Methods, method: FunctionNode, 
         for each in own
     ):
         return True
-    filled = {
-        target
-        for each in own
-        if isinstance(each, ast.Assign) and makes(context, each.value, context.scopes[each])
-        for target in each.targets
-    }
+    scope = context.unit.scopes[method]
+    filled = {target for target, _ in new_in(context, method, scope, makes)}
     callers = (each for each in methods.values() if method in _called(methods, each))
     others = (node for each in (*_called(methods, method), *callers) for node in all_nodes(each))
     return takes_away((*(each for each in own if each not in filled), *others), place)
@@ -228,7 +222,7 @@ def _popped(method: FunctionNode, node: ast.Attribute) -> str:
     """Where something is taken out to be completed: `self.waiting.pop(number).set_result`."""
     taken = node.value
     if isinstance(taken, ast.Name):
-        values = [value for each in all_nodes(method) if (value := bound_to(each, taken.id))]
+        values = list(assigned_to(taken.id, all_nodes(method)))
         taken = values[0] if len(values) == 1 else taken
     match taken:
         case ast.Call(ast.Attribute(kept, taker)) if taker in _TAKERS and node.attr in COMPLETERS:

@@ -10,14 +10,15 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
-from logctx_lint.analysis.deferreds.completions import completed, is_careful, makes_future
+from logctx_lint.analysis.deferreds.completions import completed, is_careful, makes_future, new_in
 from logctx_lint.analysis.deferreds.fired_twice import is_timer
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.kept_places import cancelled_in, places, places_cancelled
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, own_attribute, own_nodes
 
-_ENDING = frozenset({"cancel", "cancelled", "done", "shield", "add_done_callback"})
-"""Attributes by which code sees to a timer, or to what becomes of a Future."""
+_ASKING = frozenset({"add_done_callback", "cancel", "cancelled", "done"})
+"""Methods of a Future by which code sees to what becomes of it."""
 
 
 def after_the_wait(
@@ -28,29 +29,40 @@ def after_the_wait(
     What is yielded is the timer, the waiting, and where the Future is set.
     """
     nodes = list(all_nodes(function))
-    if any(isinstance(each, ast.Attribute) and each.attr in _ENDING for each in nodes):
-        return
-    scope = context.unit.scopes[function]
-    made = {
-        ast.unparse(target)
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name | ast.Attribute) and makes_future(context, node.value, scope)
+    seen_to = {
+        ast.unparse(each.value)
+        for each in nodes
+        if isinstance(each, ast.Attribute) and each.attr in _ASKING
     }
-    waits = {
-        ast.unparse(node.value): node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Await)
-    }
+    new = new_in(context, function, context.unit.scopes[function], makes_future)
+    made = {ast.unparse(each) for each, _ in new} - seen_to
+    waits = {ast.unparse(node.value): node for node in own_nodes(function.body, ast.Await)}
     for node in own_nodes(function.body):
-        if isinstance(node, ast.Call) and is_timer(context, node):
+        if (
+            isinstance(node, ast.Call)
+            and is_timer(context, node)
+            and not _is_stopped(context, function, node)
+        ):
             for given in arguments(node):
                 firing = next(_set_when_called(context, function, given, made), None)
                 waiting = waits.get(completed(firing)) if firing is not None else None
                 if firing is not None and waiting is not None:
                     yield node, waiting, firing
                     break
+
+
+def _is_stopped(context: TreeContext, function: FunctionNode, timer: ast.Call) -> bool:
+    """Whether the function cancels a timer, or may: it gives the timer away."""
+    cancelled = cancelled_in(all_nodes(function))
+    match context.parent(timer):
+        case ast.Expr():
+            return False
+        case ast.Assign(targets):
+            kept = {*map(ast.unparse, targets)}
+            kept |= {ast.unparse(each) for t in targets for each in places(t, function)}
+            stopped = {*map(ast.unparse, (*cancelled, *places_cancelled(function)))}
+            return not kept.isdisjoint(stopped)
+    return any(cancelled)
 
 
 def _set_when_called(
@@ -69,14 +81,7 @@ def _set_when_called(
             each for each in nodes if isinstance(each, ast.Attribute) and completed(each) in places
         )
         # `def on_timer(self): self.finish(None)`
-        own = [
-            each.func
-            for each in nodes
-            if isinstance(each, ast.Call)
-            and isinstance(each.func, ast.Attribute)
-            and isinstance(each.func.value, ast.Name)
-            and each.func.value.id == "self"
-        ]
+        own = [e.func for e in nodes if isinstance(e, ast.Call) and own_attribute(e.func)]
         found = [each for func in own if (each := _callback(context, function, func))]
         tree = found[0] if len(found) == 1 else None
         ways -= 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
+from logctx_lint.analysis.kept_places import place_text
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import assigned, end_of, is_inside, own_nodes, start_of
 
 _PLACES = (ast.Name, ast.Attribute, ast.Subscript)
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -17,7 +18,7 @@ def puts_where_nothing_is(place: ast.expr, function: FunctionNode) -> bool:
 
     One that always puts something new there, before or after it waits, shares nothing by that.
     """
-    text = _text(place)
+    text = place_text(place)
     checks = _PresenceChecks(text, function)
     return any(
         checks.is_conditional(node)
@@ -28,20 +29,19 @@ def puts_where_nothing_is(place: ast.expr, function: FunctionNode) -> bool:
 
 def _puts(node: ast.AST, place: ast.expr, text: str, checks: _PresenceChecks) -> bool:
     match node:
-        case ast.Assign(targets, value):
-            pass
-        case ast.AnnAssign(target, _, ast.expr() as value):
-            targets = [target]
         case ast.Call(ast.Attribute(holder, "setdefault")):
-            return isinstance(place, ast.Subscript) and _text(place.value) == _text(holder)
-        case _:
-            return False
-    if isinstance(value, ast.Constant) or not any(_text(each) == text for each in targets):
-        return False
+            return isinstance(place, ast.Subscript) and place_text(place.value) == place_text(
+                holder
+            )
+    put = [value for target, value in assigned(node) if place_text(target) == text]
     # `self.value = await self.value` puts the result there.
-    return not any(
-        isinstance(each, ast.Await | ast.Yield) and each.value and checks.at(each.value)
-        for each in own_nodes([value])
+    return bool(put) and not any(
+        isinstance(value, ast.Constant)
+        or any(
+            isinstance(each, ast.Await | ast.Yield) and each.value and checks.at(each.value)
+            for each in own_nodes([value])
+        )
+        for value in put
     )
 
 
@@ -52,32 +52,31 @@ class _PresenceChecks:
         self._function = function
         self._texts = {text, text.removesuffix("[]")}
         self._owner = text.removesuffix("[]").rpartition(".")[0]
-        self._names: set[str] = set()
-        for node in own_nodes(function.body):
-            match node:
-                case ast.Assign([ast.Name(name)], value) | ast.NamedExpr(ast.Name(name), value):
-                    if self._is_place(value):
-                        self._names.add(name)
+        self._names = {
+            target.id
+            for node in own_nodes(function.body)
+            for target, value in assigned(node)
+            if isinstance(target, ast.Name) and self._is_place(value)
+        }
 
     def _is_place(self, node: ast.expr) -> bool:
         match node:
             case ast.Call(ast.Attribute(holder, name)) if name in LOOK_UPS:
-                return _text(holder) in self._texts
-        return _text(node) in self._texts
+                return place_text(holder) in self._texts
+        return place_text(node) in self._texts
 
     def at(self, node: ast.AST) -> bool:
         """Whether an expression looks at the place, or at a name that was taken from it."""
         return any(
             (isinstance(each, ast.Name) and each.id in self._names)
-            or (isinstance(each, _PLACES) and _text(each) in self._texts)
+            or (isinstance(each, _PLACES) and place_text(each) in self._texts)
             for each in own_nodes([node])
         )
 
     def _asks_for_the_state(self, test: ast.expr) -> bool:
         """Whether a condition is about the same object: `if self._state is State.STOPPED`."""
         return any(
-            isinstance(each, ast.Attribute) and ast.unparse(each.value) == self._owner
-            for each in own_nodes([test])
+            ast.unparse(each.value) == self._owner for each in own_nodes([test], ast.Attribute)
         )
 
     def is_conditional(self, put: ast.AST) -> bool:
@@ -93,38 +92,25 @@ class _PresenceChecks:
     def _decides(self, node: ast.AST, put: ast.AST) -> bool:
         match node:
             case ast.If(test, body, orelse) if self.at(test):
-                return _is_in(put, [*body, *orelse]) or (
-                    (_leaves(body) or _leaves(orelse)) and _line(put) > _line(node)
+                return is_inside(put, [*body, *orelse]) or (
+                    (_leaves(body) or _leaves(orelse)) and start_of(put) > start_of(node)
                 )
             case ast.If(test, body, orelse) if self._asks_for_the_state(test):
-                return _is_in(put, [*body, *orelse])
+                return is_inside(put, [*body, *orelse])
             case ast.While(test, body) if self.at(test):
-                return _is_in(put, body) or _line(put) > _line(node)
+                return is_inside(put, body) or start_of(put) > start_of(node)
             case ast.Try(body, handlers):
                 # One that raises the failure again is no look-up that finds nothing.
                 blocks = [
                     each.body for each in handlers if not isinstance(each.body[-1], ast.Raise)
                 ]
                 inside = [each for block in blocks for each in block]
-                is_after = _line(put) > (node.end_lineno or 0)
+                is_after = start_of(put) > end_of(node)
                 return any(map(self.at, body)) and (
-                    _is_in(put, inside) or (_leaves(body) and is_after)
+                    is_inside(put, inside) or (_leaves(body) and is_after)
                 )
         return False
 
 
-def _is_in(node: ast.AST, body: list[ast.stmt]) -> bool:
-    return any(each is node for each in own_nodes(body))
-
-
 def _leaves(body: list[ast.stmt]) -> bool:
     return bool(body) and isinstance(body[-1], _LEAVING)
-
-
-def _line(node: ast.AST) -> int:
-    return getattr(node, "lineno", 0)
-
-
-def _text(node: ast.expr) -> str:
-    """A place in words; whatever stands in the brackets of an element."""
-    return f"{_text(node.value)}[]" if isinstance(node, ast.Subscript) else ast.unparse(node)

@@ -1,4 +1,4 @@
-"""Waiters that are all fired, and stay where they are kept, so that the next time fails.
+"""Collections of waiters that are all completed but not emptied, so that the next time fails.
 
 def wait(self):                         def notify(self, event):
     d = Deferred()                          for d in self._waiting:
@@ -28,7 +28,7 @@ def fired_again(
     context: TreeContext, methods: Methods, method: FunctionNode
 ) -> Iterator[tuple[ast.Attribute, str]]:
     """What a loop of a method fires, and where it is kept afterwards."""
-    loops = [each for each in own_nodes(method.body) if isinstance(each, ast.For)]
+    loops = list(own_nodes(method.body, ast.For))
     if not loops or context.file.vocabulary.has_bare_name(method.name.lstrip("_"), _ENDS):
         return
     for loop in loops:

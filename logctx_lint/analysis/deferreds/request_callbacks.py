@@ -144,7 +144,7 @@ class RequestCallbacks:
 
     def _named(self, node: ast.expr, scope: Scope, detour: int) -> CallbackEffect:
         if isinstance(node, ast.Name):
-            for binding in scope.reaching(node.id, (node.lineno, node.col_offset)):
+            for binding in scope.reaching_name(node):
                 if binding.kind == "value" and isinstance(binding.value, ast.Call | ast.Lambda):
                     return self.does(binding.value, detour)
         functions = list(self._functions(node, scope))
@@ -152,7 +152,7 @@ class RequestCallbacks:
             return CallbackEffect.UNKNOWN
         found = CallbackEffect.NOTHING
         for function in functions:
-            tree = None if function.module.is_stub else function.tree()
+            tree = function.source_tree()
             if tree is not None:
                 inner = RequestCallbacks(self.file, Scope.of_body(function, tree))
                 is_method = function.owner is not None
@@ -182,9 +182,7 @@ class RequestCallbacks:
     ) -> CallbackEffect:
         """What the calls in a body do about a request, themselves or where they lead."""
         found = CallbackEffect.NOTHING
-        for node in own_nodes(body):
-            if not isinstance(node, ast.Call):
-                continue
+        for node in own_nodes(body, ast.Call):
             if isinstance(node.func, ast.Attribute) and node.func.attr in ENDINGS:
                 return CallbackEffect.ENDS
             if detour:
@@ -194,7 +192,7 @@ class RequestCallbacks:
 
 
 def _leaves_failures(file: File, function: Function) -> bool:
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None or len(node.decorator_list) > isinstance(node, ast.FunctionDef):
         return False  # A decorator may answer instead.
     nodes = list(own_nodes(node.body))

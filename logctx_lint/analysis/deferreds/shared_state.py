@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from logctx_lint.analysis.possible_values import put_into_name
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
 from logctx_lint.inference.narrowing import dotted
@@ -20,7 +21,16 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import declared_outer, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import (
+    Position,
+    assigned,
+    declared_outer,
+    is_name,
+    is_none,
+    own_nodes,
+    returned_values,
+    start_of,
+)
 
 LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""
@@ -28,7 +38,6 @@ VIEWS = frozenset({"values", "items", "copy"})
 COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate"})
 _CACHED = frozenset({"functools.cached_property"})
 _DEFERRED = "twisted.internet.defer.Deferred"
-_Position = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ class Sharing:
                 inner = _home(name, scope)
                 if inner is None:
                     return _outer_place(name, scope)
-                values = [b.value for b in _reaching(node, inner) if b.kind == "value"]
+                values = [b.value for b in inner.reaching_name(node) if b.kind == "value"]
                 places = (self.container(value, inner) for value in values if value)
                 return next((place for place in places if place), None)
             case ast.Subscript(value, _):
@@ -85,7 +94,7 @@ class Sharing:
     def _attribute(self, node: ast.Attribute, scope: Scope) -> str | None:
         if self._is_new(node.value, scope) or self._was_assigned(node, scope):
             return None
-        owners = self._owners(node.value, scope)
+        owners = self.resolver.classes.owners(self.resolver.type_of(node.value, scope))
         for owner in owners:
             functions = owner.function(node.attr)
             if functions:
@@ -95,15 +104,6 @@ class Sharing:
         if _has_canceller(self.resolver, owners, node.attr):
             return None
         return f"the attribute `{node.attr}`"
-
-    def _owners(self, receiver: ast.expr, scope: Scope) -> list[Class]:
-        """The classes whose attributes a receiver has, the nearest first."""
-        return [
-            ancestor
-            for member in members_of(self.resolver.type_of(receiver, scope))
-            if isinstance(member, Instance | ClassObject)
-            for ancestor, _ in self.resolver.classes.ancestors(member.cls)
-        ]
 
     def _property(self, function: Function) -> str | None:
         """What a property gives is as shared as where it takes that from."""
@@ -128,7 +128,7 @@ class Sharing:
         home = _home(node.id, scope)
         if home is None:
             return None if self._was_assigned(node, scope) else _outer_place(node.id, scope)
-        for binding in _reaching(node, home):
+        for binding in home.reaching_name(node):
             place = self._bound(binding, node, home)
             if place:
                 return place
@@ -146,7 +146,7 @@ class Sharing:
             if not isinstance(value, ast.Tuple) or binding.path[0] >= len(value.elts):
                 return None
             value = value.elts[binding.path[0]]
-        if isinstance(value, ast.Name) and value.id == use.id:
+        if is_name(value, use.id):
             return None
         return None if _taken_out(value, binding, use, scope) else self.place(value, scope)
 
@@ -166,7 +166,7 @@ class Sharing:
             values += [(value, ()) for value in _assignments(node, scope)]
         elif isinstance(node, ast.Name):
             home = _home(node.id, scope)
-            bindings = _reaching(node, home) if home else []
+            bindings = home.reaching_name(node) if home else []
             if home and bindings and all(each.kind == "element" for each in bindings):
                 return all(self._holds_new(each.value, home, detour) for each in bindings)
             values += [(each.value, tuple(each.path)) for each in bindings]
@@ -181,7 +181,7 @@ class Sharing:
             or not isinstance(home.node, FunctionNode)
         ):
             return False
-        added = list(_added(node.id, home.node))
+        added = list(put_into_name(node.id, home.node))
         bound = [each.value for each in home.bindings[node.id]]
         comprehended = [each.elt for each in bound if isinstance(each, ast.ListComp | ast.SetComp)]
         return (
@@ -243,15 +243,6 @@ class Sharing:
         )
 
 
-def _added(name: str, function: FunctionNode) -> Iterator[ast.expr]:
-    """What a function puts into a local list or set."""
-    for node in own_nodes(function.body):
-        match node:
-            case ast.Call(ast.Attribute(ast.Name(held), "append" | "add"), [value]):
-                if held == name:
-                    yield value
-
-
 def _is_empty(node: ast.expr | None) -> bool:
     """`[]`, `set()`."""
     match node:
@@ -292,7 +283,7 @@ def _is_put_away(value: ast.expr, function: FunctionNode) -> bool:
                 if any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets):
                     return True
             case ast.Call(ast.Attribute(ast.Attribute()), arguments):
-                if any(isinstance(each, ast.Name) and each.id == value.id for each in arguments):
+                if any(is_name(each, value.id) for each in arguments):
                     return True
     return False
 
@@ -338,10 +329,6 @@ def _outer_place(name: str, scope: Scope) -> str | None:
     return f"the variable `{name}`"
 
 
-def _reaching(node: ast.Name, scope: Scope) -> list[Binding]:
-    return scope.reaching(node.id, (node.lineno, node.col_offset))
-
-
 def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
     """The values that the function has put into a place on every path to `node`."""
     while isinstance(scope.node, Comprehension) and scope.parent:
@@ -360,27 +347,13 @@ def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
     ][-1:]
 
 
-def _targets(function: FunctionNode) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
+def _targets(function: FunctionNode) -> Iterator[tuple[Position, ast.expr, ast.expr | None]]:
     """Everything that a function assigns to or deletes, with what it assigns."""
     for node in own_nodes(function.body):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                yield from _pairs((node.lineno, node.col_offset), target, node.value)
-        elif isinstance(node, ast.AnnAssign) and node.value:
-            yield (node.lineno, node.col_offset), node.target, node.value
-        elif isinstance(node, ast.Delete):
-            for target in node.targets:
-                yield (node.lineno, node.col_offset), target, None
-
-
-def _pairs(
-    position: _Position, target: ast.expr, value: ast.expr
-) -> Iterator[tuple[_Position, ast.expr, ast.expr | None]]:
-    if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
-        for each, part in zip(target.elts, value.elts, strict=False):
-            yield position, each, part
-    else:
-        yield position, target, value
+        if isinstance(node, ast.Delete):
+            yield from ((start_of(node), target, None) for target in node.targets)
+        elif not isinstance(node, ast.NamedExpr):
+            yield from ((start_of(node), target, value) for target, value in assigned(node))
 
 
 def _taken_out(value: ast.expr, binding: Binding, use: ast.Name, scope: Scope) -> bool:
@@ -395,7 +368,7 @@ def _taken_out(value: ast.expr, binding: Binding, use: ast.Name, scope: Scope) -
     return any(
         start <= position < (use.lineno, use.col_offset)
         and ast.unparse(target) == text
-        and (new is None or (isinstance(new, ast.Constant) and new.value is None))
+        and (new is None or is_none(new))
         and scope.block_at(position) in around
         for position, target, new in _targets(scope.node)
     )

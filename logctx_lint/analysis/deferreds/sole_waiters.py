@@ -1,4 +1,4 @@
-"""Functions that are the one waiter for what an attribute holds, though anybody may call them.
+"""Functions that are the only waiter for a stored awaitable, although anybody may call them.
 
 async def stop(self):                    # Who ends the task waits for its end.
     self._stopping.set()
@@ -25,6 +25,7 @@ from logctx_lint.analysis.call_sites import call_sites
 from logctx_lint.analysis.context import TreeContext, contexts_naming
 from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.possible_values import possible_values
+from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.passed_arguments import argument_for
@@ -32,7 +33,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import last_name, own_attribute, own_nodes
 
 _ENDS = frozenset({Role.SERVICE_END})
 _ASKS = QUEUE_PUTS | {"set", "cancel"}
@@ -60,20 +61,15 @@ def is_sole_waiter(
 def _is_taken_out(context: TreeContext, wait: ast.expr, place: ast.expr) -> bool:
     """Whether a `finally` around takes an element out, which fails where another one has."""
     text = ast.unparse(place)
-    inner: ast.AST = wait
-    for outer in context.around(wait):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.Try) and inner in outer.body:
-            for each in outer.finalbody:
-                match each:
-                    case ast.Delete(targets):
-                        if text in map(ast.unparse, targets):
-                            return True
-                    case ast.Expr(ast.Call(ast.Attribute(holder, "pop"), [key], [])):
-                        if ast.unparse(ast.Subscript(holder, key, ast.Load())) == text:
-                            return True
-        inner = outer
+    for attempt in attempts_around(context, wait):
+        for each in attempt.finalbody:
+            match each:
+                case ast.Delete(targets):
+                    if text in map(ast.unparse, targets):
+                        return True
+                case ast.Expr(ast.Call(ast.Attribute(holder, "pop"), [key], [])):
+                    if ast.unparse(ast.Subscript(holder, key, ast.Load())) == text:
+                        return True
     return False
 
 
@@ -102,13 +98,11 @@ def _is_fresh(resolver: Resolver, key: ast.expr, scope: Scope, detour: int = 3) 
             return True
         case ast.Attribute():
             return isinstance(scope.node, FunctionNode) and any(
-                isinstance(each, ast.AugAssign)
-                and isinstance(each.op, ast.Add)
-                and ast.unparse(each.target) == ast.unparse(key)
-                for each in own_nodes(scope.node.body)
+                isinstance(each.op, ast.Add) and ast.unparse(each.target) == ast.unparse(key)
+                for each in own_nodes(scope.node.body, ast.AugAssign)
             )
         case ast.Name(name) if detour:
-            bindings = scope.reaching(name, (key.lineno, key.col_offset))
+            bindings = scope.reaching_name(key)
             return bool(bindings) and all(
                 _is_bound_to_fresh(resolver, each, name, scope, detour - 1) for each in bindings
             )
@@ -140,15 +134,10 @@ def _reached(resolver: Resolver, call: ast.Call, scope: Scope) -> FunctionType |
 def _is_renewed(context: TreeContext, wait: ast.expr) -> bool:
     """Whether a handler puts another one there when the wait has failed."""
     text = ast.unparse(wait)
-    inner: ast.AST = wait
-    for outer in context.around(wait):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.Try) and inner in outer.body:
-            for each in own_nodes(s for handler in outer.handlers for s in handler.body):
-                if isinstance(each, ast.Assign) and text in map(ast.unparse, each.targets):
-                    return isinstance(each.value, ast.Call)
-        inner = outer
+    for attempt in attempts_around(context, wait):
+        for each in own_nodes(s for handler in attempt.handlers for s in handler.body):
+            if isinstance(each, ast.Assign) and text in map(ast.unparse, each.targets):
+                return isinstance(each.value, ast.Call)
     return False
 
 
@@ -199,11 +188,11 @@ def _is_called_by_one(context: TreeContext, function: FunctionNode) -> bool:
 def _is_step(call: ast.Call, scope: Scope) -> bool:
     """`while ...: await self.step()`."""
     node = scope.node
-    if not isinstance(node, FunctionNode) or not _is_of_self(call.func):
+    if not isinstance(node, FunctionNode) or not own_attribute(call.func):
         return False
     return any(
         isinstance(loop, ast.While)
-        and any(isinstance(each, ast.Await) and each.value is call for each in own_nodes(loop.body))
+        and any(each.value is call for each in own_nodes(loop.body, ast.Await))
         for loop in own_nodes(node.body)
     )
 
@@ -216,17 +205,9 @@ def _is_kept_as_task(call: ast.Call, scope: Scope) -> bool:
         and isinstance(each.value, ast.Call)
         and last_name(each.value.func) in _TASK_MAKERS
         and each.value.args[:1] == [call]
-        and _is_of_self(call.func)
-        and any(isinstance(t, ast.Attribute) and _is_of_self(t) for t in each.targets)
+        and own_attribute(call.func)
+        and any(map(own_attribute, each.targets))
         for each in own_nodes(node.body)
-    )
-
-
-def _is_of_self(node: ast.expr) -> bool:
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
     )
 
 
@@ -236,7 +217,7 @@ def _is_made_here(context: TreeContext, node: ast.expr, scope: Scope, detour: in
         return True
     if not isinstance(node, ast.Name) or not detour:
         return False
-    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    bindings = scope.reaching_name(node)
     for binding in bindings:
         if binding.kind != "value" or binding.value is None:
             return False

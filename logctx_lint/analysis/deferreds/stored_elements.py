@@ -1,4 +1,4 @@
-"""What is stored in a mapping without a declared type: `self._tasks = {}`, `_pending = {}`.
+"""The types of the elements of a mapping without annotation: `self._tasks = {}`.
 
 The values are read in the code that can reach the mapping in its file: the methods of the class,
 the functions of the module, or those inside one function.
@@ -15,7 +15,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.types import Awaitability, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.project.modules import Function
+from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import own_nodes
 
 _STARTS = ("create_task", "ensure_future", "create_future", "Future(", "Deferred(", "Task(")
@@ -52,7 +52,7 @@ def stored_in_mapping(file: File, node: ast.expr, scope: Scope) -> Awaitability 
 
 def _bound_to(name: ast.Name, scope: Scope) -> ast.expr | None:
     """The expression, other than a name, that a name is bound to."""
-    bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+    bindings = scope.reaching_name(name)
     if len(bindings) != 1 or bindings[0].kind != "value" or bindings[0].path:
         return None
     value = bindings[0].value
@@ -77,11 +77,8 @@ def _bodies(file: File, container: ast.expr, scope: Scope) -> Iterator[_Body]:
     match container:
         case ast.Attribute(ast.Name("self"), name):
             owner = scope.enclosing_class
-            variables = owner.facts.variables.get(name, ()) if owner else ()
-            is_here = owner is not None and owner.module is file.module
-            if owner and is_here and _begin_empty(parse_expression(v.value) for v in variables):
-                for method in owner.facts.functions:
-                    yield from _of_functions(owner.function(method))
+            if owner and owner.module is file.module:
+                yield from _of_class(owner, name)
         case ast.Name(name):
             home: Scope | None = scope
             while home and not (home.node and name in home.bindings):
@@ -91,6 +88,11 @@ def _bodies(file: File, container: ast.expr, scope: Scope) -> Iterator[_Body]:
             elif isinstance(home.node, FunctionNode) and home is not scope:
                 is_mapping = _begin_empty(binding.value for binding in home.bindings[name])
                 yield from _inside(home.node, home) if is_mapping else ()
+
+
+def _of_class(owner: Class, name: str) -> Iterator[_Body]:
+    if _begin_empty(parse_expression(each.value) for each in owner.facts.variables.get(name, ())):
+        yield from _of_functions(owner.methods())
 
 
 def _of_module(file: File, name: str) -> Iterator[_Body]:

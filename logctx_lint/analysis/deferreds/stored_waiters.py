@@ -17,14 +17,23 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.deferreds.completions import is_own
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.kept_places import local_values
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.inference.types import ClassObject, Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    is_name,
+    mentions_attribute,
+    own_attribute,
+    own_nodes,
+    own_place,
+    parents_of,
+)
 
 _ENDS = frozenset({Role.CONNECTION_END})
 _CLOSING = frozenset({Role.SERVICE_END})
@@ -62,9 +71,8 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
     is_protocol = bool(_playing(vocabulary, methods, _OF_PROTOCOLS))
     ends = _playing(vocabulary, methods, _ENDS if is_protocol else _CLOSING)
     for attribute, statement in stored.items():
-        if not _is_left_to_class(context, cls, method, attribute) or _is_failed(
-            context, owner, methods, attribute
-        ):
+        is_left = _is_left_to_class(context, cls, method, attribute)
+        if not is_left or _is_failed(context, owner, methods, attribute):
             continue
         handling, dropping = _at_end(_reached(methods, ends), attribute)
         # Only what the other side is to answer is lost with the connection. A client that is
@@ -89,7 +97,7 @@ def _is_failed(
 ) -> bool:
     """Whether a method fails what is kept, or a class below may see to that."""
     return any(_fails_all(tree, attribute) for trees in methods.values() for tree in trees) or any(
-        _mentions(tree, attribute) for tree in _below(context, owner)
+        mentions_attribute(tree, attribute) for tree in _below(context, owner)
     )
 
 
@@ -110,17 +118,15 @@ def _methods(context: TreeContext, owner: Class, cls: ast.ClassDef) -> dict[str,
     for ancestor, _ in context.resolver.classes.ancestors(owner):
         if ancestor == owner or ancestor.module.is_stub:
             continue
-        for name in ancestor.facts.functions:
-            trees = [tree for each in ancestor.function(name) if (tree := each.tree())]
-            found.setdefault(name, []).extend(trees)
+        for method, tree in ancestor.method_trees():
+            found.setdefault(method.name, []).append(tree)
     return found
 
 
 def _below(context: TreeContext, owner: Class) -> Iterator[ast.AST]:
     """The methods of the classes that inherit a class."""
     for cls in context.resolver.references.subclasses(owner):
-        for name in cls.facts.functions:
-            yield from (tree for each in cls.function(name) if (tree := each.tree()))
+        yield from (tree for _, tree in cls.method_trees())
 
 
 def _stored(context: TreeContext, method: FunctionNode) -> dict[str, ast.stmt]:
@@ -136,7 +142,7 @@ def _stored(context: TreeContext, method: FunctionNode) -> dict[str, ast.stmt]:
         if not isinstance(statement, ast.Expr) and isinstance(value, ast.Call):
             made |= {each.id for each in targets if isinstance(each, ast.Name)}
         for target in targets:
-            attribute = _of_self(target)
+            attribute = own_place(target)
             if attribute:
                 found.setdefault(attribute, statement)
     return found
@@ -159,22 +165,12 @@ def _is_new(context: TreeContext, call: ast.Call) -> bool:
     return name == "create_future" or isinstance(context.type_of(call.func), ClassObject)
 
 
-def _of_self(node: ast.expr) -> str:
-    """`A` of `self.A`, `self.A[key]`, `self.A[key][other]`."""
-    while isinstance(node, ast.Subscript):
-        node = node.value
-    match node:
-        case ast.Attribute(ast.Name("self"), name):
-            return name
-    return ""
-
-
 def _first_to_fill(context: TreeContext, cls: ast.ClassDef, attribute: str) -> ast.stmt | None:
     """The method of a class that fills a place first, so that it is reported once."""
     for node in cls.body:
         if isinstance(node, FunctionNode) and node.name != "__init__":
             fills = (
-                _of_self(target) == attribute
+                own_place(target) == attribute
                 for each in own_nodes(node.body)
                 for target in _filled(each)
             )
@@ -196,24 +192,18 @@ def _filled(node: ast.AST | None) -> list[ast.expr]:
 
 def _is_waited_for(cls: ast.ClassDef, method: FunctionNode, attribute: str) -> bool:
     """Whether the method gives away, or waits for, what it stores; or others do."""
-    names = {
-        target.id
-        for each in own_nodes(method.body)
-        if isinstance(each, ast.Assign)
-        for target in each.targets
-        if isinstance(target, ast.Name)
-    }
-    for function in cls.body:
-        for each in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
-            if isinstance(each, ast.Return | ast.Await | ast.Yield) and each.value is not None:
-                for part in own_nodes([each.value]):
-                    is_name = isinstance(part, ast.Name) and part.id in names
-                    if is_name and function is method:
-                        return True
-                value = each.value
-                if isinstance(value, ast.Attribute) and _of_self(value) == attribute:
-                    return True
-    return False
+    given = {each for function in cls.body for each in _given_or_awaited(function)}
+    if any(own_attribute(each) == attribute for each in given):
+        return True
+    parts = {part for each in _given_or_awaited(method) for part in own_nodes([each])}
+    return any(isinstance(each, ast.Name) and each.id in local_values(method) for each in parts)
+
+
+def _given_or_awaited(function: ast.stmt) -> Iterator[ast.expr]:
+    """What a method returns, yields or awaits."""
+    for each in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+        if isinstance(each, ast.Return | ast.Await | ast.Yield) and each.value is not None:
+            yield each.value
 
 
 def _is_limited(node: ast.AST) -> bool:
@@ -226,10 +216,8 @@ def _is_limited(node: ast.AST) -> bool:
 def _is_used_by_others(context: TreeContext, attribute: str) -> bool:
     """Whether code of the file gets at the attribute of an object that is not `self`."""
     return any(
-        isinstance(each, ast.Attribute)
-        and each.attr == attribute
-        and not (isinstance(each.value, ast.Name) and each.value.id == "self")
-        for each in all_nodes(context.file.tree)
+        each.attr == attribute and not is_name(each.value, "self")
+        for each in all_nodes(context.file.tree, ast.Attribute)
     )
 
 
@@ -264,9 +252,9 @@ def _fails_all(tree: ast.AST, attribute: str) -> bool:
                 if name == attribute and method in _FAILING:
                     return True
             case ast.For(iter=looped) | ast.comprehension(iter=looped):
-                if _mentions(looped, attribute):
+                if mentions_attribute(looped, attribute):
                     return True
-            case ast.While(test) if _mentions(test, attribute):
+            case ast.While(test) if mentions_attribute(test, attribute):
                 return True
             case ast.Assign(_, value) if _swaps(value, attribute):
                 return True
@@ -279,15 +267,11 @@ def _swaps(value: ast.expr, attribute: str) -> bool:
     return any(isinstance(each, ast.Attribute) and each.attr == attribute for each in values)
 
 
-def _mentions(node: ast.AST, attribute: str) -> bool:
-    return any(isinstance(e, ast.Attribute) and e.attr == attribute for e in all_nodes(node))
-
-
 def _at_end(trees: list[ast.AST], attribute: str) -> tuple[bool, bool]:
     """Whether the end of a connection does something with what is kept; whether it drops it."""
     dropping = False
     for tree in trees:
-        parents = {child: each for each in all_nodes(tree) for child in child_nodes(each)}
+        parents = parents_of(tree)
         for each in all_nodes(tree):
             if isinstance(each, ast.Attribute) and each.attr == attribute:
                 if not _is_drop(each, parents):

@@ -1,4 +1,4 @@
-"""Work that others wait for by a Future, which is completed where all goes well, and only there.
+"""Futures that others await and that are completed only if the work before succeeds.
 
 if self._connecting is not None:
     return await self._connecting
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.deferreds.completions import completed, completion, is_own, makes
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, all_nodes, holding, own_nodes
 
 _ENDS = frozenset({"set_exception", "cancel", "set_result"})
 
@@ -34,34 +34,36 @@ class Unfinished:
 
 def unfinished(context: TreeContext, method: ast.AsyncFunctionDef) -> Iterator[Unfinished]:
     """Such Futures that a method makes and keeps in an attribute."""
-    cls = class_node(context)
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)] if cls else []
+    methods = own_methods(context)
     if not methods:
         return
-    for made in own_nodes(method.body):
-        if not isinstance(made, ast.Assign) or not makes(context, made.value, context.scopes[made]):
-            continue
+    for made in own_nodes(method.body, ast.Assign):
         place = next(filter(None, map(_place, made.targets)), "")
-        texts = {ast.unparse(each) for each in made.targets} | {place}
-        if not place or any(context.is_named_at_ends(made, text) for text in texts):
+        if not place or not makes(context, made.value, context.scopes[made]):
             continue
-        setting, between = _completed_behind(context, made, texts)
-        risks = [
-            each
-            for each in own_nodes(between)
-            if isinstance(each, Suspension) and ast.unparse(each) not in texts
-        ]
-        if setting is None or not risks or _is_seen_to(between, texts):
-            continue
-        others = [each for each in methods if each is not method]
-        if _is_awaited(methods, place) and not any(_ends(each, place) for each in others):
-            first = in_source_order(risks)[0]
-            assert isinstance(first, ast.expr | ast.stmt)
-            yield Unfinished(made, place, first, setting)
+        found = _left(context, made, {*map(ast.unparse, made.targets), place})
+        others = (each for each in methods if each is not method)
+        if found and _is_awaited(methods, place) and not any(_ends(o, place) for o in others):
+            yield Unfinished(made, place, *found)
+
+
+def _left(
+    context: TreeContext, made: ast.Assign, texts: set[str]
+) -> tuple[ast.expr | ast.stmt, ast.Attribute] | None:
+    """What may keep a function from completing what it has made, and where it would do that."""
+    setting, between = _completed_behind(context, made, texts)
+    if setting is None or any(context.is_named_at_ends(made, text) for text in texts):
+        return None
+    suspensions = (each for each in own_nodes(between) if isinstance(each, Suspension))
+    risks = in_source_order(e for e in suspensions if ast.unparse(e) not in texts)
+    if not risks or _is_seen_to(between, texts):
+        return None
+    assert isinstance(risks[0], ast.expr | ast.stmt)
+    return risks[0], setting
 
 
 def _place(target: ast.expr) -> str:
-    kept = target.value if isinstance(target, ast.Subscript) else target
+    kept = holding(target)
     return ast.unparse(kept) if isinstance(kept, ast.Attribute) and is_own(kept) else ""
 
 
@@ -95,10 +97,7 @@ def _is_seen_to(between: list[ast.stmt], texts: set[str]) -> bool:
 def _is_awaited(methods: list[FunctionNode], place: str) -> bool:
     return any(
         isinstance(each, ast.Await)
-        and any(
-            isinstance(inner, ast.Attribute) and ast.unparse(inner) == place
-            for inner in all_nodes(each)
-        )
+        and any(ast.unparse(inner) == place for inner in all_nodes(each, ast.Attribute))
         for method in methods
         for each in all_nodes(method)
     )

@@ -23,11 +23,17 @@ from logctx_lint.analysis.cancellation.skipped_cleanup import risks_in
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_kept_in
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, last_name, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    last_name,
+    own_nodes,
+    place_name,
+    with_following,
+)
 
 _EVENTS = frozenset({"asyncio.Event", "asyncio.locks.Event"})
 
@@ -53,20 +59,19 @@ class Risk:
 
 def unset_events(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[UnsetEvent]:
     """The events that a method keeps for others and sets behind something that may fail."""
-    for block in blocks_of(function):
-        for position, statement in enumerate(block):
-            if not isinstance(statement, ast.Assign) or not _is_event(context, statement.value):
-                continue
-            kept = next((each for each in statement.targets if _is_of_self(each)), None)
-            if kept is None or not _is_waited_for(context, place_name(kept)):
-                continue
-            names = {ast.unparse(each) for each in statement.targets}
-            found = _set_late(context, function, block[position + 1 :], names)
-            if found is not None and not (
-                _is_set_by_others(context, function, place_name(kept), names)
-                or _is_set_by_callers(context, function, kept)
-            ):
-                yield UnsetEvent(statement, ast.unparse(kept), *found)
+    for statement, following in with_following(function):
+        if not isinstance(statement, ast.Assign) or not _is_event(context, statement.value):
+            continue
+        kept = next((each for each in statement.targets if _is_of_self(each)), None)
+        if kept is None or not _is_waited_for(context, place_name(kept)):
+            continue
+        names = {ast.unparse(each) for each in statement.targets}
+        found = _set_late(context, function, following, names)
+        if found is not None and not (
+            _is_set_by_others(context, function, place_name(kept), names)
+            or _is_set_by_callers(context, function, kept)
+        ):
+            yield UnsetEvent(statement, ast.unparse(kept), *found)
 
 
 def _is_event(context: TreeContext, value: ast.expr) -> bool:
@@ -81,12 +86,11 @@ def _is_waited_for(context: TreeContext, name: str) -> bool:
     """Whether the class waits for what an attribute of this name is or holds."""
     cls = class_node(context)
     return cls is not None and any(
-        isinstance(node, ast.Await)
-        and isinstance(node.value, ast.Call)
+        isinstance(node.value, ast.Call)
         and isinstance(node.value.func, ast.Attribute)
         and node.value.func.attr == "wait"
         and place_name(node.value.func.value) == name
-        for node in all_nodes(cls)
+        for node in all_nodes(cls, ast.Await)
     )
 
 

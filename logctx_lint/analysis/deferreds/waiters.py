@@ -11,11 +11,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from logctx_lint.analysis.cancellation.cancelled_elsewhere import cancelled_in
 from logctx_lint.analysis.cancellation.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
-from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
 from logctx_lint.analysis.deferreds.sole_waiters import is_sole_waiter
 from logctx_lint.analysis.deferreds.waiting_functions import (
     expects_cancellation,
@@ -23,9 +21,10 @@ from logctx_lint.analysis.deferreds.waiting_functions import (
     is_shielded_by_callers,
     waiting_functions,
 )
+from logctx_lint.analysis.kept_places import cancelled_in, taken_from
+from logctx_lint.analysis.surroundings import attempts_around, within
 from logctx_lint.config.settings import Storage
 from logctx_lint.findings import Profile
-from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
@@ -109,7 +108,8 @@ class Waiters:
             return None
         # Whoever may call a public method waits; on Twisted it is mostly one who stops everything.
         is_private = is_name or function.name.startswith("_") or self._is_inner(function)
-        is_sole = is_deferred or is_private or self._is_left_once(function)
+        # Whoever has entered a context manager leaves it.
+        is_sole = is_deferred or is_private or self.context.makes_manager(function)
         is_sole = is_sole or _clears_behind(function, place, node)
         is_sole = is_sole or is_sole_waiter(self.context, function, node, place)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
@@ -124,40 +124,13 @@ class Waiters:
         """Whether a function stands in another, where nobody else can call it."""
         return any(isinstance(each, FunctionNode) for each in self.context.around(function))
 
-    def _is_left_once(self, function: FunctionNode) -> bool:
-        """Whether a function is a context manager, which whoever has entered it leaves."""
-        return any(
-            name in GENERATOR_MANAGERS
-            for decorator in function.decorator_list
-            for name in self.context.names(decorator)
-        )
-
     def _place(self, node: ast.expr, function: FunctionNode) -> ast.expr | None:
         """The attribute, element or outer variable that a value is taken from."""
-        match node:
-            case ast.Attribute() | ast.Subscript():
-                return node
-            case ast.Call(ast.Attribute(holder, name)) if name in LOOK_UPS:
-                return ast.Subscript(holder, ast.Constant(None), ast.Load())
-            case ast.NamedExpr(_, value) | ast.IfExp(_, value, _):
-                return self._place(value, function)
-            case ast.BoolOp(_, [value, *_]):
-                return self._place(value, function)
-            case ast.Name(name):
-                for inner in own_nodes(function.body):
-                    match inner:
-                        case ast.Assign([ast.Name(target)], value) | ast.NamedExpr(
-                            ast.Name(target), value
-                        ) if target == name and not isinstance(value, ast.Name):
-                            place = self._place(value, function)
-                            if place is not None:
-                                return place
-                scope = self.context.scopes[node]
-                is_outer = name not in scope.bindings or name in declared_outer(
-                    own_nodes(function.body)
-                )
-                return node if is_outer else None
-        return None
+        place = taken_from(node, function)
+        if place is not None or not isinstance(node, ast.Name):
+            return place
+        is_outer = node.id not in self.context.scopes[node].bindings
+        return node if is_outer or node.id in declared_outer(own_nodes(function.body)) else None
 
     def _starts_it(self, place: ast.expr, function: FunctionNode) -> bool:
         """Whether the function puts something new there, where there is nothing yet."""
@@ -184,31 +157,22 @@ class Waiters:
     def _is_replaced_behind(self, node: ast.expr) -> bool:
         """Whether a `finally` around puts another one there, so that each has one waiter."""
         text = ast.unparse(node)
-        inner: ast.AST = node
-        for outer in self.context.around(node):
-            if isinstance(outer, FunctionNode):
-                return False
-            if isinstance(outer, ast.Try) and inner in outer.body:
-                for each in own_nodes(outer.finalbody):
-                    if isinstance(each, ast.Assign) and text in map(ast.unparse, each.targets):
-                        return True
-            inner = outer
-        return False
+        return any(
+            text in map(ast.unparse, each.targets)
+            for attempt in attempts_around(self.context, node)
+            for each in own_nodes(attempt.finalbody, ast.Assign)
+        )
 
     def _is_done(self, node: ast.expr) -> bool:
         """Whether the code has made sure that nothing is waited for here: `if x.done():`."""
         text = ast.unparse(node)
-        inner: ast.AST = node
-        for outer in self.context.around(node):
-            if isinstance(outer, FunctionNode):
-                break
+        for outer, inner in within(self.context, node):
             if isinstance(outer, ast.If) and any(each is inner for each in outer.body):
                 for test in all_nodes(outer.test):
                     match test:
                         case ast.Call(ast.Attribute(receiver, "done" | "called")):
                             if ast.unparse(receiver) == text and not _is_negated(outer.test, test):
                                 return True
-            inner = outer
         return False
 
 

@@ -6,17 +6,25 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.awaitables.gathered_operands import GATHERERS
-from logctx_lint.analysis.cancellation.cancelled_elsewhere import cancelled_in
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, contexts_naming
 from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.analysis.shields import is_shield
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
-from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, last_name, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    declared_outer,
+    is_name,
+    last_name,
+    own_nodes,
+    place_name,
+)
 
 _PASSING = GATHERERS | {Role.DEFERRED_PASSER}
 """Roles of what passes a cancellation on to what it is given."""
@@ -61,14 +69,11 @@ def expects_cancellation(context: TreeContext, node: ast.AST) -> bool:
     except asyncio.CancelledError:
         pass
     """
-    inner = node
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return False
-        if any(caught_by(context, each).by_name for each in _caught_around(context, outer, inner)):
-            return True
-        inner = outer
-    return False
+    return any(
+        caught_by(context, each).by_name
+        for outer, inner in within(context, node)
+        for each in _caught_around(context, outer, inner)
+    )
 
 
 def is_cancelled_by_waiters(file: File, place: ast.expr) -> bool:
@@ -85,9 +90,8 @@ def is_cancelled_by_waiters(file: File, place: ast.expr) -> bool:
     name = place_name(place)
     handlers = {
         last_name(call.args[0])
-        for call in all_nodes(file.tree)
-        if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
+        for call in all_nodes(file.tree, ast.Call)
+        if isinstance(call.func, ast.Attribute)
         and call.func.attr == "add_done_callback"
         and call.args
         and place_name(call.func.value) == name
@@ -186,7 +190,7 @@ def _caught_around(
 
 
 def _raises(handler: ast.ExceptHandler) -> bool:
-    return any(isinstance(each, ast.Raise) for each in own_nodes(handler.body))
+    return any(own_nodes(handler.body, ast.Raise))
 
 
 def _waits_for(context: TreeContext, node: ast.expr, name: str) -> bool:
@@ -206,22 +210,15 @@ def _waits_for(context: TreeContext, node: ast.expr, name: str) -> bool:
 
 def _is_of_self(node: ast.AST, name: str) -> bool:
     """Whether what is waited for is an attribute of that name of `self`, and of nothing else."""
-    receivers = [
-        each.value
-        for each in own_nodes([node])
-        if isinstance(each, ast.Attribute) and each.attr == name
-    ]
-    return bool(receivers) and all(
-        isinstance(each, ast.Name) and each.id == "self" for each in receivers
-    )
+    receivers = [each.value for each in own_nodes([node], ast.Attribute) if each.attr == name]
+    return bool(receivers) and all(is_name(each, "self") for each in receivers)
 
 
 def related_classes(file: File, owner: Class) -> set[str]:
     """A class, with those of the file that are above and below; two with one base are apart."""
     bases = {
         node.name: {place_name(base) for base in node.bases}
-        for node in all_nodes(file.tree)
-        if isinstance(node, ast.ClassDef)
+        for node in all_nodes(file.tree, ast.ClassDef)
     }
     subclasses = {
         base: {name for name in bases if base in bases[name]}
@@ -248,24 +245,18 @@ def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool |
     if not calls:
         return None
     held = set(_held(nodes, calls))
-    protected = _inside(
-        argument
-        for each in nodes
-        if isinstance(each, ast.Call) and _leaves_alone(context, each)
-        for argument in each.args
-    )
-    waited_for = {
-        inner
-        for inner in _inside(
-            each.value
-            for each in nodes
-            if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
-        )
-        if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
-    }
-    if not waited_for <= protected:
+    names = {each for each in nodes if isinstance(each, ast.Name) and each.id in held}
+    taking = (each for each in nodes if isinstance(each, ast.Call) and _leaves_alone(context, each))
+    protected = _inside(argument for each in taking for argument in each.args)
+    if not _waited_for(nodes) & (calls | names) <= protected:
         return False
     return True if calls & protected or held else None
+
+
+def _waited_for(nodes: list[ast.AST]) -> set[ast.AST]:
+    """All that is in what a function awaits, or gives to whoever waits."""
+    waits = (each for each in nodes if isinstance(each, ast.Await | ast.Return | ast.Yield))
+    return _inside(each.value for each in waits if each.value)
 
 
 def _inside(nodes: Iterable[ast.AST]) -> set[ast.AST]:

@@ -1,1 +1,1 @@
-"""What is bound to the current context, for how long, and who works in it."""
+"""Log contexts: what is bound to the current context, for how long, and what runs in it."""

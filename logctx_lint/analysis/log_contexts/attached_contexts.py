@@ -28,7 +28,7 @@ def is_put_back(context: TreeContext, function: FunctionNode, call: ast.Call) ->
     ]
     if call in again:
         return True
-    finals = (node.finalbody for node in own_nodes(function.body) if isinstance(node, ast.Try))
+    finals = (node.finalbody for node in own_nodes(function.body, ast.Try))
     return any(inner in again for block in finals for inner in own_nodes(block))
 
 
@@ -49,8 +49,8 @@ def is_put_back_by_caller(context: TreeContext, function: FunctionNode) -> bool:
 def _is_looked_up(context: TreeContext, call: ast.Call) -> bool:
     """Whether what is attached is a local name of what `get_current()` gave."""
     match call.args:
-        case [ast.Name(name) as given]:
-            bindings = context.scopes[given].reaching(name, (given.lineno, given.col_offset))
+        case [ast.Name() as given]:
+            bindings = context.scopes[given].reaching_name(given)
             return any(
                 isinstance(each.value, ast.Call)
                 and Role.ATTACHED_CONTEXT in context.roles(each.value)
@@ -74,14 +74,14 @@ def works_on(context: TreeContext, call: ast.Call) -> bool:
     attached = _token_calls(context, function) if isinstance(function, FunctionNode) else []
     inside = {inner for each in attached for inner in all_nodes(each)}
     return isinstance(function, FunctionNode) and any(
-        isinstance(node, ast.Call) and node.lineno > call.lineno and node not in inside
-        for node in own_nodes(function.body)
+        node.lineno > call.lineno and node not in inside
+        for node in own_nodes(function.body, ast.Call)
     )
 
 
 def _token_calls(context: TreeContext, function: FunctionNode) -> list[ast.Call]:
     return [
         node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Call) and Role.CONTEXT_TOKEN in context.roles(node)
+        for node in own_nodes(function.body, ast.Call)
+        if Role.CONTEXT_TOKEN in context.roles(node)
     ]

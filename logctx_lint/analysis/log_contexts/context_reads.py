@@ -1,4 +1,4 @@
-"""What some code reads of the current context, that of whoever started it."""
+"""Reads of the current context in code that runs in the context of its starter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tasks that never end, started for whoever comes first."""
+"""Tasks that never end, started lazily in the context of whoever comes first."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.project.facts import FunctionNode
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
 
@@ -27,15 +27,12 @@ def is_endless(function: Function) -> bool:
 def is_by_need(context: TreeContext, call: ast.Call) -> bool:
     """Whether a condition around it asks for what the task is kept in: `if self.worker is None`."""
     kept = {ast.unparse(each) for each in _kept_in(context, call)}
-    for outer in context.around(call):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.If) and any(
-            isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in kept
-            for each in all_nodes(outer.test)
-        ):
-            return True
-    return False
+    tests = (outer.test for outer, _ in within(context, call) if isinstance(outer, ast.If))
+    return any(
+        isinstance(each, ast.Name | ast.Attribute) and ast.unparse(each) in kept
+        for test in tests
+        for each in all_nodes(test)
+    )
 
 
 def _kept_in(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:

@@ -12,14 +12,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from logctx_lint.analysis.context import TreeContext, contexts_naming, functions_of
+from logctx_lint.analysis.called_code import outermost
+from logctx_lint.analysis.context import TreeContext, contexts_naming
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.future_uses import Body
-from logctx_lint.inference.types import Instance, members_of
+from logctx_lint.inference.passed_arguments import parameter_for
+from logctx_lint.inference.types import Instance, functions_of, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 _COLLECTS = frozenset(
     {
@@ -90,13 +92,11 @@ def _calls(context: TreeContext, made: Function) -> Iterator[_Call]:
             if scope.function != made or not isinstance(each.parent(call), ast.YieldFrom):
                 yield _Call(call, scope, each.parent)
     for call, scope in resolver.references.calls(made.name, made.module):
-        outer = scope
-        while outer.parent and outer.parent.node:
-            outer = outer.parent
-        if scope.module == made.module or outer.node is None:
+        outer = outermost(scope)
+        if scope.module == made.module or outer is None:
             continue
         if _may_call(context, call, scope, made):
-            yield _Call(call, scope, Body(outer.node).parent)
+            yield _Call(call, scope, Body(outer).parent)
 
 
 def _may_call(context: TreeContext, call: ast.Call, scope: Scope, made: Function) -> bool:
@@ -121,21 +121,21 @@ def _is_named_otherwise(context: TreeContext, name: str) -> bool:
 def _uses_inside(file: File, call: _Call, outer: ast.Call) -> Iterator[_Call]:
     """Where functions of the project use a generator that they are given."""
     for function in functions_of(file.resolver.type_of(outer.func, call.scope)):
-        node = None if function.module.is_stub else function.implementation.tree()
-        if node is None or call.node not in outer.args:
+        node = function.implementation.source_tree()
+        given = parameter_for(file.resolver, outer, function, call.node)
+        if node is None or not given:
             continue
-        position = outer.args.index(call.node)
-        position += bool(file.resolver.bindings.first_parameter(function))
-        names = [each.name for each in function.facts.parameters]
         scope = Scope.of_body(function.implementation, node)
-        for each in own_nodes(node.body) if position < len(names) else ():
-            if isinstance(each, ast.Name) and each.id == names[position]:
+        for each in own_nodes(node.body):
+            if is_name(each, given):
                 yield _Call(each, scope, Body(node).parent)
 
 
 def _consumed(file: File, call: _Call, depth: int = 2) -> Consumed:
     node: ast.AST = call.node
     outer = call.parent(node)
+    if isinstance(outer, ast.keyword):
+        outer = call.parent(outer)
     if isinstance(outer, ast.Call) and _CLOSES & set(file.resolver.names(outer.func, call.scope)):
         return Consumed.CLOSED if _is_entered_by_coroutine(call, outer) else Consumed.SOMEHOW
     if isinstance(outer, ast.Call) and _PASSES_ON & set(

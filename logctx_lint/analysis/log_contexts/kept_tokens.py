@@ -21,11 +21,12 @@ from dataclasses import dataclass
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, assigned, is_name, own_nodes, own_place
 
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
 _THREAD_FUTURES = frozenset({"concurrent.futures._base.Future.add_done_callback"})
@@ -43,23 +44,25 @@ class KeptToken:
 
 def kept_by_object(context: TreeContext, call: ast.Call) -> KeptToken | None:
     """Whether a token goes to an attribute, and another method of the class uses it."""
-    function, cls = context.function_of(call), class_node(context)
-    statement = context.parent(call)
-    if cls is None or not isinstance(function, FunctionNode):
+    function, place = context.function_of(call), _place(context, call)
+    if not place or not isinstance(function, FunctionNode):
         return None
-    match statement:
-        case ast.Assign([target]):
-            place = _attribute(target)
-        case _:
-            return None
-    for method in cls.body if place else ():
-        if not isinstance(method, FunctionNode) or method.name == function.name:
-            continue
-        if not _uses(context, method, place):
-            continue
-        if not are_paired(context, function.name, method.name):
+    for method in own_methods(context):
+        if (
+            method.name != function.name
+            and _uses(context, method, place)
+            and not are_paired(context, function.name, method.name)
+        ):
             return KeptToken(call, f"self.{place}", method.name)
     return None
+
+
+def _place(context: TreeContext, call: ast.Call) -> str:
+    """The attribute of the object that what a call gives is put into."""
+    match context.parent(call):
+        case ast.Assign([target]):
+            return own_place(target)
+    return ""
 
 
 def is_crossed(context: TreeContext, call: ast.Call) -> str:
@@ -77,9 +80,8 @@ def is_crossed(context: TreeContext, call: ast.Call) -> str:
         return ""
     used = [
         node
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Call)
-        and node.lineno > call.lineno
+        for node in own_nodes(function.body, ast.Call)
+        if node.lineno > call.lineno
         and context.file.may_play(node.func, _RESETTERS)
         and any(_mentions(each, name) for each in arguments(node))
         and _RESETTERS & context.roles(node)
@@ -107,16 +109,10 @@ def crossed_in_caller(context: TreeContext, call: ast.Call) -> CrossedToken | No
         await self.app(scope, receive, send)
         self._end()
     """
-    function, cls = context.function_of(call), class_node(context)
-    statement = context.parent(call)
-    if cls is None or not isinstance(function, ast.FunctionDef):
+    function, place = context.function_of(call), _place(context, call)
+    if not place or not isinstance(function, ast.FunctionDef):
         return None
-    match statement:
-        case ast.Assign([target]) if place := _attribute(target):
-            pass
-        case _:
-            return None
-    methods = [each for each in cls.body if isinstance(each, FunctionNode)]
+    methods = own_methods(context)
     resetting = {each.name for each in methods if each is not function}
     resetting &= {each.name for each in methods if _uses(context, each, place)}
     for caller in methods:
@@ -142,24 +138,13 @@ def _lines_of_calls(method: FunctionNode, names: set[str]) -> list[int]:
     return found
 
 
-def _attribute(node: ast.expr) -> str:
-    """`A` of `self.A` and `self.A[key]`."""
-    if isinstance(node, ast.Subscript):
-        node = node.value
-    match node:
-        case ast.Attribute(ast.Name("self"), name):
-            return name
-    return ""
-
-
 def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
     """Whether a method resets by what an attribute holds, under a local name or not."""
     names = {
         target.id
         for node in own_nodes(method.body)
-        if isinstance(node, ast.Assign | ast.NamedExpr)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name) and _mentions(node.value, place)
+        for target, value in assigned(node)
+        if isinstance(target, ast.Name) and _mentions(value, place)
     }
     return any(
         isinstance(node, ast.Call)
@@ -173,9 +158,7 @@ def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
 
 
 def _mentions(node: ast.expr, place: str) -> bool:
-    return any(
-        isinstance(each, ast.Attribute) and _attribute(each) == place for each in own_nodes([node])
-    )
+    return any(own_place(each) == place for each in own_nodes([node], ast.Attribute))
 
 
 def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.expr, str]]:
@@ -191,20 +174,17 @@ def used_elsewhere(context: TreeContext, call: ast.Call) -> Iterator[tuple[ast.e
     hands_reset = any(_is_reset(context, each) for each in arguments(call))
     for each in arguments(call):
         # `Thread(target=variable.reset, args=(token,))`
-        for given in each.elts if isinstance(each, ast.Tuple) else [each]:
-            if hands_reset and isinstance(given, ast.Name) and _is_token(context, given):
-                yield given, where
+        given = each.elts if isinstance(each, ast.Tuple) else [each]
+        yield from ((token, where) for token in _tokens(context, given) if hands_reset)
         if isinstance(each, ast.Call) and is_task:
-            for given in arguments(each):
-                is_token = isinstance(given, ast.Name) and _is_token(context, given)
-                if is_token and _resets(context, each, given):
-                    yield given, f"`{context.line(each.func)}()`, {where}"
+            for token in _tokens(context, arguments(each)):
+                if _resets(context, each, token):
+                    yield token, f"`{context.line(each.func)}()`, {where}"
         elif isinstance(each, ast.Lambda):
-            for inner in own_nodes([each.body]):
-                if isinstance(inner, ast.Call) and _is_reset(context, inner.func):
-                    for given in inner.args:
-                        if isinstance(given, ast.Name) and _is_token(context, given, call):
-                            yield given, where
+            calls = own_nodes([each.body], ast.Call)
+            for inner in calls:
+                if _is_reset(context, inner.func):
+                    yield from ((token, where) for token in _tokens(context, inner.args, call))
 
 
 def _other_context(context: TreeContext, call: ast.Call) -> str | None:
@@ -227,6 +207,14 @@ def _is_reset(context: TreeContext, node: ast.expr) -> bool:
     return isinstance(node, ast.Attribute | ast.Name) and bool(context.roles(node) & _RESETTERS)
 
 
+def _tokens(
+    context: TreeContext, given: list[ast.expr], at: ast.Call | None = None
+) -> Iterator[ast.Name]:
+    for each in given:
+        if isinstance(each, ast.Name) and _is_token(context, each, at):
+            yield each
+
+
 def _is_token(context: TreeContext, name: ast.Name, at: ast.Call | None = None) -> bool:
     """Whether a local name holds a token that the function itself was given."""
     place = at or name
@@ -244,18 +232,13 @@ def _resets(context: TreeContext, call: ast.Call, given: ast.expr) -> bool:
     """Whether a function of the project resets by the parameter that it is given a token for."""
     for function in context.functions(call.func):
         code = code_of(function)
-        parameters = [each.name for each in function.facts.parameters]
-        if function.owner is not None and parameters[:1] == ["self"]:
-            parameters = parameters[1:]
-        named = dict(zip(parameters, call.args, strict=False))
-        named |= {each.arg: each.value for each in call.keywords if each.arg}
-        own = {name for name, value in named.items() if value is given}
+        own = parameter_for(context.resolver, call, function, given)
         for node in code.nodes if code else ():
             if (
                 isinstance(node, ast.Call)
                 and code
                 and _plays_reset(context, node, code.scope)
-                and any(isinstance(each, ast.Name) and each.id in own for each in arguments(node))
+                and any(is_name(each, own) for each in arguments(node))
             ):
                 return True
     return False

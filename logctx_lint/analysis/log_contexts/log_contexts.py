@@ -7,10 +7,11 @@ import ast
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.passed_arguments import argument_for
 from logctx_lint.inference.types import (
     ExternalInstance,
-    FunctionType,
     Instance,
+    callees_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
@@ -27,7 +28,7 @@ def plays(file: File, node: ast.expr, scope: Scope, roles: frozenset[Role]) -> b
         binding.kind == "value"
         and isinstance(binding.value, ast.Call)
         and file.roles(binding.value.func, scope) & roles
-        for binding in scope.reaching(node.id, (node.lineno, node.col_offset))
+        for binding in scope.reaching_name(node)
     ):
         return True
     if isinstance(node, ast.Attribute) and made_so(file, node, scope, roles):
@@ -54,15 +55,9 @@ def reads_current(file: File, call: ast.Call, scope: Scope) -> bool:
         return False
     if any(each.arg == _GIVEN for each in call.keywords):
         return False
-    functions = (
-        member.function
-        for member in members_of(file.resolver.type_of(call.func, scope))
-        if isinstance(member, FunctionType)
-    )
     return not any(
-        parameter.name == _GIVEN
-        for function in functions
-        for parameter, _ in zip(function.facts.parameters, call.args, strict=False)
+        argument_for(file.resolver, call, callee, _GIVEN)
+        for callee in callees_of(file.resolver.type_of(call.func, scope))
     )
 
 

@@ -1,4 +1,4 @@
-"""What is different from one turn of a loop to the next, and what runs in a turn besides.
+"""What differs between two iterations of a loop, and what else runs in one.
 
 while True:
     job = await queue.get()             # `job` varies, `self.name` does not.
@@ -75,7 +75,7 @@ class Turn:
                 others += _other_branches(outer, inner)
             if is_chosen:
                 others += self._context.behind(outer)
-            calls = (each for each in own_nodes(others) if isinstance(each, ast.Call))
+            calls = own_nodes(others, ast.Call)
             for found in in_source_order(calls):
                 if not self._binds([found]):
                     return found
@@ -112,7 +112,7 @@ class Turn:
         return self.varies(asked) and not self._binds(_other_branches(outer, inner))
 
     def _binds(self, nodes: Iterable[ast.AST]) -> bool:
-        calls = (each for each in own_nodes(nodes) if isinstance(each, ast.Call))
+        calls = own_nodes(nodes, ast.Call)
         return any(Role.CONTEXT_TOKEN in self._context.roles(each) for each in calls)
 
     def logged_before(self, call: ast.Call) -> ast.Call | None:
@@ -131,7 +131,7 @@ class Turn:
         return self._loop, None
 
     def _logged_behind(self, loop: ast.For | Loop) -> ast.Call | None:
-        leaves = any(isinstance(each, ast.Break) for each in own_nodes(loop.body))
+        leaves = any(own_nodes(loop.body, ast.Break))
         is_endless = isinstance(loop, ast.While) and isinstance(loop.test, ast.Constant)
         ends = leaves or not is_endless
         inner: ast.AST = loop

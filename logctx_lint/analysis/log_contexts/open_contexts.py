@@ -7,6 +7,7 @@ import ast
 from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.log_contexts.context_managers import holds
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
@@ -23,14 +24,11 @@ _UNDOING = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
 
 def open_around(context: TreeContext, node: ast.AST) -> ast.expr | None:
     """The log context or span that is open around a node."""
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return None
-        if isinstance(outer, ast.With | ast.AsyncWith):
-            for item in outer.items:
-                value = item.context_expr
-                if holds(context.file, value, context.scopes[value], OPENERS):
-                    return value
+    for outer, _ in within(context, node):
+        for item in outer.items if isinstance(outer, ast.With | ast.AsyncWith) else ():
+            value = item.context_expr
+            if holds(context.file, value, context.scopes[value], OPENERS):
+                return value
     return None
 
 

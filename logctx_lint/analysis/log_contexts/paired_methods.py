@@ -1,4 +1,4 @@
-"""Whether a method that opens something and one that closes it run in one context, as a pair.
+"""Whether two methods that open and close something always run as a pair in one context.
 
 async def __aenter__(self):                 async def run(self):
     await self._open()                          await self._open()
@@ -15,7 +15,7 @@ import itertools
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, contexts_naming
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
@@ -43,14 +43,8 @@ def _methods(context: TreeContext) -> list[FunctionNode]:
     """The methods of the unit's class, and of its base classes in the project."""
     owner = context.unit.scope.owner
     ancestors = context.resolver.classes.ancestors(owner) if owner else ()
-    trees = (
-        method.tree()
-        for cls, _ in ancestors
-        if not cls.module.is_stub
-        for name in cls.facts.functions
-        for method in cls.function(name)
-    )
-    return [tree for tree in trees if tree is not None]
+    own = (cls for cls, _ in ancestors if not cls.module.is_stub)
+    return [tree for cls in own for _, tree in cls.method_trees()]
 
 
 def _runs_only_in(
@@ -77,7 +71,7 @@ def _of_self(nodes: Iterator[ast.AST], name: str) -> Iterator[ast.Attribute]:
 
 def _calls(method: FunctionNode, name: str) -> bool:
     """Whether a method makes nothing of another one but to call it."""
-    called = {each.func for each in own_nodes(method.body) if isinstance(each, ast.Call)}
+    called = {each.func for each in own_nodes(method.body, ast.Call)}
     return all(each in called for each in _of_self(all_nodes(method), name))
 
 
@@ -94,8 +88,8 @@ def is_made_sure(function: FunctionNode, first: ast.Call, then: ast.Call) -> boo
     """Whether a `finally` of a function has a call, for all that runs behind another one."""
     return any(
         first.lineno < node.lineno or first in own_nodes(node.body)
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Try) and then in own_nodes(node.finalbody)
+        for node in own_nodes(function.body, ast.Try)
+        if then in own_nodes(node.finalbody)
     )
 
 
@@ -121,8 +115,8 @@ def _named(context: TreeContext, name: str) -> list[ast.Name | ast.Attribute]:
     """The uses of a name in the file, without those of other classes for methods of their own."""
     own = class_node(context)
     others: set[ast.AST] = set()
-    for cls in all_nodes(context.file.tree):
-        if not isinstance(cls, ast.ClassDef) or own is None or cls is own:
+    for cls in all_nodes(context.file.tree, ast.ClassDef):
+        if own is None or cls is own:
             continue
         if own.name not in map(last_name, cls.bases):
             others.update(_of_self(all_nodes(cls), name))

@@ -1,4 +1,4 @@
-"""Loops that serve one request after the other, and those that read what one peer sends.
+"""Loops that serve one request after another, and those that read from one connection.
 
 while True:                                 async def connected(socket):
     job = await queue.get()                     async for message in socket:
@@ -12,6 +12,7 @@ from enum import Enum
 
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.log_contexts.log_contexts import plays
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import UNKNOWN
 from logctx_lint.project.facts import FunctionNode
@@ -97,20 +98,14 @@ def _is_peer(context: TreeContext, node: ast.expr) -> bool:
     if not isinstance(node, ast.Name) or not isinstance(function, FunctionNode):
         return False
     scope = context.scopes[node]
-    bindings = scope.reaching(node.id, (node.lineno, node.col_offset))
+    bindings = scope.reaching_name(node)
     return {each.kind for each in bindings} == {"parameter"} and any(
-        isinstance(each, ast.Call)
-        and context.file.may_play(each.func, _SERVERS)
+        context.file.may_play(each.func, _SERVERS)
         and function.name in map(last_name, arguments(each))
-        for each in all_nodes(context.file.tree)
+        for each in all_nodes(context.file.tree, ast.Call)
     )
 
 
 def _goes_on(context: TreeContext, loop: Loop) -> bool:
     """Whether another loop is around it, so that the next connection is served in the same task."""
-    for outer in context.around(loop):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, _LOOPS):
-            return True
-    return False
+    return any(isinstance(outer, _LOOPS) for outer, _ in within(context, loop))

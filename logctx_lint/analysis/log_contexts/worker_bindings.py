@@ -1,4 +1,4 @@
-"""What a loop that serves one request after the other binds to the context and never takes out.
+"""Context bindings that a serving loop makes for one request and leaves for the next.
 
 while True:
     job = await queue.get()
@@ -71,18 +71,20 @@ def left_bindings(context: TreeContext, function: FunctionNode) -> Iterator[Left
         serves = served(context, loop)
         if serves is None or serves is Serves.CONNECTION:
             continue
-        inside = [loop.iter, *loop.body] if isinstance(loop, ast.AsyncFor) else loop.body
-        calls = in_source_order(each for each in own_nodes(inside) if isinstance(each, ast.Call))
-        statements = (e for e in calls if isinstance(context.parent(e), ast.Expr))
-        bound = [each for call in statements if call not in found for each in _bound(context, call)]
-        if not bound or any(_undoes(context, each) for each in calls):
-            continue
-        for each in bound:
-            left = _left_by(context, loop, each, serves)
-            if left is not None:
-                found.add(each.call)
-                yield left
-                break
+        bound = (each for each in _bound_in_turn(context, loop) if each.call not in found)
+        left = next(filter(None, (_left_by(context, loop, each, serves) for each in bound)), None)
+        if left is not None:
+            found.add(left.call)
+            yield left
+
+
+def _bound_in_turn(context: TreeContext, loop: Loop) -> list[_Bound]:
+    """What a loop binds in one turn, if no call in it may undo that."""
+    inside = [loop.iter, *loop.body] if isinstance(loop, ast.AsyncFor) else loop.body
+    calls = in_source_order(own_nodes(inside, ast.Call))
+    statements = (each for each in calls if isinstance(context.parent(each), ast.Expr))
+    bound = [each for call in statements for each in _bound(context, call)]
+    return [] if bound and any(_undoes(context, each) for each in calls) else bound
 
 
 def _undoes(context: TreeContext, call: ast.Call) -> bool:
@@ -152,7 +154,7 @@ def _varies(turn: Turn, bound: _Bound) -> bool:
         return turn.varies(given)
     if turn.varies(given, code.scope):
         return True
-    names = {each.id for each in own_nodes(given) if isinstance(each, ast.Name)}
+    names = {each.id for each in own_nodes(given, ast.Name)}
     return not names.isdisjoint(code.scope.bindings) and turn.varies([call.func, *arguments(call)])
 
 

@@ -13,9 +13,9 @@ from logctx_lint.config import loading
 from logctx_lint.config.settings import Settings
 from logctx_lint.config.value_kinds import did_you_mean
 from logctx_lint.frontends.cli import terminal
+from logctx_lint.frontends.cli.command import Commands, UsageError
 from logctx_lint.frontends.cli.files import named_files
 from logctx_lint.frontends.cli.output import opened, refuse_unwritable
-from logctx_lint.frontends.cli.parser import Commands, UsageError
 from logctx_lint.syntax.source import Source, Unreadable
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _like(
         for function in engine.functions(Source.read(path)).values():
             name = function.qualified_name
             is_named = any(fnmatchcase(name, each) for each in patterns)
-            if is_named and auditor.graph.waits(function):
+            if is_named and auditor.graph.nodes.waits(function):
                 yield auditor, function
 
 

@@ -15,8 +15,8 @@ from logctx_lint.engine import runner
 from logctx_lint.engine.runner import Task
 from logctx_lint.findings import Finding
 from logctx_lint.frontends.cli import check, terminal
+from logctx_lint.frontends.cli.command import Commands
 from logctx_lint.frontends.cli.files import named_files, shown
-from logctx_lint.frontends.cli.parser import Commands
 from logctx_lint.reporting import baseline
 from logctx_lint.reporting.baseline import Comparison
 from logctx_lint.reporting.report import Report, report_of

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from logctx_lint.config import loading
-from logctx_lint.frontends.cli.parser import Commands
+from logctx_lint.frontends.cli.command import Commands
 
 
 def add(commands: Commands) -> None:

@@ -18,9 +18,9 @@ from logctx_lint.engine import runner
 from logctx_lint.engine.runner import Mode, Outcome, Task
 from logctx_lint.fixes import apply
 from logctx_lint.frontends.cli import show_settings, streaming, terminal
+from logctx_lint.frontends.cli.command import Commands, UsageError
 from logctx_lint.frontends.cli.files import Group, grouped, shown
 from logctx_lint.frontends.cli.output import opened, refuse_unwritable
-from logctx_lint.frontends.cli.parser import Commands, UsageError
 from logctx_lint.frontends.cli.streaming import Stream
 from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.reporting import baseline
@@ -81,9 +81,8 @@ def run(args: argparse.Namespace) -> int:
     known = [_known(group.settings) for group in groups]
     base = _base(args.changed_since) if args.changed_since else None
     refuse_unwritable(args.output_file)
-    if args.verbose:
-        for line in show_settings.decisions(loaded, groups):
-            print(f"logctx-lint: {line}", file=sys.stderr)
+    for line in show_settings.decisions(loaded, groups) if args.verbose else ():
+        print(f"logctx-lint: {line}", file=sys.stderr)
     for note in show_settings.notes(loaded, groups):
         _note(note)
     stream = None
@@ -101,6 +100,13 @@ def run(args: argparse.Namespace) -> int:
     _tell_what_is_off(settings)
     if args.add_noqa:
         report = _silenced(report)
+    _tell(args, report, stream)
+    stale = any(each.stale for each in checked)
+    return int((bool(report.findings) or stale) and not args.exit_zero)
+
+
+def _tell(args: argparse.Namespace, report: Report, stream: Stream | None) -> None:
+    """Write what has not been written as it was found, and what to do next."""
     if stream:
         brief = report.brief or args.output_format == "concise"
         write_end(replace(report, brief=brief), sys.stdout)
@@ -108,8 +114,6 @@ def run(args: argparse.Namespace) -> int:
         _write(args, report)
     if not args.diff:
         _advise(args, report)
-    stale = any(each.stale for each in checked)
-    return int((bool(report.findings) or stale) and not args.exit_zero)
 
 
 def _known(settings: Settings) -> list[Entry]:

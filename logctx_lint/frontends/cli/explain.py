@@ -6,7 +6,7 @@ import argparse
 
 from logctx_lint.config.codes import CODES
 from logctx_lint.config.value_kinds import meant_code
-from logctx_lint.frontends.cli.parser import Commands, UsageError
+from logctx_lint.frontends.cli.command import Commands, UsageError
 
 
 def add(commands: Commands) -> None:

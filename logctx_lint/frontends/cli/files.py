@@ -12,7 +12,7 @@ from logctx_lint.config import loading
 from logctx_lint.config.loading import Loaded
 from logctx_lint.config.settings import Settings
 from logctx_lint.engine.file_discovery import python_files
-from logctx_lint.frontends.cli.parser import UsageError
+from logctx_lint.frontends.cli.command import UsageError
 
 
 @dataclass(frozen=True, slots=True)

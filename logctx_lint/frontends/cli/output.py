@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from logctx_lint.frontends.cli.parser import UsageError
+from logctx_lint.frontends.cli.command import UsageError
 
 
 def refuse_unwritable(name: str | None) -> None:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from logctx_lint import __version__
 from logctx_lint.config.value_kinds import did_you_mean
-from logctx_lint.errors import UserError
-
-
-class UsageError(UserError):
-    """The command cannot be run as it was given; the message is one line."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -40,12 +35,6 @@ class Parser(argparse.ArgumentParser):
             message = f'unknown argument "{flag}"{did_you_mean(flag, self._option_string_actions)}'
         print(f"{self.prog}: error: {message} (see {self.prog} --help)", file=sys.stderr)
         sys.exit(2)
-
-
-class Commands(Protocol):
-    """What a command is added to."""
-
-    def add_parser(self, name: str, **arguments: Any) -> argparse.ArgumentParser: ...
 
 
 def build() -> Parser:

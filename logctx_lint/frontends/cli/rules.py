@@ -6,7 +6,7 @@ import argparse
 import json
 import sys
 
-from logctx_lint.frontends.cli.parser import Commands
+from logctx_lint.frontends.cli.command import Commands
 
 
 def add(commands: Commands) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from logctx_lint.frontends.cli.parser import Commands
+from logctx_lint.frontends.cli.command import Commands
 
 
 def add(commands: Commands) -> None:

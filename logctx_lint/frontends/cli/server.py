@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from logctx_lint.frontends.cli.parser import Commands, UsageError
+from logctx_lint.frontends.cli.command import Commands, UsageError
 
 
 def add(commands: Commands) -> None:

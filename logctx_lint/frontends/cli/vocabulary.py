@@ -8,8 +8,8 @@ from itertools import groupby
 from pathlib import Path
 
 from logctx_lint.config import loading
+from logctx_lint.frontends.cli.command import Commands
 from logctx_lint.frontends.cli.files import named_files
-from logctx_lint.frontends.cli.parser import Commands
 from logctx_lint.syntax.source import Source, Unreadable
 
 

@@ -153,7 +153,7 @@ def _cleanup(function: Function) -> ast.stmt | None:
 
 
 def _yields(body: list[ast.stmt]) -> bool:
-    return any(isinstance(node, ast.Yield) for node in own_nodes(body))
+    return any(own_nodes(body, ast.Yield))
 
 
 def screen(unit: Unit) -> bool:

@@ -89,13 +89,15 @@ from logctx_lint.analysis.awaitables.mixed_displays import beside_values
 from logctx_lint.analysis.awaitables.value_uses import Usage, Use, uses
 from logctx_lint.analysis.casts import said_otherwise
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import Unit
-from logctx_lint.findings import Applicability, Fix
+from logctx_lint.findings import Applicability, Fix, Profile
 from logctx_lint.fixes.edits import after, before
 from logctx_lint.inference.types import Kind
+from logctx_lint.inference.use_def import Comprehension
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name
 
 _Wrong = dict[ast.expr, tuple[Use, Kind]]
 """The uses of awaitables as values, and which kind each of them is."""
@@ -145,8 +147,24 @@ def _report(context: TreeContext, use: Use, kind: Kind, wrong: _Wrong) -> None:
     cure = "yield it" if context.awaits_by_yield(function) else "await it"
     if kind.is_lazy and not context.is_asynchronous(function):
         cure = "await it, in an `async def`"
-    message = f"{is_} is {fate}: {cure}"
-    context.report(RULE.code, node, message, _fixes(context, use, wrong), callee=callee)
+    is_declared = callee.is_only_declared if callee else _is_declared_parameter(use)
+    context.report(
+        RULE.code,
+        node,
+        f"{is_} is {fate}: {cure}",
+        _fixes(context, use, wrong),
+        callee=callee,
+        profile=Profile.STRICT if is_declared else Profile.RECOMMENDED,
+    )
+
+
+def _is_declared_parameter(use: Use) -> bool:
+    """Whether only the annotation of a parameter, which the code here contradicts, says so."""
+    if not isinstance(use.node, ast.Name):
+        return False
+    at = (use.node.lineno, use.node.col_offset)
+    bindings = use.scope.reaching(use.node.id, at)
+    return bool(bindings) and all(each.annotation and not each.value for each in bindings)
 
 
 def _is_certain(context: TreeContext, use: Use) -> bool:
@@ -184,12 +202,7 @@ def _needs_parentheses(context: TreeContext, call: ast.Call, *, by_yield: bool) 
 
 def _can_await(context: TreeContext, node: ast.AST, *, by_yield: bool) -> bool:
     """Whether the comprehensions around a node let it be awaited, and stay what they are."""
-    around = []
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            break
-        if isinstance(outer, ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
-            around.append(outer)
+    around = [outer for outer, _ in within(context, node) if isinstance(outer, Comprehension)]
     # A generator would become an asynchronous one; none can yield; and before Python 3.11
     # an asynchronous comprehension cannot stand in another.
     is_lazy = any(isinstance(each, ast.GeneratorExp) for each in around)
@@ -206,7 +219,7 @@ def _made(context: TreeContext, node: ast.Name, use: Use, wrong: _Wrong) -> ast.
     loads = {
         each
         for each in (all_nodes(scope) if scope else ())
-        if isinstance(each, ast.Name) and each.id == node.id and isinstance(each.ctx, ast.Load)
+        if is_name(each, node.id) and isinstance(each.ctx, ast.Load)
     }
     value = bindings[0].value
     if not isinstance(value, ast.Call) or not wrong.keys() >= loads:

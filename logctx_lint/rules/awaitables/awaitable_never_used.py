@@ -99,7 +99,7 @@ from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,10 +319,7 @@ class _Consumption:
         function = self._scope.node
         known = self._uses.idle | self._uses.wrong
         return any(
-            isinstance(each, ast.Name)
-            and each.id == name
-            and isinstance(each.ctx, ast.Load)
-            and each not in known
+            is_name(each, name) and isinstance(each.ctx, ast.Load) and each not in known
             for each in own_nodes(function.body if isinstance(function, FunctionNode) else ())
         )
 

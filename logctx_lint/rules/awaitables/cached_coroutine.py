@@ -180,7 +180,7 @@ def _keeps(context: TreeContext, function: FunctionNode, decorator: ast.expr) ->
 
 def _returns_coroutine(context: TreeContext, function: FunctionNode) -> bool:
     """Whether a plain function, as it is without its decorators, gives a coroutine on each path."""
-    returned = [node.value for node in own_nodes(function.body) if isinstance(node, ast.Return)]
+    returned = [node.value for node in own_nodes(function.body, ast.Return)]
     return bool(returned) and all(
         value is not None and _is_coroutine(context, value) for value in returned
     )
@@ -195,12 +195,12 @@ def _check_awaits(context: TreeContext, function: FunctionNode) -> Iterator[ast.
     """Awaits of one local name that is bound once to a coroutine, each surely behind another."""
     scope = context.unit.scopes[function]
     seen: dict[Binding, tuple[ast.Await, list[ast.AST]]] = {}
-    awaits = (node for node in own_nodes(function.body) if isinstance(node, ast.Await))
+    awaits = own_nodes(function.body, ast.Await)
     for node in in_source_order(awaits):
         if not isinstance(node.value, ast.Name):
             continue
         name = node.value
-        bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+        bindings = scope.reaching_name(name)
         if len(bindings) != 1 or not _makes_coroutine(context, bindings[0]):
             continue
         binding = bindings[0]

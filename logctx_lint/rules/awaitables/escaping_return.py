@@ -136,7 +136,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_name
 from logctx_lint.syntax.excerpts import one_line
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
@@ -270,14 +270,15 @@ class _Returns:
             elif self._can_await or isinstance(item.context_expr, ast.Call):
                 yield _Around(node, loss, is_any=True)
 
+    def _stands_in_place(self, value: ast.Call | ast.Name) -> bool:
+        """Whether the caller wants what awaiting a returned value would give."""
+        must_be_value = isinstance(value, ast.Call) and self._must_give_value
+        return self._by_yield or must_be_value or self._hands_out_coroutine(value)
+
     def _escaping(
         self, value: ast.Call | ast.Name, around: tuple[_Around, ...]
     ) -> Iterator[_Escape]:
-        in_place = (
-            self._by_yield
-            or (isinstance(value, ast.Call) and self._must_give_value)
-            or self._hands_out_coroutine(value)
-        )
+        in_place = self._stands_in_place(value)
         if (not around and not in_place) or self._may_give_awaitable:
             return
         call = value if isinstance(value, ast.Call) else self._kept_call(value)
@@ -322,7 +323,7 @@ class _Returns:
         return all(
             each in returned
             for each in nodes
-            if isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
+            if is_name(each, name) and isinstance(each.ctx, ast.Load)
         )
 
     def _kept_call(self, name: ast.Name) -> ast.Call | None:
@@ -333,7 +334,7 @@ class _Returns:
 
     def _made(self, name: ast.Name) -> ast.Call | None:
         """The call that a local name is bound to, whatever happened before."""
-        bindings = self._scope.reaching(name.id, (name.lineno, name.col_offset))
+        bindings = self._scope.reaching_name(name)
         values = [each.value for each in bindings if each.kind == "value" and not each.path]
         call = values[0] if len(bindings) == len(values) == 1 else None
         return call if isinstance(call, ast.Call) else None
@@ -374,8 +375,7 @@ def _reads_entered(block: _Block) -> bool:
         each.id
         for item in getattr(block, "items", ())
         if item.optional_vars
-        for each in all_nodes(item.optional_vars)
-        if isinstance(each, ast.Name)
+        for each in all_nodes(item.optional_vars, ast.Name)
     }
     return any(
         isinstance(each, ast.Attribute)

@@ -107,7 +107,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.assertions import is_expected_to_raise
-from logctx_lint.analysis.awaitables.discarded_awaitables import discarded
+from logctx_lint.analysis.awaitables.discarded_values import discarded
 from logctx_lint.analysis.awaitables.generator_functions import (
     generators,
     is_asynchronous,
@@ -328,8 +328,8 @@ def _is_told_where_defined(context: TreeContext, function: Function) -> bool:
         return False
     scope = Scope.of_body(function, node)
     return not _is_handed_on(context, function.name) and any(
-        isinstance(each, ast.Call) and RETURN_VALUE in context.resolver.names(each.func, scope)
-        for each in own_nodes(node.body)
+        RETURN_VALUE in context.resolver.names(each.func, scope)
+        for each in own_nodes(node.body, ast.Call)
     )
 
 
@@ -358,7 +358,7 @@ def _is_test(context: TreeContext, function: FunctionNode, scope: Scope) -> bool
     owner = scope.function.owner if scope.function else None
     if owner is None or function is not context.unit.node:
         return False  # One inside another test, which tries what becomes of it, is none.
-    is_awaiting = any(isinstance(each, ast.Yield) for each in own_nodes(function.body))
+    is_awaiting = any(own_nodes(function.body, ast.Yield))
     return is_awaiting and is_run_by_unittest(context.file, function.name, owner)
 
 
@@ -384,7 +384,7 @@ def _check_driven(
 def _is_no_body(body: list[ast.stmt]) -> bool:
     """Whether a function is a mere declaration, or always raises."""
     last = body[-1]
-    if isinstance(last, ast.Raise) and not any(isinstance(e, ast.Return) for e in own_nodes(body)):
+    if isinstance(last, ast.Raise) and not any(own_nodes(body, ast.Return)):
         return True
     return all(isinstance(each, ast.Expr) and isinstance(each.value, ast.Constant) for each in body)
 
@@ -404,8 +404,8 @@ def _ends_plainly(context: TreeContext, function: ast.FunctionDef, scope: Scope)
             return False
     # Work that the function starts and does not wait for is another rule's business.
     return not any(
-        isinstance(each, ast.Call) and each not in returned and _is_awaitable(context, each, scope)
-        for each in own_nodes(function.body)
+        each not in returned and _is_awaitable(context, each, scope)
+        for each in own_nodes(function.body, ast.Call)
     )
 
 

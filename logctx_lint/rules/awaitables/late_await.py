@@ -85,11 +85,10 @@ from logctx_lint.fixes.edits import background_fix, background_starter, helper, 
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import Position, end_of, is_name, own_nodes, start_of
 from logctx_lint.syntax.excerpts import one_line
 
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
-_Position = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +138,7 @@ def _fixes(context: TreeContext, named: Named) -> tuple[Fix, ...]:
     uses = [
         inner
         for inner in own_nodes(named.scope.node.body)  # type: ignore[union-attr, arg-type]
-        if isinstance(inner, ast.Name)
-        and inner.id == named.name
-        and isinstance(inner.ctx, ast.Load)
+        if is_name(inner, named.name) and isinstance(inner.ctx, ast.Load)
     ]
     if not all(isinstance(context.parent(each), ast.Await | ast.Yield) for each in uses):
         return ()
@@ -191,14 +188,14 @@ class _Waiting:
             name = item.named.name
             uses = piece.uses.get(name)
             if uses:
-                use = min(uses, key=_start)
-                since = item.disturbance or piece.disturbance(until=_start(use))
+                use = min(uses, key=start_of)
+                since = item.disturbance or piece.disturbance(until=start_of(use))
                 if since is not None and use in piece.awaited:
                     self.late.setdefault(item.named, Late(item.named, since, use))
             elif name not in piece.bound:
                 left.add(replace(item, disturbance=item.disturbance or piece.disturbance()))
         for each in self._opened.get(node, ()):
-            left.add(_Held(each, piece.disturbance(since=_end(each.call))))
+            left.add(_Held(each, piece.disturbance(since=end_of(each.call))))
         return frozenset(left)
 
     def where(self, test: ast.expr, truth: bool, items: frozenset[_Held]) -> frozenset[_Held]:
@@ -257,21 +254,13 @@ class _Piece:
     """Calls and suspension points."""
 
     def disturbance(
-        self, since: _Position = (0, 0), until: _Position = (sys.maxsize, 0)
+        self, since: Position = (0, 0), until: Position = (sys.maxsize, 0)
     ) -> ast.AST | None:
         """The first thing that happens between two places."""
         found = [
-            each for each in self.disturbances if since <= _start(each) and _end(each) <= until
+            each for each in self.disturbances if since <= start_of(each) and end_of(each) <= until
         ]
-        return min(found, key=_start, default=None)
-
-
-def _start(node: ast.AST) -> _Position:
-    return node.lineno, node.col_offset  # type: ignore[attr-defined]
-
-
-def _end(node: ast.AST) -> _Position:
-    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
+        return min(found, key=start_of, default=None)
 
 
 RULE = Rule(

@@ -85,11 +85,12 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables.gathered_operands import parts
+from logctx_lint.analysis.call_sites import calls_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.future_uses import Body
-from logctx_lint.inference.types import FunctionType, Kind, members_of
+from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
@@ -168,13 +169,9 @@ def _is_always_made(call: ast.Call, function: ast.FunctionDef) -> bool:
 
 def _coroutines_calling(context: TreeContext, function: Function, ways: int) -> Iterator[Function]:
     """The coroutines that call a plain function themselves, or by another plain one."""
-    references = context.resolver.references
-    for call, scope in references.calls(function.name, function.module):
+    for call, scope, _ in calls_of(context.resolver, function):
         caller = scope.function
         if caller is None or isinstance(scope.node, ast.Lambda) or caller == function:
-            continue
-        called = members_of(context.resolver.type_of(call.func, scope))
-        if not any(isinstance(each, FunctionType) and each.function == function for each in called):
             continue
         if caller.facts.is_async:
             yield caller
@@ -281,7 +278,7 @@ def _waited_for(context: TreeContext, node: ast.expr) -> Iterator[ast.expr]:
     if isinstance(node, ast.Name):
         scope = context.scopes[node]
         if len(scope.bindings.get(node.id, ())) != 1:
-            reaching = scope.reaching(node.id, (node.lineno, node.col_offset))
+            reaching = scope.reaching_name(node)
             values = [each.value for each in reaching if each.kind == "value" and not each.path]
             known = [each for each in values if each is not None and each in context.scopes]
             if len(reaching) == len(known) == 1 and not isinstance(known[0], ast.Name):

@@ -76,7 +76,7 @@ from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import helper, wrapped
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import callees_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Applies, Rule
 from logctx_lint.syntax.ast_walk import own_nodes
@@ -166,10 +166,7 @@ def _relying_caller(file: File, scope: Scope) -> str | None:
     caller = None
     for call, place in file.resolver.references.calls(function.name, function.module):
         callee = file.resolver.type_of(call.func, place)
-        if any(
-            isinstance(member, FunctionType) and member.function.implementation == function
-            for member in members_of(callee)
-        ):
+        if any(member.function.implementation == function for member in callees_of(callee)):
             use = _use(call, place)
             if isinstance(use, ast.Await):
                 caller = caller or place.qualified_name

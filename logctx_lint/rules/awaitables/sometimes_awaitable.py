@@ -85,18 +85,18 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TypeGuard
 
+from logctx_lint.analysis.call_sites import calls_of
+from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.control_flow import Paths
 from logctx_lint.analysis.units import File, Unit
+from logctx_lint.analysis.unknown_callers import has_unknown_callers
 from logctx_lint.findings import Profile
 from logctx_lint.inference import constants
-from logctx_lint.inference.annotation_types import parse_expression
-from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.types import (
     Awaitability,
     Certainty,
-    ClassObject,
     FunctionType,
     Instance,
     Kind,
@@ -104,14 +104,9 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.project.modules import Class, Function, Module
+from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
-
-_CALLED_BY_NAME = (
-    "command_", "do_", "jsonrpc_", "perspective_", "remote_", "render_", "test", "view_", "xmlrpc_"
-)  # fmt: skip
-"""How methods begin that a dispatcher looks up; most take an awaitable or a value."""
+from logctx_lint.syntax.ast_walk import is_none, own_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +158,7 @@ def _mixed(unit: Unit) -> Iterator[tuple[FunctionNode, _Mixed]]:
     for node, scope in unit.scopes.items():
         if scope.function and isinstance(node, FunctionNode):
             found = _returns_both(unit.file, scope.function, node, scope)
-            if found and not _is_by_contract(unit.file, scope.function):
+            if found and not has_unknown_callers(unit.file, scope.function):
                 callers = list(_callers(unit.file, scope.function))
                 if not callers or any(each.how is not _How.TESTED for each in callers):
                     # One that works in two modes is awaited by who knows which it is in.
@@ -269,22 +264,12 @@ class _Caller:
 
 def _callers(file: File, function: Function) -> Iterator[_Caller]:
     """The calls of a function in its package, as far as they are known."""
-    resolver = file.resolver
-    for call, scope in resolver.references.calls(function.name, function.module):
-        called = [
-            each
-            for each in members_of(resolver.type_of(call.func, scope))
-            if isinstance(each, FunctionType) and each.function == function
-        ]
-        if not called:
-            continue
-        outer = scope
-        while outer.parent and outer.parent.node:
-            outer = outer.parent
-        if outer.node is not None:
+    for call, scope, callee in calls_of(file.resolver, function):
+        outer = outermost(scope)
+        if outer is not None:
             place = f"{scope.module.path.name}:{call.lineno}"
-            how = _done_with(Body(outer.node), call)
-            if how is _How.AWAITED and _asks_for_it(file, called[0], call):
+            how = _done_with(Body(outer), call)
+            if how is _How.AWAITED and _asks_for_it(file, callee, call):
                 how = _How.OTHER
             yield _Caller(how, place)
 
@@ -332,28 +317,30 @@ def _returns_both(
     facts = function.facts
     if facts.is_async or facts.is_generator or facts.returns:
         return None
-    returns = [each for each in own_nodes(node.body) if isinstance(each, ast.Return)]
+    returns = list(own_nodes(node.body, ast.Return))
     if not any(isinstance(each.value, _MAY_BE_AWAITABLE) for each in returns):
         return None
     own = {parameter.name for parameter in facts.parameters}
     ordered = in_source_order(returns)
-    for each in ordered:
-        if isinstance(each.value, ast.Name) and each.value.id in own:
-            continue
-        # Most functions give no awaitable at all, which names alone say.
-        if each.value is None or not file.prefilter.may_be_awaitable(each.value, scope):
-            continue
-        answer = _answer(file, each.value, scope)
-        if answer.is_certain:
-            plain = [
-                other
-                for other in ordered
-                if _answer(file, other.value, scope).certainty is Certainty.NO
-                and not _is_mode(file, other.value, scope)
-            ]
-            what = _plain_result(file, node, scope, plain)
-            return _Mixed(answer.kind, each.lineno, what) if what else None
-    return None
+    found = (each for each in ordered if getattr(each.value, "id", "") not in own)
+    certain = next((each for each in found if _is_awaitable(file, each.value, scope)), None)
+    if certain is None:
+        return None
+    plain = [
+        other
+        for other in ordered
+        if _answer(file, other.value, scope).certainty is Certainty.NO
+        and not _is_mode(file, other.value, scope)
+    ]
+    what = _plain_result(file, node, scope, plain)
+    kind = _answer(file, certain.value, scope).kind
+    return _Mixed(kind, certain.lineno, what) if what else None
+
+
+def _is_awaitable(file: File, value: ast.expr | None, scope: Scope) -> bool:
+    # Most functions give no awaitable at all, which names alone say.
+    may_be = value is not None and file.prefilter.may_be_awaitable(value, scope)
+    return may_be and _answer(file, value, scope).is_certain
 
 
 def _is_used_otherwise(file: File, value: Instance) -> bool:
@@ -393,115 +380,10 @@ def _answer(file: File, value: ast.expr | None, scope: Scope) -> Awaitability:
 
 
 def _is_none(value: ast.expr | None) -> bool:
-    return value is None or (isinstance(value, ast.Constant) and value.value is None)
+    return value is None or is_none(value)
 
 
 _MAY_BE_AWAITABLE = (ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.IfExp, ast.BoolOp)
-
-
-def _is_by_contract(file: File, function: Function) -> bool:
-    """Whether somebody else says what the function may return: whoever calls it takes either."""
-    if function.name.startswith(_CALLED_BY_NAME):
-        return True
-    resolver = file.resolver
-    if resolver.functions.decorated(function) != FunctionType(function):
-        return True
-    if _is_property(file, function) or _is_named_elsewhere(file, function.name):
-        return True
-    owner = function.owner
-    if owner is None:
-        return False
-    if _is_dispatched(file, owner, function.name):
-        return True
-    return bool(resolver.classes.unknown_bases(owner)) or any(
-        other != owner and other.function(function.name) for other in _declaring(file, owner)
-    )
-
-
-def _is_dispatched(file: File, owner: Class, name: str) -> bool:
-    """Whether a class or its base looks methods up by how the name begins: `"cmd_" + word`."""
-    prefix, underscore, _ = name.partition("_")
-    if not prefix or not underscore:
-        return False
-    modules = {ancestor.module for ancestor, _ in file.resolver.classes.ancestors(owner)}
-    return any(_has_text_from(module, f"{prefix}_") for module in modules)
-
-
-def _has_text_from(module: Module, beginning: str) -> bool:
-    """Whether a module has a text that something is put behind: `"cmd_"`, `"cmd_%s"`."""
-    if not module.source.mentions(beginning):
-        return False
-    formats = (f"{beginning}%", f"{beginning}{{")
-    texts = (
-        node.value
-        for node in all_nodes(module.file.tree or module.source.parse())
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
-    return any(text == beginning or text.startswith(formats) for text in texts)
-
-
-def _is_property(file: File, function: Function) -> bool:
-    scope = enclosing_scope(function)
-    return any(
-        name.endswith("property")
-        for text in function.facts.decorators
-        for name in file.resolver.names_of_text(text, scope)
-    )
-
-
-def _declaring(file: File, owner: Class) -> Iterator[Class]:
-    """The base classes of a class, and the interfaces that it says it implements."""
-    for ancestor, _ in file.resolver.classes.ancestors(owner):
-        yield ancestor
-        for text in ancestor.facts.decorators:
-            node = parse_expression(text)
-            for argument in node.args if isinstance(node, ast.Call) else ():
-                found = file.resolver.type_of(argument, Scope(ancestor.module))
-                if isinstance(found, ClassObject):
-                    yield from (each for each, _ in file.resolver.classes.ancestors(found.cls))
-
-
-def _is_named_elsewhere(file: File, name: str) -> bool:
-    """Whether the file hands the function on without calling it, or looks it up by its name."""
-    called = {node.func for node in all_nodes(file.tree) if isinstance(node, ast.Call)}
-    is_text = computes = False
-    for node in all_nodes(file.tree):
-        match node:
-            case ast.Name(found, ast.Load()) | ast.Attribute(_, found, ast.Load()):
-                if found == name and node not in called:
-                    return True
-            case ast.ClassDef() | ast.Module():
-                if any(_lists(each, name) for each in node.body):
-                    return True
-            case ast.Constant(str(found)):
-                is_text |= found == name
-            case ast.Call():
-                looked_up = _looked_up(node)
-                if any(isinstance(each, ast.Constant) and each.value == name for each in looked_up):
-                    return True
-                computes |= any(not isinstance(each, ast.Constant) for each in looked_up)
-    return is_text and computes
-
-
-_LOOK_UPS = {"getattr": 1, "hasattr": 1, "methodcaller": 0, "attrgetter": 0}
-"""Functions that find a method by its name, and where that stands among their arguments."""
-
-
-def _looked_up(call: ast.Call) -> list[ast.expr]:
-    """The names that a call looks up."""
-    position = _LOOK_UPS.get(last_name(call.func))
-    return [] if position is None else call.args[position : position + 1]
-
-
-def _lists(statement: ast.stmt, name: str) -> bool:
-    """Whether a class or module keeps `name` in a table or list, for whoever looks it up."""
-    match statement:
-        case ast.Assign([ast.Name("__all__")]):
-            return False
-        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value):
-            parts = all_nodes(value)
-            return any(isinstance(each, ast.Constant) and each.value == name for each in parts)
-    return False
 
 
 def screen(unit: Unit) -> bool:

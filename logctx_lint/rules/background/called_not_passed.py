@@ -105,16 +105,17 @@ _AWAITERS = frozenset(
 """Roles of what takes an awaitable, of asyncio's; others' starters take the function."""
 
 
+def _takes_function(file: File, call: ast.Call, scope: Scope) -> bool:
+    is_given = bool(call.args or call.keywords)
+    may_be_taker = is_given and file.may_play(call.func, _TAKERS)
+    return may_be_taker and not file.roles(call.func, scope).isdisjoint(_TAKERS)
+
+
 def check(context: TreeContext) -> None:
     file = context.file
     may_take = context.unit.may_call(_TAKERS)
     for call, scope in context.unit.nodes(ast.Call):
-        if (
-            may_take
-            and (call.args or call.keywords)
-            and file.may_play(call.func, _TAKERS)
-            and not file.roles(call.func, scope).isdisjoint(_TAKERS)
-        ):
+        if may_take and _takes_function(file, call, scope):
             mistaken = _is_mistaken
         elif any(_is_awaitable(file, each, scope) for each in arguments(call)):
             mistaken = _is_no_function

@@ -63,7 +63,7 @@ from __future__ import annotations
 import ast
 import re
 
-from logctx_lint.analysis.awaitables.discarded_awaitables import discarded
+from logctx_lint.analysis.awaitables.discarded_values import discarded
 from logctx_lint.analysis.awaitables.kept_tasks import are_all_kept
 from logctx_lint.analysis.awaitables.ownership import gives_new_task, sees_to_failures
 from logctx_lint.analysis.callback_arguments import taken, target
@@ -81,7 +81,7 @@ from logctx_lint.inference.types import UNKNOWN, Certainty, FunctionType, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes
 
 _REACTOR_RUN = frozenset({"twisted.internet.interfaces.IReactorCore.run"})
 _STARTERS = frozenset({Role.TASK_STARTER})
@@ -170,7 +170,7 @@ def _is_never_used(context: TreeContext, statement: ast.stmt, name: str) -> bool
     for inner in all_nodes(function):
         if isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names:
             return False
-        if isinstance(inner, ast.Name) and inner.id == name:
+        if is_name(inner, name):
             place = context.parent(inner)
             is_stored = isinstance(inner.ctx, ast.Store)
             is_bound = is_stored and isinstance(place, ast.Assign | ast.AnnAssign)
@@ -290,11 +290,7 @@ def _sees_to_failure(context: TreeContext, call: ast.Call, work: ast.expr | None
     statement, function = context.parent(call), context.function_of(call)
     match statement:
         case ast.Assign([ast.Name(name)]) if isinstance(function, FunctionNode):
-            places += [
-                each
-                for each in own_nodes(function.body)
-                if isinstance(each, ast.Name) and each.id == name
-            ]
+            places += [each for each in own_nodes(function.body) if is_name(each, name)]
     return any(
         isinstance(added, ast.Call)
         and isinstance(added.func, ast.Attribute)

@@ -58,7 +58,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import FUNCTION_TESTS, VALUE_TEST_NAMES
@@ -115,7 +115,7 @@ def _check_branches(
 
 def _treatment(chosen: list[ast.stmt] | list[ast.expr]) -> str:
     """What is done with what an `async def` gives, which may be in a plain function."""
-    awaits = any(isinstance(each, ast.Await) for each in own_nodes(chosen))
+    awaits = any(own_nodes(chosen, ast.Await))
     return "await" if awaits else "start a task for"
 
 
@@ -138,7 +138,7 @@ def _asked(
             return None if _is_known(context, function) else ast.unparse(function)
         case ast.Attribute(ast.Name("self"), name):
             # `self.is_async = iscoroutinefunction(f)`
-            awaited = [each.value for each in own_nodes(chosen) if isinstance(each, ast.Await)]
+            awaited = [each.value for each in own_nodes(chosen, ast.Await)]
             match awaited:
                 case [ast.Call(func)] if _is_noted(context, name):
                     return ast.unparse(func)
@@ -159,7 +159,7 @@ def _is_noted(context: TreeContext, name: str) -> bool:
 def _is_known(context: TreeContext, node: ast.expr) -> bool:
     """Whether it is a function that the project defines, or one of the object's own methods."""
     if isinstance(node, ast.Name):
-        bindings = context.scopes[node].reaching(node.id, (node.lineno, node.col_offset))
+        bindings = context.scopes[node].reaching_name(node)
         if bindings and all(_is_own_method(context, each.value) for each in bindings):
             return True
     return any(isinstance(each, FunctionType) for each in members_of(context.type_of(node)))
@@ -188,7 +188,7 @@ def _calls(
             case ast.Await(ast.Call(args=given) as helper) if _looks_for_others(context, helper):
                 known.update(given)
         if isinstance(node, ast.If) and _is_of_generator(context, node.test, text):
-            known.update(each for each in own_nodes(node.body) if isinstance(each, ast.Call))
+            known.update(own_nodes(node.body, ast.Call))
     for node in nodes:
         if isinstance(node, ast.Call) and node not in known and ast.unparse(node.func) == text:
             yield node

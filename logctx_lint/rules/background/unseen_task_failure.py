@@ -88,7 +88,7 @@ from logctx_lint.analysis.awaitables.kept_tasks import (
 from logctx_lint.analysis.awaitables.ownership import sees_to_failures
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import code_of
-from logctx_lint.analysis.context import TreeContext, functions_of
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts.endless_workers import is_endless
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -100,11 +100,12 @@ from logctx_lint.inference.raised_errors import (
     guarded,
     takes_every_error,
 )
+from logctx_lint.inference.types import functions_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import is_name, last_name, own_nodes
 
 _SUBMIT = frozenset(
     f"concurrent.futures.{home}.submit"
@@ -161,7 +162,7 @@ def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
         case ast.Assign([ast.Name(name)]):
             function = context.function_of(call)
             return isinstance(function, FunctionNode) and not any(
-                isinstance(each, ast.Name) and each.id == name and isinstance(each.ctx, ast.Load)
+                is_name(each, name) and isinstance(each.ctx, ast.Load)
                 for each in own_nodes(function.body)
             )
     return False
@@ -237,7 +238,7 @@ def _check_gather(context: TreeContext, call: ast.Call) -> None:
 
 def _works(function: Function) -> bool:
     """Whether a coroutine function does something that may fail."""
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     return node is not None and any(
         isinstance(each, ast.Call | ast.Raise) for each in own_nodes(node.body)
     )
@@ -301,7 +302,7 @@ def _place(context: TreeContext, call: ast.Call) -> tuple[ast.expr, bool] | None
 
 def _failing_loop(context: TreeContext, function: Function) -> ast.expr | None:
     """What the loop of an endless coroutine function waits for outside of any `try`."""
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return None
     scope = Scope.of_body(function.implementation, node)

@@ -99,8 +99,10 @@ from logctx_lint.analysis.cancellation.early_waits import (
 from logctx_lint.analysis.cancellation.task_ends import is_announced_and_awaited, slow_end
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.service_ends import ends_service
-from logctx_lint.analysis.started_tasks import class_node, run_by_attribute, run_by_local
+from logctx_lint.analysis.started_tasks import run_by_attribute, run_by_local
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -108,11 +110,7 @@ from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import (
-    all_nodes,
-    call_arguments,
-    own_nodes,
-)
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, own_nodes
 
 _ENDS = frozenset({Role.SERVICE_END})
 _MANAGER = "contextlib.asynccontextmanager"
@@ -175,9 +173,7 @@ def _runs(
         case ast.Attribute(ast.Name("self"), name):
             return run_by_attribute(context, name), {f"self.{name}"}
         case ast.Name(name):
-            for outer in context.around(task):
-                if isinstance(outer, FunctionNode):
-                    break
+            for outer, _ in within(context, task):
                 if isinstance(outer, ast.For) and isinstance(outer.target, ast.Name):
                     attribute = _attribute_in(outer.iter)
                     if outer.target.id == name and attribute:
@@ -233,13 +229,7 @@ def _runs_in_all(
 
 def _attribute_in(node: ast.expr) -> str | None:
     """The attribute of the object that is looped over, copied or not."""
-    found = [
-        each.attr
-        for each in all_nodes(node)
-        if isinstance(each, ast.Attribute)
-        and isinstance(each.value, ast.Name)
-        and each.value.id == "self"
-    ]
+    found = [each.attr for each in all_nodes(node, ast.Attribute) if is_name(each.value, "self")]
     return found[0] if len(found) == 1 else None
 
 
@@ -355,7 +345,7 @@ def _bound(context: TreeContext, value: ast.expr) -> list[ast.expr]:
     """An expression, or what a local name stands for."""
     if not isinstance(value, ast.Name):
         return [value]
-    bindings = context.scopes[value].reaching(value.id, (value.lineno, value.col_offset))
+    bindings = context.scopes[value].reaching_name(value)
     return [
         each.value
         for each in bindings

@@ -57,7 +57,7 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import is_name, own_nodes
 
 _FLAG = "consumeErrors"
 # Where the flag stands when it is given by its place.
@@ -112,11 +112,9 @@ def _has_errback(context: TreeContext, call: ast.Call) -> bool:
         isinstance(observed, ast.Name)
         and isinstance(function, FunctionNode)
         and any(
-            isinstance(inner, ast.Attribute)
-            and inner.attr in ("addErrback", "addBoth", "addCallbacks")
-            and isinstance(inner.value, ast.Name)
-            and inner.value.id == observed.id
-            for inner in own_nodes(function.body)
+            inner.attr in ("addErrback", "addBoth", "addCallbacks")
+            and is_name(inner.value, observed.id)
+            for inner in own_nodes(function.body, ast.Attribute)
         )
     )
 
@@ -148,7 +146,7 @@ def _is_put_away(context: TreeContext, name: str, function: FunctionNode) -> boo
     for inner in own_nodes(function.body):
         if isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names:
             return True
-        if isinstance(inner, ast.Name) and inner.id == name:
+        if is_name(inner, name):
             parent = context.parent(inner)
             is_element = isinstance(parent, ast.List | ast.Tuple | ast.Set | ast.Dict)
             is_bound = isinstance(parent, ast.Assign) and parent.value is inner

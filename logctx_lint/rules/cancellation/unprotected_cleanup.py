@@ -156,7 +156,8 @@ from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhe
 from logctx_lint.analysis.cancellation.unshielded_cleanup import Unshielded, unshielded
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.late_answers import left_registered
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
+from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -217,9 +218,8 @@ def _check_changes(context: TreeContext, function: FunctionNode) -> None:
     for each in unshielded(context, function) if isinstance(function, ast.AsyncFunctionDef) else ():
         _report_unshielded(context, each)
     keeps = "Future(" in context.unit.text or "create_future(" in context.unit.text
-    cls = class_node(context) if keeps else None
-    if cls and isinstance(function, ast.AsyncFunctionDef):
-        methods = {each.name: each for each in cls.body if isinstance(each, FunctionNode)}
+    methods = {each.name: each for each in own_methods(context)} if keeps else {}
+    if methods and isinstance(function, ast.AsyncFunctionDef):
         for waiting, place in left_registered(context, methods, function):
             context.report(
                 RULE.code,
@@ -285,15 +285,8 @@ def _is_lock(context: TreeContext, node: ast.expr) -> bool:
 
 def _releasing_try(context: TreeContext, statement: ast.stmt, lock: str) -> ast.Try | None:
     """The `try` around a statement of its body that releases the lock whatever happens."""
-    inner: ast.AST = statement
-    for outer in context.around(statement):
-        if isinstance(outer, FunctionNode):
-            return None
-        attempt = as_try(outer)
-        if attempt and inner in attempt.body and _releases(attempt.finalbody, lock):
-            return attempt
-        inner = outer
-    return None
+    attempts = attempts_around(context, statement)
+    return next((each for each in attempts if _releases(each.finalbody, lock)), None)
 
 
 def _releases(body: list[ast.stmt], lock: str) -> bool:
@@ -354,8 +347,7 @@ def _until_release(
 def _is_released_by_a_handler(function: FunctionNode, lock: str) -> bool:
     return any(
         _is_release(node, lock)
-        for handler in own_nodes(function.body)
-        if isinstance(handler, ast.ExceptHandler)
+        for handler in own_nodes(function.body, ast.ExceptHandler)
         for node in own_nodes(handler.body)
     )
 

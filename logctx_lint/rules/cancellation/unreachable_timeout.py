@@ -59,9 +59,9 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import Suspension, own_nodes, suspends
 
@@ -145,22 +145,11 @@ def _may_time_out(body: list[ast.stmt]) -> bool:
 
 def _is_caught_outside(context: TreeContext, node: ast.stmt) -> bool:
     """Whether a `try` around the block catches it: the one inside is for something else then."""
-    inner: ast.AST = node
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return False
-        attempt = as_try(outer)
-        if (
-            attempt
-            and inner in attempt.body
-            and any(
-                handler.type is None or _catches(context, handler.type)
-                for handler in attempt.handlers
-            )
-        ):
-            return True
-        inner = outer
-    return False
+    return any(
+        handler.type is None or _catches(context, handler.type)
+        for attempt in attempts_around(context, node)
+        for handler in attempt.handlers
+    )
 
 
 def screen(unit: Unit) -> bool:

@@ -50,20 +50,21 @@ import ast
 from typing import TypeGuard
 
 from logctx_lint.analysis.awaitables.gathered_operands import OF_DEFERREDS, may_gather
-from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
+from logctx_lint.analysis.context import TreeContext, arguments, in_source_order
 from logctx_lint.analysis.possible_values import possible_elements
+from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Fix, Profile
 from logctx_lint.fixes.edits import after, helper
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.returned_values import UNKNOWN_VALUE
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import FunctionType, callees_of, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes, returned_values
 
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.CANCELLATION_SHIELD, Role.DEFERRED_PASSER})
 _FIRST_ERROR = frozenset({Role.FIRST_ERROR})
@@ -135,17 +136,11 @@ def _report(context: TreeContext, call: ast.Call, use: str) -> None:
 
 def _missed_by(context: TreeContext, call: ast.Call) -> ast.expr | None:
     """The `except SpecificError` around, which looks for what is wrapped."""
-    inner: ast.AST = call
-    for outer in context.around(call):
-        if isinstance(outer, FunctionNode):
-            break
-        attempt = as_try(outer)
-        if attempt and any(each is inner for each in attempt.body):
-            for handler in attempt.handlers:
-                names = context.names(handler.type) if _is_name(handler.type) else ()
-                if names and names[-1] not in ("builtins.Exception", "builtins.BaseException"):
-                    return handler.type
-        inner = outer
+    for attempt in attempts_around(context, call):
+        for handler in attempt.handlers:
+            names = context.names(handler.type) if _is_name(handler.type) else ()
+            if names and names[-1] not in ("builtins.Exception", "builtins.BaseException"):
+                return handler.type
     return None
 
 
@@ -161,6 +156,11 @@ def _is_unwrapped_elsewhere(context: TreeContext, call: ast.Call) -> bool:
         if isinstance(node, ast.ClassDef) and owner and node.lineno == owner.line:
             return _mentions_unwrapping(node)
     return False
+
+
+def _hands_on(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call that adds callbacks leaves the failure wrapped."""
+    return not (_any_unwraps(context, call) or _any_takes_every_failure(context, call))
 
 
 def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset()) -> str | None:
@@ -179,13 +179,7 @@ def _use(context: TreeContext, node: ast.expr, seen: frozenset[str] = frozenset(
             return "returned"
         case ast.Attribute():
             call = _chained(context, context.method_call(node))
-            if (
-                call is None
-                or _any_unwraps(context, call)
-                or _any_takes_every_failure(context, call)
-            ):
-                return None
-            return _use(context, call, seen)
+            return _use(context, call, seen) if call and _hands_on(context, call) else None
         case ast.Lambda():
             # What a callback gives, its Deferred then waits for.
             call = _chained(context, context.taker(parent))
@@ -211,11 +205,7 @@ def _use_of_name(
     function = context.function_of(node)
     if not isinstance(function, FunctionNode) or name in seen:
         return None
-    names = [
-        inner
-        for inner in own_nodes(function.body)
-        if isinstance(inner, ast.Name) and inner.id == name
-    ]
+    names = [inner for inner in own_nodes(function.body) if is_name(inner, name)]
     if any(_is_unwrapped_here(context, each) for each in names):
         return None
     uses = (_use(context, each, seen | {name}) for each in in_source_order(names))
@@ -257,8 +247,7 @@ def _takes_every_failure(context: TreeContext, function: Function) -> bool:
     return (
         not any(errors.coming_out(node.body))
         and not any(
-            isinstance(each, ast.Attribute) and each.attr in ("trap", "raiseException")
-            for each in own_nodes(node.body)
+            each.attr in ("trap", "raiseException") for each in own_nodes(node.body, ast.Attribute)
         )
         and all(isinstance(each, ast.Constant) for each in returned_values(node))
     )
@@ -330,7 +319,7 @@ def _is_gathered(file: File, node: ast.expr, scope: Scope, detour: int) -> bool:
             binding.kind == "value"
             and isinstance(binding.value, ast.Call)
             and _is_gathered(file, binding.value, scope, detour)
-            for binding in scope.reaching(node.id, (node.lineno, node.col_offset))
+            for binding in scope.reaching_name(node)
         ) and not _is_name_unwrapped(file, node.id, scope)
     if not isinstance(node, ast.Call):
         return False
@@ -349,8 +338,7 @@ def _is_name_unwrapped(file: File, name: str, scope: Scope) -> bool:
     return scope.node is not None and any(
         isinstance(inner, ast.Call)
         and isinstance(inner.func, ast.Attribute)
-        and isinstance(inner.func.value, ast.Name)
-        and inner.func.value.id == name
+        and is_name(inner.func.value, name)
         and any(_unwraps(file, argument, scope) for argument in inner.args)
         for inner in all_nodes(scope.node)
     )
@@ -363,8 +351,8 @@ def _unwraps(file: File, errback: ast.expr, scope: Scope) -> bool:
     if Role.FIRST_ERROR_UNWRAPPER in file.roles(errback, scope):
         return True
     return any(
-        isinstance(member, FunctionType) and _mentions_unwrapping(member.function.tree())
-        for member in members_of(file.resolver.type_of(errback, scope))
+        _mentions_unwrapping(member.function.tree())
+        for member in callees_of(file.resolver.type_of(errback, scope))
     )
 
 

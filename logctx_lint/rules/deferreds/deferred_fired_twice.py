@@ -111,7 +111,7 @@ from logctx_lint.analysis.deferreds.late_answers import (
 )
 from logctx_lint.analysis.deferreds.late_timers import after_the_wait
 from logctx_lint.analysis.deferreds.left_waiters import fired_again
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -120,7 +120,6 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 
 _ENDS = frozenset({Role.CONNECTION_END})
-_FACTORY_END = "clientConnectionLost"
 _COMPLETING = tuple(f".{name}" for name in COMPLETERS)
 
 
@@ -128,9 +127,7 @@ def check(context: TreeContext) -> None:
     node = context.unit.node
     if not isinstance(node, FunctionNode):
         return
-    cls = class_node(context)
-    body = cls.body if cls else []
-    methods = {each.name: each for each in body if isinstance(each, FunctionNode)}
+    methods = {each.name: each for each in own_methods(context)}
     for twice in (*on_one_path(context, methods, node), *by_timer(context, node)):
         _report(
             context,
@@ -215,7 +212,7 @@ def _check_threads(context: TreeContext, function: FunctionNode) -> Iterator[ast
 def _check_method(
     context: TreeContext, methods: Methods, node: FunctionNode, told: set[ast.AST]
 ) -> None:
-    if context.file.vocabulary.has_bare_name(node.name, _ENDS) or node.name == _FACTORY_END:
+    if context.file.vocabulary.has_bare_name(node.name, _ENDS):
         for twice in at_end_too(context, methods, node):
             _report(
                 context,

@@ -203,7 +203,7 @@ def _does_something(node: FunctionNode) -> bool:
     """Whether a function calls anything outside of a `try`."""
     attempts = [each for each in own_nodes(node.body) if as_try(each)]
     guarded = {inner for each in attempts for inner in own_nodes([each])}
-    return any(isinstance(each, ast.Call) and each not in guarded for each in own_nodes(node.body))
+    return any(each not in guarded for each in own_nodes(node.body, ast.Call))
 
 
 def screen(unit: Unit) -> bool:

@@ -84,7 +84,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_none, mentions_name, own_nodes
 
 _Callback = FunctionNode | ast.Lambda
 _LOGGING = frozenset({Role.LOG_WRITER})
@@ -150,14 +150,14 @@ def _ends_in_none(node: ast.FunctionDef) -> bool:
     for each in own_nodes(node.body):
         match each:
             case ast.Return(ast.expr() as value):
-                if not (isinstance(value, ast.Constant) and value.value is None):
+                if not is_none(value):
                     return False
             case ast.Raise() | ast.Yield() | ast.YieldFrom():
                 return False
             case ast.Attribute(_, name) if name in _TRAPS:
                 return False
     # A stub or a base class's method says nothing.
-    return any(isinstance(each, ast.Call) for each in own_nodes(node.body))
+    return any(own_nodes(node.body, ast.Call))
 
 
 def _bodies(file: File, scope: Scope, callback: ast.expr | FunctionNode) -> Iterator[_Callback]:
@@ -213,7 +213,7 @@ def _is_looked_at(node: _Callback, name: str) -> bool:
 
 
 def _mentions(node: ast.AST, name: str) -> bool:
-    return any(isinstance(each, ast.Name) and each.id == name for each in all_nodes(node))
+    return mentions_name(node, name)
 
 
 def screen(unit: Unit) -> bool:

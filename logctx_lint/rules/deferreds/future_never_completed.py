@@ -143,11 +143,12 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
-from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in, methods
+from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.deferreds.unfinished_work import unfinished
 from logctx_lint.analysis.deferreds.unset_events import unset_events
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Framework
 from logctx_lint.findings import Profile
@@ -288,7 +289,7 @@ def _is_waited_for_in_time(context: TreeContext, future: ast.expr) -> bool:
     """Whether all of the class that waits for what stands in this attribute has a time limit."""
     place = kept_in(future, context.function_of(future))
     limits: set[bool] = set()
-    for function in methods(context) if place else ():
+    for function in own_methods(context) if place else ():
         for node in own_nodes(function.body):
             match node:
                 case ast.Await(ast.Call(called, [waited, *limit], keywords)) if (

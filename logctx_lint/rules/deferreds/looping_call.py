@@ -91,7 +91,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes
 
 _START = "twisted.internet.task.LoopingCall.start"
 _STOP = "twisted.internet.task.LoopingCall.stop"
@@ -164,17 +164,18 @@ def _is_guarded(context: TreeContext, call: ast.Call, name: str) -> bool:
     for outer in context.around(call):
         if isinstance(outer, FunctionNode):
             return any(
-                isinstance(each, ast.Attribute)
-                and each.attr == "running"
+                each.attr == "running"
                 and name in (getattr(each.value, "attr", name), getattr(each.value, "id", ""))
-                for each in all_nodes(outer)
+                for each in all_nodes(outer, ast.Attribute)
             )
         attempt = as_try(outer)
         if attempt is not None and attempt.handlers:
             return True
         if isinstance(outer, ast.If | ast.IfExp | ast.BoolOp) and any(
-            isinstance(each, ast.Attribute) and each.attr == name
-            for each in all_nodes(outer.test if not isinstance(outer, ast.BoolOp) else outer)
+            each.attr == name
+            for each in all_nodes(
+                outer.test if not isinstance(outer, ast.BoolOp) else outer, ast.Attribute
+            )
             if each is not getattr(call.func, "value", None)
         ):
             return True
@@ -223,7 +224,7 @@ def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
             return all(
                 isinstance(each.ctx, ast.Store) or _gets_callback(context, each)
                 for each in all_nodes(context.unit.node)
-                if isinstance(each, ast.Name) and each.id == name
+                if is_name(each, name)
             )
         case ast.Assign([ast.Attribute(_, name)]):
             places = (each for each in all_nodes(context.unit.node) if _is_attribute(each, name))
@@ -299,7 +300,7 @@ def _made(context: TreeContext, loop: ast.expr) -> list[tuple[ast.Call, Scope]]:
         case ast.Call():
             return [(loop, scope)]
         case ast.Name(name):
-            values = [each.value for each in scope.reaching(name, (loop.lineno, loop.col_offset))]
+            values = [each.value for each in scope.reaching_name(loop)]
             return [(each, scope) for each in values if isinstance(each, ast.Call)]
         case ast.Attribute(receiver, name):
             here = _set_here(context, loop)
@@ -322,16 +323,15 @@ def _set_here(context: TreeContext, place: ast.Attribute) -> list[ast.Call]:
     text = ast.unparse(place)
     return [
         node.value
-        for node in own_nodes(function.body)
-        if isinstance(node, ast.Assign)
-        and isinstance(node.value, ast.Call)
+        for node in own_nodes(function.body, ast.Assign)
+        if isinstance(node.value, ast.Call)
         and any(ast.unparse(target) == text for target in node.targets)
     ]
 
 
 def _may_fail(context: TreeContext, function: Function) -> bool:
     """Whether anything in a function can raise out of it."""
-    node = None if function.module.is_stub else function.tree()
+    node = function.source_tree()
     if node is None:
         return False
     errors = RaisedErrors(context.resolver, Scope.of_body(function, node))

@@ -95,7 +95,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.callback_arguments import call_made_of, taken
 from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.deferreds.half_handed import called_here_too
@@ -104,7 +104,8 @@ from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.types import FunctionType, Instance, Unknown, members_of
+from logctx_lint.inference.passed_arguments import passed
+from logctx_lint.inference.types import Instance, Unknown, callees_of, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
@@ -185,7 +186,7 @@ def _is_threads_callback(context: TreeContext, call: ast.Call) -> bool:
 
 def _values(context: TreeContext, name: ast.Name) -> list[ast.expr]:
     """What a local name was bound to, in this function."""
-    bindings = context.scopes[name].reaching(name.id, (name.lineno, name.col_offset))
+    bindings = context.scopes[name].reaching_name(name)
     return [
         each.value for each in bindings if each.value is not None and each.value in context.scopes
     ]
@@ -224,8 +225,8 @@ def _is_surely(context: TreeContext, call: ast.Call, code: Code) -> bool:
     file = context.file
     return all(
         Role.LOOP_BOUND in file.vocabulary.roles([each.function.qualified_name])
-        for each in members_of(file.resolver.type_of(call.func, code.scope))
-        if isinstance(each, FunctionType) and each.function.module.is_stub
+        for each in callees_of(file.resolver.type_of(call.func, code.scope))
+        if each.function.module.is_stub
     )
 
 
@@ -257,10 +258,8 @@ def _answered(
     started = codes[0].function if codes else None
     if started is not None and node in call.args:
         # `callInThread(self.work, request)`
-        parameters = [each.name for each in started.facts.parameters if each.name != "self"]
-        given = call.args[call.args.index(node) + 1 :]
-        pairs = zip(parameters, given, strict=False)
-        names |= {name for name, value in pairs if getattr(value, "id", "") == request}
+        given = passed(context.resolver, call_made_of(call, node), started)
+        names |= {name for name, value in given if getattr(value, "id", "") == request}
     for code in codes:
         for inner in code.nodes:
             match inner:

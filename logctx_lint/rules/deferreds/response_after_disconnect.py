@@ -97,14 +97,15 @@ from logctx_lint.analysis.deferreds.request_callbacks import (
     RequestCallbacks,
     request_parameter,
 )
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.kept_places import local_values
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.class_members import enclosing_scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, mentions_attribute
 
 _ADDERS = frozenset({"addCallback", "addBoth", "addCallbacks"})
 _FINISH = "finish"
@@ -189,9 +190,7 @@ def _report_notice(context: TreeContext, place: ast.expr) -> None:
 
 
 def _looks(node: ast.AST) -> bool:
-    return any(
-        isinstance(each, ast.Attribute) and each.attr in _LOOKING for each in all_nodes(node)
-    )
+    return any(each.attr in _LOOKING for each in all_nodes(node, ast.Attribute))
 
 
 def _is_careful(context: TreeContext, callback: ast.expr) -> bool:
@@ -233,7 +232,7 @@ def _timer(context: TreeContext, chains: Chains, request: str) -> ast.Call | Non
 def _coroutine(context: TreeContext, chains: Chains, request: str) -> ast.Call | None:
     """Asynchronous work that is given the request, and finishes it once it has waited."""
     for node in in_source_order(each for each in chains.nodes if isinstance(each, ast.Call)):
-        if any(isinstance(each, ast.Name) and each.id == request for each in node.args):
+        if any(is_name(each, request) for each in node.args):
             for function in context.functions(node.func):
                 code = code_of(function)
                 if code is not None and _waits(context, function) and _finishes_late(code.nodes):
@@ -284,25 +283,13 @@ def _finishes_kept(method: ast.stmt, place: str) -> bool:
     nodes = list(all_nodes(method))
     if any(as_try(each) for each in nodes):
         return False
-    names = {
-        target.id
-        for each in nodes
-        if isinstance(each, ast.For | ast.Assign)
-        for target in (each.targets if isinstance(each, ast.Assign) else [each.target])
-        if isinstance(target, ast.Name)
-        and any(
-            isinstance(inner, ast.Attribute) and inner.attr == place
-            for inner in all_nodes(each.value if isinstance(each, ast.Assign) else each.iter)
-        )
-    }
-    return any(
-        isinstance(each, ast.Call)
-        and isinstance(each.func, ast.Attribute)
-        and each.func.attr == _FINISH
-        and isinstance(each.func.value, ast.Name)
-        and each.func.value.id in names
-        for each in nodes
-    )
+    values = local_values(method)
+    for node in nodes:
+        match node:
+            case ast.Call(ast.Attribute(ast.Name(name), finish)) if finish == _FINISH:
+                if any(mentions_attribute(value, place) for value in values.get(name, ())):
+                    return True
+    return False
 
 
 def screen(unit: Unit) -> bool:

@@ -70,16 +70,15 @@ from logctx_lint.fixes.edits import helper
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.types import (
     ClassObject,
-    FunctionType,
     Kind,
-    members_of,
+    callees_of,
     without_none,
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name
 
 _FIRING = frozenset({"callback", "errback", "cancel"})
 _FROM_REACTOR = frozenset({Role.TIMER, Role.CALLBACK_TAKER})
@@ -149,8 +148,7 @@ def _has_no_waiters(context: TreeContext, deferred: ast.expr, fired: ast.Call) -
     if not isinstance(deferred, ast.Name) or not isinstance(function, FunctionNode):
         return False
     return _is_made_here(context, deferred) and not any(
-        isinstance(inner, ast.Name)
-        and inner.id == deferred.id
+        is_name(inner, deferred.id)
         and (inner.lineno, inner.col_offset) < (fired.lineno, fired.col_offset)
         and _gets_out(context, inner)
         for statement in function.body
@@ -160,7 +158,7 @@ def _has_no_waiters(context: TreeContext, deferred: ast.expr, fired: ast.Call) -
 
 def _is_made_here(context: TreeContext, name: ast.Name) -> bool:
     scope, resolver = context.scopes[name], context.resolver
-    bindings = scope.reaching(name.id, (name.lineno, name.col_offset))
+    bindings = scope.reaching_name(name)
     return bool(bindings) and all(
         binding.kind in ("value", "annotation")
         and isinstance(binding.value, ast.Call)
@@ -262,8 +260,7 @@ def _handed(call: ast.Call) -> Iterator[ast.expr]:
 
 def _is_named(file: File, node: ast.expr, scope: Scope, function: Function) -> bool:
     return any(
-        isinstance(member, FunctionType) and member.function == function
-        for member in members_of(file.resolver.type_of(node, scope))
+        member.function == function for member in callees_of(file.resolver.type_of(node, scope))
     )
 
 

@@ -107,6 +107,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.log_contexts.context_managers import holds
 from logctx_lint.analysis.log_contexts.generator_consumers import Consumed, consumed, is_iterated
+from logctx_lint.analysis.surroundings import is_in_loop
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -114,7 +115,7 @@ from logctx_lint.inference.known_names import MARKS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 _HELD = frozenset(
     {Role.CONTEXT_MANAGER, Role.SENTINEL_GUARD, Role.TRACING_SPAN, Role.CONTEXT_BINDING}
@@ -143,7 +144,7 @@ def check(context: TreeContext) -> None:
         yields = _yields(function)
         if not yields or context.awaits_by_yield(function) or _is_managed(context, function):
             continue
-        is_single = len(yields) == 1 and not _in_loop(context, yields[0])
+        is_single = len(yields) == 1 and not is_in_loop(context, yields[0])
         if is_single and _is_handed_on(context, function):
             continue
         found = [
@@ -192,15 +193,6 @@ def _is_managed(context: TreeContext, function: FunctionNode) -> bool:
     )
 
 
-def _in_loop(context: TreeContext, node: ast.AST) -> bool:
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return False
-        if isinstance(outer, ast.For | ast.AsyncFor | ast.While):
-            return True
-    return False
-
-
 def _is_handed_on(context: TreeContext, function: FunctionNode) -> bool:
     """Whether the module names a function anywhere but to call it."""
     called: set[ast.expr] = set()
@@ -208,7 +200,7 @@ def _is_handed_on(context: TreeContext, function: FunctionNode) -> bool:
     for node in all_nodes(context.file.tree):
         if isinstance(node, ast.Call):
             called.add(node.func)
-        if (isinstance(node, ast.Name) and node.id == function.name) or (
+        if is_name(node, function.name) or (
             isinstance(node, ast.Attribute) and node.attr == function.name
         ):
             named.append(node)
@@ -228,10 +220,7 @@ def _may_be_a_manager(context: TreeContext, function: FunctionNode) -> bool:
 
 def _is_called(context: TreeContext, name: str) -> bool:
     """Whether the module calls something of this name."""
-    return any(
-        isinstance(node, ast.Call) and last_name(node.func) == name
-        for node in all_nodes(context.file.tree)
-    )
+    return any(last_name(node.func) == name for node in all_nodes(context.file.tree, ast.Call))
 
 
 def _called_object(context: TreeContext, function: FunctionNode) -> Class | None:
@@ -272,7 +261,7 @@ def _entered(
     context: TreeContext, block: ast.With | ast.AsyncWith, node: ast.AST
 ) -> ast.expr | None:
     """What an `ExitStack` has entered before a node of its block."""
-    for inner in in_source_order(e for e in own_nodes(block.body) if isinstance(e, ast.Call)):
+    for inner in in_source_order(own_nodes(block.body, ast.Call)):
         match inner:
             case ast.Call(ast.Attribute(_, name), [entered]) if name in _ENTERING:
                 scope = context.scopes[entered]
@@ -321,7 +310,7 @@ def _made(context: TreeContext, call: ast.Call) -> ast.Call | None:
         if not isinstance(name, ast.Name):
             continue
         scope = context.scopes[name]
-        for binding in scope.reaching(name.id, (name.lineno, name.col_offset)):
+        for binding in scope.reaching_name(name):
             value = binding.value
             if (
                 binding.kind == "value"
@@ -337,7 +326,7 @@ def _bindings(
     context: TreeContext, function: FunctionNode, yields: list[ast.expr]
 ) -> Iterator[_Held]:
     """Values that are bound before a `yield` and taken out of the context behind it."""
-    calls = in_source_order(each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    calls = in_source_order(own_nodes(function.body, ast.Call))
     for bound in calls:
         if not isinstance(context.parent(bound), ast.Expr):
             continue

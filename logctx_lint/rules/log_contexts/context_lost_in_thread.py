@@ -374,10 +374,8 @@ def _is_filter(context: TreeContext, cls: ast.ClassDef, bound: ast.expr) -> bool
         isinstance(method, ast.FunctionDef)
         and method.name in _SHOWING
         and any(
-            isinstance(node, ast.Attribute)
-            and node.attr == "get"
-            and ast.unparse(node.value) == text
-            for node in own_nodes(method.body)
+            node.attr == "get" and ast.unparse(node.value) == text
+            for node in own_nodes(method.body, ast.Attribute)
         )
         for method in cls.body
     )
@@ -403,7 +401,7 @@ def _copied_inside(context: TreeContext, starts: list[Code]) -> ast.Call | None:
 
 def _made(code: Code, name: ast.Name) -> ast.Call | None:
     """The call that a local name of some code was bound to."""
-    bindings = code.scope.reaching(name.id, (name.lineno, name.col_offset))
+    bindings = code.scope.reaching_name(name)
     values = [each.value for each in bindings if each.kind == "value"]
     return values[0] if len(values) == 1 and isinstance(values[0], ast.Call) else None
 

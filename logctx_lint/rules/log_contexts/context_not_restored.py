@@ -91,7 +91,13 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    end_of,
+    own_nodes,
+    parents_of,
+    start_of,
+)
 
 _SETTERS = frozenset({Role.CONTEXT_SETTER})
 _GETTERS = frozenset({Role.CONTEXT_GETTER})
@@ -127,7 +133,7 @@ class _Body:
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {child: node for node in all_nodes(self.node) for child in child_nodes(node)}
+        return parents_of(self.node)
 
     @cached_property
     def _setters(self) -> list[ast.Call]:
@@ -235,14 +241,14 @@ class _Body:
             for name, bindings in self.scope.bindings.items()
             for binding in bindings
             if binding.kind == "value"
-            and binding.position <= _start(call)
+            and binding.position <= start_of(call)
             and self._calls(binding.value, _GETTERS)
         }
 
     def _is_last(self, call: ast.Call) -> bool:
         """Whether the function does nothing more: its callers look after the context."""
         return not any(
-            isinstance(node, _MAY_RAISE) and _start(node) > _start(call)
+            isinstance(node, _MAY_RAISE) and start_of(node) > start_of(call)
             for node in self._nodes
             if not isinstance(node, ast.Return)
         )
@@ -270,30 +276,22 @@ class _Body:
 
     def _restores_always(self, call: ast.Call, restoring: ast.Call) -> bool:
         """Whether one call undoes another whatever happens in between."""
-        end = _start(restoring)
+        end = start_of(restoring)
         outer = self._parents.get(restoring)
         inner: ast.AST = restoring
         while outer is not None and outer is not self.node:
             if isinstance(outer, ast.Try) and inner in outer.finalbody:
-                end = _start(outer.body[0])
+                end = start_of(outer.body[0])
                 break
             inner, outer = outer, self._parents.get(outer)
         return not any(
-            isinstance(node, _MAY_RAISE) and _end(call) <= _start(node) < end
+            isinstance(node, _MAY_RAISE) and end_of(call) <= start_of(node) < end
             for node in self._nodes
         )
 
 
 def _is_one_of(node: ast.expr, names: set[str]) -> bool:
     return isinstance(node, ast.Name) and node.id in names
-
-
-def _start(node: ast.AST) -> tuple[int, int]:
-    return node.lineno, node.col_offset  # type: ignore[attr-defined]
-
-
-def _end(node: ast.AST) -> tuple[int, int]:
-    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
 
 
 def _not_restored(unit: Unit) -> Iterator[tuple[ast.Call, str]]:

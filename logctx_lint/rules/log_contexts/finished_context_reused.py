@@ -85,10 +85,10 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import helper, wrapped
-from logctx_lint.inference.types import ClassObject, Instance, members_of
+from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Position, Scope
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, end_of, own_nodes, start_of
 
 _CONTEXTS = frozenset({Role.CONTEXT_MANAGER})
 
@@ -221,10 +221,8 @@ def _assignments(entry: _Entry) -> list[Position]:
         return [binding.position for binding in scope.bindings.get(name, ())]
     return sorted(
         (node.lineno, node.col_offset)
-        for node in all_nodes(scope.node or ast.Pass())
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and ast.unparse(node) == name
+        for node in all_nodes(scope.node or ast.Pass(), ast.Attribute)
+        if isinstance(node.ctx, ast.Store) and ast.unparse(node) == name
     )
 
 
@@ -234,12 +232,12 @@ def _is_looped(entry: _Entry) -> bool:
         node
         for node in own_nodes(getattr(entry.scope.node, "body", ()))
         if isinstance(node, ast.For | ast.AsyncFor | ast.While)
-        and _start(node.body[0]) <= entry.position < _end(node.body[-1])
+        and start_of(node.body[0]) <= entry.position < end_of(node.body[-1])
     ]
     if not loops:
         return False
-    loop = max(loops, key=_start)
-    start, end = _start(loop.body[0]), _end(loop.body[-1])
+    loop = max(loops, key=start_of)
+    start, end = start_of(loop.body[0]), end_of(loop.body[-1])
     return not _leaves(loop.body) and not any(start <= made < end for made in _assignments(entry))
 
 
@@ -253,21 +251,11 @@ def _leaves(body: list[ast.stmt]) -> bool:
 
 def _is_property(entry: _Entry, unit: Unit) -> bool:
     """Whether an attribute is computed, so that it may be another context each time."""
-    node = entry.item.context_expr
+    node, resolver = entry.item.context_expr, unit.file.resolver
     return isinstance(node, ast.Attribute) and any(
         ancestor.function(node.attr)
-        for member in members_of(unit.file.resolver.type_of(node.value, entry.scope))
-        if isinstance(member, Instance | ClassObject)
-        for ancestor, _ in unit.file.resolver.classes.ancestors(member.cls)
+        for ancestor in resolver.classes.owners(resolver.type_of(node.value, entry.scope))
     )
-
-
-def _start(node: ast.AST) -> Position:
-    return node.lineno, node.col_offset  # type: ignore[attr-defined]
-
-
-def _end(node: ast.AST) -> Position:
-    return node.end_lineno, node.end_col_offset  # type: ignore[attr-defined]
 
 
 def screen(unit: Unit) -> bool:

@@ -77,7 +77,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, start_of
 
 _OPENERS = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING})
 _ENTER, _EXIT = "__enter__", "__exit__"
@@ -110,7 +110,7 @@ def _by_hand(unit: Unit) -> Iterator[tuple[ast.Call, str]]:
     ]
     calls.sort(key=_receiver)
     for _, group in groupby(calls, key=_receiver):
-        same = sorted(group, key=lambda each: (each[0].lineno, each[0].col_offset))
+        same = sorted(group, key=lambda each: start_of(each[0]))
         enters = [each for each in same if _method(each) == _ENTER]
         exits = [each for each in same if _method(each) == _EXIT]
         for call, _ in () if enters else exits:
@@ -145,8 +145,7 @@ def _why(unit: Unit, scope: Scope, exits: list[_Call]) -> str | None:
 def _in_finally(unit: Unit, call: ast.Call) -> bool:
     return any(
         inner is call
-        for node in all_nodes(unit.node)
-        if isinstance(node, ast.Try)
+        for node in all_nodes(unit.node, ast.Try)
         for statement in node.finalbody
         for inner in all_nodes(statement)
     )

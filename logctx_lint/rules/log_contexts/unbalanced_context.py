@@ -196,21 +196,19 @@ from logctx_lint.analysis.log_contexts.kept_tokens import (
 )
 from logctx_lint.analysis.log_contexts.open_contexts import binds_constants, open_around
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
+from logctx_lint.analysis.log_contexts.skipped_resets import SET, skipped_reset
 from logctx_lint.analysis.log_contexts.worker_bindings import LeftBinding, Remains, left_bindings
-from logctx_lint.analysis.started_tasks import class_node
+from logctx_lint.analysis.own_class import class_node
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.known_names import GENERATOR_MANAGERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes
 
 _ENTER, _EXIT = "__aenter__", "__aexit__"
-_SET = "contextvars.ContextVar.set"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _STARTERS = frozenset({Role.TASK_STARTER})
-_HARMLESS = frozenset({Role.LOG_WRITER, Role.CLOCK})
 _UNDOING = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
 
 
@@ -335,9 +333,9 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
             "what it attached: keep it, and `detach` it in `finally`",
             profile=Profile.RECOMMENDED if works_on(context, call) else Profile.STRICT,
         )
-    elif isinstance(function, FunctionNode) and _SET in context.names(call):
+    elif isinstance(function, FunctionNode) and SET in context.names(call):
         variable = ast.unparse(call.func.value)  # type: ignore[attr-defined]
-        if _is_manager(context, function) and not _is_set_back(context, function, call, variable):
+        if context.makes_manager(function) and not _is_set_back(context, function, call, variable):
             context.report(
                 RULE.code,
                 call,
@@ -346,77 +344,32 @@ def _check_change(context: TreeContext, call: ast.Call) -> None:
             )
 
 
-def _is_manager(context: TreeContext, function: FunctionNode) -> bool:
-    return any(GENERATOR_MANAGERS & set(context.names(each)) for each in function.decorator_list)
-
-
 def _is_set_back(
     context: TreeContext, function: FunctionNode, call: ast.Call, variable: str
 ) -> bool:
     """Whether the variable is changed again once the context manager has yielded."""
-    yields = [each.lineno for each in own_nodes(function.body) if isinstance(each, ast.Yield)]
+    yields = [each.lineno for each in own_nodes(function.body, ast.Yield)]
     if not yields or call.lineno > min(yields):
         return True
     return any(
-        isinstance(node, ast.Call)
-        and node is not call
+        node is not call
         and isinstance(node.func, ast.Attribute)
         and ast.unparse(node.func.value) == variable
         and node.func.attr in ("set", "reset")
-        for node in own_nodes(function.body)
+        for node in own_nodes(function.body, ast.Call)
     )
 
 
 def _check_reset(context: TreeContext, call: ast.Call) -> None:
-    """A reset that no `finally` makes sure of, with a suspension point before it."""
-    statement = context.parent(call)
-    function = context.function_of(call)
-    if not isinstance(statement, ast.Expr) or not isinstance(function, FunctionNode):
-        return
-    block = context.parent(statement)
-    body: list[ast.stmt] = getattr(block, "body", [])
-    if statement not in body or not isinstance(block, FunctionNode | ast.If | ast.For | ast.While):
-        return
-    names = [each.id for each in call.args if isinstance(each, ast.Name)]
-    before = body[: body.index(statement)]
-    for position, each in enumerate(before):
-        if _binds_token(context, each, names):
-            # What the block raises comes out of the `yield` of a context manager.
-            risky = SuspensionOrYield if _is_manager(context, function) else Suspension
-            between = list(own_nodes(before[position + 1 :]))
-            sure = [each for each in between if isinstance(each, risky)]
-            risks = in_source_order(sure or [e for e in between if _may_raise(context, e)])
-            others = [
-                node
-                for node in own_nodes(function.body)
-                if isinstance(node, ast.Call)
-                and node is not call
-                and node.args
-                and ast.unparse(node.args[0]) in names
-            ]
-            if risks and not others:
-                context.report(
-                    RULE.code,
-                    call,
-                    f"this is not reached where line {context.span(risks[0]).line} raises or is "
-                    f"cancelled, and what line {each.lineno} has set stays: put it into `finally`",
-                    profile=Profile.RECOMMENDED if sure else Profile.STRICT,
-                )
-            return
-
-
-def _may_raise(context: TreeContext, node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and context.roles(node).isdisjoint(_HARMLESS)
-
-
-def _binds_token(context: TreeContext, statement: ast.stmt, names: list[str]) -> bool:
-    match statement:
-        case ast.Expr(ast.Call() as value) if not names:
-            # `unbind_contextvars("job")` needs no token.
-            return Role.CONTEXT_TOKEN in context.roles(value) and _SET not in context.names(value)
-        case ast.Assign([ast.Name(name)], ast.Call() as value):
-            return name in names and Role.CONTEXT_TOKEN in context.roles(value)
-    return False
+    found = skipped_reset(context, call)
+    if found is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"this is not reached where line {context.span(found.risk).line} raises or is "
+            f"cancelled, and what line {found.bound.lineno} has set stays: put it into `finally`",
+            profile=Profile.RECOMMENDED if found.suspends else Profile.STRICT,
+        )
 
 
 def _check_worker(context: TreeContext, call: ast.Call) -> None:
