@@ -27,6 +27,7 @@ from logctx_lint.inference.future_uses import (
     Uses,
     cannot_fail,
 )
+from logctx_lint.inference.implementations import implementations, overrides
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.raised_errors import RaisedErrors
@@ -58,7 +59,6 @@ from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, returned_values
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
-_MOST_OVERRIDES = 20
 _NOT_KNOWN = (Unknown, External, ExternalInstance, TypeVariable)
 _MAKERS = frozenset({"asyncio.events.AbstractEventLoop.create_future"})
 _WAITERS = frozenset(
@@ -181,7 +181,7 @@ class Summaries:
         return any(
             self.resolver.awaitability(self.resolver.call_type(FunctionType(each))).certainty
             in (Certainty.NO, Certainty.SOME)
-            for each in self._overrides(callee.function)
+            for each in overrides(self.resolver, callee.function)
         )
 
     def roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
@@ -283,32 +283,8 @@ class Summaries:
         )
 
     def implementations(self, function: Function) -> list[Function]:
-        """What a method stands for that is only there to be overridden; any other one itself."""
-        found = (
-            list(self._overrides(function)) if self.resolver.functions.is_abstract(function) else []
-        )
-        return found or [function.implementation]
-
-    def _overrides(self, function: Function) -> Iterator[Function]:
-        """What overrides a method, and is no such template itself."""
-        for each in self.overriding(function):
-            if not self.resolver.functions.is_abstract(each):
-                yield each
-
-    def overriding(self, function: Function) -> Iterator[Function]:
-        """What overrides a method, in classes that the package has."""
-        if function.owner is None:
-            return
-        seen, waiting = {function.owner}, [function.owner]
-        while waiting and len(seen) < _MOST_OVERRIDES:
-            for each in self.resolver.references.subclasses(waiting.pop()):
-                if each in seen:
-                    continue
-                seen.add(each)
-                waiting.append(each)
-                own = each.function(function.name)
-                if own:
-                    yield own[-1]
+        """See `implementations.implementations`."""
+        return implementations(self.resolver, function)
 
     # What is done with Futures
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.immediate_calls import is_immediate
+from logctx_lint.inference.implementations import overriding
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
@@ -113,7 +114,7 @@ def _never_waits(summaries: Summaries, manager: ast.expr, scope: Scope) -> bool:
 
 def may_run(summaries: Summaries, function: Function) -> list[Function]:
     """A function, and all that overrides it; none where others may do so that are not known."""
-    overrides, classes = list(summaries.overriding(function)), summaries.resolver.classes
+    overrides, classes = list(overriding(summaries.resolver, function)), summaries.resolver.classes
     is_template = summaries.resolver.functions.is_abstract(function)
     if len(overrides) >= _MOST_OVERRIDES or (is_template and not overrides):
         return []

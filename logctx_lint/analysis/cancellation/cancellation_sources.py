@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from logctx_lint.analysis.cancellation.cancellation_state import Code, of_function
+from logctx_lint.inference.implementations import overriding
 from logctx_lint.inference.suspensions import awaited_calls, called, is_suspension, may_run
 from logctx_lint.inference.types import Certainty, FunctionType, members_of
 from logctx_lint.project.modules import Function
@@ -53,7 +54,7 @@ def _is_fired(code: Code, place: ast.AST) -> bool:
                 isinstance(each, FunctionType)
                 and not each.function.module.is_stub
                 and resolver.awaitability(resolver.call_type(each)).certainty is Certainty.NO
-                and not any(code.file.summaries.overriding(each.function))
+                and not any(overriding(code.file.resolver, each.function))
                 for each in members
             )
     return False

@@ -80,6 +80,8 @@ class Waiters:
                 return True  # Who gathers all that there are ends them, as a rule.
             case "returned":
                 return is_shielded_by_callers(self.context.file, function.name)
+            case "awaited" if function.name.startswith("_"):
+                return is_shielded_by_callers(self.context.file, function.name)
             case "waited for":
                 return _cancels(function, ast.unparse(node))  # With a time limit.
         return False

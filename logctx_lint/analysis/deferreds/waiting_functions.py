@@ -43,7 +43,8 @@ def waiting_functions(context: TreeContext, place: ast.expr) -> set[ast.AST]:
 
 
 def is_shielded_by_callers(file: File, name: str) -> bool:
-    """Whether every caller in the file protects, or cannot cancel, what a function gives."""
+    """Whether every caller in the file protects, cannot cancel, or means to cancel what a function
+    gives, or what it waits for when it is a coroutine."""
     answers = {
         _protects(context, function, name)
         for context in contexts_naming(file, name)
@@ -186,7 +187,30 @@ def _caught_around(
 
 
 def _raises(handler: ast.ExceptHandler) -> bool:
-    return any(isinstance(each, ast.Raise) for each in own_nodes(handler.body))
+    """Whether a handler raises, other than for the waiter's own cancellation.
+
+    if asyncio.current_task().cancelling():
+        raise
+    """
+    own = {
+        inner
+        for each in own_nodes(handler.body)
+        if isinstance(each, ast.If) and _asks_for_own(each.test)
+        for inner in own_nodes(each.body)
+    }
+    return any(isinstance(each, ast.Raise) and each not in own for each in own_nodes(handler.body))
+
+
+def _asks_for_own(test: ast.expr) -> bool:
+    """Whether a test holds only where the running task itself is cancelled."""
+    match test:
+        case ast.BoolOp(ast.And(), values):
+            return any(map(_asks_for_own, values))
+        case ast.Compare(counted, [ast.Gt()], [ast.Constant(0)]):
+            return _asks_for_own(counted)
+        case ast.Call(ast.Attribute(attr="cancelling"), []):
+            return True
+    return False
 
 
 def _waits_for(context: TreeContext, node: ast.expr, name: str) -> bool:
@@ -254,18 +278,42 @@ def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool |
         if isinstance(each, ast.Call) and _leaves_alone(context, each)
         for argument in each.args
     )
+    waits = [each for each in nodes if isinstance(each, ast.Await | ast.Return | ast.Yield)]
+    meant = [each for each in waits if _cancels_with_itself(context, each, held)]
     waited_for = {
         inner
-        for inner in _inside(
-            each.value
-            for each in nodes
-            if isinstance(each, ast.Await | ast.Return | ast.Yield) and each.value
-        )
+        for inner in _inside(each.value for each in waits if each.value and each not in meant)
         if inner in calls or (isinstance(inner, ast.Name) and inner.id in held)
     }
     if not waited_for <= protected:
         return False
-    return True if calls & protected or held else None
+    return True if calls & protected or held or meant else None
+
+
+def _cancels_with_itself(context: TreeContext, wait: ast.AST, held: set[str]) -> bool:
+    """Whether a handler of the waiter's cancellation cancels what it has waited for.
+
+    task = self._start()
+    try:
+        return await task
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    """
+    inner = wait
+    for outer in context.around(wait):
+        if isinstance(outer, FunctionNode):
+            break
+        attempt = as_try(outer)
+        if attempt and inner in attempt.body:
+            for handler in attempt.handlers:
+                cancelled = cancelled_in(own_nodes(handler.body))
+                if caught_by(context, handler.type).by_name and any(
+                    isinstance(each, ast.Name) and each.id in held for each in cancelled
+                ):
+                    return True
+        inner = outer
+    return False
 
 
 def _inside(nodes: Iterable[ast.AST]) -> set[ast.AST]:
