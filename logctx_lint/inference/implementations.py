@@ -1,12 +1,12 @@
 """Which methods stand for one that is only there to be overridden.
 
-    class Transport(Protocol):
-        def open(self) -> Stream: ...
-        async def close(self) -> None: ...
+class Transport(Protocol):
+    def open(self) -> Stream: ...
+    async def close(self) -> None: ...
 
-    class Socket:                       # No base class, but all of its methods.
-        def open(self) -> Stream: return Stream()
-        async def close(self) -> None: self.stop()
+class Socket:                       # No base class, but all of its methods.
+    def open(self) -> Stream: return Stream()
+    async def close(self) -> None: self.stop()
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes, returned_values
 from logctx_lint.syntax.placeholders import statements
 
 _MOST_OVERRIDES = 20
@@ -121,8 +121,19 @@ def may_run(summaries: Summaries, function: Function) -> list[Function]:
     if function.owner and is_template and classes.is_protocol(function.owner):
         return []  # Who implements it need not say so.
     if function.owner and not is_template and classes.is_to_be_extended(function.owner):
-        return []  # What a class that is there to be extended does itself is only a default.
+        # What a class that is there to be extended does itself is only a default, unless it gives
+        # a value, and the classes that extend it leave that as it is.
+        extended = summaries.resolver.references.subclasses(function.owner)
+        if overrides or not extended or not _gives_value(function):
+            return []
     return overrides if is_template else [function, *overrides]
+
+
+def _gives_value(function: Function) -> bool:
+    node = function.tree()
+    return node is not None and any(
+        not isinstance(each, ast.Constant) for each in returned_values(node)
+    )
 
 
 def _find(summaries: Summaries, function: Function) -> bool:

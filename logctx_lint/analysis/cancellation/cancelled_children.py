@@ -87,9 +87,34 @@ class CancelledChildren:
             case ast.Name() | ast.Attribute():
                 is_own = any(map(self._starts_task, self._values(node, function)))
                 may_go_on = may_be_kept and not any(map(_yields, own_nodes(function.body)))
-                places = _places(node, function) if is_own or may_go_on else ()
+                places = self._places(node, function) if is_own or may_go_on else ()
                 return any(self._is_cancelled(each, function) for each in places)
         return False
+
+    def _places(self, node: ast.expr, function: FunctionNode) -> Iterator[ast.Attribute]:
+        """The attributes that a task is taken from, or put into: `self._tasks.add(task)`."""
+        yield from _attributes(node, _assigned(function))
+        text = ast.unparse(node)
+        for each in own_nodes(function.body):
+            match each:
+                case ast.Assign(targets, value) if text in map(ast.unparse, (*targets, value)):
+                    for target in targets:
+                        yield from _attributes(target, {})
+                case ast.Call(ast.Attribute(holder, method), [given]) if method in APPENDERS:
+                    if ast.unparse(given) == text:
+                        yield from _attributes(holder, {})
+                case ast.Call(_, [given]) if ast.unparse(given) == text:
+                    yield from self._put_by(each)
+
+    def _put_by(self, call: ast.Call) -> Iterator[ast.Attribute]:
+        """The attributes that a method puts its one argument into: `self._set_task(task)`."""
+        for callee in self.context.functions(call.func):
+            code = code_of(callee)
+            parameters = {each.name for each in callee.facts.parameters}
+            for node in code.nodes if code else ():
+                match node:
+                    case ast.Assign(targets, ast.Name(given)) if given in parameters:
+                        yield from (each for each in targets if isinstance(each, ast.Attribute))
 
     def _values(self, node: ast.expr, function: FunctionNode) -> Iterator[ast.expr]:
         """What a function assigns to a name or attribute."""
@@ -196,20 +221,6 @@ def _kept_as(code: Code, name: str) -> Iterator[str]:
 
 def _is_of_self(place: ast.Attribute) -> bool:
     return isinstance(place.value, ast.Name) and place.value.id == "self"
-
-
-def _places(node: ast.expr, function: FunctionNode) -> Iterator[ast.Attribute]:
-    """The attributes that a task is taken from, or put into: `self._tasks.add(task)`."""
-    yield from _attributes(node, _assigned(function))
-    text = ast.unparse(node)
-    for each in own_nodes(function.body):
-        match each:
-            case ast.Assign(targets, value) if text in map(ast.unparse, (*targets, value)):
-                for target in targets:
-                    yield from _attributes(target, {})
-            case ast.Call(ast.Attribute(holder, method), [given]) if method in APPENDERS:
-                if ast.unparse(given) == text:
-                    yield from _attributes(holder, {})
 
 
 def _cancelled_places(function: FunctionOrLambda) -> Iterator[ast.Attribute]:

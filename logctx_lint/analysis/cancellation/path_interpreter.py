@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from logctx_lint.analysis.cancellation.call_summaries import (
     first_party,
     is_failed_assertion,
     never_returns,
+    with_flags,
 )
 from logctx_lint.analysis.cancellation.cancellation_state import (
     Code,
@@ -27,6 +27,12 @@ from logctx_lint.analysis.cancellation.exception_values import HANDING_ON, Excep
 from logctx_lint.analysis.cancellation.initial_state import left_for
 from logctx_lint.analysis.cancellation.level_cancellation import comes_again
 from logctx_lint.analysis.cancellation.path_conditions import Conditions
+from logctx_lint.analysis.cancellation.path_ends import (
+    following,
+    is_on_the_way_out,
+    is_raised_in_the_end,
+    loops_around,
+)
 from logctx_lint.analysis.cancellation.swallowing_blocks import reraises
 from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind, expressions, suspends
@@ -42,7 +48,6 @@ if TYPE_CHECKING:
 _MOST_STEPS = 3000
 """How far paths are followed; a longer search is given up, and nothing is known."""
 _COLLECTING = APPENDERS | {"extend", "insert"}
-_LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 
 class PathInterpreter:
@@ -305,20 +310,28 @@ class PathInterpreter:
             return False
         if state.is_handed_on or state.is_returning:
             return False
-        self._note(Way.LOOPS if any(self._loops_around(place)) else Way.GOES_ON, place)
+        loops = list(loops_around(self._code, self._start.code, place))
+        if is_on_the_way_out(self._code, self._start.code, node, place):
+            loops = [each for each in loops if self._may_turn(each, node, state)]
+            if not loops:
+                return False
+        if loops:
+            self._note(Way.LOOPS, place)
+        elif is_raised_in_the_end(self._code, node):
+            self._note(Way.LETS_OUT)
+        else:
+            self._note(Way.GOES_ON, place)
         return True
 
-    def _loops_around(self, place: ast.AST) -> Iterator[ast.stmt]:
-        """The loops that are around the start, and come to `place` again."""
-        start = self._start.code if self._start else None
-        line, at = getattr(start, "lineno", 0), getattr(place, "lineno", 0)
-        for each in own_nodes(self._code.node.body):
-            end = getattr(each, "end_lineno", 0)
-            if isinstance(each, _LOOPS) and each.lineno < line <= end and each.lineno <= at <= end:
-                yield each
+    def _may_turn(self, loop: ast.stmt, node: FlowNode, state: State) -> bool:
+        """Whether a loop may go on behind a node."""
+        head = loop.test if isinstance(loop, ast.While) else loop
+        is_over = isinstance(head, ast.expr) and self._conditions.truth(head, state) is False
+        return not is_over and any(each.code is head for each in following(node))
 
     def _turns_forever(self, place: ast.AST, state: State) -> bool:
         """Whether an endless loop keeps it, does not look at that, and comes to `place` again."""
+        start = self._start.code if self._start else None
         kept = state.holders | state.containers
         return bool(kept) and any(
             isinstance(each, ast.While)
@@ -328,7 +341,7 @@ class PathInterpreter:
                 for inner in own_nodes(each.body)
                 if isinstance(inner, ast.expr)
             )
-            for each in self._loops_around(place)
+            for each in loops_around(self._code, start, place)
         )
 
     # Exceptions
@@ -431,7 +444,8 @@ class PathInterpreter:
             if handed is not None:
                 return handed
         if self._depth and self._is_driven(call, node):
-            return self._called(call, node, state)
+            after = self._called(call, node, state)
+            return after and with_flags(self._code, call, after)
         return state
 
     def _handed_to(
