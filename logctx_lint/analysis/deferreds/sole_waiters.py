@@ -26,7 +26,7 @@ from logctx_lint.analysis.context import TreeContext, contexts_naming
 from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import QUEUE_PUTS
+from logctx_lint.inference.known_names import QUEUE_PUTS, UNIQUE_VALUES
 from logctx_lint.inference.passed_arguments import argument_for
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import FunctionType, members_of
@@ -55,6 +55,15 @@ def is_sole_waiter(
         or _is_called_by_one(context, function)
         or (_is_taken_out(context, wait, place) and _has_fresh_keys(context, place))
     )
+
+
+def has_key_of_its_own(context: TreeContext, place: ast.expr) -> bool:
+    """Whether each call looks for its own element: `self._flows[flow_id]`, an identifier that is
+    made for it."""
+    match place:
+        case ast.Subscript(_, key) if key in context.scopes:
+            return _is_fresh(context.resolver, key, context.scopes[key])
+    return False
 
 
 def _is_taken_out(context: TreeContext, wait: ast.expr, place: ast.expr) -> bool:
@@ -96,10 +105,20 @@ def _has_fresh_keys(context: TreeContext, place: ast.expr) -> bool:
 
 
 def _is_fresh(resolver: Resolver, key: ast.expr, scope: Scope, detour: int = 3) -> bool:
-    """Whether a number is counted on in the function that takes it, which may be its caller."""
+    """Whether a key is made, or counted on, in the function that takes it, or by its callers."""
     match key:
         case ast.Call(ast.Name("next"), [_], []):
             return True
+        case ast.Call(ast.Name("str" | "int"), [inner]) | ast.Attribute(inner, "hex" | "int"):
+            return _is_fresh(resolver, inner, scope, detour)
+        case ast.JoinedStr(parts):
+            return any(
+                isinstance(each, ast.FormattedValue)
+                and _is_fresh(resolver, each.value, scope, detour)
+                for each in parts
+            )
+        case ast.Call(func):
+            return not UNIQUE_VALUES.isdisjoint(resolver.names(func, scope))
         case ast.Attribute():
             return isinstance(scope.node, FunctionNode) and any(
                 isinstance(each, ast.AugAssign)
