@@ -167,7 +167,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import CancellationScope
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile, Span
-from logctx_lint.fixes.reraise_cancellation import fixes, names_cancelled
+from logctx_lint.fixes.reraise_cancellation import does_work, fixes, names_cancelled
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -262,6 +262,8 @@ def _check_handler(
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
     does = _what_it_does(code, found, _what(context, found.awaits))
     let_out = f"put `{keyword} {_clause(found.live)}: raise` before it"
+    if does_work(code, handler):
+        let_out = "re-raise it behind what the handler does"
     start, body = context.span(handler), context.span(handler.body[0])
     context.report(
         RULE.code,
