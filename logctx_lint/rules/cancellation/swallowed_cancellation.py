@@ -340,7 +340,10 @@ def _check_with(
             [code.caught(each) for each in arguments(call)] if isinstance(call, ast.Call) else []
         )
         by_name = any(clause.by_name for clause in clauses)
-        if by_name and CancelledChildren(context).are_awaited(found.awaits, ()):
+        if by_name and (
+            CancelledChildren(context).are_awaited(found.awaits, ())
+            or is_arranged(code, ends=Way.LOOPS not in found.paths.ways)
+        ):
             continue
         is_own = isinstance(call, ast.Call) and Role.SUPPRESSOR not in context.roles(call)
         cure = "leave out CancelledError" if by_name else "name the errors that you expect"
