@@ -141,7 +141,7 @@ def does_work(code: Code, handler: ast.ExceptHandler) -> bool:
         not _is_harmless(code, each)
         for each in own_nodes(handler.body)
         if isinstance(each, ast.stmt)
-        and not isinstance(each, (ast.Return, ast.Raise, *_COMPOUND))
+        and not isinstance(each, (ast.Return, ast.Raise, ast.Assert, *_COMPOUND))
         and not (isinstance(each, ast.Assign) and all(map(_is_variable, each.targets)))
     )
 
