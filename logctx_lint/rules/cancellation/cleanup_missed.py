@@ -88,7 +88,8 @@ async def connect() -> Connection:
 ## When not to use it
 
 Where what is freed frees itself when nobody has it any more. What a handler undoes only on some
-condition is silent, and so are flags that say how it went. With Twisted, whose `CancelledError`
+condition is silent, and so are flags that say how it went, and what the object goes on keeping, to
+release it some day. With Twisted, whose `CancelledError`
 is an `Exception`, nothing is reported.
 
 ## Use instead
