@@ -86,7 +86,6 @@ def _drops(file: File, function: Function, call: ast.Call, given: ast.Call) -> b
     node = None if function.module.is_stub else function.tree()
     if node is None or function.facts.is_async or given not in call.args:
         return False
-    scope = file.resolver.body_scopes.of(function, node)
     names = [each.name for each in function.facts.parameters]
     first = file.resolver.bindings.first_parameter(function)
     name = [*names[1 if first else 0 :], ""][call.args.index(given)]

@@ -7,6 +7,11 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from logctx_lint.analysis.cancellation.branch_facts import (
+    is_another_cancellation,
+    kept_instead,
+    nobody_waits,
+)
 from logctx_lint.analysis.cancellation.call_summaries import (
     called_with,
     first_party,
@@ -138,6 +143,7 @@ class PathInterpreter:
 
     def _go_on(self, node: FlowNode, state: State) -> None:
         truth = self._conditions.truth_at(node, state)
+        start = self._start.code if self._start else None
         for target, way in node.next:
             if truth is not None and way is not truth:
                 continue
@@ -148,11 +154,11 @@ class PathInterpreter:
                 and node.depth >= self._base > target.depth
             ):
                 self.paths.left_by[node.code] = None
-            kept = self._kept_instead(node, way)
+            kept = kept_instead(start, node.code, way) if node.depth >= self._base else ""
             after = replace(state, holders=state.holders | {kept}) if kept else state
-            if truth is None and self._nobody_waits(node.code, way):
+            if truth is None and nobody_waits(start, node.code, way):
                 after = replace(after, is_handed_on=True)
-            if truth is None and way and self._is_another_cancellation(node.code):
+            if truth is None and way and is_another_cancellation(self._code, node.code):
                 # That one was caught before, and goes on.
                 after = replace(after, is_handed_on=True)
             self._waiting.append((target, after))
@@ -199,54 +205,6 @@ class PathInterpreter:
                 case ast.Return(ast.Tuple(elements)):
                     told |= {key_of(element) for element in elements}
         return frozenset(told - {""})
-
-    def _nobody_waits(self, test: ast.AST | None, truth: bool) -> bool:
-        """Of `if not future.done(): future.set_exception(error)`: where it is done already."""
-        while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            test, truth = test.operand, not truth
-        match test:
-            case ast.Call(ast.Attribute(receiver, "done" | "cancelled"), []) if truth:
-                pass
-            case ast.Attribute(receiver, "called") if truth:
-                pass
-            case _:
-                return False
-        start = self._start.code if self._start else None
-        return isinstance(start, ast.ExceptHandler) and any(
-            isinstance(each, ast.Call)
-            and isinstance(each.func, ast.Attribute)
-            and each.func.attr in ("set_exception", "errback")
-            and ast.unparse(each.func.value) == ast.unparse(receiver)
-            and any(key_of(given) == start.name for given in each.args)
-            for each in own_nodes(start.body)
-        )
-
-    def _is_another_cancellation(self, test: ast.AST | None) -> bool:
-        """`isinstance(primary, CancelledError)`, of a name that holds something else."""
-        match test:
-            case ast.Call(ast.Name("isinstance"), [ast.Name(), classes]):
-                return self._code.caught(classes).by_name
-        return False
-
-    def _kept_instead(self, node: FlowNode, truth: bool) -> str:
-        """Of `if first is None: first = error`: the name that holds an earlier one otherwise."""
-        start = self._start.code if self._start else None
-        if not isinstance(start, ast.ExceptHandler) or node.depth < self._base:
-            return ""
-        match node.code:
-            case ast.Compare(left, [ast.Is()], [ast.Constant(None)]) if not truth:
-                key = key_of(left)
-            case ast.Compare(left, [ast.IsNot()], [ast.Constant(None)]) if truth:
-                key = key_of(left)
-            case _:
-                return ""
-        is_kept = any(
-            isinstance(each, ast.Assign)
-            and key_of(each.value) == start.name
-            and any(key_of(target) == key for target in each.targets)
-            for each in own_nodes(start.body)
-        )
-        return key if is_kept else ""
 
     def _end(self, state: State) -> None:
         if self._start is None:
