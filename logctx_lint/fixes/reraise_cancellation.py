@@ -147,7 +147,8 @@ def does_work(code: Code, handler: ast.ExceptHandler) -> bool:
 
 
 def _is_variable(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name)
+    elements = target.elts if isinstance(target, ast.Tuple) else [target]
+    return all(isinstance(each, ast.Name) for each in elements)
 
 
 def _is_harmless(code: Code, node: ast.stmt) -> bool:

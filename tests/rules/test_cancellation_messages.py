@@ -44,6 +44,7 @@ class Pool:
     ("handler", "advice"),
     [
         ("print(error)", "put `except asyncio.CancelledError: raise` before it"),
+        ("code, text = parsed(error)", "put `except asyncio.CancelledError: raise` before it"),
         ("failure = error", "put `except asyncio.CancelledError: raise` before it"),
         ("self.process.kill()", "re-raise it behind what the handler does"),
         ("self.state = 'failed'", "re-raise it behind what the handler does"),
