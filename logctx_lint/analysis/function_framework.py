@@ -1,4 +1,4 @@
-"""Which framework cancels one function, asyncio or Twisted, by what it awaits.
+"""Which framework cancels one function, asyncio, trio or Twisted, by what it awaits.
 
     async def fetch(self): await asyncio.sleep(1)       -> asyncio, in whatever package
     async def get(self): return await self.fetch()      -> asyncio, as `fetch` is
@@ -59,6 +59,8 @@ def live_cancellation(code: Code) -> Cancellation:
         return LIVE[Framework.BOTH] if found is not Cancellation.ASYNCIO else found
     if not found and _is_application(code.node):
         return Cancellation.ASYNCIO
+    if not found and traits.is_of_trio:
+        return Cancellation.TRIO
     return found or (Cancellation.NONE if traits.on_other_loop else LIVE[traits.prevailing])
 
 

@@ -83,8 +83,8 @@ def taken_from(node: ast.expr, function: FunctionNode) -> ast.Attribute | ast.Su
     match node:
         case ast.Attribute() | ast.Subscript():
             return node
-        case ast.Call(ast.Attribute(holder, name)) if name in LOOK_UPS:
-            return ast.Subscript(holder, ast.Constant(None), ast.Load())
+        case ast.Call(ast.Attribute(holder, name), keys) if name in LOOK_UPS:
+            return ast.Subscript(holder, keys[0] if keys else ast.Constant(None), ast.Load())
         case ast.NamedExpr(_, value) | ast.IfExp(_, value, _) | ast.BoolOp(_, [value, *_]):
             return taken_from(value, function)
         case ast.Name(name):

@@ -18,10 +18,12 @@ from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import UNKNOWN
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_attribute, own_nodes, own_place
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_attribute, own_nodes, own_place
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _LOOPS = frozenset({Role.EVENT_LOOP})
+_OF_ANOTHER_THREAD = "run_coroutine_threadsafe"
+"""Gives a future that this thread cannot await, and that is done as soon as it is cancelled."""
 _ADDERS = APPENDERS | {"extend"}
 
 
@@ -85,8 +87,11 @@ def _value_for(node: ast.AST, name: str) -> ast.expr | None:
 
 
 def _starts(value: ast.expr) -> Iterator[ast.Call]:
-    """The calls of one argument, a call, in an expression: they may start tasks."""
-    for node in all_nodes(value):
+    """The calls of one argument, a call, in an expression: they may start tasks.
+
+    A timer that starts one when its time has come is none: `call_later(5, lambda: spawn(f()))`.
+    """
+    for node in own_nodes([value]):
         if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Call):
             yield node
 
@@ -96,6 +101,8 @@ def _run_by(context: TreeContext, call: ast.Call) -> list[Function]:
     made = call.args[0]
     assert isinstance(made, ast.Call)
     if not context.file.may_play(call.func, _STARTERS) or not _starts_lone(context, call):
+        return []
+    if last_name(call.func) == _OF_ANOTHER_THREAD:
         return []
     found = context.functions(made.func)
     return [each for each in found if each.facts.is_async and not each.facts.is_generator]

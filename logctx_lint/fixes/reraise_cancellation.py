@@ -22,6 +22,7 @@ from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.narrowing import LEAVING
 from logctx_lint.syntax.ast_walk import all_nodes, all_statements, own_nodes
 
+_COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 _ERRORS = {
     Cancellation.TWISTED: CANCELLED_ERRORS["twisted"],
     Cancellation.ASYNCIO: CANCELLED_ERRORS["asyncio"],
@@ -131,6 +132,23 @@ def names_cancelled(code: Code, handler: ast.ExceptHandler) -> bool:
 def _only_logs(code: Code, handler: ast.ExceptHandler) -> bool:
     """Whether nothing is lost if a handler is passed by: it logs, counts, or goes on."""
     return all(_is_harmless(code, each) for each in handler.body)
+
+
+def does_work(code: Code, handler: ast.ExceptHandler) -> bool:
+    """Whether a handler does what has to be done for a cancellation as well: it cleans up, or tells
+    somebody; to log, to set a variable, and to leave is no such work."""
+    return any(
+        not _is_harmless(code, each)
+        for each in own_nodes(handler.body)
+        if isinstance(each, ast.stmt)
+        and not isinstance(each, (ast.Return, ast.Raise, ast.Assert, *_COMPOUND))
+        and not (isinstance(each, ast.Assign) and all(map(_is_variable, each.targets)))
+    )
+
+
+def _is_variable(target: ast.expr) -> bool:
+    elements = target.elts if isinstance(target, ast.Tuple) else [target]
+    return all(isinstance(each, ast.Name) for each in elements)
 
 
 def _is_harmless(code: Code, node: ast.stmt) -> bool:

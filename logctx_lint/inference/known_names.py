@@ -24,6 +24,10 @@ TRANSPARENT = MARKS | {
     "functools.lru_cache",
 }
 """Decorators that leave what a call gives as it is; they may say how the function is looked up."""
+UNIQUE_VALUES = frozenset(
+    {"uuid.uuid1", "uuid.uuid4", "secrets.token_hex", "secrets.token_urlsafe"}
+)
+"""Functions that give a value which nobody else has."""
 GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 """Decorators that make a context manager of a generator."""
 RERAISING_MANAGERS = frozenset(

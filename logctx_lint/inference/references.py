@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from logctx_lint.incremental.dependencies import Answers
 from logctx_lint.incremental.memo import Memo
 from logctx_lint.inference.body_scopes import BodyScopes
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.facts import ClassFacts, ModuleFacts
+from logctx_lint.project.facts import ClassFacts, FunctionNode, ModuleFacts
 from logctx_lint.project.modules import Class, Function, Module, Modules
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
@@ -36,7 +36,12 @@ class Body:
         self.assignments: dict[str, list[Located[ast.Assign]]] = {}
         node = function.tree()
         if node is not None:
-            self._read(node.body, self._scopes.of(function, node))
+            self._enter(function, node)
+
+    def _enter(self, function: Function, node: FunctionNode) -> None:
+        # The scope may be of another tree of the same text: it has to be the one of the calls.
+        scope = self._scopes.of(function, node)
+        self._read(cast(FunctionNode, scope.node).body, scope)
 
     def _read(self, nodes: list[ast.stmt] | list[ast.expr], scope: Scope) -> None:
         for node in own_nodes(nodes):
@@ -50,7 +55,7 @@ class Body:
             elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 for binding in scope.bindings.get(node.name, ()):
                     if binding.function and binding.function.node is node:
-                        self._read(node.body, self._scopes.of(binding.function, node))
+                        self._enter(binding.function, node)
             elif isinstance(node, ast.Lambda):
                 self._read([node.body], scope.child(node))
 

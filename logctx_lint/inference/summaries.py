@@ -28,6 +28,7 @@ from logctx_lint.inference.future_uses import (
     cannot_fail,
 )
 from logctx_lint.inference.futures_elsewhere import FollowedElsewhere
+from logctx_lint.inference.implementations import implementations, overrides
 from logctx_lint.inference.inherited_results import inherited_result
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
@@ -200,7 +201,7 @@ class Summaries:
         return any(
             self.resolver.awaitability(self.resolver.call_type(FunctionType(each))).certainty
             in (Certainty.NO, Certainty.SOME)
-            for each in self._overrides(callee.function)
+            for each in overrides(self.resolver, callee.function)
         )
 
     def roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
@@ -309,17 +310,8 @@ class Summaries:
         )
 
     def implementations(self, function: Function) -> list[Function]:
-        """What a method stands for that is only there to be overridden; any other one itself."""
-        found = (
-            list(self._overrides(function)) if self.resolver.functions.is_abstract(function) else []
-        )
-        return found or [function.implementation]
-
-    def _overrides(self, function: Function) -> Iterator[Function]:
-        """What overrides a method, and is no such template itself."""
-        for each in self.resolver.references.overriding(function):
-            if not self.resolver.functions.is_abstract(each):
-                yield each
+        """See `implementations.implementations`."""
+        return implementations(self.resolver, function)
 
     # What is done with Futures
 

@@ -19,7 +19,7 @@ from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import Suspension, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, own_nodes, returned_values
 from logctx_lint.syntax.placeholders import statements
 
 _MOST_OVERRIDES = 20
@@ -114,18 +114,27 @@ def _never_waits(summaries: Summaries, manager: ast.expr, scope: Scope) -> bool:
 
 def may_run(summaries: Summaries, function: Function) -> list[Function]:
     """A function, and all that overrides it; none where others may do so that are not known."""
-    overrides, classes = (
-        list(summaries.resolver.references.overriding(function)),
-        summaries.resolver.classes,
-    )
+    resolver = summaries.resolver
+    overrides, classes = list(resolver.references.overriding(function)), resolver.classes
     is_template = summaries.resolver.functions.is_abstract(function)
     if len(overrides) >= _MOST_OVERRIDES or (is_template and not overrides):
         return []
     if function.owner and is_template and classes.is_protocol(function.owner):
         return []  # Who implements it need not say so.
     if function.owner and not is_template and classes.is_to_be_extended(function.owner):
-        return []  # What a class that is there to be extended does itself is only a default.
+        # What a class that is there to be extended does itself is only a default, unless it gives
+        # a value, and the classes that extend it leave that as it is.
+        extended = summaries.resolver.references.subclasses(function.owner)
+        if overrides or not extended or not _gives_value(function):
+            return []
     return overrides if is_template else [function, *overrides]
+
+
+def _gives_value(function: Function) -> bool:
+    node = function.tree()
+    return node is not None and any(
+        not isinstance(each, ast.Constant) for each in returned_values(node)
+    )
 
 
 def _find(summaries: Summaries, function: Function) -> bool:

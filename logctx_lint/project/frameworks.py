@@ -37,6 +37,8 @@ class Traits:
     on_other_loop: bool = False
     """The package takes its cancelled error from a library that is neither asyncio's nor Twisted's,
     and imports neither of the two: an event loop of which nothing is known runs it."""
+    is_of_trio: bool = False
+    """The file imports trio, and neither asyncio nor Twisted."""
     uses_runtime: bool = False
     """The package has the reference runtime, or its settings name it."""
 
@@ -82,8 +84,9 @@ class TraitsDetector:
             Names(tree, role, self._modules.trace) for role in _ROLES
         )
         framework, storage = self._settings.framework, self._settings.storage
+        own = tree.named_in(str(path), "imports")
         if framework is None:
-            framework = _framework(tree.named_in(str(path), "imports"), imports)
+            framework = _framework(own, imports)
         prevailing = framework
         if self._settings.framework is None and framework is Framework.BOTH:
             outnumbered = "twisted>asyncio" in imports
@@ -112,6 +115,7 @@ class TraitsDetector:
             wrapping,
             has_contexts,
             on_other_loop,
+            "trio" in own and not any(name in own for name in ("asyncio", "twisted")),
             uses_runtime,
         )
 

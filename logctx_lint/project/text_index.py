@@ -22,7 +22,7 @@ from logctx_lint.incremental.dependencies import Part, Place, Trace
 from logctx_lint.incremental.store import Entries
 from logctx_lint.syntax.source import digest_of
 
-FORMAT = 4
+FORMAT = 5
 """Goes up with every change of what is kept of a text."""
 # Each begins with letters, which `re` finds many times faster than the beginning of a line.
 _CLASS = re.compile(r"class \w+[^(:\n]*\(([^:]*)\)[ \t]*:")
@@ -32,7 +32,7 @@ _ALIAS = re.compile(r" as (\w+)")
 _NAME = re.compile(r"\w+")
 _IMPORTS = {
     package: [re.compile(rf"{word}[ \t]+{package}\b") for word in ("import", "from")]
-    for package in ("twisted", "asyncio", *HOMES_OF_LOG_CONTEXTS)
+    for package in ("twisted", "asyncio", "trio", *HOMES_OF_LOG_CONTEXTS)
 }
 _ERROR_IMPORT = re.compile(
     r"^[ \t]*from[ \t]+(\w+)[\w.]*[ \t]+import[ \t]+(?:[^\n(]*|\([^)]*)\bCancelledError\b",

@@ -6,8 +6,15 @@ It is followed as the caller's own code is, with what the call gives it of the e
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
-from logctx_lint.analysis.cancellation.cancellation_state import Code, Exc, State, of_function
+from logctx_lint.analysis.cancellation.cancellation_state import (
+    Code,
+    Exc,
+    State,
+    key_of,
+    of_function,
+)
 from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
 from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
 from logctx_lint.inference.passed_arguments import open_parameters, passed
@@ -81,6 +88,33 @@ def first_party(code: Code, call: ast.Call) -> list[Function]:
     ]
     is_first_party = all(not each.module.is_stub for each in found)
     return found if len(found) >= len(members) > 0 and is_first_party else []
+
+
+def with_flags(code: Code, call: ast.Call, state: State) -> State:
+    """A state with the flags of the same object that a called method sets in any case.
+
+    def close(self):
+        self._closing = True
+    """
+    receiver = key_of(call.func.value) if isinstance(call.func, ast.Attribute) else ""
+    functions = first_party(code, call) if receiver else []
+    found = [set(_flags(code, each, receiver)) for each in functions]
+    for key, value in set.intersection(*found) if found else ():
+        state = state.known(key, value)
+    return state
+
+
+def _flags(code: Code, function: Function, receiver: str) -> Iterator[tuple[str, bool]]:
+    body = of_function(code.file, function)
+    first = code.file.resolver.bindings.first_parameter(function)
+    for statement in body.node.body if body else ():
+        match statement:
+            case ast.Assign(targets, ast.Constant(bool() as value)):
+                for target in targets:
+                    if isinstance(target, ast.Attribute) and key_of(target.value) == first:
+                        yield f"{receiver}.{target.attr}", value
+            case ast.If() if any(isinstance(each, ast.Return) for each in own_nodes([statement])):
+                return
 
 
 def never_returns(code: Code, call: ast.Call) -> bool:

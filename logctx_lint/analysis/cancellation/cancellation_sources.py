@@ -47,7 +47,7 @@ def _is_fired(code: Code, place: ast.AST) -> bool:
                 isinstance(each, FunctionType)
                 and not each.function.module.is_stub
                 and resolver.awaitability(resolver.call_type(each)).certainty is Certainty.NO
-                and not any(code.file.summaries.resolver.references.overriding(each.function))
+                and not any(resolver.references.overriding(each.function))
                 for each in members
             )
     return False

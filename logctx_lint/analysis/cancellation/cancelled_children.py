@@ -101,9 +101,27 @@ class CancelledChildren:
                 is_own = any(map(self._starts_task, self._values(node, function)))
                 yields = any(own_nodes(function.body, ast.Yield))
                 may_go_on = may_be_kept and not yields
-                kept = places(node, function) if is_own or may_go_on else ()
+                kept = self._places(node, function) if is_own or may_go_on else ()
                 return any(self._is_cancelled(each, function) for each in kept)
         return False
+
+    def _places(self, node: ast.expr, function: FunctionNode) -> Iterator[Place]:
+        """Where a task is kept, by the function or by a method that is given it."""
+        yield from places(node, function)
+        text = ast.unparse(node)
+        for each in own_nodes(function.body, ast.Call):
+            if [text] == [ast.unparse(given) for given in each.args]:
+                yield from self._put_by(each)
+
+    def _put_by(self, call: ast.Call) -> Iterator[ast.Attribute]:
+        """The attributes that a method puts its one argument into: `self._set_task(task)`."""
+        for callee in self.context.functions(call.func):
+            code = code_of(callee)
+            parameters = {each.name for each in callee.facts.parameters}
+            for node in code.nodes if code else ():
+                match node:
+                    case ast.Assign(targets, ast.Name(given)) if given in parameters:
+                        yield from (each for each in targets if isinstance(each, ast.Attribute))
 
     def _values(self, node: ast.expr, function: FunctionNode) -> Iterator[ast.expr]:
         """What a function assigns to a name or attribute."""

@@ -18,7 +18,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import is_name, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import Suspension, is_name, own_nodes, returned_values
 
 _WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -46,9 +46,15 @@ class Cancels:
             and (
                 self.reach(each, _waited_for(each))
                 or is_cancelled_elsewhere(self._context, each.value or each)
+                or self._is_end(each.value)
             )
             for each in awaits
         )
+
+    def _is_end(self, node: ast.expr | None) -> bool:
+        """Whether a method of the project is awaited that cancels a task, and waits for its end."""
+        functions = self._context.functions(node.func) if isinstance(node, ast.Call) else []
+        return bool(functions) and all(map(_cancels_and_waits, functions))
 
     def reach(self, node: ast.expr, values: Iterable[ast.expr]) -> bool:
         """Whether one of some values has been cancelled when `node` runs."""
@@ -173,6 +179,20 @@ def containers(node: ast.expr) -> Iterator[ast.expr]:
         case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
             for element in elements:
                 yield from containers(element)
+
+
+def _cancels_and_waits(function: Function) -> bool:
+    """`self.task.cancel(); await self.task`, and no other wait."""
+    node = None if function.module.is_stub else function.implementation.tree()
+    if node is None or not function.facts.is_async:
+        return False
+    places, taken = _cancelled_places(node), taken_from_self(node)
+    waits = [each for each in own_nodes(node.body) if isinstance(each, Suspension)]
+    return bool(waits) and all(
+        isinstance(each, ast.Await)
+        and taken.get(ast.unparse(each.value), ast.unparse(each.value)) in places
+        for each in waits
+    )
 
 
 def _cancelled_places(function: FunctionNode) -> set[str]:

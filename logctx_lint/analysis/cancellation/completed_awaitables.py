@@ -126,9 +126,14 @@ class DoneAwaitables:
         return False
 
     def _waits_until_done(self, statement: ast.stmt, task: ast.expr) -> bool:
-        """`while not task.done(): ...`, `await asyncio.gather(task, return_exceptions=True)`."""
+        """`while not task.done(): ...`, `await asyncio.gather(task, return_exceptions=True)`, or a
+        future that is completed here: `future.set_result(None)`."""
         text = ast.unparse(task)
         match statement:
+            case ast.Expr(ast.Call(ast.Attribute(future, "set_result" | "set_exception"))):
+                return ast.unparse(future) == text
+            case ast.If(ast.UnaryOp(ast.Not(), asked), [ast.Expr() as completed], []):
+                return self._asks(asked, text) and self._waits_until_done(completed, task)
             case ast.While(ast.UnaryOp(ast.Not(), test), body):
                 leaves = any(own_nodes(body, ast.Break))
                 return not leaves and self._asks(test, text) and not _is_bound(text, body)

@@ -12,7 +12,7 @@ from logctx_lint.analysis.exception_handlers import is_cancelled
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.syntax.ast_walk import holding, is_none, own_nodes
+from logctx_lint.syntax.ast_walk import declared_outer, holding, is_none, own_nodes
 
 HANDING_ON = frozenset({"set_exception", "errback", "throw", "send_nowait"}) | QUEUE_PUTS
 _GROUP = "BaseExceptionGroup"
@@ -134,7 +134,8 @@ class ExceptionValues:
             return state
         key = key_of(target)
         held = self.holds(value, state)
-        if held and not isinstance(target, ast.Name) and not self._is_raised_behind(target):
+        is_own = isinstance(target, ast.Name) and target.id not in self._outer_names
+        if held and not is_own and not self._is_raised_behind(target):
             # Others find it there.
             state = replace(state, is_handed_on=True)
         if isinstance(target, ast.Tuple):
@@ -158,6 +159,11 @@ class ExceptionValues:
         if is_none(value) and isinstance(target, ast.Name):
             return state.known(key, None)
         return state
+
+    @property
+    def _outer_names(self) -> set[str]:
+        """The variables of a function around that this one sets, or of the module."""
+        return declared_outer(own_nodes(self.code.node.body))
 
     def _is_raised_behind(self, target: ast.expr) -> bool:
         """Whether the function itself raises, further down, what it keeps in an attribute."""

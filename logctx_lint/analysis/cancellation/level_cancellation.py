@@ -59,7 +59,10 @@ def _has_checkpoint(code: Code, depth: int) -> bool:
 
 
 def _sure(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
-    """The simple statements of a block that run in any case, up to one that leaves it."""
+    """The simple statements of a block that run in any case, up to one that leaves it.
+
+    A guard at the beginning of a function, `if self._closed: return`, is taken not to hold.
+    """
     for statement in body:
         match statement:
             case ast.Try(inner) | ast.With(body=inner) | ast.AsyncWith(body=inner):
@@ -67,6 +70,8 @@ def _sure(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
             case ast.Return() | ast.Raise() | ast.Break() | ast.Continue():
                 yield statement
                 return
+            case ast.If(_, [ast.Return()] | [*_, ast.Raise()], []):
+                pass
             case ast.If() | ast.Match() | ast.For() | ast.AsyncFor() | ast.While():
                 if any(isinstance(each, ast.Return | ast.Raise) for each in own_nodes([statement])):
                     return

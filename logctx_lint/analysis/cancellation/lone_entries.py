@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.call_sites import call_sites
 from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.cancellation.cancellation_state import Code, key_of
 from logctx_lint.analysis.context import arguments
+from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.future_uses import Body
+from logctx_lint.inference.types import functions_of
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import last_name
 
 _STARTERS = frozenset({Role.TASK_STARTER})
+_HAND_STARTERS = _STARTERS | {Role.HAND_STARTER}
+_DEEPEST = 3
+"""How many coroutines in between are looked through."""
 _LOOPS = frozenset({Role.EVENT_LOOP})
 _LOOKS = frozenset(
     {"add", "add_done_callback", "append", "cancelled", "discard", "done", "exception", "get_name",
@@ -40,6 +48,56 @@ def is_never_cancelled(code: Code) -> bool:
             scope.module == code.file.module and file.starts_lone_task(call, scope)
             for call, scope in sites
         )
+    )
+
+
+def is_out_of_reach(file: File, function: Function, depth: int = _DEEPEST) -> bool:
+    """Whether all that runs a coroutine function on Twisted drops its Deferred: nobody is left who
+    could cancel it.
+
+    async def _process(self): await self._scrape()
+    Deferred.fromCoroutine(self._process())
+    """
+    sites = call_sites(file.resolver, function)
+    return bool(sites) and all(_is_dropped(file, *each, depth) for each in sites)
+
+
+def _is_dropped(file: File, made: ast.Call, scope: Scope, depth: int) -> bool:
+    outer = scope.node
+    if not isinstance(outer, FunctionNode):
+        return False
+    around = Body(outer)
+    parent = around.parent(made)
+    if isinstance(parent, ast.Await):
+        return (
+            scope.function is not None
+            and depth > 0
+            and is_out_of_reach(file, scope.function, depth - 1)
+        )
+    if not isinstance(parent, ast.Call) or not isinstance(around.parent(parent), ast.Expr):
+        return False
+    if file.roles(parent.func, scope) & _HAND_STARTERS:
+        return True
+    callees = functions_of(file.resolver.type_of(parent.func, scope))
+    return bool(callees) and all(_drops(file, each, parent, made) for each in callees)
+
+
+def _drops(file: File, function: Function, call: ast.Call, given: ast.Call) -> bool:
+    """Whether a plain function does no more with a coroutine than to start it, and forget that."""
+    node = None if function.module.is_stub else function.tree()
+    if node is None or function.facts.is_async or given not in call.args:
+        return False
+    names = [each.name for each in function.facts.parameters]
+    first = file.resolver.bindings.first_parameter(function)
+    name = [*names[1 if first else 0 :], ""][call.args.index(given)]
+    body = Body(node)
+    uses = [each for each in body.nodes if isinstance(each, ast.Name) and each.id == name]
+    starts = [body.parent(each) for each in uses]
+    return bool(starts) and all(
+        isinstance(each, ast.Call)
+        and file.may_play(each.func, _HAND_STARTERS)
+        and isinstance(body.parent(each), ast.Expr)
+        for each in starts
     )
 
 

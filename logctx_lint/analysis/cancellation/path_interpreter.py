@@ -10,6 +10,7 @@ from logctx_lint.analysis.cancellation.call_summaries import (
     first_party,
     is_failed_assertion,
     never_returns,
+    with_flags,
 )
 from logctx_lint.analysis.cancellation.cancellation_state import (
     Code,
@@ -24,6 +25,11 @@ from logctx_lint.analysis.cancellation.cancellation_state import (
 from logctx_lint.analysis.cancellation.exception_values import HANDING_ON, ExceptionValues
 from logctx_lint.analysis.cancellation.level_cancellation import comes_again
 from logctx_lint.analysis.cancellation.path_conditions import Conditions
+from logctx_lint.analysis.cancellation.path_ends import (
+    following,
+    is_on_the_way_out,
+    is_raised_in_the_end,
+)
 from logctx_lint.analysis.cancellation.path_start import PathStart
 from logctx_lint.analysis.cancellation.swallowing_blocks import reraises
 from logctx_lint.analysis.context import arguments
@@ -235,8 +241,24 @@ class PathInterpreter:
             return True
         if kept or state.is_handed_on or state.is_returning:
             return False
-        self._note(Way.LOOPS if any(self._start.loops_around(place)) else Way.GOES_ON, place)
+        loops = list(self._start.loops_around(place))
+        if is_on_the_way_out(self._code, self._start.statement, node, place):
+            loops = [each for each in loops if self._may_turn(each, node, state)]
+            if not loops:
+                return False
+        if loops:
+            self._note(Way.LOOPS, place)
+        elif is_raised_in_the_end(self._code, node):
+            self._note(Way.LETS_OUT)
+        else:
+            self._note(Way.GOES_ON, place)
         return True
+
+    def _may_turn(self, loop: ast.stmt, node: FlowNode, state: State) -> bool:
+        """Whether a loop may go on behind a node."""
+        head = loop.test if isinstance(loop, ast.While) else loop
+        is_over = isinstance(head, ast.expr) and self._conditions.truth(head, state) is False
+        return not is_over and any(each.code is head for each in following(node))
 
     # Exceptions
 
@@ -332,7 +354,8 @@ class PathInterpreter:
                 return handed
         # What a first-party function does, it does here.
         if self._depth and node.kind in (NodeKind.RUN, NodeKind.TEST):
-            return self._called(call, node, state)
+            after = self._called(call, node, state)
+            return after and with_flags(self._code, call, after)
         return state
 
     def _handed_to(

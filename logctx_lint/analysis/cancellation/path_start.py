@@ -12,7 +12,7 @@ from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
 from logctx_lint.analysis.cancellation.initial_state import left_for
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.inference.known_names import FAILERS
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import own_nodes, start_of
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _JUMPS = (ast.Return, ast.Break, ast.Continue)
@@ -31,11 +31,15 @@ class PathStart:
         """In how many handlers it stands, itself included."""
         return self.node.depth if self.node else 0
 
+    @property
+    def statement(self) -> ast.AST | None:
+        """What the paths start in."""
+        return self.node.code if self.node else None
+
     @cached_property
     def handler(self) -> ast.ExceptHandler | None:
         """The `except` clause, if it is one."""
-        code = self.node.code if self.node else None
-        return code if isinstance(code, ast.ExceptHandler) else None
+        return self.statement if isinstance(self.statement, ast.ExceptHandler) else None
 
     @property
     def _handling(self) -> list[ast.stmt]:
@@ -117,8 +121,7 @@ class PathStart:
 
     def loops_around(self, place: ast.AST) -> Iterator[ast.stmt]:
         """The loops that are around the start, and come to `place` again."""
-        start = self.node.code if self.node else None
-        line, at = getattr(start, "lineno", 0), getattr(place, "lineno", 0)
+        line, at = start_of(self.statement)[0] if self.statement else 0, start_of(place)[0]
         for each in own_nodes(self.code.node.body):
             end = getattr(each, "end_lineno", 0)
             if isinstance(each, _LOOPS) and each.lineno < line <= end and each.lineno <= at <= end:

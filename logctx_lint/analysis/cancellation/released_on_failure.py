@@ -52,6 +52,7 @@ def released_by(
                     if _is_taken_before(context, function, attempt, each) and not (
                         _is_empty_stack(context, attempt, each)
                         or is_adopted(context, attempt, each.id)
+                        or _is_kept(function, attempt, handler, each.id)
                     ):
                         return each
                 case ast.Attribute(ast.Name("self"), name):
@@ -59,6 +60,33 @@ def released_by(
                     if is_taken and not _is_released_by_others(context, function, call, name):
                         return each
     return None
+
+
+def _is_kept(
+    function: ast.AsyncFunctionDef, attempt: ast.Try, handler: ast.ExceptHandler, name: str
+) -> bool:
+    """Whether an attribute holds a thing as well, which the handler leaves there for others.
+
+    self._open[key] = connection
+    """
+    kept: set[str] = set()
+    for node in own_nodes(function.body):
+        if getattr(node, "lineno", attempt.lineno) >= attempt.lineno:
+            continue
+        match node:
+            case ast.Assign(targets, ast.Name(stored)) if stored == name:
+                kept.update(map(_holder, targets))
+            case ast.Call(ast.Attribute(ast.Attribute() as holder, adder), [*_, ast.Name(stored)]):
+                if stored == name and adder in _PUTTERS:
+                    kept.add(ast.unparse(holder))
+    named = {ast.unparse(each) for each in own_nodes(handler.body) if isinstance(each, ast.expr)}
+    return any(each and each not in named for each in kept)
+
+
+def _holder(target: ast.expr) -> str:
+    """The attribute that an assignment puts something into; empty if it is none."""
+    place = target.value if isinstance(target, ast.Subscript) else target
+    return ast.unparse(place) if isinstance(place, ast.Attribute) else ""
 
 
 def _given_back_by(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
@@ -129,7 +157,10 @@ def _put_back(
     """What a call puts back where it was taken from: `c = idle.pop()`, `idle.append(c)`."""
     match call:
         case ast.Call(ast.Attribute(place, adder), [ast.Name() as name]) if adder in _PUTTERS:
-            if not _is_taken_before(context, function, attempt, name):
+            # Who waits in a queue of threads runs on no event loop.
+            if _is_of_threads(context, call) or not _is_taken_before(
+                context, function, attempt, name
+            ):
                 return None
         case _:
             return None
@@ -143,6 +174,11 @@ def _put_back(
                 continue
         return None
     return name
+
+
+def _is_of_threads(context: TreeContext, call: ast.Call) -> bool:
+    """`queue.put_nowait(connection)` of a queue that one gets from by blocking the thread."""
+    return any(name.partition(".")[0] == "queue" for name in context.names(call))
 
 
 def _fills(statement: ast.stmt, place: ast.Attribute) -> bool:

@@ -27,7 +27,11 @@ from logctx_lint.analysis.cancellation.state_changes import (
     undone,
     undone_in,
 )
-from logctx_lint.analysis.cancellation.undone_elsewhere import callbacks_before, is_undone_elsewhere
+from logctx_lint.analysis.cancellation.undone_elsewhere import (
+    callbacks_before,
+    is_undone_elsewhere,
+    undone_by_helpers,
+)
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.own_class import class_node, own_methods
@@ -156,6 +160,11 @@ def _undoing(
             return (final[change], risks[0]) if risks else None
         if change in undone_in([each]) or isinstance(each, _LEAVING):
             return None  # On some path; which one is not known here.
+        if any(
+            change in undone_by_helpers(context.resolver, handler.body, context.scopes[handler])
+            for handler in (attempt.handlers if attempt else ())
+        ):
+            return None
         if not _is_caught(context, each) and not _is_way_out(each):
             risks += risks_in(context, function, [each])
     return None
@@ -194,6 +203,7 @@ def given_back_too_late(context: TreeContext, function: FunctionNode) -> Iterato
                     found
                     and not context.is_named_at_ends(statement, name)
                     and not _is_given_back_later(context, statement, found[1], name)
+                    and not _is_ended_by_its_origin(context, statement, taken, found[0])
                 ):
                     yield Skipped(statement, found[1], found[0], None)
 
@@ -203,6 +213,37 @@ def _is_given_back_later(context: TreeContext, taken: ast.stmt, risk: ast.expr, 
     return any(
         _releases(context, ast.Expr(call), name) for call in callbacks_before(context, taken, risk)
     )
+
+
+def _is_ended_by_its_origin(
+    context: TreeContext, statement: ast.stmt, taken: ast.Call, given_back: ast.stmt
+) -> bool:
+    """Whether a block around ends what its own object has made, which has an end of its own, too.
+
+    async with async_playwright() as p:
+        browser = await p.chromium.launch()
+        ...
+        await browser.close()
+    """
+    origin = _root(taken.func)
+    releasing = called(given_back)
+    if releasing is None or _root(releasing.func) == origin:
+        return False  # `pool.release(connection)`: the pool may wait for that.
+    return any(
+        isinstance(outer, ast.With | ast.AsyncWith)
+        and any(
+            isinstance(item.optional_vars, ast.Name) and item.optional_vars.id == origin
+            for item in outer.items
+        )
+        for outer in context.around(statement)
+    )
+
+
+def _root(node: ast.expr) -> str:
+    """The name that a path of attributes begins with."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _giving_back(

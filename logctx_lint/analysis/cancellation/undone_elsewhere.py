@@ -43,7 +43,7 @@ def is_undone_elsewhere(
     return bool(sites) and all(
         (said := _for_caller(context.resolver, callee, call, change)) is not None
         and any(
-            said in undone_in(block) or said in _undone_by_helpers(context.resolver, block, where)
+            said in undone_in(block) or said in undone_by_helpers(context.resolver, block, where)
             for block in cleanup_around(context, call, where)
         )
         for call, where, callee in sites
@@ -77,7 +77,8 @@ def _handed_over(context: TreeContext, call: ast.Call) -> Iterator[ast.Call]:
                 yield call_made_of(call, function)
 
 
-def _undone_by_helpers(resolver: Resolver, block: list[ast.stmt], scope: Scope) -> Iterator[Change]:
+def undone_by_helpers(resolver: Resolver, block: list[ast.stmt], scope: Scope) -> Iterator[Change]:
+    """What functions of the project undo that a block calls."""
     for node in own_nodes(block):
         if isinstance(node, ast.Call):
             yield from _undone_by(resolver, node, scope)

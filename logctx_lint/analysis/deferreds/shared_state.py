@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.possible_values import put_into_name
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import PROPERTIES, enclosing_scope
+from logctx_lint.inference.implementations import implementations
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import (
@@ -211,7 +212,10 @@ class Sharing:
             or (
                 detour > 0
                 and isinstance(each, FunctionType)
-                and self._gives_new(each.function, path, detour - 1)
+                and all(
+                    self._gives_new(function, path, detour - 1)
+                    for function in implementations(self.resolver, each.function)
+                )
             )
             for each in known
         )

@@ -27,12 +27,13 @@ from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import QUEUE_PUTS
+from logctx_lint.inference.known_names import QUEUE_PUTS, UNIQUE_VALUES
 from logctx_lint.inference.passed_arguments import argument_for
 from logctx_lint.inference.resolver import Resolver
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import last_name, own_attribute, own_nodes
 
 _ENDS = frozenset({Role.SERVICE_END})
@@ -56,6 +57,15 @@ def is_sole_waiter(
         or _is_called_by_one(context, function)
         or (_is_taken_out(context, wait, place) and _has_fresh_keys(context, place))
     )
+
+
+def has_key_of_its_own(context: TreeContext, place: ast.expr) -> bool:
+    """Whether each call looks for its own element: `self._flows[flow_id]`, an identifier that is
+    made for it."""
+    match place:
+        case ast.Subscript(_, key) if key in context.scopes:
+            return _is_fresh(context.resolver, key, context.scopes[key])
+    return False
 
 
 def _is_taken_out(context: TreeContext, wait: ast.expr, place: ast.expr) -> bool:
@@ -92,10 +102,20 @@ def _has_fresh_keys(context: TreeContext, place: ast.expr) -> bool:
 
 
 def _is_fresh(resolver: Resolver, key: ast.expr, scope: Scope, detour: int = 3) -> bool:
-    """Whether a number is counted on in the function that takes it, which may be its caller."""
+    """Whether a key is made, or counted on, in the function that takes it, or by its callers."""
     match key:
         case ast.Call(ast.Name("next"), [_], []):
             return True
+        case ast.Call(ast.Name("str" | "int"), [inner]) | ast.Attribute(inner, "hex" | "int"):
+            return _is_fresh(resolver, inner, scope, detour)
+        case ast.JoinedStr(parts):
+            return any(
+                isinstance(each, ast.FormattedValue)
+                and _is_fresh(resolver, each.value, scope, detour)
+                for each in parts
+            )
+        case ast.Call(func):
+            return not UNIQUE_VALUES.isdisjoint(resolver.names(func, scope))
         case ast.Attribute():
             return isinstance(scope.node, FunctionNode) and any(
                 isinstance(each.op, ast.Add) and ast.unparse(each.target) == ast.unparse(key)
@@ -177,11 +197,48 @@ def _is_called_by_one(context: TreeContext, function: FunctionNode) -> bool:
     if called is None or called.owner is None:
         return False
     sites = call_sites(context.resolver, called)
+    if not sites:  # Calls without arguments are found in some files only.
+        return _is_called_by_makers(context.resolver, called, called.owner)
     if len(sites) == 1 and (_is_step(*sites[0]) or _is_kept_as_task(*sites[0])):
         return True
     return bool(sites) and all(
         isinstance(call.func, ast.Attribute) and _is_made_here(context, call.func.value, scope)
         for call, scope in sites
+    )
+
+
+def _is_called_by_makers(resolver: Resolver, method: Function, cls: Class) -> bool:
+    """Whether all who make an object of a class call a method of it themselves.
+
+    transaction = Transaction(request)
+    self._transactions[request.id] = transaction
+    return await transaction.run()
+    """
+    made = [
+        (call, scope)
+        for call, scope in resolver.references.calls(cls.name, cls.module)
+        for each in members_of(resolver.type_of(call.func, scope))
+        if isinstance(each, ClassObject) and each.cls == cls
+    ]
+    return bool(made) and all(_calls_on_made(method.name, *each) for each in made)
+
+
+def _calls_on_made(name: str, made: ast.Call, scope: Scope) -> bool:
+    nodes = list(own_nodes(scope.node.body)) if isinstance(scope.node, FunctionNode) else []
+    names = {
+        target.id
+        for each in nodes
+        if isinstance(each, ast.Assign) and each.value is made
+        for target in each.targets
+        if isinstance(target, ast.Name)
+    }
+    return any(
+        isinstance(each, ast.Call)
+        and isinstance(each.func, ast.Attribute)
+        and each.func.attr == name
+        and isinstance(each.func.value, ast.Name)
+        and each.func.value.id in names
+        for each in nodes
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.cancellation.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
-from logctx_lint.analysis.deferreds.sole_waiters import is_sole_waiter
+from logctx_lint.analysis.deferreds.sole_waiters import has_key_of_its_own, is_sole_waiter
 from logctx_lint.analysis.deferreds.waiting_functions import (
     expects_cancellation,
     is_cancelled_by_waiters,
@@ -78,7 +78,9 @@ class Waiters:
             case "gathered":
                 return True  # Who gathers all that there are ends them, as a rule.
             case "returned":
-                return is_shielded_by_callers(self.context.file, function.name)
+                return is_shielded_by_callers(self.context, function)
+            case "awaited" if function.name.startswith("_"):
+                return is_shielded_by_callers(self.context, function)
             case "waited for":
                 return _cancels(function, ast.unparse(node))  # With a time limit.
         return False
@@ -88,7 +90,10 @@ class Waiters:
         # Of a variable, whoever gets it is near by and knows that others do.
         is_handed_out = isinstance(place, ast.Name) and use == "returned"
         return (
-            not is_handed_out and self._starts_it(place, function) and not self._runs_once(function)
+            not is_handed_out
+            and self._starts_it(place, function)
+            and not self._runs_once(function)
+            and not has_key_of_its_own(self.context, place)
         )
 
     def _among_waiters(

@@ -6,7 +6,14 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from logctx_lint.analysis.awaitables.gathered_operands import GATHERERS
-from logctx_lint.analysis.context import TreeContext, arguments, as_try, contexts_naming
+from logctx_lint.analysis.call_sites import call_sites
+from logctx_lint.analysis.context import (
+    FunctionOrLambda,
+    TreeContext,
+    arguments,
+    as_try,
+    contexts_naming,
+)
 from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.kept_places import cancelled_in
@@ -45,20 +52,57 @@ def waiting_functions(context: TreeContext, place: ast.expr) -> set[ast.AST]:
         function
         for each in ([context] if home else contexts_naming(context.file, name))
         for node in _waits(each)
-        if home is None or home in each.around(node)
+        if home is None or (home in each.around(node) and not _is_left_by(each, node, home))
         if (function := _waiter(each, node, name, related)) is not None
     }
 
 
-def is_shielded_by_callers(file: File, name: str) -> bool:
-    """Whether every caller in the file protects, or cannot cancel, what a function gives."""
+def _is_left_by(context: TreeContext, wait: ast.AST, home: ast.AST) -> bool:
+    """Whether a function returns what it waits for, before others that stand inside are there.
+
+    if not background:
+        return await answer
+    async def catch(): await answer
+    """
+    is_own = context.function_of(wait) is home
+    return (
+        is_own
+        and any(isinstance(each, ast.Return) for each in context.around(wait))
+        and all(
+            each.lineno > wait.lineno  # type: ignore[attr-defined]
+            for each in all_nodes(home)
+            if isinstance(each, FunctionOrLambda) and each is not home
+        )
+    )
+
+
+def is_shielded_by_callers(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether every caller protects, cannot cancel, or means to cancel what a function gives, or
+    what it waits for when it is a coroutine."""
     answers = {
-        _protects(context, function, name)
-        for context in contexts_naming(file, name)
-        for function in context.unit.scopes
-        if isinstance(function, FunctionNode)
+        _protects(each, caller, function.name)
+        for each in contexts_naming(context.file, function.name)
+        for caller in each.unit.scopes
+        if isinstance(caller, FunctionNode)
     }
+    called = context.unit.scopes[function].function
+    if called is not None and False not in answers:
+        answers |= {
+            _is_shielded_call(context.file, call, scope)
+            for call, scope in call_sites(context.resolver, called)
+            if scope.module != called.module
+        }
     return True in answers and False not in answers
+
+
+def _is_shielded_call(file: File, call: ast.Call, scope: Scope) -> bool:
+    """`shield(server.register(name))` in another file."""
+    return isinstance(scope.node, FunctionNode) and any(
+        isinstance(each, ast.Call)
+        and call in each.args
+        and Role.CANCELLATION_SHIELD in file.roles(each.func, scope)
+        for each in own_nodes(scope.node.body)
+    )
 
 
 def expects_cancellation(context: TreeContext, node: ast.AST) -> bool:
@@ -161,8 +205,19 @@ def _waiter(
     if related and _is_of_self(node.value, name) and _class_around(context, node) not in related:
         return None
     # One that cancels a task and waits for its end is not one of those who need what it gives.
-    is_end = expects_cancellation(context, node) and _is_cancelled_in(function, name)
-    return None if is_end else function
+    is_expected = expects_cancellation(context, node) or _keeps_failures(context, node.value)
+    return None if is_expected and _is_cancelled_in(function, name) else function
+
+
+def _keeps_failures(context: TreeContext, node: ast.expr) -> bool:
+    """`gather(task, ..., return_exceptions=True)`"""
+    match node:
+        case ast.Call(keywords=options) if Role.FORWARDING_GATHERER in context.roles(node):
+            return any(
+                each.arg == "return_exceptions" and ast.unparse(each.value) == "True"
+                for each in options
+            )
+    return False
 
 
 def _is_cancelled_in(function: ast.AST, name: str) -> bool:
@@ -190,7 +245,30 @@ def _caught_around(
 
 
 def _raises(handler: ast.ExceptHandler) -> bool:
-    return any(own_nodes(handler.body, ast.Raise))
+    """Whether a handler raises, other than for the waiter's own cancellation.
+
+    if asyncio.current_task().cancelling():
+        raise
+    """
+    own = {
+        inner
+        for each in own_nodes(handler.body, ast.If)
+        if _asks_for_own(each.test)
+        for inner in own_nodes(each.body)
+    }
+    return any(each not in own for each in own_nodes(handler.body, ast.Raise))
+
+
+def _asks_for_own(test: ast.expr) -> bool:
+    """Whether a test holds only where the running task itself is cancelled."""
+    match test:
+        case ast.BoolOp(ast.And(), values):
+            return any(map(_asks_for_own, values))
+        case ast.Compare(counted, [ast.Gt()], [ast.Constant(0)]):
+            return _asks_for_own(counted)
+        case ast.Call(ast.Attribute(attr="cancelling"), []):
+            return True
+    return False
 
 
 def _waits_for(context: TreeContext, node: ast.expr, name: str) -> bool:
@@ -248,15 +326,38 @@ def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool |
     names = {each for each in nodes if isinstance(each, ast.Name) and each.id in held}
     taking = (each for each in nodes if isinstance(each, ast.Call) and _leaves_alone(context, each))
     protected = _inside(argument for each in taking for argument in each.args)
-    if not _waited_for(nodes) & (calls | names) <= protected:
+    waits = [each for each in nodes if isinstance(each, ast.Await | ast.Return | ast.Yield)]
+    meant = [each for each in waits if _cancels_with_itself(context, each, held)]
+    waited_for = _inside(each.value for each in waits if each.value and each not in meant)
+    if not waited_for & (calls | names) <= protected:
         return False
-    return True if calls & protected or held else None
+    return True if calls & protected or held or meant else None
 
 
-def _waited_for(nodes: list[ast.AST]) -> set[ast.AST]:
-    """All that is in what a function awaits, or gives to whoever waits."""
-    waits = (each for each in nodes if isinstance(each, ast.Await | ast.Return | ast.Yield))
-    return _inside(each.value for each in waits if each.value)
+def _cancels_with_itself(context: TreeContext, wait: ast.AST, held: set[str]) -> bool:
+    """Whether a handler of the waiter's cancellation cancels what it has waited for.
+
+    task = self._start()
+    try:
+        return await task
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    """
+    inner = wait
+    for outer in context.around(wait):
+        if isinstance(outer, FunctionNode):
+            break
+        attempt = as_try(outer)
+        if attempt and inner in attempt.body:
+            for handler in attempt.handlers:
+                cancelled = cancelled_in(own_nodes(handler.body))
+                if caught_by(context, handler.type).by_name and any(
+                    isinstance(each, ast.Name) and each.id in held for each in cancelled
+                ):
+                    return True
+        inner = outer
+    return False
 
 
 def _inside(nodes: Iterable[ast.AST]) -> set[ast.AST]:

@@ -88,7 +88,8 @@ async def connect() -> Connection:
 ## When not to use it
 
 Where what is freed frees itself when nobody has it any more. What a handler undoes only on some
-condition is silent, and so are flags that say how it went. With Twisted, whose `CancelledError`
+condition is silent, and so are flags that say how it went, and what the object goes on keeping, to
+release it some day. With Twisted, whose `CancelledError`
 is an `Exception`, nothing is reported.
 
 ## Use instead
@@ -126,6 +127,9 @@ from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import Suspension, own_nodes, suspends
+from logctx_lint.syntax.excerpts import shortened
+
+_LONGEST_TEXT = 60
 
 
 def check(context: TreeContext) -> None:
@@ -178,7 +182,7 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
                 RULE.code,
                 handler,
                 f"`except {context.line(handler.type)}` {why[0]}, but does not catch {error}: if "
-                f"this is cancelled, {why[1]}; use `except BaseException`",
+                f"this is cancelled, {why[1]}; {_advice(handler, passing)}",
                 _fixes(context, handler),
                 span=context.span(handler.type),
             )
@@ -208,11 +212,26 @@ def _left(
     change = _rolled_back(context, function, attempt, handler)
     if change is None:
         return None
-    made, undoing = change
-    return (
-        f"undoes what line {made.lineno} does (`{context.line(undoing)}`)",
-        "that is never undone",
+    text = shortened(context.line(change), _LONGEST_TEXT)
+    return f"undoes what line {change.lineno} does (`{text}`)", "that is never undone"
+
+
+def _advice(handler: ast.ExceptHandler, passing: Cancellation) -> str:
+    """How to do for a cancellation, too, what a handler does.
+
+    One that goes on, or raises another error, must not get hold of that; and trio's comes again out
+    of the handler's own awaits.
+    """
+    last = handler.body[-1]
+    is_let_out = isinstance(last, ast.Raise) and (
+        last.exc is None or (isinstance(last.exc, ast.Name) and last.exc.id == handler.name)
     )
+    advice = "use `except BaseException`"
+    if not is_let_out:
+        advice = "do that in an `except BaseException` that ends with a bare `raise`, too"
+    if passing is Cancellation.TRIO and suspends(handler.body):
+        advice += ", and shield what it awaits"
+    return advice
 
 
 def _rolled_back(
@@ -220,8 +239,8 @@ def _rolled_back(
     function: ast.AsyncFunctionDef,
     attempt: ast.Try,
     handler: ast.ExceptHandler,
-) -> tuple[ast.stmt, ast.stmt] | None:
-    """A statement that changes what outlives the function, and the one that undoes it."""
+) -> ast.stmt | None:
+    """A statement that changes what outlives the function, which only the handler undoes."""
     handled = surely_undone_in(handler.body)
     if not handled:
         return None
@@ -241,7 +260,7 @@ def _rolled_back(
                 )
                 and not is_undone_elsewhere(context, function, statement, risk, change)
             ):
-                return statement, handled[change]
+                return statement
     return None
 
 

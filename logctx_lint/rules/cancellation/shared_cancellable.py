@@ -10,8 +10,10 @@ That there are others is known where a function waits for what is pending instea
 again, where several functions wait, or where a public method returns the value to whoever calls it.
 An awaitable with one waiter only may be cancelled with it: that of an object which the waiter has
 made, what an iterator waits for, what is removed after the wait. So may one on whose cancellation
-a done callback acts. Code with log contexts, where every request can be cancelled, is held to more:
-there anything shared has to be protected.
+a done callback acts, and one whose waiters cancel it on purpose, or raise only where
+`asyncio.current_task().cancelling()` says that they are cancelled themselves. Code with log
+contexts, where every request can be cancelled, is held to more: there anything shared has to be
+protected.
 
 So may what a registered callback gives (`for callback in self.callbacks: await callback(...)`), and
 it is other people's code, which need not be ready to be cancelled. That is flagged only where the

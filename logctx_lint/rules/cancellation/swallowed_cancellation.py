@@ -150,6 +150,7 @@ from logctx_lint.analysis.cancellation.cancelled_children import CancelledChildr
 from logctx_lint.analysis.cancellation.cancelled_tasks import Cancels
 from logctx_lint.analysis.cancellation.exit_methods import ExitMethod
 from logctx_lint.analysis.cancellation.kept_exceptions import is_told_apart
+from logctx_lint.analysis.cancellation.lone_entries import is_out_of_reach
 from logctx_lint.analysis.cancellation.swallowing_blocks import (
     is_async_context_manager,
     is_generator_manager,
@@ -164,10 +165,10 @@ from logctx_lint.analysis.exception_handlers import (
 )
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.units import Unit
-from logctx_lint.config.settings import CancellationScope
+from logctx_lint.config.settings import CancellationScope, Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile, Span
-from logctx_lint.fixes.reraise_cancellation import fixes, names_cancelled
+from logctx_lint.fixes.reraise_cancellation import does_work, fixes, names_cancelled
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -252,6 +253,8 @@ def _check_handler(
 ) -> None:
     if _is_meant(code, handler, found) or is_harmless(context, found, cancels):
         return
+    if found.live is Cancellation.TWISTED and _is_out_of_reach(context, code):
+        return
     clause = code.caught(handler.type)
     if clause.by_name and (
         CancelledChildren(context).are_awaited(found.awaits, handler.body)
@@ -262,6 +265,8 @@ def _check_handler(
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
     does = _what_it_does(code, found, _what(context, found.awaits))
     let_out = f"put `{keyword} {_clause(found.live)}: raise` before it"
+    if does_work(code, handler):
+        let_out = "re-raise it behind what the handler does"
     start, body = context.span(handler), context.span(handler.body[0])
     context.report(
         RULE.code,
@@ -271,6 +276,13 @@ def _check_handler(
         span=Span(start.line, start.column, body.line, body.column),
         profile=_profile(context, code, clause, found),
     )
+
+
+def _is_out_of_reach(context: TreeContext, code: Code) -> bool:
+    traits = context.file.traits
+    if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
+        return False
+    return code.scope.function is not None and is_out_of_reach(context.file, code.scope.function)
 
 
 def _is_meant(code: Code, handler: ast.ExceptHandler, found: Swallowing) -> bool:
@@ -338,7 +350,10 @@ def _check_with(
             [code.caught(each) for each in arguments(call)] if isinstance(call, ast.Call) else []
         )
         by_name = any(clause.by_name for clause in clauses)
-        if by_name and CancelledChildren(context).are_awaited(found.awaits, ()):
+        if by_name and (
+            CancelledChildren(context).are_awaited(found.awaits, ())
+            or is_arranged(code, ends=Way.LOOPS not in found.paths.ways)
+        ):
             continue
         is_own = isinstance(call, ast.Call) and Role.SUPPRESSOR not in context.roles(call)
         cure = "leave out CancelledError" if by_name else "name the errors that you expect"

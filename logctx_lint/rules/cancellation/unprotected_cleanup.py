@@ -250,7 +250,7 @@ def _report_unshielded(context: TreeContext, found: Unshielded) -> None:
 
 def _report_change(context: TreeContext, found: Skipped, node: ast.AST, is_certain: bool) -> None:
     line = "this" if node is found.risk else f"line {found.risk.lineno}"
-    why = ", and then this function does nothing any more" if found.is_guard else ""
+    why = ", which keeps this function from doing its work again" if found.is_guard else ""
     context.report(
         RULE.code,
         node,
