@@ -15,7 +15,7 @@ from logctx_lint.analysis.deferreds.shared_state import COPIES, LOOK_UPS, VIEWS
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import assigned, assigned_to, own_nodes
+from logctx_lint.syntax.ast_walk import assigned_to, assignments, own_nodes
 
 Place = ast.Attribute | ast.Name
 """An attribute, or a name that the function itself binds to nothing."""
@@ -104,12 +104,12 @@ def place_text(node: ast.expr) -> str:
 def local_values(function: FunctionOrLambda) -> dict[str, list[ast.expr]]:
     """What a function assigns to its local names, or loops over with them."""
     found: dict[str, list[ast.expr]] = {}
-    for node in own_nodes(body_of(function)):
-        pairs = assigned(node)
-        for loop in loops(node):
-            parts = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
-            pairs += [(each, loop.iter) for each in parts]
-        for target, value in pairs:
-            if isinstance(target, ast.Name):
-                found.setdefault(target.id, []).append(value)
+    nodes = list(own_nodes(body_of(function)))
+    pairs = list(assignments(nodes))
+    for loop in (loop for node in nodes for loop in loops(node)):
+        parts = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
+        pairs += [(each, loop.iter) for each in parts]
+    for target, value in pairs:
+        if isinstance(target, ast.Name):
+            found.setdefault(target.id, []).append(value)
     return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import ClassObject
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import all_nodes, assigned, call_arguments
+from logctx_lint.syntax.ast_walk import all_nodes, assignments, call_arguments
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -84,12 +84,11 @@ class PlacesOutside:
 
     def _named_constructions(self) -> Iterator[str]:
         """The names of what is made here, for whoever calls to wait for."""
-        for node in self._nodes:
-            for target, value in assigned(node):
-                if isinstance(target, ast.Name) and isinstance(value, ast.Call):
-                    made = self._summaries.resolver.type_of(value.func, self._scope)
-                    if isinstance(made, ClassObject):
-                        yield target.id
+        for target, value in assignments(self._nodes):
+            if isinstance(target, ast.Name) and isinstance(value, ast.Call):
+                made = self._summaries.resolver.type_of(value.func, self._scope)
+                if isinstance(made, ClassObject):
+                    yield target.id
 
     def outlives(self, method: ast.Attribute) -> bool:
         """Whether a method is that of something that outlives the function, and is no logger."""

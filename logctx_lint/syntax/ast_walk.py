@@ -30,6 +30,7 @@ _SCOPES = (*_DEFINITIONS, ast.Lambda)
 _Node = TypeVar("_Node", bound=ast.AST)
 Position = tuple[int, int]
 """A line, from 1, and a column, from 0 and in bytes, as `ast` counts them."""
+_ASSIGNING = (ast.Assign, ast.AnnAssign, ast.NamedExpr)
 Suspension = ast.Await | ast.AsyncFor | ast.AsyncWith
 """Where an `async def` may be suspended, and so be cancelled."""
 SuspensionOrYield = Suspension | ast.Yield
@@ -68,7 +69,8 @@ def all_nodes(node: ast.AST) -> Iterator[ast.AST]: ...
 def all_nodes(node: ast.AST, kind: type[_Node]) -> Iterator[_Node]: ...
 def all_nodes(node: ast.AST, kind: type[ast.AST] | None = None) -> Iterator[ast.AST]:
     """A node and all those below it, or those of one type, in no particular order."""
-    return _of_kind(_walk([node], FIELDS), kind)
+    nodes = _walk([node], FIELDS)
+    return nodes if kind is None else (each for each in nodes if isinstance(each, kind))
 
 
 @overload
@@ -78,10 +80,7 @@ def own_nodes(body: Iterable[ast.AST], kind: type[_Node]) -> Iterator[_Node]: ..
 def own_nodes(body: Iterable[ast.AST], kind: type[ast.AST] | None = None) -> Iterator[ast.AST]:
     """All nodes below `body`, or those of one type, not those inside nested functions, lambdas
     and classes."""
-    return _of_kind(_walk(list(body), _OWN_FIELDS), kind)
-
-
-def _of_kind(nodes: Iterator[ast.AST], kind: type[ast.AST] | None) -> Iterator[ast.AST]:
+    nodes = _walk(list(body), _OWN_FIELDS)
     return nodes if kind is None else (each for each in nodes if isinstance(each, kind))
 
 
@@ -116,7 +115,10 @@ def declared_outer(nodes: Iterable[ast.AST]) -> set[str]:
 
 def start_of(node: ast.AST) -> Position:
     """Where a statement or an expression starts; other nodes stand nowhere."""
-    return getattr(node, "lineno", 0), getattr(node, "col_offset", 0)
+    try:
+        return node.lineno, node.col_offset  # type: ignore[attr-defined]
+    except AttributeError:
+        return 0, 0
 
 
 def end_of(node: ast.AST) -> Position:
@@ -218,10 +220,16 @@ def assigned(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:
     return []
 
 
+def assignments(nodes: Iterable[ast.AST]) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """The same of all of some nodes."""
+    for node in nodes:
+        if isinstance(node, _ASSIGNING):
+            yield from assigned(node)
+
+
 def assigned_to(name: str, nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
     """What some code binds a name to."""
-    for node in nodes:
-        yield from (value for target, value in assigned(node) if is_name(target, name))
+    return (value for target, value in assignments(nodes) if is_name(target, name))
 
 
 def returned_values(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:

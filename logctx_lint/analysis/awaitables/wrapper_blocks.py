@@ -12,7 +12,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
-    assigned,
+    assignments,
     child_blocks,
     holding,
     is_name,
@@ -60,7 +60,7 @@ class Wrapper:
         """Whether the wrapper keeps what the call gives, and gives that to later callers."""
         nodes = list(own_nodes(self.node.body))
         calls = {each for each in nodes if isinstance(each, ast.Call) and self.is_callee(each.func)}
-        puts = [pair for each in nodes for pair in assigned(each)]
+        puts = list(assignments(nodes))
         made = {ast.unparse(to) for to, value in puts if value in calls}
         kept = {*made, *map(ast.unparse, calls)}
         places = {
@@ -143,8 +143,7 @@ class Wrapper:
         nodes = list(own_nodes(self.node.body))
         readings = {
             target.id: value
-            for node in nodes
-            for target, value in assigned(node)
+            for target, value in assignments(nodes)
             if isinstance(target, ast.Name) and self._reads_clock(value)
         }
         for node in nodes:

@@ -24,7 +24,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation, caught
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import assigned, own_nodes
+from logctx_lint.syntax.ast_walk import assignments, own_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 
@@ -97,7 +97,7 @@ def _cancels_and_awaits(
 
 
 def _aliases(nodes: list[ast.AST], text: str) -> Iterator[str]:
-    for target, value in (pair for node in nodes for pair in assigned(node)):
+    for target, value in assignments(nodes):
         if isinstance(target, ast.Name) and ast.unparse(value) == text and "." in text:
             yield target.id
 

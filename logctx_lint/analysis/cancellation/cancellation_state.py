@@ -15,7 +15,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import assigned, own_nodes
+from logctx_lint.syntax.ast_walk import assignments, own_nodes
 
 
 class Way(Enum):
@@ -211,8 +211,7 @@ def kept_as(name: str | None, body: Iterable[ast.stmt]) -> set[str]:
     """The names and attributes that a block of code sets to what a name holds."""
     return {
         key
-        for node in own_nodes(body)
-        for target, value in assigned(node)
+        for target, value in assignments(own_nodes(body))
         if name and key_of(value) == name and (key := key_of(target))
     }
 

@@ -37,7 +37,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
-    assigned,
+    assignments,
     call_arguments,
     last_name,
     own_attribute,
@@ -108,8 +108,9 @@ class CancelledChildren:
     def _values(self, node: ast.expr, function: FunctionNode) -> Iterator[ast.expr]:
         """What a function assigns to a name or attribute."""
         text = ast.unparse(node)
-        for each in own_nodes(function.body):
-            yield from (value for target, value in assigned(each) if ast.unparse(target) == text)
+        for target, value in assignments(own_nodes(function.body)):
+            if ast.unparse(target) == text:
+                yield value
 
     def _starts_task(self, node: ast.expr) -> bool:
         return isinstance(node, ast.Call) and self.context.file.may_play(node.func, _STARTERS)

@@ -19,7 +19,7 @@ from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, assigned, own_attribute, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, assignments, own_attribute, own_nodes
 
 
 def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
@@ -38,8 +38,7 @@ def taken_from_self(function: FunctionNode) -> dict[str, str]:
     """By local names: the attribute of `self` that each of them was taken from."""
     return {
         target.id: ast.unparse(value)
-        for node in own_nodes(function.body)
-        for target, value in assigned(node)
+        for target, value in assignments(own_nodes(function.body))
         if isinstance(target, ast.Name) and own_attribute(value)
     }
 

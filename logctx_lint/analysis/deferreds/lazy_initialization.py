@@ -7,7 +7,14 @@ import ast
 from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
 from logctx_lint.analysis.kept_places import place_text
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import assigned, end_of, is_inside, own_nodes, start_of
+from logctx_lint.syntax.ast_walk import (
+    assigned,
+    assignments,
+    end_of,
+    is_inside,
+    own_nodes,
+    start_of,
+)
 
 _PLACES = (ast.Name, ast.Attribute, ast.Subscript)
 _LEAVING = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -54,8 +61,7 @@ class _PresenceChecks:
         self._owner = text.removesuffix("[]").rpartition(".")[0]
         self._names = {
             target.id
-            for node in own_nodes(function.body)
-            for target, value in assigned(node)
+            for target, value in assignments(own_nodes(function.body))
             if isinstance(target, ast.Name) and self._is_place(value)
         }
 

@@ -352,7 +352,7 @@ def _targets(function: FunctionNode) -> Iterator[tuple[Position, ast.expr, ast.e
     for node in own_nodes(function.body):
         if isinstance(node, ast.Delete):
             yield from ((start_of(node), target, None) for target in node.targets)
-        elif not isinstance(node, ast.NamedExpr):
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
             yield from ((start_of(node), target, value) for target, value in assigned(node))
 
 

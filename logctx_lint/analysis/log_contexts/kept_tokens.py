@@ -26,7 +26,13 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, assigned, is_name, own_nodes, own_place
+from logctx_lint.syntax.ast_walk import (
+    Suspension,
+    assignments,
+    is_name,
+    own_nodes,
+    own_place,
+)
 
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
 _THREAD_FUTURES = frozenset({"concurrent.futures._base.Future.add_done_callback"})
@@ -142,8 +148,7 @@ def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
     """Whether a method resets by what an attribute holds, under a local name or not."""
     names = {
         target.id
-        for node in own_nodes(method.body)
-        for target, value in assigned(node)
+        for target, value in assignments(own_nodes(method.body))
         if isinstance(target, ast.Name) and _mentions(value, place)
     }
     return any(
