@@ -28,6 +28,9 @@ def after_the_wait(
 
     What is yielded is the timer, the waiting, and where the Future is set.
     """
+    timers = [e for e in own_nodes(function.body, ast.Call) if is_timer(context, e)]
+    if not timers:
+        return
     nodes = list(all_nodes(function))
     seen_to = {
         ast.unparse(each.value)
@@ -37,18 +40,13 @@ def after_the_wait(
     new = new_in(context, function, context.unit.scopes[function], makes_future)
     made = {ast.unparse(each) for each, _ in new} - seen_to
     waits = {ast.unparse(node.value): node for node in own_nodes(function.body, ast.Await)}
-    for node in own_nodes(function.body):
-        if (
-            isinstance(node, ast.Call)
-            and is_timer(context, node)
-            and not _is_stopped(context, function, node)
-        ):
-            for given in arguments(node):
-                firing = next(_set_when_called(context, function, given, made), None)
-                waiting = waits.get(completed(firing)) if firing is not None else None
-                if firing is not None and waiting is not None:
-                    yield node, waiting, firing
-                    break
+    for timer in timers:
+        for given in () if _is_stopped(context, function, timer) else arguments(timer):
+            firing = next(_set_when_called(context, function, given, made), None)
+            waiting = waits.get(completed(firing)) if firing is not None else None
+            if firing is not None and waiting is not None:
+                yield timer, waiting, firing
+                break
 
 
 def _is_stopped(context: TreeContext, function: FunctionNode, timer: ast.Call) -> bool:
