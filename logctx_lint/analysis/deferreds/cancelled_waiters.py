@@ -148,7 +148,8 @@ def _is_put_into(node: ast.AST, name: str, place: str) -> bool:
 def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
     """`loop.call_soon_threadsafe(done.set_result, x)` of what the function waits for, or returns.
 
-    What is handed to the loop may also be a function that sets what it is given, or a method.
+    What is handed to the loop may also be a function that sets what it is given, or a method, or
+    one inside this one.
     """
     nodes = list(all_nodes(function))
     if not any(isinstance(each, ast.Attribute) and each.attr == _THREADSAFE for each in nodes):
@@ -161,7 +162,11 @@ def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[Se
             if not isinstance(node, ast.Call) or last_name(node.func) != _THREADSAFE:
                 continue
             for given in arguments(node):
-                is_set = _sets(given, name) or _is_set_by_helper(context, node, given, name)
+                is_set = (
+                    _sets(given, name)
+                    or _is_set_inside(nodes, given, name)
+                    or _is_set_by_helper(context, node, given, name)
+                )
                 if is_set and waiting is not None:
                     yield SetAnyway(given, waiting, name)
 
@@ -171,6 +176,17 @@ def _sets(node: ast.AST, name: str) -> bool:
         case ast.Attribute(ast.Name(held), method):
             return held == name and method in COMPLETERS
     return False
+
+
+def _is_set_inside(nodes: list[ast.AST], given: ast.expr, name: str) -> bool:
+    """Whether a lambda, or a function inside the one of these nodes, sets what a name means."""
+    bodies: list[ast.AST] = [given.body] if isinstance(given, ast.Lambda) else []
+    for each in nodes if isinstance(given, ast.Name) else ():
+        if isinstance(each, FunctionNode) and each.name == given.id:  # type: ignore[attr-defined]
+            if any(as_try(inner) is not None for inner in all_nodes(each)):
+                return False
+            bodies += each.body
+    return any(_sets(inner, name) for body in bodies for inner in all_nodes(body))
 
 
 def _returned(function: FunctionNode, name: str) -> ast.Return | None:

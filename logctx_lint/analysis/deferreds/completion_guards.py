@@ -31,6 +31,7 @@ _MOST_STEPS = 2000
 """How far paths are followed; a longer search is given up, and nothing is known."""
 _TOLD = REMOVERS | {"set"}
 """Methods that leave something of what was asked for: `settled.set()`, `waiting.discard(d)`."""
+_LOOK_UPS = frozenset({"get", "pop", "popleft"})
 _TRUE, _FALSE = ast.Constant(True), ast.Constant(False)
 _RAISING = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.Raise, ast.Assert, ast.Subscript)
 
@@ -117,7 +118,7 @@ class Guards:
             )
             for known in walked.ends
         }
-        walk = _Walk(self, second.function)
+        walk = _Walk(self, second.function, found=_found_in(second.function, filled))
         return bool(seen) and not any(walk.reaches(known, None, second.node) for known in seen)
 
     def follows(
@@ -181,11 +182,17 @@ class _Walk:
     """Follows the paths of one function."""
 
     def __init__(
-        self, guards: Guards, function: FunctionNode, branch: frozenset[ast.AST] | None = None
+        self,
+        guards: Guards,
+        function: FunctionNode,
+        branch: frozenset[ast.AST] | None = None,
+        found: frozenset[str] = frozenset(),
     ) -> None:
         self._guards = guards
         self._branch = branch
         """Where else than behind the first place changes count; None for everywhere."""
+        self._found = found
+        """Local names for what is known to be there, so that a test of one bars nothing."""
         self._graph = flow_graph(function)
         self._changes: dict[FlowNode, list[_Change]] = {}
         self._forced: dict[ast.AST, bool] = {}
@@ -286,7 +293,11 @@ class _Walk:
             match node.code:
                 case ast.withitem(_, ast.expr() as target) | ast.For(target) | ast.AsyncFor(target):
                     found += [(each, None) for each in _targets(target)]
-            self._changes[node] = found
+            self._changes[node] = [
+                change
+                for change in found
+                if not isinstance(change[0], ast.Name) or change[0].id not in self._found
+            ]
         return self._changes[node]
 
     def _truth(self, node: FlowNode, known: Known, walked: _Walked) -> bool | None:
@@ -337,6 +348,22 @@ class _Walk:
                 if self._outcome(test, known, walked, forced_by=test) is (not needed):
                     return False
         return True
+
+
+def _found_in(function: FunctionNode, place: str) -> frozenset[str]:
+    """The local names for what is looked up in a place: `waiter = self.waiting.pop(key, None)`."""
+    found: set[str] = set()
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Assign([ast.Name(name)], value) | ast.NamedExpr(ast.Name(name), value):
+                pass
+            case _:
+                continue
+        match value:
+            case ast.Call(ast.Attribute(held, method)) if method in _LOOK_UPS:
+                if ast.unparse(held) == place:
+                    found.add(name)
+    return frozenset(found)
 
 
 def _is_in(node: ast.AST, outer: ast.AST) -> bool:

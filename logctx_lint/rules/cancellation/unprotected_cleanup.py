@@ -6,6 +6,8 @@ Between `await lock.acquire()` and the `try` whose `finally` releases it nothing
 `await` there can: a cancellation comes out of it, the `finally` is never reached, and whoever wants
 the lock afterwards waits forever.
 
+A `return` there leaves it taken, too.
+
 An `acquire()` *inside* that `try` is as bad: when the waiting is cancelled, the `finally` releases
 a lock that somebody else holds.
 
@@ -317,6 +319,14 @@ def _check_following(context: TreeContext, node: ast.Await, statement: ast.stmt,
     if not isinstance(function, FunctionNode) or _is_released_by_a_handler(function, lock):
         return
     taken = Change(lock, "lock")
+    for leaving, release in _left_before_release(context, statement, lock):
+        context.report(
+            RULE.code,
+            node,
+            f"`{lock}` is never released where line {leaving.lineno} leaves, as only line "
+            f"{release.lineno} releases it: use `async with`",
+        )
+        return
     for each, risks in _until_release(context, statement, lock):
         if risks and not is_undone_elsewhere(context, function, statement, risks[0], taken):
             context.report(
@@ -325,6 +335,27 @@ def _check_following(context: TreeContext, node: ast.Await, statement: ast.stmt,
                 f"`{lock}` is never released if line {risks[0].lineno} raises or is cancelled, as "
                 f"only line {each.lineno} releases it: use `async with`",
             )
+
+
+def _left_before_release(
+    context: TreeContext, statement: ast.stmt, lock: str
+) -> Iterator[tuple[ast.stmt, ast.stmt]]:
+    """A `return` or `raise` between, before which nothing releases the lock; and the release.
+
+    Whatever names the lock on the way may see to it, or tell the caller that it is held.
+    """
+    leaving: ast.stmt | None = None
+    for each in context.behind(statement):
+        attempt = as_try(each)
+        if _releases([each], lock) or (attempt and _releases(attempt.finalbody, lock)):
+            if leaving is not None:
+                yield leaving, each
+            return
+        nodes = list(own_nodes([each]))
+        if any(isinstance(node, ast.expr) and ast.unparse(node) == lock for node in nodes):
+            return
+        found = (node for node in nodes if isinstance(node, ast.Return | ast.Raise))
+        leaving = leaving or next(found, None)
 
 
 def _until_release(
