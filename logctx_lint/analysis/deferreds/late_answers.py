@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.deferreds.completion_guards import Guards, Site
 from logctx_lint.analysis.deferreds.completions import (
-    bound_to,
     called_methods,
     held_in,
     is_once,
     is_own,
     makes,
+    popped_from,
     takes_away,
 )
 from logctx_lint.analysis.deferreds.fired_twice import Methods, Twice
@@ -37,7 +37,6 @@ LIMITS = _WAITS | _SCOPES
 _SHIELDS = frozenset({Role.CANCELLATION_SHIELD})
 _ASKING = frozenset({"done", "cancelled"})
 _OF_LOOK_UPS = frozenset({"KeyError", "IndexError", "LookupError"})
-_TAKERS = frozenset({"pop", "popleft"})
 
 
 def late_answers(
@@ -207,7 +206,7 @@ def _answer(methods: Methods, waiting: Site, place: str) -> ast.Attribute | None
         for each in nodes:
             if not isinstance(each, ast.Attribute) or each.attr not in COMPLETERS:
                 continue
-            if place not in (held_in(method, each), _popped(method, each)):
+            if place not in (held_in(method, each), popped_from(method, each)):
                 continue
             answer = Site(method, each)
             if not Guards(methods).bars(waiting, answer, by_error=True, filled=place):
@@ -222,15 +221,3 @@ def _may_catch(node: ast.AST) -> bool:
         isinstance(each.type, ast.Name) and each.type.id in _OF_LOOK_UPS
         for each in attempt.handlers
     )
-
-
-def _popped(method: FunctionNode, node: ast.Attribute) -> str:
-    """Where something is taken out to be completed: `self.waiting.pop(number).set_result`."""
-    taken = node.value
-    if isinstance(taken, ast.Name):
-        values = [value for each in all_nodes(method) if (value := bound_to(each, taken.id))]
-        taken = values[0] if len(values) == 1 else taken
-    match taken:
-        case ast.Call(ast.Attribute(kept, taker)) if taker in _TAKERS and node.attr in COMPLETERS:
-            return ast.unparse(kept)
-    return ""
