@@ -98,6 +98,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.deferreds.completed_in_threads import completed_by_thread
 from logctx_lint.analysis.deferreds.half_handed import called_here_too
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
 from logctx_lint.analysis.thread_classes import thread_body
@@ -295,7 +296,11 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
     codes = list(reached(context.file, starts))
     if any(_asks(context, code) for code in codes):
         return
-    found = _loop_bound(context, codes) or _answered(context, call, node, codes)
+    found = (
+        _loop_bound(context, codes)
+        or _answered(context, call, node, codes)
+        or completed_by_thread(context, call, node, codes)
+    )
     if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
