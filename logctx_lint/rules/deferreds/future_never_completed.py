@@ -9,7 +9,9 @@ task that did the work is cancelled, as by a client that disconnects or a time l
 
 So does whoever waits for an `asyncio.Event` that is set behind the work, and not in `finally`, and
 for a Future that is made for others to wait for, and completed behind the work, and only there
-([peewee-async 24](https://github.com/05bit/peewee-async/pull/24)).
+([peewee-async 24](https://github.com/05bit/peewee-async/pull/24)). So does whoever joins a queue of
+which a worker does not mark each item as done, be it good or bad
+([pyrogram 1305](https://github.com/pyrogram/pyrogram/pull/1305)).
 
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`).
@@ -145,6 +147,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in, methods
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
+from logctx_lint.analysis.deferreds.unfinished_queues import joined_in_vain, unfinished_items
 from logctx_lint.analysis.deferreds.unfinished_work import unfinished
 from logctx_lint.analysis.deferreds.unset_events import unset_events
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
@@ -154,6 +157,8 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes, suspends
+
+_OF_QUEUES = (".task_done()", ".join()")
 
 
 def check(context: TreeContext) -> None:
@@ -172,6 +177,8 @@ def check(context: TreeContext) -> None:
             continue
         if "Event(" in context.unit.text:
             _check_events(context, method)
+        if any(name in context.unit.text for name in _OF_QUEUES):
+            _check_queues(context, method)
         for each in unfinished(context, method):
             context.report(
                 RULE.code,
@@ -191,6 +198,38 @@ def _check_events(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
             f"where line {risk.line} {'raises or is' if risk.may_fail else 'is'} cancelled, "
             f"`{found.place}` is never set (line {found.setting.lineno}), and whoever waits for it "
             "waits forever: set it in `finally`",
+        )
+
+
+def _check_queues(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
+    for found in unfinished_items(context, method):
+        queue = ast.unparse(found.done.func).removesuffix(".task_done")
+        waiting = f"whoever waits for `{queue}.join()` (line {found.joined}) waits forever"
+        if isinstance(found.skipping, ast.stmt):
+            context.report(
+                RULE.code,
+                found.skipping,
+                f"this goes on with the next item without `{queue}.task_done()` (line "
+                f"{found.done.lineno}) for this one, and {waiting}: call it in `finally`",
+            )
+        else:
+            context.report(
+                RULE.code,
+                found.done,
+                f"where line {found.skipping.line} raises, this is not reached, and {waiting}: "
+                "call it in `finally`",
+                profile=Profile.STRICT,
+            )
+    for call in joined_in_vain(context, method):
+        queue = ast.unparse(call.func).removesuffix(".join")
+        is_private = queue.removeprefix("self.").startswith("_")
+        context.report(
+            RULE.code,
+            call,
+            f"this waits forever once something was put in, as nobody calls `{queue}.task_done()` "
+            "for what is taken out: call it when the work is done",
+            # Code of other files may do it, as it has the object.
+            profile=Profile.RECOMMENDED if is_private else Profile.STRICT,
         )
 
 
@@ -309,6 +348,8 @@ def screen(unit: Unit) -> bool:
     if "Event(" in unit.text and "async def" in unit.text:
         return True
     if "Future(" in unit.text and ".set_result(" in unit.text:
+        return True
+    if any(name in unit.text for name in _OF_QUEUES):
         return True
     return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 
