@@ -43,7 +43,8 @@ class Unfinished:
 
 def unfinished_items(context: TreeContext, function: FunctionNode) -> Iterator[Unfinished]:
     """Items that a function takes out of a queue and marks as done only where all goes well."""
-    done = [call for call in own_nodes(function.body) if _is(call, "task_done")]
+    calls = (each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    done = [each for each in calls if _is(each, "task_done")]
     places = [ast.unparse(_queue(each)) for each in done]
     for block in blocks_of(function):
         for position, statement in enumerate(block):
