@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.deferreds.answering_readers import is_answered_by_reader
 from logctx_lint.analysis.deferreds.completions import is_own
 from logctx_lint.analysis.started_tasks import class_node
 from logctx_lint.config.role_lookup import Vocabulary
@@ -69,7 +70,8 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
         handling, dropping = _at_end(_reached(methods, ends), attribute)
         # Only what the other side is to answer is lost with the connection. A client that is
         # closed may be opened again; what is thrown away then is lost for sure.
-        if not handling and ((is_protocol and sends) or dropping):
+        is_lost = (is_protocol and sends) or dropping or is_answered_by_reader(methods, attribute)
+        if not handling and is_lost:
             yield StoredWaiter(statement, attribute, ends[0] if ends else None, dropping)
 
 

@@ -1,1 +1,0 @@
-from asgiref.sync import sync_to_async as database_sync_to_async
