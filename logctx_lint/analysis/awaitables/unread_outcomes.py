@@ -84,7 +84,17 @@ def _unread(
     context: TreeContext, function: FunctionNode, call: ast.Call, given: list[ast.expr]
 ) -> Unread | None:
     """The first piece of work that may fail, if nobody else looks what becomes of it."""
-    if any(_is_looked_at(context, function, name, call) for name in _names(given)):
+    names = set(_names(given))
+    # What is known of a collection is known of what a loop takes out of it.
+    names |= {
+        each.iter.id
+        for each in context.around(call)
+        if isinstance(each, ast.For)
+        and isinstance(each.iter, ast.Name)
+        and isinstance(each.target, ast.Name)
+        and each.target.id in names
+    }
+    if any(_is_looked_at(context, function, name, call) for name in names):
         return None
     for made in _made(context, given):
         functions = context.functions(made.func)
