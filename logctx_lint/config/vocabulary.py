@@ -194,6 +194,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "logfire.*.span",
         "sentry_sdk.start_span",
         "sentry_sdk.start_transaction",
+        "sentry_sdk.trace",
+        "sentry_sdk.tracing.trace",
         "sentry_sdk.api.start_span",
         "sentry_sdk.api.start_transaction",
     ),

@@ -6,7 +6,8 @@ Neither asyncio's loop nor Twisted's reactor may be touched from another thread,
 futures, tasks, events, queues and transports. What a thread starts there happens late or never, as
 nobody wakes the loop, and now and then the loop's own state is corrupted.
 
-The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`.
+The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`, and
+paho's client calls its `on_connect` and the like in the thread that `loop_start()` starts.
 
 A function that hands one call to the loop, as it knows that it runs in another thread, must hand
 over the one on the next line, too: `future.set_exception(error)` in a handler beside
@@ -100,6 +101,7 @@ from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.deferreds.completed_in_threads import completed_by_thread
 from logctx_lint.analysis.deferreds.half_handed import called_here_too
+from logctx_lint.analysis.deferreds.network_threads import is_given_to_network_thread
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
@@ -150,6 +152,9 @@ def check(context: TreeContext) -> None:
                 _check_thread(context, call, node, half)
         else:
             _check_waiting(context, call)
+    for statement, _ in context.unit.statements:
+        if isinstance(statement, ast.Assign) and is_given_to_network_thread(context, statement):
+            _check_callback(context, statement, half)
     _check_run(context)
 
 
@@ -312,6 +317,21 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
         )
 
 
+def _check_callback(context: TreeContext, given: ast.Assign, half: set[int]) -> None:
+    """What a library calls in the thread that it reads from the network in."""
+    codes = list(reached(context.file, entered(context.file, given.value, context.scopes[given])))
+    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
+        inner, code = found
+        where = f" (line {inner.lineno} of {code.scope.module.name})"
+        context.report(
+            RULE.code,
+            given.value,
+            f"the thread that `loop_start()` starts calls this, and `{ast.unparse(inner.func)}()`"
+            f"{where} must not be called there: hand it to `call_soon_threadsafe`",
+        )
+
+
 def _asks(context: TreeContext, code: Code) -> bool:
     file = context.file
     for node in code.nodes:
@@ -402,6 +422,7 @@ def screen(unit: Unit) -> bool:
     """Whether the unit starts something in a thread, or waits for another one."""
     return (
         unit.may_call(_STARTERS)
+        or (".on_" in unit.text and unit.file.source.mentions("paho"))
         or "threadsafe" in unit.text
         or "allFromThread" in unit.text
         or (getattr(unit.node, "name", "") == "run" and unit.scope.owner is not None)
