@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.awaitables.gathered_operands import parts
 from logctx_lint.analysis.awaitables.ownership import sees_to_failures
+from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
@@ -22,6 +23,10 @@ from logctx_lint.syntax.ast_walk import last_name, own_nodes
 GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
+_HARMLESS = frozenset({Role.NEVER_FAILS, Role.LOG_WRITER, Role.CLOCK})
+_SAFE = ("asyncio.locks.", "asyncio.queues.", "builtins.")
+"""What only waits, or does next to nothing."""
+_PLAIN = frozenset({"classmethod", "staticmethod"})
 _STANDING = APPENDERS | {"cancel", "cancelled", "done", "get_name", "set_name", "discard", "remove"}
 """What is done with tasks, or a collection of them, without a look at what has become of them."""
 
@@ -101,7 +106,7 @@ def _unread(
         called = {function.name, *(each.name for each in functions)}
         if any(context.file.vocabulary.has_bare_name(each.lstrip("_"), _ENDS) for each in called):
             continue  # When everything ends, nobody can do anything about it.
-        if any(map(_works, functions)) and not sees_to_failures(
+        if any(_may_fail(context, each) for each in functions) and not sees_to_failures(
             context, made.func, context.scopes[made]
         ):
             return Unread(call, functions[0])
@@ -131,12 +136,21 @@ def _made(context: TreeContext, given: list[ast.expr]) -> Iterator[ast.Call]:
             yield inner if is_task and isinstance(inner, ast.Call) else part
 
 
-def _works(function: Function) -> bool:
-    """Whether a coroutine function does something that may fail."""
-    node = None if function.module.is_stub else function.tree()
-    return node is not None and any(
-        isinstance(each, ast.Call | ast.Raise) for each in own_nodes(node.body)
-    )
+def _may_fail(context: TreeContext, function: Function) -> bool:
+    """Whether a coroutine function does something that may fail, and nobody around it looks."""
+    code = code_of(function)
+    if code is None or not _PLAIN.issuperset(function.facts.decorators):
+        return False
+    for node in code.nodes:
+        if isinstance(node, ast.Raise | ast.Assert):
+            return True
+        if isinstance(node, ast.Call):
+            names = context.resolver.names(node.func, code.scope)
+            roles = context.file.vocabulary.roles(names)
+            is_safe = any(each.startswith(_SAFE) for each in names)
+            if not is_safe and roles.isdisjoint(_HARMLESS):
+                return True
+    return False
 
 
 def _is_looked_at(context: TreeContext, function: FunctionNode, name: str, call: ast.Call) -> bool:

@@ -6,7 +6,7 @@ Neither asyncio's loop nor Twisted's reactor may be touched from another thread,
 futures, tasks, events, queues and transports. What a thread starts there happens late or never, as
 nobody wakes the loop, and now and then the loop's own state is corrupted.
 
-The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`, and
+The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`.
 paho's client calls its `on_connect` and the like in the thread that `loop_start()` starts.
 
 A function that hands one call to the loop, as it knows that it runs in another thread, must hand
