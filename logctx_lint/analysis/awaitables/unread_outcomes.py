@@ -139,7 +139,8 @@ def _made(context: TreeContext, given: list[ast.expr]) -> Iterator[ast.Call]:
 def _may_fail(context: TreeContext, function: Function) -> bool:
     """Whether a coroutine function does something that may fail, and nobody around it looks."""
     code = code_of(function)
-    if code is None or not _PLAIN.issuperset(function.facts.decorators):
+    is_plain = _PLAIN.issuperset(function.facts.decorators)
+    if code is None or not function.facts.is_async or not is_plain:
         return False
     for node in code.nodes:
         if isinstance(node, ast.Raise | ast.Assert):
