@@ -23,7 +23,7 @@ from tests.inference.test_stubs import (
 from tests.support.projects import Project, write
 
 FILES = sorted(LIBRARY_STUBS.rglob("*.pyi"))
-BESIDES = {"channels": {"asgiref"}, "fastapi": {"starlette"}}
+BESIDES = {"fastapi": {"starlette"}}
 """The libraries that one is built on, and hands on."""
 
 
