@@ -14,6 +14,7 @@ from logctx_lint.analysis.awaitables.gathered_operands import parts
 from logctx_lint.analysis.awaitables.ownership import sees_to_failures
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.project.facts import FunctionNode
@@ -123,6 +124,12 @@ def _names(given: list[ast.expr]) -> Iterator[str]:
                 yield from _names([inner])
             case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
                 yield from _names(elements)
+            case ast.BinOp(left, _, right):
+                yield from _names([left, right])
+            case ast.Call(ast.Attribute(holder, view)) if view in VIEWS:
+                yield from _names([holder])
+            case ast.Call(ast.Name(copy), [inner]) if copy in COPIES:
+                yield from _names([inner])
 
 
 def _made(context: TreeContext, given: list[ast.expr]) -> Iterator[ast.Call]:
@@ -164,6 +171,8 @@ def _is_looked_at(context: TreeContext, function: FunctionNode, name: str, call:
         if isinstance(node.ctx, ast.Store) and isinstance(parent, ast.Assign | ast.AnnAssign):
             continue
         if isinstance(parent, ast.Attribute) and parent.attr in _STANDING:
+            continue
+        if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store):
             continue
         loop = parent if isinstance(parent, ast.For) and parent.iter is node else None
         target = loop.target if loop else None
