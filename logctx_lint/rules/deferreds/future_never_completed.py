@@ -11,7 +11,9 @@ So does whoever waits for an `asyncio.Event` that is set behind the work, and no
 for a Future that is made for others to wait for, and completed behind the work, and only there
 ([peewee-async 24](https://github.com/05bit/peewee-async/pull/24)). So does whoever joins a queue of
 which a worker does not mark each item as done, be it good or bad
-([pyrogram 1305](https://github.com/pyrogram/pyrogram/pull/1305)).
+([pyrogram 1305](https://github.com/pyrogram/pyrogram/pull/1305)), and whoever waits for a Future
+that stands there until a task takes its place
+([nats.py 969](https://github.com/nats-io/nats.py/issues/969)).
 
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`).
@@ -146,6 +148,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in, methods
+from logctx_lint.analysis.deferreds.never_completed import never_completed
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.deferreds.unfinished_queues import joined_in_vain, unfinished_items
 from logctx_lint.analysis.deferreds.unfinished_work import unfinished
@@ -155,6 +158,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Framework
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes, suspends
 
@@ -172,6 +176,15 @@ def check(context: TreeContext) -> None:
         function = context.function_of(node)
         if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
             _check_try(context, attempt)
+    for made, place, waiting in _never_completed(context):
+        context.report(
+            RULE.code,
+            made,
+            f"no code completes this, so that the `await` in line {waiting.lineno} waits forever "
+            f"where `{ast.unparse(place)}` still is what is put there here",
+            # Code of other files may do it, as it has the object.
+            profile=Profile.RECOMMENDED if place.attr.startswith("_") else Profile.STRICT,
+        )
     for method in context.unit.scopes:
         if not isinstance(method, ast.AsyncFunctionDef):
             continue
@@ -187,6 +200,20 @@ def check(context: TreeContext) -> None:
                 f"{each.setting.lineno}), and whoever waits for it waits forever: fail it in "
                 "`except BaseException`",
             )
+
+
+def _never_completed(
+    context: TreeContext,
+) -> Iterator[tuple[ast.Assign, ast.Attribute, ast.Await]]:
+    method, owner = context.unit.node, context.unit.scope.owner
+    makes = "Future(" in context.unit.text or "create_future(" in context.unit.text
+    if (
+        makes
+        and owner is not None
+        and isinstance(method, FunctionNode)
+        and not context.resolver.references.subclasses(owner)
+    ):
+        yield from never_completed(context, method)
 
 
 def _check_events(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
@@ -347,7 +374,7 @@ def screen(unit: Unit) -> bool:
     """Whether a handler hands its error to a future, or a method may keep one."""
     if "Event(" in unit.text and "async def" in unit.text:
         return True
-    if "Future(" in unit.text and ".set_result(" in unit.text:
+    if "Future(" in unit.text or "create_future(" in unit.text:
         return True
     if any(name in unit.text for name in _OF_QUEUES):
         return True
