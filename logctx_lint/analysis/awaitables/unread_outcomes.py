@@ -1,6 +1,7 @@
 """Outcomes of several awaitables that nobody looks at, so that what fails goes unseen.
 
 await gather(f(), g(), return_exceptions=True)      # Failures are among the results.
+yield DeferredList([f(), g()], consumeErrors=True)  # So they are here, and nothing logs them.
 done, pending = await wait(tasks)                   # Raises nothing; a task in `done` may have.
 """
 
@@ -22,6 +23,7 @@ from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
 
 GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+DEFERRED_LIST = frozenset({"twisted.internet.defer.DeferredList"})
 WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
 _HARMLESS = frozenset({Role.NEVER_FAILS, Role.LOG_WRITER, Role.CLOCK})
@@ -44,18 +46,35 @@ def unread_results(context: TreeContext, call: ast.Call) -> Unread | None:
     """`await gather(f(), g(), return_exceptions=True)` as a statement."""
     awaited = context.parent(call)
     is_statement = isinstance(awaited, ast.Await) and isinstance(context.parent(awaited), ast.Expr)
-    takes = any(
-        each.arg == "return_exceptions"
-        and isinstance(each.value, ast.Constant)
-        and each.value.value is True
-        for each in call.keywords
-    )
     function = context.function_of(call)
-    if not is_statement or not takes or not isinstance(function, FunctionNode):
+    if not is_statement or not isinstance(function, FunctionNode):
+        return None
+    if not _says(call, "return_exceptions"):
         return None
     if any(last_name(each) == "cancel" for each in own_nodes(function.body)):
         return None  # What was cancelled has nothing more to say.
     return _unread(context, function, call, call.args)
+
+
+def unread_pairs(context: TreeContext, call: ast.Call) -> Unread | None:
+    """`yield DeferredList([f(), g()], consumeErrors=True)` as a statement."""
+    awaited, function = context.parent(call), context.function_of(call)
+    is_statement = isinstance(awaited, ast.Await | ast.Yield) and isinstance(
+        context.parent(awaited), ast.Expr
+    )
+    if not is_statement or not isinstance(function, FunctionNode):
+        return None
+    if not _says(call, "consumeErrors") or _says(call, "fireOnOneErrback"):
+        return None
+    return _unread(context, function, call, call.args[:1])
+
+
+def _says(call: ast.Call, name: str) -> bool:
+    """`name=True`"""
+    return any(
+        each.arg == name and isinstance(each.value, ast.Constant) and bool(each.value.value)
+        for each in call.keywords
+    )
 
 
 def unread_tasks(context: TreeContext, call: ast.Call) -> Unread | None:
@@ -146,9 +165,12 @@ def _made(context: TreeContext, given: list[ast.expr]) -> Iterator[ast.Call]:
 def _may_fail(context: TreeContext, function: Function) -> bool:
     """Whether a coroutine function does something that may fail, and nobody around it looks."""
     code = code_of(function)
-    is_plain = _PLAIN.issuperset(function.facts.decorators)
-    if code is None or not function.facts.is_async or not is_plain:
+    if code is None:
         return False
+    if not (function.facts.is_async and _PLAIN.issuperset(function.facts.decorators)):
+        roles = context.decorator_roles(function)
+        if Role.INLINE_CALLBACKS not in roles or len(function.facts.decorators) != 1:
+            return False
     for node in code.nodes:
         if isinstance(node, ast.Raise | ast.Assert):
             return True

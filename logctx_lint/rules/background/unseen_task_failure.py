@@ -5,8 +5,9 @@
 What fails in a thread of an `Executor` is kept in the future that `submit()` gives, and
 `concurrent.futures` never reports it: where that future is dropped, so is the failure, without a
 line in any log. `gather(..., return_exceptions=True)` gives failures as results; where nobody looks
-at the results, they are lost in the same way. `asyncio.wait(tasks)` raises nothing at all: where
-nobody looks at the tasks that it gives, the function goes on as if each had gone well
+at the results, they are lost in the same way, and so are those that `consumeErrors=True` takes from
+a `DeferredList`. `asyncio.wait(tasks)` raises nothing at all: where nobody looks at the tasks that
+it gives, the function goes on as if each had gone well
 ([llama_deploy 45](https://github.com/run-llama/llama_deploy/pull/45)).
 
 A task that is kept as long as the object lives is not reported by asyncio either, as that happens
@@ -90,8 +91,10 @@ from logctx_lint.analysis.awaitables.kept_tasks import (
 )
 from logctx_lint.analysis.awaitables.ownership import sees_to_failures
 from logctx_lint.analysis.awaitables.unread_outcomes import (
+    DEFERRED_LIST,
     GATHER,
     WAIT,
+    unread_pairs,
     unread_results,
     unread_tasks,
 )
@@ -134,6 +137,8 @@ def check(context: TreeContext) -> None:
             _check_gather(context, call)
         elif WAIT & names:
             _check_wait(context, call)
+        elif DEFERRED_LIST & names:
+            _check_pairs(context, call)
         elif Role.TASK_STARTER in context.roles(call):
             _check_kept(context, call)
 
@@ -219,6 +224,20 @@ def _check_gather(context: TreeContext, call: ast.Call) -> None:
             f"what fails in `{found.function.name}()` is among the results, which nobody looks "
             "at: it is neither raised nor logged; look at them, or leave out "
             "`return_exceptions`",
+            profile=Profile.STRICT,
+        )
+
+
+def _check_pairs(context: TreeContext, call: ast.Call) -> None:
+    """`yield DeferredList(deferreds, consumeErrors=True)`, and nobody looks at the pairs."""
+    found = unread_pairs(context, call)
+    if found is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"what fails in `{found.function.name}()` is among the results, which nobody looks "
+            "at, and `consumeErrors` keeps it out of the log: look at each `success`, or leave "
+            "`consumeErrors` out",
             profile=Profile.STRICT,
         )
 
@@ -326,6 +345,7 @@ def screen(unit: Unit) -> bool:
         ".submit(" in text
         or "wait(" in text
         or "return_exceptions" in text
+        or "consumeErrors" in text
         or "create_task(" in text
         or "ensure_future(" in text
     )
