@@ -18,6 +18,7 @@ from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
+from logctx_lint.inference.raised_errors import RaisedErrors, guarded
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import last_name, own_nodes
@@ -29,6 +30,13 @@ _ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
 _HARMLESS = frozenset({Role.NEVER_FAILS, Role.LOG_WRITER, Role.CLOCK})
 _SAFE = ("asyncio.locks.", "asyncio.queues.", "builtins.")
 """What only waits, or does next to nothing."""
+_CANCELLED = frozenset(
+    {
+        "asyncio.CancelledError",
+        "asyncio.exceptions.CancelledError",
+        "twisted.internet.defer.CancelledError",
+    }
+)
 _PLAIN = frozenset({"classmethod", "staticmethod"})
 _STANDING = APPENDERS | {"cancel", "cancelled", "done", "get_name", "set_name", "discard", "remove"}
 """What is done with tasks, or a collection of them, without a look at what has become of them."""
@@ -171,13 +179,22 @@ def _may_fail(context: TreeContext, function: Function) -> bool:
         roles = context.decorator_roles(function)
         if Role.INLINE_CALLBACKS not in roles or len(function.facts.decorators) != 1:
             return False
-    for node in code.nodes:
-        if isinstance(node, ast.Raise | ast.Assert):
+    node = function.implementation.tree()
+    errors = RaisedErrors(context.resolver, code.scope)
+    raised = errors.coming_out(node.body) if node else ()
+    if any(_CANCELLED.isdisjoint(names) for _, error in raised for names in error):
+        return True
+    for each in guarded(node.body) if node else ():
+        handlers = (handler for handlers in each.around for handler in handlers)
+        # What fails in a handler has failed before, and is looked at there.
+        if each.handling is not None or any(map(errors.takes_all, handlers)):
+            continue
+        if isinstance(each.node, ast.Assert):
             return True
-        if isinstance(node, ast.Call):
-            names = context.resolver.names(node.func, code.scope)
+        if isinstance(each.node, ast.Call):
+            names = context.resolver.names(each.node.func, code.scope)
             roles = context.file.vocabulary.roles(names)
-            is_safe = any(each.startswith(_SAFE) for each in names)
+            is_safe = any(name.startswith(_SAFE) for name in names)
             if not is_safe and roles.isdisjoint(_HARMLESS):
                 return True
     return False
