@@ -127,6 +127,11 @@ def _unread(
         and isinstance(each.target, ast.Name)
         and each.target.id in names
     }
+    for node in own_nodes(function.body):  # And of what is put into it.
+        match node:
+            case ast.Call(ast.Attribute(ast.Name(held), adder), [ast.Name(put)]):
+                if held in names and adder in APPENDERS and _has_callback(function, put):
+                    return None
     if any(_is_looked_at(context, function, name, call) for name in names):
         return None
     for made in _made(context, given):
@@ -139,6 +144,17 @@ def _unread(
         ):
             return Unread(call, functions[0])
     return None
+
+
+def _has_callback(function: FunctionNode, name: str) -> bool:
+    """Whether something is called when what a local name holds is done."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "add_done_callback"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        for node in own_nodes(function.body)
+    )
 
 
 def _names(given: list[ast.expr]) -> Iterator[str]:
