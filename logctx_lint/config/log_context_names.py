@@ -101,6 +101,8 @@ LOG_CONTEXTS: Mapping[Role, tuple[str, ...]] = {
         "logfire.*.span",
         "sentry_sdk.start_span",
         "sentry_sdk.start_transaction",
+        "sentry_sdk.trace",
+        "sentry_sdk.tracing.trace",
         "sentry_sdk.api.start_span",
         "sentry_sdk.api.start_transaction",
     ),

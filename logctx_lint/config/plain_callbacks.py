@@ -24,6 +24,9 @@ def _methods(base: str, names: str) -> tuple[str, ...]:
     return tuple(f"{base}.{name}" for name in names.split())
 
 
+_OF_HANDLERS = (
+    "initialize log_exception on_connection_close on_finish set_default_headers write_error"
+)
 PLAIN_METHODS = (
     *_methods(
         "asyncio.protocols.BaseProtocol",
@@ -32,6 +35,7 @@ PLAIN_METHODS = (
         "pipe_connection_lost process_exited",
     ),
     *_methods("argparse.Action", "__call__"),
+    *_methods("celery.*Task", "after_return on_failure on_retry on_success run"),
     *_methods("cmd.Cmd", "do_* default emptyline precmd postcmd onecmd preloop postloop"),
     *_methods("django.core.management.base.BaseCommand", "handle add_arguments"),
     *_methods("html.parser.HTMLParser", "handle_*"),
@@ -41,8 +45,15 @@ PLAIN_METHODS = (
     *_methods("logging.Formatter", "format formatException formatTime"),
     *_methods("logging.Handler", "emit handle flush close filter format handleError"),
     *_methods("multiprocessing.*Process", "run"),
+    *_methods("rest_framework.authentication.*Authentication", "authenticate"),
+    *_methods("rest_framework.permissions.*", "has_permission has_object_permission"),
     *_methods("socketserver.*RequestHandler", "setup handle finish"),
     *_methods("threading.Thread", "run"),
+    *_methods("tornado.web.RequestHandler", _OF_HANDLERS),
+    *_methods(
+        "tornado.websocket.WebSocketHandler",
+        f"{_OF_HANDLERS} check_origin on_close on_ping on_pong select_subprotocol",
+    ),
     *_methods("twisted.application.service.*Service", "startService privilegedStartService"),
     *_methods(
         "twisted.*",

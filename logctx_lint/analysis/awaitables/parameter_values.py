@@ -1,4 +1,4 @@
-"""Unannotated parameters whose value the function uses on every path, so that no awaitable fits.
+"""Unannotated parameters whose value the function uses, or calls, on every path.
 
 def encrypt(self, data):
     return bytes(each ^ self.key for each in data)  # A coroutine for `data` fails here.
@@ -22,13 +22,13 @@ from logctx_lint.analysis.control_flow_graph import (
 )
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.constants import outcome
-from logctx_lint.inference.known_names import KIND_TEST_NAMES
+from logctx_lint.inference.known_names import APPENDERS, KIND_TEST_NAMES
 from logctx_lint.inference.passed_arguments import pairs
 from logctx_lint.inference.types import members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, last_name, own_attribute
 
 _OF_VALUES = {
     **dict.fromkeys(
@@ -50,6 +50,37 @@ _BARE = frozenset({"builtins.staticmethod", "builtins.classmethod"})
 
 def values_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[tuple[ast.expr, str]]:
     """The arguments of a call whose values are needed, and what the function does with them."""
+    for _, node, name, argument in _bare_parameters(file, call, scope):
+        need = _need(file, node, name)
+        if need is not None:
+            yield argument, f"passed to `{ast.unparse(call.func)}()`, which {need}"
+
+
+def functions_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[ast.Call]:
+    """The arguments of a call that its function calls, or keeps among what its class calls.
+
+    def on_startup(self, hook):             async def run(self):
+        self._hooks.append(hook)                for hook in self._hooks:
+                                                    await hook()
+    """
+    for function, node, name, argument in _bare_parameters(file, call, scope):
+        nodes = [each for statement in node.body for each in all_nodes(statement)]
+        if any(_thinks_of_it(file, each, name) for each in nodes):
+            continue
+        graph = flow_graph(node)
+        if any(
+            isinstance(each, ast.Call)
+            and is_name(each.func, name)
+            and _always_comes_to(graph, each, name)
+            for each in nodes
+        ) or any(_are_called(file, function, place) for place in _kept_in(node, name)):
+            yield argument
+
+
+def _bare_parameters(
+    file: File, call: ast.Call, scope: Scope
+) -> Iterator[tuple[Function, FunctionNode, str, ast.Call]]:
+    """The calls that are handed to parameters without an annotation, and to which."""
     callees = list(signatures(file, call, scope))
     if len(callees) != 1 or len(members_of(file.resolver.type_of(call.func, scope))) != 1:
         return
@@ -60,9 +91,59 @@ def values_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[tuple[as
         return
     for parameter, argument in pairs(call, parameters):
         if isinstance(argument, ast.Call) and not parameter.annotation and not parameter.kind:
-            need = _need(file, node, parameter.name)
-            if need is not None:
-                yield argument, f"passed to `{ast.unparse(call.func)}()`, which {need}"
+            yield function, node, parameter.name, argument
+
+
+def _kept_in(node: FunctionNode, name: str) -> Iterator[str]:
+    """The collections of the object that a function puts a parameter into in any case."""
+    for statement in node.body:
+        match statement:
+            case ast.Expr(
+                ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), kept), adder), [given])
+            ) if adder in APPENDERS and is_name(given, name):
+                yield kept
+
+
+def _are_called(file: File, function: Function, attribute: str) -> bool:
+    """Whether methods of a class do nothing with the elements of a collection but to call them."""
+    owner = function.owner
+    methods = owner.facts.functions if owner else ()
+    trees = [each.tree() for name in methods for each in (owner.function(name) if owner else ())]
+    mentions = [
+        (tree, node)
+        for tree in trees
+        for node in (all_nodes(tree) if tree else ())
+        if own_attribute(node) == attribute
+    ]
+    calling = [node for tree, node in mentions if tree and _are_called_in_loop(file, tree, node)]
+    return bool(calling) and all(
+        node in calling or (tree is not None and _is_filled(tree, node)) for tree, node in mentions
+    )
+
+
+def _are_called_in_loop(file: File, tree: ast.AST, collection: ast.AST) -> bool:
+    """Whether a loop over a collection calls each element, and never asks what it is."""
+    for node in all_nodes(tree):
+        match node:
+            case ast.For(ast.Name(name), looped, body) if looped is collection:
+                inside = [inner for statement in body for inner in all_nodes(statement)]
+                return any(
+                    isinstance(inner, ast.Call) and is_name(inner.func, name) for inner in inside
+                ) and not any(_thinks_of_it(file, inner, name) for inner in inside)
+    return False
+
+
+def _is_filled(tree: ast.AST, place: ast.AST) -> bool:
+    """Whether a mention of a collection fills it."""
+    for node in all_nodes(tree):
+        match node:
+            case ast.Call(ast.Attribute(filled, adder)) if filled is place:
+                return adder in APPENDERS
+            case ast.Assign(targets) if place in targets:
+                return True
+            case ast.AnnAssign(target) if target is place:
+                return True
+    return False
 
 
 def _is_bare(file: File, node: FunctionNode, function: Function) -> bool:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.cancellation.state_changes import called
+from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
@@ -41,6 +42,56 @@ def closed_where_it_fails(
     methods = {each.name: each for each in own_methods(context)}
     used = {name for node in _with_callees(attempt.body, methods) for name in _stream_call(node)}
     return closing if used & _WRITES and used & _READS else None
+
+
+def given_back_unclosed(
+    context: TreeContext, attempt: ast.Try, handler: ast.ExceptHandler
+) -> tuple[ast.stmt, ast.Call] | None:
+    """What a handler does so that a connection is not used again, and the call of the `finally`
+    that gives it back, as it does after a cancellation, too.
+
+    except Exception:
+        connection.close()              # Or `broken = True`, and `release(connection, broken)`.
+        raise
+    finally:
+        self.pool.release(connection)
+    """
+    for statement in attempt.finalbody:
+        call = called(statement) if isinstance(statement, ast.Expr) else None
+        if call is None or not context.file.may_play(call.func, _RELEASERS):
+            continue
+        given = [each for each in arguments(call) if isinstance(each, ast.Name)]
+        names = [each.id for each in given[:1] if _is_waited_with(attempt.body, each.id)]
+        final = [each for each in own_nodes(attempt.finalbody) if isinstance(each, ast.Name)]
+        if not names or [each.id for each in final].count(names[0]) != 1:
+            continue
+        for marking in handler.body:
+            if _marks(context, marking, names[0], {each.id for each in given[1:]}):
+                return marking, call
+    return None
+
+
+def _is_waited_with(body: list[ast.stmt], name: str) -> bool:
+    return any(
+        isinstance(node, ast.Await)
+        and any(isinstance(each, ast.Name) and each.id == name for each in own_nodes([node]))
+        for node in own_nodes(body)
+    )
+
+
+def _marks(context: TreeContext, statement: ast.stmt, name: str, flags: set[str]) -> bool:
+    """Whether a statement closes what a name holds, or sets a flag that says it is broken."""
+    match statement:
+        case ast.Assign([ast.Name(flag)], ast.Constant(bool())):
+            return flag in flags
+    call = called(statement) if isinstance(statement, ast.Expr) else None
+    if call is None or not isinstance(call.func, ast.Attribute):
+        return False
+    place = call.func.value
+    while isinstance(place, ast.Attribute):
+        place = place.value
+    ends = call.func.attr == "set_exception" or context.file.may_play(call.func, _RELEASERS)
+    return ends and isinstance(place, ast.Name) and place.id == name
 
 
 def _own_calls(body: list[ast.stmt]) -> Iterator[ast.Call]:

@@ -140,7 +140,8 @@ def _is_put_into(node: ast.AST, name: str, place: str) -> bool:
 def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
     """`loop.call_soon_threadsafe(done.set_result, x)` of what the function waits for, or returns.
 
-    What is handed to the loop may also be a function that sets what it is given, or a method.
+    What is handed to the loop may also be a function that sets what it is given, or a method, or
+    one inside this one.
     """
     attributes = {each.attr for each in all_nodes(function, ast.Attribute)}
     if _THREADSAFE not in attributes or attributes & _LOOKING:
@@ -150,7 +151,11 @@ def set_from_thread(context: TreeContext, function: FunctionNode) -> Iterator[Se
         waiting = _waits_for(context, function, name) or _returned(function, name)
         for call in calls if waiting is not None else ():
             for given in arguments(call):
-                is_set = _sets(given, name) or _is_set_by_helper(context, call, given, name)
+                is_set = (
+                    _sets(given, name)
+                    or _is_set_inside(function, given, name)
+                    or _is_set_by_helper(context, call, given, name)
+                )
                 if is_set and waiting is not None:
                     yield SetAnyway(given, waiting, name)
 
@@ -160,6 +165,17 @@ def _sets(node: ast.AST, name: str) -> bool:
         case ast.Attribute(ast.Name(held), method):
             return held == name and method in COMPLETERS
     return False
+
+
+def _is_set_inside(function: FunctionNode, given: ast.expr, name: str) -> bool:
+    """Whether a lambda, or a function inside another one, sets what a name means."""
+    bodies: list[ast.AST] = [given.body] if isinstance(given, ast.Lambda) else []
+    for each in all_nodes(function):
+        if isinstance(each, FunctionNode) and is_name(given, each.name):
+            if any(as_try(inner) is not None for inner in all_nodes(each)):
+                return False
+            bodies += each.body
+    return any(_sets(inner, name) for body in bodies for inner in all_nodes(body))
 
 
 def _returned(function: FunctionNode, name: str) -> ast.Return | None:

@@ -30,12 +30,13 @@ from logctx_lint.inference.constants import outcome
 from logctx_lint.inference.known_names import ADDERS, REMOVERS
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, assignments, declared_outer, own_nodes
 
 _MOST_STEPS = 2000
 """How far paths are followed; a longer search is given up, and nothing is known."""
 _TOLD = REMOVERS | {"set"}
 """Methods that leave something of what was asked for: `settled.set()`, `waiting.discard(d)`."""
+_LOOK_UPS = frozenset({"get", "pop", "popleft"})
 _TRUE, _FALSE = ast.Constant(True), ast.Constant(False)
 _RAISING = (ast.Call, ast.Await, ast.Yield, ast.YieldFrom, ast.Raise, ast.Assert, ast.Subscript)
 
@@ -138,7 +139,7 @@ class Guards:
             )
             for known in walked.ends
         }
-        walk = _Walk(self, second.function)
+        walk = _Walk(self, second.function, found=_found_in(second.function, filled))
         return bool(seen) and not any(
             walk.reaches(known, _Search(second=second.node)) for known in seen
         )
@@ -204,11 +205,17 @@ class _Walk:
     """Follows the paths of one function."""
 
     def __init__(
-        self, guards: Guards, function: FunctionNode, branch: frozenset[ast.AST] | None = None
+        self,
+        guards: Guards,
+        function: FunctionNode,
+        branch: frozenset[ast.AST] | None = None,
+        found: frozenset[str] = frozenset(),
     ) -> None:
         self._guards = guards
         self._branch = branch
         """Where else than behind the first place changes count; None for everywhere."""
+        self._found = found
+        """Local names for what is known to be there, so that a test of one bars nothing."""
         self._graph = flow_graph(function)
         self._changes: dict[FlowNode, list[_Change]] = {}
         self._forced: dict[ast.AST, bool] = {}
@@ -294,7 +301,11 @@ class _Walk:
             match node.code:
                 case ast.withitem(_, ast.expr() as target) | ast.For(target) | ast.AsyncFor(target):
                     found += [(each, None) for each in _targets(target)]
-            self._changes[node] = found
+            self._changes[node] = [
+                change
+                for change in found
+                if not isinstance(change[0], ast.Name) or change[0].id not in self._found
+            ]
         return self._changes[node]
 
     def _truth(self, node: FlowNode, known: Known, walked: _Walked) -> bool | None:
@@ -331,6 +342,17 @@ class _Walk:
             self._outcome(test, known, walked, forced_by=test) is (not needed)
             for test, needed in needed_for(target, node.code)
         )
+
+
+def _found_in(function: FunctionNode, place: str) -> frozenset[str]:
+    """The local names for what is looked up in a place: `waiter = self.waiting.pop(key, None)`."""
+    found: set[str] = set()
+    for target, value in assignments(own_nodes(function.body)):
+        match target, value:
+            case ast.Name(name), ast.Call(ast.Attribute(held, method)) if method in _LOOK_UPS:
+                if ast.unparse(held) == place:
+                    found.add(name)
+    return frozenset(found)
 
 
 def _may_raise(node: FlowNode, nodes: list[ast.AST]) -> bool:

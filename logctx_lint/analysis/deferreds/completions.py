@@ -48,6 +48,7 @@ _NOT_KNOWN = (NoneType, Unknown, External, ExternalInstance, TypeVariable, Presu
 _ONCE = frozenset({Kind.DEFERRED, Kind.FUTURE})
 _ASKING = frozenset({"called", "done", "cancelled", "cancel", "active", "addTimeout"})
 """What asks a Deferred, a Future or a timer how it stands, or ends the timer."""
+_TAKERS = frozenset({"pop", "popleft"})
 _COPIES = frozenset({"list", "tuple", "set"})
 _VIEWS = frozenset({"values", "copy"})
 
@@ -93,6 +94,18 @@ def held_in(method: FunctionNode, node: ast.AST) -> str:
                 ] if isinstance(place, ast.Attribute) and is_own(place):
                     return ast.unparse(place)
     return holder(node)
+
+
+def popped_from(method: FunctionNode, node: ast.Attribute) -> str:
+    """Where something is taken out of to be completed: `self.waiting.pop(number).set_result`."""
+    taken = node.value
+    if isinstance(taken, ast.Name):
+        values = list(assigned_to(taken.id, all_nodes(method)))
+        taken = values[0] if len(values) == 1 else taken
+    match taken:
+        case ast.Call(ast.Attribute(kept, taker)) if taker in _TAKERS and node.attr in COMPLETERS:
+            return ast.unparse(kept)
+    return ""
 
 
 def is_own(node: ast.expr) -> bool:

@@ -27,6 +27,7 @@ from logctx_lint.analysis.deferreds.completions import (
     is_once,
     makes,
     new_in,
+    popped_from,
 )
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import DELAYERS, REMOVERS
@@ -151,6 +152,54 @@ def _unguarded(ways: list[_Way], others: list[_Way]) -> tuple[_Way, _Way] | None
     """The first two ways of which neither is barred by the other."""
     both = ((first, second) for first in ways for second in others)
     return next((each for each in both if not _are_guarded(*each)), None)
+
+
+def by_bare_timer(
+    context: TreeContext, methods: Methods, function: FunctionNode
+) -> Iterator[Twice]:
+    """What a function keeps for another method to complete, and hands to a timer as well.
+
+    self.waiting[key] = d
+    reactor.callLater(5, d.errback, late)   # It comes, whoever has called `d.callback`.
+    """
+    for call in own_nodes(function.body):
+        if not isinstance(call, ast.Call) or not isinstance(context.parent(call), ast.Expr):
+            continue
+        match arguments(call)[1:2]:
+            case [ast.Attribute(ast.Name(name)) as firing] if completed(firing):
+                pass
+            case _:
+                continue
+        places = _kept_as(function, name) if is_timer(context, call) else set()
+        for method in methods.values() if places and is_once(context, firing.value) else ():
+            found = in_source_order(
+                each
+                for each in all_nodes(method)
+                if method is not function
+                and not places.isdisjoint({held_in(method, each), *_popped(method, each)})
+            )
+            if found:
+                assert isinstance(found[0], ast.Attribute)
+                yield Twice(firing, found[0], name)
+                break
+
+
+def _popped(method: FunctionNode, node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Attribute):
+        yield popped_from(method, node)
+
+
+def _kept_as(function: FunctionNode, name: str) -> set[str]:
+    """The attributes that a function keeps a local name in: `self.waiting[key] = d`."""
+    found: set[str] = set()
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Assign(targets, value):
+                texts = {ast.unparse(each) for each in (*targets, value)}
+                kept = (each.value if isinstance(each, ast.Subscript) else each for each in targets)
+                if name in texts:
+                    found |= {ast.unparse(e) for e in kept if not isinstance(e, ast.Name)}
+    return found - {""}
 
 
 def _takes_out(nodes: list[ast.AST]) -> bool:

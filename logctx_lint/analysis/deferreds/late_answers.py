@@ -22,13 +22,14 @@ from logctx_lint.analysis.deferreds.completions import (
     is_own,
     makes,
     new_in,
+    popped_from,
     takes_away,
 )
 from logctx_lint.analysis.deferreds.fired_twice import Methods, Twice
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, COMPLETERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, assigned_to, holding, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, holding, own_nodes
 
 _WAITS = frozenset({Role.TIME_LIMITER})
 _SCOPES = frozenset({Role.TIMEOUT_SCOPE, Role.CANCEL_SCOPE})
@@ -37,7 +38,6 @@ LIMITS = _WAITS | _SCOPES
 _SHIELDS = frozenset({Role.CANCELLATION_SHIELD})
 _ASKING = frozenset({"done", "cancelled"})
 _OF_LOOK_UPS = frozenset({"KeyError", "IndexError", "LookupError"})
-_TAKERS = frozenset({"pop", "popleft"})
 
 
 def late_answers(
@@ -201,7 +201,7 @@ def _answer(methods: Methods, waiting: Site, place: str) -> ast.Attribute | None
         for each in nodes:
             if not isinstance(each, ast.Attribute) or each.attr not in COMPLETERS:
                 continue
-            if place not in (held_in(method, each), _popped(method, each)):
+            if place not in (held_in(method, each), popped_from(method, each)):
                 continue
             answer = Site(method, each)
             if not Guards(methods).bars(waiting, answer, by_error=True, filled=place):
@@ -216,15 +216,3 @@ def _may_catch(node: ast.AST) -> bool:
         isinstance(each.type, ast.Name) and each.type.id in _OF_LOOK_UPS
         for each in attempt.handlers
     )
-
-
-def _popped(method: FunctionNode, node: ast.Attribute) -> str:
-    """Where something is taken out to be completed: `self.waiting.pop(number).set_result`."""
-    taken = node.value
-    if isinstance(taken, ast.Name):
-        values = list(assigned_to(taken.id, all_nodes(method)))
-        taken = values[0] if len(values) == 1 else taken
-    match taken:
-        case ast.Call(ast.Attribute(kept, taker)) if taker in _TAKERS and node.attr in COMPLETERS:
-            return ast.unparse(kept)
-    return ""

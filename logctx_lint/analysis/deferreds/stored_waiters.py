@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.deferreds.answering_readers import is_answered_by_reader
 from logctx_lint.analysis.deferreds.completions import is_own
 from logctx_lint.analysis.kept_places import local_values
 from logctx_lint.analysis.own_class import class_node
@@ -77,8 +78,17 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
         handling, dropping = _at_end(_reached(methods, ends), attribute)
         # Only what the other side is to answer is lost with the connection. A client that is
         # closed may be opened again; what is thrown away then is lost for sure.
-        if not handling and ((is_protocol and sends) or dropping):
+        by_reader = is_answered_by_reader(methods, attribute) and not _waits_for_more(method)
+        is_lost = (is_protocol and sends) or dropping or by_reader
+        if not handling and is_lost:
             yield StoredWaiter(statement, attribute, ends[0] if ends else None, dropping)
+
+
+def _waits_for_more(method: FunctionNode) -> bool:
+    """Whether a method may wait for something else as well: `asyncio.wait([reply, self.task])`."""
+    return any(
+        isinstance(each, ast.Attribute) and each.attr == "wait" for each in all_nodes(method)
+    )
 
 
 def _is_left_to_class(

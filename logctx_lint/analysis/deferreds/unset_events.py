@@ -109,7 +109,7 @@ def _set_late(
         if as_try(each) is not None or any(_sets(node, names) for node in own_nodes([each])):
             return None  # On some path; which one is not known here.
         for node in risks_in(context, function, [each]):
-            may_fail, may_be_cancelled = _gets_out(context, node, each)
+            may_fail, may_be_cancelled = gets_out(context, node, each)
             if may_fail or may_be_cancelled:
                 risks.append(Risk(node.lineno, may_fail))
     return None
@@ -124,7 +124,7 @@ def _worst(context: TreeContext, function: FunctionNode, risks: list[Risk]) -> R
     return None if is_never_cancelled(code) else risks[0]
 
 
-def _gets_out(context: TreeContext, risk: ast.AST, statement: ast.stmt) -> tuple[bool, bool]:
+def gets_out(context: TreeContext, risk: ast.AST, statement: ast.stmt) -> tuple[bool, bool]:
     """Whether an error, and whether a cancellation, gets from something out of a statement."""
     may_fail, may_be_cancelled, inner = not _never_fails(context, risk), True, risk
     for outer in context.around(risk):

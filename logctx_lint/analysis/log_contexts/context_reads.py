@@ -10,6 +10,7 @@ from logctx_lint.analysis.context import in_source_order
 from logctx_lint.analysis.log_contexts.log_contexts import reads_current
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.class_members import enclosing_scope
 
 _BINDING = frozenset({Role.CONTEXT_TOKEN, Role.CONTEXT_BINDING, Role.CONTEXT_MANAGER})
 
@@ -24,6 +25,8 @@ def first_read(
     found: tuple[str, Code] | None = None
     begun: set[str] = set()
     for code in codes:
+        if found is None and reader is Role.TRACING_SPAN and (name := _span_around(file, code)):
+            found = name, code
         for call in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
             roles = file.roles(call.func, code.scope)
             if roles & _BINDING:
@@ -37,6 +40,18 @@ def first_read(
             if Role.TRACING_SPAN in roles:
                 begun |= _libraries(file, call, code)
     return found
+
+
+def _span_around(file: File, code: Code) -> str | None:
+    """The decorator that runs a function in a span of its own: `@sentry_sdk.trace`."""
+    function = code.function
+    if function is None:
+        return None
+    for text in function.facts.decorators:
+        names = file.resolver.names_of_text(text, enclosing_scope(function))
+        if Role.TRACING_SPAN in file.vocabulary.roles(names):
+            return f"@{text}"
+    return None
 
 
 def _is_callers(file: File, call: ast.Call, code: Code, begun: set[str]) -> bool:

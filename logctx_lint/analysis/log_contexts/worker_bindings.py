@@ -72,8 +72,9 @@ def left_bindings(context: TreeContext, function: FunctionNode) -> Iterator[Left
         if serves is None or serves is Serves.CONNECTION:
             continue
         bound = (each for each in _bound_in_turn(context, loop) if each.call not in found)
-        left = next(filter(None, (_left_by(context, loop, each, serves) for each in bound)), None)
-        if left is not None:
+        lefts = [left for each in bound if (left := _left_by(context, loop, each, serves))]
+        # What other turns find there says more than what lasts until the next one.
+        for left in sorted(lefts, key=lambda each: each.remains is not Remains.IN_OTHERS)[:1]:
             found.add(left.call)
             yield left
 
@@ -82,9 +83,15 @@ def _bound_in_turn(context: TreeContext, loop: Loop) -> list[_Bound]:
     """What a loop binds in one turn, if no call in it may undo that."""
     inside = [loop.iter, *loop.body] if isinstance(loop, ast.AsyncFor) else loop.body
     calls = in_source_order(own_nodes(inside, ast.Call))
-    statements = (each for each in calls if isinstance(context.parent(each), ast.Expr))
+    statements = (each for each in calls if _is_statement(context, each))
     bound = [each for call in statements for each in _bound(context, call)]
     return [] if bound and any(_undoes(context, each) for each in calls) else bound
+
+
+def _is_statement(context: TreeContext, call: ast.Call) -> bool:
+    """`bind(job)`, `await self._work(job)`: what a coroutine binds is bound where it is awaited."""
+    parent = context.parent(call)
+    return isinstance(context.parent(parent) if isinstance(parent, ast.Await) else parent, ast.Expr)
 
 
 def _undoes(context: TreeContext, call: ast.Call) -> bool:
@@ -108,7 +115,7 @@ def _left_by(
         return None
     remains, seen = Remains.IN_OTHERS, turn.runs_otherwise(call)
     if seen is None and not _always_binds(bound):
-        seen = turn.runs_behind(call)
+        seen = turn.runs_behind(call) or _runs_in_helper(context, bound)
     is_set = _is_set(context, binder, bound.code)
     is_of_requests = serves is Serves.REQUESTS
     if seen is None and not _binds_any_names(binder):
@@ -166,6 +173,17 @@ def _always_binds(bound: _Bound) -> bool:
         if isinstance(node, ast.Return) and node.lineno < bound.binder.lineno:
             return False
     return True
+
+
+def _runs_in_helper(context: TreeContext, bound: _Bound) -> ast.Call | None:
+    """What a helper of this file runs behind the choice by which it binds or does not."""
+    helper = bound.code.function if bound.code else None
+    node = helper.tree() if helper and helper.module is context.file.module else None
+    body = node.body if node else []
+    holding = (i for i, each in enumerate(body) if bound.binder in own_nodes([each]))
+    behind = body[next(holding, len(body)) + 1 :]
+    calls = in_source_order(each for each in own_nodes(behind) if isinstance(each, ast.Call))
+    return next(iter(calls), None)
 
 
 def _binds_any_names(binder: ast.Call) -> bool:

@@ -70,6 +70,7 @@ from __future__ import annotations
 
 import ast
 
+from logctx_lint.analysis.awaitables.parameter_values import functions_needed
 from logctx_lint.analysis.callback_arguments import Taken, may_be_awaitable, taken
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.units import File
@@ -124,6 +125,9 @@ def check(context: TreeContext) -> None:
         for each in taken(file, call, scope) or _given(file, call, scope):
             if mistaken(file, each) and context.is_placed(each.node):
                 _report(context, each)
+        for given in functions_needed(file, call, scope) if mistaken is _is_no_function else ():
+            if _is_awaitable(file, given, scope) and context.is_placed(given):
+                _report(context, Taken(given, call, scope))
     for call, _ in context.unit.nodes(ast.Call) if context.unit.may_call(_AWAITERS) else ():
         if file.may_play(call.func, _AWAITERS) and context.is_placed(call):
             _check_awaiter(context, call)

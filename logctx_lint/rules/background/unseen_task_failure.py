@@ -5,7 +5,10 @@
 What fails in a thread of an `Executor` is kept in the future that `submit()` gives, and
 `concurrent.futures` never reports it: where that future is dropped, so is the failure, without a
 line in any log. `gather(..., return_exceptions=True)` gives failures as results; where nobody looks
-at the results, they are lost in the same way.
+at the results, they are lost in the same way, and so are those that `consumeErrors=True` takes from
+a `DeferredList`. `asyncio.wait(tasks)` raises nothing at all: where nobody looks at the tasks that
+it gives, the function goes on as if each had gone well
+([llama_deploy 45](https://github.com/run-llama/llama_deploy/pull/45)).
 
 A task that is kept as long as the object lives is not reported by asyncio either, as that happens
 when it is collected: a loop in it that has ended by an error is not missed until somebody asks why
@@ -67,8 +70,9 @@ None: what is to be done about a failure is for a person to say.
 
 Functions that handle every error themselves, or are not seen to raise any, are silent. A task that
 is dropped, or kept in a set until it is done, is reported by asyncio when it is collected, and
-silent here; that nobody keeps it is LCX204's. Results of `gather` and kept tasks are reported with
-the profile `strict` only, and so are functions that do not raise themselves, but call what does.
+silent here; that nobody keeps it is LCX204's. Results of `gather` and `wait` and kept tasks are
+reported with the profile `strict` only, and so are functions that do not raise themselves, but call
+what does.
 
 ## Use instead
 
@@ -86,6 +90,14 @@ from logctx_lint.analysis.awaitables.kept_tasks import (
     sets_itself,
 )
 from logctx_lint.analysis.awaitables.ownership import sees_to_failures
+from logctx_lint.analysis.awaitables.unread_outcomes import (
+    DEFERRED_LIST,
+    GATHER,
+    WAIT,
+    unread_pairs,
+    unread_results,
+    unread_tasks,
+)
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
@@ -111,8 +123,6 @@ _SUBMIT = frozenset(
     f"concurrent.futures.{home}.submit"
     for home in ("_base.Executor", "thread.ThreadPoolExecutor", "process.ProcessPoolExecutor")
 )
-_GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
-_ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
 _WORKING = ("gather", "wait_for", "shield", "to_thread", "run_in_executor")
 """What of asyncio fails where what it is given does."""
 
@@ -124,8 +134,12 @@ def check(context: TreeContext) -> None:
         names = set(context.names(call))
         if _SUBMIT & names:
             _check_submit(context, call)
-        elif _GATHER & names:
+        elif GATHER & names:
             _check_gather(context, call)
+        elif WAIT & names:
+            _check_wait(context, call)
+        elif DEFERRED_LIST & names:
+            _check_pairs(context, call)
         elif Role.TASK_STARTER in context.roles(call):
             _check_kept(context, call)
 
@@ -203,57 +217,44 @@ def _plain_body(function: Function) -> list[ast.stmt]:
 
 def _check_gather(context: TreeContext, call: ast.Call) -> None:
     """`await gather(f(), g(), return_exceptions=True)` as a statement."""
-    function = context.function_of(call)
-    awaited = context.parent(call)
-    is_statement = isinstance(awaited, ast.Await) and isinstance(context.parent(awaited), ast.Expr)
-    takes = any(
-        each.arg == "return_exceptions"
-        and isinstance(each.value, ast.Constant)
-        and each.value.value is True
-        for each in call.keywords
-    )
-    if not is_statement or not takes or not isinstance(function, FunctionNode):
-        return
-    if any(last_name(each) == "cancel" for each in own_nodes(function.body)):
-        return  # What was cancelled has nothing more to say.
-    vocabulary = context.file.vocabulary
-    for made in _gathered(call):
-        functions = context.functions(made.func)
-        names = {function.name, *(each.name for each in functions)}
-        if any(vocabulary.has_bare_name(each.lstrip("_"), _ENDS) for each in names):
-            continue  # When everything ends, nobody can do anything about it.
-        if not any(map(_works, functions)):
-            continue
-        if not sees_to_failures(context, made.func, context.scopes[made]):
-            context.report(
-                RULE.code,
-                call,
-                f"what fails in `{functions[0].name}()` is among the results, which nobody looks "
-                "at: it is neither raised nor logged; look at them, or leave out "
-                "`return_exceptions`",
-                profile=Profile.STRICT,
-            )
-            return
+    found = unread_results(context, call)
+    if found is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"what fails in `{found.function.name}()` is among the results, which nobody looks "
+            "at: it is neither raised nor logged; look at them, or leave out "
+            "`return_exceptions`",
+            profile=Profile.STRICT,
+        )
 
 
-def _works(function: Function) -> bool:
-    """Whether a coroutine function does something that may fail."""
-    node = function.source_tree()
-    return node is not None and any(
-        isinstance(each, ast.Call | ast.Raise) for each in own_nodes(node.body)
-    )
+def _check_pairs(context: TreeContext, call: ast.Call) -> None:
+    """`yield DeferredList(deferreds, consumeErrors=True)`, and nobody looks at the pairs."""
+    found = unread_pairs(context, call)
+    if found is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"what fails in `{found.function.name}()` is among the results, which nobody looks "
+            "at, and `consumeErrors` keeps it out of the log: look at each `success`, or leave "
+            "`consumeErrors` out",
+            profile=Profile.STRICT,
+        )
 
 
-def _gathered(call: ast.Call) -> list[ast.Call]:
-    """The calls that make what is gathered, right there."""
-    found: list[ast.expr] = []
-    for each in call.args:
-        match each:
-            case ast.Starred(ast.ListComp(element) | ast.GeneratorExp(element)):
-                found.append(element)
-            case _:
-                found.append(each)
-    return [each for each in found if isinstance(each, ast.Call)]
+def _check_wait(context: TreeContext, call: ast.Call) -> None:
+    """`await wait(tasks)`, which raises nothing, and a function that goes on behind it."""
+    found = unread_tasks(context, call)
+    if found is not None:
+        context.report(
+            RULE.code,
+            call,
+            f"`{context.line(call.func)}()` does not raise what fails in "
+            f"`{found.function.name}()`, and nobody looks at the tasks that are done, so that this "
+            "goes on as if all had gone well: call `result()` of each",
+            profile=Profile.STRICT,
+        )
 
 
 def _check_kept(context: TreeContext, call: ast.Call) -> None:
@@ -343,7 +344,9 @@ def screen(unit: Unit) -> bool:
     text = unit.text
     return (
         ".submit(" in text
+        or "wait(" in text
         or "return_exceptions" in text
+        or "consumeErrors" in text
         or "create_task(" in text
         or "ensure_future(" in text
     )

@@ -10,7 +10,8 @@ cached future is never completed, the flag says forever that somebody is connect
 that is killed in `except TimeoutError` alone goes on when the caller itself is cancelled. A
 connection that is closed where an exchange fails, but not where it is cancelled between request and
 answer, gives the next request the answer to this one (profile `strict`, as in
-[python-kasa 636](https://github.com/python-kasa/python-kasa/pull/636)).
+[python-kasa 636](https://github.com/python-kasa/python-kasa/pull/636)); so does one that goes back
+to its pool as if it were good ([aiomcache 489](https://github.com/aio-libs/aiomcache/issues/489)).
 
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
 [httpcore 149](https://github.com/encode/httpcore/issues/149), which lost a connection at every
@@ -105,7 +106,10 @@ from collections.abc import Iterator
 from itertools import takewhile
 
 from logctx_lint.analysis.cancellation.cancellation_state import Code
-from logctx_lint.analysis.cancellation.half_done_exchanges import closed_where_it_fails
+from logctx_lint.analysis.cancellation.half_done_exchanges import (
+    closed_where_it_fails,
+    given_back_unclosed,
+)
 from logctx_lint.analysis.cancellation.released_on_failure import released_by
 from logctx_lint.analysis.cancellation.state_changes import (
     Change,
@@ -175,6 +179,21 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
             )
             continue
         if not isinstance(handler.body[-1], ast.Raise | ast.Return):
+            continue
+        unclosed = given_back_unclosed(context, attempt, handler)
+        if unclosed is not None:
+            marking, giving = unclosed
+            context.report(
+                RULE.code,
+                handler,
+                f"`except {context.line(handler.type)}` does `{context.line(marking)}`, but does "
+                f"not catch {error}: if this is cancelled between request and answer, line "
+                f"{giving.lineno} gives it back as if it were good, and the next one reads the "
+                "answer to this one; use `except BaseException`",
+                _fixes(context, handler),
+                span=context.span(handler.type),
+                profile=Profile.STRICT,
+            )
             continue
         why = _left(context, function, attempt, handler)
         if why:

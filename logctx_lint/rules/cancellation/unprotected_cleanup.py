@@ -6,11 +6,16 @@ Between `await lock.acquire()` and the `try` whose `finally` releases it nothing
 `await` there can: a cancellation comes out of it, the `finally` is never reached, and whoever wants
 the lock afterwards waits forever.
 
+A `return` there leaves it taken, too.
+
 An `acquire()` *inside* that `try` is as bad: when the waiting is cancelled, the `finally` releases
 a lock that somebody else holds.
 
 What `__aenter__` takes before it waits is lost in the same way: `__aexit__` is only called for what
 was entered.
+
+A slot that another method has taken, as for a task of its own, is lost where the work before its
+`release()` fails. Twisted's `DeferredLock` and `DeferredSemaphore` are looked at as asyncio's are.
 
 The same goes for whatever the function undoes itself: a flag that makes it refuse to run twice, a
 connection of a pool. In a `finally` or `__aexit__` that awaits something *before* it releases, that
@@ -142,6 +147,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from types import UnionType
 
 from logctx_lint.analysis.cancellation.lost_entries import lost_by_entry
 from logctx_lint.analysis.cancellation.skipped_cleanup import (
@@ -151,6 +157,7 @@ from logctx_lint.analysis.cancellation.skipped_cleanup import (
     skipped_by_cleanup,
     undone_by_hand,
 )
+from logctx_lint.analysis.cancellation.skipped_releases import LOCKS, skipped_releases
 from logctx_lint.analysis.cancellation.state_changes import Change, called
 from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.cancellation.unshielded_cleanup import Unshielded, unshielded
@@ -164,19 +171,17 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, last_name, own_nodes
 
 _IN_THREAD = frozenset({"run_in_executor", "to_thread", "run_sync"})
-_LOCKS = frozenset(
-    f"asyncio.locks.{name}" for name in ("Lock", "Condition", "Semaphore", "BoundedSemaphore")
-)
 
 
 def check(context: TreeContext) -> None:
     for function in context.unit.scopes:
         if isinstance(function, FunctionNode) and context.is_asynchronous(function):
             _check_changes(context, function)
-    for node, _ in context.unit.nodes(ast.Await):
+    waits: list[ast.Await | ast.Yield] = [each for each, _ in context.unit.nodes(ast.Await)]
+    for node in (*waits, *_yields(context)):
         lock = _acquired(context, node)
         statement = context.parent(node)
         if lock is None or not isinstance(statement, ast.Expr | ast.Assign):
@@ -188,15 +193,28 @@ def check(context: TreeContext) -> None:
                     RULE.code,
                     node,
                     f"if this is cancelled while it waits, the `finally` releases `{lock}`, which "
-                    "somebody else holds: put it before the `try`, or use `async with`",
+                    f"somebody else holds: put it before the `try`, or use `{_block(node)}`",
                 )
         else:
             _check_following(context, node, statement, lock)
 
 
+def _yields(context: TreeContext) -> Iterator[ast.Yield]:
+    """The `yield`s that wait for a Deferred."""
+    for node, _ in context.unit.nodes(ast.Yield):
+        function = context.function_of(node)
+        if isinstance(function, FunctionNode) and context.awaits_by_yield(function):
+            yield node
+
+
+def _block(node: ast.Await | ast.Yield) -> str:
+    """What takes a lock and releases it whatever happens."""
+    return "async with" if isinstance(node, ast.Await) else "lock.run(...)"
+
+
 def _check_changes(context: TreeContext, function: FunctionNode) -> None:
     for found in undone_by_hand(context, function):
-        _report_change(context, found, found.made, found.is_guard)
+        _report_change(context, found, found.made, is_certain=found.is_guard)
     for found in given_back_too_late(context, function):
         name = context.line(found.made.targets[0])  # type: ignore[attr-defined]
         context.report(
@@ -228,9 +246,11 @@ def _check_changes(context: TreeContext, function: FunctionNode) -> None:
                 "for good, as only an answer takes it out: take it out in `finally`",
                 profile=Profile.STRICT,
             )
+    for found in skipped_releases(context, function):
+        _report_change(context, found, found.risk, is_certain=True)
     for found in skipped_by_cleanup(context, function):
         is_lock = found.change is not None and found.change.kind == "lock"
-        _report_change(context, found, found.risk, is_lock)
+        _report_change(context, found, found.risk, is_certain=is_lock)
 
 
 def _report_unshielded(context: TreeContext, found: Unshielded) -> None:
@@ -248,7 +268,9 @@ def _report_unshielded(context: TreeContext, found: Unshielded) -> None:
     )
 
 
-def _report_change(context: TreeContext, found: Skipped, node: ast.AST, is_certain: bool) -> None:
+def _report_change(
+    context: TreeContext, found: Skipped, node: ast.AST, *, is_certain: bool
+) -> None:
     line = "this" if node is found.risk else f"line {found.risk.lineno}"
     why = ", which keeps this function from doing its work again" if found.is_guard else ""
     context.report(
@@ -260,8 +282,8 @@ def _report_change(context: TreeContext, found: Skipped, node: ast.AST, is_certa
     )
 
 
-def _acquired(context: TreeContext, node: ast.Await) -> str | None:
-    """The text of the lock of asyncio that is taken here."""
+def _acquired(context: TreeContext, node: ast.Await | ast.Yield) -> str | None:
+    """The text of the lock of asyncio or Twisted that is taken here."""
     match node.value:
         case ast.Call(ast.Attribute(lock, "acquire")) if _is_lock(context, lock):
             return ast.unparse(lock)
@@ -275,12 +297,12 @@ def _acquired(context: TreeContext, node: ast.Await) -> str | None:
 
 
 def _is_lock(context: TreeContext, node: ast.expr) -> bool:
-    """Whether it is a lock of asyncio, or something unknown that is taken as one is."""
+    """Whether it is a lock of asyncio or Twisted, or something unknown that is taken as one is."""
     members = members_of(context.type_of(node))
     if all(isinstance(each, Unknown) for each in members):
         statement = next(each for each in context.around(node) if isinstance(each, ast.stmt))
         return isinstance(statement, ast.Expr)
-    return all(isinstance(each, Instance) and each.cls.qualified_name in _LOCKS for each in members)
+    return all(isinstance(each, Instance) and each.cls.qualified_name in LOCKS for each in members)
 
 
 def _releasing_try(context: TreeContext, statement: ast.stmt, lock: str) -> ast.Try | None:
@@ -305,26 +327,58 @@ def _is_release(node: ast.AST, lock: str) -> bool:
     )
 
 
-def _check_following(context: TreeContext, node: ast.Await, statement: ast.stmt, lock: str) -> None:
+def _check_following(
+    context: TreeContext, node: ast.Await | ast.Yield, statement: ast.stmt, lock: str
+) -> None:
     function = context.function_of(node)
     if not isinstance(function, FunctionNode) or _is_released_by_a_handler(function, lock):
         return
     taken = Change(lock, "lock")
-    for each, risks in _until_release(context, statement, lock):
+    for leaving, release in _left_before_release(context, statement, lock):
+        context.report(
+            RULE.code,
+            node,
+            f"`{lock}` is never released where line {leaving.lineno} leaves, as only line "
+            f"{release.lineno} releases it: use `{_block(node)}`",
+        )
+        return
+    kinds = Suspension if isinstance(node, ast.Await) else SuspensionOrYield
+    for each, risks in _until_release(context, statement, lock, kinds):
         if risks and not is_undone_elsewhere(context, function, statement, risks[0], taken):
             context.report(
                 RULE.code,
                 node,
                 f"`{lock}` is never released if line {risks[0].lineno} raises or is cancelled, as "
-                f"only line {each.lineno} releases it: use `async with`",
+                f"only line {each.lineno} releases it: use `{_block(node)}`",
             )
 
 
-def _until_release(
+def _left_before_release(
     context: TreeContext, statement: ast.stmt, lock: str
-) -> Iterator[tuple[ast.stmt, list[Suspension]]]:
+) -> Iterator[tuple[ast.stmt, ast.stmt]]:
+    """A `return` or `raise` between, before which nothing releases the lock; and the release.
+
+    Whatever names the lock on the way may see to it, or tell the caller that it is held.
+    """
+    leaving: ast.stmt | None = None
+    for each in context.behind(statement):
+        attempt = as_try(each)
+        if _releases([each], lock) or (attempt and _releases(attempt.finalbody, lock)):
+            if leaving is not None:
+                yield leaving, each
+            return
+        nodes = list(own_nodes([each]))
+        if any(isinstance(node, ast.expr) and ast.unparse(node) == lock for node in nodes):
+            return
+        found = (node for node in nodes if isinstance(node, ast.Return | ast.Raise))
+        leaving = leaving or next(found, None)
+
+
+def _until_release(
+    context: TreeContext, statement: ast.stmt, lock: str, kinds: UnionType
+) -> Iterator[tuple[ast.stmt, list[SuspensionOrYield]]]:
     """The statement behind that releases the lock, and the suspension points before it."""
-    risks: list[Suspension] = []
+    risks: list[SuspensionOrYield] = []
     for each in context.behind(statement):
         attempt = as_try(each)
         if attempt is not None:
@@ -337,11 +391,10 @@ def _until_release(
             return
         if any(_is_release(node, lock) for node in own_nodes([each])):
             return  # On some path; which one is not known here.
-        risks += [
-            node
-            for node in own_nodes([each])
-            if isinstance(node, Suspension) and may_be_left_at(context, node)
-        ]
+        for node in own_nodes([each]):
+            if isinstance(node, kinds) and may_be_left_at(context, node):
+                assert isinstance(node, SuspensionOrYield)
+                risks.append(node)
 
 
 def _is_released_by_a_handler(function: FunctionNode, lock: str) -> bool:

@@ -100,6 +100,7 @@ from logctx_lint.analysis.deferreds.fired_twice import (
     Methods,
     Twice,
     at_end_too,
+    by_bare_timer,
     by_timed_method,
     by_timer,
     on_one_path,
@@ -243,6 +244,15 @@ def _check_method(
                 "`finally`, or ask `done()` there",
                 profile=Profile.STRICT,
             )
+    for twice in by_bare_timer(context, methods, node):
+        _report(
+            context,
+            twice,
+            twice.first,
+            f"this timer fires `{twice.place}` whether line {twice.second.lineno} has fired it or "
+            "not, as nobody can stop it: the second one fails; keep the timer and cancel it, or "
+            "use `addTimeout` or `wait_for`",
+        )
     for twice in by_timed_method(context, methods, node):
         _report(
             context,

@@ -9,7 +9,11 @@ task that did the work is cancelled, as by a client that disconnects or a time l
 
 So does whoever waits for an `asyncio.Event` that is set behind the work, and not in `finally`, and
 for a Future that is made for others to wait for, and completed behind the work, and only there
-([peewee-async 24](https://github.com/05bit/peewee-async/pull/24)).
+([peewee-async 24](https://github.com/05bit/peewee-async/pull/24)). So does whoever joins a queue of
+which a worker does not mark each item as done, be it good or bad
+([pyrogram 1305](https://github.com/pyrogram/pyrogram/pull/1305)), and whoever waits for a Future
+that stands there until a task takes its place
+([nats.py 969](https://github.com/nats-io/nats.py/issues/969)).
 
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`).
@@ -144,7 +148,9 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in
+from logctx_lint.analysis.deferreds.never_completed import never_completed
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
+from logctx_lint.analysis.deferreds.unfinished_queues import joined_in_vain, unfinished_items
 from logctx_lint.analysis.deferreds.unfinished_work import unfinished
 from logctx_lint.analysis.deferreds.unset_events import unset_events
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
@@ -153,8 +159,11 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import Framework
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
+from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import last_name, own_nodes, suspends
+
+_OF_QUEUES = (".task_done()", ".join()")
 
 
 def check(context: TreeContext) -> None:
@@ -168,11 +177,22 @@ def check(context: TreeContext) -> None:
         function = context.function_of(node)
         if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
             _check_try(context, attempt)
+    for made, place, waiting in _never_completed(context):
+        context.report(
+            RULE.code,
+            made,
+            f"no code completes this, so that the `await` in line {waiting.lineno} waits forever "
+            f"where `{ast.unparse(place)}` still is what is put there here",
+            # Code of other files may do it, as it has the object.
+            profile=Profile.RECOMMENDED if place.attr.startswith("_") else Profile.STRICT,
+        )
     for method in context.unit.scopes:
         if not isinstance(method, ast.AsyncFunctionDef):
             continue
         if "Event(" in context.unit.text:
             _check_events(context, method)
+        if any(name in context.unit.text for name in _OF_QUEUES):
+            _check_queues(context, method)
         for each in unfinished(context, method):
             context.report(
                 RULE.code,
@@ -181,6 +201,20 @@ def check(context: TreeContext) -> None:
                 f"{each.setting.lineno}), and whoever waits for it waits forever: fail it in "
                 "`except BaseException`",
             )
+
+
+def _never_completed(
+    context: TreeContext,
+) -> Iterator[tuple[ast.Assign, ast.Attribute, ast.Await]]:
+    method, owner = context.unit.node, context.unit.scope.owner
+    makes = "Future(" in context.unit.text or "create_future(" in context.unit.text
+    if (
+        makes
+        and owner is not None
+        and isinstance(method, FunctionNode)
+        and not context.resolver.references.subclasses(owner)
+    ):
+        yield from never_completed(context, method)
 
 
 def _check_events(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
@@ -192,6 +226,38 @@ def _check_events(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
             f"where line {risk.line} {'raises or is' if risk.may_fail else 'is'} cancelled, "
             f"`{found.place}` is never set (line {found.setting.lineno}), and whoever waits for it "
             "waits forever: set it in `finally`",
+        )
+
+
+def _check_queues(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
+    for found in unfinished_items(context, method):
+        queue = ast.unparse(found.done.func).removesuffix(".task_done")
+        waiting = f"whoever waits for `{queue}.join()` (line {found.joined}) waits forever"
+        if isinstance(found.skipping, ast.stmt):
+            context.report(
+                RULE.code,
+                found.skipping,
+                f"this goes on with the next item without `{queue}.task_done()` (line "
+                f"{found.done.lineno}) for this one, and {waiting}: call it in `finally`",
+            )
+        else:
+            context.report(
+                RULE.code,
+                found.done,
+                f"where line {found.skipping.line} raises, this is not reached, and {waiting}: "
+                "call it in `finally`",
+                profile=Profile.STRICT,
+            )
+    for call in joined_in_vain(context, method):
+        queue = ast.unparse(call.func).removesuffix(".join")
+        is_private = queue.removeprefix("self.").startswith("_")
+        context.report(
+            RULE.code,
+            call,
+            f"this waits forever once something was put in, as nobody calls `{queue}.task_done()` "
+            "for what is taken out: call it when the work is done",
+            # Code of other files may do it, as it has the object.
+            profile=Profile.RECOMMENDED if is_private else Profile.STRICT,
         )
 
 
@@ -309,7 +375,9 @@ def screen(unit: Unit) -> bool:
     """Whether a handler hands its error to a future, or a method may keep one."""
     if "Event(" in unit.text and "async def" in unit.text:
         return True
-    if "Future(" in unit.text and ".set_result(" in unit.text:
+    if "Future(" in unit.text or "create_future(" in unit.text:
+        return True
+    if any(name in unit.text for name in _OF_QUEUES):
         return True
     return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 

@@ -7,6 +7,7 @@ futures, tasks, events, queues and transports. What a thread starts there happen
 nobody wakes the loop, and now and then the loop's own state is corrupted.
 
 The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`.
+paho's client calls its `on_connect` and the like in the thread that `loop_start()` starts.
 
 A function that hands one call to the loop, as it knows that it runs in another thread, must hand
 over the one on the next line, too: `future.set_exception(error)` in a handler beside
@@ -98,7 +99,9 @@ from collections.abc import Iterator
 from logctx_lint.analysis.callback_arguments import call_made_of, taken
 from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.deferreds.completed_in_threads import completed_by_thread
 from logctx_lint.analysis.deferreds.half_handed import called_here_too
+from logctx_lint.analysis.deferreds.network_threads import is_given_to_network_thread
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
@@ -150,6 +153,9 @@ def check(context: TreeContext) -> None:
                 _check_thread(context, call, node, half)
         else:
             _check_waiting(context, call)
+    for statement, _ in context.unit.statements:
+        if isinstance(statement, ast.Assign) and is_given_to_network_thread(context, statement):
+            _check_callback(context, statement, half)
     _check_run(context)
 
 
@@ -294,7 +300,11 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
     codes = list(reached(context.file, starts))
     if any(_asks(context, code) for code in codes):
         return
-    found = _loop_bound(context, codes) or _answered(context, call, node, codes)
+    found = (
+        _loop_bound(context, codes)
+        or _answered(context, call, node, codes)
+        or completed_by_thread(context, call, node, codes)
+    )
     if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
@@ -303,6 +313,21 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
             node,
             f"`{taker}()` runs this in a thread, where `{ast.unparse(inner.func)}()`{where} must "
             "not be called: hand it to `callFromThread` or `call_soon_threadsafe`",
+        )
+
+
+def _check_callback(context: TreeContext, given: ast.Assign, half: set[int]) -> None:
+    """What a library calls in the thread that it reads from the network in."""
+    codes = list(reached(context.file, entered(context.file, given.value, context.scopes[given])))
+    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
+        inner, code = found
+        where = f" (line {inner.lineno} of {code.scope.module.name})"
+        context.report(
+            RULE.code,
+            given.value,
+            f"the thread that `loop_start()` starts calls this, and `{ast.unparse(inner.func)}()`"
+            f"{where} must not be called there: hand it to `call_soon_threadsafe`",
         )
 
 
@@ -396,6 +421,7 @@ def screen(unit: Unit) -> bool:
     """Whether the unit starts something in a thread, or waits for another one."""
     return (
         unit.may_call(_STARTERS)
+        or (".on_" in unit.text and unit.file.source.mentions("paho"))
         or "threadsafe" in unit.text
         or "allFromThread" in unit.text
         or (getattr(unit.node, "name", "") == "run" and unit.scope.owner is not None)

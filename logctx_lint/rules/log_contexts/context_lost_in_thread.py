@@ -115,11 +115,13 @@ from logctx_lint.inference.types import (
     FunctionType,
     Instance,
     Type,
+    functions_of,
     members_of,
 )
-from logctx_lint.project.facts import FunctionNode
+from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER})
 _DEPENDS = frozenset({"Depends", "Security"})
@@ -134,11 +136,12 @@ _PROCESSES = "ProcessPoolExecutor"
 
 
 def check(context: TreeContext) -> None:
+    for call, scope in _annotated(context):
+        _check_dependency(context, call, scope)
     for call, scope in context.unit.nodes(ast.Call):
         if not context.is_placed(call):
             continue
-        if last_name(call.func) in _DEPENDS and not _INJECTED.isdisjoint(context.names(call)):
-            _check_dependency(context, call)
+        _check_dependency(context, call, scope)
         if Role.BARE_THREAD_STARTER not in context.roles(call):
             continue
         if _is_of_processes(context, call) or _may_copy_itself(context, call):
@@ -153,9 +156,25 @@ def check(context: TreeContext) -> None:
     _check_run(context)
 
 
-def _check_dependency(context: TreeContext, call: ast.Call) -> None:
+def _annotated(context: TreeContext) -> Iterator[tuple[ast.Call, Scope]]:
+    """The calls in the annotations of parameters: `tenant: Annotated[str, Depends(bind)]`."""
+    if not any(f"{name}(" in context.unit.text for name in _DEPENDS):
+        return
+    functions = (each for each, _ in context.unit.statements if isinstance(each, FunctionNode))
+    for function in functions:
+        for parameter, _, _ in parameters_of(function.args):
+            for node in all_nodes(parameter):
+                if isinstance(node, ast.Call):
+                    yield node, context.unit.scope
+
+
+def _check_dependency(context: TreeContext, call: ast.Call, scope: Scope) -> None:
     """`Depends(bind)` of a plain function, which FastAPI calls in a thread with a copy."""
-    functions = context.functions(call.args[0]) if call.args else []
+    if last_name(call.func) not in _DEPENDS or not call.args:
+        return
+    if _INJECTED.isdisjoint(context.resolver.names(call.func, scope)):
+        return
+    functions = functions_of(context.resolver.type_of(call.args[0], scope))
     code = code_of(functions[0]) if len(functions) == 1 else None
     if code is None or functions[0].facts.is_async:
         return

@@ -1,0 +1,239 @@
+"""Outcomes of several awaitables that nobody looks at, so that what fails goes unseen.
+
+await gather(f(), g(), return_exceptions=True)      # Failures are among the results.
+yield DeferredList([f(), g()], consumeErrors=True)  # So they are here, and nothing logs them.
+done, pending = await wait(tasks)                   # Raises nothing; a task in `done` may have.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.awaitables.gathered_operands import parts
+from logctx_lint.analysis.awaitables.ownership import sees_to_failures
+from logctx_lint.analysis.called_code import code_of
+from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
+from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import APPENDERS
+from logctx_lint.inference.raised_errors import RaisedErrors, guarded
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Function
+from logctx_lint.syntax.ast_walk import last_name, own_nodes
+
+GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+DEFERRED_LIST = frozenset({"twisted.internet.defer.DeferredList"})
+WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
+_ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
+_HARMLESS = frozenset({Role.NEVER_FAILS, Role.LOG_WRITER, Role.CLOCK})
+_SAFE = ("asyncio.locks.", "asyncio.queues.", "builtins.")
+"""What only waits, or does next to nothing."""
+_CANCELLED = frozenset(
+    {
+        "asyncio.CancelledError",
+        "asyncio.exceptions.CancelledError",
+        "twisted.internet.defer.CancelledError",
+    }
+)
+_PLAIN = frozenset({"classmethod", "staticmethod"})
+_STANDING = APPENDERS | {"cancel", "cancelled", "done", "get_name", "set_name", "discard", "remove"}
+"""What is done with tasks, or a collection of them, without a look at what has become of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A call that waits for work, and a function of it that may fail."""
+
+    call: ast.Call
+    function: Function
+
+
+def unread_results(context: TreeContext, call: ast.Call) -> Unread | None:
+    """`await gather(f(), g(), return_exceptions=True)` as a statement."""
+    awaited = context.parent(call)
+    is_statement = isinstance(awaited, ast.Await) and isinstance(context.parent(awaited), ast.Expr)
+    function = context.function_of(call)
+    if not is_statement or not isinstance(function, FunctionNode):
+        return None
+    if not _says(call, "return_exceptions"):
+        return None
+    if any(last_name(each) == "cancel" for each in own_nodes(function.body)):
+        return None  # What was cancelled has nothing more to say.
+    return _unread(context, function, call, call.args)
+
+
+def unread_pairs(context: TreeContext, call: ast.Call) -> Unread | None:
+    """`yield DeferredList([f(), g()], consumeErrors=True)` as a statement."""
+    awaited, function = context.parent(call), context.function_of(call)
+    is_statement = isinstance(awaited, ast.Await | ast.Yield) and isinstance(
+        context.parent(awaited), ast.Expr
+    )
+    if not is_statement or not isinstance(function, FunctionNode):
+        return None
+    if not _says(call, "consumeErrors") or _says(call, "fireOnOneErrback"):
+        return None
+    return _unread(context, function, call, call.args[:1])
+
+
+def _says(call: ast.Call, name: str) -> bool:
+    """`name=True`"""
+    return any(
+        each.arg == name and isinstance(each.value, ast.Constant) and bool(each.value.value)
+        for each in call.keywords
+    )
+
+
+def unread_tasks(context: TreeContext, call: ast.Call) -> Unread | None:
+    """`await wait(tasks)`, where neither what is done nor the tasks are looked at."""
+    function, awaited = context.function_of(call), context.parent(call)
+    if not isinstance(function, FunctionNode) or not isinstance(awaited, ast.Await):
+        return None
+    match context.parent(awaited):
+        case ast.Expr():
+            done = ""
+        case ast.Assign([ast.Tuple([ast.Name(done), ast.Name()])]):
+            pass
+        case _:
+            return None
+    nodes = list(own_nodes(function.body))
+    if any(
+        isinstance(each, ast.Name) and each.id == done and isinstance(each.ctx, ast.Load)
+        for each in nodes
+    ):
+        return None
+    # What is cancelled before has nothing more to say.
+    if any(last_name(e.func) == "cancel" and e.lineno < call.lineno for e in _calls(nodes)):
+        return None
+    return _unread(context, function, call, call.args[:1])
+
+
+def _calls(nodes: list[ast.AST]) -> Iterator[ast.Call]:
+    return (each for each in nodes if isinstance(each, ast.Call))
+
+
+def _unread(
+    context: TreeContext, function: FunctionNode, call: ast.Call, given: list[ast.expr]
+) -> Unread | None:
+    """The first piece of work that may fail, if nobody else looks what becomes of it."""
+    names = set(_names(given))
+    # What is known of a collection is known of what a loop takes out of it.
+    names |= {
+        each.iter.id
+        for each in context.around(call)
+        if isinstance(each, ast.For)
+        and isinstance(each.iter, ast.Name)
+        and isinstance(each.target, ast.Name)
+        and each.target.id in names
+    }
+    for node in own_nodes(function.body):  # And of what is put into it.
+        match node:
+            case ast.Call(ast.Attribute(ast.Name(held), adder), [ast.Name(put)]):
+                if held in names and adder in APPENDERS and _has_callback(function, put):
+                    return None
+    if any(_is_looked_at(context, function, name, call) for name in names):
+        return None
+    for made in _made(context, given):
+        functions = context.functions(made.func)
+        called = {function.name, *(each.name for each in functions)}
+        if any(context.file.vocabulary.has_bare_name(each.lstrip("_"), _ENDS) for each in called):
+            continue  # When everything ends, nobody can do anything about it.
+        if any(_may_fail(context, each) for each in functions) and not sees_to_failures(
+            context, made.func, context.scopes[made]
+        ):
+            return Unread(call, functions[0])
+    return None
+
+
+def _has_callback(function: FunctionNode, name: str) -> bool:
+    """Whether something is called when what a local name holds is done."""
+    return any(
+        isinstance(node, ast.Attribute)
+        and node.attr == "add_done_callback"
+        and isinstance(node.value, ast.Name)
+        and node.value.id == name
+        for node in own_nodes(function.body)
+    )
+
+
+def _names(given: list[ast.expr]) -> Iterator[str]:
+    """The local names that stand for tasks, or for collections of them."""
+    for node in given:
+        match node:
+            case ast.Name(name):
+                yield name
+            case ast.Starred(inner):
+                yield from _names([inner])
+            case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+                yield from _names(elements)
+            case ast.BinOp(left, _, right):
+                yield from _names([left, right])
+            case ast.Call(ast.Attribute(holder, view)) if view in VIEWS:
+                yield from _names([holder])
+            case ast.Call(ast.Name(copy), [inner]) if copy in COPIES:
+                yield from _names([inner])
+
+
+def _made(context: TreeContext, given: list[ast.expr]) -> Iterator[ast.Call]:
+    """The calls that make what is waited for, there or where a local name was bound to it."""
+    for node in given:
+        for part in parts(context, node):
+            if not isinstance(part, ast.Call):
+                continue
+            inner = part.args[0] if part.args else None
+            is_task = Role.TASK_STARTER in context.roles(part)
+            yield inner if is_task and isinstance(inner, ast.Call) else part
+
+
+def _may_fail(context: TreeContext, function: Function) -> bool:
+    """Whether a coroutine function does something that may fail, and nobody around it looks."""
+    code = code_of(function)
+    if code is None:
+        return False
+    if not (function.facts.is_async and _PLAIN.issuperset(function.facts.decorators)):
+        roles = context.decorator_roles(function)
+        if Role.INLINE_CALLBACKS not in roles or len(function.facts.decorators) != 1:
+            return False
+    node = function.implementation.tree()
+    errors = RaisedErrors(context.resolver, code.scope)
+    raised = errors.coming_out(node.body) if node else ()
+    if any(_CANCELLED.isdisjoint(names) for _, error in raised for names in error):
+        return True
+    for each in guarded(node.body) if node else ():
+        handlers = (handler for handlers in each.around for handler in handlers)
+        # What fails in a handler has failed before, and is looked at there.
+        if each.handling is not None or any(map(errors.takes_all, handlers)):
+            continue
+        if isinstance(each.node, ast.Assert):
+            return True
+        if isinstance(each.node, ast.Call):
+            names = context.resolver.names(each.node.func, code.scope)
+            roles = context.file.vocabulary.roles(names)
+            is_safe = any(name.startswith(_SAFE) for name in names)
+            if not is_safe and roles.isdisjoint(_HARMLESS):
+                return True
+    return False
+
+
+def _is_looked_at(context: TreeContext, function: FunctionNode, name: str, call: ast.Call) -> bool:
+    """Whether a function does more with tasks of this name than to wait for them and end them."""
+    own = set(own_nodes([call]))
+    for node in own_nodes(function.body):
+        if not isinstance(node, ast.Name) or node.id != name or node in own:
+            continue
+        parent = context.parent(node)
+        if isinstance(node.ctx, ast.Store) and isinstance(parent, ast.Assign | ast.AnnAssign):
+            continue
+        if isinstance(parent, ast.Attribute) and parent.attr in _STANDING:
+            continue
+        if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store):
+            continue
+        loop = parent if isinstance(parent, ast.For) and parent.iter is node else None
+        target = loop.target if loop else None
+        if isinstance(target, ast.Name) and not _is_looked_at(context, function, target.id, call):
+            continue
+        if isinstance(parent, ast.For) and parent.target is node:
+            continue
+        return True
+    return False
