@@ -321,12 +321,14 @@ class TreeContext:
         waiting: list[ast.AST] = [self.unit.node]
         for node in waiting:
             scope, inside = scopes[node], child_nodes(node)
+            known = dict.fromkeys(inside, scope)
             if type(node) in _WITH_SCOPES:
-                scopes.update(self._in_own_scope(node, scope))
-            for child in inside:
-                scopes.setdefault(child, scope)
-                if type(child) not in _LEAVES:
-                    waiting.append(child)
+                known |= self._in_own_scope(node, scope)
+            elif type(node) is ast.comprehension:
+                # The first one is read outside.
+                known = {child: scopes.get(child, scope) for child in inside}
+            scopes.update(known)
+            waiting += [child for child in inside if type(child) not in _LEAVES]
         return scopes
 
     def _in_own_scope(self, node: ast.AST, scope: Scope) -> dict[ast.AST, Scope]:

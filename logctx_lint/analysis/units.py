@@ -115,26 +115,34 @@ class File:
         """All of it, with what is around each node."""
         return Body(self.tree)
 
+    def nodes(self, kind: type[_Node]) -> list[_Node]:
+        """Every node of one type in the file; all who ask share one walk."""
+        return self._by_kind.get(kind) or []
+
+    @cached_property
+    def _by_kind(self) -> dict[type[ast.AST], list[Any]]:
+        found = defaultdict(list)
+        for node in all_nodes(self.tree):
+            found[type(node)].append(node)
+        return found
+
     @cached_property
     def class_of(self) -> Mapping[ast.stmt, ast.ClassDef]:
         """The class that each statement of a class body stands in."""
-        classes = all_nodes(self.tree, ast.ClassDef)
-        return {statement: node for node in classes for statement in node.body}
+        return {statement: node for node in self.nodes(ast.ClassDef) for statement in node.body}
 
     @cached_property
     def set_attributes(self) -> frozenset[str]:
         """The attributes that the file sets on anything."""
         return frozenset(
-            node.attr
-            for node in all_nodes(self.tree, ast.Attribute)
-            if isinstance(node.ctx, ast.Store)
+            node.attr for node in self.nodes(ast.Attribute) if isinstance(node.ctx, ast.Store)
         )
 
     @cached_property
     def awaits_twice(self) -> bool:
         """Whether the file awaits what an `await` has given."""
         return _TWO_AWAITS.search(self.source.text) is not None and any(
-            isinstance(node.value, ast.Await) for node in all_nodes(self.tree, ast.Await)
+            isinstance(node.value, ast.Await) for node in self.nodes(ast.Await)
         )
 
     @cached_property
@@ -145,7 +153,8 @@ class File:
     @cached_property
     def last_names(self) -> frozenset[str]:
         """The last names of all (dotted) names in the file."""
-        return frozenset(map(last_name, all_nodes(self.tree)))
+        names = {node.id for node in self.nodes(ast.Name)}
+        return frozenset(names.union(node.attr for node in self.nodes(ast.Attribute)))
 
     @property
     def summaries(self) -> Summaries:

@@ -67,6 +67,7 @@ class Engine:
         # An editor's process has engines by the thousand, one after the other.
         gc.unfreeze()
         self._checked = 0
+        self._indexes = 0
         self._auditors: dict[Hashable, Auditor] = {}
 
     def check(
@@ -230,8 +231,9 @@ class Engine:
         Later collections, of which flake8 runs many, would look at all of that each time.
         """
         self._checked += 1
-        if self._checked == 1:
-            # Now the index is made. Nothing of it is garbage, and looking through it takes long.
+        before, self._indexes = self._indexes, self._modules.places.indexes
+        if self._indexes > before:
+            # Nothing of a new index is garbage, and looking through it takes long.
             gc.freeze()
         elif self._checked % _SET_ASIDE_EVERY == 0:
             garbage.set_aside()

@@ -51,7 +51,7 @@ def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
     context = TreeContext(unit, found)
     try:
         for rule in rules:
-            if rule.screen(unit):
+            if rule.screen is None or rule.screen(unit):
                 rule.check(context)
     except RecursionError:
         found.append(not_analysed(unit.file.source.path, "nested too deeply", unit.first_line))

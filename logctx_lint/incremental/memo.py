@@ -34,7 +34,7 @@ class _Question:
 
     __slots__ = (
         "asked", "changes", "compute", "default", "first", "found", "index", "is_of_level", "key",
-        "level", "low", "store", "used", "value",
+        "level", "low", "place", "store", "used", "value",
     )  # fmt: skip
 
     def __init__(
@@ -45,7 +45,10 @@ class _Question:
         default: Any,
         level: int,
         index: int,
+        place: tuple[int, Hashable],
     ) -> None:
+        self.place = place
+        """What it is known by while it is open."""
         self.store = store
         self.key = key
         self.compute = compute
@@ -67,11 +70,6 @@ class _Question:
         self.first: tuple[Any, set[_Question]]
         """What came out when all were assumed to be their defaults, and what it asked then."""
         self.changes = 0
-
-    @property
-    def place(self) -> tuple[int, Hashable]:
-        """What it is known by while it is open."""
-        return id(self.store), (self.level, self.key)
 
     def start_anew(self) -> None:
         """Go back to where all are assumed to be their defaults."""
@@ -135,10 +133,11 @@ class Memo:
             if known is not None:
                 self._is_of_level = True
         if known is None:
-            question = self._open.get((id(store), here))
+            place = id(store), here
+            question = self._open.get(place)
             if question is None:
                 self._count += 1
-                question = _Question(store, key, compute, default, self._level, self._count)
+                question = _Question(store, key, compute, default, self._level, self._count, place)
                 known = self._ask(question)
                 if question.is_of_level:
                     self._is_of_level = True

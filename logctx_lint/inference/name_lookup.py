@@ -159,7 +159,7 @@ class Names:
 
     def _in_class_body(self, name: str, scope: Scope) -> Found | None:
         owner = scope.owner
-        if owner is None:
+        if owner is None or not owner.facts.defines(name):
             return None
         full_name = f"{owner.qualified_name}.{name}"
         inner = owner.facts.classes.get(name)

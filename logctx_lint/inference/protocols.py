@@ -142,8 +142,13 @@ def element(resolver: Resolver, type_: Type, index: int) -> Type:
     return iterated(resolver, type_)
 
 
+_NOT_KNOWN = Awaitability(Certainty.UNKNOWN)
+
+
 def awaitability(resolver: Resolver, type_: Type) -> Awaitability:
     """Whether a value of this type is an awaitable, how surely, and of which kind."""
+    if type_ is UNKNOWN:
+        return _NOT_KNOWN
     kinds: list[Kind] = []
     presumed: list[Kind] = []
     others = unknowns = variables = options = 0

@@ -22,6 +22,10 @@ _MOST_LINES = 60
 _MOST_OVERRIDES = 20
 """Classes that are looked at for a method that they override."""
 
+_OF_INTEREST = frozenset(
+    (ast.Call, ast.Assign, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+)
+
 _Node = TypeVar("_Node", ast.Call, ast.Assign)
 Located = tuple[_Node, Scope]
 _Query = tuple[str, str, str, Path, bool]
@@ -45,6 +49,8 @@ class Body:
 
     def _read(self, nodes: list[ast.stmt] | list[ast.expr], scope: Scope) -> None:
         for node in own_nodes(nodes):
+            if type(node) not in _OF_INTEREST:
+                continue
             if isinstance(node, ast.Call):
                 name = last_name(node.func)
                 self.calls.setdefault(name, []).append((node, scope))

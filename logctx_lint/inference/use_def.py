@@ -42,6 +42,7 @@ BindingKind = Literal[
 ]  # fmt: skip
 
 _BINDING_NOTHING = (ast.Expr, ast.Return, ast.Raise, ast.Assert, ast.Pass, ast.Delete)
+_TEST = "isinstance("
 FunctionScopeNode = FunctionNode | ast.Lambda
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
@@ -220,8 +221,9 @@ class Scope:
         node = self.tree
         if not isinstance(node, FunctionNode):
             return None
-        lines = self.module.source.lines[node.lineno - 1 : node.end_lineno]
-        if not any("isinstance(" in line for line in lines):
+        source = self.module.source
+        lines = source.lines[node.lineno - 1 : node.end_lineno] if source.mentions(_TEST) else ()
+        if not any(_TEST in line for line in lines):
             return None
         narrowings = Narrowings()
         narrowings.read(node.body)

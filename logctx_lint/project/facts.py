@@ -67,6 +67,10 @@ class ClassFacts(NamedTuple):
     variables: dict[str, list[VariableFacts]]
     classes: dict[str, ClassFacts]
 
+    def defines(self, name: str) -> bool:
+        """Whether the body of the class gives a name a meaning."""
+        return name in self.functions or name in self.variables or name in self.classes
+
 
 class ImportFacts(NamedTuple):
     """`from module import name` with leading dots kept; `name` is empty for `import module`."""

@@ -367,6 +367,11 @@ class Places:
                     self._replace(found, path, each, file)
         return found
 
+    @property
+    def indexes(self) -> int:
+        """How many have been made."""
+        return len(self._indexes) + len(self._installed)
+
     def installed_index(self, path: str) -> InstalledIndex:
         """Which names lead to awaitables in an installed package or module, from a look at it."""
         found = self._installed.get(path)

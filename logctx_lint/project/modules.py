@@ -185,11 +185,12 @@ class Class:
         return [(each, tree) for each in self.methods() if (tree := each.tree())]
 
     def function(self, name: str) -> list[Function]:
+        found = self.facts.functions.get(name)
+        if not found:
+            return []
+        full_name = f"{self.qualified_name}.{name}"
         return [
-            Function(
-                self.module, f"{self.qualified_name}.{name}", item.line, item, self, self.scope
-            )
-            for item in self.facts.functions.get(name, ())
+            Function(self.module, full_name, item.line, item, self, self.scope) for item in found
         ]
 
 

@@ -21,10 +21,6 @@ class Applies(str, Enum):
     TWISTED = "Twisted code"
 
 
-def _anything(_: Unit) -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. Its module's docstring is its documentation (see `logctx_lint.rules.docs`)."""
@@ -35,6 +31,6 @@ class Rule:
     """Fixes and their safety in a few words, for the table of rules."""
     check: Callable[[TreeContext], None]
     """Decides, and reports through its context."""
-    screen: Callable[[Unit], bool] = _anything
+    screen: Callable[[Unit], bool] | None = None
     """Cheap and may over-approximate: could the rule find anything in this unit?"""
     applies: Applies = Applies.ALWAYS

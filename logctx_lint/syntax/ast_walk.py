@@ -185,7 +185,7 @@ def place_name(node: ast.AST) -> str:
 
 def call_arguments(call: ast.Call) -> list[ast.expr]:
     """The arguments of a call, those with keywords included; `*rest` is a `Starred`."""
-    return [*call.args, *(keyword.value for keyword in call.keywords)]
+    return [*call.args, *[keyword.value for keyword in call.keywords]]
 
 
 def awaited_methods(tree: ast.AST) -> frozenset[str]:

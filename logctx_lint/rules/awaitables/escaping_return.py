@@ -112,6 +112,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from logctx_lint.analysis.awaitables.decorator_blocks import BLOCKS, left_by_wrapper, reached_by
 from logctx_lint.analysis.awaitables.expected_types import declared_result, refuses
@@ -203,21 +204,32 @@ class _Returns:
         self._file = unit.file
         self._scope = scope
         self._by_yield = by_yield
+        self._is_async = is_async
         self._can_await = is_async or by_yield
-        declared = declared_result(unit, scope)
-        self._must_give_value = self._can_await and refuses(unit, declared)
-        # What nothing is declared of may be awaited twice on purpose, which is seen in the file.
-        self._says_nothing = (
-            is_async
-            and scope.function is not None
-            and not scope.function.facts.returns
-            and not unit.file.awaits_twice
-        )
-        self._may_give_awaitable = is_async and not by_yield and self._awaitable(declared)
 
-    def _awaitable(self, type_: Type) -> bool:
-        answer = self._file.resolver.awaitability(type_)
+    # Most functions return nothing that these are asked of.
+
+    @cached_property
+    def _must_give_value(self) -> bool:
+        return self._can_await and refuses(self._unit, self._declared)
+
+    @cached_property
+    def _may_give_awaitable(self) -> bool:
+        if not self._is_async or self._by_yield:
+            return False
+        answer = self._file.resolver.awaitability(self._declared)
         return answer.certainty in (Certainty.YES, Certainty.SOME)
+
+    @property
+    def _says_nothing(self) -> bool:
+        """Whether nothing is declared: that may be awaited twice on purpose, as the file shows."""
+        function = self._scope.function
+        says_nothing = self._is_async and function is not None and not function.facts.returns
+        return says_nothing and not self._file.awaits_twice
+
+    @cached_property
+    def _declared(self) -> Type:
+        return declared_result(self._unit, self._scope)
 
     def of(self, body: list[ast.stmt], around: tuple[_Around, ...] = ()) -> Iterator[_Escape]:
         for statement in body:
@@ -270,19 +282,21 @@ class _Returns:
             elif self._can_await or isinstance(item.context_expr, ast.Call):
                 yield _Around(node, loss, is_any=True)
 
-    def _stands_in_place(self, value: ast.Call | ast.Name) -> bool:
+    def _stands_in_place(self, value: ast.Call | ast.Name, call: ast.Call) -> bool:
         """Whether the caller wants what awaiting a returned value would give."""
         must_be_value = isinstance(value, ast.Call) and self._must_give_value
-        return self._by_yield or must_be_value or self._hands_out_coroutine(value)
+        return self._by_yield or must_be_value or self._hands_out_coroutine(value, call)
 
     def _escaping(
         self, value: ast.Call | ast.Name, around: tuple[_Around, ...]
     ) -> Iterator[_Escape]:
-        in_place = self._stands_in_place(value)
+        call = value if isinstance(value, ast.Call) else self._made(value)
+        if call is None or call not in self._unit.possible_awaitables:
+            return
+        in_place = self._stands_in_place(value, call)
         if (not around and not in_place) or self._may_give_awaitable:
             return
-        call = value if isinstance(value, ast.Call) else self._kept_call(value)
-        if call is None or self._file.prefilter.gives_plain_value(call):
+        if isinstance(value, ast.Name) and self._is_reported_by_name(value):
             return
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
         if not answer.is_certain or self._runs_by_itself(call):
@@ -298,15 +312,14 @@ class _Returns:
             loss = "so that its caller gets it in place of its value"
             yield _Escape(value, answer.kind, loss, self._by_yield or self._must_give_value)
 
-    def _hands_out_coroutine(self, value: ast.Call | ast.Name) -> bool:
+    def _hands_out_coroutine(self, value: ast.Call | ast.Name, call: ast.Call) -> bool:
         """Whether the call of an `async def` is returned where nothing says of what type.
 
         So it is by a name that is for nothing else.
         """
         if not self._says_nothing:
             return False
-        call = value if isinstance(value, ast.Call) else self._made(value)
-        if call is None or (isinstance(value, ast.Name) and not self._is_only_returned(value.id)):
+        if isinstance(value, ast.Name) and not self._is_only_returned(value.id):
             return False
         callees = members_of(self._file.resolver.type_of(call.func, self._scope))
         return all(
@@ -326,11 +339,9 @@ class _Returns:
             if is_name(each, name) and isinstance(each.ctx, ast.Load)
         )
 
-    def _kept_call(self, name: ast.Name) -> ast.Call | None:
-        """The call whose awaitable a local name holds, unless another rule reports the name."""
-        if self._must_give_value or is_asked_for(self._unit, name):
-            return None  # The first is for LCX102.
-        return self._made(name)
+    def _is_reported_by_name(self, name: ast.Name) -> bool:
+        """Whether LCX102 speaks of a local name, or nobody, as something asks what it holds."""
+        return self._must_give_value or is_asked_for(self._unit, name)
 
     def _made(self, name: ast.Name) -> ast.Call | None:
         """The call that a local name is bound to, whatever happened before."""
@@ -394,7 +405,7 @@ def _values(node: ast.expr) -> Iterator[ast.Call | ast.Name]:
 
 
 def _escapes(unit: Unit) -> Iterator[_Escape]:
-    for node, scope in unit.scopes.items():
+    for node, scope in unit.scopes.items() if unit.possible_awaitables else ():
         function = scope.function
         if function is None or not isinstance(node, FunctionNode):
             continue
