@@ -175,16 +175,14 @@ _Used = tuple[ast.expr, Usage, ast.expr | None]
 """What is used, how, and what with."""
 
 
-def _ends(node: ast.expr) -> Iterator[_End]:
+def _ends(node: ast.expr) -> list[_End]:
     """The calls, names and attributes whose value may be that of `node`.
 
     Of `a or b`, that is the last one: the others are tested for truth, which says more.
     """
     if isinstance(node, ast.BoolOp):
         node = node.values[-1]
-    for value in possible_values(node):
-        if isinstance(value, _End):
-            yield value
+    return [value for value in possible_values(node) if isinstance(value, _End)]
 
 
 def _used(node: ast.AST) -> Iterator[_Used]:
@@ -355,19 +353,20 @@ class _ValuePrefilter:
             return node in self._unit.possible_awaitables
         if isinstance(node, ast.Attribute):
             return is_async_property(self._unit, node, scope)
+        key = scope, node.id
+        if key not in self._names:
+            self._names[key] = self._may_name(node.id, scope)
+        return self._names[key]
+
+    def _may_name(self, name: str, scope: Scope) -> bool:
         # A nested function sees what those around it bind.
-        while node.id not in scope.bindings:
+        while name not in scope.bindings:
             if scope.parent is None or scope.node is None:
                 return False
             scope = scope.parent
-        key = scope, node.id
-        if key not in self._names:
-            # That it may be None as well is for the flow to say.
-            bindings = [each for each in scope.bindings[node.id] if not _is_none(each)]
-            self._names[key] = bool(bindings) and all(
-                self._may_hold(each, scope) for each in bindings
-            )
-        return self._names[key]
+        # That it may be None as well is for the flow to say.
+        bindings = [each for each in scope.bindings[name] if not _is_none(each)]
+        return bool(bindings) and all(self._may_hold(each, scope) for each in bindings)
 
     def _may_hold(self, binding: Binding, scope: Scope) -> bool:
         """Whether a binding may give an awaitable; one that does not settles it for the name."""
