@@ -20,7 +20,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 
 _LONGEST_WAY = 3
 """How many calls deep the code of a function is followed."""
@@ -42,7 +42,7 @@ def code_of(function: Function) -> Code | None:
     node = function.source_tree()
     if node is None:
         return None
-    return Code(tuple(own_nodes(node.body)), Scope.of_body(function, node), function)
+    return Code(tuple(body_nodes(node)), Scope.of_body(function, node), function)
 
 
 def outermost(scope: Scope) -> ast.AST | None:

@@ -216,14 +216,18 @@ class TreeContext:
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:
-        parents: dict[ast.AST, ast.AST] = {}
+        return {child: node for node, inside in self._nested for child in inside}
+
+    @cached_property
+    def _nested(self) -> list[tuple[ast.AST, list[ast.AST]]]:
+        """The nodes that have others inside, outer ones first, with these."""
+        found: list[tuple[ast.AST, list[ast.AST]]] = []
         waiting: list[ast.AST] = [self.unit.node]
         for node in waiting:
-            for inner in child_nodes(node):
-                parents[inner] = node
-                if type(inner) not in _LEAVES:
-                    waiting.append(inner)
-        return parents
+            inside = child_nodes(node)
+            found.append((node, inside))
+            waiting += [child for child in inside if type(child) not in _LEAVES]
+        return found
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         return self._parents.get(node)
@@ -318,9 +322,8 @@ class TreeContext:
     def scopes(self) -> dict[ast.AST, Scope]:
         """The scope that each node is read in."""
         scopes: dict[ast.AST, Scope] = {self.unit.node: self.unit.scope}
-        waiting: list[ast.AST] = [self.unit.node]
-        for node in waiting:
-            scope, inside = scopes[node], child_nodes(node)
+        for node, inside in self._nested:
+            scope = scopes[node]
             known = dict.fromkeys(inside, scope)
             if type(node) in _WITH_SCOPES:
                 known |= self._in_own_scope(node, scope)
@@ -328,7 +331,6 @@ class TreeContext:
                 # The first one is read outside.
                 known = {child: scopes.get(child, scope) for child in inside}
             scopes.update(known)
-            waiting += [child for child in inside if type(child) not in _LEAVES]
         return scopes
 
     def _in_own_scope(self, node: ast.AST, scope: Scope) -> dict[ast.AST, Scope]:

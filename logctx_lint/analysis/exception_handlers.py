@@ -14,7 +14,7 @@ from logctx_lint.inference.raised_errors import exception_names
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import ClassObject
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import is_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name, own_nodes
 
 
 class Cancellation(Flag):
@@ -109,6 +109,6 @@ def is_chosen_by_call(handler: ast.ExceptHandler) -> bool:
         isinstance(each, ast.Call)
         and not (isinstance(each.func, ast.Name) and each.func.id in _ABOUT_ITS_KIND)
         and any(is_name(given, handler.name or "") for given in each.args)
-        for outer in own_nodes(handler.body, ast.If)
+        for outer in body_nodes(handler, ast.If)
         for each in own_nodes([outer.test])
     )

@@ -20,7 +20,7 @@ from logctx_lint.config.settings import Framework, Storage
 from logctx_lint.inference.types import Kind, functions_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 LIVE = {
     Framework.TWISTED: Cancellation.TWISTED,
@@ -117,7 +117,7 @@ def _find_awaited(code: Code) -> _Awaited:
 
 
 def _operands(code: Code) -> Iterator[ast.expr]:
-    for node in own_nodes(code.node.body):
+    for node in body_nodes(code.node):
         match node:
             case ast.Await(value):
                 yield value

@@ -15,7 +15,7 @@ from logctx_lint.analysis.deferreds.shared_state import COPIES, LOOK_UPS, VIEWS
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import assigned_to, assignments, own_nodes
+from logctx_lint.syntax.ast_walk import assigned_to, assignments, body_nodes, own_nodes
 
 Place = ast.Attribute | ast.Name
 """An attribute, or a name that the function itself binds to nothing."""
@@ -88,7 +88,7 @@ def taken_from(node: ast.expr, function: FunctionNode) -> ast.Attribute | ast.Su
         case ast.NamedExpr(_, value) | ast.IfExp(_, value, _) | ast.BoolOp(_, [value, *_]):
             return taken_from(value, function)
         case ast.Name(name):
-            for value in assigned_to(name, own_nodes(function.body)):
+            for value in assigned_to(name, body_nodes(function)):
                 if not isinstance(value, ast.Name) and (found := taken_from(value, function)):
                     return found
     return None

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name, last_name
 
 _GIVE_SECOND = frozenset({"cast"})
 _GIVE_FIRST = frozenset({"assert_type"})
@@ -99,7 +99,7 @@ def put_into(node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
 
 def put_into_name(name: str, function: FunctionNode) -> Iterator[ast.expr]:
     """What a function puts into a collection of that name."""
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         put = put_into(node)
         if put is not None and is_name(put[0], name):
             yield put[1]

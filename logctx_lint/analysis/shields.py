@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import FunctionOrLambda, TreeContext
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.syntax.ast_walk import own_nodes, start_of
+from logctx_lint.syntax.ast_walk import body_nodes, start_of
 
 
 def is_shield(context: TreeContext, node: ast.AST) -> bool:
@@ -66,7 +66,7 @@ def _shields(context: TreeContext, item: ast.withitem, statement: ast.With, node
     if isinstance(entered, ast.Call) and (is_shielding(entered) or opens_shield(context, entered)):
         return True
     return item.optional_vars is not None and ast.unparse(item.optional_vars) in set(
-        shielded_by_hand(own_nodes(statement.body), node)
+        shielded_by_hand(body_nodes(statement), node)
     )
 
 

@@ -18,7 +18,14 @@ from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.types import UNKNOWN
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_attribute, own_nodes, own_place
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    last_name,
+    own_attribute,
+    own_nodes,
+    own_place,
+)
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _LOOPS = frozenset({Role.EVENT_LOOP})
@@ -59,7 +66,7 @@ def run_by_local(context: TreeContext, name: ast.Name) -> list[Function]:
 def _kept_in(method: FunctionNode, name: str) -> Iterator[ast.Call]:
     """The task starts of a method whose task goes to an attribute of the object."""
     names: set[str] = set()
-    nodes = list(own_nodes(method.body))
+    nodes = list(body_nodes(method))
     for node in nodes:
         value = _value_for(node, name)
         if value is not None:

@@ -6,7 +6,7 @@ import ast
 
 from logctx_lint.analysis.called_code import Code
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 
 def thread_body(context: TreeContext) -> Code | None:
@@ -18,4 +18,4 @@ def thread_body(context: TreeContext) -> Code | None:
     if not any(ancestor.qualified_name == "threading.Thread" for ancestor, _ in ancestors):
         return None
     scope = context.unit.scopes[node]
-    return Code(tuple(own_nodes(node.body)), scope, scope.function)
+    return Code(tuple(body_nodes(node)), scope, scope.function)

@@ -18,7 +18,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 _PASSED_ON = (
     Role.BACKGROUND_PROCESS,
@@ -57,11 +57,11 @@ def suggestions(
     parameters = {each.arg for each in (*node.args.posonlyargs, *node.args.args)} - {"self", "cls"}
     given = {
         inner
-        for statement in own_nodes(node.body)
+        for statement in body_nodes(node)
         if isinstance(statement, ast.Return | ast.Await) and statement.value
         for inner in ast.walk(statement.value)
     }
-    for call in own_nodes(node.body):
+    for call in body_nodes(node):
         if isinstance(call, ast.Call) and _is_handed(call, parameters):
             roles = vocabulary.roles(resolver.names(call.func, scope))
             role = _role_by(call, roles, is_given=call in given)

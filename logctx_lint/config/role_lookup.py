@@ -25,6 +25,9 @@ class _BareNames(dict[str, bool]):
         return found
 
 
+_NONE = frozenset[Role]()
+
+
 class Vocabulary:
     """Answers which roles a callee has, given the qualified names it is known by."""
 
@@ -74,7 +77,7 @@ class Vocabulary:
         return next((each for each in self._runtimes if name.startswith(f"{each}.")), None)
 
     def roles(self, names: Iterable[str]) -> frozenset[Role]:
-        return frozenset(role for name in names for role in self._roles_of(name))
+        return _NONE.union(*map(self._roles_of, names))
 
     def _roles_of(self, name: str) -> frozenset[Role]:
         known = self._known.get(name)

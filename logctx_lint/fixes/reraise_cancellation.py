@@ -20,7 +20,7 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import Helper, after, helper
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.narrowing import LEAVING
-from logctx_lint.syntax.ast_walk import all_nodes, all_statements, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes
 
 _COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 _ERRORS = {
@@ -86,7 +86,7 @@ def _raise_behind(
     if handler.type is None or not isinstance(node, ast.Try):
         return ()
     last, lines = handler.body[-1], context.file.source.lines
-    if any(isinstance(each, LEAVING) for each in own_nodes(handler.body) if each is not last):
+    if any(isinstance(each, LEAVING) for each in body_nodes(handler) if each is not last):
         return ()
     leaves = isinstance(last, LEAVING)
     if leaves and len(handler.body) == 1:
@@ -121,7 +121,7 @@ def names_cancelled(code: Code, handler: ast.ExceptHandler) -> bool:
     """Whether a handler names the cancelled error: it was written on purpose."""
     clauses = [handler.type] if handler.type else []
     named = [each for clause in clauses for each in all_nodes(clause)]
-    named += list(own_nodes(handler.body))
+    named += list(body_nodes(handler))
     return any(
         isinstance(each, ast.Name | ast.Attribute)
         and Role.CANCELLED_ERROR in code.file.roles(each, code.scope)
@@ -139,7 +139,7 @@ def does_work(code: Code, handler: ast.ExceptHandler) -> bool:
     somebody; to log, to set a variable, and to leave is no such work."""
     return any(
         not _is_harmless(code, each)
-        for each in own_nodes(handler.body)
+        for each in body_nodes(handler)
         if isinstance(each, ast.stmt)
         and not isinstance(each, (ast.Return, ast.Raise, ast.Assert, *_COMPOUND))
         and not (isinstance(each, ast.Assign) and all(map(_is_variable, each.targets)))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from logctx_lint.inference.types import FunctionType, Instance, Kind, Type, members_of
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -56,7 +56,7 @@ def _starts_when_awaited(resolver: Resolver, type_: Instance, *, by_method: bool
         if node is None:
             return True
         scope = Scope.of_body(each.function, node)
-        for inner in own_nodes(node.body):
+        for inner in body_nodes(node):
             driven = _driven(inner)
             if driven is None or _root(driven) != "self":
                 continue

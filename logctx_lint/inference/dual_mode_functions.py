@@ -19,7 +19,13 @@ from logctx_lint.inference.prefilter import PLAIN
 from logctx_lint.inference.types import Certainty
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    call_arguments,
+    child_blocks,
+    own_nodes,
+)
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -31,7 +37,7 @@ def has_two_modes(summaries: Summaries, node: FunctionNode, scope: Scope) -> boo
     """Whether a plain function hands the same work on, or does it, depending on something."""
     leaves = [
         leaf
-        for each in own_nodes(node.body, ast.Return)
+        for each in body_nodes(node, ast.Return)
         if each.value
         for leaf in _leaves(each.value, scope)
     ]

@@ -9,7 +9,7 @@ from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import call_arguments, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, call_arguments, own_nodes
 from logctx_lint.syntax.placeholders import asks_for_override, statements
 
 if TYPE_CHECKING:
@@ -155,9 +155,7 @@ def never_returns(summaries: Summaries, node: FunctionNode, scope: Scope) -> boo
     body = statements(node.body)
     if not body or asks_for_override(body[:1]):
         return False  # What overrides it may return.
-    if any(
-        isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in own_nodes(node.body)
-    ):
+    if any(isinstance(each, ast.Return | ast.Yield | ast.YieldFrom) for each in body_nodes(node)):
         return False
     return _ends(summaries, node.body, scope)
 

@@ -31,7 +31,7 @@ from logctx_lint.inference.unification import parameter_variable
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import is_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name
 from logctx_lint.syntax.placeholders import is_placeholder, statements
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Functions:
             return UNKNOWN
         scope = self._resolver.body_scopes.of(function, node)
         results: list[Type] = []
-        nodes = list(own_nodes(node.body))
+        nodes = list(body_nodes(node))
         awaited = _awaited_names(nodes)
         for inner in nodes:
             if isinstance(inner, ast.Return):

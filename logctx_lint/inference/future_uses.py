@@ -18,7 +18,7 @@ from enum import Flag, auto
 from typing import Protocol
 
 from logctx_lint.inference.narrowing import dotted
-from logctx_lint.syntax.ast_walk import child_nodes, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, child_nodes, is_name
 
 _MOST_ALIASES = 3
 
@@ -176,7 +176,7 @@ def effect_of(function: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> 
         hands_on = is_name(function.body, parameters[0])
         return Uses.NOTHING if hands_on else Uses.ERRBACK
     effect = Uses.ERRBACK
-    nodes = list(own_nodes(function.body))
+    nodes = list(body_nodes(function))
     sieves = {each.func for each in nodes if isinstance(each, ast.Call) and _traps_all(each)}
     for node in nodes:
         match node:

@@ -20,7 +20,14 @@ from logctx_lint.inference.narrowing import LEAVING, dotted
 from logctx_lint.inference.types import NONE, Certainty, Unknown, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_none, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    child_blocks,
+    is_none,
+    last_name,
+    own_nodes,
+)
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -170,12 +177,12 @@ def _is_only_tested(path: str, node: FunctionNode) -> bool:
     """Whether a function does nothing with a name but test it: it holds no data."""
     tested = {
         id(inner)
-        for each in own_nodes(node.body)
+        for each in body_nodes(node)
         if isinstance(each, ast.If | ast.IfExp | ast.While | ast.Assert)
         for inner in all_nodes(each.test)
     }
     return bool(path) and all(
         id(each) in tested
-        for each in own_nodes(node.body)
+        for each in body_nodes(node)
         if isinstance(each, ast.Name | ast.Attribute) and dotted(each) == path
     )

@@ -22,9 +22,7 @@ _MOST_LINES = 60
 _MOST_OVERRIDES = 20
 """Classes that are looked at for a method that they override."""
 
-_OF_INTEREST = frozenset(
-    (ast.Call, ast.Assign, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-)
+_OF_INTEREST = frozenset((ast.Call, ast.Assign, ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
 
 _Node = TypeVar("_Node", ast.Call, ast.Assign)
 Located = tuple[_Node, Scope]

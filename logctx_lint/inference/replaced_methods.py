@@ -22,7 +22,7 @@ from logctx_lint.inference.class_members import class_scope
 from logctx_lint.inference.types import ClassObject, FunctionType
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -95,7 +95,7 @@ def _puts_members_anew(node: FunctionNode | None) -> bool:
         _sets(inner, names, namespaces)
         for loop in all_nodes(node, ast.For)
         if (names := _member_names(loop, namespaces))
-        for inner in own_nodes(loop.body)
+        for inner in body_nodes(loop)
     )
 
 
@@ -111,7 +111,7 @@ def _member_names(loop: ast.For, namespaces: set[str]) -> set[str]:
         and len(each.args) > 1
         and isinstance(each.args[1], ast.Name)
         and each.args[1].id in names
-        for each in own_nodes(loop.body, ast.Call)
+        for each in body_nodes(loop, ast.Call)
     )
     return names if is_over_members or are_looked_up else set()
 

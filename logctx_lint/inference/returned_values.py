@@ -31,7 +31,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes, returned_values, start_of
+from logctx_lint.syntax.ast_walk import body_nodes, returned_values, start_of
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -123,7 +123,7 @@ class ReturnedValues:
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:
-        return list(own_nodes(self._node.body))
+        return list(body_nodes(self._node))
 
     @cached_property
     def _places(self) -> PlacesOutside:

@@ -60,7 +60,12 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, mentions_attribute, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    mentions_attribute,
+    returned_values,
+)
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -266,7 +271,7 @@ class Summaries:
         values = [each.value for each in reached if each.value]
         receiver = FunctionType(function, callee.receiver)
         inherited = [inherited_result(self.resolver, each, receiver) for each in values]
-        is_all = len(reached) == sum(isinstance(each, ast.Return) for each in own_nodes(node.body))
+        is_all = len(reached) == sum(isinstance(each, ast.Return) for each in body_nodes(node))
         if is_all and (not inherited or None in inherited):
             return True
         scope = Scope.of_body(function, node)

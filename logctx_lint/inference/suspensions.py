@@ -19,7 +19,7 @@ from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import Suspension, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import Suspension, body_nodes, returned_values
 from logctx_lint.syntax.placeholders import statements
 
 _MOST_OVERRIDES = 20
@@ -158,7 +158,7 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
 
 def _waits(summaries: Summaries, node: FunctionNode, scope: Scope) -> bool:
     """Whether something in a function may wait, an `await` that was forgotten included."""
-    nodes = list(own_nodes(node.body))
+    nodes = list(body_nodes(node))
     awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
     handed_on = {each.value for each in nodes if isinstance(each, ast.Assign | ast.Return)}
     suspensions = (

@@ -26,10 +26,10 @@ from logctx_lint.project.facts import (
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    body_nodes,
     child_blocks,
     child_nodes,
     end_of,
-    own_nodes,
     start_of,
 )
 
@@ -271,7 +271,7 @@ class Scope:
         path, position = dotted(node), start_of(node)
         found = [
             each
-            for each in (own_nodes(tree.body) if path else ())
+            for each in (body_nodes(tree) if path else ())
             if isinstance(each, ast.Assign)
             and any(dotted(target) == path for target in each.targets)
             and self.may_follow(end_of(each), position)

@@ -12,7 +12,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, child_blocks
 from logctx_lint.syntax.source import Source
 
 _LONGEST_VALUE = 2000
@@ -212,7 +212,7 @@ class Extractor:
             "yield" in line for line in self._lines[node.lineno - 1 : end]
         ):
             return False
-        return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in own_nodes(node.body))
+        return any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in body_nodes(node))
 
     def _body(
         self, body: list[ast.stmt], facts: ModuleFacts | ClassFacts, stars: list[str]

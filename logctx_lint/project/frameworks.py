@@ -11,7 +11,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.incremental.dependencies import Trace
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules
-from logctx_lint.project.text_index import OTHER_LOOP, THREAD_LOCAL, Tree
+from logctx_lint.project.text_index import OTHER_LOOP, THREAD_LOCAL, Asked
 from logctx_lint.syntax.source import Source
 
 
@@ -51,12 +51,11 @@ class Traits:
 class Names:
     """The names that a package mentions in one role; which were asked for is taken down."""
 
-    tree: Tree
-    role: str
+    asked: Asked
     trace: Trace
 
     def __contains__(self, name: object) -> bool:
-        part, is_there = self.tree.asked(self.role, str(name))
+        part, is_there = self.asked[name]  # type: ignore[index]
         self.trace.used.append(part)
         return is_there
 
@@ -81,7 +80,7 @@ class TraitsDetector:
         path = source.path.absolute()
         tree = self._modules.beside(path)
         gathering, asynchronous, generating, wrapping, imports, thread_local = (
-            Names(tree, role, self._modules.trace) for role in _ROLES
+            Names(tree.asked(role), self._modules.trace) for role in _ROLES
         )
         framework, storage = self._settings.framework, self._settings.storage
         own = tree.named_in(str(path), "imports")

@@ -183,6 +183,19 @@ class Text(Protocol):
         """The text, and the digest of this very text."""
 
 
+class Asked(dict[str, tuple[Part, bool]]):
+    """Whether a tree mentions names in one role, and the parts that say so, kept once asked for."""
+
+    def __init__(self, tree: Tree, role: str) -> None:
+        self._tree = tree
+        self._role = role
+
+    def __missing__(self, name: str) -> tuple[Part, bool]:
+        found = self._tree.part(f"{self._role} {name}"), self._tree.has(self._role, name)
+        self[name] = found
+        return found
+
+
 class Tree(Place):
     """The Python files in a folder; a part is a name in a role."""
 
@@ -191,7 +204,7 @@ class Tree(Place):
         self._texts = {text.path: text for text in texts}
         self._cache = cache
         self._answers: dict[str, str] = {}
-        self._asked: dict[str, dict[str, tuple[Part, bool]]] = defaultdict(dict)
+        self._asked: dict[str, Asked] = {}
 
     @cached_property
     def digest(self) -> str:
@@ -232,7 +245,8 @@ class Tree(Place):
     def forget(self) -> None:
         super().forget()
         self._answers.clear()
-        self._asked.clear()
+        for each in self._asked.values():
+            each.clear()
 
     def files(self, role: str, name: str) -> list[str]:
         """The paths of files that mention a name, or one that a glob stands for."""
@@ -249,13 +263,9 @@ class Tree(Place):
             return len(table.get(more, ())) > len(table.get(fewer, ()))
         return bool(table.get(name))
 
-    def asked(self, role: str, name: str) -> tuple[Part, bool]:
-        """What `has` says, and the part that says it."""
-        known = self._asked[role]
-        found = known.get(name)
-        if found is None:
-            found = known[name] = self.part(f"{role} {name}"), self.has(role, name)
-        return found
+    def asked(self, role: str) -> Asked:
+        """What `has` says of names, with the parts that say it."""
+        return self._asked.setdefault(role, Asked(self, role))
 
     def named_in(self, path: str, role: str) -> Names:
         """What one file mentions in a role."""

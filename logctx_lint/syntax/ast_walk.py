@@ -7,8 +7,8 @@ several times as fast as the walks in `ast`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from typing import TypeGuard, TypeVar, overload
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol, TypeGuard, TypeVar, overload
 
 _PLAIN_FIELDS = frozenset(
     {
@@ -82,6 +82,22 @@ def own_nodes(body: Iterable[ast.AST], kind: type[ast.AST] | None = None) -> Ite
     and classes."""
     nodes = _walk(list(body), _OWN_FIELDS)
     return nodes if kind is None else (each for each in nodes if isinstance(each, kind))
+
+
+class _WithBody(Protocol):
+    body: list[ast.stmt]
+
+
+@overload
+def body_nodes(node: _WithBody) -> Sequence[ast.AST]: ...
+@overload
+def body_nodes(node: _WithBody, kind: type[_Node]) -> Sequence[_Node]: ...
+def body_nodes(node: _WithBody, kind: type[ast.AST] | None = None) -> Sequence[ast.AST]:
+    """What `own_nodes` finds in the body of a function, loop or handler, kept with its tree."""
+    kept: Sequence[ast.AST] | None = node.__dict__.get("body_nodes")
+    if kept is None:
+        kept = node.__dict__["body_nodes"] = list(own_nodes(node.body))
+    return kept if kind is None else [each for each in kept if isinstance(each, kind)]
 
 
 def parents_of(node: ast.AST) -> dict[ast.AST, ast.AST]:
@@ -234,7 +250,7 @@ def assigned_to(name: str, nodes: Iterable[ast.AST]) -> Iterator[ast.expr]:
 
 def returned_values(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
     """What the `return` statements of a function give, where they give something."""
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         if isinstance(node, ast.Return) and node.value:
             yield node.value
 

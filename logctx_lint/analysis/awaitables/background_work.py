@@ -21,6 +21,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     SuspensionOrYield,
     all_nodes,
+    body_nodes,
     child_nodes,
     end_of,
     own_nodes,
@@ -164,7 +165,7 @@ class Body:
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:
-        return list(own_nodes(self.node.body))
+        return list(body_nodes(self.node))
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:

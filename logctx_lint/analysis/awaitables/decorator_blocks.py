@@ -21,7 +21,7 @@ from logctx_lint.inference.types import ClassObject, FunctionType, Instance, mem
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, own_nodes
 
 BLOCKS = frozenset({Role.CONTEXT_MANAGER, Role.MEASUREMENT, Role.TRACING_SPAN})
 """Roles of what is meant to stay open while the work in it runs."""
@@ -99,7 +99,7 @@ def _left(
 ) -> Iterator[str]:
     """The `with` statements in which a wrapper returns what a parameter of its decorator gives."""
     given = {argument.arg for argument in all_nodes(node.args, ast.arg)}
-    for inner in own_nodes(node.body):
+    for inner in body_nodes(node):
         if isinstance(inner, ast.With):
             items = [item.context_expr for item in inner.items]
             opened = [item for item in items if plays(file, item, scope, BLOCKS)]
@@ -188,7 +188,7 @@ def _calling_object(file: File, cls: Class, called: Function) -> Wrapper | None:
 
 def _only_returned(file: File, node: FunctionNode, scope: Scope) -> Function | None:
     """The nested function that a decorator gives, or gives the result of, in any case."""
-    returned = [each.value for each in own_nodes(node.body, ast.Return)]
+    returned = [each.value for each in body_nodes(node, ast.Return)]
     names = {_name_of(value) for value in returned}
     name = next(iter(names), None)
     if len(names) != 1 or name is None:
@@ -221,9 +221,7 @@ def _is_plain_wrapper(file: File, wrapper: Function) -> bool:
 
 def _bound_in(node: FunctionNode) -> set[str]:
     """The local names that are bound by other ways than as parameters."""
-    return {
-        each.id for each in own_nodes(node.body, ast.Name) if not isinstance(each.ctx, ast.Load)
-    }
+    return {each.id for each in body_nodes(node, ast.Name) if not isinstance(each.ctx, ast.Load)}
 
 
 _AWAITABLE_WORDS = ("await", "coro", "deferred", "future", "task", "asyncio", "async")

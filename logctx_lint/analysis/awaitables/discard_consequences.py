@@ -11,7 +11,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 
 def fate(context: TreeContext, found: Dropped) -> str:
@@ -87,7 +87,7 @@ def _goes_on(function: FunctionNode, call: ast.Call) -> bool:
     end = call.end_lineno or 0, call.end_col_offset or 0
     return any(
         isinstance(node, ast.Call | ast.Assert) and (node.lineno, node.col_offset) > end
-        for node in own_nodes(function.body)
+        for node in body_nodes(function)
     )
 
 

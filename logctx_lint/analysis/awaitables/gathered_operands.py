@@ -15,7 +15,7 @@ from logctx_lint.inference.types import callees_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import assigned_to, is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import assigned_to, body_nodes, is_name, last_name
 
 GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
 OF_DEFERREDS = frozenset({Role.GATHERER, Role.DEFERRED_LIST})
@@ -111,7 +111,7 @@ def _bound(context: TreeContext, name: ast.Name) -> Iterator[ast.expr]:
     }
     # Of what is put in, all counts; of what is assigned, only the last.
     yield from put_into_name(name.id, function)
-    values = assigned_to(name.id, own_nodes(function.body))
+    values = assigned_to(name.id, body_nodes(function))
     yield from (value for value in values if value in reaching)
 
 
@@ -147,7 +147,7 @@ def _gathered_parameters(file: File, function: Function) -> set[str]:
     names = {parameter.name for parameter in function.facts.parameters}
     return {
         argument.id
-        for inner in own_nodes(node.body, ast.Call)
+        for inner in body_nodes(node, ast.Call)
         for argument in inner.args[:1]
         if isinstance(argument, ast.Name) and argument.id in names
         if file.roles(inner.func, scope) & OF_DEFERREDS

@@ -10,7 +10,7 @@ from logctx_lint.inference.known_names import MARKS, RETURN_VALUE
 from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name
 
 _ASYNCHRONOUS = frozenset({"typing.AsyncGenerator", "typing.AsyncIterator", "typing.AsyncIterable"})
 
@@ -57,7 +57,7 @@ def waits(file: File, function: Function) -> bool:
     if function.facts.is_async or node is None:
         return False
     scope = Scope.of_body(function, node)
-    for each in own_nodes(node.body):
+    for each in body_nodes(node):
         match each:
             case ast.Call(func) if RETURN_VALUE in file.resolver.names(func, scope):
                 return True

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from logctx_lint.inference.known_names import ADDERS, KIND_TEST_NAMES
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name
 
 _KEEPERS = ADDERS | {"setdefault", "update"}
 
@@ -78,7 +78,7 @@ def _bound(target: ast.expr) -> set[str]:
 def _places(node: FunctionNode, name: str) -> Iterator[str]:
     """The attributes and outer names that keep a parameter, or a display with it."""
     held = _held(node, {name})
-    for each in own_nodes(node.body):
+    for each in body_nodes(node):
         match each:
             case ast.Assign([ast.Subscript(target) | (ast.Attribute() as target)], value):
                 if held & _mentioned(value):

@@ -34,7 +34,13 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, declared_outer, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    child_blocks,
+    declared_outer,
+    is_name,
+)
 
 _ENTRIES = frozenset({"__aenter__", "__aexit__", "__enter__", "__exit__"})
 _HARMLESS = frozenset({Usage.TRUTH, Usage.IDENTITY, Usage.EQUALITY, Usage.MEMBER, Usage.TEXT})
@@ -252,7 +258,7 @@ def _is_awaitable_besides(type_: Type, kind: Kind) -> bool:
 def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
     """Names that nested functions use, and those that are not, or not only, the function's own."""
     found: set[str] = set()
-    for node in own_nodes(function.body):  # type: ignore[attr-defined]
+    for node in body_nodes(function):  # type: ignore[call-overload]
         match node:
             case ast.Global(names) | ast.Nonlocal(names):
                 found.update(names)
@@ -269,7 +275,7 @@ def _grown(function: ast.AST) -> set[str]:
     """The names of collections that something is added to: `jobs += [f()]`."""
     return {
         node.target.id
-        for node in own_nodes(function.body)  # type: ignore[attr-defined]
+        for node in body_nodes(function)  # type: ignore[call-overload]
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name)
     }
 
@@ -278,7 +284,7 @@ def _read_as_another(function: ast.AST) -> set[str]:
     """The first names of `a = b = f()` of which another one is read."""
     found: set[str] = set()
     read: set[str] | None = None
-    for node in own_nodes(function.body):  # type: ignore[attr-defined]
+    for node in body_nodes(function):  # type: ignore[call-overload]
         match node:
             case ast.Assign([ast.Name(name), *others]) if others:
                 if read is None:
@@ -298,7 +304,7 @@ def _names_in(node: ast.AST) -> set[str]:
 
 def _own_names(unit: Unit, node: FunctionNode) -> set[str]:
     """What a nested function binds itself."""
-    return set(unit.scopes[node].bindings) - declared_outer(own_nodes(node.body))
+    return set(unit.scopes[node].bindings) - declared_outer(body_nodes(node))
 
 
 def uses_in(unit: Unit, scope: Scope, named: list[Named]) -> Uses:

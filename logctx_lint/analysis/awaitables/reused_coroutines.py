@@ -29,7 +29,14 @@ from logctx_lint.inference.types import FunctionType, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, holding, last_name, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    holding,
+    last_name,
+    own_nodes,
+    place_name,
+)
 
 _WAITERS = frozenset({Role.FORWARDING_GATHERER, Role.CANCELLATION_SHIELD})
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -50,7 +57,7 @@ class ReusedCoroutine:
 
 def reused_coroutines(context: TreeContext, function: FunctionNode) -> Iterator[ReusedCoroutine]:
     """Every such place in one function."""
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         match node:
             case ast.Await(value):
                 for each in _waited_for(context, value):
@@ -185,7 +192,7 @@ def _cached(context: TreeContext, function: FunctionNode, value: ast.expr) -> st
     text, scope = place_text(place), context.unit.scopes[function]
     puts = [
         node
-        for node in own_nodes(function.body, ast.Assign)
+        for node in body_nodes(function, ast.Assign)
         if any(place_text(each) == text for each in node.targets)
     ]
     if not puts or not all(_makes_coroutine(context, each.value, scope) for each in puts):
@@ -224,7 +231,7 @@ def _is_first(context: TreeContext, value: ast.expr) -> bool:
     return not any(
         isinstance(node, FunctionNode)
         and node.name != "__init__"
-        and any(each is value for each in own_nodes(node.body))
+        and any(each is value for each in body_nodes(node))
         for node in all_nodes(tree)
     )
 

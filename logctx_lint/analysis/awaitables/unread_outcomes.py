@@ -21,7 +21,7 @@ from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.raised_errors import RaisedErrors, guarded
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, last_name, own_nodes
 
 GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 DEFERRED_LIST = frozenset({"twisted.internet.defer.DeferredList"})
@@ -59,7 +59,7 @@ def unread_results(context: TreeContext, call: ast.Call) -> Unread | None:
         return None
     if not _says(call, "return_exceptions"):
         return None
-    if any(last_name(each) == "cancel" for each in own_nodes(function.body)):
+    if any(last_name(each) == "cancel" for each in body_nodes(function)):
         return None  # What was cancelled has nothing more to say.
     return _unread(context, function, call, call.args)
 
@@ -97,7 +97,7 @@ def unread_tasks(context: TreeContext, call: ast.Call) -> Unread | None:
             pass
         case _:
             return None
-    nodes = list(own_nodes(function.body))
+    nodes = list(body_nodes(function))
     if any(
         isinstance(each, ast.Name) and each.id == done and isinstance(each.ctx, ast.Load)
         for each in nodes
@@ -127,7 +127,7 @@ def _unread(
         and isinstance(each.target, ast.Name)
         and each.target.id in names
     }
-    for node in own_nodes(function.body):  # And of what is put into it.
+    for node in body_nodes(function):  # And of what is put into it.
         match node:
             case ast.Call(ast.Attribute(ast.Name(held), adder), [ast.Name(put)]):
                 if held in names and adder in APPENDERS and _has_callback(function, put):
@@ -153,7 +153,7 @@ def _has_callback(function: FunctionNode, name: str) -> bool:
         and node.attr == "add_done_callback"
         and isinstance(node.value, ast.Name)
         and node.value.id == name
-        for node in own_nodes(function.body)
+        for node in body_nodes(function)
     )
 
 
@@ -219,7 +219,7 @@ def _may_fail(context: TreeContext, function: Function) -> bool:
 def _is_looked_at(context: TreeContext, function: FunctionNode, name: str, call: ast.Call) -> bool:
     """Whether a function does more with tasks of this name than to wait for them and end them."""
     own = set(own_nodes([call]))
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         if not isinstance(node, ast.Name) or node.id != name or node in own:
             continue
         parent = context.parent(node)

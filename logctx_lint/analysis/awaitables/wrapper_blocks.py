@@ -13,6 +13,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
     assignments,
+    body_nodes,
     child_blocks,
     holding,
     is_name,
@@ -52,13 +53,13 @@ class Wrapper:
 
     def left(self) -> str | None:
         """What the wrapper is out of when it returns, in words, if that holds for every call."""
-        calls = [each for each in own_nodes(self.node.body, ast.Call) if self.is_callee(each.func)]
+        calls = [each for each in body_nodes(self.node, ast.Call) if self.is_callee(each.func)]
         found = [self._left_of(call) for call in calls]
         return found[0] if found and all(found) else None
 
     def keeps(self) -> bool:
         """Whether the wrapper keeps what the call gives, and gives that to later callers."""
-        nodes = list(own_nodes(self.node.body))
+        nodes = list(body_nodes(self.node))
         calls = {each for each in nodes if isinstance(each, ast.Call) and self.is_callee(each.func)}
         puts = list(assignments(nodes))
         made = {ast.unparse(to) for to, value in puts if value in calls}
@@ -100,7 +101,7 @@ class Wrapper:
         return False
 
     def _is_only_returned(self, name: str) -> bool:
-        nodes = list(own_nodes(self.node.body))
+        nodes = list(body_nodes(self.node))
         used = {each for each in nodes if is_name(each, name)}
         returned = {each.value for each in nodes if isinstance(each, ast.Return)}
         shown = {
@@ -130,7 +131,7 @@ class Wrapper:
         return not any(
             isinstance(each, ast.Subscript | ast.Raise | ast.Assert | ast.Import | ast.ImportFrom)
             or (isinstance(each, ast.Call) and each is not call and not self._is_harmless(each))
-            for each in own_nodes(block.body)
+            for each in body_nodes(block)
         )
 
     def _is_harmless(self, call: ast.Call) -> bool:
@@ -140,7 +141,7 @@ class Wrapper:
 
     def _times(self, call: ast.Call) -> str | None:
         """Whether the time of the call is taken: by the clock before it, from the clock after."""
-        nodes = list(own_nodes(self.node.body))
+        nodes = list(body_nodes(self.node))
         readings = {
             target.id: value
             for target, value in assignments(nodes)

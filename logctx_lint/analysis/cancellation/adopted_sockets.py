@@ -12,7 +12,7 @@ import ast
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import Suspension, is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, body_nodes, is_name, last_name
 
 _ADOPTERS = frozenset(
     {"connect_accepted_socket", "create_connection", "create_datagram_endpoint", "create_server",
@@ -26,7 +26,7 @@ def is_adopted(context: TreeContext, attempt: ast.Try, name: str) -> bool:
         isinstance(each, ast.Await)
         and isinstance(each.value, ast.Call)
         and (_adopts(each.value, {name}) or _is_handed_over(context, each.value, name))
-        for each in own_nodes(attempt.body)
+        for each in body_nodes(attempt)
         if isinstance(each, Suspension)
     )
 
@@ -53,7 +53,7 @@ def _adopts_in_the_end(context: TreeContext, function: Function, call: ast.Call,
         return False
     given = passed(context.resolver, call, function)
     inside = {own for own, value in given if is_name(value, name)}
-    waits = [each for each in own_nodes(node.body) if isinstance(each, Suspension)]
+    waits = [each for each in body_nodes(node) if isinstance(each, Suspension)]
     return bool(waits) and all(
         isinstance(each, ast.Await)
         and isinstance(each.value, ast.Call)

@@ -21,7 +21,7 @@ from logctx_lint.inference.passed_arguments import open_parameters, passed
 from logctx_lint.inference.types import FunctionType, functions_of, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 from logctx_lint.syntax.placeholders import asks_for_override
 
 
@@ -142,5 +142,5 @@ def _may_matter(node: FunctionNode) -> bool:
         isinstance(each, ast.Raise)
         or (isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute | ast.Name))
         or (isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Store))
-        for each in own_nodes(node.body)
+        for each in body_nodes(node)
     )

@@ -41,7 +41,7 @@ from logctx_lint.analysis.control_flow_graph import (
     suspensions,
 )
 from logctx_lint.analysis.exception_handlers import Cancellation
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 _DEEPEST_CALL = 2
 
@@ -55,7 +55,7 @@ class CancellationFlow:
         self._depth = depth
         self._known: dict[FlowNode, Paths] = {}
         self.is_generator = isinstance(code.node, ast.AsyncFunctionDef) and any(
-            own_nodes(code.node.body, ast.Yield)
+            body_nodes(code.node, ast.Yield)
         )
 
     @cached_property

@@ -24,7 +24,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation, caught
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import assignments, own_nodes
+from logctx_lint.syntax.ast_walk import assignments, body_nodes
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 
@@ -47,7 +47,7 @@ def _is_clean_up(code: Code, call: ast.Call, scope: Scope) -> bool:
         isinstance(handler.body[-1], ast.Raise)
         and handler.body[-1].exc is None
         and _catches(code, handler.type, scope)
-        and any(each.value is call for each in own_nodes(handler.body, ast.Await))
+        and any(each.value is call for each in body_nodes(handler, ast.Await))
         for handler in _handlers(scope)
     )
 
@@ -56,7 +56,7 @@ def _is_stopped_so(code: Code, call: ast.Call, scope: Scope) -> bool:
     """Whether the task of a call is cancelled, and then awaited as it is: for its result, or by
     a method of the object that keeps it."""
     node = scope.node
-    for each in own_nodes(node.body) if isinstance(node, FunctionNode) else ():
+    for each in body_nodes(node) if isinstance(node, FunctionNode) else ():
         match each:
             case ast.Assign([target], ast.Call(starter, [given, *_])) | ast.AnnAssign(
                 target, _, ast.Call(starter, [given, *_])
@@ -81,7 +81,7 @@ def _cancels_and_awaits(
     code: Code, task: ast.expr, scope: Scope, kinds: tuple[type[ast.stmt], ...]
 ) -> bool:
     """Whether a function cancels a task, and lets out what comes when it then awaits it."""
-    nodes = list(own_nodes(scope.node.body)) if isinstance(scope.node, FunctionNode) else []
+    nodes = list(body_nodes(scope.node)) if isinstance(scope.node, FunctionNode) else []
     names = {ast.unparse(task), *_aliases(nodes, ast.unparse(task))}
     cancels = [
         each.lineno for each in nodes if isinstance(each, ast.Call) and _is_cancel(each, names)
@@ -107,14 +107,14 @@ def _guarded(code: Code, nodes: list[ast.AST], scope: Scope) -> Iterator[ast.AST
     for node in nodes:
         attempt = as_try(node)
         if attempt and any(_catches(code, each.type, scope) for each in attempt.handlers):
-            yield from own_nodes(attempt.body)
+            yield from body_nodes(attempt)
         if isinstance(node, ast.With | ast.AsyncWith) and any(
             isinstance(item.context_expr, ast.Call)
             and Role.SUPPRESSOR in code.file.roles(item.context_expr.func, scope)
             and any(_catches(code, each, scope) for each in item.context_expr.args)
             for item in node.items
         ):
-            yield from own_nodes(node.body)
+            yield from body_nodes(node)
 
 
 def _is_cancel(node: ast.Call, names: set[str]) -> bool:
@@ -137,7 +137,7 @@ def _awaits(code: Code, node: ast.expr, names: set[str], scope: Scope) -> bool:
 
 def _handlers(scope: Scope) -> Iterator[ast.ExceptHandler]:
     node = scope.node
-    for each in own_nodes(node.body) if isinstance(node, FunctionNode) else ():
+    for each in body_nodes(node) if isinstance(node, FunctionNode) else ():
         if isinstance(each, ast.ExceptHandler):
             yield each
 

@@ -15,7 +15,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.analysis.function_framework import live_cancellation
 from logctx_lint.analysis.shields import is_in_shield
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ def swallowings(code: Code) -> Iterator[Swallowing]:
 def _named(code: Code) -> Cancellation:
     """The frameworks whose cancelled error a handler of the function names."""
     found = Cancellation.NONE
-    for node in own_nodes(code.node.body):
+    for node in body_nodes(code.node):
         if isinstance(node, ast.ExceptHandler):
             found |= code.caught(node.type).named
     return found

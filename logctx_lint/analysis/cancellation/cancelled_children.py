@@ -38,6 +38,7 @@ from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
     assignments,
+    body_nodes,
     call_arguments,
     last_name,
     own_attribute,
@@ -99,7 +100,7 @@ class CancelledChildren:
                 return self._runs_as_child(node)
             case ast.Name() | ast.Attribute():
                 is_own = any(map(self._starts_task, self._values(node, function)))
-                yields = any(own_nodes(function.body, ast.Yield))
+                yields = any(body_nodes(function, ast.Yield))
                 may_go_on = may_be_kept and not yields
                 kept = self._places(node, function) if is_own or may_go_on else ()
                 return any(self._is_cancelled(each, function) for each in kept)
@@ -109,7 +110,7 @@ class CancelledChildren:
         """Where a task is kept, by the function or by a method that is given it."""
         yield from places(node, function)
         text = ast.unparse(node)
-        for each in own_nodes(function.body, ast.Call):
+        for each in body_nodes(function, ast.Call):
             if [text] == [ast.unparse(given) for given in each.args]:
                 yield from self._put_by(each)
 
@@ -126,7 +127,7 @@ class CancelledChildren:
     def _values(self, node: ast.expr, function: FunctionNode) -> Iterator[ast.expr]:
         """What a function assigns to a name or attribute."""
         text = ast.unparse(node)
-        for target, value in assignments(own_nodes(function.body)):
+        for target, value in assignments(body_nodes(function)):
             if ast.unparse(target) == text:
                 yield value
 

@@ -19,7 +19,7 @@ from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, assignments, own_attribute, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, assignments, body_nodes, own_attribute, own_nodes
 
 
 def is_cancelled_elsewhere(context: TreeContext, task: ast.expr) -> bool:
@@ -38,7 +38,7 @@ def taken_from_self(function: FunctionNode) -> dict[str, str]:
     """By local names: the attribute of `self` that each of them was taken from."""
     return {
         target.id: ast.unparse(value)
-        for target, value in assignments(own_nodes(function.body))
+        for target, value in assignments(body_nodes(function))
         if isinstance(target, ast.Name) and own_attribute(value)
     }
 
@@ -90,5 +90,5 @@ def _passes_cancelled(call: ast.Call, scope: Scope, argument: ast.expr | None) -
         and each.func.attr == "cancel"
         and each.lineno <= call.lineno
         and ast.unparse(each.func.value) in given
-        for each in own_nodes(node.body, ast.Call)
+        for each in body_nodes(node, ast.Call)
     )

@@ -18,7 +18,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import Suspension, is_name, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import Suspension, body_nodes, is_name, returned_values
 
 _WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -70,7 +70,7 @@ class Cancels:
         if function not in self._known:
             self._known[function] = [
                 _Cancel(node.lineno, ast.unparse(each))
-                for node in own_nodes(function.body, ast.Call)
+                for node in body_nodes(function, ast.Call)
                 for cancelled in self._cancelled_at(node)
                 for each in self._sources(cancelled)
             ]
@@ -127,7 +127,7 @@ class Cancels:
 
     def _elements(self, name: ast.Name) -> Iterator[ast.expr]:
         function = self._context.function_of(name)
-        for node in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+        for node in body_nodes(function) if isinstance(function, FunctionNode) else ():
             match node:
                 case ast.Assign([ast.Tuple([_, ast.Name(target)])], ast.Await(ast.Call() as call)):
                     if target == name.id and call.args and self._is_wait(call):
@@ -146,7 +146,7 @@ def _looped_over(function: FunctionNode) -> dict[str, str]:
     """By the targets of a function's loops: what is looped over."""
     return {
         loop.target.id: ast.unparse(each)
-        for node in own_nodes(function.body)
+        for node in body_nodes(function)
         for loop in loops(node)
         if isinstance(loop.target, ast.Name)
         for each in containers(loop.iter)
@@ -187,7 +187,7 @@ def _cancels_and_waits(function: Function) -> bool:
     if node is None or not function.facts.is_async:
         return False
     places, taken = _cancelled_places(node), taken_from_self(node)
-    waits = [each for each in own_nodes(node.body) if isinstance(each, Suspension)]
+    waits = [each for each in body_nodes(node) if isinstance(each, Suspension)]
     return bool(waits) and all(
         isinstance(each, ast.Await)
         and taken.get(ast.unparse(each.value), ast.unparse(each.value)) in places
@@ -197,6 +197,6 @@ def _cancels_and_waits(function: Function) -> bool:
 
 def _cancelled_places(function: FunctionNode) -> set[str]:
     """What a function cancels: its own names and attributes, whichever name they go by there."""
-    receivers = {ast.unparse(each) for each in cancelled_in(own_nodes(function.body))}
+    receivers = {ast.unparse(each) for each in cancelled_in(body_nodes(function))}
     looped, taken = _looped_over(function), taken_from_self(function)
     return {looped.get(each, taken.get(each, each)) for each in receivers}

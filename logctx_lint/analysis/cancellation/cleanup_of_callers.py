@@ -21,7 +21,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import UNKNOWN, FunctionType
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name, own_nodes
 
 Site = tuple[ast.Call, Scope, FunctionType]
 """A call, the scope it is read in, and what it calls."""
@@ -52,7 +52,7 @@ def call_sites(context: TreeContext, function: FunctionNode) -> list[Site]:
 def cleanup_around(context: TreeContext, call: ast.Call, scope: Scope) -> Iterator[list[ast.stmt]]:
     """The `finally` blocks and handlers of cancellations around a call that is awaited there."""
     node = scope.node
-    for statement in own_nodes(node.body) if isinstance(node, FunctionNode) else ():
+    for statement in body_nodes(node) if isinstance(node, FunctionNode) else ():
         attempt = as_try(statement)
         if attempt is not None and _awaits(attempt.body, call):
             yield attempt.finalbody

@@ -13,7 +13,13 @@ from logctx_lint.analysis.surroundings import is_in_loop
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_none, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    call_arguments,
+    is_none,
+    last_name,
+)
 
 _WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
@@ -30,7 +36,7 @@ class Wait:
 
 
 def waits(context: TreeContext, function: FunctionNode) -> Iterator[Wait]:
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         target: ast.expr | None
         match node:
             case ast.Assign([target], ast.Await(ast.Call(_, [given, *_]) as call)):
@@ -84,7 +90,7 @@ def _are_handed_on(context: TreeContext, function: FunctionNode, names: set[str]
     self._tasks.add(task)
     await asyncio.wait([task], timeout=5)
     """
-    nodes = list(own_nodes(function.body))
+    nodes = list(body_nodes(function))
     each_of = {
         target.id
         for node in nodes
@@ -152,5 +158,5 @@ def is_used_behind(function: FunctionNode, node: ast.expr, names: set[str]) -> b
     """Whether a function names something again further down."""
     return any(
         each.id in names and each.lineno > (node.end_lineno or node.lineno)
-        for each in own_nodes(function.body, ast.Name)
+        for each in body_nodes(function, ast.Name)
     )

@@ -12,7 +12,7 @@ from logctx_lint.analysis.exception_handlers import is_cancelled
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import QUEUE_PUTS
 from logctx_lint.inference.types import FunctionType, members_of
-from logctx_lint.syntax.ast_walk import declared_outer, holding, is_none, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, declared_outer, holding, is_none, own_nodes
 
 HANDING_ON = frozenset({"set_exception", "errback", "throw", "send_nowait"}) | QUEUE_PUTS
 _GROUP = "BaseExceptionGroup"
@@ -163,14 +163,14 @@ class ExceptionValues:
     @property
     def _outer_names(self) -> set[str]:
         """The variables of a function around that this one sets, or of the module."""
-        return declared_outer(own_nodes(self.code.node.body))
+        return declared_outer(body_nodes(self.code.node))
 
     def _is_raised_behind(self, target: ast.expr) -> bool:
         """Whether the function itself raises, further down, what it keeps in an attribute."""
         key = key_of(target)
         return bool(key) and any(
             each.exc is not None and key_of(each.exc) == key and each.lineno > target.lineno
-            for each in own_nodes(self.code.node.body, ast.Raise)
+            for each in body_nodes(self.code.node, ast.Raise)
         )
 
     def turn(self, loop: ast.AST | None, state: State) -> State:
@@ -181,7 +181,7 @@ class ExceptionValues:
             and isinstance(each.func, ast.Attribute)
             and each.func.attr in HANDING_ON
             and any(self.holds(argument, state) for argument in arguments(each))
-            for each in own_nodes(loop.body)
+            for each in body_nodes(loop)
         ):
             # To each that waits; where nobody does, nobody has to know.
             state = replace(state, is_handed_on=True)

@@ -13,7 +13,7 @@ from enum import Enum
 from logctx_lint.analysis.cancellation.cancellation_state import Code
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.inference.types import ClassObject
-from logctx_lint.syntax.ast_walk import is_none, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_none, own_nodes
 
 _LEAVING = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 
@@ -135,7 +135,7 @@ class ExitMethod:
     def _rebound(self) -> set[str]:
         return {
             each.id
-            for each in own_nodes(self.code.node.body, ast.Name)
+            for each in body_nodes(self.code.node, ast.Name)
             if not isinstance(each.ctx, ast.Load)
         }
 

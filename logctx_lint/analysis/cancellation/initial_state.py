@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.cancellation.cancellation_state import Code, State, kept_as
 from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.inference.use_def import Binding
-from logctx_lint.syntax.ast_walk import all_nodes, declared_outer, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, declared_outer, own_nodes
 
 EXITS = frozenset({"__exit__", "__aexit__"})
 _LEAVING = (ast.Return, ast.Raise)
@@ -35,13 +35,13 @@ def with_constants(code: Code, start: FlowNode, state: State) -> State:
 def kept_before(code: Code, start: FlowNode) -> Iterator[str]:
     """Where a handler around has kept the cancellation that it names."""
     place = start.code
-    for outer in own_nodes(code.node.body):
+    for outer in body_nodes(code.node):
         if (
             isinstance(outer, ast.ExceptHandler)
             and outer is not place
             and outer.name
             and code.caught(outer.type).by_name
-            and any(inner is place for inner in own_nodes(outer.body))
+            and any(inner is place for inner in body_nodes(outer))
         ):
             yield from kept_as(outer.name, outer.body)
 
@@ -53,8 +53,8 @@ def named_around(code: Code, start: FlowNode) -> list[str]:
     """
     around = [
         outer
-        for outer in own_nodes(code.node.body, ast.ExceptHandler)
-        if outer is not start.code and any(inner is start.code for inner in own_nodes(outer.body))
+        for outer in body_nodes(code.node, ast.ExceptHandler)
+        if outer is not start.code and any(inner is start.code for inner in body_nodes(outer))
     ]
     if len(around) != start.depth - 1:
         return []
@@ -90,7 +90,7 @@ def _known_errors(
                 known |= set(_errors(code, statement.test, False))
             continue
         if isinstance(statement, ast.If):
-            is_then = any(each is place for each in own_nodes(statement.body))
+            is_then = any(each is place for each in body_nodes(statement))
             branch = statement.body if is_then else statement.orelse
             found = known | set(_errors(code, statement.test, is_then))
             return _known_errors(code, branch, place, found)
@@ -138,7 +138,7 @@ def _value(binding: Binding) -> bool | None:
 
 def _tested(code: Code, place: ast.AST) -> Iterator[tuple[str, bool]]:
     """The local names that an `if` around a place tests, where nothing binds them inside."""
-    for outer in own_nodes(code.node.body, ast.If):
+    for outer in body_nodes(code.node, ast.If):
         for branch, truth in ((outer.body, True), (outer.orelse, False)):
             inside = list(own_nodes(branch))
             if not any(each is place for each in inside):

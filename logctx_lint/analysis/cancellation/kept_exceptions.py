@@ -19,7 +19,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation, caught, is_can
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import is_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name, own_nodes
 
 _WIDE = frozenset({"Any", "BaseException", "object"})
 """What a parameter may be declared as, and hold a cancellation."""
@@ -55,7 +55,7 @@ def is_told_apart(code: Code, handler: ast.ExceptHandler, statement: ast.AST) ->
     """
     kept = kept_as(handler.name, handler.body)
     final: list[ast.stmt] = getattr(statement, "finalbody", [])
-    nodes = list(own_nodes(code.node.body)) if kept and handler.name else []
+    nodes = list(body_nodes(code.node)) if kept and handler.name else []
     inside = set(own_nodes([statement])) - set(own_nodes(final)) if nodes else set()
     end = handler.end_lineno or handler.lineno
     return any(
@@ -95,10 +95,10 @@ def _may_be_one(code: Code, value: ast.expr, node: FunctionNode, scope: Scope) -
     return any(
         isinstance(each, ast.ExceptHandler)
         and each.name == value.id
-        and any(inner is value for inner in own_nodes(each.body))
+        and any(inner is value for inner in body_nodes(each))
         and (
             each.type is None
             or bool(caught(resolver, vocabulary, each.type, scope).cancellation & _ITS_OWN_BASE)
         )
-        for each in own_nodes(node.body)
+        for each in body_nodes(node)
     )

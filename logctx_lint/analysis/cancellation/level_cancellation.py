@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from logctx_lint.analysis.cancellation.call_summaries import first_party
 from logctx_lint.analysis.cancellation.cancellation_state import Code, of_function
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind, expressions
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 
 _LEVEL = frozenset({"trio", "anyio"})
 _LONGEST_WAY = 2
@@ -84,8 +84,8 @@ def _is_shielded(code: Code, node: ast.AST) -> bool:
     return any(
         isinstance(outer, ast.With)
         and any(map(_shields, outer.items))
-        and any(each is node for each in own_nodes(outer.body))
-        for outer in own_nodes(code.node.body)
+        and any(each is node for each in body_nodes(outer))
+        for outer in body_nodes(code.node)
     )
 
 

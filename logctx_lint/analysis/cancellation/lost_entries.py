@@ -24,7 +24,7 @@ from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, with_following
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, own_nodes, with_following
 
 _ENTRY, _EXIT = "__aenter__", "__aexit__"
 _RELEASERS = frozenset({Role.RELEASER})
@@ -74,7 +74,7 @@ def _exit_bodies(cls: ast.ClassDef) -> Iterator[list[ast.stmt]]:
     if exit_method is None:
         return
     yield exit_method.body
-    for node in own_nodes(exit_method.body):
+    for node in body_nodes(exit_method):
         match node:
             case ast.Call(ast.Attribute(ast.Name("self"), name)) if name in methods:
                 yield methods[name].body
@@ -106,7 +106,7 @@ def _ended(context: TreeContext, bodies: list[list[ast.stmt]], place: str) -> as
 
 def _handles_failures(function: FunctionNode) -> bool:
     """Whether a handler or `finally` of a function does anything by a call."""
-    attempts = (attempt for node in own_nodes(function.body) if (attempt := as_try(node)))
+    attempts = (attempt for node in body_nodes(function) if (attempt := as_try(node)))
     return any(
         isinstance(node, ast.Call)
         for attempt in attempts

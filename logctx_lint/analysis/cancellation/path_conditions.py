@@ -14,7 +14,7 @@ from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, is_none, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Conditions:
 
     def _is_shielded(self, task: ast.expr) -> bool:
         """Whether the function waits for a task by `await shield(task)` only."""
-        waits = [each.value for each in own_nodes(self.code.node.body, ast.Await)]
+        waits = [each.value for each in body_nodes(self.code.node, ast.Await)]
         own = [each for each in waits if key_of(task) in map(key_of, all_nodes(each))]
         return bool(key_of(task) and own) and all(
             isinstance(each, ast.Call) and Role.CANCELLATION_SHIELD in self.code.roles(each)
@@ -122,7 +122,7 @@ class Conditions:
             case ast.Name(name):
                 answers = [
                     each.value
-                    for each in own_nodes(self.code.node.body, ast.Assign)
+                    for each in body_nodes(self.code.node, ast.Assign)
                     if any(key_of(target) == name for target in each.targets)
                 ]
                 calls = [each.value if isinstance(each, ast.Await) else each for each in answers]

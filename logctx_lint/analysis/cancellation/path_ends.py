@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from logctx_lint.analysis.cancellation.cancellation_state import Code
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import is_cancelled
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 
 
 def is_on_the_way_out(code: Code, start: ast.AST | None, node: FlowNode, place: ast.AST) -> bool:
     """Whether a `finally` or `async with` around the start suspends as it is left."""
-    for each in own_nodes(code.node.body):
+    for each in body_nodes(code.node):
         around: list[ast.AST] = []
         match each:
             case ast.Try() if place in own_nodes(each.finalbody):

@@ -12,7 +12,7 @@ from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
 from logctx_lint.analysis.cancellation.initial_state import left_for
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.inference.known_names import FAILERS
-from logctx_lint.syntax.ast_walk import own_nodes, start_of
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes, start_of
 
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 _JUMPS = (ast.Return, ast.Break, ast.Continue)
@@ -73,7 +73,7 @@ class PathStart:
         if self.handler is None or not self.code.caught(self.handler.type).by_name:
             return frozenset()
         told: set[str] = set()
-        for each in own_nodes(self.code.node.body):
+        for each in body_nodes(self.code.node):
             match each:
                 case ast.Return(ast.Name(name)):
                     told.add(name)
@@ -122,7 +122,7 @@ class PathStart:
     def loops_around(self, place: ast.AST) -> Iterator[ast.stmt]:
         """The loops that are around the start, and come to `place` again."""
         line, at = start_of(self.statement)[0] if self.statement else 0, start_of(place)[0]
-        for each in own_nodes(self.code.node.body):
+        for each in body_nodes(self.code.node):
             end = getattr(each, "end_lineno", 0)
             if isinstance(each, _LOOPS) and each.lineno < line <= end and each.lineno <= at <= end:
                 yield each
@@ -134,7 +134,7 @@ class PathStart:
             and isinstance(each.test, ast.Constant)
             and not any(
                 isinstance(getattr(inner, "ctx", None), ast.Load) and key_of(inner) in kept
-                for inner in own_nodes(each.body)
+                for inner in body_nodes(each)
                 if isinstance(inner, ast.expr)
             )
             for each in self.loops_around(place)

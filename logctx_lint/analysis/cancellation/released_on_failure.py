@@ -22,7 +22,7 @@ from logctx_lint.analysis.own_class import class_node
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
 from logctx_lint.inference.passed_arguments import passed
-from logctx_lint.syntax.ast_walk import Suspension, all_nodes, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, all_nodes, body_nodes, is_name, own_nodes
 
 _RELEASERS = frozenset({Role.RELEASER})
 _EXIT_STACKS = frozenset({"contextlib.ExitStack", "contextlib.AsyncExitStack"})
@@ -70,7 +70,7 @@ def _is_kept(
     self._open[key] = connection
     """
     kept: set[str] = set()
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         if getattr(node, "lineno", attempt.lineno) >= attempt.lineno:
             continue
         match node:
@@ -79,7 +79,7 @@ def _is_kept(
             case ast.Call(ast.Attribute(ast.Attribute() as holder, adder), [*_, ast.Name(stored)]):
                 if stored == name and adder in _PUTTERS:
                     kept.add(ast.unparse(holder))
-    named = {ast.unparse(each) for each in own_nodes(handler.body) if isinstance(each, ast.expr)}
+    named = {ast.unparse(each) for each in body_nodes(handler) if isinstance(each, ast.expr)}
     return any(each and each not in named for each in kept)
 
 
@@ -118,7 +118,7 @@ def _is_empty_stack(context: TreeContext, attempt: ast.Try, name: ast.Name) -> b
         for node in own_nodes(own, ast.Call)
         if isinstance(node.func, ast.Attribute) and is_name(node.func.value, name.id)
     ]
-    risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
+    risks = [each for each in body_nodes(attempt) if isinstance(each, Suspension)]
     last = in_source_order(risks)[-1]
     return all((each.lineno, each.col_offset) >= (last.lineno, last.col_offset) for each in filling)
 
@@ -222,9 +222,7 @@ def _is_taken_before(
 
 def _is_bound_last(context: TreeContext, attempt: ast.Try, name: str) -> bool:
     """Whether a call binds a name in the same block before a `try`, and nothing does in that."""
-    if any(
-        is_name(node, name) and isinstance(node.ctx, ast.Store) for node in own_nodes(attempt.body)
-    ):
+    if any(is_name(node, name) and isinstance(node.ctx, ast.Store) for node in body_nodes(attempt)):
         return False
     for statement in reversed(context.before(attempt)):
         match statement:

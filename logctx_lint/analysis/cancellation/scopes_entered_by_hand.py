@@ -8,7 +8,7 @@ from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 _EXIT = "__aexit__"
 _STACK_METHODS = frozenset({"push_async_callback", "push_async_exit"})
@@ -18,7 +18,7 @@ def left_in(cls: ast.ClassDef, name: str) -> str | None:
     """The method that leaves what an attribute holds, by hand."""
     for method in cls.body:
         if isinstance(method, FunctionNode):
-            for node in own_nodes(method.body):
+            for node in body_nodes(method):
                 match node:
                     case ast.Call(ast.Attribute(ast.Attribute(ast.Name("self"), found), exit_)):
                         if found == name and exit_ == _EXIT:
@@ -33,7 +33,7 @@ def is_exit(cls: ast.ClassDef, name: str) -> bool:
     """
     methods = [each for each in cls.body if isinstance(each, FunctionNode)]
     for method in methods:
-        for node in own_nodes(method.body):
+        for node in body_nodes(method):
             match node:
                 case ast.Call(ast.Attribute(ast.Name("self"), called)) if method.name == _EXIT:
                     if called == name:
@@ -54,7 +54,7 @@ def task_scope(context: TreeContext, made: ast.Call) -> str | None:
         for node in code.nodes if code else ():
             if not isinstance(node, ast.AsyncWith) or code is None:
                 continue
-            if not any(own_nodes(node.body, ast.Yield)):
+            if not any(body_nodes(node, ast.Yield)):
                 continue
             for item in node.items:
                 value = item.context_expr

@@ -44,6 +44,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     Suspension,
     SuspensionOrYield,
+    body_nodes,
     is_name,
     own_nodes,
     with_following,
@@ -180,7 +181,7 @@ def _is_caught(context: TreeContext, statement: ast.stmt) -> bool:
     attempt = as_try(statement)
     errors = RaisedErrors(context.resolver, context.scopes[statement])
     return attempt is not None and any(
-        errors.takes_all(each) and not any(own_nodes(each.body, ast.Return))
+        errors.takes_all(each) and not any(body_nodes(each, ast.Return))
         for each in attempt.handlers
     )
 
@@ -329,7 +330,7 @@ def _cleanups(
         for each in cls.body if cls else ():
             if isinstance(each, FunctionNode) and each.name == "__aenter__":
                 yield each, function.body
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         attempt = as_try(node)
         if attempt is not None:
             yield function, attempt.finalbody
@@ -344,7 +345,7 @@ def _made(
     scope = context.unit.scopes[function]
     return {
         change: node
-        for node in own_nodes(made_in.body)
+        for node in body_nodes(made_in)
         if isinstance(node, ast.stmt)
         for change in changes(node)
         if change.kind == "lock" or outlives(change, scope)

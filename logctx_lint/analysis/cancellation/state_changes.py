@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import arguments
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, child_blocks, own_nodes
 
 _ADDING = frozenset({"add", "append", "appendleft"})
 _REMOVING = frozenset({"remove", "discard"})
@@ -160,10 +160,10 @@ def is_refused(body: list[ast.stmt], change: Change, made: ast.stmt) -> bool:
         if not isinstance(node, ast.If | ast.While) or node.lineno >= made.lineno:
             continue
         if isinstance(node, ast.While):
-            if _may_find(node.test, change) and made not in own_nodes(node.body):
+            if _may_find(node.test, change) and made not in body_nodes(node):
                 return True
         elif _leaves_where_found(node, change) or (
-            _misses(node.test, change) and made in own_nodes(node.body)
+            _misses(node.test, change) and made in body_nodes(node)
         ):
             return True
     return False

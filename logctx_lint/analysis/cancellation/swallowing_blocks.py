@@ -22,7 +22,7 @@ from logctx_lint.inference.known_names import GENERATOR_MANAGERS, RERAISING_MANA
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 
 _CURRENT_EXCEPTION = frozenset({"sys.exc_info", "sys.exception", "exc_info"})
 
@@ -79,13 +79,13 @@ def _keeps_and_raises(code: Code, cls: Class) -> bool:
         isinstance(each, ast.Call) and key_of(each.func) in _CURRENT_EXCEPTION
         for node in entered
         if node is not None
-        for each in own_nodes(node.body)
+        for each in body_nodes(node)
     )
     return is_kept and any(
         isinstance(each, ast.Raise) and each.exc is not None
         for node in left
         if node is not None
-        for each in own_nodes(node.body)
+        for each in body_nodes(node)
     )
 
 
@@ -150,4 +150,4 @@ def _is_reported_itself(function: Function) -> bool:
 
 
 def _has_handler(node: FunctionNode) -> bool:
-    return any(own_nodes(node.body, ast.ExceptHandler))
+    return any(body_nodes(node, ast.ExceptHandler))

@@ -23,7 +23,7 @@ from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import File
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes, start_of, suspends
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, own_nodes, start_of, suspends
 
 _ANNOUNCING = frozenset({"set", "set_result", "set_exception"})
 
@@ -47,7 +47,7 @@ def is_announced_and_awaited(
     places = frozenset.intersection(*announced) if announced else frozenset()
     if not places:
         return False
-    waiting = [each for each in own_nodes(canceller.body) if start_of(each) > start_of(cancel)]
+    waiting = [each for each in body_nodes(canceller) if start_of(each) > start_of(cancel)]
     own = {each.line for each in functions if each.module == context.file.module}
     others = [each for each in own_methods(context) if each.lineno not in own]
     of_self = frozenset(each for each in places if each.startswith("self."))
@@ -77,7 +77,7 @@ def _announced_by(
         if (place := _announced(node)) is not None
         and (name := _named_by(context, canceller, code, place))
         and not any(start_of(each) > start_of(node) for each in suspensions)
-        and not any(node in own_nodes(each.body) for each in managers)
+        and not any(node in body_nodes(each) for each in managers)
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext
-from logctx_lint.syntax.ast_walk import is_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name, own_nodes
 
 _KILLING = frozenset({"kill", "terminate", "send_signal"})
 _CHILDREN = frozenset(
@@ -34,7 +34,7 @@ def child_ended(
     """Where a handler for time limits ends a child that nothing else sees to."""
     if handler.type is None or not _TIME_LIMITS & set(context.names(handler.type)):
         return None
-    for node in own_nodes(handler.body):
+    for node in body_nodes(handler):
         match node:
             case ast.Call(ast.Attribute(ast.Name() as child, method)) if method in _KILLING:
                 if _is_child(context, function, attempt, child) and not any(
@@ -60,7 +60,7 @@ def _is_child(
             and _CHILDREN & set(context.names(each.value))
             for each in started
         )
-        and not any(_hands_on(node, name.id) for node in own_nodes(function.body))
+        and not any(_hands_on(node, name.id) for node in body_nodes(function))
     )
 
 

@@ -25,7 +25,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes, start_of
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes, start_of
 
 _AWAITED_CALLBACKS = frozenset({"contextlib.AsyncExitStack.push_async_callback"})
 
@@ -55,7 +55,7 @@ def callbacks_before(context: TreeContext, made: ast.stmt, risk: ast.AST) -> Ite
     node: `self.jobs.discard(job)` of `stack.callback(self.jobs.discard, job)`."""
     function = context.function_of(made)
     blocks = {made, *context.around(made)}
-    for call in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+    for call in body_nodes(function) if isinstance(function, FunctionNode) else ():
         if isinstance(call, ast.Call) and start_of(call) < start_of(risk):
             statement = next(each for each in context.around(call) if isinstance(each, ast.stmt))
             if context.parent(statement) in blocks:

@@ -24,7 +24,7 @@ from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import last_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, last_name, own_nodes
 
 _CLOSING = frozenset({"aclose", "aclose_forcefully", "checkpoint", "cancel_shielded_checkpoint"})
 """What does its work even where it is cancelled, or is there to be cancelled."""
@@ -44,7 +44,7 @@ class Unshielded:
 
 def unshielded(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator[Unshielded]:
     """The first `await` of each block of a function that only runs in a cancelled scope."""
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         attempt = as_try(node)
         if attempt is None:
             continue
@@ -115,7 +115,7 @@ def _is_of_cancelled_group(context: TreeContext, function: ast.AsyncFunctionDef)
             continue
         members = members_of(resolver.type_of(started, where))
         is_own = any(isinstance(each, FunctionType) and each.function == own for each in members)
-        if is_own and any(_cancels(node, group) for node in own_nodes(where.node.body)):
+        if is_own and any(_cancels(node, group) for node in body_nodes(where.node)):
             return True
     return False
 

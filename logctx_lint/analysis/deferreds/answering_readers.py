@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 from logctx_lint.analysis.deferreds.completions import is_own
 from logctx_lint.inference.known_names import COMPLETERS
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, own_nodes
 
 _READING = frozenset(
     {"read", "readline", "readexactly", "readuntil", "receive", "receive_bytes", "receive_json",
@@ -27,7 +27,7 @@ def is_answered_by_reader(methods: Mapping[str, list[ast.AST]], attribute: str) 
         _reads(loop) and any(_completes(each, attribute) for each in _with_methods(loop, methods))
         for method in functions
         if isinstance(method, ast.AsyncFunctionDef)
-        for loop in own_nodes(method.body)
+        for loop in body_nodes(method)
     )
 
 

@@ -27,7 +27,7 @@ from logctx_lint.inference.known_names import COMPLETERS, DELAYERS, REMOVERS
 from logctx_lint.inference.passed_arguments import parameter_for
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, last_name, own_nodes
 
 _LOOKING = frozenset({"done", "cancelled", "add_done_callback", "shield", "cancel"})
 _THREADSAFE = "call_soon_threadsafe"
@@ -62,7 +62,7 @@ def _made_in(
 
 
 def _waits_for(context: TreeContext, function: FunctionNode, name: str) -> ast.Await | None:
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         match node:
             case ast.Await(ast.Name(waited)) if waited == name:
                 return node
@@ -77,8 +77,8 @@ def _waits_for(context: TreeContext, function: FunctionNode, name: str) -> ast.A
 
 def set_in_a_row(context: TreeContext, function: FunctionNode) -> Iterator[SetAnyway]:
     """Loops of a method that set all Futures that an attribute keeps, whoever still waits."""
-    for loop in list(own_nodes(function.body, ast.For)):
-        if not isinstance(loop.target, ast.Name) or _looks(list(own_nodes(loop.body))):
+    for loop in list(body_nodes(function, ast.For)):
+        if not isinstance(loop.target, ast.Name) or _looks(list(body_nodes(loop))):
             continue
         setting = _set_in(loop, loop.target.id)
         place = kept_in(loop.iter, function) if setting is not None else ""
@@ -102,7 +102,7 @@ def _kept_waiter(context: TreeContext, place: str) -> ast.Await | None:
     for method, scope in methods_of_class(context):
         if not isinstance(method, ast.AsyncFunctionDef):
             continue
-        nodes = list(own_nodes(method.body))
+        nodes = list(body_nodes(method))
         if _takes_out(nodes, place):
             continue
         for name, others in _made_in(context, method, scope).items():
@@ -182,7 +182,7 @@ def _returned(function: FunctionNode, name: str) -> ast.Return | None:
     """Where a plain function gives a Future to whoever is to wait for it."""
     if isinstance(function, ast.AsyncFunctionDef):
         return None
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         match node:
             case ast.Return(ast.Name(returned)) if returned == name:
                 return node
@@ -239,7 +239,7 @@ def _waits_that_leave(
     """Where a function waits for a name, and nothing around the waiting says that it has ended."""
     guarded = {
         inner
-        for node in own_nodes(function.body)
+        for node in body_nodes(function)
         if as_try(node) is not None or isinstance(node, ast.With | ast.AsyncWith)
         for inner in own_nodes([node])
         if not _is_mere_limit(context, node)
@@ -261,7 +261,7 @@ def _is_mere_limit(context: TreeContext, node: ast.AST) -> bool:
 
 def _handed_over(context: TreeContext, function: FunctionNode) -> Iterator[ast.expr]:
     """What a function gives to others: arguments, and what it puts into attributes."""
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         match node:
             case ast.Call(func) if not (
                 context.file.may_play(func, _THREADS) or _is_opening(context, node)
@@ -285,7 +285,7 @@ def _set_by(function: FunctionNode, given: ast.expr) -> Iterator[ast.AST]:
         case ast.Lambda(_, body):
             yield from all_nodes(body)
         case ast.Name(name):
-            for node in own_nodes(function.body):
+            for node in body_nodes(function):
                 if isinstance(node, ast.FunctionDef) and node.name == name:
                     if any(as_try(each) is not None for each in all_nodes(node)):
                         return

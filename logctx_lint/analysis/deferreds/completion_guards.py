@@ -30,7 +30,13 @@ from logctx_lint.inference.constants import outcome
 from logctx_lint.inference.known_names import ADDERS, REMOVERS
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.project.facts import FunctionNode, parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, assignments, declared_outer, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    assignments,
+    body_nodes,
+    declared_outer,
+    own_nodes,
+)
 
 _MOST_STEPS = 2000
 """How far paths are followed; a longer search is given up, and nothing is known."""
@@ -168,7 +174,7 @@ class Guards:
         parameters = [each.arg for each, _, _ in parameters_of(function.args)]
         if function in self.methods.values() and root in parameters[:1]:
             return True
-        nodes = list(own_nodes(function.body))
+        nodes = list(body_nodes(function))
         bound = {
             each.id
             for each in nodes
@@ -183,7 +189,7 @@ class Guards:
             found += _changed(node)
             for method in called_methods(self.methods, [node]) if depth else ():
                 surely = set(method.body)
-                for each in own_nodes(method.body):
+                for each in body_nodes(method):
                     inner = self.changes([each], depth - 1)
                     is_sure = each in surely or isinstance(each, ast.Call)
                     found += [(place, value if is_sure else None) for place, value in inner]
@@ -347,7 +353,7 @@ class _Walk:
 def _found_in(function: FunctionNode, place: str) -> frozenset[str]:
     """The local names for what is looked up in a place: `waiter = self.waiting.pop(key, None)`."""
     found: set[str] = set()
-    for target, value in assignments(own_nodes(function.body)):
+    for target, value in assignments(body_nodes(function)):
         match target, value:
             case ast.Name(name), ast.Call(ast.Attribute(held, method)) if method in _LOOK_UPS:
                 if ast.unparse(held) == place:

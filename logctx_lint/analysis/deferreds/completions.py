@@ -36,10 +36,10 @@ from logctx_lint.syntax.ast_walk import (
     all_nodes,
     assigned,
     assigned_to,
+    body_nodes,
     holding,
     is_name,
     last_name,
-    own_nodes,
     start_of,
 )
 
@@ -200,7 +200,7 @@ def new_in(
     """
     found = [
         (target, node)
-        for node in own_nodes(function.body)
+        for node in body_nodes(function)
         if isinstance(node, ast.Assign | ast.AnnAssign)
         for target, value in assigned(node)
         if maker(context, value, scope)
@@ -227,7 +227,7 @@ def is_filled(context: TreeContext, place: str) -> bool:
 
 
 def _fills(context: TreeContext, method: FunctionNode, scope: Scope, place: str) -> bool:
-    for node in own_nodes(method.body):
+    for node in body_nodes(method):
         match node:
             case ast.Assign(targets, value):
                 is_there = any(ast.unparse(holding(target)) == place for target in targets)
@@ -253,7 +253,7 @@ def kept_in(source: ast.expr, function: FunctionNode | None = None) -> str:
         case ast.Call(ast.Attribute(inner, view), []) if view in _VIEWS:
             return kept_in(inner, function)
         case ast.Name(name) if function is not None:
-            for value in assigned_to(name, own_nodes(function.body)):
+            for value in assigned_to(name, body_nodes(function)):
                 return "" if isinstance(value, ast.Name) else kept_in(value, function)
     return ""
 

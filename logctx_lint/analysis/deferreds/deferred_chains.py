@@ -12,7 +12,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import ClassObject, External, Kind, Presumed, Unknown, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes, parents_of
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, parents_of
 
 _CHAINERS = frozenset({Role.CHAINER})
 _ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
@@ -70,7 +70,7 @@ class Chains:
 
     @cached_property
     def nodes(self) -> list[ast.AST]:
-        return list(own_nodes(self.node.body))
+        return list(body_nodes(self.node))
 
     @cached_property
     def found(self) -> list[Chain]:

@@ -23,7 +23,7 @@ from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS
 from logctx_lint.analysis.kept_places import local_values, places_from
 from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_attribute, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_attribute, own_nodes
 
 _ENDINGS = frozenset({"cancel", "set_exception"})
 _TAKING = LOOK_UPS | {"pop"}
@@ -72,12 +72,9 @@ def _own_places(node: ast.expr, function: FunctionOrLambda) -> set[str]:
 
 def _ended_in(function: FunctionNode) -> Iterator[ast.expr]:
     """What a function cancels or fails, and not as its own work fails."""
-    nodes = list(own_nodes(function.body))
+    nodes = list(body_nodes(function))
     handled = {
-        inner
-        for node in nodes
-        if isinstance(node, ast.ExceptHandler)
-        for inner in own_nodes(node.body)
+        inner for node in nodes if isinstance(node, ast.ExceptHandler) for inner in body_nodes(node)
     }
     yield from (each for call in nodes if call not in handled for each in _ended_at(call))
 

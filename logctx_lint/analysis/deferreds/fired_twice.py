@@ -33,7 +33,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import DELAYERS, REMOVERS
 from logctx_lint.inference.passed_arguments import pairs, written_parameters
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, body_nodes, last_name, own_nodes
 
 _TIMERS = frozenset({Role.CALLBACK_TAKER})
 Methods = Mapping[str, FunctionNode]
@@ -162,7 +162,7 @@ def by_bare_timer(
     self.waiting[key] = d
     reactor.callLater(5, d.errback, late)   # It comes, whoever has called `d.callback`.
     """
-    for call in own_nodes(function.body):
+    for call in body_nodes(function):
         if not isinstance(call, ast.Call) or not isinstance(context.parent(call), ast.Expr):
             continue
         match arguments(call)[1:2]:
@@ -192,7 +192,7 @@ def _popped(method: FunctionNode, node: ast.AST) -> Iterator[str]:
 def _kept_as(function: FunctionNode, name: str) -> set[str]:
     """The attributes that a function keeps a local name in: `self.waiting[key] = d`."""
     found: set[str] = set()
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         match node:
             case ast.Assign(targets, value):
                 texts = {ast.unparse(each) for each in (*targets, value)}
@@ -238,7 +238,7 @@ def _called_parameter(
     """Where a function calls what a call passes to it."""
     given = pairs(made, written_parameters(function))
     names = {parameter.name for parameter, value in given if value is argument}
-    calls = own_nodes(function.body, ast.Call)
+    calls = body_nodes(function, ast.Call)
     return next((each.func for each in calls if getattr(each.func, "id", "") in names), None)
 
 
@@ -278,7 +278,7 @@ def _bars(first: _Way, second: _Way) -> bool:
     # `event.remove(answered)`: it is not called any more.
     if any(
         ast.unparse(given) == second.text
-        for each in own_nodes(first.site.function.body, ast.Call)
+        for each in body_nodes(first.site.function, ast.Call)
         for given in arguments(each)
     ):
         return True

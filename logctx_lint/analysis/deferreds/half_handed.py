@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
 from logctx_lint.inference.known_names import COMPLETERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import is_inside, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_inside, last_name
 
 HANDING_OVER = frozenset({"call_soon_threadsafe", "callFromThread"})
 
@@ -26,7 +26,7 @@ def called_here_too(
     context: TreeContext, function: ast.FunctionDef
 ) -> Iterator[tuple[ast.Call, ast.Call]]:
     """Calls that a function makes itself, and the one that hands such a call to the loop."""
-    calls = in_source_order(own_nodes(function.body, ast.Call))
+    calls = in_source_order(body_nodes(function, ast.Call))
     for over in calls:
         assert isinstance(over, ast.Call)
         if last_name(over.func) not in HANDING_OVER:

@@ -29,7 +29,7 @@ from logctx_lint.analysis.deferreds.fired_twice import Methods, Twice
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, COMPLETERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, holding, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, holding, own_nodes
 
 _WAITS = frozenset({Role.TIME_LIMITER})
 _SCOPES = frozenset({Role.TIMEOUT_SCOPE, Role.CANCEL_SCOPE})
@@ -75,7 +75,7 @@ def left_registered(
 
     Where an answer would fail, that is said of it (`late_answers`).
     """
-    for node in own_nodes(method.body, ast.Assign):
+    for node in body_nodes(method, ast.Assign):
         names = {ast.unparse(each) for each in (*node.targets, node.value)}
         for target in node.targets:
             match target:
@@ -109,7 +109,7 @@ def _is_popped(methods: Methods, waiting: FunctionNode, place: str) -> bool:
 
 def _kept(method: ast.AsyncFunctionDef) -> Iterator[tuple[set[str], str, ast.expr]]:
     """What a method keeps in attributes: the texts that stand for it, the place, and a value."""
-    for node in own_nodes(method.body):
+    for node in body_nodes(method):
         match node:
             case ast.Assign(targets, value):
                 for place in _kept_in(targets):
@@ -121,7 +121,7 @@ def _kept(method: ast.AsyncFunctionDef) -> Iterator[tuple[set[str], str, ast.exp
 
 def _awaited(method: FunctionNode, names: set[str]) -> ast.Await | None:
     """Where a method waits for what some expressions stand for."""
-    for node in own_nodes(method.body):
+    for node in body_nodes(method):
         if isinstance(node, ast.Await) and ast.unparse(node.value) in names:
             return node
     return None
@@ -137,7 +137,7 @@ def _kept_in(targets: list[ast.expr]) -> Iterator[str]:
 
 def _limited(context: TreeContext, method: FunctionNode, names: set[str]) -> ast.Await | None:
     """Where a method waits for what some expressions stand for with a time limit."""
-    for node in own_nodes(method.body):
+    for node in body_nodes(method):
         match node:
             case ast.Await(ast.Call() as call) if context.roles(call) & _WAITS:
                 given = arguments(call)
@@ -168,7 +168,7 @@ def _is_limit(given: list[ast.expr]) -> bool:
 
 def _is_taken_out(context: TreeContext, methods: Methods, method: FunctionNode, place: str) -> bool:
     """Whether a method, one that it calls, or one that calls it, takes out what is kept there."""
-    own = list(own_nodes(method.body))
+    own = list(body_nodes(method))
     if any(
         (isinstance(each, ast.Attribute) and each.attr == "add_done_callback")
         or (isinstance(each, ast.Call) and bool(context.roles(each) & _SHIELDS))

@@ -15,7 +15,7 @@ from logctx_lint.analysis.deferreds.fired_twice import is_timer
 from logctx_lint.analysis.kept_places import cancelled_in, places, places_cancelled
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_attribute, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, own_attribute
 
 _ASKING = frozenset({"add_done_callback", "cancel", "cancelled", "done"})
 """Methods of a Future by which code sees to what becomes of it."""
@@ -28,7 +28,7 @@ def after_the_wait(
 
     What is yielded is the timer, the waiting, and where the Future is set.
     """
-    timers = [e for e in own_nodes(function.body, ast.Call) if is_timer(context, e)]
+    timers = [e for e in body_nodes(function, ast.Call) if is_timer(context, e)]
     if not timers:
         return
     nodes = list(all_nodes(function))
@@ -39,7 +39,7 @@ def after_the_wait(
     }
     new = new_in(context, function, context.unit.scopes[function], makes_future)
     made = {ast.unparse(each) for each, _ in new} - seen_to
-    waits = {ast.unparse(node.value): node for node in own_nodes(function.body, ast.Await)}
+    waits = {ast.unparse(node.value): node for node in body_nodes(function, ast.Await)}
     for timer in timers:
         for given in () if _is_stopped(context, function, timer) else arguments(timer):
             firing = next(_set_when_called(context, function, given, made), None)

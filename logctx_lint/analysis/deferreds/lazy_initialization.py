@@ -10,6 +10,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     assigned,
     assignments,
+    body_nodes,
     end_of,
     is_inside,
     own_nodes,
@@ -29,7 +30,7 @@ def puts_where_nothing_is(place: ast.expr, function: FunctionNode) -> bool:
     checks = _PresenceChecks(text, function)
     return any(
         checks.is_conditional(node)
-        for node in own_nodes(function.body)
+        for node in body_nodes(function)
         if _puts(node, place, text, checks)
     )
 
@@ -61,7 +62,7 @@ class _PresenceChecks:
         self._owner = text.removesuffix("[]").rpartition(".")[0]
         self._names = {
             target.id
-            for target, value in assignments(own_nodes(function.body))
+            for target, value in assignments(body_nodes(function))
             if isinstance(target, ast.Name) and self._is_place(value)
         }
 
@@ -93,7 +94,7 @@ class _PresenceChecks:
             case ast.Assign(_, value) | ast.AnnAssign(value=ast.expr() as value):
                 if isinstance(value, ast.BoolOp | ast.IfExp) and self.at(value):
                     return True
-        return any(self._decides(each, put) for each in own_nodes(self._function.body))
+        return any(self._decides(each, put) for each in body_nodes(self._function))
 
     def _decides(self, node: ast.AST, put: ast.AST) -> bool:
         match node:

@@ -18,7 +18,7 @@ from logctx_lint.analysis.deferreds.fired_twice import Methods
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import FAILERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes
 
 _ENDS = frozenset({Role.CONNECTION_END, Role.SERVICE_END})
 _ASKING = frozenset({"called", "done", "cancelled"})
@@ -28,7 +28,7 @@ def fired_again(
     context: TreeContext, methods: Methods, method: FunctionNode
 ) -> Iterator[tuple[ast.Attribute, str]]:
     """What a loop of a method fires, and where it is kept afterwards."""
-    loops = list(own_nodes(method.body, ast.For))
+    loops = list(body_nodes(method, ast.For))
     if not loops or context.file.vocabulary.has_bare_name(method.name.lstrip("_"), _ENDS):
         return
     for loop in loops:
@@ -64,5 +64,5 @@ def _fired(loop: ast.For) -> ast.Attribute | None:
 def _looks(loop: ast.For) -> bool:
     return any(
         as_try(each) is not None or (isinstance(each, ast.Attribute) and each.attr in _ASKING)
-        for each in own_nodes(loop.body)
+        for each in body_nodes(loop)
     )

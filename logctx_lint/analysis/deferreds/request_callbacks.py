@@ -14,7 +14,7 @@ from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 
 ENDINGS = frozenset({"finish", "processingFailed", "loseConnection", "abortConnection"})
 """Methods of a request after which nobody waits for it any more."""
@@ -136,7 +136,7 @@ class RequestCallbacks:
             node = function.tree()
             if node is None:
                 return CallbackEffect.UNKNOWN
-            for statement in own_nodes(node.body):
+            for statement in body_nodes(node):
                 if isinstance(statement, ast.Return) and statement.value:
                     scope = Scope.of_body(function, node)
                     found |= RequestCallbacks(self.file, scope).does(statement.value, detour - 1)
@@ -170,7 +170,7 @@ class RequestCallbacks:
         found = self._calls(node.body, scope, detour)
         parameters = [*node.args.posonlyargs, *node.args.args][is_method:][:1]
         if (
-            any(_hands_on(statement, parameters[0].arg) for statement in own_nodes(node.body))
+            any(_hands_on(statement, parameters[0].arg) for statement in body_nodes(node))
             if (parameters)
             else False
         ):
@@ -195,13 +195,13 @@ def _leaves_failures(file: File, function: Function) -> bool:
     node = function.source_tree()
     if node is None or len(node.decorator_list) > isinstance(node, ast.FunctionDef):
         return False  # A decorator may answer instead.
-    nodes = list(own_nodes(node.body))
+    nodes = list(body_nodes(node))
     scope = Scope.of_body(function, node)
     guarded = {
         inner
         for each in nodes
         if _takes_failures(file, each, scope)
-        for inner in own_nodes(each.body)  # type: ignore[attr-defined]
+        for inner in body_nodes(each)  # type: ignore[call-overload]
     }
     return any(
         isinstance(each, ast.Call)

@@ -25,10 +25,10 @@ from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import (
     Position,
     assigned,
+    body_nodes,
     declared_outer,
     is_name,
     is_none,
-    own_nodes,
     returned_values,
     start_of,
 )
@@ -259,7 +259,7 @@ def _is_empty(node: ast.expr | None) -> bool:
 
 def _given_when_done(function: FunctionNode) -> Iterator[ast.expr]:
     """`if self._closing.done(): return self._closing`: nobody can cancel that any more."""
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         match node:
             case ast.If(
                 ast.Call(ast.Attribute(asked, "done"), []), [ast.Return(ast.expr() as value)]
@@ -281,7 +281,7 @@ def _is_put_away(value: ast.expr, function: FunctionNode) -> bool:
     """Whether a function puts what a local name holds where others find it."""
     if not isinstance(value, ast.Name):
         return False
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         match node:
             case ast.Assign(targets, ast.Name(name)) if name == value.id:
                 if any(isinstance(each, ast.Attribute | ast.Subscript) for each in targets):
@@ -317,9 +317,7 @@ def _home(name: str, scope: Scope) -> Scope | None:
 
 def _is_declared_outer(name: str, scope: Scope) -> bool:
     """`global name`, `nonlocal name`."""
-    return isinstance(scope.node, FunctionNode) and name in declared_outer(
-        own_nodes(scope.node.body)
-    )
+    return isinstance(scope.node, FunctionNode) and name in declared_outer(body_nodes(scope.node))
 
 
 def _outer_place(name: str, scope: Scope) -> str | None:
@@ -353,7 +351,7 @@ def _assignments(node: ast.expr, scope: Scope) -> list[ast.expr]:
 
 def _targets(function: FunctionNode) -> Iterator[tuple[Position, ast.expr, ast.expr | None]]:
     """Everything that a function assigns to or deletes, with what it assigns."""
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         if isinstance(node, ast.Delete):
             yield from ((start_of(node), target, None) for target in node.targets)
         elif isinstance(node, ast.Assign | ast.AnnAssign):

@@ -34,7 +34,7 @@ from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import last_name, own_attribute, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, last_name, own_attribute, own_nodes
 
 _ENDS = frozenset({Role.SERVICE_END})
 _ASKS = QUEUE_PUTS | {"set", "cancel"}
@@ -119,7 +119,7 @@ def _is_fresh(resolver: Resolver, key: ast.expr, scope: Scope, detour: int = 3) 
         case ast.Attribute():
             return isinstance(scope.node, FunctionNode) and any(
                 isinstance(each.op, ast.Add) and ast.unparse(each.target) == ast.unparse(key)
-                for each in own_nodes(scope.node.body, ast.AugAssign)
+                for each in body_nodes(scope.node, ast.AugAssign)
             )
         case ast.Name(name) if detour:
             bindings = scope.reaching_name(key)
@@ -224,7 +224,7 @@ def _is_called_by_makers(resolver: Resolver, method: Function, cls: Class) -> bo
 
 
 def _calls_on_made(name: str, made: ast.Call, scope: Scope) -> bool:
-    nodes = list(own_nodes(scope.node.body)) if isinstance(scope.node, FunctionNode) else []
+    nodes = list(body_nodes(scope.node)) if isinstance(scope.node, FunctionNode) else []
     names = {
         target.id
         for each in nodes
@@ -249,8 +249,8 @@ def _is_step(call: ast.Call, scope: Scope) -> bool:
         return False
     return any(
         isinstance(loop, ast.While)
-        and any(each.value is call for each in own_nodes(loop.body, ast.Await))
-        for loop in own_nodes(node.body)
+        and any(each.value is call for each in body_nodes(loop, ast.Await))
+        for loop in body_nodes(node)
     )
 
 
@@ -264,7 +264,7 @@ def _is_kept_as_task(call: ast.Call, scope: Scope) -> bool:
         and each.value.args[:1] == [call]
         and own_attribute(call.func)
         and any(map(own_attribute, each.targets))
-        for each in own_nodes(node.body)
+        for each in body_nodes(node)
     )
 
 

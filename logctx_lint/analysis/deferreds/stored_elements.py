@@ -16,7 +16,7 @@ from logctx_lint.inference.types import Awaitability, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 _STARTS = ("create_task", "ensure_future", "create_future", "Future(", "Deferred(", "Task(")
 """Words without one of which a file makes no eager awaitables itself."""
@@ -61,7 +61,7 @@ def _bound_to(name: ast.Name, scope: Scope) -> ast.expr | None:
 
 def _values(body: FunctionNode, text: str) -> Iterator[ast.expr]:
     """What one function puts into the mapping of that name."""
-    for node in own_nodes(body.body):
+    for node in body_nodes(body):
         match node:
             case ast.Assign(targets, value):
                 for target in targets:
@@ -115,7 +115,7 @@ def _of_functions(functions: list[Function]) -> Iterator[_Body]:
 def _inside(node: FunctionNode, scope: Scope) -> Iterator[_Body]:
     """A function, and those in it."""
     yield node, scope
-    for inner in own_nodes(node.body):
+    for inner in body_nodes(node):
         if isinstance(inner, FunctionNode):
             for binding in scope.bindings.get(inner.name, ()):
                 if binding.function and binding.function.line == inner.lineno:

@@ -28,6 +28,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    body_nodes,
     is_name,
     mentions_attribute,
     own_attribute,
@@ -68,7 +69,7 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
     if not stored or any(_is_limited(each) for tree in reached for each in all_nodes(tree)):
         return
     vocabulary = context.file.vocabulary
-    sends = any(_is_sending(vocabulary, each) for each in own_nodes(method.body))
+    sends = any(_is_sending(vocabulary, each) for each in body_nodes(method))
     is_protocol = bool(_playing(vocabulary, methods, _OF_PROTOCOLS))
     ends = _playing(vocabulary, methods, _ENDS if is_protocol else _CLOSING)
     for attribute, statement in stored.items():
@@ -143,7 +144,7 @@ def _stored(context: TreeContext, method: FunctionNode) -> dict[str, ast.stmt]:
     """The attributes of `self` that a method puts something new to wait for into, and where."""
     made: set[str] = set()
     found: dict[str, ast.stmt] = {}
-    statements = (each for each in own_nodes(method.body) if isinstance(each, ast.stmt))
+    statements = (each for each in body_nodes(method) if isinstance(each, ast.stmt))
     for statement in in_source_order(statements):
         value = getattr(statement, "value", None)
         targets = _filled(value if isinstance(statement, ast.Expr) else statement)
@@ -181,7 +182,7 @@ def _first_to_fill(context: TreeContext, cls: ast.ClassDef, attribute: str) -> a
         if isinstance(node, FunctionNode) and node.name != "__init__":
             fills = (
                 own_place(target) == attribute
-                for each in own_nodes(node.body)
+                for each in body_nodes(node)
                 for target in _filled(each)
             )
             if any(fills):
@@ -211,7 +212,7 @@ def _is_waited_for(cls: ast.ClassDef, method: FunctionNode, attribute: str) -> b
 
 def _given_or_awaited(function: ast.stmt) -> Iterator[ast.expr]:
     """What a method returns, yields or awaits."""
-    for each in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+    for each in body_nodes(function) if isinstance(function, FunctionNode) else ():
         if isinstance(each, ast.Return | ast.Await | ast.Yield) and each.value is not None:
             yield each.value
 

@@ -24,7 +24,7 @@ from logctx_lint.analysis.deferreds.unset_events import Risk, gets_out
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, body_nodes, own_nodes, place_name
 
 _QUEUES = frozenset(f"asyncio.queues.{kind}Queue" for kind in ("", "Lifo", "Priority"))
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -43,7 +43,7 @@ class Unfinished:
 
 def unfinished_items(context: TreeContext, function: FunctionNode) -> Iterator[Unfinished]:
     """Items that a function takes out of a queue and marks as done only where all goes well."""
-    calls = (each for each in own_nodes(function.body) if isinstance(each, ast.Call))
+    calls = (each for each in body_nodes(function) if isinstance(each, ast.Call))
     done = [each for each in calls if _is(each, "task_done")]
     places = [ast.unparse(_queue(each)) for each in done]
     for block in blocks_of(function):
@@ -65,7 +65,7 @@ def unfinished_items(context: TreeContext, function: FunctionNode) -> Iterator[U
 def joined_in_vain(context: TreeContext, function: FunctionNode) -> Iterator[ast.Call]:
     """`await self.queue.join()` where the class takes items out and marks none of them as done."""
     cls = class_node(context)
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         if cls is None or not isinstance(node, ast.Await) or not _is(node.value, "join"):
             continue
         queue = _queue(node.value)

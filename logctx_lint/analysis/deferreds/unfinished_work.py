@@ -17,7 +17,7 @@ from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.deferreds.completions import completed, completion, is_own, makes
 from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, all_nodes, holding, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, all_nodes, body_nodes, holding, own_nodes
 
 _ENDS = frozenset({"set_exception", "cancel", "set_result"})
 
@@ -37,7 +37,7 @@ def unfinished(context: TreeContext, method: ast.AsyncFunctionDef) -> Iterator[U
     methods = own_methods(context)
     if not methods:
         return
-    for made in own_nodes(method.body, ast.Assign):
+    for made in body_nodes(method, ast.Assign):
         place = next(filter(None, map(_place, made.targets)), "")
         if not place or not makes(context, made.value, context.scopes[made]):
             continue

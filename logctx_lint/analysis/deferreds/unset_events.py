@@ -29,6 +29,7 @@ from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    body_nodes,
     last_name,
     own_nodes,
     place_name,
@@ -131,7 +132,7 @@ def gets_out(context: TreeContext, risk: ast.AST, statement: ast.stmt) -> tuple[
         attempt = as_try(outer)
         if attempt is not None and inner in attempt.body:
             for handler in attempt.handlers:
-                if not any(isinstance(e, ast.Raise | ast.Return) for e in own_nodes(handler.body)):
+                if not any(isinstance(e, ast.Raise | ast.Return) for e in body_nodes(handler)):
                     may_fail = may_fail and not takes_every_error(
                         context.resolver, handler.type, context.scopes[handler]
                     )
@@ -167,7 +168,7 @@ def _is_set_by_others(
 ) -> bool:
     """Whether other code of the file sets what an attribute of this name is or holds, and not only
     an event that it puts there itself; a callback that the function makes does, too."""
-    own = set(own_nodes(function.body))
+    own = set(body_nodes(function))
     inner = (each for each in all_nodes(function) if each not in own)
     if any(_sets(each, names) for each in inner):
         return True

@@ -28,6 +28,7 @@ from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    body_nodes,
     declared_outer,
     last_name,
     own_nodes,
@@ -135,12 +136,12 @@ class Waiters:
         if place is not None or not isinstance(node, ast.Name):
             return place
         is_outer = node.id not in self.context.scopes[node].bindings
-        return node if is_outer or node.id in declared_outer(own_nodes(function.body)) else None
+        return node if is_outer or node.id in declared_outer(body_nodes(function)) else None
 
     def _starts_it(self, place: ast.expr, function: FunctionNode) -> bool:
         """Whether the function puts something new there, where there is nothing yet."""
         is_own = isinstance(place, ast.Name) and place.id not in declared_outer(
-            own_nodes(function.body)
+            body_nodes(function)
         )
         return not is_own and puts_where_nothing_is(place, function)
 
@@ -189,7 +190,7 @@ def _is_guarded(function: FunctionNode, node: ast.expr) -> bool:
     self._closed = True    # Or `if self.state != "closed": self._set_state("closed")`
     await self._task
     """
-    before = [each for each in own_nodes(function.body) if _line(each) < node.lineno]
+    before = [each for each in body_nodes(function) if _line(each) < node.lineno]
     asked = [
         each
         for check in before
@@ -218,7 +219,7 @@ def _clears_behind(function: FunctionNode, place: ast.expr, wait: ast.expr) -> b
         and each.value.value is None
         and each.lineno > wait.lineno
         and any(ast.unparse(target) == text for target in each.targets)
-        for each in own_nodes(function.body)
+        for each in body_nodes(function)
     )
 
 
@@ -251,4 +252,4 @@ def _is_negated(test: ast.expr, call: ast.AST) -> bool:
 
 def _cancels(function: FunctionNode, text: str) -> bool:
     """Whether a function cancels what it has waited for itself."""
-    return any(ast.unparse(each) == text for each in cancelled_in(own_nodes(function.body)))
+    return any(ast.unparse(each) == text for each in cancelled_in(body_nodes(function)))

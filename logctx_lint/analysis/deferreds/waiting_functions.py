@@ -26,6 +26,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    body_nodes,
     declared_outer,
     is_name,
     last_name,
@@ -101,7 +102,7 @@ def _is_shielded_call(file: File, call: ast.Call, scope: Scope) -> bool:
         isinstance(each, ast.Call)
         and call in each.args
         and Role.CANCELLATION_SHIELD in file.roles(each.func, scope)
-        for each in own_nodes(scope.node.body)
+        for each in body_nodes(scope.node)
     )
 
 
@@ -151,8 +152,8 @@ def _acts_on_cancellation(handler: FunctionNode) -> bool:
     return any(
         isinstance(each, ast.If)
         and _asks_for_cancellation(each.test)
-        and any(_is_end(inner) for inner in own_nodes(each.body))
-        for each in own_nodes(handler.body)
+        and any(_is_end(inner) for inner in body_nodes(each))
+        for each in body_nodes(handler)
     )
 
 
@@ -178,7 +179,7 @@ def _bound_in(context: TreeContext, name: ast.Name) -> ast.AST | None:
     scope: Scope | None = context.scopes[name]
     while scope is not None and scope.node is not None:
         node = scope.node
-        outer = declared_outer(own_nodes(node.body)) if isinstance(node, FunctionNode) else set()
+        outer = declared_outer(body_nodes(node)) if isinstance(node, FunctionNode) else set()
         if name.id in scope.bindings and name.id not in outer:
             return node
         scope = scope.parent
@@ -252,11 +253,11 @@ def _raises(handler: ast.ExceptHandler) -> bool:
     """
     own = {
         inner
-        for each in own_nodes(handler.body, ast.If)
+        for each in body_nodes(handler, ast.If)
         if _asks_for_own(each.test)
-        for inner in own_nodes(each.body)
+        for inner in body_nodes(each)
     }
-    return any(each not in own for each in own_nodes(handler.body, ast.Raise))
+    return any(each not in own for each in body_nodes(handler, ast.Raise))
 
 
 def _asks_for_own(test: ast.expr) -> bool:
@@ -318,7 +319,7 @@ def _reached(start: str, steps: dict[str, set[str]]) -> set[str]:
 
 def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool | None:
     """Whether a function shields what it gets from calls of `name`; None if it waits for none."""
-    nodes = list(own_nodes(function.body))
+    nodes = list(body_nodes(function))
     calls = {each for each in nodes if isinstance(each, ast.Call) and last_name(each.func) == name}
     if not calls:
         return None
@@ -351,7 +352,7 @@ def _cancels_with_itself(context: TreeContext, wait: ast.AST, held: set[str]) ->
         attempt = as_try(outer)
         if attempt and inner in attempt.body:
             for handler in attempt.handlers:
-                cancelled = cancelled_in(own_nodes(handler.body))
+                cancelled = cancelled_in(body_nodes(handler))
                 if caught_by(context, handler.type).by_name and any(
                     isinstance(each, ast.Name) and each.id in held for each in cancelled
                 ):

@@ -8,7 +8,7 @@ from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts.paired_methods import is_made_sure, sole_caller
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, own_nodes
 
 
 def is_put_back(context: TreeContext, function: FunctionNode, call: ast.Call) -> bool:
@@ -28,7 +28,7 @@ def is_put_back(context: TreeContext, function: FunctionNode, call: ast.Call) ->
     ]
     if call in again:
         return True
-    finals = (node.finalbody for node in own_nodes(function.body, ast.Try))
+    finals = (node.finalbody for node in body_nodes(function, ast.Try))
     return any(inner in again for block in finals for inner in own_nodes(block))
 
 
@@ -74,14 +74,11 @@ def works_on(context: TreeContext, call: ast.Call) -> bool:
     attached = _token_calls(context, function) if isinstance(function, FunctionNode) else []
     inside = {inner for each in attached for inner in all_nodes(each)}
     return isinstance(function, FunctionNode) and any(
-        node.lineno > call.lineno and node not in inside
-        for node in own_nodes(function.body, ast.Call)
+        node.lineno > call.lineno and node not in inside for node in body_nodes(function, ast.Call)
     )
 
 
 def _token_calls(context: TreeContext, function: FunctionNode) -> list[ast.Call]:
     return [
-        node
-        for node in own_nodes(function.body, ast.Call)
-        if Role.CONTEXT_TOKEN in context.roles(node)
+        node for node in body_nodes(function, ast.Call) if Role.CONTEXT_TOKEN in context.roles(node)
     ]

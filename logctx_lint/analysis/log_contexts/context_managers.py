@@ -21,7 +21,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
 _RESETTERS = frozenset({Role.TOKEN_RESETTER})
@@ -58,7 +58,7 @@ def _yields_inside(file: File, function: Function, roles: frozenset[Role]) -> bo
     if len(yields) != 1:
         return False
     for node in code.nodes:
-        if isinstance(node, ast.With | ast.AsyncWith) and yields[0] in own_nodes(node.body):
+        if isinstance(node, ast.With | ast.AsyncWith) and yields[0] in body_nodes(node):
             items = (item.context_expr for item in node.items)
             if any(plays(file, each, code.scope, roles) for each in items):
                 return True

@@ -9,7 +9,7 @@ from logctx_lint.analysis.called_code import code_of
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.surroundings import within
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes
 
 
 def is_endless(function: Function) -> bool:
@@ -19,7 +19,7 @@ def is_endless(function: Function) -> bool:
         isinstance(node, ast.While)
         and isinstance(node.test, ast.Constant)
         and bool(node.test.value)
-        and not any(isinstance(inner, ast.Return | ast.Break) for inner in own_nodes(node.body))
+        and not any(isinstance(inner, ast.Return | ast.Break) for inner in body_nodes(node))
         for node in code.nodes
     )
 

@@ -21,7 +21,7 @@ from logctx_lint.inference.types import Instance, functions_of, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, last_name, own_nodes
 
 _COLLECTS = frozenset(
     {
@@ -126,7 +126,7 @@ def _uses_inside(file: File, call: _Call, outer: ast.Call) -> Iterator[_Call]:
         if node is None or not given:
             continue
         scope = Scope.of_body(function.implementation, node)
-        for each in own_nodes(node.body):
+        for each in body_nodes(node):
             if is_name(each, given):
                 yield _Call(each, scope, Body(node).parent)
 
@@ -188,5 +188,5 @@ def _is_entered_by_coroutine(call: _Call, closing: ast.Call) -> bool:
     while inner is not None and not isinstance(inner, FunctionNode):
         inner = call.parent(inner)
     return isinstance(inner, ast.AsyncFunctionDef) and not any(
-        isinstance(each, _YIELDS) for each in own_nodes(inner.body)
+        isinstance(each, _YIELDS) for each in body_nodes(inner)
     )

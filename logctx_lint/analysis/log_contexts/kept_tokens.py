@@ -29,6 +29,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
     Suspension,
     assignments,
+    body_nodes,
     is_name,
     own_nodes,
     own_place,
@@ -86,13 +87,13 @@ def is_crossed(context: TreeContext, call: ast.Call) -> str:
         return ""
     used = [
         node
-        for node in own_nodes(function.body, ast.Call)
+        for node in body_nodes(function, ast.Call)
         if node.lineno > call.lineno
         and context.file.may_play(node.func, _RESETTERS)
         and any(_mentions(each, name) for each in arguments(node))
         and _RESETTERS & context.roles(node)
     ]
-    waits = [node.lineno for node in own_nodes(function.body) if isinstance(node, Suspension)]
+    waits = [node.lineno for node in body_nodes(function) if isinstance(node, Suspension)]
     is_between = used and any(call.lineno < each <= used[-1].lineno for each in waits)
     return f"self.{name}" if is_between else ""
 
@@ -127,7 +128,7 @@ def crossed_in_caller(context: TreeContext, call: ast.Call) -> CrossedToken | No
             continue
         begins = _lines_of_calls(caller, {function.name})
         ends = _lines_of_calls(caller, resetting)
-        waits = [node.lineno for node in own_nodes(caller.body) if isinstance(node, Suspension)]
+        waits = [node.lineno for node in body_nodes(caller) if isinstance(node, Suspension)]
         for line in waits if begins and ends else ():
             if min(begins) < line < max(ends):
                 return CrossedToken(f"self.{place}", caller, line)
@@ -137,7 +138,7 @@ def crossed_in_caller(context: TreeContext, call: ast.Call) -> CrossedToken | No
 def _lines_of_calls(method: FunctionNode, names: set[str]) -> list[int]:
     """Where a method calls others of its object."""
     found: list[int] = []
-    for node in own_nodes(method.body):
+    for node in body_nodes(method):
         match node:
             case ast.Call(ast.Attribute(ast.Name("self"), name)) if name in names:
                 found.append(node.lineno)
@@ -148,7 +149,7 @@ def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
     """Whether a method resets by what an attribute holds, under a local name or not."""
     names = {
         target.id
-        for target, value in assignments(own_nodes(method.body))
+        for target, value in assignments(body_nodes(method))
         if isinstance(target, ast.Name) and _mentions(value, place)
     }
     return any(
@@ -158,7 +159,7 @@ def _uses(context: TreeContext, method: FunctionNode, place: str) -> bool:
             _mentions(each, place) or (isinstance(each, ast.Name) and each.id in names)
             for each in arguments(node)
         )
-        for node in own_nodes(method.body)
+        for node in body_nodes(method)
     )
 
 

@@ -19,7 +19,7 @@ from logctx_lint.analysis.log_contexts.work_loops import Loop
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 
 _ALTERING = frozenset({"builtins.input", "builtins.iter", "builtins.next", "builtins.object"})
 """Functions of Python itself that give something new for the same arguments."""
@@ -131,7 +131,7 @@ class Turn:
         return self._loop, None
 
     def _logged_behind(self, loop: ast.For | Loop) -> ast.Call | None:
-        leaves = any(own_nodes(loop.body, ast.Break))
+        leaves = any(body_nodes(loop, ast.Break))
         is_endless = isinstance(loop, ast.While) and isinstance(loop.test, ast.Constant)
         ends = leaves or not is_endless
         inner: ast.AST = loop

@@ -13,7 +13,7 @@ from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, own_nodes
 
 OPENERS = frozenset({Role.CONTEXT_MANAGER, Role.TRACING_SPAN, Role.CONTEXT_BINDING})
 """What opens something that is kept in the current context."""
@@ -74,7 +74,7 @@ def open_around_callers(context: TreeContext, function: Function) -> ast.expr | 
             for item in node.items
         ]
         for block, value in blocks:
-            if call not in own_nodes(block.body) or not holds(file, value, scope, LOGGING):
+            if call not in body_nodes(block) or not holds(file, value, scope, LOGGING):
                 continue
             called = members_of(file.resolver.type_of(call.func, scope))
             if any(isinstance(each, FunctionType) and each.function == function for each in called):

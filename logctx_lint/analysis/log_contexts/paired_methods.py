@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, contexts_naming
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name, own_nodes
 
 _PAIRS = (
     *itertools.product(("__enter__", "__aenter__"), ("__exit__", "__aexit__")),
@@ -71,7 +71,7 @@ def _of_self(nodes: Iterator[ast.AST], name: str) -> Iterator[ast.Attribute]:
 
 def _calls(method: FunctionNode, name: str) -> bool:
     """Whether a method makes nothing of another one but to call it."""
-    called = {each.func for each in own_nodes(method.body, ast.Call)}
+    called = {each.func for each in body_nodes(method, ast.Call)}
     return all(each in called for each in _of_self(all_nodes(method), name))
 
 
@@ -87,8 +87,8 @@ def _balances(context: TreeContext, opening: str, closing: str) -> bool:
 def is_made_sure(function: FunctionNode, first: ast.Call, then: ast.Call) -> bool:
     """Whether a `finally` of a function has a call, for all that runs behind another one."""
     return any(
-        first.lineno < node.lineno or first in own_nodes(node.body)
-        for node in own_nodes(function.body, ast.Try)
+        first.lineno < node.lineno or first in body_nodes(node)
+        for node in body_nodes(function, ast.Try)
         if then in own_nodes(node.finalbody)
     )
 

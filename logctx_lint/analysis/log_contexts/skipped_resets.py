@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, own_nodes
+from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, body_nodes, own_nodes
 
 SET = "contextvars.ContextVar.set"
 _HARMLESS = frozenset({Role.LOG_WRITER, Role.CLOCK})
@@ -57,7 +57,7 @@ def _risks(
 
 def _is_used_besides(function: FunctionNode, call: ast.Call, names: list[str]) -> bool:
     """Whether another call of a function, too, is given first what one is given."""
-    others = (each for each in own_nodes(function.body, ast.Call) if each is not call)
+    others = (each for each in body_nodes(function, ast.Call) if each is not call)
     return any(each.args and ast.unparse(each.args[0]) in names for each in others)
 
 

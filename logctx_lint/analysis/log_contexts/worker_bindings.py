@@ -20,7 +20,7 @@ from logctx_lint.analysis.log_contexts.loop_turns import Turn
 from logctx_lint.analysis.log_contexts.work_loops import Loop, Serves, served
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 
 _SET = "contextvars.ContextVar.set"
 _BOUND = frozenset({Role.CONTEXT_TOKEN})
@@ -66,7 +66,7 @@ class _Bound:
 def left_bindings(context: TreeContext, function: FunctionNode) -> Iterator[LeftBinding]:
     """What the loops of a function bind in one turn and leave for the next."""
     found: set[ast.Call] = set()
-    loops = (each for each in own_nodes(function.body) if isinstance(each, Loop))
+    loops = (each for each in body_nodes(function) if isinstance(each, Loop))
     for loop in in_source_order(loops):
         serves = served(context, loop)
         if serves is None or serves is Serves.CONNECTION:

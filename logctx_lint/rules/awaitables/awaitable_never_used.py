@@ -99,7 +99,7 @@ from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, own_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +217,7 @@ def _is_bound_once(named: Named) -> bool:
         d = begin()
     """
     function = named.scope.node
-    for node in own_nodes(function.body) if isinstance(function, FunctionNode) else ():
+    for node in body_nodes(function) if isinstance(function, FunctionNode) else ():
         if isinstance(node, ast.If):
             for truth, block in ((True, node.body), (False, node.orelse)):
                 if named.statement not in block:

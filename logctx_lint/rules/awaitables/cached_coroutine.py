@@ -106,7 +106,7 @@ from logctx_lint.inference.types import Kind
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 _LOOPS = ast.For | ast.AsyncFor | ast.While
 _CONDITIONAL = (ast.IfExp, ast.BoolOp, ast.comprehension, ast.Lambda, ast.ListComp, ast.SetComp,
@@ -180,7 +180,7 @@ def _keeps(context: TreeContext, function: FunctionNode, decorator: ast.expr) ->
 
 def _returns_coroutine(context: TreeContext, function: FunctionNode) -> bool:
     """Whether a plain function, as it is without its decorators, gives a coroutine on each path."""
-    returned = [node.value for node in own_nodes(function.body, ast.Return)]
+    returned = [node.value for node in body_nodes(function, ast.Return)]
     return bool(returned) and all(
         value is not None and _is_coroutine(context, value) for value in returned
     )
@@ -195,7 +195,7 @@ def _check_awaits(context: TreeContext, function: FunctionNode) -> Iterator[ast.
     """Awaits of one local name that is bound once to a coroutine, each surely behind another."""
     scope = context.unit.scopes[function]
     seen: dict[Binding, tuple[ast.Await, list[ast.AST]]] = {}
-    awaits = own_nodes(function.body, ast.Await)
+    awaits = body_nodes(function, ast.Await)
     for node in in_source_order(awaits):
         if not isinstance(node.value, ast.Name):
             continue
@@ -261,7 +261,7 @@ def _repeats(context: TreeContext, node: ast.Await, binding: Binding) -> bool:
         if isinstance(outer, FunctionNode | ast.Try | ast.If | ast.Match):
             return False
         if isinstance(outer, _LOOPS):
-            inside = list(own_nodes(outer.body))
+            inside = list(body_nodes(outer))
             makes = binding.value in inside
             return not makes and not any(isinstance(each, _LEAVING) for each in inside)
     return False

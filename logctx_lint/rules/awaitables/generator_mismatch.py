@@ -127,7 +127,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name, own_nodes, returned_values
 from logctx_lint.syntax.excerpts import excerpt
 
 _INLINE_CALLBACKS = "twisted.internet.defer.inlineCallbacks"
@@ -308,7 +308,7 @@ def _check_definition(context: TreeContext, function: FunctionNode, scope: Scope
 
 
 def _own(function: FunctionNode) -> list[ast.expr]:
-    return in_source_order(each for each in own_nodes(function.body) if isinstance(each, ast.expr))
+    return in_source_order(each for each in body_nodes(function) if isinstance(each, ast.expr))
 
 
 def _returning(context: TreeContext, function: FunctionNode, scope: Scope) -> ast.Call | None:
@@ -329,7 +329,7 @@ def _is_told_where_defined(context: TreeContext, function: Function) -> bool:
     scope = Scope.of_body(function, node)
     return not _is_handed_on(context, function.name) and any(
         RETURN_VALUE in context.resolver.names(each.func, scope)
-        for each in own_nodes(node.body, ast.Call)
+        for each in body_nodes(node, ast.Call)
     )
 
 
@@ -358,7 +358,7 @@ def _is_test(context: TreeContext, function: FunctionNode, scope: Scope) -> bool
     owner = scope.function.owner if scope.function else None
     if owner is None or function is not context.unit.node:
         return False  # One inside another test, which tries what becomes of it, is none.
-    is_awaiting = any(own_nodes(function.body, ast.Yield))
+    is_awaiting = any(body_nodes(function, ast.Yield))
     return is_awaiting and is_run_by_unittest(context.file, function.name, owner)
 
 
@@ -405,7 +405,7 @@ def _ends_plainly(context: TreeContext, function: ast.FunctionDef, scope: Scope)
     # Work that the function starts and does not wait for is another rule's business.
     return not any(
         each not in returned and _is_awaitable(context, each, scope)
-        for each in own_nodes(function.body, ast.Call)
+        for each in body_nodes(function, ast.Call)
     )
 
 

@@ -85,7 +85,7 @@ from logctx_lint.fixes.edits import background_fix, background_starter, helper, 
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import Position, end_of, is_name, own_nodes, start_of
+from logctx_lint.syntax.ast_walk import Position, body_nodes, end_of, is_name, own_nodes, start_of
 from logctx_lint.syntax.excerpts import one_line
 
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.DEFERRED_PASSER, Role.CANCELLATION_SHIELD})
@@ -137,7 +137,7 @@ def _fixes(context: TreeContext, named: Named) -> tuple[Fix, ...]:
         return ()
     uses = [
         inner
-        for inner in own_nodes(named.scope.node.body)  # type: ignore[union-attr, arg-type]
+        for inner in body_nodes(named.scope.node)  # type: ignore[arg-type]
         if is_name(inner, named.name) and isinstance(inner.ctx, ast.Load)
     ]
     if not all(isinstance(context.parent(each), ast.Await | ast.Yield) for each in uses):

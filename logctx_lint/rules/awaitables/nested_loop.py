@@ -94,7 +94,7 @@ from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes
 
 _RUNNERS = frozenset({Role.LOOP_RUNNER})
 _RUN = frozenset({"asyncio.run", "asyncio.runners.run"})
@@ -163,7 +163,7 @@ def _is_always_made(call: ast.Call, function: ast.FunctionDef) -> bool:
         outer = body.parent(outer)
     return not any(
         isinstance(node, ast.Return | ast.Raise) and node.lineno < call.lineno
-        for node in own_nodes(function.body)
+        for node in body_nodes(function)
     )
 
 

@@ -79,7 +79,7 @@ from logctx_lint.fixes.edits import helper, wrapped
 from logctx_lint.inference.types import callees_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 
 def check(context: TreeContext) -> None:
@@ -182,7 +182,7 @@ def _use(call: ast.Call, scope: Scope) -> ast.AST | None:
     return next(
         (
             node
-            for node in own_nodes(scope.node.body)
+            for node in body_nodes(scope.node)
             if isinstance(node, ast.Await | ast.Return) and node.value is call
         ),
         None,

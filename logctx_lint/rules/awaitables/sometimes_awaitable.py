@@ -106,7 +106,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import is_none, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +189,7 @@ def _is_asked_for(file: File, node: FunctionNode, scope: Scope, line: int) -> bo
     flags = {name for name, value in optional.items() if value in _FLAGS}
     if any(not _is_reached(node, line, flag, value) for flag in flags for value in _FLAGS):
         return True
-    bound = {each.id for each in own_nodes(node.body) if _is_stored(each)}
+    bound = {each.id for each in body_nodes(node) if _is_stored(each)}
     return any(
         value is None and name not in bound and _are_two_modes(file, node, scope, name)
         for name, value in optional.items()
@@ -317,7 +317,7 @@ def _returns_both(
     facts = function.facts
     if facts.is_async or facts.is_generator or facts.returns:
         return None
-    returns = list(own_nodes(node.body, ast.Return))
+    returns = list(body_nodes(node, ast.Return))
     if not any(isinstance(each.value, _MAY_BE_AWAITABLE) for each in returns):
         return None
     own = {parameter.name for parameter in facts.parameters}

@@ -81,7 +81,7 @@ from logctx_lint.inference.types import UNKNOWN, Certainty, FunctionType, Kind
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name
 
 _REACTOR_RUN = frozenset({"twisted.internet.interfaces.IReactorCore.run"})
 _STARTERS = frozenset({Role.TASK_STARTER})
@@ -186,7 +186,7 @@ def _runs_loop(context: TreeContext, function: FunctionNode, statement: ast.stmt
         isinstance(each, ast.Call)
         and context.scopes[each].may_follow(place, (each.lineno, each.col_offset))
         and (Role.LOOP_RUNNER in context.roles(each) or _REACTOR_RUN & set(context.names(each)))
-        for each in own_nodes(function.body)
+        for each in body_nodes(function)
     )
 
 
@@ -290,7 +290,7 @@ def _sees_to_failure(context: TreeContext, call: ast.Call, work: ast.expr | None
     statement, function = context.parent(call), context.function_of(call)
     match statement:
         case ast.Assign([ast.Name(name)]) if isinstance(function, FunctionNode):
-            places += [each for each in own_nodes(function.body) if is_name(each, name)]
+            places += [each for each in body_nodes(function) if is_name(each, name)]
     return any(
         isinstance(added, ast.Call)
         and isinstance(added.func, ast.Attribute)

@@ -65,7 +65,7 @@ from logctx_lint.inference.known_names import FUNCTION_TESTS, VALUE_TEST_NAMES
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name, own_nodes
 
 _PREDICATES = frozenset(name for name, kind in FUNCTION_TESTS.items() if kind == "coroutine")
 _TASK_STARTERS = frozenset({"create_task", "ensure_future", "run_coroutine_threadsafe"})
@@ -188,7 +188,7 @@ def _calls(
             case ast.Await(ast.Call(args=given) as helper) if _looks_for_others(context, helper):
                 known.update(given)
         if isinstance(node, ast.If) and _is_of_generator(context, node.test, text):
-            known.update(own_nodes(node.body, ast.Call))
+            known.update(body_nodes(node, ast.Call))
     for node in nodes:
         if isinstance(node, ast.Call) and node not in known and ast.unparse(node.func) == text:
             yield node

@@ -117,7 +117,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name, last_name
 
 _SUBMIT = frozenset(
     f"concurrent.futures.{home}.submit"
@@ -177,7 +177,7 @@ def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
             function = context.function_of(call)
             return isinstance(function, FunctionNode) and not any(
                 is_name(each, name) and isinstance(each.ctx, ast.Load)
-                for each in own_nodes(function.body)
+                for each in body_nodes(function)
             )
     return False
 

@@ -110,7 +110,7 @@ from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, call_arguments, is_name
 
 _ENDS = frozenset({Role.SERVICE_END})
 _MANAGER = "contextlib.asynccontextmanager"
@@ -120,7 +120,7 @@ _GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 def check(context: TreeContext) -> None:
     for function in context.unit.scopes:
         if isinstance(function, ast.AsyncFunctionDef):
-            for node in own_nodes(function.body):
+            for node in body_nodes(function):
                 if isinstance(node, ast.Call):
                     _check_cancel(context, function, node)
                 attempt = as_try(node)
@@ -237,7 +237,7 @@ def _is_seen_to(
     context: TreeContext, function: ast.AsyncFunctionDef, call: ast.Call, texts: set[str]
 ) -> bool:
     """Whether somebody waits for the task: this function afterwards, or any method of the class."""
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         if getattr(node, "lineno", 0) > call.lineno and _mentions_use(node, texts):
             return True
     shared = {text for text in texts if text.startswith("self.")}
@@ -272,7 +272,7 @@ def _check_gather(context: TreeContext, function: FunctionNode, attempt: ast.Try
     ]
     if not handlers:
         return
-    for node in own_nodes(attempt.body):
+    for node in body_nodes(attempt):
         if (
             isinstance(node, ast.Await)
             and isinstance(node.value, ast.Call)

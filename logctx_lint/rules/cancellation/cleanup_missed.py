@@ -130,7 +130,7 @@ from logctx_lint.findings import Applicability, Edit, Fix, Profile
 from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, own_nodes, suspends
+from logctx_lint.syntax.ast_walk import Suspension, body_nodes, own_nodes, suspends
 from logctx_lint.syntax.excerpts import shortened
 
 _LONGEST_TEXT = 60
@@ -265,7 +265,7 @@ def _rolled_back(
         return None
     kept = {change for block in context.ends(attempt) for change in undone_in(block)}
     scope = context.unit.scopes[function]
-    risks = [each for each in own_nodes(attempt.body) if isinstance(each, Suspension)]
+    risks = [each for each in body_nodes(attempt) if isinstance(each, Suspension)]
     risk = in_source_order(risks)[0]
     for statement in (*_all_before(context, attempt), *_until_suspended(attempt.body)):
         for change in changes(statement):

@@ -126,7 +126,7 @@ from logctx_lint.inference.types import Awaitability, Certainty, Kind, without_n
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import call_arguments, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, call_arguments, is_name
 
 _EAGER = frozenset({Kind.DEFERRED, Kind.FUTURE, Kind.TASK})
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
@@ -213,7 +213,7 @@ def _is_shielded(context: TreeContext, node: ast.expr) -> bool:
                 is_name(inner, name)
                 and (context.taker(inner) or isinstance(context.parent(inner), ast.Attribute))
                 and _is_shielded(context, inner)
-                for inner in own_nodes(function.body)
+                for inner in body_nodes(function)
             )
     return False
 

@@ -173,7 +173,7 @@ from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import SuspensionOrYield, own_nodes
+from logctx_lint.syntax.ast_walk import SuspensionOrYield, body_nodes, own_nodes
 from logctx_lint.syntax.excerpts import shortened
 
 _EXIT = {
@@ -223,7 +223,7 @@ def _check_exit(context: TreeContext, code: Code, owner: str) -> None:
 
 
 def _may_catch(node: FunctionNode) -> bool:
-    return any(as_try(each) or isinstance(each, ast.withitem) for each in own_nodes(node.body))
+    return any(as_try(each) or isinstance(each, ast.withitem) for each in body_nodes(node))
 
 
 def _is_judged(context: TreeContext, node: FunctionNode) -> bool:

@@ -57,7 +57,7 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import is_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name
 
 _FLAG = "consumeErrors"
 # Where the flag stands when it is given by its place.
@@ -114,7 +114,7 @@ def _has_errback(context: TreeContext, call: ast.Call) -> bool:
         and any(
             inner.attr in ("addErrback", "addBoth", "addCallbacks")
             and is_name(inner.value, observed.id)
-            for inner in own_nodes(function.body, ast.Attribute)
+            for inner in body_nodes(function, ast.Attribute)
         )
     )
 
@@ -143,7 +143,7 @@ def _targets(statement: ast.AST | None) -> list[ast.expr]:
 
 def _is_put_away(context: TreeContext, name: str, function: FunctionNode) -> bool:
     """Whether a local name is stored or handed on, or is no local name."""
-    for inner in own_nodes(function.body):
+    for inner in body_nodes(function):
         if isinstance(inner, ast.Global | ast.Nonlocal) and name in inner.names:
             return True
         if is_name(inner, name):

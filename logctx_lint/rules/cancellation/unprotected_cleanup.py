@@ -171,7 +171,13 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Instance, Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, SuspensionOrYield, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    Suspension,
+    SuspensionOrYield,
+    body_nodes,
+    last_name,
+    own_nodes,
+)
 
 _IN_THREAD = frozenset({"run_in_executor", "to_thread", "run_sync"})
 
@@ -400,8 +406,8 @@ def _until_release(
 def _is_released_by_a_handler(function: FunctionNode, lock: str) -> bool:
     return any(
         _is_release(node, lock)
-        for handler in own_nodes(function.body, ast.ExceptHandler)
-        for node in own_nodes(handler.body)
+        for handler in body_nodes(function, ast.ExceptHandler)
+        for node in body_nodes(handler)
     )
 
 

@@ -63,7 +63,7 @@ from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import Suspension, own_nodes, suspends
+from logctx_lint.syntax.ast_walk import Suspension, body_nodes, own_nodes, suspends
 
 _SCOPES = frozenset({Role.TIMEOUT_SCOPE})
 _ERRORS = frozenset(
@@ -84,7 +84,7 @@ def check(context: TreeContext) -> None:
         attempt = _waiting(node.body)
         if attempt and not _may_time_out(attempt.body):
             _check_handlers(context, scope, attempt)
-        for inner in own_nodes(node.body):
+        for inner in body_nodes(node):
             other = as_try(inner)
             if other and other is not attempt and _only_waits(context, other.body):
                 _check_handlers(context, scope, other)

@@ -64,7 +64,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes, returned_values
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, returned_values
 
 _PASSERS = frozenset({Role.YIELDABLE_WRAPPER, Role.CANCELLATION_SHIELD, Role.DEFERRED_PASSER})
 _FIRST_ERROR = frozenset({Role.FIRST_ERROR})
@@ -205,7 +205,7 @@ def _use_of_name(
     function = context.function_of(node)
     if not isinstance(function, FunctionNode) or name in seen:
         return None
-    names = [inner for inner in own_nodes(function.body) if is_name(inner, name)]
+    names = [inner for inner in body_nodes(function) if is_name(inner, name)]
     if any(_is_unwrapped_here(context, each) for each in names):
         return None
     uses = (_use(context, each, seen | {name}) for each in in_source_order(names))
@@ -247,7 +247,7 @@ def _takes_every_failure(context: TreeContext, function: Function) -> bool:
     return (
         not any(errors.coming_out(node.body))
         and not any(
-            each.attr in ("trap", "raiseException") for each in own_nodes(node.body, ast.Attribute)
+            each.attr in ("trap", "raiseException") for each in body_nodes(node, ast.Attribute)
         )
         and all(isinstance(each, ast.Constant) for each in returned_values(node))
     )
@@ -266,7 +266,7 @@ def _knows_first_error(context: TreeContext, node: ast.Call) -> bool:
         isinstance(inner, ast.Name | ast.Attribute)
         and context.file.may_play(inner, _FIRST_ERROR)
         and Role.FIRST_ERROR in context.roles(inner)
-        for inner in own_nodes(function.body)
+        for inner in body_nodes(function)
     )
 
 

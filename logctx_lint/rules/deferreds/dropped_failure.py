@@ -95,7 +95,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, own_nodes
 
 _NO_ERRBACK = "gets callbacks but no errback"
 _SEEN_ELSEWHERE = frozenset({Role.BACKGROUND_PROCESS, Role.SAFE_DECORATOR, Role.DROPPABLE})
@@ -201,9 +201,9 @@ def _may_fail(
 
 def _does_something(node: FunctionNode) -> bool:
     """Whether a function calls anything outside of a `try`."""
-    attempts = [each for each in own_nodes(node.body) if as_try(each)]
+    attempts = [each for each in body_nodes(node) if as_try(each)]
     guarded = {inner for each in attempts for inner in own_nodes([each])}
-    return any(each not in guarded for each in own_nodes(node.body, ast.Call))
+    return any(each not in guarded for each in body_nodes(node, ast.Call))
 
 
 def screen(unit: Unit) -> bool:

@@ -84,7 +84,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, is_none, mentions_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_none, mentions_name, own_nodes
 
 _Callback = FunctionNode | ast.Lambda
 _LOGGING = frozenset({Role.LOG_WRITER})
@@ -147,7 +147,7 @@ def _ends_in_none(node: ast.FunctionDef) -> bool:
     """Whether a function neither returns anything, nor raises or hands on what it is given."""
     if node.decorator_list:
         return False
-    for each in own_nodes(node.body):
+    for each in body_nodes(node):
         match each:
             case ast.Return(ast.expr() as value):
                 if not is_none(value):
@@ -157,7 +157,7 @@ def _ends_in_none(node: ast.FunctionDef) -> bool:
             case ast.Attribute(_, name) if name in _TRAPS:
                 return False
     # A stub or a base class's method says nothing.
-    return any(own_nodes(node.body, ast.Call))
+    return any(body_nodes(node, ast.Call))
 
 
 def _bodies(file: File, scope: Scope, callback: ast.expr | FunctionNode) -> Iterator[_Callback]:

@@ -161,7 +161,7 @@ from logctx_lint.findings import Profile
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import last_name, own_nodes, suspends
+from logctx_lint.syntax.ast_walk import body_nodes, last_name, own_nodes, suspends
 
 _OF_QUEUES = (".task_done()", ".join()")
 
@@ -305,7 +305,7 @@ def _check_try(context: TreeContext, attempt: ast.Try) -> None:
 
 def _failed(context: TreeContext, handler: ast.ExceptHandler) -> Iterator[ast.expr]:
     """The futures of asyncio that a handler gives its error to."""
-    for node in own_nodes(handler.body):
+    for node in body_nodes(handler):
         match node:
             case ast.Call(ast.Attribute(future, "set_exception")):
                 answer = context.awaitability(future)
@@ -320,7 +320,7 @@ def _is_new(handler: ast.ExceptHandler, text: str) -> bool:
         isinstance(node, ast.Name | ast.Attribute)
         and isinstance(node.ctx, ast.Store)
         and ast.unparse(node) == text
-        for node in own_nodes(handler.body)
+        for node in body_nodes(handler)
     )
 
 
@@ -356,7 +356,7 @@ def _is_waited_for_in_time(context: TreeContext, future: ast.expr) -> bool:
     place = kept_in(future, context.function_of(future))
     limits: set[bool] = set()
     for function in own_methods(context) if place else ():
-        for node in own_nodes(function.body):
+        for node in body_nodes(function):
             match node:
                 case ast.Await(ast.Call(called, [waited, *limit], keywords)) if (
                     kept_in(waited, function) == place

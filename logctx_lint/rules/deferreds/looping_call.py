@@ -91,7 +91,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, own_nodes
 
 _START = "twisted.internet.task.LoopingCall.start"
 _STOP = "twisted.internet.task.LoopingCall.stop"
@@ -323,7 +323,7 @@ def _set_here(context: TreeContext, place: ast.Attribute) -> list[ast.Call]:
     text = ast.unparse(place)
     return [
         node.value
-        for node in own_nodes(function.body, ast.Assign)
+        for node in body_nodes(function, ast.Assign)
         if isinstance(node.value, ast.Call)
         and any(ast.unparse(target) == text for target in node.targets)
     ]

@@ -115,7 +115,7 @@ from logctx_lint.inference.known_names import MARKS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, last_name
 
 _HELD = frozenset(
     {Role.CONTEXT_MANAGER, Role.SENTINEL_GUARD, Role.TRACING_SPAN, Role.CONTEXT_BINDING}
@@ -180,9 +180,7 @@ def _report(
 
 
 def _yields(function: FunctionNode) -> list[ast.expr]:
-    found = (
-        node for node in own_nodes(function.body) if isinstance(node, ast.Yield | ast.YieldFrom)
-    )
+    found = (node for node in body_nodes(function) if isinstance(node, ast.Yield | ast.YieldFrom))
     return in_source_order(found)
 
 
@@ -261,7 +259,7 @@ def _entered(
     context: TreeContext, block: ast.With | ast.AsyncWith, node: ast.AST
 ) -> ast.expr | None:
     """What an `ExitStack` has entered before a node of its block."""
-    for inner in in_source_order(own_nodes(block.body, ast.Call)):
+    for inner in in_source_order(body_nodes(block, ast.Call)):
         match inner:
             case ast.Call(ast.Attribute(_, name), [entered]) if name in _ENTERING:
                 scope = context.scopes[entered]
@@ -284,7 +282,7 @@ def _tokens(
     context: TreeContext, function: FunctionNode, yields: list[ast.expr]
 ) -> Iterator[_Held]:
     """A token made before a `yield` and used behind it."""
-    nodes = list(own_nodes(function.body))
+    nodes = list(body_nodes(function))
     for call in in_source_order(each for each in nodes if isinstance(each, ast.Call)):
         if Role.TOKEN_RESETTER not in context.roles(call):
             continue
@@ -326,7 +324,7 @@ def _bindings(
     context: TreeContext, function: FunctionNode, yields: list[ast.expr]
 ) -> Iterator[_Held]:
     """Values that are bound before a `yield` and taken out of the context behind it."""
-    calls = in_source_order(own_nodes(function.body, ast.Call))
+    calls = in_source_order(body_nodes(function, ast.Call))
     for bound in calls:
         if not isinstance(context.parent(bound), ast.Expr):
             continue

@@ -121,7 +121,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER})
 _DEPENDS = frozenset({"Depends", "Security"})
@@ -262,7 +262,7 @@ def _is_prepared(context: TreeContext, call: ast.Call) -> bool:
                 isinstance(each, ast.Call)
                 and any(dotted(given) == dotted(target) for given in each.args)
                 and all(map(_is_own, members_of(context.type_of(each.func))))
-                for each in own_nodes(function.body)
+                for each in body_nodes(function)
             )
     return False
 
@@ -394,7 +394,7 @@ def _is_filter(context: TreeContext, cls: ast.ClassDef, bound: ast.expr) -> bool
         and method.name in _SHOWING
         and any(
             node.attr == "get" and ast.unparse(node.value) == text
-            for node in own_nodes(method.body, ast.Attribute)
+            for node in body_nodes(method, ast.Attribute)
         )
         for method in cls.body
     )

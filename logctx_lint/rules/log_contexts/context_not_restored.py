@@ -93,8 +93,8 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    body_nodes,
     end_of,
-    own_nodes,
     parents_of,
     start_of,
 )
@@ -129,7 +129,7 @@ class _Body:
 
     @cached_property
     def _nodes(self) -> list[ast.AST]:
-        return list(own_nodes(self.node.body))
+        return list(body_nodes(self.node))
 
     @cached_property
     def _parents(self) -> dict[ast.AST, ast.AST]:

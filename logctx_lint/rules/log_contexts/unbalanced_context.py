@@ -204,7 +204,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes
 
 _ENTER, _EXIT = "__aenter__", "__aexit__"
 _TOKENS = frozenset({Role.CONTEXT_TOKEN})
@@ -348,7 +348,7 @@ def _is_set_back(
     context: TreeContext, function: FunctionNode, call: ast.Call, variable: str
 ) -> bool:
     """Whether the variable is changed again once the context manager has yielded."""
-    yields = [each.lineno for each in own_nodes(function.body, ast.Yield)]
+    yields = [each.lineno for each in body_nodes(function, ast.Yield)]
     if not yields or call.lineno > min(yields):
         return True
     return any(
@@ -356,7 +356,7 @@ def _is_set_back(
         and isinstance(node.func, ast.Attribute)
         and ast.unparse(node.func.value) == variable
         and node.func.attr in ("set", "reset")
-        for node in own_nodes(function.body, ast.Call)
+        for node in body_nodes(function, ast.Call)
     )
 
 
@@ -421,7 +421,7 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
         return
     if is_exit(cls, leaves) or are_paired(context, function.name, leaves):
         return
-    for node in own_nodes(function.body):
+    for node in body_nodes(function):
         match node:
             case ast.Assign([ast.Attribute(ast.Name("self"), found)], ast.Call() as made):
                 what = task_scope(context, made) if found == name else None
