@@ -252,7 +252,7 @@ class ReturnedValues:
 
     def _bound(self, name: str, binding: Binding) -> Iterator[Returned]:
         if binding.kind == "parameter" and binding.parameter in ("", "k", "self"):
-            is_handled = Uses.ERRBACK in self._uses(name, binding)
+            is_handled = bool(self._uses(name, binding) & (Uses.ERRBACK | Uses.LOOKED_AT))
             yield Returned(Source.ARGUMENT, can_fail=not is_handled, parameter=name)
             return
         if binding.kind == "element":
@@ -429,7 +429,8 @@ class ReturnedValues:
             elif argument is None:
                 yield from UNKNOWN_VALUE
             else:
-                yield from self._of(argument)
+                for value in self._of(argument):
+                    yield replace(value, can_fail=value.can_fail and each.can_fail)
 
     def _takes_element(self, call: ast.Call, callee: FunctionType) -> bool:
         """`self._waiting.pop()`, `self._tasks.get(name)`: a collection gives what it holds."""
