@@ -20,6 +20,7 @@ from logctx_lint.inference.narrowing import LEAVING
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
+    FunctionType,
     Instance,
     Kind,
     Presumed,
@@ -27,6 +28,8 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.project.awaitable_names import INLINE_CALLBACKS, words_of
+from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
 _NEEDED: dict[Usage, tuple[str, ...]] = {
@@ -50,6 +53,13 @@ _NEEDED: dict[Usage, tuple[str, ...]] = {
     Usage.DRIVEN: ("close", "send", "throw"),
 }
 """Methods with which a class of one's own, awaitable besides, allows a use."""
+_ANY_OF: dict[Usage, tuple[str, ...]] = {
+    Usage.ITERATION: ("__iter__", "__getitem__"),
+    Usage.LENGTH: ("__len__",),
+    Usage.ITEM: ("__getitem__", "__class_getitem__"),
+    Usage.CONTAINER: ("__contains__", "__iter__", "__getitem__"),
+}
+"""Uses for which an object must have one of these methods, whatever its class is."""
 _OF_SOME_FUTURE = frozenset(dir(object)) | {
     "__await__", "__class_getitem__", "__del__", "__iter__", "_asyncio_future_blocking",
     "_callbacks", "_cancel_message", "_coro", "_exception", "_fut_waiter", "_log_destroy_pending",
@@ -87,18 +97,14 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     resolver = unit.file.resolver
     type_ = resolver.type_of(node, use.scope)
     if isinstance(type_, Presumed):
-        kind = presumed_kind(unit, type_)
-        if use.how in _MAY_BE_MEANT or kind is None:
-            return None
-        if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
-            return None
-        if isinstance(node, ast.Name) and (
-            not may_hold_presumed(use.scope, _calls_behind(node, function_scope(use.scope)))
-            or _is_known_to_wait(node.id, kind, use, unit)
-        ):
-            return None
-        return kind
+        return _presumed_to_be_wrong(use, presumed_kind(unit, type_), unit)
     members = members_of(type_)
+    if UNKNOWN in members and _is_of_open_receiver(node, use.scope, unit):
+        # Of the objects that are known to be there, all have an asynchronous method.
+        kind = resolver.awaitability(type_).kind
+        if _allows(type_, kind, use, unit) or _presumed_to_be_wrong(use, kind, unit) is None:
+            return None
+        members = tuple(member for member in members if member != UNKNOWN)
     # With an unknown member, or None, it may be that.
     if not all(isinstance(member, Instance) for member in members):
         return None
@@ -110,7 +116,9 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
         for call in _calls_behind(node, use.scope)
     ):
         return None
-    if need_not_be_awaited(resolver, type_, is_used=True) or _other_side_takes_it(use, unit):
+    if _other_side_takes_it(use, unit):
+        return None
+    if need_not_be_awaited(resolver, type_, is_used=True) and not _lacks_method(use, type_, unit):
         return None
     if isinstance(node, ast.Name) and _is_known_to_wait(node.id, answer.kind, use, unit):
         return None
@@ -121,6 +129,54 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     return answer.kind
 
 
+def _presumed_to_be_wrong(use: Use, kind: Kind | None, unit: Unit) -> Kind | None:
+    """The kind of what is very likely an awaitable, if it is used as a value."""
+    node = use.node
+    if use.how in _MAY_BE_MEANT or kind is None:
+        return None
+    if not kind.is_lazy and (_is_ordinary(use, unit) or _is_asked(use, kind, unit)):
+        return None
+    if isinstance(node, ast.Name) and (
+        not may_hold_presumed(use.scope, _calls_behind(node, function_scope(use.scope)))
+        or _is_known_to_wait(node.id, kind, use, unit)
+    ):
+        return None
+    return kind
+
+
+def _is_of_open_receiver(node: ast.expr, scope: Scope, unit: Unit) -> bool:
+    """Whether a method is called of which only the known receivers are known to have it.
+
+    So it is of a parameter that some callers give a `Client`, and others are not seen.
+    """
+    calls = _calls_behind(node, scope)
+    return (
+        bool(calls)
+        and not unit.file.module.is_test
+        and all(
+            isinstance(call.func, ast.Attribute)
+            and UNKNOWN in members_of(unit.file.resolver.type_of(call.func.value, scope))
+            and all(
+                each == UNKNOWN or (isinstance(each, FunctionType) and each.function.facts.is_async)
+                for each in members_of(unit.file.resolver.type_of(call.func, scope))
+            )
+            for call in calls
+        )
+    )
+
+
+def _lacks_method(use: Use, type_: Type, unit: Unit) -> bool:
+    """Whether an object of the project has not the method by which it could be used so."""
+    classes = unit.file.resolver.classes
+    methods = _ANY_OF.get(use.how, ())
+    return bool(methods) and all(
+        isinstance(member, Instance)
+        and not classes.unknown_bases(member.cls)
+        and all(classes.member(member, name) is None for name in methods)
+        for member in members_of(type_)
+    )
+
+
 def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
     """What is very likely given, by the name of a method or under a decorator that is not known.
 
@@ -128,8 +184,7 @@ def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
     """
     if unit.file.module.is_test and not type_.by_decorator:
         return None
-    kind = unit.file.resolver.awaitability(type_).kind
-    return kind if kind.is_lazy or type_.by_habit else None
+    return unit.file.resolver.awaitability(type_).kind
 
 
 def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:
@@ -140,9 +195,14 @@ def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:
     function = function_scope(scope).function
     return (
         function is not None
-        and function.facts.is_async
+        and (function.facts.is_async or is_inlined(function))
         and not any(last_name(call.func) == function.name for call in calls)
     )
+
+
+def is_inlined(function: Function) -> bool:
+    """Whether a generator awaits by `yield`, under `@inlineCallbacks`."""
+    return any(INLINE_CALLBACKS & words_of(each) for each in function.facts.decorators)
 
 
 def _is_known_to_wait(name: str, kind: Kind, use: Use, unit: Unit) -> bool:

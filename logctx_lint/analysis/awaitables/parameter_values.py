@@ -2,6 +2,9 @@
 
 def encrypt(self, data):
     return bytes(each ^ self.key for each in data)  # A coroutine for `data` fails here.
+
+def send(self, data):
+    self.transport.write(self.encrypt(data))        # So it does when it gets there from here.
 """
 
 from __future__ import annotations
@@ -9,14 +12,19 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.awaitables.expected_types import function_scope, refuses
+from logctx_lint.analysis.awaitables.habitual_arguments import is_given_awaited
 from logctx_lint.analysis.awaitables.misused_values import OF_COROUTINES
 from logctx_lint.analysis.callback_arguments import pairs, signatures
 from logctx_lint.analysis.context import as_try
-from logctx_lint.analysis.units import File
+from logctx_lint.analysis.units import File, Unit
+from logctx_lint.inference import annotation_types
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import signature_scope
 from logctx_lint.inference.known_names import KIND_TEST_NAMES
-from logctx_lint.inference.types import members_of
+from logctx_lint.inference.types import UNKNOWN, members_of
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.facts import FunctionNode, Parameter
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes, last_name
 
@@ -41,11 +49,29 @@ _CHOICES = (
     ast.If, ast.IfExp, ast.While, ast.BoolOp, ast.Match, ast.Lambda, ast.FunctionDef,
     ast.AsyncFunctionDef,
 )  # fmt: skip
+_LONGEST_DETOUR = 2
+"""How many functions may hand it on."""
 _BARE = frozenset({"builtins.staticmethod", "builtins.classmethod"})
 
 
-def values_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[tuple[ast.expr, str]]:
+def needed_names(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
+    """The uses of names in a function that hand them to others who need their values."""
+    for call, where in unit.nodes(ast.Call) if names else ():
+        given = [each for each in call_arguments(call) if _is_one_of(each, names)]
+        if given and function_scope(where) is scope:
+            for argument, _ in values_needed(unit, call, where):
+                if isinstance(argument, ast.Name) and argument.id in names:
+                    yield argument
+
+
+def values_needed(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[tuple[ast.expr, str]]:
     """The arguments of a call whose values are needed, and what the function does with them."""
+    for argument, need in _needs(unit, call, scope, _LONGEST_DETOUR):
+        yield argument, f"passed to `{ast.unparse(call.func)}()`, which {need}"
+
+
+def _needs(unit: Unit, call: ast.Call, scope: Scope, detour: int) -> Iterator[tuple[ast.expr, str]]:
+    file = unit.file
     callees = list(signatures(file, call, scope))
     if len(callees) != 1 or len(members_of(file.resolver.type_of(call.func, scope))) != 1:
         return
@@ -55,10 +81,14 @@ def values_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[tuple[as
     if node is None or not _is_bare(file, node, function):
         return
     for parameter, argument in pairs(call, parameters):
-        if isinstance(argument, ast.Call) and not parameter.annotation and not parameter.kind:
-            need = _need(node, parameter.name)
+        if isinstance(argument, ast.Call | ast.Name) and not parameter.kind:
+            need = _need(unit, function, node, parameter, detour)
             if need is not None:
-                yield argument, f"passed to `{ast.unparse(call.func)}()`, which {need}"
+                yield argument, need
+
+
+def _is_one_of(node: ast.expr, names: set[str]) -> bool:
+    return isinstance(node, ast.Name) and node.id in names
 
 
 def _is_bare(file: File, node: FunctionNode, function: Function) -> bool:
@@ -68,17 +98,40 @@ def _is_bare(file: File, node: FunctionNode, function: Function) -> bool:
     return all(_BARE & set(file.resolver.names(each, outer)) for each in node.decorator_list)
 
 
-def _need(function: FunctionNode, name: str) -> str | None:
+def _need(
+    unit: Unit, function: Function, node: FunctionNode, parameter: Parameter, detour: int
+) -> str | None:
     """What a function does with a parameter in any case that an awaitable does not allow."""
-    nodes = [each for statement in function.body for each in all_nodes(statement)]
+    if parameter.annotation:
+        # Whoever hands it on is told by the rules about what is declared.
+        is_inner = detour < _LONGEST_DETOUR
+        return "declares it as such" if is_inner and _refuses(unit, function, parameter) else None
+    name = parameter.name
+    nodes = [each for statement in node.body for each in all_nodes(statement)]
     if any(_thinks_of_it(each, name) for each in nodes):
         return None
     parents = {child: each for each in nodes for child in child_nodes(each)}
-    for node in nodes:
-        what = _use(node, name)
-        if what and _is_reached(function, node, name, parents):
-            return f"{what} (line {getattr(node, 'lineno', function.lineno)})"
+    for each in nodes:
+        what = _use(each, name)
+        if what and _is_reached(node, each, name, parents):
+            return f"{what} (line {getattr(each, 'lineno', node.lineno)})"
+    for each in nodes if detour else ():
+        if isinstance(each, ast.Call) and any(_is(one, name) for one in call_arguments(each)):
+            scope = Scope.of_body(function, node)
+            for argument, _ in _needs(unit, each, scope, detour - 1):
+                if _is(argument, name) and _is_reached(node, each, name, parents):
+                    return f"hands it to `{ast.unparse(each.func)}()` (line {each.lineno})"
+    if is_given_awaited(unit.file, function, name):
+        return "is elsewhere given what was awaited"
     return None
+
+
+def _refuses(unit: Unit, function: Function, parameter: Parameter) -> bool:
+    """Whether what a parameter is declared to be leaves no room for an awaitable."""
+    declared = annotation_types.evaluate(
+        unit.file.resolver, parse_expression(parameter.annotation), signature_scope(function)
+    )
+    return declared != UNKNOWN and refuses(unit, declared)
 
 
 def _thinks_of_it(node: ast.AST, name: str) -> bool:
