@@ -343,7 +343,7 @@ def _taken_for_values(
     return {
         *refused,
         *answered_names(unit, scope, lazy),
-        *needed_names(unit, scope, set(single)),
+        *needed_names(unit, scope, {name: kinds[name] for name in single}),
         *_summed(unit, scope, collections),
     }
 

@@ -184,7 +184,8 @@ def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
     """
     if unit.file.module.is_test and not type_.by_decorator:
         return None
-    return unit.file.resolver.awaitability(type_).kind
+    kind = unit.file.resolver.awaitability(type_).kind
+    return kind if kind.is_lazy or kind is Kind.DEFERRED or type_.by_habit else None
 
 
 def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:

@@ -10,11 +10,11 @@ def send(self, data):
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from logctx_lint.analysis.awaitables.expected_types import function_scope, refuses
 from logctx_lint.analysis.awaitables.habitual_arguments import is_given_awaited
-from logctx_lint.analysis.awaitables.misused_values import OF_COROUTINES
+from logctx_lint.analysis.awaitables.misused_values import has_attribute
 from logctx_lint.analysis.callback_arguments import pairs, signatures
 from logctx_lint.analysis.context import as_try
 from logctx_lint.analysis.units import File, Unit
@@ -22,7 +22,7 @@ from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import signature_scope
 from logctx_lint.inference.known_names import KIND_TEST_NAMES
-from logctx_lint.inference.types import UNKNOWN, members_of
+from logctx_lint.inference.types import UNKNOWN, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, Parameter
 from logctx_lint.project.modules import Function
@@ -54,23 +54,34 @@ _LONGEST_DETOUR = 2
 _BARE = frozenset({"builtins.staticmethod", "builtins.classmethod"})
 
 
-def needed_names(unit: Unit, scope: Scope, names: set[str]) -> Iterator[ast.Name]:
-    """The uses of names in a function that hand them to others who need their values."""
-    for call, where in unit.nodes(ast.Call) if names else ():
-        given = [each for each in call_arguments(call) if _is_one_of(each, names)]
-        if given and function_scope(where) is scope:
-            for argument, _ in values_needed(unit, call, where):
-                if isinstance(argument, ast.Name) and argument.id in names:
-                    yield argument
+def needed_names(unit: Unit, scope: Scope, kinds: Mapping[str, Kind]) -> Iterator[ast.Name]:
+    """The uses of names in a function that hand awaitables to others who need their values.
+
+    `kinds` says of which kind that is which each name holds.
+    """
+    for call, where in unit.nodes(ast.Call) if kinds else ():
+        given = [each for each in call_arguments(call) if isinstance(each, ast.Name)]
+        if function_scope(where) is scope:
+            for kind in {kinds[each.id] for each in given if each.id in kinds}:
+                for argument, _ in values_needed(unit, call, where, kind):
+                    if isinstance(argument, ast.Name) and kinds.get(argument.id) is kind:
+                        yield argument
 
 
-def values_needed(unit: Unit, call: ast.Call, scope: Scope) -> Iterator[tuple[ast.expr, str]]:
-    """The arguments of a call whose values are needed, and what the function does with them."""
-    for argument, need in _needs(unit, call, scope, _LONGEST_DETOUR):
+def values_needed(
+    unit: Unit, call: ast.Call, scope: Scope, kind: Kind
+) -> Iterator[tuple[ast.expr, str]]:
+    """The arguments of a call whose values are needed, and what the function does with them.
+
+    An awaitable of this `kind` would not do for them.
+    """
+    for argument, need in _needs(unit, call, scope, kind, _LONGEST_DETOUR):
         yield argument, f"passed to `{ast.unparse(call.func)}()`, which {need}"
 
 
-def _needs(unit: Unit, call: ast.Call, scope: Scope, detour: int) -> Iterator[tuple[ast.expr, str]]:
+def _needs(
+    unit: Unit, call: ast.Call, scope: Scope, kind: Kind, detour: int
+) -> Iterator[tuple[ast.expr, str]]:
     file = unit.file
     callees = list(signatures(file, call, scope))
     if len(callees) != 1 or len(members_of(file.resolver.type_of(call.func, scope))) != 1:
@@ -82,13 +93,9 @@ def _needs(unit: Unit, call: ast.Call, scope: Scope, detour: int) -> Iterator[tu
         return
     for parameter, argument in pairs(call, parameters):
         if isinstance(argument, ast.Call | ast.Name) and not parameter.kind:
-            need = _need(unit, function, node, parameter, detour)
+            need = _need(unit, function, node, parameter, kind, detour)
             if need is not None:
                 yield argument, need
-
-
-def _is_one_of(node: ast.expr, names: set[str]) -> bool:
-    return isinstance(node, ast.Name) and node.id in names
 
 
 def _is_bare(file: File, node: FunctionNode, function: Function) -> bool:
@@ -99,7 +106,12 @@ def _is_bare(file: File, node: FunctionNode, function: Function) -> bool:
 
 
 def _need(
-    unit: Unit, function: Function, node: FunctionNode, parameter: Parameter, detour: int
+    unit: Unit,
+    function: Function,
+    node: FunctionNode,
+    parameter: Parameter,
+    kind: Kind,
+    detour: int,
 ) -> str | None:
     """What a function does with a parameter in any case that an awaitable does not allow."""
     if parameter.annotation:
@@ -113,12 +125,13 @@ def _need(
     parents = {child: each for each in nodes for child in child_nodes(each)}
     for each in nodes:
         what = _use(each, name)
-        if what and _is_reached(node, each, name, parents):
+        is_own = isinstance(each, ast.Attribute) and has_attribute(unit, kind, each.attr)
+        if what and not is_own and _is_reached(node, each, name, parents):
             return f"{what} (line {getattr(each, 'lineno', node.lineno)})"
     for each in nodes if detour else ():
         if isinstance(each, ast.Call) and any(_is(one, name) for one in call_arguments(each)):
             scope = Scope.of_body(function, node)
-            for argument, _ in _needs(unit, each, scope, detour - 1):
+            for argument, _ in _needs(unit, each, scope, kind, detour - 1):
                 if _is(argument, name) and _is_reached(node, each, name, parents):
                     return f"hands it to `{ast.unparse(each.func)}()` (line {each.lineno})"
     if is_given_awaited(unit.file, function, name):
@@ -162,7 +175,7 @@ def _use(node: ast.AST, name: str) -> str:
         case ast.Subscript(value) if _is(value, name):
             return "takes an element of it"
         case ast.Attribute(value, attribute) if _is(value, name):
-            return "" if attribute in OF_COROUTINES else f"asks it for `{attribute}`"
+            return f"asks it for `{attribute}`"
         case ast.BinOp(ast.Constant(str()), ast.Mod()):
             return ""
         case ast.BinOp(left, _, right) if _is(left, name) or _is(right, name):
