@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import ast
 
-from logctx_lint.analysis.awaitables.misused_values import is_inlined
 from logctx_lint.analysis.callback_arguments import pairs, signatures
 from logctx_lint.analysis.units import File
+from logctx_lint.inference.awaited_elsewhere import is_inlined
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
 
@@ -53,7 +53,7 @@ def _is_awaited(node: ast.expr | None, scope: Scope) -> bool:
         case ast.Await():
             return True
         case ast.Yield(ast.expr()):
-            return scope.function is not None and is_inlined(scope.function)
+            return scope.function is not None and is_inlined(scope.function.facts)
         case ast.Name(name):
             bindings = scope.reaching(name, (node.lineno, node.col_offset))
             return bool(bindings) and all(

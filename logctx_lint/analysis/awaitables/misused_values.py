@@ -16,6 +16,7 @@ from logctx_lint.analysis.awaitables.value_uses import Usage, Use
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.awaited_elsewhere import is_inlined
 from logctx_lint.inference.narrowing import LEAVING
 from logctx_lint.inference.types import (
     UNKNOWN,
@@ -28,8 +29,6 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.awaitable_names import INLINE_CALLBACKS, words_of
-from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
 _NEEDED: dict[Usage, tuple[str, ...]] = {
@@ -196,14 +195,9 @@ def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:
     function = function_scope(scope).function
     return (
         function is not None
-        and (function.facts.is_async or is_inlined(function))
+        and (function.facts.is_async or is_inlined(function.facts))
         and not any(last_name(call.func) == function.name for call in calls)
     )
-
-
-def is_inlined(function: Function) -> bool:
-    """Whether a generator awaits by `yield`, under `@inlineCallbacks`."""
-    return any(INLINE_CALLBACKS & words_of(each) for each in function.facts.decorators)
 
 
 def _is_known_to_wait(name: str, kind: Kind, use: Use, unit: Unit) -> bool:
