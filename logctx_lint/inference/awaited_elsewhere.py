@@ -9,6 +9,7 @@ from logctx_lint.inference.types import UNKNOWN, Presumed, Type
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.always_awaited import AlwaysAwaited
 from logctx_lint.project.awaitable_names import INLINE_CALLBACKS, words_of
+from logctx_lint.project.facts import FunctionFacts
 from logctx_lint.project.modules import Module
 from logctx_lint.syntax.ast_walk import last_name
 
@@ -46,6 +47,11 @@ def result(resolver: Resolver, callee: ast.expr, scope: Scope) -> Type:
     if facts.is_async:
         awaitable = resolver.typed("Awaitable", UNKNOWN)
         return Presumed(awaitable, ()) if path in known.by_await else UNKNOWN
-    if any(INLINE_CALLBACKS & words_of(each) for each in facts.decorators):
+    if is_inlined(facts):
         return Presumed(resolver.deferred, ())
     return UNKNOWN
+
+
+def is_inlined(facts: FunctionFacts) -> bool:
+    """Whether a generator awaits by `yield`, under `@inlineCallbacks`."""
+    return any(INLINE_CALLBACKS & words_of(each) for each in facts.decorators)

@@ -9,7 +9,7 @@ from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import body_nodes, call_arguments, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, call_arguments, own_nodes
 from logctx_lint.syntax.placeholders import asks_for_override, statements
 
 if TYPE_CHECKING:
@@ -134,8 +134,15 @@ def _catches_no_failure(handler: ast.ExceptHandler) -> bool:
     return all(each in _NO_FAILURES for each in names)
 
 
+_READING = (
+    ast.Name, ast.Attribute, ast.Constant, ast.BoolOp, ast.boolop, ast.UnaryOp, ast.Not,
+    ast.Compare, ast.Is, ast.IsNot, ast.expr_context,
+)  # fmt: skip
+"""What a test is made of that only looks at names and attributes."""
+
+
 def _cannot_fail(statement: ast.stmt) -> bool:
-    """A docstring, an import, and what binds or returns a name or a constant."""
+    """A docstring, an import, what binds or returns a name or a constant, and a choice of these."""
     match statement:
         case ast.Pass() | ast.Expr(ast.Constant()) | ast.Return(None | ast.Constant() | ast.Name()):
             return True
@@ -147,6 +154,9 @@ def _cannot_fail(statement: ast.stmt) -> bool:
             return True
         case ast.AnnAssign(_, _, None | ast.Constant() | ast.Name()):
             return True
+        case ast.If(test, body, orelse):
+            only_reads = all(isinstance(each, _READING) for each in all_nodes(test))
+            return only_reads and all(map(_cannot_fail, (*body, *orelse)))
     return False
 
 

@@ -210,11 +210,15 @@ class Functions:
         return isinstance(node, FunctionNode) and is_placeholder(node.body)
 
     def is_of_interface(self, function: Function) -> bool:
-        """Whether an interface of the project declares it, and some class implements it anyhow."""
+        """Whether an interface of the project declares it, and some class implements it anyhow.
+
+        What inherits from an implementation, whose stub names the interface as its base, is none.
+        """
         return (
             function.owner is not None
             and function.facts.is_async
             and self._resolver.classes.has_ancestor(function.owner, _INTERFACE)
+            and self.is_abstract(function)
         )
 
     def _returned(self, value: ast.expr, scope: Scope, awaited: set[str]) -> list[Type]:

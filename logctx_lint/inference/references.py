@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -80,6 +80,12 @@ class References:
         for function in self._functions("called", name, near):
             yield from self.body(function).calls.get(name, ())
 
+    def calls_in(self, module: Module, name: str) -> Iterator[Located[ast.Call]]:
+        """The calls of something called `name` in functions of one module, however many."""
+        query = "called there", name, module.name, module.root, module.is_test
+        for function in self._with_functions.get(query, lambda: self._calling(name, module)):
+            yield from self.body(function).calls.get(name, ())
+
     def assignments(self, name: str, near: Module) -> Iterator[Located[ast.Assign]]:
         """The statements there that set an attribute called `name`."""
         for function in self._functions("set", name, near):
@@ -95,6 +101,13 @@ class References:
         found = self._modules.mentioning(table, name, near)
         if sum(len(lines) for _, lines in found) > _MOST_LINES:
             return []
+        return self._functions_of(found)
+
+    def _calling(self, name: str, module: Module) -> list[Function]:
+        found = self._modules.mentioning("called", name, module)
+        return self._functions_of(each for each in found if each[0] == module)
+
+    def _functions_of(self, found: Iterable[tuple[Module, Collection[str]]]) -> list[Function]:
         return [
             function
             for module, lines in found

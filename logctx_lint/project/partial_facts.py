@@ -15,8 +15,9 @@ from functools import cached_property
 from logctx_lint.project.facts import ModuleFacts, extract
 from logctx_lint.syntax.source import Source, Unreadable
 
+# A line break that is written out is found several times as fast as `^`.
 _BEGINNING = re.compile(
-    r"^(?=[^\W\d]|@|\"|')(?!(?:else|elif|except|finally)\b)"
+    r"\n(?=[^\W\d]|@|\"|')(?!(?:else|elif|except|finally)\b)"
     r"(?:(?:async[ \t]+)?(?:def|class)[ \t]+(\w+))?",
     re.MULTILINE,
 )
@@ -98,7 +99,8 @@ class Outline:
         decorated = False
         strings = (match.span() for match in _STRING.finditer(text) if "\n" in match[0])
         string = next(strings, (len(text), 0))
-        for match in _BEGINNING.finditer(text):
+        for match in _BEGINNING.finditer("\n" + text):
+            # Where the line break is in there, the line begins in the text.
             at = match.start()
             while string[1] and string[1] <= at:
                 string = next(strings, (len(text), 0))

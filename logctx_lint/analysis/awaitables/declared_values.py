@@ -291,7 +291,7 @@ class _Places:
             for argument in call_arguments(call):
                 yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
             return
-        for argument, fate in values_needed(self._unit.file, call, scope):
+        for argument, fate in values_needed(self._unit, call, scope, Kind.COROUTINE):
             if isinstance(argument, ast.Call):
                 kind = self._kind(argument, scope)
                 if kind is not None and kind.is_lazy:

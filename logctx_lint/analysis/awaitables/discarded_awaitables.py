@@ -21,7 +21,7 @@ from logctx_lint.analysis.context import (
     is_by_decorator,
     is_by_habit,
 )
-from logctx_lint.analysis.deferreds import observed_chains
+from logctx_lint.analysis.deferreds import observed_chains, pauses
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.run_time_checks import (
     is_asked_for,
@@ -376,6 +376,10 @@ def _takes_failures(call: ast.Call, method: ast.Attribute) -> bool:
 
 def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
     """Whether an awaitable may be left alone: it is driven elsewhere, or nothing can be lost."""
+    if can_await and any(
+        pauses.only_waits(context.file, each) for each in context.functions(call.func)
+    ):
+        return False
     if _starts_what_is_looked_after(context, call, can_await=can_await):
         return True
     if looks_after(context, call.func, can_await=can_await, call=call):

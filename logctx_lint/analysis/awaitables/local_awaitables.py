@@ -18,6 +18,7 @@ from logctx_lint.analysis.awaitables.misused_values import (
     presumed_kind,
     wrongly_used,
 )
+from logctx_lint.analysis.awaitables.parameter_values import needed_names
 from logctx_lint.analysis.awaitables.value_uses import Usage, Use, uses, uses_of
 from logctx_lint.analysis.possible_values import possible_elements, put_into
 from logctx_lint.analysis.units import Unit
@@ -341,7 +342,12 @@ def _taken_for_values(
         if not (is_plain and name in returned and _is_meant(name.id, kinds, scope))
     }
     lazy = {name for name in single if kinds[name].is_lazy}
-    return {*refused, *answered_names(unit, scope, lazy), *_summed(unit, scope, collections)}
+    return {
+        *refused,
+        *answered_names(unit, scope, lazy),
+        *needed_names(unit, scope, {name: kinds[name] for name in single}),
+        *_summed(unit, scope, collections),
+    }
 
 
 def _is_meant(name: str, kinds: dict[str, Kind], scope: Scope) -> bool:

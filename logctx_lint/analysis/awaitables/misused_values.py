@@ -16,10 +16,12 @@ from logctx_lint.analysis.awaitables.value_uses import Usage, Use
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference.awaitable_objects import need_not_be_awaited
+from logctx_lint.inference.awaited_elsewhere import is_inlined
 from logctx_lint.inference.narrowing import LEAVING
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
+    FunctionType,
     Instance,
     Kind,
     Presumed,
@@ -50,6 +52,13 @@ _NEEDED: dict[Usage, tuple[str, ...]] = {
     Usage.DRIVEN: ("close", "send", "throw"),
 }
 """Methods with which a class of one's own, awaitable besides, allows a use."""
+_ANY_OF: dict[Usage, tuple[str, ...]] = {
+    Usage.ITERATION: ("__iter__", "__getitem__"),
+    Usage.LENGTH: ("__len__",),
+    Usage.ITEM: ("__getitem__", "__class_getitem__"),
+    Usage.CONTAINER: ("__contains__", "__iter__", "__getitem__"),
+}
+"""Uses for which an object must have one of these methods, whatever its class is."""
 _OF_SOME_FUTURE = frozenset(dir(object)) | {
     "__await__", "__class_getitem__", "__del__", "__iter__", "_asyncio_future_blocking",
     "_callbacks", "_cancel_message", "_coro", "_exception", "_fut_waiter", "_log_destroy_pending",
@@ -109,8 +118,14 @@ def _is_wrong_if_presumed(use: Use, kind: Kind, unit: Unit) -> bool:
 
 def _is_wrong_if_certain(use: Use, type_: Type, kind: Kind, unit: Unit) -> bool:
     resolver = unit.file.resolver
+    members = members_of(type_)
+    if UNKNOWN in members and _is_of_open_receiver(use.node, use.scope, unit):
+        # Of the objects that are known to be there, all have an asynchronous method.
+        if _allows(type_, kind, use, unit) or not _is_wrong_if_presumed(use, kind, unit):
+            return False
+        members = tuple(member for member in members if member != UNKNOWN)
     # With an unknown member, or None, it may be that.
-    if not all(isinstance(member, Instance) for member in members_of(type_)):
+    if not all(isinstance(member, Instance) for member in members):
         return False
     if _allows(type_, kind, use, unit) or _other_side_takes_it(use, unit):
         return False
@@ -119,11 +134,44 @@ def _is_wrong_if_certain(use: Use, type_: Type, kind: Kind, unit: Unit) -> bool:
         for call in _calls_behind(use.node, use.scope)
     ):
         return False
-    if need_not_be_awaited(resolver, type_, is_used=True):
+    if need_not_be_awaited(resolver, type_, is_used=True) and not _lacks_method(use, type_, unit):
         return False
     # `-> Awaitable` is said of a function, too, whose call gives one.
     is_called = kind is Kind.AWAITABLE and use.how is Usage.CALL
     return not is_called and (kind is Kind.COROUTINE or not _is_ordinary(use, unit))
+
+
+def _is_of_open_receiver(node: ast.expr, scope: Scope, unit: Unit) -> bool:
+    """Whether a method is called of which only the known receivers are known to have it.
+
+    So it is of a parameter that some callers give a `Client`, and others are not seen.
+    """
+    calls = _calls_behind(node, scope)
+    return (
+        bool(calls)
+        and not unit.file.module.is_test
+        and all(
+            isinstance(call.func, ast.Attribute)
+            and UNKNOWN in members_of(unit.file.resolver.type_of(call.func.value, scope))
+            and all(
+                each == UNKNOWN or (isinstance(each, FunctionType) and each.function.facts.is_async)
+                for each in members_of(unit.file.resolver.type_of(call.func, scope))
+            )
+            for call in calls
+        )
+    )
+
+
+def _lacks_method(use: Use, type_: Type, unit: Unit) -> bool:
+    """Whether an object of the project has not the method by which it could be used so."""
+    classes = unit.file.resolver.classes
+    methods = _ANY_OF.get(use.how, ())
+    return bool(methods) and all(
+        isinstance(member, Instance)
+        and not classes.unknown_bases(member.cls)
+        and all(classes.member(member, name) is None for name in methods)
+        for member in members_of(type_)
+    )
 
 
 def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
@@ -134,7 +182,7 @@ def presumed_kind(unit: Unit, type_: Presumed) -> Kind | None:
     if unit.file.module.is_test and not type_.by_decorator:
         return None
     kind = unit.file.resolver.awaitability(type_).kind
-    return kind if kind.is_lazy or type_.by_habit else None
+    return kind if kind.is_lazy or kind is Kind.DEFERRED or type_.by_habit else None
 
 
 def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:
@@ -145,7 +193,7 @@ def may_hold_presumed(scope: Scope, calls: list[ast.Call]) -> bool:
     function = function_scope(scope).function
     return (
         function is not None
-        and function.facts.is_async
+        and (function.facts.is_async or is_inlined(function.facts))
         and not any(last_name(call.func) == function.name for call in calls)
     )
 

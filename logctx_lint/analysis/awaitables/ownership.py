@@ -138,14 +138,18 @@ def _keeps(
     can_await: bool,
     is_lazy: bool,
 ) -> bool:
+    has_contexts = context.file.traits.has_log_contexts
     wrappers = context.resolver.decorators.wrappers(callee.function)
     if wrappers:
+        # What a decorator starts fails where the function does.
+        is_started = callee.function.facts.is_async and not is_lazy and not has_contexts
+        if is_started and context.file.summaries.of(callee.function).handles_failures:
+            return True
         # What runs is what the decorator has put around it.
         summaries = [context.file.summaries.of(each) for each in wrappers]
         returned = tuple(value for summary in summaries for value in summary.returned)
     else:
         returned = context.file.summaries.of(callee.function).returned
-    has_contexts = context.file.traits.has_log_contexts
     has_callbacks = call is not None and isinstance(context.parent(call), ast.Attribute)
 
     def is_safe(value: Returned) -> bool:

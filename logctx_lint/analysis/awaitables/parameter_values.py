@@ -2,15 +2,20 @@
 
 def encrypt(self, data):
     return bytes(each ^ self.key for each in data)  # A coroutine for `data` fails here.
+
+def send(self, data):
+    self.transport.write(self.encrypt(data))        # So it does when it gets there from here.
 """
 
 from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from logctx_lint.analysis.awaitables.misused_values import OF_COROUTINES
+from logctx_lint.analysis.awaitables.expected_types import function_scope, refuses
+from logctx_lint.analysis.awaitables.habitual_arguments import is_given_awaited
+from logctx_lint.analysis.awaitables.misused_values import has_attribute
 from logctx_lint.analysis.callback_arguments import DRIVING, signatures
 from logctx_lint.analysis.control_flow_graph import (
     FlowGraph,
@@ -20,13 +25,16 @@ from logctx_lint.analysis.control_flow_graph import (
     flow_graph,
     needed_for,
 )
-from logctx_lint.analysis.units import File
+from logctx_lint.analysis.units import File, Unit
+from logctx_lint.inference import annotation_types
+from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.class_members import signature_scope
 from logctx_lint.inference.constants import outcome
 from logctx_lint.inference.known_names import APPENDERS, KIND_TEST_NAMES
 from logctx_lint.inference.passed_arguments import pairs
-from logctx_lint.inference.types import members_of
+from logctx_lint.inference.types import UNKNOWN, Kind, members_of
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.facts import FunctionNode, Parameter
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name, last_name, own_attribute
 
@@ -45,15 +53,43 @@ _ASKING = KIND_TEST_NAMES | {
 """Functions that tell what a parameter is."""
 _OF_AWAITABLES = frozenset({"__await__", "send", "close", "add_done_callback"})
 _ORDER = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+_LONGEST_DETOUR = 2
+"""How many functions may hand it on."""
 _BARE = frozenset({"builtins.staticmethod", "builtins.classmethod"})
 
 
-def values_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[tuple[ast.expr, str]]:
-    """The arguments of a call whose values are needed, and what the function does with them."""
-    for _, node, name, argument in _bare_parameters(file, call, scope):
-        need = _need(file, node, name)
+def needed_names(unit: Unit, scope: Scope, kinds: Mapping[str, Kind]) -> Iterator[ast.Name]:
+    """The uses of names in a function that hand awaitables to others who need their values.
+
+    `kinds` says of which kind that is which each name holds.
+    """
+    for call, where in unit.nodes(ast.Call) if kinds else ():
+        given = [each for each in call_arguments(call) if isinstance(each, ast.Name)]
+        if function_scope(where) is scope:
+            for kind in {kinds[each.id] for each in given if each.id in kinds}:
+                for argument, _ in values_needed(unit, call, where, kind):
+                    if isinstance(argument, ast.Name) and kinds.get(argument.id) is kind:
+                        yield argument
+
+
+def values_needed(
+    unit: Unit, call: ast.Call, scope: Scope, kind: Kind
+) -> Iterator[tuple[ast.expr, str]]:
+    """The arguments of a call whose values are needed, and what the function does with them.
+
+    An awaitable of this `kind` would not do for them.
+    """
+    for argument, need in _needs(unit, call, scope, kind, _LONGEST_DETOUR):
+        yield argument, f"passed to `{ast.unparse(call.func)}()`, which {need}"
+
+
+def _needs(
+    unit: Unit, call: ast.Call, scope: Scope, kind: Kind, detour: int
+) -> Iterator[tuple[ast.expr, str]]:
+    for function, node, parameter, argument in _parameters(unit.file, call, scope):
+        need = _need(unit, function, node, parameter, kind, detour)
         if need is not None:
-            yield argument, f"passed to `{ast.unparse(call.func)}()`, which {need}"
+            yield argument, need
 
 
 def functions_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[ast.Call]:
@@ -63,7 +99,10 @@ def functions_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[ast.C
         self._hooks.append(hook)                for hook in self._hooks:
                                                     await hook()
     """
-    for function, node, name, argument in _bare_parameters(file, call, scope):
+    for function, node, parameter, argument in _parameters(file, call, scope):
+        if parameter.annotation or not isinstance(argument, ast.Call):
+            continue
+        name = parameter.name
         nodes = [each for statement in node.body for each in all_nodes(statement)]
         if any(_thinks_of_it(file, each, name) for each in nodes):
             continue
@@ -77,10 +116,10 @@ def functions_needed(file: File, call: ast.Call, scope: Scope) -> Iterator[ast.C
             yield argument
 
 
-def _bare_parameters(
+def _parameters(
     file: File, call: ast.Call, scope: Scope
-) -> Iterator[tuple[Function, FunctionNode, str, ast.Call]]:
-    """The calls that are handed to parameters without an annotation, and to which."""
+) -> Iterator[tuple[Function, FunctionNode, Parameter, ast.expr]]:
+    """The calls and names that are handed to a function of the project, and to which parameters."""
     callees = list(signatures(file, call, scope))
     if len(callees) != 1 or len(members_of(file.resolver.type_of(call.func, scope))) != 1:
         return
@@ -90,8 +129,8 @@ def _bare_parameters(
     if node is None or not _is_bare(file, node, function):
         return
     for parameter, argument in pairs(call, parameters):
-        if isinstance(argument, ast.Call) and not parameter.annotation and not parameter.kind:
-            yield function, node, parameter.name, argument
+        if isinstance(argument, ast.Call | ast.Name) and not parameter.kind:
+            yield function, node, parameter, argument
 
 
 def _kept_in(node: FunctionNode, name: str) -> Iterator[str]:
@@ -153,18 +192,47 @@ def _is_bare(file: File, node: FunctionNode, function: Function) -> bool:
     return all(_BARE & set(file.resolver.names(each, outer)) for each in node.decorator_list)
 
 
-def _need(file: File, function: FunctionNode, name: str) -> str | None:
+def _need(
+    unit: Unit,
+    function: Function,
+    node: FunctionNode,
+    parameter: Parameter,
+    kind: Kind,
+    detour: int,
+) -> str | None:
     """What a function does with a parameter in any case that an awaitable does not allow."""
-    nodes = [each for statement in function.body for each in all_nodes(statement)]
-    if any(_thinks_of_it(file, each, name) for each in nodes):
+    if parameter.annotation:
+        # Whoever hands it on is told by the rules about what is declared.
+        is_inner = detour < _LONGEST_DETOUR
+        return "declares it as such" if is_inner and _refuses(unit, function, parameter) else None
+    name = parameter.name
+    nodes = [each for statement in node.body for each in all_nodes(statement)]
+    if any(_thinks_of_it(unit.file, each, name) for each in nodes):
         return None
-    graph = flow_graph(function)
-    for node in nodes:
-        what = _use(node, name)
-        place = node.iter if isinstance(node, ast.For) else node
-        if what and _always_comes_to(graph, place, name):
-            return f"{what} (line {getattr(node, 'lineno', function.lineno)})"
+    graph = flow_graph(node)
+    for each in nodes:
+        what = _use(each, name)
+        is_own = isinstance(each, ast.Attribute) and has_attribute(unit, kind, each.attr)
+        place = each.iter if isinstance(each, ast.For) else each
+        if what and not is_own and _always_comes_to(graph, place, name):
+            return f"{what} (line {getattr(each, 'lineno', node.lineno)})"
+    for each in nodes if detour else ():
+        if isinstance(each, ast.Call) and any(is_name(one, name) for one in call_arguments(each)):
+            scope = Scope.of_body(function, node)
+            for argument, _ in _needs(unit, each, scope, kind, detour - 1):
+                if is_name(argument, name) and _always_comes_to(graph, each, name):
+                    return f"hands it to `{ast.unparse(each.func)}()` (line {each.lineno})"
+    if is_given_awaited(unit.file, function, name):
+        return "is elsewhere given what was awaited"
     return None
+
+
+def _refuses(unit: Unit, function: Function, parameter: Parameter) -> bool:
+    """Whether what a parameter is declared to be leaves no room for an awaitable."""
+    declared = annotation_types.evaluate(
+        unit.file.resolver, parse_expression(parameter.annotation), signature_scope(function)
+    )
+    return declared != UNKNOWN and refuses(unit, declared)
 
 
 def _thinks_of_it(file: File, node: ast.AST, name: str) -> bool:
@@ -194,7 +262,7 @@ def _use(node: ast.AST, name: str) -> str:
         case ast.Subscript(value) if is_name(value, name):
             return "takes an element of it"
         case ast.Attribute(value, attribute) if is_name(value, name):
-            return "" if attribute in OF_COROUTINES else f"asks it for `{attribute}`"
+            return f"asks it for `{attribute}`"
         case ast.BinOp(ast.Constant(str()), ast.Mod()):
             return ""
         case ast.BinOp(left, _, right) if is_name(left, name) or is_name(right, name):

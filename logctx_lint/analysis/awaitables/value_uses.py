@@ -103,6 +103,7 @@ _CALLS = {
     "bool": Usage.TRUTH,
 }  # fmt: skip
 """What built-in functions do with their arguments."""
+_SHOWING = frozenset({"pprint.pformat", "pprint.pp", "pprint.pprint", "pprint.saferepr"})
 _OF_GENERATORS = frozenset({"close", "send", "throw"})
 """Methods of a coroutine, none of which gives an awaitable."""
 _COMPARE_BY_KEY = frozenset({"sorted", "min", "max"})
@@ -319,6 +320,9 @@ def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> Usage | No
         case ast.Name(name) if name in _CALLS:
             names = unit.file.resolver.names(call.func, scope)
             return _CALLS[name] if f"builtins.{name}" in names else None
+        case ast.Name(name) | ast.Attribute(_, name) if f"pprint.{name}" in _SHOWING:
+            names = unit.file.resolver.names(call.func, scope)
+            return Usage.TEXT if not _SHOWING.isdisjoint(names) else None
         case ast.Attribute(ast.Constant(str()), "format"):
             return Usage.TEXT
         case ast.Attribute(ast.Constant(str() | bytes()), "join"):

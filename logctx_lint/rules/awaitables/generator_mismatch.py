@@ -403,10 +403,20 @@ def _ends_plainly(context: TreeContext, function: ast.FunctionDef, scope: Scope)
         if not is_known or is_iterated:
             return False
     # Work that the function starts and does not wait for is another rule's business.
+    given = {*returned, *_bound_and_returned(function, returned)}
     return not any(
-        each not in returned and _is_awaitable(context, each, scope)
+        each not in given and _is_awaitable(context, each, scope)
         for each in body_nodes(function, ast.Call)
     )
+
+
+def _bound_and_returned(function: ast.FunctionDef, returned: list[ast.expr]) -> Iterator[ast.expr]:
+    """What names that are returned are bound to: `d = f()`, and behind that `return d`."""
+    names = {each.id for each in returned if isinstance(each, ast.Name)}
+    for node in own_nodes(function.body):
+        match node:
+            case ast.Assign([ast.Name(name)], value) if name in names:
+                yield value
 
 
 def _is_awaitable(context: TreeContext, call: ast.Call, scope: Scope) -> bool:
