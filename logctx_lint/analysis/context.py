@@ -224,9 +224,8 @@ class TreeContext:
         found: list[tuple[ast.AST, list[ast.AST]]] = []
         waiting: list[ast.AST] = [self.unit.node]
         for node in waiting:
-            inside = child_nodes(node)
-            found.append((node, inside))
-            waiting += [child for child in inside if type(child) not in _LEAVES]
+            found.append((node, child_nodes(node)))
+            waiting += [child for child in found[-1][1] if type(child) not in _LEAVES]
         return found
 
     def parent(self, node: ast.AST) -> ast.AST | None:
