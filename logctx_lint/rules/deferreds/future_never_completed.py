@@ -18,9 +18,10 @@ that stands there until a task takes its place
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`).
 
-In `strict`, too: a handler that fails a Future with an `Exception` and is passed by when the function
-is cancelled. The shape of [aiomcache 489](https://github.com/aio-libs/aiomcache/issues/489), where a
-cancelled request does not hand on its failure, and the next one gets its answer.
+In `strict`, too, is a handler that fails a Future with an `Exception`, and is passed by when the
+function is cancelled. That is the shape of
+[aiomcache 489](https://github.com/aio-libs/aiomcache/issues/489), where a cancelled request does
+not hand on its failure, and the next one gets its answer.
 
 ## Bad
 
