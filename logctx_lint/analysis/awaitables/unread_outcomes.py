@@ -28,7 +28,7 @@ DEFERRED_LIST = frozenset({"twisted.internet.defer.DeferredList"})
 WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
 _HARMLESS = frozenset({Role.NEVER_FAILS, Role.LOG_WRITER, Role.CLOCK})
-_SAFE = ("asyncio.locks.", "asyncio.queues.", "builtins.")
+_SAFE = ("asyncio.locks.", "asyncio.queues.", "builtins.", "collections.")
 """What only waits, or does next to nothing."""
 _CANCELLED = frozenset(
     {
@@ -210,7 +210,8 @@ def _may_fail(context: TreeContext, function: Function) -> bool:
         if isinstance(each.node, ast.Call):
             names = context.resolver.names(each.node.func, code.scope)
             roles = context.file.vocabulary.roles(names)
-            is_safe = any(name.startswith(_SAFE) for name in names)
+            ends = last_name(each.node.func) == "cancel" and not each.node.args
+            is_safe = ends or any(name.startswith(_SAFE) for name in names)
             if not is_safe and roles.isdisjoint(_HARMLESS):
                 return True
     return False
