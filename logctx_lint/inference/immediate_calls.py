@@ -16,6 +16,7 @@ from logctx_lint.inference import annotation_types
 from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Scope
+from logctx_lint.syntax.ast_walk import is_none
 
 
 def is_immediate(summaries: Summaries, func: ast.expr, scope: Scope) -> bool:
@@ -29,8 +30,9 @@ def is_immediate(summaries: Summaries, func: ast.expr, scope: Scope) -> bool:
 def _is_unbounded(summaries: Summaries, queue: ast.expr, scope: Scope) -> bool:
     """Whether a queue was made without a size, wherever it may come from."""
     values = list(_values(summaries, queue, scope))
-    return bool(values) and all(
-        isinstance(each, ast.Call) and not each.args and not each.keywords for each in values
+    made = [each for each in values if each is None or not is_none(each)]
+    return bool(made) and all(
+        isinstance(each, ast.Call) and not each.args and not each.keywords for each in made
     )
 
 
