@@ -23,6 +23,7 @@ from logctx_lint.syntax.ast_walk import last_name
 
 _STARTERS = frozenset({Role.TASK_STARTER})
 _HAND_STARTERS = _STARTERS | {Role.HAND_STARTER}
+_EVENTS = frozenset({Role.PROTOCOL_EVENT, Role.CONNECTION_END})
 _DEEPEST = 3
 """How many coroutines in between are looked through."""
 _LOOPS = frozenset({Role.EVENT_LOOP})
@@ -57,9 +58,12 @@ def is_out_of_reach(file: File, function: Function, depth: int = _DEEPEST) -> bo
 
     async def _process(self): await self._scrape()
     Deferred.fromCoroutine(self._process())
+
+    What a transport calls, it drops: `connectionMade` under `@inlineCallbacks`.
     """
     sites = call_sites(file.resolver, function)
-    return bool(sites) and all(_is_dropped(file, *each, depth) for each in sites)
+    is_event = bool(function.owner) and file.vocabulary.has_bare_name(function.name, _EVENTS)
+    return (bool(sites) or is_event) and all(_is_dropped(file, *each, depth) for each in sites)
 
 
 def _is_dropped(file: File, made: ast.Call, scope: Scope, depth: int) -> bool:
@@ -68,7 +72,9 @@ def _is_dropped(file: File, made: ast.Call, scope: Scope, depth: int) -> bool:
         return False
     around = Body(outer)
     parent = around.parent(made)
-    if isinstance(parent, ast.Await):
+    if isinstance(parent, ast.Expr):
+        return True
+    if isinstance(parent, ast.Await | ast.Yield):
         return (
             scope.function is not None
             and depth > 0
