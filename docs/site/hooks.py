@@ -43,7 +43,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     references = rule_pages.read_references(_HERE / "references.toml", rules)
     texts = {
         "rules/index.md": rule_pages.overview(rules),
-        "changelog.md": (_ROOT / "CHANGELOG.md").read_text(encoding="utf-8"),
+        # On the site it stands among the pages that it links to.
+        "changelog.md": (_ROOT / "CHANGELOG.md").read_text("utf-8").replace("](docs/", "]("),
         **{rule.path: rule_pages.page(rule, references.get(rule.code)) for rule in rules},
         **terminal.pictures(),
     }

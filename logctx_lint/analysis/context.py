@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+from logctx_lint.analysis.callee import Callee, Evidence
 from logctx_lint.analysis.units import File, Unit, units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Finding, Fix, Profile, Related, Span
@@ -81,25 +81,6 @@ _WITH_SCOPES = frozenset(
     {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp,
      ast.DictComp, ast.GeneratorExp}
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Callee:
-    """Who is called, for a message: its text, and why its result is known."""
-
-    label: str
-    reason: str
-    definition: Related | None = None
-    """Where the project defines it."""
-    is_only_declared: bool = False
-    """Whether a declared type alone says what it gives, and no function that does so is known."""
-
-    def handed_on(self, *, has_arguments: bool, as_coroutine: bool = False) -> str:
-        """The arguments that hand it to the background starter."""
-        function = self.label.strip("`").removesuffix("()")
-        if as_coroutine:
-            return f"({function}({'...' if has_arguments else ''}))"
-        return f"({function}, ...)" if has_arguments else f"({function})"
 
 
 def presumed_by(type_: Type) -> list[Function]:
@@ -381,7 +362,7 @@ class TreeContext:
         presumed = presumed_by(type_)
         if is_by_habit(type_):
             label = self._callee_at(call.func, [], []).label
-            return Callee(label, "as the coroutines of this file await it")
+            return Callee(label, "as the coroutines of this file await it", evidence=Evidence.HABIT)
         if type_ == UNKNOWN:
             label = self._callee_at(call.func, [], []).label
             return Callee(label, "as callbacks are added to what it gives")
@@ -425,12 +406,15 @@ class TreeContext:
         if functions or not presumed:
             best = max(functions, key=self._awaitable, default=None)
             if best is None:
-                return Callee(self._label(func), "by its declared type", is_only_declared=True)
+                return Callee(
+                    self._label(func), "by its declared type", evidence=Evidence.DECLARATION
+                )
             return Callee(self._label(func), self._reason(best), self._definition(best))
         how, _, place = self._reason(presumed[0]).rpartition(", ")
         how = "to return one" if how.startswith("by ") else f"as {how}"
         reason = f"only declared {how} in this project, at {place}"
-        return Callee(self._label(func), reason, self._definition(presumed[0]))
+        definition = self._definition(presumed[0])
+        return Callee(self._label(func), reason, definition, Evidence.NAME)
 
     def _definition(self, function: Function) -> Related | None:
         if function.module.is_stub:
@@ -496,6 +480,8 @@ class TreeContext:
         """
         if constants.ruled_out(self.around(node), node, self.file.module):
             return
+        if callee and callee.evidence.is_weak and not self.file.traits.has_log_contexts:
+            profile = Profile.STRICT
         function, path = self._function_name(node), self.file.source.path
         place = span or self.span(node)
         related = (callee.definition,) if callee and callee.definition else ()

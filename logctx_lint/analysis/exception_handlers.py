@@ -14,7 +14,7 @@ from logctx_lint.inference.raised_errors import exception_names
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.types import ClassObject
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.syntax.ast_walk import body_nodes, is_name, own_nodes
+from logctx_lint.syntax.ast_walk import assignments, body_nodes, is_name, own_nodes
 
 
 class Cancellation(Flag):
@@ -104,11 +104,18 @@ def is_chosen_by_call(handler: ast.ExceptHandler) -> bool:
     except BaseException as error:
         if not retry_on(error):   # Cancellations may be among those that it lets out.
             raise
+
+    The answer may have a name: `ok = cm.__exit__(type(error), error, None)`, `if not ok: raise`.
     """
+    tests = [each.test for each in body_nodes(handler, ast.If)]
+    asked = {each.id for test in tests for each in own_nodes([test]) if isinstance(each, ast.Name)}
+    answers = [
+        value
+        for target, value in assignments(body_nodes(handler))
+        if isinstance(target, ast.Name) and target.id in asked
+    ]
     return any(
-        isinstance(each, ast.Call)
-        and not (isinstance(each.func, ast.Name) and each.func.id in _ABOUT_ITS_KIND)
+        not (isinstance(each.func, ast.Name) and each.func.id in _ABOUT_ITS_KIND)
         and any(is_name(given, handler.name or "") for given in each.args)
-        for outer in body_nodes(handler, ast.If)
-        for each in own_nodes([outer.test])
+        for each in own_nodes([*tests, *answers], ast.Call)
     )

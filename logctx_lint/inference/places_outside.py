@@ -20,6 +20,8 @@ from logctx_lint.syntax.ast_walk import all_nodes, assignments, call_arguments
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
 
+_OUTER = frozenset({"global", "nonlocal"})
+
 
 class PlacesOutside:
     """What one function puts where it outlives the call."""
@@ -98,5 +100,6 @@ class PlacesOutside:
     def is_outside(self, holder: ast.expr) -> bool:
         """Whether an object is found in another one, or not bound in this function."""
         return isinstance(holder, ast.Attribute | ast.Subscript) or (
-            isinstance(holder, ast.Name) and holder.id not in self._scope.bindings
+            isinstance(holder, ast.Name)
+            and all(each.kind in _OUTER for each in self._scope.bindings.get(holder.id, ()))
         )

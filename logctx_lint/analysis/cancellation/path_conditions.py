@@ -13,8 +13,9 @@ from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.types import ClassObject
 from logctx_lint.project.facts import parameters_of
-from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_none
+from logctx_lint.syntax.ast_walk import all_nodes, assigned_to, body_nodes, is_name, is_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,30 @@ class Conditions:
             case ast.Name() if self._says_whether_to_swallow(test):
                 return False
         key = key_of(test)
-        if key in state.holders | state.containers:
+        if key in state.holders or (key in state.containers and not self._is_answer(test)):
             return True
         return next((bool(truth) for name, truth in state.flags if name == key), None)
+
+    def _is_answer(self, test: ast.expr) -> bool:
+        """Whether a name is for what a call has answered that was given the exception.
+
+        swallows = leave(type(error), error, None)
+        """
+        if not isinstance(test, ast.Name):
+            return False
+        values = [
+            each.value if isinstance(each, ast.Await) else each
+            for each in assigned_to(test.id, body_nodes(self.code.node))
+        ]
+        resolver = self.code.file.resolver
+        return bool(values) and all(
+            isinstance(each, ast.Call)
+            and (
+                is_name(each.func, "bool")
+                or not isinstance(resolver.type_of(each.func, self.code.scope), ClassObject)
+            )
+            for each in values
+        )
 
     def _called(self, test: ast.Call, state: State) -> bool | None:
         """Whether a call gives something true."""

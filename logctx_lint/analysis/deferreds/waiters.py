@@ -18,6 +18,7 @@ from logctx_lint.analysis.deferreds.sole_waiters import has_key_of_its_own, is_s
 from logctx_lint.analysis.deferreds.waiting_functions import (
     expects_cancellation,
     is_cancelled_by_waiters,
+    is_dropped_by_callers,
     is_shielded_by_callers,
     waiting_functions,
 )
@@ -79,7 +80,9 @@ class Waiters:
             case "gathered":
                 return True  # Who gathers all that there are ends them, as a rule.
             case "returned":
-                return is_shielded_by_callers(self.context, function)
+                return is_shielded_by_callers(self.context, function) or is_dropped_by_callers(
+                    self.context, function
+                )
             case "awaited" if function.name.startswith("_"):
                 return is_shielded_by_callers(self.context, function)
             case "waited for":

@@ -96,6 +96,17 @@ def is_shielded_by_callers(context: TreeContext, function: FunctionNode) -> bool
     return True in answers and False not in answers
 
 
+def is_dropped_by_callers(context: TreeContext, function: FunctionNode) -> bool:
+    """Whether every call of a function that there is drops what it gives, so that nobody waits."""
+    called = context.unit.scopes[function].function
+    sites = call_sites(context.resolver, called) if called is not None else []
+    return bool(sites) and all(
+        isinstance(scope.node, FunctionNode)
+        and any(each.value is call for each in body_nodes(scope.node, ast.Expr))
+        for call, scope in sites
+    )
+
+
 def _is_shielded_call(file: File, call: ast.Call, scope: Scope) -> bool:
     """`shield(server.register(name))` in another file."""
     return isinstance(scope.node, FunctionNode) and any(

@@ -87,6 +87,7 @@ from logctx_lint.analysis.awaitables.declared_values import misplaced
 from logctx_lint.analysis.awaitables.misused_values import wrongly_used
 from logctx_lint.analysis.awaitables.mixed_displays import beside_values
 from logctx_lint.analysis.awaitables.value_uses import Usage, Use, uses
+from logctx_lint.analysis.callee import Evidence
 from logctx_lint.analysis.casts import said_otherwise
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.surroundings import within
@@ -147,7 +148,7 @@ def _report(context: TreeContext, use: Use, kind: Kind, wrong: _Wrong) -> None:
     cure = "yield it" if context.awaits_by_yield(function) else "await it"
     if kind.is_lazy and not context.is_asynchronous(function):
         cure = "await it, in an `async def`"
-    is_declared = callee.is_only_declared if callee else _is_declared_parameter(use)
+    is_declared = callee.evidence is Evidence.DECLARATION if callee else _is_declared_parameter(use)
     context.report(
         RULE.code,
         node,

@@ -56,7 +56,8 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables.background_work import Body
 from logctx_lint.analysis.callback_arguments import taken, target
-from logctx_lint.analysis.context import Callee, TreeContext, arguments
+from logctx_lint.analysis.callee import Callee
+from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Edit, Fix

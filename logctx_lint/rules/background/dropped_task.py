@@ -147,6 +147,9 @@ def _check_callbacks(context: TreeContext, call: ast.Call, scope: Scope) -> None
         if isinstance(each.node, ast.Lambda):
             _check(context, each.node.body, "nobody keeps it")
         elif Role.TASK_STARTER in context.roles(target(context, each.node)):
+            given = call.args[call.args.index(each.node) + 1 :] if each.node in call.args else []
+            if any(isinstance(e, ast.Call) and _is_done_at_once(context, e) for e in given[:1]):
+                continue
             by = context.callee(call).label
             _report(context, each.node, f"{by} starts a task, and nobody keeps it")
 

@@ -148,6 +148,7 @@ from logctx_lint.analysis.cancellation.cancellation_stops import (
 )
 from logctx_lint.analysis.cancellation.cancelled_children import CancelledChildren
 from logctx_lint.analysis.cancellation.cancelled_tasks import Cancels
+from logctx_lint.analysis.cancellation.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.cancellation.exit_methods import ExitMethod
 from logctx_lint.analysis.cancellation.kept_exceptions import is_told_apart
 from logctx_lint.analysis.cancellation.lone_entries import is_out_of_reach
@@ -263,7 +264,8 @@ def _check_handler(
         return
     keyword = "except" if isinstance(found.stop.statement, ast.Try) else "except*"
     shown = f"{keyword} {_shown(context, handler.type)}" if handler.type else keyword
-    does = _what_it_does(code, found, _what(context, found.awaits))
+    pending = [each for each in found.awaits if not DoneAwaitables(context).are_awaited([each])]
+    does = _what_it_does(code, found, _what(context, pending or found.awaits))
     let_out = f"put `{keyword} {_clause(found.live)}: raise` before it"
     if does_work(code, handler):
         let_out = "re-raise it behind what the handler does"

@@ -106,7 +106,7 @@ from logctx_lint.analysis.log_contexts.open_contexts import (
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Applicability, Edit, Fix
+from logctx_lint.findings import Applicability, Edit, Fix, Profile
 from logctx_lint.fixes.edits import before, helper
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import (
@@ -243,7 +243,7 @@ def _may_copy_itself(context: TreeContext, call: ast.Call) -> bool:
         isinstance(node, ast.Call) and Role.CONTEXT_COPIER in file.roles(node.func, code.scope)
         for cls in classes
         for function in cls.function("submit")
-        if (code := code_of(function))
+        for code in reached(file, list(filter(None, [code_of(function)])))
         for node in code.nodes
     )
 
@@ -315,6 +315,7 @@ def _check(
             f"{by} runs this in a thread without the caller's context, where `{what}` is read"
             f"{function}: {_cure(call)}",
             _fixes(context, node) if can_fix else (),
+            profile=Profile.STRICT,  # Whether anybody has set it is not known.
         )
 
 
