@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol, TypeGuard, TypeVar, overload
+from weakref import WeakKeyDictionary
 
 _PLAIN_FIELDS = frozenset(
     {
@@ -88,15 +89,21 @@ class _WithBody(Protocol):
     body: list[ast.stmt]
 
 
+_BODIES: WeakKeyDictionary[_WithBody, list[ast.AST]] = WeakKeyDictionary()
+
+
 @overload
 def body_nodes(node: _WithBody) -> Sequence[ast.AST]: ...
 @overload
 def body_nodes(node: _WithBody, kind: type[_Node]) -> Sequence[_Node]: ...
 def body_nodes(node: _WithBody, kind: type[ast.AST] | None = None) -> Sequence[ast.AST]:
-    """What `own_nodes` finds in the body of a function, loop or handler, kept with its tree."""
-    kept: Sequence[ast.AST] | None = node.__dict__.get("body_nodes")
+    """What `own_nodes` finds in the body of a function, loop or handler, kept as long as that.
+
+    Beside the tree, not in it: flake8 gives the same tree to other plugins.
+    """
+    kept = _BODIES.get(node)
     if kept is None:
-        kept = node.__dict__["body_nodes"] = list(own_nodes(node.body))
+        kept = _BODIES[node] = list(own_nodes(node.body))
     return kept if kind is None else [each for each in kept if isinstance(each, kind)]
 
 
