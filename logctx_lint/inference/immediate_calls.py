@@ -39,8 +39,8 @@ def _is_unbounded(summaries: Summaries, queue: ast.expr, scope: Scope) -> bool:
 def _values(summaries: Summaries, node: ast.expr, scope: Scope) -> Iterator[ast.expr | None]:
     """What is assigned to a local name or to an attribute of a known class; None: not known."""
     match node:
-        case ast.Name(name):
-            for binding in scope.reaching(name, (node.lineno, node.col_offset)):
+        case ast.Name():
+            for binding in scope.reaching_name(node):
                 yield binding.value if binding.kind == "value" and not binding.path else None
         case ast.Attribute(holder, name):
             for member in members_of(summaries.resolver.type_of(holder, scope)):

@@ -68,6 +68,8 @@ FUNCTION_TEST_NAMES = frozenset(name.rpartition(".")[2] for name in FUNCTION_TES
 """The same of functions that ask for the kind of a function."""
 KIND_TEST_NAMES = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 """Functions that tell asynchronous functions and their values from others."""
+WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
+GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 APPENDERS = frozenset({"append", "appendleft", "add"})
 """Methods that put one thing into a list, deque or set."""
 QUEUE_PUTS = frozenset({"put", "put_nowait"})

@@ -55,8 +55,8 @@ def _is_awaited(node: ast.expr | None, scope: Scope) -> bool:
             return True
         case ast.Yield(ast.expr()):
             return scope.function is not None and is_inlined(scope.function.facts)
-        case ast.Name(name):
-            bindings = scope.reaching(name, (node.lineno, node.col_offset))
+        case ast.Name():
+            bindings = scope.reaching_name(node)
             return bool(bindings) and all(
                 each.kind == "value"
                 and isinstance(each.value, ast.Await | ast.Yield)

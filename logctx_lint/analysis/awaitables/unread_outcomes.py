@@ -8,7 +8,7 @@ done, pending = await wait(tasks)                   # Raises nothing; a task in 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.awaitables.gathered_operands import parts
@@ -21,22 +21,13 @@ from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.raised_errors import RaisedErrors, guarded
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import body_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name, last_name, own_nodes
 
-GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 DEFERRED_LIST = frozenset({"twisted.internet.defer.DeferredList"})
-WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
 _HARMLESS = frozenset({Role.NEVER_FAILS, Role.LOG_WRITER, Role.CLOCK})
 _SAFE = ("asyncio.locks.", "asyncio.queues.", "builtins.", "collections.")
 """What only waits, or does next to nothing."""
-_CANCELLED = frozenset(
-    {
-        "asyncio.CancelledError",
-        "asyncio.exceptions.CancelledError",
-        "twisted.internet.defer.CancelledError",
-    }
-)
 _PLAIN = frozenset({"classmethod", "staticmethod"})
 _STANDING = APPENDERS | {"cancel", "cancelled", "done", "get_name", "set_name", "discard", "remove"}
 """What is done with tasks, or a collection of them, without a look at what has become of them."""
@@ -97,20 +88,14 @@ def unread_tasks(context: TreeContext, call: ast.Call) -> Unread | None:
             pass
         case _:
             return None
-    nodes = list(body_nodes(function))
-    if any(
-        isinstance(each, ast.Name) and each.id == done and isinstance(each.ctx, ast.Load)
-        for each in nodes
-    ):
+    names = body_nodes(function, ast.Name)
+    if any(each.id == done and isinstance(each.ctx, ast.Load) for each in names):
         return None
     # What is cancelled before has nothing more to say.
-    if any(last_name(e.func) == "cancel" and e.lineno < call.lineno for e in _calls(nodes)):
+    calls = body_nodes(function, ast.Call)
+    if any(last_name(each.func) == "cancel" and each.lineno < call.lineno for each in calls):
         return None
     return _unread(context, function, call, call.args[:1])
-
-
-def _calls(nodes: list[ast.AST]) -> Iterator[ast.Call]:
-    return (each for each in nodes if isinstance(each, ast.Call))
 
 
 def _unread(
@@ -149,11 +134,8 @@ def _unread(
 def _has_callback(function: FunctionNode, name: str) -> bool:
     """Whether something is called when what a local name holds is done."""
     return any(
-        isinstance(node, ast.Attribute)
-        and node.attr == "add_done_callback"
-        and isinstance(node.value, ast.Name)
-        and node.value.id == name
-        for node in body_nodes(function)
+        node.attr == "add_done_callback" and is_name(node.value, name)
+        for node in body_nodes(function, ast.Attribute)
     )
 
 
@@ -198,7 +180,7 @@ def _may_fail(context: TreeContext, function: Function) -> bool:
     node = function.implementation.tree()
     errors = RaisedErrors(context.resolver, code.scope)
     raised = errors.coming_out(node.body) if node else ()
-    if any(_CANCELLED.isdisjoint(names) for _, error in raised for names in error):
+    if any(not _are_cancelled(context, names) for _, error in raised for names in error):
         return True
     for each in guarded(node.body) if node else ():
         handlers = (handler for handlers in each.around for handler in handlers)
@@ -215,6 +197,10 @@ def _may_fail(context: TreeContext, function: Function) -> bool:
             if not is_safe and roles.isdisjoint(_HARMLESS):
                 return True
     return False
+
+
+def _are_cancelled(context: TreeContext, names: Iterable[str]) -> bool:
+    return Role.CANCELLED_ERROR in context.file.vocabulary.roles(names)
 
 
 def _is_looked_at(context: TreeContext, function: FunctionNode, name: str, call: ast.Call) -> bool:

@@ -15,12 +15,11 @@ from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.analysis.surroundings import within
 from logctx_lint.inference.annotation_types import parse_expression
+from logctx_lint.inference.known_names import WAIT
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import Suspension, body_nodes, is_name, returned_values
-
-_WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ class Cancels:
                         yield value  # Another name of the same tasks.
 
     def _is_wait(self, call: ast.Call) -> bool:
-        return not _WAITS.isdisjoint(self._context.names(call))
+        return not WAIT.isdisjoint(self._context.names(call))
 
 
 def _looped_over(function: FunctionNode) -> dict[str, str]:

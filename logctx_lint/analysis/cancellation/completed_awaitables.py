@@ -13,12 +13,11 @@ from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, loops
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS
+from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS, WAIT
 from logctx_lint.inference.use_def import Binding
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
-_WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 _PUTS = APPENDERS | QUEUE_PUTS
 _QUEUE_GETS = frozenset({"get", "get_nowait"})
 _STARTERS = frozenset({Role.TASK_STARTER})
@@ -76,7 +75,7 @@ class DoneAwaitables:
                     and each.path == (0,)
                     and isinstance(each.value, ast.Await)
                     and isinstance(each.value.value, ast.Call)
-                    and not _WAITS.isdisjoint(self.context.names(each.value.value))
+                    and not WAIT.isdisjoint(self.context.names(each.value.value))
                     for each in bindings
                 )
         return False
@@ -157,7 +156,7 @@ class DoneAwaitables:
         options = {each.arg: ast.unparse(each.value) for each in call.keywords}
         if Role.FORWARDING_GATHERER in self.context.roles(call):
             return options == {"return_exceptions": "True"}
-        return not _WAITS.isdisjoint(self.context.names(call)) and not options
+        return not WAIT.isdisjoint(self.context.names(call)) and not options
 
     def _is_among(self, given: ast.expr, text: str) -> bool:
         """Whether a task is an argument, or an element of a list that is one."""

@@ -11,6 +11,7 @@ from logctx_lint.analysis.log_calls import writes_log
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.surroundings import is_in_loop
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import WAIT
 from logctx_lint.project.awaitable_names import PLAIN_BUILTINS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
@@ -20,8 +21,6 @@ from logctx_lint.syntax.ast_walk import (
     is_none,
     last_name,
 )
-
-_WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ def waits(context: TreeContext, function: FunctionNode) -> Iterator[Wait]:
                 target = None
             case _:
                 continue
-        if _WAIT & set(context.names(call)):
+        if WAIT & set(context.names(call)):
             match target:
                 case ast.Tuple([_, ast.Name() as pending]):
                     yield Wait(call, pending, _named(given))
@@ -100,7 +99,7 @@ def _are_handed_on(context: TreeContext, function: FunctionNode, names: set[str]
     }
     for node in nodes:
         match node:
-            case ast.Call() if _WAIT & set(context.names(node)):
+            case ast.Call() if WAIT & set(context.names(node)):
                 continue
             case ast.Call() if writes_log(context.file, node, context.scopes[node]):
                 continue

@@ -71,7 +71,7 @@ def _is_stored(context: TreeContext, receiver: ast.expr, code: Code) -> bool:
     if not all(isinstance(each, Unknown) for each in members_of(type_)):
         return False
     if isinstance(receiver, ast.Name):
-        bindings = code.scope.reaching(receiver.id, (receiver.lineno, receiver.col_offset))
+        bindings = code.scope.reaching_name(receiver)
         values = [each.value for each in bindings if each.kind == "value" and not each.path]
         if len(values) != 1 or len(bindings) != 1 or values[0] is None:
             return False

@@ -21,6 +21,7 @@ from logctx_lint.analysis.shields import is_shield
 from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import WAIT
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class
@@ -36,7 +37,6 @@ from logctx_lint.syntax.ast_walk import (
 
 _PASSING = GATHERERS | {Role.DEFERRED_PASSER}
 """Roles of what passes a cancellation on to what it is given."""
-_WAITS = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 """Waits, and leaves what it waits for alone when it is cancelled itself."""
 
 
@@ -385,4 +385,4 @@ def _held(nodes: list[ast.AST], calls: set[ast.Call]) -> Iterator[str]:
 
 
 def _leaves_alone(context: TreeContext, call: ast.Call) -> bool:
-    return is_shield(context, call) or not _WAITS.isdisjoint(context.names(call))
+    return is_shield(context, call) or not WAIT.isdisjoint(context.names(call))

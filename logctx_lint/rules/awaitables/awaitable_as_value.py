@@ -163,8 +163,7 @@ def _is_declared_parameter(use: Use) -> bool:
     """Whether only the annotation of a parameter, which the code here contradicts, says so."""
     if not isinstance(use.node, ast.Name):
         return False
-    at = (use.node.lineno, use.node.col_offset)
-    bindings = use.scope.reaching(use.node.id, at)
+    bindings = use.scope.reaching_name(use.node)
     return bool(bindings) and all(each.annotation and not each.value for each in bindings)
 
 

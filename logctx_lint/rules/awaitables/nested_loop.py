@@ -90,6 +90,7 @@ from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.future_uses import Body
+from logctx_lint.inference.known_names import WAIT
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -101,7 +102,6 @@ _RUN = frozenset({"asyncio.run", "asyncio.runners.run"})
 _LONGEST_WAY = 2
 """How many plain functions may stand between a coroutine and the loop."""
 _CONDITIONS = (ast.If, ast.IfExp, ast.Try, ast.Lambda, ast.BoolOp, ast.Match)
-_WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 
 
 def check(context: TreeContext) -> None:
@@ -112,7 +112,7 @@ def check(context: TreeContext) -> None:
             continue
         if Role.LOOP_RUNNER in context.roles(call):
             _check_runner(context, call)
-        elif _WAIT & set(context.names(call)):
+        elif WAIT & set(context.names(call)):
             _check_wait(context, call)
 
 

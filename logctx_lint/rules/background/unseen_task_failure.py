@@ -92,8 +92,6 @@ from logctx_lint.analysis.awaitables.kept_tasks import (
 from logctx_lint.analysis.awaitables.ownership import sees_to_failures
 from logctx_lint.analysis.awaitables.unread_outcomes import (
     DEFERRED_LIST,
-    GATHER,
-    WAIT,
     unread_pairs,
     unread_results,
     unread_tasks,
@@ -105,7 +103,7 @@ from logctx_lint.analysis.log_contexts.endless_workers import is_endless
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.known_names import APPENDERS
+from logctx_lint.inference.known_names import APPENDERS, GATHER, WAIT
 from logctx_lint.inference.raised_errors import (
     Error,
     RaisedErrors,

@@ -106,6 +106,7 @@ from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
+from logctx_lint.inference.known_names import GATHER
 from logctx_lint.inference.suspensions import calls_that_never_suspend
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -114,7 +115,6 @@ from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, call_arguments, i
 
 _ENDS = frozenset({Role.SERVICE_END})
 _MANAGER = "contextlib.asynccontextmanager"
-_GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
 
 
 def check(context: TreeContext) -> None:
@@ -276,7 +276,7 @@ def _check_gather(context: TreeContext, function: FunctionNode, attempt: ast.Try
         if (
             isinstance(node, ast.Await)
             and isinstance(node.value, ast.Call)
-            and _GATHER & set(context.names(node.value))
+            and GATHER & set(context.names(node.value))
             and not any(each.arg in ("return_exceptions", None) for each in node.value.keywords)
             and _starts_several(context, node.value)
             and not is_used_behind(function, node, _task_names(node.value))
