@@ -256,15 +256,22 @@ def _is_conditional(context: TreeContext, node: ast.AST, statement: ast.stmt) ->
 
 
 def _repeats(context: TreeContext, node: ast.Await, binding: Binding) -> bool:
-    """Whether the innermost loop around an await surely goes round, with no new coroutine."""
+    """Whether the innermost loop that awaits it anew surely goes round, with no new coroutine."""
+    inner: ast.AST = node
     for outer in context.around(node):
         if isinstance(outer, FunctionNode | ast.Try | ast.If | ast.Match):
             return False
-        if isinstance(outer, _LOOPS):
+        if isinstance(outer, _LOOPS) and _is_of_each_turn(outer, inner):
             inside = list(body_nodes(outer))
             makes = binding.value in inside
             return not makes and not any(isinstance(each, _LEAVING) for each in inside)
+        inner = outer
     return False
+
+
+def _is_of_each_turn(loop: ast.For | ast.AsyncFor | ast.While, part: ast.AST) -> bool:
+    """Whether a part of a loop runs on every turn: not what it iterates over, nor its `else`."""
+    return part in loop.body or (isinstance(loop, ast.While) and part is loop.test)
 
 
 def screen(unit: Unit) -> bool:
