@@ -6,14 +6,15 @@
         return self._call(text)
 
 The flag is only ever tested, and both sides do the same work: they call functions that have the
-same name but for a word that says which of the two it is.
+same name but for a word that says which of the two it is, or one of them gives what the function's
+own asynchronous twin makes of it.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from logctx_lint.inference.narrowing import LEAVING, dotted
@@ -49,12 +50,12 @@ def is_chosen_by_flag(summaries: Summaries, node: FunctionNode, scope: Scope) ->
             if _asks_how_it_runs(summaries, test, scope):
                 if not any(_awaitables(summaries, rest, scope)) and _gives_value(rest):
                     return True
-            elif _are_flags(summaries, test, node, scope) and any(
-                _do_the_same(each, call)
-                for each in awaitables
-                for call in _plain_calls(summaries, rest, scope)
-            ):
-                return True
+            elif _are_flags(summaries, test, node, scope):
+                if _gives_value(rest) and any(_is_twin(each, node.name) for each in awaitables):
+                    return True
+                plain = [last_name(call.func) for call in _plain_calls(summaries, rest, scope)]
+                if any(_is_twin(each, name) for each in awaitables for name in plain):
+                    return True
     return False
 
 
@@ -62,19 +63,22 @@ _Side = list[ast.AST]
 """The statements, or the expression, of one outcome of a test."""
 
 
-def _choices(body: list[ast.stmt]) -> Iterator[tuple[ast.expr, _Side, _Side]]:
+def _choices(
+    body: list[ast.stmt], following: Sequence[ast.stmt] = ()
+) -> Iterator[tuple[ast.expr, _Side, _Side]]:
     """The tests of a function, with what is done as each comes out."""
     for index, statement in enumerate(body):
+        behind = [*body[index + 1 :], *following]
         match statement:
             case ast.If(test, then, orelse):
-                rest = orelse or (body[index + 1 :] if isinstance(then[-1], LEAVING) else [])
+                rest = orelse or (behind if isinstance(then[-1], LEAVING) else [])
                 if rest:
                     yield test, [*then], [*rest]
             case ast.Return(ast.IfExp(test, then_value, other_value)):
                 yield test, [then_value], [other_value]
         if not isinstance(statement, FunctionNode | ast.ClassDef):
             for block in child_blocks(statement):
-                yield from _choices(block)
+                yield from _choices(block, behind)
 
 
 def _awaitables(summaries: Summaries, side: _Side, scope: Scope) -> Iterator[ast.Call]:
@@ -137,8 +141,9 @@ def _certainty(summaries: Summaries, call: ast.Call, scope: Scope) -> Certainty:
     return resolver.awaitability(resolver.type_of(call, scope)).certainty
 
 
-def _do_the_same(one: ast.Call, other: ast.Call) -> bool:
-    return _kernel(last_name(one.func)) == _kernel(last_name(other.func)) != ""
+def _is_twin(call: ast.Call, name: str) -> bool:
+    """Whether a call does what a function of that name does, in the other mode."""
+    return _kernel(last_name(call.func)) == _kernel(name) != ""
 
 
 def _kernel(name: str) -> str:
@@ -164,6 +169,8 @@ def _are_flags(summaries: Summaries, test: ast.expr, node: FunctionNode, scope: 
             return _are_flags(summaries, operand, node, scope)
         case ast.Compare(left, [ast.Is() | ast.Eq()], [ast.Constant(bool())]):
             return _are_flags(summaries, left, node, scope)
+        case ast.Compare(ast.Name() | ast.Attribute() as left, [ast.Eq()], [ast.Constant(str())]):
+            return _is_only_tested(dotted(left), node)
         case ast.Name() | ast.Attribute():
             members = members_of(summaries.resolver.type_of(test, scope))
             if any(each == summaries.resolver.builtin("bool") for each in members):
