@@ -104,6 +104,8 @@ class Functions:
             return self._resolver.typed(base, UNKNOWN, UNKNOWN, declared)
         if facts.is_async and self._stands_for_generators(function, declared):
             return declared
+        if generators := self._generators_overriding(function):
+            return union_of([self._called(each) for each in generators])
         if facts.is_async:
             return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, declared)
         return declared
@@ -169,6 +171,18 @@ class Functions:
             and declared.cls.qualified_name in _OF_ASYNC_GENERATORS
             and self.is_abstract(function)
         )
+
+    def _generators_overriding(self, function: Function) -> list[Function]:
+        """The asynchronous generators that stand in for an abstract `async def` of any annotation.
+
+        `async def read(self) -> str: pass` is a coroutine function by the letter alone.
+        """
+        if not function.facts.is_async or function.owner is None or function.module.is_stub:
+            return []
+        if not self.is_abstract(function):
+            return []
+        overrides = self._resolver.references.overriding(function)
+        return [each for each in overrides if each.facts.is_async and each.facts.is_generator]
 
     def body_scope(self, function: Function) -> Scope:
         """The scope that facts about a function's body are read in."""

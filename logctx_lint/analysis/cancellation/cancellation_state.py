@@ -208,12 +208,22 @@ def key_of(node: ast.AST) -> str:
 
 
 def kept_as(name: str | None, body: Iterable[ast.stmt]) -> set[str]:
-    """The names and attributes that a block of code sets to what a name holds."""
+    """The names and attributes that a block of code sets to what a name holds.
+
+    Or, as by `first = first or error`, to what they have held before.
+    """
     return {
         key
         for target, value in assignments(own_nodes(body))
-        if name and key_of(value) == name and (key := key_of(target))
+        if name and (key := key_of(target)) and _is_kept(name, key, value)
     }
+
+
+def _is_kept(name: str, key: str, value: ast.expr) -> bool:
+    match value:
+        case ast.BoolOp(ast.Or(), [earlier, latest]):
+            return key_of(earlier) == key and key_of(latest) == name
+    return key_of(value) == name
 
 
 def mentions(node: ast.AST, names: frozenset[str]) -> bool:

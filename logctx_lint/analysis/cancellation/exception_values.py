@@ -34,6 +34,8 @@ class ExceptionValues:
                 return any(self.is_it(each, state) for each in values)
             case ast.IfExp(_, body, orelse):
                 return self.is_it(body, state) or self.is_it(orelse, state)
+            case ast.Call(ast.Attribute(error, "with_traceback")):
+                return self.is_it(error, state)
             case ast.Call() if state.current is Exc.CANCELLATION:
                 return not _CURRENT_EXCEPTION.isdisjoint(self.code.names(value))
         return self.is_held(value, state)
