@@ -10,10 +10,9 @@ one, and at the end of the program asyncio says "Task was destroyed but it is pe
 The shape of [OSMO 412](https://github.com/NVIDIA/OSMO/pull/412) and
 [aiohttp-devtools 622](https://github.com/aio-libs/aiohttp-devtools/pull/622).
 
-It is reported in `async def` functions, for tasks of which it is known what they run, when that
-awaits something in a `finally` block or a handler of the cancellation.
-
-With the profile `strict`, so are
+It is reported, with the profile `strict`, in `async def` functions, for tasks of which it is known
+what they run, when that awaits something in a `finally` block or a handler of the cancellation. So
+are
 
 - the tasks that `asyncio.wait()` leaves running when its time is over or one has ended;
 - a `stop()`, `close()` or the like that only cancels;
@@ -154,7 +153,7 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
         call,
         f"`{ast.unparse(task)}` is cancelled and not waited for, though `{name}()` {why}: await "
         "it, as by `asyncio.gather(..., return_exceptions=True)`",
-        profile=Profile.RECOMMENDED if cleanup else Profile.STRICT,
+        profile=Profile.STRICT,
     )
 
 
