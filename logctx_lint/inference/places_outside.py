@@ -3,6 +3,7 @@
 task = create_task(work())
 self._tasks.add(task)               # `task` is put away, and
 self._infos[task] = Info()          # so is a key of what is kept.
+tasks.add(task)                     # It is, too, in a collection that the caller has passed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.known_names import ADDERS
 from logctx_lint.inference.types import ClassObject
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.syntax.ast_walk import all_nodes, assignments, call_arguments
@@ -94,8 +96,53 @@ class PlacesOutside:
 
     def outlives(self, method: ast.Attribute) -> bool:
         """Whether a method is that of something that outlives the function, and is no logger."""
-        is_log = Role.LOG_WRITER in self._summaries.roles(method, self._scope)
-        return self.is_outside(method.value) and not is_log
+        if not self.is_outside(method.value):
+            return method.attr in ADDERS and self._is_passed(method.value)
+        return Role.LOG_WRITER not in self._summaries.roles(method, self._scope)
+
+    def _is_passed(self, holder: ast.expr) -> bool:
+        """Whether every caller passes a collection of its own: a parameter without a default."""
+        bindings = self._scope.bindings.get(holder.id, ()) if isinstance(holder, ast.Name) else ()
+        return bool(bindings) and all(
+            each.kind == "parameter" and each.parameter in ("", "k", "self") and each.value is None
+            for each in bindings
+        )
+
+    def keeps_itself(self) -> bool:
+        """Whether the function, a coroutine, puts the task that it runs in where others find it."""
+        current = [node for node in self._nodes if self._is_current_task(node)]
+        named = {
+            target.id
+            for target, value in assignments(self._nodes)
+            if isinstance(target, ast.Name) and value in current
+        }
+        if named & (self.assigned | self.put_away):
+            return True
+        return any(
+            given in current
+            for node in self._nodes
+            for given in self._given_away(node)
+        )
+
+    def _given_away(self, node: ast.AST) -> list[ast.expr]:
+        """The values that a statement or call puts somewhere outside."""
+        match node:
+            case ast.Assign(targets, value) if any(map(self._is_kept_place, targets)):
+                return [value]
+            case ast.AnnAssign(target, _, ast.expr() as value) if self._is_kept_place(target):
+                return [value]
+            case ast.Call(ast.Attribute() as method, arguments) if self.outlives(method):
+                return arguments
+        return []
+
+    def _is_kept_place(self, target: ast.expr) -> bool:
+        return isinstance(target, ast.Attribute) or (
+            isinstance(target, ast.Subscript) and self.is_outside(target.value)
+        )
+
+    def _is_current_task(self, node: ast.AST) -> bool:
+        roles = self._summaries.roles
+        return isinstance(node, ast.Call) and Role.CURRENT_TASK in roles(node.func, self._scope)
 
     def is_outside(self, holder: ast.expr) -> bool:
         """Whether an object is found in another one, or not bound in this function."""

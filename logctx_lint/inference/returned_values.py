@@ -400,6 +400,8 @@ class ReturnedValues:
             return Returned(Source.FRESH, can_fail=True)
         inner = self._summaries.of_callee(work.func, self._scope) or []
         handled = bool(inner) and all(each.handles_failures for each in inner)
+        if inner and all(each.keeps_itself for each in inner):
+            return Returned(Source.STORED, can_fail=not handled)
         return Returned(Source.TASK if is_task else Source.FRESH, can_fail=not handled)
 
     def _made(self, work: ast.expr) -> ast.Call | None:

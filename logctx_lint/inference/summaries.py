@@ -33,6 +33,7 @@ from logctx_lint.inference.inherited_results import inherited_result
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, VALUE_TEST_NAMES
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.passed_arguments import parameter_for
+from logctx_lint.inference.places_outside import PlacesOutside
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.returned_values import (
     CIRCULAR_VALUE,
@@ -63,6 +64,7 @@ from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
     body_nodes,
+    last_name,
     mentions_attribute,
     returned_values,
 )
@@ -93,6 +95,8 @@ class Summary:
     """No failure of its work gets out of it."""
     has_two_modes: bool = False
     """It does the same work at once, or gives an awaitable for it."""
+    keeps_itself: bool = False
+    """A coroutine that puts the task it runs in where others find it."""
 
 
 UNSUMMARIZED = Summary()
@@ -293,6 +297,7 @@ class Summaries:
                     among(one for each in found for one in each.returned),
                     handles_failures=all(each.handles_failures for each in found),
                     has_two_modes=any(each.has_two_modes for each in found),
+                    keeps_itself=all(each.keeps_itself for each in found),
                 )
         scope = Scope.of_body(function, node)
         handles = function_exits.handles_failures(self, RaisedErrors(self.resolver, scope), node)
@@ -304,6 +309,7 @@ class Summaries:
                 never_returns=is_plain and function_exits.never_returns(self, node, scope),
                 handles_failures=handles,
                 has_two_modes=is_plain and has_two_modes(self, node, scope),
+                keeps_itself=function.facts.is_async and self._keeps_itself(node, scope),
             )
         returned = ReturnedValues(self, function, node, scope).all()
         return Summary(
@@ -313,6 +319,13 @@ class Summaries:
             or (bool(returned) and not any(each.can_fail for each in returned)),
             has_two_modes=has_two_modes(self, node, scope),
         )
+
+    def _keeps_itself(self, node: FunctionNode, scope: Scope) -> bool:
+        nodes = list(body_nodes(node))
+        calls = (each for each in nodes if isinstance(each, ast.Call) and not each.args)
+        return any(last_name(each.func) == "current_task" for each in calls) and PlacesOutside(
+            self, scope, nodes
+        ).keeps_itself()
 
     def implementations(self, function: Function) -> list[Function]:
         """See `implementations.implementations`."""
