@@ -16,12 +16,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.called_code import outermost
+from logctx_lint.analysis.exact_classes import is_of_exact_class
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.inference.known_names import MARKS
 from logctx_lint.inference.types import (
     UNKNOWN,
     Certainty,
-    ClassObject,
     FunctionType,
     members_of,
 )
@@ -95,7 +95,7 @@ def _calls_elsewhere(file: File, base: Class, name: str) -> Iterator[tuple[Funct
         match call.func:
             case ast.Attribute(ast.Name("self")) | ast.Attribute(ast.Call(ast.Name("super"))):
                 continue
-            case ast.Attribute(receiver) if not _is_of_exact_class(file, receiver, scope):
+            case ast.Attribute(receiver) if not is_of_exact_class(file, receiver, scope):
                 pass
             case _:
                 continue
@@ -111,20 +111,6 @@ def _calls_elsewhere(file: File, base: Class, name: str) -> Iterator[tuple[Funct
                 yield caller, use  # What may give an awaitable is reported there.
         elif use is None and all(each.facts.is_async for each in known):
             yield caller, None
-
-
-def _is_of_exact_class(file: File, receiver: ast.expr, scope: Scope) -> bool:
-    """Whether an object was made in place or just before: it is of that class, and of no other."""
-    made: list[ast.expr | None] = [receiver]
-    if isinstance(receiver, ast.Name):
-        place = receiver.lineno, receiver.col_offset
-        bindings = scope.reaching(receiver.id, place)
-        made = [None if each.path or each.kind != "value" else each.value for each in bindings]
-    return bool(made) and all(
-        isinstance(each, ast.Call)
-        and isinstance(file.resolver.type_of(each.func, scope), ClassObject)
-        for each in made
-    )
 
 
 def _is_plain(file: File, function: Function) -> bool:
