@@ -74,6 +74,4 @@ def _makes(file: File, called: FunctionType, steps: int) -> bool:
         return False
     scope = Scope.of_body(function, node)
     values = list(returned_values(node))
-    return bool(values) and all(
-        is_of_exact_class(file, each, scope, steps - 1) for each in values
-    )
+    return bool(values) and all(is_of_exact_class(file, each, scope, steps - 1) for each in values)

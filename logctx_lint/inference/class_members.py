@@ -249,6 +249,8 @@ class Classes:
         for index, ancestor in holders:
             if index < skip:
                 continue
+            if index and self._is_replaced_before(ancestors[:index], ancestor, name):
+                return UNKNOWN
             # Of classes that inherit each other, the ancestors are found out in rounds.
             is_there = index < len(ancestors) and ancestors[index][0] == ancestor
             arguments = substitute_all(ancestors[index][1], given) if is_there else ()
@@ -263,6 +265,13 @@ class Classes:
             # Declared here, but only as None: an ancestor may say more.
             fallback = UNKNOWN
         return self._set_outside(instance, name) or fallback
+
+    def _is_replaced_before(self, nearer: tuple[Ancestor, ...], holder: Class, name: str) -> bool:
+        """Whether a class has an inherited method replaced, and so has one of its own."""
+        hides = self._resolver.replaced_methods.hides
+        return name in holder.facts.functions and any(
+            hides(cls, name, is_inherited=True) for cls, _ in nearer
+        )
 
     def _set_outside(self, instance: Instance | ClassObject, name: str) -> Type | None:
         """What other code sets an attribute to; None if nobody is seen to set it."""
@@ -325,7 +334,7 @@ class Classes:
     def _look_up(self, cls: Class, name: str) -> Type:
         functions = cls.function(name)
         if functions:
-            if self._resolver.replaced_methods.of(cls):
+            if self._resolver.replaced_methods.hides(cls, name):
                 return UNKNOWN
             return self._resolver.functions.value_of_functions(functions)
         if name in cls.facts.classes:

@@ -118,11 +118,7 @@ class PlacesOutside:
         }
         if named & (self.assigned | self.put_away):
             return True
-        return any(
-            given in current
-            for node in self._nodes
-            for given in self._given_away(node)
-        )
+        return any(given in current for node in self._nodes for given in self._given_away(node))
 
     def _given_away(self, node: ast.AST) -> list[ast.expr]:
         """The values that a statement or call puts somewhere outside."""

@@ -112,7 +112,7 @@ class References:
             function
             for module, lines in found
             for below in dict.fromkeys(lines)
-            for function in _functions(module, below)
+            for function in functions_named(module, below)
         ]
 
     def _query(self, table: str, name: str, near: Module) -> _Query:
@@ -170,7 +170,8 @@ def _class(module: Module, below: str) -> Class | None:
     return Class(module, f"{module.name}.{below}", place.line, place)
 
 
-def _functions(module: Module, below: str) -> list[Function]:
+def functions_named(module: Module, below: str) -> list[Function]:
+    """The functions with this name in a module, or in a class of it: `Class.method`."""
     outer, _, name = below.rpartition(".")
     if outer:
         cls = _class(module, outer)

@@ -1,4 +1,4 @@
-"""Classes whose methods are replaced when they are made, by a decorator or a metaclass.
+"""Classes whose methods are replaced: by a decorator, a metaclass, or a function passed the class.
 
     def blocking(cls):
         for name, method in list(vars(cls).items()):
@@ -7,7 +7,9 @@
         return cls
 
 What a method of `@blocking class Client` returns, its `def` no longer says. So it is where a
-metaclass does this, or the `__init_subclass__` of a base class.
+metaclass does this, the `__init_subclass__` of a base class, or a module: `blocking(Client)`. Where
+the wrapper returns the coroutine in one case, and runs it in the other, a method has two modes:
+then callers that await it get what is declared.
 """
 
 from __future__ import annotations
@@ -19,18 +21,21 @@ from typing import TYPE_CHECKING
 from logctx_lint.incremental.memo import Store
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import class_scope
+from logctx_lint.inference.references import functions_named
 from logctx_lint.inference.types import ClassObject, FunctionType
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name
+from logctx_lint.project.member_replacements import Replacement, Wrapping, replacements
+from logctx_lint.project.modules import Class, Function, Module
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
 
 _MAKE_CLASSES = ("__new__", "__init__")
 """The methods of a metaclass that see the class that is made."""
-_MEMBERS = frozenset({"vars", "dir", "__dict__", "getmembers"})
-"""What lists the members of a class."""
+_MOST_SUBCLASSES = 20
+_Passed = tuple[Module, str, Replacement]
+"""A module, the expression in it that is a class, or `module.*`, and what is replaced of that."""
 
 
 class ReplacedMethods:
@@ -38,16 +43,55 @@ class ReplacedMethods:
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
-        self._known: Store[bool] = {}
-        self._replacing: Store[bool] = {}
+        self._known: Store[tuple[Replacement, ...]] = {}
+        self._of_functions: Store[tuple[Replacement, ...]] = {}
+        self._in_package: Store[tuple[_Passed, ...]] = {}
+        self._modes: Store[tuple[Replacement, ...]] = {}
 
-    def of(self, cls: Class) -> bool:
-        """May what made the class have replaced its methods?"""
-        if cls.module.is_stub:
-            return False
-        return self._resolver.memo.get(
-            self._known, cls, lambda: any(map(self._replaces, self._makers(cls))), False
+    def hides(self, cls: Class, name: str, *, is_inherited: bool = False) -> bool:
+        """Whether what stands in a class, or in those behind it, may not be what a method does."""
+        return any(
+            each.wrapping is Wrapping.OTHER
+            and _concerns(each, name)
+            and (each.is_deep or not is_inherited)
+            for each in self._of(cls)
         )
+
+    def have_two_modes(self, function: Function) -> bool:
+        """Whether a method returns what is declared, or does the work, as a wrapper decides."""
+        owner = function.owner
+        if owner is None or function.scope or not self._has_setters(owner.module):
+            return False
+        found = self._resolver.memo.get(
+            self._modes, owner, lambda: tuple(self._with_modes(owner)), ()
+        )
+        return any(_concerns(each, function.name) for each in found)
+
+    def _with_modes(self, owner: Class) -> Iterator[Replacement]:
+        """What makes two modes of the methods of a class, also in what inherits from it."""
+        seen, waiting = {owner}, [owner]
+        while waiting and len(seen) < _MOST_SUBCLASSES:
+            cls = waiting.pop()
+            for each in self._of(cls):
+                if each.wrapping is Wrapping.EITHER and (each.is_deep or cls == owner):
+                    yield each
+            found = set(self._resolver.references.subclasses(cls)) - seen
+            waiting += found
+            seen |= found
+
+    def _of(self, cls: Class) -> tuple[Replacement, ...]:
+        if cls.module.is_stub:
+            return ()
+        return self._resolver.memo.get(self._known, cls, lambda: tuple(self._find(cls)), ())
+
+    def _find(self, cls: Class) -> Iterator[Replacement]:
+        for maker in self._makers(cls):
+            yield from self._by(maker)
+        for module, text, replacement in self._from_outside(cls.module):
+            node = parse_expression(text.replace(".*", f".{cls.name}"))
+            found = self._resolver.type_of(node, Scope(module)) if node is not None else None
+            if isinstance(found, ClassObject) and found.cls == cls:
+                yield replacement
 
     def _makers(self, cls: Class) -> Iterator[Function]:
         """The functions of source at hand that the new class goes through."""
@@ -69,57 +113,62 @@ class ReplacedMethods:
                     for name in _MAKE_CLASSES:
                         yield from self._resolver.classes.functions(made.cls, name)
 
-    def _replaces(self, maker: Function) -> bool:
-        if maker.module.is_stub:
-            return False
+    def _by(self, function: Function) -> tuple[Replacement, ...]:
+        """What a function replaces, of whatever."""
+        if function.module.is_stub:
+            return ()
+
+        def find() -> tuple[Replacement, ...]:
+            node = function.tree()
+            scope = Scope(function.module)
+            return tuple(replacements(node, lambda name: self._tree(name, scope))) if node else ()
+
+        return self._resolver.memo.get(self._of_functions, function, find, ())
+
+    def _tree(self, name: str, scope: Scope) -> FunctionNode | None:
+        """The tree of the function that a module knows by a name."""
+        node = parse_expression(name)
+        found = self._resolver.type_of(node, scope) if node is not None else None
+        return found.function.source_tree() if isinstance(found, FunctionType) else None
+
+    # By code that runs as a module of the package is imported
+
+    def _has_setters(self, near: Module) -> bool:
+        return bool(self._resolver.modules.mentioning("called", "setattr", near))
+
+    def _from_outside(self, near: Module) -> tuple[_Passed, ...]:
+        modules = self._resolver.modules
+        if near.is_installed:
+            return ()
         return self._resolver.memo.get(
-            self._replacing, maker, lambda: _puts_members_anew(maker.tree()), False
+            self._in_package,
+            (modules.package(near), near.root, near.is_test),
+            lambda: tuple(self._find_outside(near)),
+            (),
         )
 
+    def _find_outside(self, near: Module) -> Iterator[_Passed]:
+        modules = self._resolver.modules
+        for module, _ in modules.mentioning("called", "setattr", near):
+            said = module.replacements
+            for each in said.here if said else ():
+                yield module, each.holder, each
+            for name in said.functions if said else ():
+                for function in functions_named(module, name):
+                    for user, _ in modules.mentioning("called", name, near):
+                        yield from self._passed(user, function)
 
-def _puts_members_anew(node: FunctionNode | None) -> bool:
-    """Does a function set attributes, or entries of what it makes a class of, one for each member?
-
-    `setattr(cls, option, value)` of what a class is declared with replaces no method.
-    """
-    if node is None:
-        return False
-    namespaces = {
-        argument.id
-        for call in all_nodes(node, ast.Call)
-        if last_name(call.func) in ("__new__", "type")
-        for argument in call.args[1:]
-        if isinstance(argument, ast.Name)
-    }
-    return any(
-        _sets(inner, names, namespaces)
-        for loop in all_nodes(node, ast.For)
-        if (names := _member_names(loop, namespaces))
-        for inner in body_nodes(loop)
-    )
-
-
-def _member_names(loop: ast.For, namespaces: set[str]) -> set[str]:
-    """The variables of a loop over the members of a class, or over the names of some."""
-    names = {each.id for each in all_nodes(loop.target, ast.Name)}
-    is_over_members = any(
-        last_name(each) in _MEMBERS or (isinstance(each, ast.Name) and each.id in namespaces)
-        for each in all_nodes(loop.iter)
-    )
-    are_looked_up = any(
-        last_name(each.func) == "getattr"
-        and len(each.args) > 1
-        and isinstance(each.args[1], ast.Name)
-        and each.args[1].id in names
-        for each in body_nodes(loop, ast.Call)
-    )
-    return names if is_over_members or are_looked_up else set()
+    def _passed(self, module: Module, function: Function) -> Iterator[_Passed]:
+        """What a module passes to a function that replaces members."""
+        said = module.replacements
+        for func, given in said.passed if said else ():
+            if func.rpartition(".")[2] == function.name:
+                called = self._resolver.type_of(ast.parse(func, mode="eval").body, Scope(module))
+                if isinstance(called, FunctionType) and called.function == function:
+                    for each in self._by(function):
+                        if any(own.name == each.holder for own in function.facts.parameters):
+                            yield module, given, each
 
 
-def _sets(node: ast.AST, names: set[str], namespaces: set[str]) -> bool:
-    match node:
-        case ast.Call(func, [*_, ast.Name(name), _]):
-            return last_name(func) in ("setattr", "__setattr__") and name in names
-        case ast.Subscript(ast.Name(namespace), ast.Name(name), ast.Store()):
-            return namespace in namespaces and name in names
-    return False
+def _concerns(replacement: Replacement, name: str) -> bool:
+    return not (replacement.leaves_private and name.startswith("_"))

@@ -308,7 +308,9 @@ class Summaries:
                 (Returned(Source.FRESH, can_fail=not handles),),
                 never_returns=is_plain and function_exits.never_returns(self, node, scope),
                 handles_failures=handles,
-                has_two_modes=is_plain and has_two_modes(self, node, scope),
+                has_two_modes=has_two_modes(self, node, scope)
+                if is_plain
+                else self.resolver.replaced_methods.have_two_modes(function),
                 keeps_itself=function.facts.is_async and self._keeps_itself(node, scope),
             )
         returned = ReturnedValues(self, function, node, scope).all()
@@ -323,9 +325,10 @@ class Summaries:
     def _keeps_itself(self, node: FunctionNode, scope: Scope) -> bool:
         nodes = list(body_nodes(node))
         calls = (each for each in nodes if isinstance(each, ast.Call) and not each.args)
-        return any(last_name(each.func) == "current_task" for each in calls) and PlacesOutside(
-            self, scope, nodes
-        ).keeps_itself()
+        return (
+            any(last_name(each.func) == "current_task" for each in calls)
+            and PlacesOutside(self, scope, nodes).keeps_itself()
+        )
 
     def implementations(self, function: Function) -> list[Function]:
         """See `implementations.implementations`."""

@@ -23,6 +23,7 @@ from logctx_lint.project.facts import (
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.folders import Folder
 from logctx_lint.project.installed_names import InstalledIndex, mentions_of_installed
+from logctx_lint.project.member_replacements import ModuleReplacements, module_replacements
 from logctx_lint.project.partial_facts import Outline
 from logctx_lint.project.paths import relative
 from logctx_lint.project.symbol_index import (
@@ -47,6 +48,7 @@ LIBRARY_STUBS = PROGRAM / "library_stubs"
 _PROGRAM = os.path.join(PROGRAM, "")
 EVERYTHING = "everything"
 ALWAYS_AWAITED = "always_awaited"
+REPLACEMENTS = "replacements"
 _MENTIONS = frozenset(Mentions._fields)
 _IN_TEXT = {"called": "{}(", "set": ".{} ="}
 """How mentions that are not among the facts look in a line."""
@@ -145,7 +147,7 @@ class ModuleFile(Place):
         """Take this for the text of the file, whatever is on disk."""
         if self._digest != source.digest:
             self._facts = None
-            for name in ("_outline", ALWAYS_AWAITED):
+            for name in ("_outline", ALWAYS_AWAITED, REPLACEMENTS):
                 self.__dict__.pop(name, None)
         self._source = source
         self._digest = source.digest
@@ -223,6 +225,8 @@ class ModuleFile(Place):
             return repr(self.stars)
         if kind == ALWAYS_AWAITED:
             return repr([sorted(each) for each in self.always_awaited])
+        if kind == REPLACEMENTS:
+            return repr(self.replacements)
         if kind in _MENTIONS:
             return repr(self.mentioning(kind, name))
         functions = functions_called(self.facts_about(name.partition(".")[0]), name)
@@ -257,6 +261,14 @@ class ModuleFile(Place):
     def always_awaited(self) -> AlwaysAwaited:
         """What the file awaits wherever it calls it, but for one place."""
         return always_awaited(self.read()[0])
+
+    @cached_property
+    def replacements(self) -> ModuleReplacements | None:
+        """Which members of classes the file replaces; None where it cannot be parsed."""
+        try:
+            return module_replacements(self.tree or self.source.parse())
+        except Unreadable:
+            return None
 
     @property
     def mentions(self) -> Mentions:

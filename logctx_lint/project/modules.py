@@ -21,12 +21,14 @@ from logctx_lint.project.files import (
     LIBRARY_STUBS,
     OF_STUBS,
     PROGRAM,
+    REPLACEMENTS,
     STUBS,
     ModuleFile,
     Places,
 )
 from logctx_lint.project.folders import ANY_PYTHON, Folder
 from logctx_lint.project.function_bodies import FunctionTrees
+from logctx_lint.project.member_replacements import ModuleReplacements
 from logctx_lint.project.module_names import Home, home, name_in
 from logctx_lint.project.package_awaitables import PackageAwaitables
 from logctx_lint.project.symbol_index import is_test
@@ -123,6 +125,12 @@ class Module:
         """What the module awaits wherever it calls it, but for one place."""
         self._trace.used.append(self.file.part(ALWAYS_AWAITED))
         return self.file.always_awaited
+
+    @property
+    def replacements(self) -> ModuleReplacements | None:
+        """Which members of classes the module replaces; None where it cannot be parsed."""
+        self._trace.used.append(self.file.part(REPLACEMENTS))
+        return self.file.replacements
 
     @property
     def stars(self) -> tuple[str, ...]:
@@ -360,9 +368,8 @@ class Modules:
     def mentioning(self, table: str, name: str, near: Module) -> list[tuple[Module, list[str]]]:
         """The modules of a package in which a name is, say, `called`, and where in them it is.
 
-        See `index.Mentions` for the tables and `ModuleFile.mentioning` for the places. The package
-        is the outermost one that `near` is in. What tests do counts for tests alone. Who uses
-        what in an installed package is not looked for.
+        See `index.Mentions` for the tables, `ModuleFile.mentioning` for the places. The package is
+        the outermost one of `near`, unless it is installed. What tests do counts for tests alone.
         """
         if near.is_installed:
             return []

@@ -25,7 +25,6 @@ from logctx_lint.inference.types import (
     FunctionType,
     members_of,
 )
-from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import all_nodes, parents_of
