@@ -93,6 +93,7 @@ class UniqueMethodNames:
 
     def _find(self, name: str, near: Module) -> list[Function]:
         found: list[Function] = []
+        templates: list[Class] = []
         references = self._resolver.references
         for table in ("asynchronous", "members"):
             for cls in references.classes_with(table, name, near):
@@ -109,9 +110,18 @@ class UniqueMethodNames:
                         found.append(function)
                     elif not self._resolver.functions.is_abstract(function):
                         return []
+                    elif not function.facts.is_async:
+                        templates.append(cls)
                     if len(found) > _MOST_DECLARATIONS:
                         return []
-        return found
+        # A plain method that only says what is to be: asynchronous ones stand in for it, or
+        # others, which nobody here has written.
+        are_theirs = all(any(self._inherits(each, cls) for each in found) for cls in templates)
+        return found if are_theirs else []
+
+    def _inherits(self, function: Function, base: Class) -> bool:
+        ancestors = self._resolver.classes.ancestors(function.owner) if function.owner else ()
+        return any(cls == base for cls, _ in ancestors)
 
     def _called(self, function: Function) -> Type:
         return self._resolver.call_type(FunctionType(function))

@@ -21,7 +21,14 @@ from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.raised_errors import RaisedErrors, guarded
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import body_nodes, is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    is_name,
+    last_name,
+    own_nodes,
+    with_following,
+)
 
 DEFERRED_LIST = frozenset({"twisted.internet.defer.DeferredList"})
 _ENDS = frozenset({Role.SERVICE_END, Role.RELEASER})
@@ -124,11 +131,36 @@ def _unread(
         called = {function.name, *(each.name for each in functions)}
         if any(context.file.vocabulary.has_bare_name(each.lstrip("_"), _ENDS) for each in called):
             continue  # When everything ends, nobody can do anything about it.
+        if _is_state_asked(function, call, made):
+            continue
         if any(_may_fail(context, each) for each in functions) and not sees_to_failures(
             context, made.func, context.scopes[made]
         ):
             return Unread(call, functions[0])
     return None
+
+
+def _is_state_asked(function: FunctionNode, call: ast.Call, made: ast.Call) -> bool:
+    """Whether the next statement asks the object that does the work how it stands.
+
+    await wait([create_task(self.connect())])
+    if self.status != CONNECTED: raise ...
+    """
+    if not isinstance(made.func, ast.Attribute):
+        return False
+    holder = ast.unparse(made.func.value)
+    return any(
+        behind and call in own_nodes([statement]) and _asks(behind[0], holder)
+        for statement, behind in with_following(function)
+    )
+
+
+def _asks(statement: ast.stmt, holder: str) -> bool:
+    """Whether a statement decides by an attribute of an object, and of nothing around it."""
+    return isinstance(statement, ast.If | ast.While | ast.Assert) and any(
+        ast.unparse(each.value) == holder or ast.unparse(each.value).startswith(f"{holder}.")
+        for each in all_nodes(statement.test, ast.Attribute)
+    )
 
 
 def _has_callback(function: FunctionNode, name: str) -> bool:

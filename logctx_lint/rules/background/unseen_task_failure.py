@@ -103,7 +103,7 @@ from logctx_lint.analysis.log_contexts.endless_workers import is_endless
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.known_names import APPENDERS, GATHER, WAIT
+from logctx_lint.inference.known_names import APPENDERS, GATHER, MARKS, WAIT
 from logctx_lint.inference.raised_errors import (
     Error,
     RaisedErrors,
@@ -267,7 +267,7 @@ def _check_kept(context: TreeContext, call: ast.Call) -> None:
     if not name.startswith("_") or len(functions) != 1 or not is_endless(functions[0]):
         return
     fails = _failing_loop(context, functions[0])
-    if fails is None or sets_itself(functions[0], name):
+    if fails is None or sets_itself(functions[0], name) or _may_be_told(context, functions[0]):
         return
     is_seen = is_any_looked_at(context, place) if is_collection else is_looked_at(context, name)
     if is_seen or sees_to_failures(context, made.func, context.scopes[made]):
@@ -281,6 +281,17 @@ def _check_kept(context: TreeContext, call: ast.Call) -> None:
         "looks at `exception()`",
         profile=Profile.STRICT,
     )
+
+
+def _may_be_told(context: TreeContext, function: Function) -> bool:
+    """Whether a decorator may see the failure of the function, as one does that logs errors."""
+    resolver = context.resolver
+    scope = resolver.functions.body_scope(function)
+    named = [resolver.names_of_text(each, scope) for each in function.facts.decorators]
+    if not any(MARKS.isdisjoint(names) for names in named):
+        return False
+    wrappers = resolver.decorators.wrappers(function)
+    return not wrappers or any(_failing_loop(context, each) is None for each in wrappers)
 
 
 def _place(context: TreeContext, call: ast.Call) -> tuple[ast.expr, bool] | None:
