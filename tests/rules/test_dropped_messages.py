@@ -50,6 +50,24 @@ RUN = "start it with `run_in_background"
             f"await it, or {RUN}`",
         ),
         (
+            "import asyncio\n\ndef watch(loop):\n    while True:\n        loop.poll()\n\n"
+            "async def run(loop: asyncio.AbstractEventLoop):\n"
+            "    loop.run_in_executor(None, watch, loop)\n",
+            "contextvar",
+            "LCX101 `loop.run_in_executor()` returns a Future that runs unawaited, so nobody "
+            "handles its failure (annotated `-> Future[T]`, "
+            "asyncio.events.AbstractEventLoop.run_in_executor): keep it and look at its outcome",
+        ),
+        (
+            "import asyncio\n\ndef watch(loop):\n    while True:\n        return loop.poll()\n\n"
+            "async def run(loop: asyncio.AbstractEventLoop):\n"
+            "    loop.run_in_executor(None, watch, loop)\n",
+            "contextvar",
+            "LCX101 `loop.run_in_executor()` returns a Future that runs unawaited, so nobody "
+            "handles its failure (annotated `-> Future[T]`, "
+            "asyncio.events.AbstractEventLoop.run_in_executor): await it",
+        ),
+        (
             "def run():\n    work('a')\n",
             "contextvar",
             "LCX201 `work()` returns a coroutine that never runs (async def, app.py:3): "

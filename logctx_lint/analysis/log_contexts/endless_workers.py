@@ -24,6 +24,18 @@ def is_endless(function: Function) -> bool:
     )
 
 
+def runs_alongside(function: Function) -> bool:
+    """Whether a function is a loop that goes on until something else tells it to end."""
+    node = function.source_tree()
+    return node is not None and any(
+        isinstance(each, ast.While)
+        and isinstance(each.test, ast.Constant)
+        and bool(each.test.value)
+        and not any(isinstance(inner, ast.Return) for inner in body_nodes(each))
+        for each in node.body
+    )
+
+
 def is_by_need(context: TreeContext, call: ast.Call) -> bool:
     """Whether a condition around it asks for what the task is kept in: `if self.worker is None`."""
     kept = {ast.unparse(each) for each in _kept_in(context, call)}

@@ -69,7 +69,9 @@ from __future__ import annotations
 
 from logctx_lint.analysis.awaitables import discard_consequences, discarded_awaitables
 from logctx_lint.analysis.awaitables.discarded_awaitables import DropKind, Dropped
+from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.log_contexts.endless_workers import runs_alongside
 from logctx_lint.findings import Fix
 from logctx_lint.fixes.edits import await_fix, background_fix, background_starter
 from logctx_lint.rules.rule import Rule
@@ -87,14 +89,17 @@ def check(context: TreeContext) -> None:
 def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
     callee = context.callee(found.call)
     starter = None if found.is_awaited else background_starter(context, found.kind)
+    goes_on = _starts_what_goes_on(context, found)
     cure = "yield it" if by_yield else "await it"
+    if goes_on:
+        cure = "keep it and look at its outcome"
     if found.is_awaited:
         cure = "await that, too"
     if starter:
         cure += f", or start it with `{starter.text}`"
     fixes: tuple[Fix, ...] = ()
     if not found.is_awaited:
-        fixes += await_fix(context, found.call, by_yield=by_yield)
+        fixes += () if goes_on else await_fix(context, found.call, by_yield=by_yield)
         fixes += background_fix(context, found.call, starter)
     context.report(
         RULE.code,
@@ -104,6 +109,18 @@ def _report(context: TreeContext, found: Dropped, *, by_yield: bool) -> None:
         fixes,
         profile=discard_consequences.profile(context, found, can_await=True),
         callee=callee,
+    )
+
+
+def _starts_what_goes_on(context: TreeContext, found: Dropped) -> bool:
+    """Whether what is dropped stands for a loop that ends when it is told: who waits is stuck.
+
+    loop.run_in_executor(None, watch, queue)    # def watch(queue): while True: ...
+    """
+    return not found.kind.is_lazy and any(
+        runs_alongside(function)
+        for each in taken(context.file, found.call, context.scopes[found.call])
+        for function in context.functions(each.node)
     )
 
 
