@@ -137,7 +137,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_name
+from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_name, returned_values
 from logctx_lint.syntax.excerpts import one_line
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
@@ -167,8 +167,8 @@ class _Escape:
     """What is returned."""
     kind: Kind
     loss: str
-    is_declared: bool = True
-    """Or nothing says what the caller should get."""
+    is_sure: bool = True
+    """Or its function may be one that hands out awaitables, for callers that await twice."""
 
 
 def check(context: TreeContext) -> None:
@@ -192,7 +192,7 @@ def _report(context: TreeContext, escape: _Escape) -> None:
         cure = "yield it first" if by_yield else "`return await`"
         fixes = await_fix(context, node, by_yield=by_yield)
     message = f"{what} that is returned un-awaited, {escape.loss}: {cure}"
-    profile = Profile.RECOMMENDED if escape.is_declared else Profile.STRICT
+    profile = Profile.RECOMMENDED if escape.is_sure else Profile.STRICT
     context.report(RULE.code, node, message, fixes, profile=profile, callee=callee)
 
 
@@ -310,7 +310,20 @@ class _Returns:
             yield _Escape(value, answer.kind, losses[-1])
         elif in_place:
             loss = "so that its caller gets it in place of its value"
-            yield _Escape(value, answer.kind, loss, self._by_yield or self._must_give_value)
+            is_sure = self._by_yield or self._must_give_value or self._gives_values_else(value)
+            yield _Escape(value, answer.kind, loss, is_sure)
+
+    def _gives_values_else(self, value: ast.expr) -> bool:
+        """Whether whatever else the function returns is surely no awaitable."""
+        resolver, node = self._file.resolver, self._scope.node
+        others = returned_values(node) if isinstance(node, FunctionNode) else ()
+        return all(
+            resolver.awaitability(resolver.type_of(each, self._scope)).certainty is Certainty.NO
+            or isinstance(each, ast.Await)
+            for returned in others
+            for each in possible_values(returned)
+            if each is not value
+        )
 
     def _hands_out_coroutine(self, value: ast.Call | ast.Name, call: ast.Call) -> bool:
         """Whether the call of an `async def` is returned where nothing says of what type.
