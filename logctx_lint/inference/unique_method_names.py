@@ -35,6 +35,8 @@ _SEVERAL_WORDS = re.compile(r"[^_]_[^_]|[a-z0-9][A-Z]")
 _CLASS_NAME = re.compile(r"_*[A-Z]\w*")
 _OF_TYPES = ("typing.", "typing_extensions.")
 """What makes types of classes, and no classes with other methods: `NewType`, `TypeVar`."""
+_MODE = re.compile(r"^(async|aio|sync)|(async|aio|sync)$", re.IGNORECASE)
+"""What class names say of the mode, sync or async."""
 _MOST_DECLARATIONS = 30
 _MAKING_ATTRIBUTES = ("__getattr__", "__getattribute__")
 
@@ -114,14 +116,7 @@ class UniqueMethodNames:
                         templates.append(cls)
                     if len(found) > _MOST_DECLARATIONS:
                         return []
-        # A plain method that only says what is to be: asynchronous ones stand in for it, or
-        # others, which nobody here has written.
-        are_theirs = all(any(self._inherits(each, cls) for each in found) for cls in templates)
-        return found if are_theirs else []
-
-    def _inherits(self, function: Function, base: Class) -> bool:
-        ancestors = self._resolver.classes.ancestors(function.owner) if function.owner else ()
-        return any(cls == base for cls, _ in ancestors)
+        return [] if any(_has_twin(each, found) for each in templates) else found
 
     def _called(self, function: Function) -> Type:
         return self._resolver.call_type(FunctionType(function))
@@ -164,6 +159,15 @@ class UniqueMethodNames:
             for variable in variables
             if cls.name in variable.value and (value := parse_expression(variable.value))
         )
+
+
+def _has_twin(template: Class, found: list[Function]) -> bool:
+    """Whether a class whose methods are to be written is the plain twin of an asynchronous one."""
+    return any(each.owner and _kernel(each.owner) == _kernel(template) for each in found)
+
+
+def _kernel(cls: Class) -> str:
+    return _MODE.sub("", cls.name.strip("_"))
 
 
 def is_distinctive(name: str) -> bool:
