@@ -72,6 +72,34 @@ def test_a_file_is_left_alone_when_other_things_have_changed(
     assert project.checked(monkeypatch) == {file}
 
 
+def test_methods_that_another_module_replaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "pkg/__init__.py": "",
+        "pkg/main.py": "from pkg.client import Client\n\ndef main():\n    Client().send()\n",
+        "pkg/client.py": "class Client:\n    async def send(self): ...\n",
+        "pkg/plain.py": (
+            "import asyncio\nfrom pkg.client import Client\n\n"
+            "def wrap(cls):\n"
+            "    for name, method in list(vars(cls).items()):\n"
+            "        setattr(cls, name, blocking(method))\n\n"
+            "def blocking(method):\n"
+            "    def call(*args):\n"
+            "        return asyncio.run(method(*args))\n"
+            "    return call\n\n"
+        ),
+    }
+    project = Project(tmp_path, files)
+    assert [each.code for each in project.run()["pkg/main.py"]] == ["LCX201"]
+    project.replace("pkg/plain.py", "return call\n\n", "return call\n\nwrap(Client)\n")
+    assert project.run()["pkg/main.py"] == []
+    project.replace("pkg/plain.py", "import asyncio\n", "import asyncio\nimport os\n")
+    assert project.checked(monkeypatch) == {"plain.py"}
+    project.replace("pkg/plain.py", "asyncio.run(method(*args))", "method(*args)")
+    assert [each.code for each in project.run()["pkg/main.py"]] == ["LCX201"]
+
+
 def test_a_module_that_was_looked_for_in_vain_is_noticed_when_it_appears(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
