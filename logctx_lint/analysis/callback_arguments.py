@@ -32,9 +32,15 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.facts import Parameter
+from logctx_lint.project.facts import FunctionNode, Parameter
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, is_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    call_arguments,
+    is_name,
+    last_name,
+    own_attribute,
+)
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
@@ -241,10 +247,11 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
     return False
 
 
-def _awaits(file: File, function: Function, name: str) -> bool:
+def _awaits(file: File, function: Function, name: str, detour: int = _LONGEST_DETOUR) -> bool:
     """Whether a parameter, or the attribute that it is put into, has a part in an `await`.
 
-    So it is where a task is started for it: `ensure_future(self._callback(event))`.
+    So it is where a task is started for it: `ensure_future(self._callback(event))`. What it is
+    handed on to may await it as well: `Handler(self._callback)`.
     """
     node = function.implementation.source_tree()
     if node is None:
@@ -253,10 +260,31 @@ def _awaits(file: File, function: Function, name: str) -> bool:
     awaited = _parts_of_awaits(file, node)
     if any(is_name(each, name) for each in awaited):
         return True
+    bodies = [(function.implementation, node)]
     if attributes and function.owner:
-        others = function.owner.methods()
-        awaited += [part for each in others for part in _parts_of_awaits(file, each.tree())]
-    return any(isinstance(each, ast.Attribute) and each.attr in attributes for each in awaited)
+        bodies += function.owner.method_trees()
+        awaited += [part for _, tree in bodies for part in _parts_of_awaits(file, tree)]
+    if any(isinstance(each, ast.Attribute) and each.attr in attributes for each in awaited):
+        return True
+    return detour > 0 and any(
+        _awaits(file, callee, parameter, detour - 1)
+        for each, tree in bodies
+        for callee, parameter in _handed_to(file, each, tree, {name} | attributes)
+    )
+
+
+def _handed_to(
+    file: File, function: Function, node: FunctionNode, names: set[str]
+) -> Iterator[tuple[Function, str]]:
+    """The first-party functions that a function hands what some names hold, and as what."""
+    scope = Scope.of_body(function, node)
+    for call in all_nodes(node, ast.Call):
+        if any(last_name(each) in names for each in call_arguments(call)):
+            for callee, parameters in signatures(file, call, scope):
+                for parameter, value in pairs(call, parameters):
+                    is_own = isinstance(value, ast.Name) or own_attribute(value)
+                    if is_own and last_name(value) in names and not callee.function.module.is_stub:
+                        yield callee.function, parameter.name
 
 
 def _attributes_set_to(node: ast.AST, name: str) -> set[str]:

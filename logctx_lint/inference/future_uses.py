@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from enum import Flag, auto
 from typing import Protocol
 
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.syntax.ast_walk import body_nodes, child_nodes, is_name
 
@@ -204,3 +205,13 @@ def cannot_fail(uses: Uses) -> bool:
     if Uses.UNKNOWN in uses or (Uses.CALLBACK in uses and Uses.ERRBACK not in uses):
         return False
     return Uses.FAILED not in uses or bool(uses & (Uses.LOOKED_AT | Uses.ERRBACK))
+
+
+def gives_failures(call: ast.Call, roles: frozenset[Role]) -> bool:
+    """`gather(..., return_exceptions=True)`, which has what fails among the results."""
+    return Role.ARGUMENT_GATHERER in roles and any(
+        each.arg == "return_exceptions"
+        and isinstance(each.value, ast.Constant)
+        and each.value.value is True
+        for each in call.keywords
+    )

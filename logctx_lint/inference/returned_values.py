@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.future_uses import Body, Uses, cannot_fail
+from logctx_lint.inference.future_uses import Body, Uses, cannot_fail, gives_failures
 from logctx_lint.inference.futures_elsewhere import FollowedElsewhere, is_failed_outside
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.passed_arguments import argument_for, is_passed
@@ -355,7 +355,7 @@ class ReturnedValues:
             yield Returned(Source.STARTED)
         elif Role.FIRED in roles:
             yield Returned(Source.COMPLETED)
-        elif Role.NEVER_FAILS in roles:
+        elif Role.NEVER_FAILS in roles or gives_failures(call, roles):
             yield Returned(Source.FRESH, can_fail=False)
         elif Role.LOOP_RUNNER in roles:
             yield Returned(Source.NOTHING, can_fail=False)  # What has been waited for.
@@ -398,6 +398,8 @@ class ReturnedValues:
         work = self._made(call.args[0]) if call.args else None
         if work is None:
             return Returned(Source.FRESH, can_fail=True)
+        if gives_failures(work, self._summaries.roles(work.func, self._scope)):
+            return Returned(Source.FRESH, can_fail=False)
         inner = self._summaries.of_callee(work.func, self._scope) or []
         handled = bool(inner) and all(each.handles_failures for each in inner)
         if inner and all(each.keeps_itself for each in inner):

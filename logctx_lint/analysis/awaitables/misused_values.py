@@ -103,6 +103,8 @@ def wrongly_used(use: Use, unit: Unit) -> Kind | None:
         is_wrong = answer.is_certain and _is_wrong_if_certain(use, type_, kind, unit)
     if isinstance(use.node, ast.Name) and is_wrong and kind is not None:
         is_wrong = not _is_known_to_wait(use.node.id, kind, use, unit)
+    if isinstance(use.node, ast.Call) and is_wrong:
+        is_wrong = not is_asked_for(unit, use.node.func)
     return kind if is_wrong else None
 
 

@@ -147,9 +147,18 @@ def _cleanup(function: Function) -> ast.stmt | None:
             return node
         final: list[ast.stmt] = getattr(node, "finalbody", [])
         guarded: list[ast.stmt] = getattr(node, "body", []) if final else []
-        if final and not isinstance(final[0], ast.Pass) and _yields(guarded):
-            return final[0]
+        done = [each for each in final if not _does_nothing(each)]
+        if done and _yields(guarded):
+            return done[0]
     return None
+
+
+def _does_nothing(statement: ast.stmt) -> bool:
+    """`pass`, or a last `yield`, which is no clean-up."""
+    match statement:
+        case ast.Pass() | ast.Expr(ast.Yield() | ast.Constant()):
+            return True
+    return False
 
 
 def _yields(body: list[ast.stmt]) -> bool:

@@ -137,7 +137,13 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import all_nodes, child_blocks, is_name, returned_values
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    child_blocks,
+    is_name,
+    returned_values,
+)
 from logctx_lint.syntax.excerpts import one_line
 
 _SUPPRESSORS = frozenset({Role.SUPPRESSOR})
@@ -296,7 +302,11 @@ class _Returns:
         in_place = self._stands_in_place(value, call)
         if (not around and not in_place) or self._may_give_awaitable:
             return
-        if isinstance(value, ast.Name) and self._is_reported_by_name(value):
+        if isinstance(value, ast.Name) and (
+            self._is_reported_by_name(value) or self._is_awaited_elsewhere(value)
+        ):
+            return
+        if is_asked_for(self._unit, call.func):
             return
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
         if not answer.is_certain or self._runs_by_itself(call):
@@ -355,6 +365,18 @@ class _Returns:
     def _is_reported_by_name(self, name: ast.Name) -> bool:
         """Whether LCX102 speaks of a local name, or nobody, as something asks what it holds."""
         return self._must_give_value or is_asked_for(self._unit, name)
+
+    def _is_awaited_elsewhere(self, name: ast.Name) -> bool:
+        """Whether the function awaits the same awaitable on another way, so that it knows what it
+        hands out: `if self.is_lazy: return work`, `await work`."""
+        nodes = body_nodes(self._scope.node) if isinstance(self._scope.node, FunctionNode) else ()
+        returned = self._scope.reaching_name(name)
+        return any(
+            isinstance(each, ast.Await)
+            and is_name(each.value, name.id)
+            and self._scope.reaching_name(each.value) == returned
+            for each in nodes
+        )
 
     def _made(self, name: ast.Name) -> ast.Call | None:
         """The call that a local name is bound to, whatever happened before."""

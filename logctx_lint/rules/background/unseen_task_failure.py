@@ -115,7 +115,14 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import body_nodes, is_name, last_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    is_name,
+    last_name,
+    own_attribute,
+    own_nodes,
+)
 
 _SUBMIT = frozenset(
     f"concurrent.futures.{home}.submit"
@@ -284,7 +291,13 @@ def _check_kept(context: TreeContext, call: ast.Call) -> None:
 
 
 def _may_be_told(context: TreeContext, function: Function) -> bool:
-    """Whether a decorator may see the failure of the function, as one does that logs errors."""
+    """Whether a decorator may see the failure of the function, as one does that logs errors.
+
+    Or the object is told in a `finally` that the work has ended.
+    """
+    node = function.source_tree()
+    if node is not None and any(map(_tells_its_object, all_nodes(node))):
+        return True
     resolver = context.resolver
     scope = resolver.functions.body_scope(function)
     named = [resolver.names_of_text(each, scope) for each in function.facts.decorators]
@@ -292,6 +305,14 @@ def _may_be_told(context: TreeContext, function: Function) -> bool:
         return False
     wrappers = resolver.decorators.wrappers(function)
     return not wrappers or any(_failing_loop(context, each) is None for each in wrappers)
+
+
+def _tells_its_object(node: ast.AST) -> bool:
+    """`finally: self.close()`: a method of its own is called as the work ends, however it does."""
+    return any(
+        isinstance(each, ast.Call) and bool(own_attribute(each.func))
+        for each in own_nodes(getattr(node, "finalbody", []))
+    )
 
 
 def _place(context: TreeContext, call: ast.Call) -> tuple[ast.expr, bool] | None:
@@ -339,6 +360,10 @@ def _cannot_fail(context: TreeContext, awaited: ast.expr, scope: Scope) -> bool:
 
     It waits for asyncio itself, as `sleep()` and `queue.get()` do, or for what handles its errors.
     """
+    if isinstance(awaited, ast.Call) and len(awaited.args) == 1:
+        shields = frozenset({Role.CANCELLATION_SHIELD})
+        if context.file.roles(awaited.func, scope) & shields:
+            return _cannot_fail(context, awaited.args[0], scope)
     return isinstance(awaited, ast.Call) and (
         any(
             name.startswith("asyncio.") and not name.endswith(_WORKING)
