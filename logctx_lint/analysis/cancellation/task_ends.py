@@ -45,7 +45,9 @@ def slow_end(
     Something else than the task of the function that cancels it: they would wait for each other.
     """
     code = code_of(function)
-    for block in _run_at_end(context.file, code) if code else ():
+    if code is None:
+        return None
+    for block in _run_at_end(context.file, code):
         for statement in block:
             if any(
                 isinstance(each, Suspension)

@@ -136,7 +136,9 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
         return
     task = call.func.value
     functions, texts = _runs(context, function, task)
-    cleanup = next((found for each in functions if (found := slow_end(context, function, each))), None)
+    cleanup = next(
+        (found for each in functions if (found := slow_end(context, function, each))), None
+    )
     is_end = bool(functions) and _ends_everything(context, function)
     if not (cleanup or is_end) or _is_seen_to(context, function, call, texts):
         return
