@@ -18,8 +18,8 @@ from logctx_lint.analysis.deferreds.sole_waiters import has_key_of_its_own, is_s
 from logctx_lint.analysis.deferreds.waiting_functions import (
     expects_cancellation,
     is_cancelled_by_waiters,
-    is_given_up,
     is_dropped_by_callers,
+    is_given_up,
     is_shielded_by_callers,
     waiting_functions,
 )
