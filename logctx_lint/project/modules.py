@@ -218,11 +218,20 @@ class Function:
     @property
     def implementation(self) -> Function:
         """The definition that runs: of an overload, the last one of its name."""
-        if self.scope or not any("overload" in text for text in self.facts.decorators):
+        if self.scope or not _is_overload(self.facts):
             return self
-        place = self.owner.facts if self.owner else self.module.facts_about(self.name)
-        facts = place.functions.get(self.name, [self.facts])[-1]
+        facts = self._definitions[-1]
         return Function(self.module, self.qualified_name, facts.line, facts, self.owner)
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether overloads declare what it gives for which arguments."""
+        return not self.scope and any(map(_is_overload, self._definitions))
+
+    @property
+    def _definitions(self) -> list[FunctionFacts]:
+        place = self.owner.facts if self.owner else self.module.facts_about(self.name)
+        return place.functions.get(self.name, [self.facts])
 
     def note_body(self) -> None:
         """Take down that the body is used, unless it came with that of another function."""
@@ -490,3 +499,7 @@ class Modules:
     def _make(self, name: str, path: Path, root: Path, file: ModuleFile) -> Module:
         is_installed = self.installed_root(str(path)) is not None and root in self._installed
         return Module(name, path, root, file, self.trace, self._trees, is_installed=is_installed)
+
+
+def _is_overload(function: FunctionFacts) -> bool:
+    return any("overload" in text for text in function.decorators)

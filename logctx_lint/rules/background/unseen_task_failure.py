@@ -115,7 +115,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import body_nodes, is_name, last_name
+from logctx_lint.syntax.ast_walk import body_nodes, is_name, last_name, own_attribute
 
 _SUBMIT = frozenset(
     f"concurrent.futures.{home}.submit"
@@ -267,7 +267,7 @@ def _check_kept(context: TreeContext, call: ast.Call) -> None:
     if not name.startswith("_") or len(functions) != 1 or not is_endless(functions[0]):
         return
     fails = _failing_loop(context, functions[0])
-    if fails is None or sets_itself(functions[0], name):
+    if fails is None or sets_itself(functions[0], name) or _is_started_anew(context, call, name):
         return
     is_seen = is_any_looked_at(context, place) if is_collection else is_looked_at(context, name)
     if is_seen or sees_to_failures(context, made.func, context.scopes[made]):
@@ -280,6 +280,21 @@ def _check_kept(context: TreeContext, call: ast.Call) -> None:
         f"`{ast.unparse(place)}` keeps the task: handle errors in the loop, or add a callback that "
         "looks at `exception()`",
         profile=Profile.STRICT,
+    )
+
+
+def _is_started_anew(context: TreeContext, call: ast.Call, name: str) -> bool:
+    """Whether a task is started where another one is found to be done, which asyncio reports then.
+
+    if self._worker is None or self._worker.done():
+        self._worker = create_task(self._work())
+    """
+    function = context.function_of(call)
+    return isinstance(function, FunctionNode) and any(
+        isinstance(each.func, ast.Attribute)
+        and each.func.attr == "done"
+        and own_attribute(each.func.value) == name
+        for each in body_nodes(function, ast.Call)
     )
 
 
