@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from logctx_lint.analysis.awaitables.kept_callbacks import is_told_apart
@@ -32,15 +32,9 @@ from logctx_lint.inference.types import (
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.facts import FunctionNode, Parameter
+from logctx_lint.project.facts import Parameter
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import (
-    all_nodes,
-    call_arguments,
-    is_name,
-    last_name,
-    own_attribute,
-)
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, call_arguments, is_name, last_name
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
@@ -97,6 +91,8 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
     return [Taken(function, call, scope)] if function else []
 
 
+_MOST_HANDS = 2
+"""Through how many hands a function is followed to who awaits what it gives."""
 _PLAIN = frozenset({"str", "bytes", "int", "float", "bool"})
 """Annotations that no function fits."""
 
@@ -247,11 +243,11 @@ def _hands_to_function(file: File, function: Function, name: str) -> bool:
     return False
 
 
-def _awaits(file: File, function: Function, name: str, detour: int = _LONGEST_DETOUR) -> bool:
+def _awaits(file: File, function: Function, name: str, depth: int = _MOST_HANDS) -> bool:
     """Whether a parameter, or the attribute that it is put into, has a part in an `await`.
 
-    So it is where a task is started for it: `ensure_future(self._callback(event))`. What it is
-    handed on to may await it as well: `Handler(self._callback)`.
+    So it is where a task is started for it: `ensure_future(self._callback(event))`, and where it
+    is handed on to what does so: `self._handler = Handler(self._callback)`.
     """
     node = function.implementation.source_tree()
     if node is None:
@@ -260,31 +256,30 @@ def _awaits(file: File, function: Function, name: str, detour: int = _LONGEST_DE
     awaited = _parts_of_awaits(file, node)
     if any(is_name(each, name) for each in awaited):
         return True
-    bodies = [(function.implementation, node)]
-    if attributes and function.owner:
-        bodies += function.owner.method_trees()
-        awaited += [part for _, tree in bodies for part in _parts_of_awaits(file, tree)]
+    methods = function.owner.methods() if attributes and function.owner else []
+    awaited += [part for each in methods for part in _parts_of_awaits(file, each.tree())]
     if any(isinstance(each, ast.Attribute) and each.attr in attributes for each in awaited):
         return True
-    return detour > 0 and any(
-        _awaits(file, callee, parameter, detour - 1)
-        for each, tree in bodies
-        for callee, parameter in _handed_to(file, each, tree, {name} | attributes)
+    return depth > 0 and (
+        _hands_on(file, function, {name}, depth)
+        or any(_hands_on(file, each, attributes, depth) for each in methods)
     )
 
 
-def _handed_to(
-    file: File, function: Function, node: FunctionNode, names: set[str]
-) -> Iterator[tuple[Function, str]]:
-    """The first-party functions that a function hands what some names hold, and as what."""
-    scope = Scope.of_body(function, node)
-    for call in all_nodes(node, ast.Call):
-        if any(last_name(each) in names for each in call_arguments(call)):
-            for callee, parameters in signatures(file, call, scope):
-                for parameter, value in pairs(call, parameters):
-                    is_own = isinstance(value, ast.Name) or own_attribute(value)
-                    if is_own and last_name(value) in names and not callee.function.module.is_stub:
-                        yield callee.function, parameter.name
+def _hands_on(file: File, function: Function, names: Collection[str], depth: int) -> bool:
+    """Whether a function hands a parameter or attribute on to what awaits it."""
+    node = function.implementation.source_tree()
+    if node is None:
+        return False
+    scope = Scope.of_body(function.implementation, node)
+    return any(
+        _awaits(file, callee.function, parameter.name, depth - 1)
+        for call in body_nodes(node, ast.Call)
+        if any(last_name(each) in names for each in call_arguments(call))
+        for callee, parameters in signatures(file, call, scope)
+        for parameter, value in pairs(call, parameters)
+        if last_name(value) in names
+    )
 
 
 def _attributes_set_to(node: ast.AST, name: str) -> set[str]:

@@ -70,6 +70,7 @@ KIND_TEST_NAMES = FUNCTION_TEST_NAMES | VALUE_TEST_NAMES
 """Functions that tell asynchronous functions and their values from others."""
 WAIT = frozenset({"asyncio.wait", "asyncio.tasks.wait"})
 GATHER = frozenset({"asyncio.gather", "asyncio.tasks.gather"})
+AS_COMPLETED = frozenset({"asyncio.as_completed", "asyncio.tasks.as_completed"})
 APPENDERS = frozenset({"append", "appendleft", "add"})
 """Methods that put one thing into a list, deque or set."""
 QUEUE_PUTS = frozenset({"put", "put_nowait"})

@@ -19,7 +19,7 @@ from logctx_lint.inference.types import ClassObject, FunctionType, Kind, members
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import Suspension, body_nodes, returned_values
+from logctx_lint.syntax.ast_walk import Suspension, body_nodes, call_arguments, returned_values
 from logctx_lint.syntax.placeholders import statements
 
 _MOST_OVERRIDES = 20
@@ -161,14 +161,15 @@ def _waits(summaries: Summaries, node: FunctionNode, scope: Scope) -> bool:
     nodes = list(body_nodes(node))
     awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
     handed_on = {each.value for each in nodes if isinstance(each, ast.Assign | ast.Return)}
+    given = {part for each in nodes if isinstance(each, ast.Call) for part in call_arguments(each)}
     suspensions = (
         each
         for each in nodes
         if isinstance(each, Suspension) or (isinstance(each, ast.comprehension) and each.is_async)
     )
-    calls = (each for each in nodes if isinstance(each, ast.Call) and each not in awaited)
+    left = (each for each in nodes if isinstance(each, ast.Call) and each not in awaited | given)
     return any(is_suspension(summaries, each, scope) for each in suspensions) or any(
-        _is_forgotten(summaries, each, scope, is_kept=each in handed_on) for each in calls
+        _is_forgotten(summaries, each, scope, is_kept=each in handed_on) for each in left
     )
 
 

@@ -1,9 +1,10 @@
-"""What the module of a file is called, and from where: told by the folders that it is in."""
+"""What the module of a file is called, and from where; where a module of some name is looked for."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 Home = tuple[Path, list[str]]
 """The folder that imports start from, and the package below it."""
@@ -36,3 +37,17 @@ def _in_package(folder: Path) -> bool:
     if folder.parent == folder:
         return False
     return (folder / "__init__.py").is_file() or (folder.parent / "__init__.py").is_file()
+
+
+class Start(NamedTuple):
+    """A way to look for a module."""
+
+    root: Path
+    """The folder that imports start from."""
+    folder: Path
+    """Where `parts` are looked for: that or one below."""
+    parts: list[str]
+    suffixes: tuple[str, ...]
+    """The ends of the names of files, the best first."""
+    namespaces: str = "with files"
+    """Which folders without `__init__.py` are packages, too: `all`, `none` or those with files."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.dependencies import Answer, Answers, Trace
 from logctx_lint.project.always_awaited import AlwaysAwaited
@@ -29,7 +29,7 @@ from logctx_lint.project.files import (
 from logctx_lint.project.folders import ANY_PYTHON, Folder
 from logctx_lint.project.function_bodies import FunctionTrees
 from logctx_lint.project.member_replacements import ModuleReplacements
-from logctx_lint.project.module_names import Home, home, name_in
+from logctx_lint.project.module_names import Home, Start, home, name_in
 from logctx_lint.project.package_awaitables import PackageAwaitables
 from logctx_lint.project.symbol_index import is_test
 from logctx_lint.project.text_index import Mentions, Tree
@@ -41,20 +41,6 @@ if TYPE_CHECKING:
 _BUNDLED = (STUBS, LIBRARY_STUBS)
 _RUNTIME = ("logctx_lint", "runtime")
 """The reference runtime is where we are ourselves, wherever it is used."""
-
-
-class _Start(NamedTuple):
-    """A way to look for a module."""
-
-    root: Path
-    """The folder that imports start from."""
-    folder: Path
-    """Where `parts` are looked for: that or one below."""
-    parts: list[str]
-    suffixes: tuple[str, ...]
-    """The ends of the names of files, the best first."""
-    namespaces: str = "with files"
-    """Which folders without `__init__.py` are packages, too: `all`, `none` or those with files."""
 
 
 class Module:
@@ -226,11 +212,20 @@ class Function:
     @property
     def implementation(self) -> Function:
         """The definition that runs: of an overload, the last one of its name."""
-        if self.scope or not any("overload" in text for text in self.facts.decorators):
+        if self.scope or not _is_overload(self.facts):
             return self
-        place = self.owner.facts if self.owner else self.module.facts_about(self.name)
-        facts = place.functions.get(self.name, [self.facts])[-1]
+        facts = self._definitions[-1]
         return Function(self.module, self.qualified_name, facts.line, facts, self.owner)
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Whether overloads declare what it gives for which arguments."""
+        return not self.scope and any(map(_is_overload, self._definitions))
+
+    @property
+    def _definitions(self) -> list[FunctionFacts]:
+        place = self.owner.facts if self.owner else self.module.facts_about(self.name)
+        return place.functions.get(self.name, [self.facts])
 
     def note_body(self) -> None:
         """Take down that the body is used, unless it came with that of another function."""
@@ -436,29 +431,29 @@ class Modules:
                 return self._module(name, os.path.join(inner.path, "__init__.py"), start.root)
         return None
 
-    def _starts(self, parts: list[str], root: Path) -> Iterator[_Start]:
+    def _starts(self, parts: list[str], root: Path) -> Iterator[Start]:
         """Where to look for a module that is imported by one below `root`, in this order."""
         # A module that is not written in Python may have a stub of its own beside it.
         suffixes = (".pyi",) if root in _BUNDLED else (".py", ".pyi")
         if root not in self._installed:
             for each in dict.fromkeys((root, *self._roots)):
                 if each not in _BUNDLED:
-                    yield _Start(each, each, parts, suffixes)
+                    yield Start(each, each, parts, suffixes)
                 else:
-                    yield _Start(each, each, parts, (".pyi",), "none")
+                    yield Start(each, each, parts, (".pyi",), "none")
         if tuple(parts[:2]) == _RUNTIME:
-            yield _Start(PROGRAM.parent, PROGRAM, parts[1:], suffixes)
+            yield Start(PROGRAM.parent, PROGRAM, parts[1:], suffixes)
         if root != STUBS:
-            yield _Start(STUBS, STUBS, parts, (".pyi",), "none")
+            yield Start(STUBS, STUBS, parts, (".pyi",), "none")
         if parts[0] in sys.stdlib_module_names:
             return  # It comes before what is installed.
         stubs = [parts[0] + OF_STUBS, *parts[1:]]
         for each in self._installed:
-            yield _Start(each, each, stubs, (".pyi",), "none")
+            yield Start(each, each, stubs, (".pyi",), "none")
         for each in self._installed:
-            yield _Start(each, each, parts, (".pyi", ".py"), "all")
+            yield Start(each, each, parts, (".pyi", ".py"), "all")
         if root != STUBS and self._is_nowhere_else(parts, root):
-            yield _Start(LIBRARY_STUBS, LIBRARY_STUBS, parts, (".pyi",), "none")
+            yield Start(LIBRARY_STUBS, LIBRARY_STUBS, parts, (".pyi",), "none")
 
     def _is_nowhere_else(self, parts: list[str], root: Path) -> bool:
         """Whether a library is known from our own stub alone: a release says all there is."""
@@ -497,3 +492,7 @@ class Modules:
     def _make(self, name: str, path: Path, root: Path, file: ModuleFile) -> Module:
         is_installed = self.installed_root(str(path)) is not None and root in self._installed
         return Module(name, path, root, file, self.trace, self._trees, is_installed=is_installed)
+
+
+def _is_overload(function: FunctionFacts) -> bool:
+    return any("overload" in text for text in function.decorators)

@@ -15,7 +15,7 @@ from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.analysis.surroundings import within
 from logctx_lint.inference.annotation_types import parse_expression
-from logctx_lint.inference.known_names import WAIT
+from logctx_lint.inference.known_names import APPENDERS, AS_COMPLETED, WAIT
 from logctx_lint.inference.passed_arguments import passed
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
@@ -112,10 +112,19 @@ class Cancels:
         for outer, _ in within(self._context, receiver):
             for loop in loops(outer):
                 if is_name(loop.target, receiver.id):
-                    for each in containers(loop.iter):
+                    for each in containers(self._tasks_of(loop.iter)):
                         yield each
                         if isinstance(each, ast.Name):
                             yield from self._pending(each)
+
+    def _tasks_of(self, iterated: ast.expr) -> ast.expr:
+        """Of `as_completed(tasks)`: the tasks; anything else itself."""
+        match iterated:
+            case ast.Call(args=[tasks, *_]) if not AS_COMPLETED.isdisjoint(
+                self._context.names(iterated)
+            ):
+                return tasks
+        return iterated
 
     def _pending(self, name: ast.Name, depth: int = 2) -> Iterator[ast.expr]:
         """Of `done, pending = await asyncio.wait(tasks)`: the tasks, which may be among them."""
@@ -136,6 +145,9 @@ class Cancels:
                         yield from containers(value)
                     elif isinstance(value, ast.Attribute | ast.Call):
                         yield value  # Another name of the same tasks.
+                case ast.Call(ast.Attribute(ast.Name(target), method), [value]):
+                    if target == name.id and method in APPENDERS:
+                        yield from containers(value)
 
     def _is_wait(self, call: ast.Call) -> bool:
         return not WAIT.isdisjoint(self._context.names(call))

@@ -20,22 +20,51 @@ from logctx_lint.analysis.cancellation.cleanup_of_callers import said_by_caller
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.analysis.own_class import own_methods
+from logctx_lint.analysis.started_tasks import run_by_attribute
 from logctx_lint.analysis.units import File
+from logctx_lint.inference.suspensions import is_suspension
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, own_nodes, start_of, suspends
+from logctx_lint.syntax.ast_walk import (
+    Suspension,
+    all_nodes,
+    body_nodes,
+    own_nodes,
+    start_of,
+    suspends,
+)
 
 _ANNOUNCING = frozenset({"set", "set_result", "set_exception"})
 
 
-def slow_end(context: TreeContext, function: Function) -> tuple[Function, ast.stmt] | None:
-    """Where a coroutine function awaits something when it is cancelled."""
+def slow_end(
+    context: TreeContext, canceller: FunctionNode, function: Function
+) -> tuple[Function, ast.stmt] | None:
+    """Where a coroutine function awaits something when it is cancelled.
+
+    Something else than the task of the function that cancels it: they would wait for each other.
+    """
     code = code_of(function)
-    for block in _run_at_end(context.file, code) if code else ():
+    if code is None:
+        return None
+    for block in _run_at_end(context.file, code):
         for statement in block:
-            if suspends([statement]):
+            if any(
+                isinstance(each, Suspension)
+                and is_suspension(context.file.summaries, each, code.scope)
+                and not _waits_for(context, canceller, each)
+                for each in own_nodes([statement])
+            ):
                 return function, statement
     return None
+
+
+def _waits_for(context: TreeContext, canceller: FunctionNode, place: ast.AST) -> bool:
+    """Whether a task of the same object is awaited that runs the function that cancels."""
+    match place:
+        case ast.Await(ast.Attribute(ast.Name("self"), name)):
+            return any(each.tree() is canceller for each in run_by_attribute(context, name))
+    return False
 
 
 def is_announced_and_awaited(

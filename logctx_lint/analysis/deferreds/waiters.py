@@ -19,6 +19,7 @@ from logctx_lint.analysis.deferreds.waiting_functions import (
     expects_cancellation,
     is_cancelled_by_waiters,
     is_dropped_by_callers,
+    is_given_up,
     is_shielded_by_callers,
     waiting_functions,
 )
@@ -49,7 +50,7 @@ class Waiters:
 
     def profile(self, node: ast.expr, use: str, *, is_deferred: bool) -> Profile | None:
         """In which profile sharing `node` is reported, if it is; `use` is what is done with it."""
-        if expects_cancellation(self.context, node):
+        if expects_cancellation(self.context, node) or is_given_up(self.context, node):
             return None
         traits = self.context.file.traits
         if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:

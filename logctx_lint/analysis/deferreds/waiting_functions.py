@@ -15,7 +15,7 @@ from logctx_lint.analysis.context import (
     contexts_naming,
 )
 from logctx_lint.analysis.deferreds.shared_state import Sharing
-from logctx_lint.analysis.exception_handlers import caught_by
+from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.analysis.shields import is_shield
 from logctx_lint.analysis.surroundings import within
@@ -129,6 +129,26 @@ def expects_cancellation(context: TreeContext, node: ast.AST) -> bool:
         caught_by(context, each).by_name
         for outer, inner in within(context, node)
         for each in _caught_around(context, outer, inner)
+    )
+
+
+def is_given_up(context: TreeContext, node: ast.expr) -> bool:
+    """Whether a waiter that is cancelled cancels what it waits for, and so needs it alone.
+
+    try:
+        return await self.answer
+    except BaseException:
+        self.answer.cancel()
+        raise
+    """
+    text = ast.unparse(node)
+    return any(
+        inner in attempt.body
+        and Cancellation.ASYNCIO in caught_by(context, handler.type).cancellation
+        and any(ast.unparse(each) == text for each in cancelled_in(body_nodes(handler)))
+        for outer, inner in within(context, node)
+        if (attempt := as_try(outer))
+        for handler in attempt.handlers
     )
 
 

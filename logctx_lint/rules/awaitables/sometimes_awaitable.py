@@ -167,7 +167,10 @@ def _mixed(unit: Unit) -> Iterator[tuple[FunctionNode, _Mixed]]:
                         each.place for each in callers if each.how is _How.AWAITED and not has_modes
                     )
                     caller = next(wrong, "")
-                    if caller or not _is_asked_for(unit.file, node, scope, found.line):
+                    is_known = scope.function.is_overloaded or _is_asked_for(
+                        unit.file, node, scope, found.line
+                    )
+                    if caller or not is_known:
                         yield node, replace(found, caller=caller)
 
 

@@ -274,7 +274,9 @@ def _check_kept(context: TreeContext, call: ast.Call) -> None:
     if not name.startswith("_") or len(functions) != 1 or not is_endless(functions[0]):
         return
     fails = _failing_loop(context, functions[0])
-    if fails is None or sets_itself(functions[0], name) or _may_be_told(context, functions[0]):
+    if fails is None or sets_itself(functions[0], name) or _is_started_anew(context, call, name):
+        return
+    if _may_be_told(context, functions[0]):
         return
     is_seen = is_any_looked_at(context, place) if is_collection else is_looked_at(context, name)
     if is_seen or sees_to_failures(context, made.func, context.scopes[made]):
@@ -312,6 +314,21 @@ def _tells_its_object(node: ast.AST) -> bool:
     return any(
         isinstance(each, ast.Call) and bool(own_attribute(each.func))
         for each in own_nodes(getattr(node, "finalbody", []))
+    )
+
+
+def _is_started_anew(context: TreeContext, call: ast.Call, name: str) -> bool:
+    """Whether a task is started where another one is found to be done, which asyncio reports then.
+
+    if self._worker is None or self._worker.done():
+        self._worker = create_task(self._work())
+    """
+    function = context.function_of(call)
+    return isinstance(function, FunctionNode) and any(
+        isinstance(each.func, ast.Attribute)
+        and each.func.attr == "done"
+        and own_attribute(each.func.value) == name
+        for each in body_nodes(function, ast.Call)
     )
 
 

@@ -114,6 +114,7 @@ from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, call_arguments, i
 
 _ENDS = frozenset({Role.SERVICE_END})
 _MANAGER = "contextlib.asynccontextmanager"
+_DISPLAYS = ast.List | ast.Tuple | ast.Set
 
 
 def check(context: TreeContext) -> None:
@@ -135,7 +136,9 @@ def _check_cancel(context: TreeContext, function: ast.AsyncFunctionDef, call: as
         return
     task = call.func.value
     functions, texts = _runs(context, function, task)
-    cleanup = next((found for each in functions if (found := slow_end(context, each))), None)
+    cleanup = next(
+        (found for each in functions if (found := slow_end(context, function, each))), None
+    )
     is_end = bool(functions) and _ends_everything(context, function)
     if not (cleanup or is_end) or _is_seen_to(context, function, call, texts):
         return
@@ -248,9 +251,11 @@ def _is_seen_to(
 
 
 def _mentions_use(node: ast.AST, texts: set[str]) -> bool:
-    """Whether a task is awaited, returned or handed on."""
+    """Whether a task is awaited, returned, handed on or put into a collection."""
     if isinstance(node, ast.Await | ast.Return):
         return _mentions(node, texts)
+    if isinstance(node, ast.Assign | ast.AugAssign) and isinstance(node.value, _DISPLAYS):
+        return _mentions(node.value, texts)
     return isinstance(node, ast.Call) and any(
         _mentions(each, texts) for each in call_arguments(node)
     )

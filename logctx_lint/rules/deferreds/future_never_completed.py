@@ -283,9 +283,10 @@ def _may_store(unit: Unit) -> bool:
 
 
 def _check_try(context: TreeContext, attempt: ast.Try) -> None:
-    for handler in attempt.handlers:
-        if Cancellation.ASYNCIO in caught_by(context, handler.type).cancellation:
-            return  # Whatever follows, somebody has thought of it.
+    handlers = attempt.handlers
+    if any(Cancellation.ASYNCIO in caught_by(context, each.type).cancellation for each in handlers):
+        return  # Whatever follows, somebody has thought of it.
+    for handler in handlers:
         if handler.type is None or "builtins.Exception" not in context.names(handler.type):
             continue
         for future in _failed(context, handler):
