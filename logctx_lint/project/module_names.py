@@ -1,4 +1,4 @@
-"""What the module of a file is called, and from where; where a module of some name is looked for."""
+"""What the module of a file is called, and from where; where to look for one of some name."""
 
 from __future__ import annotations
 
