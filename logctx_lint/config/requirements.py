@@ -11,6 +11,9 @@ _FILES = re.compile(
     r"requirements[\w.-]*\.(?:txt|in)|pyproject\.toml|setup\.(?:py|cfg)|Pipfile|environment\.ya?ml"
 )
 _IN_FOLDER = re.compile(r"[\w.-]+\.(?:txt|in)")
+_METADATA = re.compile(r"METADATA|requires\.txt")
+"""What is built of a project says as well, beside the packages: in `NAME.dist-info`."""
+_OF_METADATA = (".dist-info", ".egg-info")
 _MOST = 200_000
 """Characters that are read of a file."""
 
@@ -20,7 +23,7 @@ def _older(name: str, major: int) -> str:
     older = "|".join(map(str, range(major)))
     pinned = rf"""(?:={{1,3}}|~=|\^|~|<=)\s*["']?(?:{older})\b"""
     below = rf"<\s*{major}\b(?![.]\d*[1-9])"
-    start = rf"""{name}(?:\[[^]]*\])?["']?\s*(?:[:=]\s*["'])?(?:>=?[\d.\s]+,\s*)?"""
+    start = rf"""{name}(?:\[[^]]*\])?["']?\s*\(?(?:[:=]\s*["'])?(?:>=?[\d.\s]+,\s*)?"""
     return f"{start}(?:{pinned}|{below})"
 
 
@@ -40,7 +43,9 @@ def unlike_their_stubs(root: Path) -> tuple[str, ...]:
 
 
 def _texts(root: Path) -> Iterator[str]:
-    for folder, files in ((root, _FILES), (root / "requirements", _IN_FOLDER)):
+    places = [(root, _FILES), (root / "requirements", _IN_FOLDER)]
+    places += [(folder, _METADATA) for folder in _metadata(root)]
+    for folder, files in places:
         try:
             with os.scandir(folder) as entries:
                 paths = [each.path for each in entries if files.fullmatch(each.name)]
@@ -49,6 +54,17 @@ def _texts(root: Path) -> Iterator[str]:
         for path in paths:
             try:
                 with open(path, encoding="utf-8", errors="replace") as file:
-                    yield file.read(_MOST)
+                    text = file.read(_MOST)
+                # Behind the head of METADATA is a description, for people.
+                yield text.partition("\n\n")[0] if path.endswith("METADATA") else text
             except OSError:
                 continue
+
+
+def _metadata(root: Path) -> list[Path]:
+    """The folders there that hold the metadata of a distribution."""
+    try:
+        with os.scandir(root) as entries:
+            return [Path(each.path) for each in entries if each.name.endswith(_OF_METADATA)]
+    except OSError:
+        return []

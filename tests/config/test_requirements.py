@@ -30,6 +30,15 @@ from tests.support.projects import write
         ("setup.py", 'setup(install_requires=["python-telegram-bot>=13,<20"])\n', ("telegram",)),
         ("requirements.txt", "python-telegram-bot~=20.0\n", ()),
         ("requirements.txt", "python-telegram-bot[job-queue]==21.4\n", ()),
+        (
+            "Bot-1.0.dist-info/METADATA",
+            "Name: Bot\nRequires-Dist: python-telegram-bot (==11.1.0)\n",
+            ("telegram",),
+        ),
+        ("Bot.egg-info/requires.txt", "discord.py<2\n", ("discord",)),
+        ("Bot-1.0.dist-info/METADATA", "Requires-Dist: python-telegram-bot (>=20)\n", ()),
+        ("Bot-1.0.dist-info/METADATA", "Name: Bot\n\nA bot, and no py-cord.\n", ()),
+        ("Bot-1.0.dist-info/RECORD", "py-cord\n", ()),
         ("README.md", "py-cord\n", ()),
     ],
 )

@@ -116,7 +116,6 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import (
-    all_nodes,
     body_nodes,
     is_name,
     last_name,
@@ -298,7 +297,7 @@ def _may_be_told(context: TreeContext, function: Function) -> bool:
     Or the object is told in a `finally` that the work has ended.
     """
     node = function.source_tree()
-    if node is not None and any(map(_tells_its_object, all_nodes(node))):
+    if node is not None and any(map(_tells_its_object, body_nodes(node))):
         return True
     resolver = context.resolver
     scope = resolver.functions.body_scope(function)
@@ -310,8 +309,8 @@ def _may_be_told(context: TreeContext, function: Function) -> bool:
 
 
 def _tells_its_object(node: ast.AST) -> bool:
-    """`finally: self.close()`: a method of its own is called as the work ends, however it does."""
-    return any(
+    """`finally: self.close()` behind the loop: a method of its own is called as the work ends."""
+    return any(own_nodes(getattr(node, "body", []), ast.While)) and any(
         isinstance(each, ast.Call) and bool(own_attribute(each.func))
         for each in own_nodes(getattr(node, "finalbody", []))
     )
