@@ -52,7 +52,7 @@ class ReplacedMethods:
         """Whether what stands in a class, or in those behind it, may not be what a method does."""
         return any(
             each.wrapping is Wrapping.OTHER
-            and _concerns(each, name)
+            and each.concerns(name)
             and (each.is_deep or not is_inherited)
             for each in self._of(cls)
         )
@@ -65,7 +65,7 @@ class ReplacedMethods:
         found = self._resolver.memo.get(
             self._modes, owner, lambda: tuple(self._with_modes(owner)), ()
         )
-        return any(_concerns(each, function.name) for each in found)
+        return any(each.concerns(function.name) for each in found)
 
     def _with_modes(self, owner: Class) -> Iterator[Replacement]:
         """What makes two modes of the methods of a class, also in what inherits from it."""
@@ -168,7 +168,3 @@ class ReplacedMethods:
                     for each in self._by(function):
                         if any(own.name == each.holder for own in function.facts.parameters):
                             yield module, given, each
-
-
-def _concerns(replacement: Replacement, name: str) -> bool:
-    return not (replacement.leaves_private and name.startswith("_"))

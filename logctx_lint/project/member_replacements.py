@@ -61,6 +61,14 @@ class Replacement(NamedTuple):
     leaves_private: bool
     """Those that begin with an underscore are left alone."""
     wrapping: Wrapping
+    names: tuple[str, ...] = ()
+    """The members that it replaces, where the loop lists them."""
+
+    def concerns(self, name: str) -> bool:
+        """Whether a member of this name may be among those that are replaced."""
+        if self.names:
+            return name in self.names
+        return not (self.leaves_private and name.startswith("_"))
 
 
 class ModuleReplacements(NamedTuple):
@@ -119,7 +127,16 @@ def _in_loops(loops: list[ast.For], around: ast.AST, find: Find) -> Iterator[Rep
         for inner in body_nodes(loop) if names else ():
             for holder, value, where in _set(inner, names, namespaces, around, find):
                 wrapping = _wrapping(value, where, find)
-                yield Replacement(ast.unparse(holder), is_deep, bool(private), wrapping)
+                text, listed = ast.unparse(holder), _listed(loop.iter)
+                yield Replacement(text, is_deep, bool(private), wrapping, listed)
+
+
+def _listed(source: ast.expr) -> tuple[str, ...]:
+    """The texts of a display of nothing but texts."""
+    elements = getattr(source, "elts", ())
+    texts = [each.value for each in elements if isinstance(each, ast.Constant)]
+    names = [each for each in texts if isinstance(each, str)]
+    return tuple(names) if len(names) == len(elements) else ()
 
 
 def _member_names(loop: ast.For, namespaces: set[str]) -> set[str]:
@@ -179,6 +196,8 @@ def _wrapping(
             values = list(assigned_to(name, all_nodes(around)))
             if len(values) == 1:
                 return _wrapping(values[0], around, find, steps - 1)
+        case ast.Constant() | ast.Dict() | ast.List() | ast.Set() | ast.Call(args=[], keywords=[]):
+            return Wrapping.SAME  # A value, or a copy of one: no function of a method.
         case ast.Call(func):
             maker = inner.get(last_name(func)) or find(ast.unparse(func))
             made = list(returned_values(maker)) if maker else []
