@@ -98,7 +98,7 @@ from logctx_lint.analysis.awaitables.unread_outcomes import (
 )
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import code_of
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.log_contexts.endless_workers import is_endless
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -310,9 +310,14 @@ def _may_be_told(context: TreeContext, function: Function) -> bool:
 
 def _tells_its_object(node: ast.AST) -> bool:
     """`finally: self.close()` behind the loop: a method of its own is called as the work ends."""
-    return any(own_nodes(getattr(node, "body", []), ast.While)) and any(
-        isinstance(each, ast.Call) and bool(own_attribute(each.func))
-        for each in own_nodes(getattr(node, "finalbody", []))
+    tried = as_try(node)
+    return (
+        tried is not None
+        and any(own_nodes(tried.body, ast.While))
+        and any(
+            isinstance(each, ast.Call) and bool(own_attribute(each.func))
+            for each in own_nodes(tried.finalbody)
+        )
     )
 
 
