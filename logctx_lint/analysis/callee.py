@@ -31,6 +31,8 @@ class Callee:
     definition: Related | None = None
     """Where the project defines it."""
     evidence: Evidence = Evidence.FUNCTION
+    is_contradicted: bool = False
+    """Whether the rest of the file takes what such calls give for a plain value."""
 
     def handed_on(self, *, has_arguments: bool, as_coroutine: bool = False) -> str:
         """The arguments that hand it to the background starter."""

@@ -31,7 +31,13 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, child_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    call_arguments,
+    child_nodes,
+    last_name,
+    own_nodes,
+)
 
 if TYPE_CHECKING:
     from logctx_lint.syntax.concrete_syntax import CallSyntax, ConcreteSyntax
@@ -414,7 +420,9 @@ class TreeContext:
         how = "to return one" if how.startswith("by ") else f"as {how}"
         reason = f"only declared {how} in this project, at {place}"
         definition = self._definition(presumed[0])
-        return Callee(self._label(func), reason, definition, Evidence.NAME)
+        is_elsewhere = all(each.module != self.file.module for each in presumed)
+        is_contradicted = is_elsewhere and self.file.takes_for_values(last_name(func))
+        return Callee(self._label(func), reason, definition, Evidence.NAME, is_contradicted)
 
     def _definition(self, function: Function) -> Related | None:
         if function.module.is_stub:
@@ -481,6 +489,8 @@ class TreeContext:
         if constants.ruled_out(self.around(node), node, self.file.module):
             return
         if callee and callee.evidence.is_weak and not self.file.traits.has_log_contexts:
+            if callee.is_contradicted:
+                return
             profile = Profile.STRICT
         function, path = self._function_name(node), self.file.source.path
         place = span or self.span(node)

@@ -150,6 +150,17 @@ class File:
         """The names of the methods that the file calls inside an `await`."""
         return awaited_methods(self.tree)
 
+    def takes_for_values(self, method: str) -> bool:
+        """Whether the file uses more than once what methods of a name give, and awaits none."""
+        used = [
+            each
+            for each in self.nodes(ast.Call)
+            if isinstance(each.func, ast.Attribute)
+            and each.func.attr == method
+            and not isinstance(self.body.parent(each), ast.Expr)
+        ]
+        return len(used) > 1 and method not in self.awaited_methods
+
     @cached_property
     def last_names(self) -> frozenset[str]:
         """The last names of all (dotted) names in the file."""
