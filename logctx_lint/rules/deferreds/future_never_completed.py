@@ -15,6 +15,9 @@ which a worker does not mark each item as done, be it good or bad
 that stands there until a task takes its place
 ([nats.py 969](https://github.com/nats-io/nats.py/issues/969)).
 
+An `asyncio.Condition` can be notified by whoever holds its lock, and by nobody else: `notify()`
+raises `RuntimeError`, and those who wait for the condition sleep on.
+
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`).
 
@@ -69,6 +72,25 @@ class Client(LineReceiver):
 
     def connectionLost(self, reason):
         self.pending.clear()
+```
+
+```python
+import asyncio
+
+
+class Frames:
+    def __init__(self) -> None:
+        self.frames: "list[bytes]" = []
+        self.changed = asyncio.Condition()
+
+    async def get(self) -> bytes:
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.frames)
+            return self.frames.pop()
+
+    def put(self, frame: bytes) -> None:
+        self.frames.append(frame)
+        self.changed.notify()
 ```
 
 ## Good
@@ -154,6 +176,7 @@ from logctx_lint.analysis.deferreds.never_completed import never_completed
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.deferreds.unfinished_queues import joined_in_vain, unfinished_items
 from logctx_lint.analysis.deferreds.unfinished_work import unfinished
+from logctx_lint.analysis.deferreds.unlocked_conditions import NOTIFYING, notified_unlocked
 from logctx_lint.analysis.deferreds.unset_events import unset_events
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.own_class import own_methods
@@ -174,6 +197,13 @@ def check(context: TreeContext) -> None:
             _report_stored(context, found)
     if context.file.traits.framework is Framework.TWISTED:
         return
+    for call in notified_unlocked(context) if _may_notify(context.unit) else ():
+        context.report(
+            RULE.code,
+            call,
+            f"`{context.line(call.func)}()` raises RuntimeError where nobody holds the lock of the "
+            "condition, and whoever waits for that is not woken: call it inside `async with`",
+        )
     for node, _ in context.unit.statements:
         attempt = as_try(node)
         function = context.function_of(node)
@@ -282,6 +312,10 @@ def _may_store(unit: Unit) -> bool:
     return "self." in unit.text and ("Deferred" in unit.text or "create_future" in unit.text)
 
 
+def _may_notify(unit: Unit) -> bool:
+    return any(f".{name}(" in unit.text for name in NOTIFYING)
+
+
 def _check_try(context: TreeContext, attempt: ast.Try) -> None:
     for handler in attempt.handlers:
         if Cancellation.ASYNCIO in caught_by(context, handler.type).cancellation:
@@ -381,6 +415,8 @@ def screen(unit: Unit) -> bool:
     if "Future(" in unit.text or "create_future(" in unit.text:
         return True
     if any(name in unit.text for name in _OF_QUEUES):
+        return True
+    if _may_notify(unit):
         return True
     return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 
