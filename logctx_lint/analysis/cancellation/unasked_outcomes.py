@@ -1,0 +1,103 @@
+"""Callbacks of tasks that ask for the exception of one that may have been cancelled.
+
+def finished(task):
+    if task.exception():        # Raises CancelledError, and what follows is not reached.
+        log.error("failed")
+    self.running.discard(task)
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logctx_lint.analysis.callback_arguments import taken
+from logctx_lint.analysis.called_code import Code, entered
+from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.exception_handlers import catches_asyncio
+from logctx_lint.analysis.kept_places import cancelled_in
+from logctx_lint.inference.types import Kind
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+
+ADDER = "add_done_callback"
+_CANCELLABLE = frozenset({Kind.TASK, Kind.FUTURE})
+_ASKING = frozenset({"cancelled", "CancelledError"})
+
+
+@dataclass(frozen=True, slots=True)
+class UnaskedOutcome:
+    """Where a callback asks for the exception, and whether anybody is seen to cancel the task."""
+
+    asked: ast.Call
+    code: Code
+    is_cancelled: bool
+
+
+def unasked_outcomes(context: TreeContext) -> Iterator[tuple[ast.expr, UnaskedOutcome]]:
+    """The callbacks that the unit adds to tasks, and where they ask."""
+    for call, scope in context.unit.nodes(ast.Call):
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != ADDER:
+            continue
+        if not context.is_placed(call) or not _is_task(context, call):
+            continue
+        for each in taken(context.file, call, scope):
+            for code in entered(context.file, each.node, scope):
+                asked = _asked(context, each.node, code)
+                if asked is not None:
+                    cancelled = _is_cancelled(context, call, call.func.value)
+                    yield each.node, UnaskedOutcome(asked, code, cancelled)
+
+
+def _is_task(context: TreeContext, call: ast.Call) -> bool:
+    assert isinstance(call.func, ast.Attribute)
+    answer = context.awaitability(call.func.value)
+    return answer.is_certain and answer.kind in _CANCELLABLE
+
+
+def _asked(context: TreeContext, node: ast.expr, code: Code) -> ast.Call | None:
+    """Where the code of a callback asks its task for an exception, and looks at nothing before."""
+    name = _parameter(node, code)
+    if not name or any(last_name(each) in _ASKING for each in code.nodes):
+        return None
+    for each in in_source_order(n for n in code.nodes if isinstance(n, ast.Call)):
+        match each.func:
+            case ast.Attribute(ast.Name(asked), "exception") if asked == name:
+                return None if _is_caught(context, each, code) else each
+    return None
+
+
+def _parameter(node: ast.expr, code: Code) -> str:
+    """The name of what a callback is called with; of a `partial`, which is another one, none."""
+    if isinstance(node, ast.Lambda):
+        names = [each.arg for each in node.args.args]
+    elif code.function is not None and isinstance(node, ast.Name | ast.Attribute):
+        names = [each.name for each in code.function.facts.parameters]
+        if code.function.owner is not None and names[:1] == ["self"]:
+            names = names[1:]
+    else:
+        names = []
+    return names[0] if names else ""
+
+
+def _is_caught(context: TreeContext, call: ast.Call, code: Code) -> bool:
+    """Whether a handler in the callback takes the cancellation."""
+    return any(
+        call in own_nodes(each.body)
+        and any(catches_asyncio(context.file, handler, code.scope) for handler in each.handlers)
+        for each in code.nodes
+        if isinstance(each, ast.Try)
+    )
+
+
+def _is_cancelled(context: TreeContext, call: ast.Call, task: ast.expr) -> bool:
+    """Whether code of the file cancels what stands where the task is kept."""
+    names = {last_name(task)}
+    function = context.function_of(call)
+    for each in all_nodes(function, ast.Assign) if isinstance(function, FunctionNode) else ():
+        sides = [*each.targets, each.value]
+        if any(last_name(side) in names for side in sides):
+            names |= {last_name(side) for side in sides}
+    names.discard("")
+    return any(last_name(each) in names for each in cancelled_in(all_nodes(context.file.tree)))
