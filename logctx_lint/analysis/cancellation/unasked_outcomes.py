@@ -16,10 +16,10 @@ from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, entered
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.exception_handlers import catches_asyncio
-from logctx_lint.analysis.kept_places import cancelled_in
+from logctx_lint.analysis.kept_places import cancelled_in, places
 from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 ADDER = "add_done_callback"
 _CANCELLABLE = frozenset({Kind.TASK, Kind.FUTURE})
@@ -93,11 +93,10 @@ def _is_caught(context: TreeContext, call: ast.Call, code: Code) -> bool:
 
 def _is_cancelled(context: TreeContext, call: ast.Call, task: ast.expr) -> bool:
     """Whether code of the file cancels what stands where the task is kept."""
-    names = {last_name(task)}
     function = context.function_of(call)
-    for each in all_nodes(function, ast.Assign) if isinstance(function, FunctionNode) else ():
-        sides = [*each.targets, each.value]
-        if any(last_name(side) in names for side in sides):
-            names |= {last_name(side) for side in sides}
-    names.discard("")
-    return any(last_name(each) in names for each in cancelled_in(all_nodes(context.file.tree)))
+    kept = [*places(task, function), task] if isinstance(function, FunctionNode) else [task]
+    attributes = {each.attr for each in kept if isinstance(each, ast.Attribute)}
+    if any(last_name(each) in attributes for each in cancelled_in(all_nodes(context.file.tree))):
+        return True
+    inside = all_nodes(function) if function is not None else ()
+    return isinstance(task, ast.Name) and any(is_name(e, task.id) for e in cancelled_in(inside))
