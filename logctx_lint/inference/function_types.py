@@ -209,7 +209,7 @@ class Functions:
         scope, managers = signature_scope(function), GENERATOR_MANAGERS
         decorators = (self._resolver.names_of_text(e, scope) for e in function.facts.decorators)
         node = self.body_scope(function).tree
-        if node is None or not any(managers & set(names) for names in decorators):
+        if not isinstance(node, FunctionNode) or not any(managers & {*e} for e in decorators):
             return UNKNOWN
         inner = self._resolver.body_scopes.of(function, node)
         yielded = [each.value for each in body_nodes(node, ast.Yield)]

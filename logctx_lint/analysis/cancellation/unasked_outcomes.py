@@ -17,12 +17,11 @@ from logctx_lint.analysis.called_code import Code, entered
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.analysis.kept_places import cancelled_in, places
-from logctx_lint.inference.types import Kind
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
 
 ADDER = "add_done_callback"
-_CANCELLABLE = frozenset({Kind.TASK, Kind.FUTURE})
+_ADDERS = frozenset(f"asyncio.{home}.{ADDER}" for home in ("futures.Future", "tasks.Task"))
 _ASKING = frozenset({"cancelled", "CancelledError"})
 
 
@@ -40,7 +39,7 @@ def unasked_outcomes(context: TreeContext) -> Iterator[tuple[ast.expr, UnaskedOu
     for call, scope in context.unit.nodes(ast.Call):
         if not isinstance(call.func, ast.Attribute) or call.func.attr != ADDER:
             continue
-        if not context.is_placed(call) or not _is_task(context, call):
+        if not context.is_placed(call) or not _ADDERS & set(context.names(call)):
             continue
         for each in taken(context.file, call, scope):
             for code in entered(context.file, each.node, scope):
@@ -48,12 +47,6 @@ def unasked_outcomes(context: TreeContext) -> Iterator[tuple[ast.expr, UnaskedOu
                 if asked is not None:
                     cancelled = _is_cancelled(context, call, call.func.value)
                     yield each.node, UnaskedOutcome(asked, code, cancelled)
-
-
-def _is_task(context: TreeContext, call: ast.Call) -> bool:
-    assert isinstance(call.func, ast.Attribute)
-    answer = context.awaitability(call.func.value)
-    return answer.is_certain and answer.kind in _CANCELLABLE
 
 
 def _asked(context: TreeContext, node: ast.expr, code: Code) -> ast.Call | None:

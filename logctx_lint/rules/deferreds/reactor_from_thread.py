@@ -7,7 +7,10 @@ futures, tasks, events, queues and transports. What a thread starts there happen
 nobody wakes the loop, and now and then the loop's own state is corrupted.
 
 The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`.
-paho's client calls its `on_connect` and the like in the thread that `loop_start()` starts.
+paho's client calls its `on_connect` and the like in the thread that `loop_start()` starts; so do a
+watchdog's handlers, APScheduler's jobs and requests that a `socketserver` handles run in threads.
+A log handler's `emit()` is called by any thread that logs (profile `strict`), as in
+[hatchet 3805](https://github.com/hatchet-dev/hatchet/issues/3805).
 
 A function that hands one call to the loop, as it knows that it runs in another thread, must hand
 over the one on the next line, too: `future.set_exception(error)` in a handler beside
@@ -79,7 +82,8 @@ None.
 
 ## Settings
 
-`vocabulary` adds the project's own `loop-bound`, `thread-starter` and `bare-thread-starter` names.
+`vocabulary` adds the project's own `loop-bound`, `thread-starter`, `bare-thread-starter`,
+`thread-caller` and `thread-called` names.
 
 ## When not to use it
 
@@ -101,7 +105,10 @@ from logctx_lint.analysis.called_code import Code, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.deferreds.completed_in_threads import completed_by_thread
 from logctx_lint.analysis.deferreds.half_handed import called_here_too
-from logctx_lint.analysis.deferreds.network_threads import is_given_to_network_thread
+from logctx_lint.analysis.deferreds.library_threads import (
+    called_in_thread,
+    is_given_to_network_thread,
+)
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
@@ -113,7 +120,9 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
-_STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER})
+_STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER, Role.THREAD_CALLER})
+_THREAD_CALLERS = frozenset({Role.THREAD_CALLER})
+_THREAD_CALLED = frozenset({Role.THREAD_CALLED})
 _ASKING = frozenset(
     {
         "isInIOThread",
@@ -157,6 +166,7 @@ def check(context: TreeContext) -> None:
         if isinstance(statement, ast.Assign) and is_given_to_network_thread(context, statement):
             _check_callback(context, statement, half)
     _check_run(context)
+    _check_library(context)
 
 
 def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int]:
@@ -203,16 +213,16 @@ def _check_run(context: TreeContext) -> None:
     body, node, owner = thread_body(context), context.unit.node, context.unit.scope.owner
     if body is None or not isinstance(node, ast.FunctionDef) or owner is None:
         return
-    codes = list(reached(context.file, [body]))
-    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    found, is_by_name = _first_bound(context, [body])
     if found:
         inner, code = found
-        where = "" if code is codes[0] else f" (line {inner.lineno} of {code.scope.module.name})"
+        where = "" if code is body else f" (line {inner.lineno} of {code.scope.module.name})"
         context.report(
             RULE.code,
-            inner if code is codes[0] else node.body[0],
+            inner if code is body else node.body[0],
             f"`{owner.name}.run()` runs in a thread, where `{ast.unparse(inner.func)}()`{where} "
             "must not be called: hand it to `callFromThread` or `call_soon_threadsafe`",
+            profile=Profile.STRICT if is_by_name else Profile.RECOMMENDED,
         )
 
 
@@ -305,6 +315,9 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
         or _answered(context, call, node, codes)
         or completed_by_thread(context, call, node, codes)
     )
+    is_by_name = not found
+    if not found:
+        found, _ = _first_bound(context, starts)
     if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
@@ -313,13 +326,49 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
             node,
             f"`{taker}()` runs this in a thread, where `{ast.unparse(inner.func)}()`{where} must "
             "not be called: hand it to `callFromThread` or `call_soon_threadsafe`",
+            profile=Profile.STRICT if is_by_name else Profile.RECOMMENDED,
         )
+
+
+def _check_library(context: TreeContext) -> None:
+    """A method that its base class, which is a library's, calls in a thread."""
+    called = called_in_thread(context)
+    if called is None:
+        return
+    found, is_by_name = _first_bound(context, [called.code])
+    if found:
+        inner, code = found
+        where = "" if code is called.code else f" (line {inner.lineno} of {code.scope.module.name})"
+        by = "whatever thread logs" if called.is_any_thread else "a thread"
+        node = context.unit.node
+        assert isinstance(node, ast.FunctionDef)
+        context.report(
+            RULE.code,
+            inner if code is called.code else node.body[0],
+            f"`{called.caller}` has this called in {by}, where `{ast.unparse(inner.func)}()`"
+            f"{where} must not be called: hand it to `call_soon_threadsafe`",
+            profile=Profile.STRICT if is_by_name or called.is_any_thread else Profile.RECOMMENDED,
+        )
+
+
+def _first_bound(
+    context: TreeContext, starts: list[Code]
+) -> tuple[tuple[ast.Call, Code] | None, bool]:
+    """What must not be called in some code, and whether only names tell that it is reached."""
+    for by_name in (False, True):
+        codes = list(reached(context.file, starts, by_name=by_name))
+        if any(_asks(context, code) for code in codes):
+            return None, False
+        found = _loop_bound(context, codes)
+        if found:
+            return found, by_name
+    return None, False
 
 
 def _check_callback(context: TreeContext, given: ast.Assign, half: set[int]) -> None:
     """What a library calls in the thread that it reads from the network in."""
-    codes = list(reached(context.file, entered(context.file, given.value, context.scopes[given])))
-    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    starts = entered(context.file, given.value, context.scopes[given])
+    found, is_by_name = _first_bound(context, starts)
     if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
@@ -328,6 +377,7 @@ def _check_callback(context: TreeContext, given: ast.Assign, half: set[int]) -> 
             given.value,
             f"the thread that `loop_start()` starts calls this, and `{ast.unparse(inner.func)}()`"
             f"{where} must not be called there: hand it to `call_soon_threadsafe`",
+            profile=Profile.STRICT if is_by_name else Profile.RECOMMENDED,
         )
 
 
@@ -425,6 +475,19 @@ def screen(unit: Unit) -> bool:
         or "threadsafe" in unit.text
         or "allFromThread" in unit.text
         or (getattr(unit.node, "name", "") == "run" and unit.scope.owner is not None)
+        or _may_be_called_in_thread(unit)
+    )
+
+
+def _may_be_called_in_thread(unit: Unit) -> bool:
+    """Whether a library may call the unit, a method or decorated function, in a thread."""
+    node = unit.node
+    return isinstance(node, ast.FunctionDef) and (
+        bool(node.decorator_list and unit.may_call(_THREAD_CALLERS))
+        or (
+            unit.scope.owner is not None
+            and bool(unit.file.vocabulary.playing(_THREAD_CALLED)[node.name])
+        )
     )
 
 
