@@ -19,7 +19,9 @@ An `asyncio.Condition` can be notified by whoever holds its lock, and by nobody 
 raises `RuntimeError`, and those who wait for the condition sleep on.
 
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
-gets no answer any more, and those who wait for one have to be told (profile `strict`).
+gets no answer any more, and those who wait for one have to be told (profile `strict`). So does
+who waits for what a Twisted `ClientFactory` keeps, where no connection is made at all
+([cowrie 40450](https://github.com/cowrie/cowrie/issues/40450)).
 
 In `strict`, too, is a handler that fails a Future with an `Exception`, and is passed by when the
 function is cancelled. That is the shape of
@@ -172,6 +174,7 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in
+from logctx_lint.analysis.deferreds.forgotten_by_factories import FAILED, forgotten
 from logctx_lint.analysis.deferreds.never_completed import never_completed
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.deferreds.unfinished_queues import joined_in_vain, unfinished_items
@@ -195,6 +198,15 @@ def check(context: TreeContext) -> None:
     if _may_store(context.unit) and not context.file.module.is_test:
         for found in left_waiters(context):
             _report_stored(context, found)
+    for each in forgotten(context) if _may_forget(context.unit) else ():
+        does = f"where `{FAILED}()` completes nothing" if each.method else "as nothing is done then"
+        context.report(
+            RULE.code,
+            each.kept,
+            f"whoever waits for `self.{each.attribute}` waits forever where the connection fails, "
+            f"{does}: give it the failure",
+            profile=Profile.RECOMMENDED if each.method else Profile.STRICT,
+        )
     if context.file.traits.framework is Framework.TWISTED:
         return
     for call in notified_unlocked(context) if _may_notify(context.unit) else ():
@@ -312,6 +324,10 @@ def _may_store(unit: Unit) -> bool:
     return "self." in unit.text and ("Deferred" in unit.text or "create_future" in unit.text)
 
 
+def _may_forget(unit: Unit) -> bool:
+    return "def __init__" in unit.text and unit.file.source.mentions("ClientFactory")
+
+
 def _may_notify(unit: Unit) -> bool:
     return any(f".{name}(" in unit.text for name in NOTIFYING)
 
@@ -416,7 +432,7 @@ def screen(unit: Unit) -> bool:
         return True
     if any(name in unit.text for name in _OF_QUEUES):
         return True
-    if _may_notify(unit):
+    if _may_notify(unit) or _may_forget(unit):
         return True
     return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 
