@@ -50,13 +50,20 @@ def unasked_outcomes(context: TreeContext) -> Iterator[tuple[ast.expr, UnaskedOu
 
 
 def _asked(context: TreeContext, node: ast.expr, code: Code) -> ast.Call | None:
-    """Where the code of a callback asks its task for an exception, and looks at nothing before."""
+    """Where the code of a callback asks its task for an exception, and looks at nothing before.
+
+    What does nothing with it only keeps it from being logged: `lambda done: done.exception()`.
+    """
     name = _parameter(node, code)
     if not name or any(last_name(each) in _ASKING for each in code.nodes):
         return None
+    statements = {each.value for each in code.nodes if isinstance(each, ast.Expr)}
+    unused = {*statements, node.body} if isinstance(node, ast.Lambda) else statements
     for each in in_source_order(n for n in code.nodes if isinstance(n, ast.Call)):
         match each.func:
-            case ast.Attribute(ast.Name(asked), "exception") if asked == name:
+            case ast.Attribute(ast.Name(asked), "exception") if (
+                asked == name and each not in unused
+            ):
                 return None if _is_caught(context, each, code) else each
     return None
 

@@ -198,14 +198,14 @@ def check(context: TreeContext) -> None:
     if _may_store(context.unit) and not context.file.module.is_test:
         for found in left_waiters(context):
             _report_stored(context, found)
-    for each in forgotten(context) if _may_forget(context.unit) else ():
-        does = f"where `{FAILED}()` completes nothing" if each.method else "as nothing is done then"
+    for forgot in forgotten(context) if _may_forget(context.unit) else ():
+        does = f"`{FAILED}()` completes nothing" if forgot.method else "nothing is done then"
         context.report(
             RULE.code,
-            each.kept,
-            f"whoever waits for `self.{each.attribute}` waits forever where the connection fails, "
-            f"{does}: give it the failure",
-            profile=Profile.RECOMMENDED if each.method else Profile.STRICT,
+            forgot.kept,
+            f"whoever waits for `self.{forgot.attribute}` waits forever where the connection "
+            f"fails, as {does}: give it the failure",
+            profile=Profile.RECOMMENDED if forgot.method else Profile.STRICT,
         )
     if context.file.traits.framework is Framework.TWISTED:
         return
