@@ -9,7 +9,8 @@ request, starts a trace of its own, or raises `LookupError`.
 
 FastAPI calls a dependency that is a plain function in a thread, with a copy of the context: what it
 binds is not bound while the request is served
-([structlog 491](https://github.com/hynek/structlog/issues/491)).
+([structlog 491](https://github.com/hynek/structlog/issues/491)). So it is with what a task sets, as
+each that `gather` starts: it is set in that task's copy, and nowhere else.
 
 `copy_context()` called *inside* the thread copies the thread's empty context. The shape of
 [structlog 462](https://github.com/hynek/structlog/issues/462) and, for what is lost without it,
@@ -97,6 +98,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, code_of, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.log_contexts.bound_in_copies import COPYING, lost_bindings
 from logctx_lint.analysis.log_contexts.context_reads import first_read
 from logctx_lint.analysis.log_contexts.executors import is_of_processes, may_copy_itself
 from logctx_lint.analysis.log_contexts.handed_to_threads import (
@@ -159,6 +161,22 @@ def check(context: TreeContext) -> None:
             starts = entered(context.file, each.node, scope)
             _check(context, call, each.node, starts, can_fix=each.passes_arguments and not is_map)
     _check_run(context)
+    for function in context.unit.scopes:
+        if isinstance(function, FunctionNode) and context.unit.may_call(COPYING):
+            _check_lost(context, function)
+
+
+def _check_lost(context: TreeContext, function: FunctionNode) -> None:
+    """What a thread or task sets in its copy of the context, and this reads behind it."""
+    for found in lost_bindings(context, function):
+        context.report(
+            RULE.code,
+            found.started,
+            f"this runs in a copy of the context, so that what `{ast.unparse(found.setting.func)}()"
+            f"` sets there (line {found.setting.lineno} of {found.code.scope.module.name}) is not "
+            f"set in line {found.reading.lineno}, which reads it: `await` it here, or return it",
+            profile=Profile.RECOMMENDED if found.is_own else Profile.STRICT,
+        )
 
 
 def _annotated(context: TreeContext) -> Iterator[tuple[ast.Call, Scope]]:
@@ -449,6 +467,8 @@ def screen(unit: Unit) -> bool:
     if any(f"{name}(" in unit.text for name in _DEPENDS):
         return True
     if unit.file.source.mentions("Thread") and unit.may_call(_OPENING):
+        return True
+    if ".get()" in unit.text and unit.may_call(COPYING):
         return True
     return unit.may_call(_STARTERS) or getattr(unit.node, "name", "") == "run"
 
