@@ -102,12 +102,18 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.callback_arguments import call_made_of, taken
 from logctx_lint.analysis.called_code import Code, entered, reached
-from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.completed_in_threads import completed_by_thread
-from logctx_lint.analysis.deferreds.half_handed import called_here_too
+from logctx_lint.analysis.deferreds.half_handed import called_here_too, completed_beside
 from logctx_lint.analysis.deferreds.library_threads import (
     called_in_thread,
     is_given_to_network_thread,
+)
+from logctx_lint.analysis.deferreds.loop_bound_calls import (
+    ASKING,
+    asks_where_it_runs,
+    first_bound,
+    loop_bound,
 )
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
 from logctx_lint.analysis.thread_classes import thread_body
@@ -115,7 +121,6 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.passed_arguments import passed
-from logctx_lint.inference.types import Instance, Unknown, callees_of, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
@@ -123,23 +128,8 @@ from logctx_lint.syntax.ast_walk import all_nodes, last_name
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER, Role.THREAD_CALLER})
 _THREAD_CALLERS = frozenset({Role.THREAD_CALLER})
 _THREAD_CALLED = frozenset({Role.THREAD_CALLED})
-_ASKING = frozenset(
-    {
-        "isInIOThread",
-        "get_ident",
-        "current_thread",
-        "get_running_loop",
-        "_get_running_loop",
-        "new_event_loop",
-        "set_event_loop",
-    }
-)
-"""What code calls that looks where it runs, or has a loop of its own."""
-_LOOP = "asyncio.events.AbstractEventLoop"
 _EVENTS = frozenset({Role.PROTOCOL_EVENT, Role.CONNECTION_END})
 _TIMERS = frozenset({Role.TIMER})
-_EVENT_LOOPS = frozenset({Role.EVENT_LOOP})
-_LOOP_BOUND = frozenset({Role.LOOP_BOUND})
 _ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
 _BLOCKING = frozenset({"twisted.internet.threads.blockingCallFromThread"})
 _SUBMIT = frozenset({"asyncio.run_coroutine_threadsafe", "asyncio.tasks.run_coroutine_threadsafe"})
@@ -174,7 +164,7 @@ def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int
 
     What is yielded are the lines of what is reported.
     """
-    if any(last_name(each) in _ASKING for each in all_nodes(function)):
+    if any(last_name(each) in ASKING for each in all_nodes(function)):
         return
     for call, over in called_here_too(context, function):
         context.report(
@@ -183,6 +173,15 @@ def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int
             f"line {over.lineno} hands `{ast.unparse(over.args[0])}` to the loop, as this runs in "
             f"another thread, where `{ast.unparse(call.func)}()` must not be called either: hand "
             "it over, too",
+        )
+        yield call.lineno
+    for call, over in completed_beside(context, function):
+        context.report(
+            RULE.code,
+            call,
+            f"line {over.lineno} hands something to the loop, as this runs in another thread, "
+            f"where `{ast.unparse(call.func)}()` must not be called: hand that over itself",
+            profile=Profile.STRICT,
         )
         yield call.lineno
 
@@ -213,7 +212,7 @@ def _check_run(context: TreeContext) -> None:
     body, node, owner = thread_body(context), context.unit.node, context.unit.scope.owner
     if body is None or not isinstance(node, ast.FunctionDef) or owner is None:
         return
-    found, is_by_name = _first_bound(context, [body])
+    found, is_by_name = first_bound(context, [body])
     if found:
         inner, code = found
         where = "" if code is body else f" (line {inner.lineno} of {code.scope.module.name})"
@@ -224,40 +223,6 @@ def _check_run(context: TreeContext) -> None:
             "must not be called: hand it to `callFromThread` or `call_soon_threadsafe`",
             profile=Profile.STRICT if is_by_name else Profile.RECOMMENDED,
         )
-
-
-def _loop_bound(context: TreeContext, codes: list[Code]) -> tuple[ast.Call, Code] | None:
-    """The first call in some code that only the thread of the loop may make."""
-    for code in codes:
-        for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
-            is_bound = Role.LOOP_BOUND in context.file.roles(inner.func, code.scope)
-            if (is_bound and _is_surely(context, inner, code)) or _is_loops(context, inner, code):
-                return inner, code
-    return None
-
-
-def _is_surely(context: TreeContext, call: ast.Call, code: Code) -> bool:
-    """Whether no method that may be called is one of another class, which threads may use."""
-    file = context.file
-    return all(
-        Role.LOOP_BOUND in file.vocabulary.roles([each.function.qualified_name])
-        for each in callees_of(file.resolver.type_of(call.func, code.scope))
-        if each.function.module.is_stub
-    )
-
-
-def _is_loops(context: TreeContext, call: ast.Call, code: Code) -> bool:
-    """`loop.create_task(...)`, `self._reactor.callLater(...)` on what only its name tells of."""
-    if not isinstance(call.func, ast.Attribute):
-        return False
-    receiver, vocabulary = call.func.value, context.file.vocabulary
-    type_ = context.resolver.type_of(receiver, code.scope)
-    return (
-        isinstance(receiver, ast.Name | ast.Attribute)
-        and vocabulary.has_bare_name(last_name(receiver), _EVENT_LOOPS)
-        and vocabulary.has_bare_name(call.func.attr, _LOOP_BOUND)
-        and all(isinstance(each, Unknown) for each in members_of(type_))
-    )
 
 
 def _answered(
@@ -308,16 +273,16 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
         )
         return
     codes = list(reached(context.file, starts))
-    if any(_asks(context, code) for code in codes):
+    if any(asks_where_it_runs(context, code) for code in codes):
         return
     found = (
-        _loop_bound(context, codes)
+        loop_bound(context, codes)
         or _answered(context, call, node, codes)
         or completed_by_thread(context, call, node, codes)
     )
     is_by_name = not found
     if not found:
-        found, _ = _first_bound(context, starts)
+        found, _ = first_bound(context, starts)
     if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
@@ -335,7 +300,7 @@ def _check_library(context: TreeContext) -> None:
     called = called_in_thread(context)
     if called is None:
         return
-    found, is_by_name = _first_bound(context, [called.code])
+    found, is_by_name = first_bound(context, [called.code])
     if found:
         inner, code = found
         where = "" if code is called.code else f" (line {inner.lineno} of {code.scope.module.name})"
@@ -351,24 +316,10 @@ def _check_library(context: TreeContext) -> None:
         )
 
 
-def _first_bound(
-    context: TreeContext, starts: list[Code]
-) -> tuple[tuple[ast.Call, Code] | None, bool]:
-    """What must not be called in some code, and whether only names tell that it is reached."""
-    for by_name in (False, True):
-        codes = list(reached(context.file, starts, by_name=by_name))
-        if any(_asks(context, code) for code in codes):
-            return None, False
-        found = _loop_bound(context, codes)
-        if found:
-            return found, by_name
-    return None, False
-
-
 def _check_callback(context: TreeContext, given: ast.Assign, half: set[int]) -> None:
     """What a library calls in the thread that it reads from the network in."""
     starts = entered(context.file, given.value, context.scopes[given])
-    found, is_by_name = _first_bound(context, starts)
+    found, is_by_name = first_bound(context, starts)
     if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
@@ -379,28 +330,6 @@ def _check_callback(context: TreeContext, given: ast.Assign, half: set[int]) -> 
             f"{where} must not be called there: hand it to `call_soon_threadsafe`",
             profile=Profile.STRICT if is_by_name else Profile.RECOMMENDED,
         )
-
-
-def _asks(context: TreeContext, code: Code) -> bool:
-    file = context.file
-    for node in code.nodes:
-        if last_name(node) in _ASKING:
-            return True
-        if isinstance(node, ast.Call) and Role.LOOP_RUNNER in file.roles(node.func, code.scope):
-            return True
-        if isinstance(node, ast.Compare) and _compares_loops(context, node, code):
-            return True
-    return False
-
-
-def _compares_loops(context: TreeContext, node: ast.Compare, code: Code) -> bool:
-    """`self.loop is current_loop()`: which of them runs here."""
-    sides = [node.left, *node.comparators]
-    return not any(isinstance(each, ast.Constant) for each in sides) and any(
-        isinstance(member, Instance) and member.cls.qualified_name == _LOOP
-        for each in sides
-        for member in members_of(context.resolver.type_of(each, code.scope))
-    )
 
 
 def _check_waiting(context: TreeContext, call: ast.Call) -> None:
