@@ -19,6 +19,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, last_name
 
+_MIDDLEWARE = "starlette.middleware.base.BaseHTTPMiddleware"
 _SETTING = "contextvars.ContextVar.set"
 _GETTING = "contextvars.ContextVar.get"
 _RESETTING = frozenset({Role.TOKEN_RESETTER, Role.CONTEXT_UNBINDER})
@@ -55,6 +56,52 @@ def lost_bindings(context: TreeContext, function: FunctionNode) -> Iterator[Lost
                 if not _is_set_by_others(context, setting):
                     is_own = variable.startswith(f"{context.file.module.name}.")
                     yield LostBinding(node, setting, code, read, is_own)
+
+
+def lost_in_middleware(
+    context: TreeContext, function: FunctionNode
+) -> tuple[ast.Call, ast.Call] | None:
+    """Where a middleware reads what only those set that it has called in a task of their own, and
+    where that is set.
+
+    response = await call_next(request)     # Starlette runs it in a copy of the context.
+    log.info("%s", user.get())
+    """
+    waiting = next((e for e in body_nodes(function, ast.Await) if _calls_next(e, function)), None)
+    if waiting is None or not _is_middleware(context, function):
+        return None
+    for variable, read in _reads(context, function):
+        setting = _set_by_routes(context, variable) if _is_behind(read, waiting.value) else None
+        if setting is not None:
+            return read, setting
+    return None
+
+
+def _calls_next(node: ast.Await, function: FunctionNode) -> bool:
+    parameters = [each.arg for each in function.args.args]
+    match node.value:
+        case ast.Call(ast.Name(name), [_]):
+            return name in parameters[1:]
+    return False
+
+
+def _is_middleware(context: TreeContext, function: FunctionNode) -> bool:
+    owner = context.unit.scope.owner
+    if owner is not None:
+        return function.name == "dispatch" and _MIDDLEWARE in context.resolver.classes.names(owner)
+    decorators = (e.func for e in function.decorator_list if isinstance(e, ast.Call))
+    return any(last_name(each) == "middleware" for each in decorators)
+
+
+def _set_by_routes(context: TreeContext, variable: str) -> ast.Call | None:
+    """Where functions of the file set a variable, if no method of a class does."""
+    name = variable.rpartition(".")[2]
+    functions = [e for e in context.file.tree.body if isinstance(e, FunctionNode)]
+    outside = [call for each in functions for call in all_nodes(each, ast.Call)]
+    found = [call for call in outside if _variable(call) == name]
+    everywhere = [e for e in all_nodes(context.file.tree, ast.Call) if _variable(e) == name]
+    is_elsewhere = len(everywhere) > len(found)
+    return found[0] if found and not is_elsewhere else None
 
 
 def _reads(context: TreeContext, function: FunctionNode) -> Iterator[tuple[str, ast.Call]]:
@@ -100,7 +147,7 @@ def _sets(context: TreeContext, codes: list[Code]) -> Iterator[tuple[str, ast.Ca
                     yield variable, call, code
 
 
-def _is_behind(reading: ast.Call, call: ast.Call) -> bool:
+def _is_behind(reading: ast.Call, call: ast.expr) -> bool:
     return reading.lineno > (call.end_lineno or call.lineno)
 
 

@@ -1,4 +1,4 @@
-"""Executors that work is handed to: those of processes, and those that copy the context."""
+"""What work is handed to: executors of processes, those that copy the context, prepared threads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from logctx_lint.analysis.called_code import code_of, reached
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import ExternalInstance, Instance, Type, members_of
+from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.types import (
+    External,
+    ExternalInstance,
+    FunctionType,
+    Instance,
+    Type,
+    members_of,
+)
+from logctx_lint.project.facts import FunctionNode
+from logctx_lint.syntax.ast_walk import body_nodes
 
 _BASES = ("Executor", "ThreadPoolExecutor")
 _PROCESSES = "ProcessPoolExecutor"
@@ -51,3 +61,29 @@ def _executors(context: TreeContext, call: ast.Call) -> Iterator[Type]:
         nodes.append(call.func.value)
     for node in nodes:
         yield from members_of(context.type_of(node))
+
+
+def is_prepared(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a thread is handed to other code before it starts, which may give it a context.
+
+    thread = Thread(target=work)
+    add_context(thread)
+    thread.start()
+    """
+    function = context.function_of(call)
+    match context.parent(call):
+        case ast.Assign([target]) if isinstance(function, FunctionNode) and dotted(target):
+            return any(
+                isinstance(each, ast.Call)
+                and any(dotted(given) == dotted(target) for given in each.args)
+                and all(map(_is_own, members_of(context.type_of(each.func))))
+                for each in body_nodes(function)
+            )
+    return False
+
+
+def _is_own(callee: Type) -> bool:
+    """Whether a function is the project's, or of a library that is not at hand."""
+    if isinstance(callee, FunctionType):
+        return not callee.function.module.is_stub
+    return isinstance(callee, External)

@@ -21,7 +21,8 @@ raises `RuntimeError`, and those who wait for the condition sleep on.
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
 gets no answer any more, and those who wait for one have to be told (profile `strict`). So does
 who waits for what a Twisted `ClientFactory` keeps, where no connection is made at all
-([cowrie 40450](https://github.com/cowrie/cowrie/issues/40450)).
+([cowrie 40450](https://github.com/cowrie/cowrie/issues/40450)), or for a `Deferred()` that a
+function gives away and nobody else has ([trigger 129](https://github.com/trigger/trigger/issues/129)).
 
 In `strict`, too, is a handler that fails a Future with an `Exception`, and is passed by when the
 function is cancelled. That is the shape of
@@ -175,7 +176,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in
 from logctx_lint.analysis.deferreds.forgotten_by_factories import FAILED, forgotten
-from logctx_lint.analysis.deferreds.never_completed import never_completed
+from logctx_lint.analysis.deferreds.never_completed import bare_results, never_completed
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.deferreds.unfinished_queues import joined_in_vain, unfinished_items
 from logctx_lint.analysis.deferreds.unfinished_work import unfinished
@@ -191,6 +192,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import body_nodes, last_name, own_nodes, suspends
 
+_DEFERRED = "Deferred("
 _OF_QUEUES = (".task_done()", ".join()")
 
 
@@ -198,6 +200,9 @@ def check(context: TreeContext) -> None:
     if _may_store(context.unit) and not context.file.module.is_test:
         for found in left_waiters(context):
             _report_stored(context, found)
+    for node in context.unit.scopes if _DEFERRED in context.unit.text else ():
+        if isinstance(node, FunctionNode) and not context.file.module.is_test:
+            _check_bare(context, node)
     for forgot in forgotten(context) if _may_forget(context.unit) else ():
         does = f"`{FAILED}()` completes nothing" if forgot.method else "nothing is done then"
         context.report(
@@ -245,6 +250,17 @@ def check(context: TreeContext) -> None:
                 f"{each.setting.lineno}), and whoever waits for it waits forever: fail it in "
                 "`except BaseException`",
             )
+
+
+def _check_bare(context: TreeContext, function: FunctionNode) -> None:
+    for returned in bare_results(context, function):
+        context.report(
+            RULE.code,
+            returned,
+            "nobody else has this Deferred, so that whoever waits for it waits forever: give a "
+            "failure, or something that is done",
+            profile=Profile.STRICT,
+        )
 
 
 def _never_completed(
@@ -432,7 +448,7 @@ def screen(unit: Unit) -> bool:
         return True
     if any(name in unit.text for name in _OF_QUEUES):
         return True
-    if _may_notify(unit) or _may_forget(unit):
+    if _may_notify(unit) or _may_forget(unit) or _DEFERRED in unit.text:
         return True
     return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 

@@ -17,6 +17,10 @@ over the one on the next line, too: `future.set_exception(error)` in a handler b
 `loop.call_soon_threadsafe(future.set_result, value)`, as in
 [kiwipy 70](https://github.com/aiidateam/kiwipy/issues/70).
 
+A loop or reactor that runs in a thread of its own is not to be touched by the thread that has
+started that, be it to stop it: nobody wakes it
+([roslibpy 84](https://github.com/RobotWebTools/roslibpy/pull/84)).
+
 The other way round it is a deadlock: the loop's thread that waits for something which only the loop
 can do waits forever.
 
@@ -115,6 +119,7 @@ from logctx_lint.analysis.deferreds.loop_bound_calls import (
     first_bound,
     loop_bound,
 )
+from logctx_lint.analysis.deferreds.loops_in_threads import RUNNING, called_from_outside
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
@@ -126,6 +131,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
 _STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER, Role.THREAD_CALLER})
+_STARTING = (*(f".{name}" for name in RUNNING), "reactor.run")
 _THREAD_CALLERS = frozenset({Role.THREAD_CALLER})
 _THREAD_CALLED = frozenset({Role.THREAD_CALLED})
 _EVENTS = frozenset({Role.PROTOCOL_EVENT, Role.CONNECTION_END})
@@ -157,6 +163,8 @@ def check(context: TreeContext) -> None:
             _check_callback(context, statement, half)
     _check_run(context)
     _check_library(context)
+    if any(name in context.unit.file.source.text for name in _STARTING):
+        _check_outside(context)
 
 
 def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int]:
@@ -295,6 +303,20 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
         )
 
 
+def _check_outside(context: TreeContext) -> None:
+    """A loop that runs in a thread of its own, called from the one that has started that."""
+    for found in called_from_outside(context):
+        bound = "" if found.bound is found.call else ast.unparse(found.bound.func)
+        how = f", as it calls `{bound}()`" if bound else ""
+        context.report(
+            RULE.code,
+            found.call,
+            f"the loop runs in the thread that line {found.started.lineno} makes, and this is "
+            f"another one, where `{context.line(found.call.func)}()` must not be called{how}: "
+            "hand it to `call_soon_threadsafe`, `run_coroutine_threadsafe` or `callFromThread`",
+        )
+
+
 def _check_library(context: TreeContext) -> None:
     """A method that its base class, which is a library's, calls in a thread."""
     called = called_in_thread(context)
@@ -405,6 +427,7 @@ def screen(unit: Unit) -> bool:
         or "allFromThread" in unit.text
         or (getattr(unit.node, "name", "") == "run" and unit.scope.owner is not None)
         or _may_be_called_in_thread(unit)
+        or (isinstance(unit.node, ast.FunctionDef) and unit.file.source.mentions("Thread"))
     )
 
 

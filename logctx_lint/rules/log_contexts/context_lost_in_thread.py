@@ -10,7 +10,9 @@ request, starts a trace of its own, or raises `LookupError`.
 FastAPI calls a dependency that is a plain function in a thread, with a copy of the context: what it
 binds is not bound while the request is served
 ([structlog 491](https://github.com/hynek/structlog/issues/491)). So it is with what a task sets, as
-each that `gather` starts: it is set in that task's copy, and nowhere else.
+each that `gather` starts: it is set in that task's copy, and nowhere else. What a Starlette
+`BaseHTTPMiddleware` calls runs in such a task
+([starlette 1525](https://github.com/Kludex/starlette/pull/1525)).
 
 `copy_context()` called *inside* the thread copies the thread's empty context. The shape of
 [structlog 462](https://github.com/hynek/structlog/issues/462) and, for what is lost without it,
@@ -98,9 +100,17 @@ from collections.abc import Iterator
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, code_of, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
-from logctx_lint.analysis.log_contexts.bound_in_copies import COPYING, lost_bindings
+from logctx_lint.analysis.log_contexts.bound_in_copies import (
+    COPYING,
+    lost_bindings,
+    lost_in_middleware,
+)
 from logctx_lint.analysis.log_contexts.context_reads import first_read
-from logctx_lint.analysis.log_contexts.executors import is_of_processes, may_copy_itself
+from logctx_lint.analysis.log_contexts.executors import (
+    is_of_processes,
+    is_prepared,
+    may_copy_itself,
+)
 from logctx_lint.analysis.log_contexts.handed_to_threads import (
     logged_with_context,
     reads_of_callers,
@@ -116,14 +126,9 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix, Profile
 from logctx_lint.fixes.edits import before, helper
-from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import (
     ClassObject,
-    External,
-    FunctionType,
-    Type,
     functions_of,
-    members_of,
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
@@ -153,7 +158,7 @@ def check(context: TreeContext) -> None:
             continue
         if is_of_processes(context, call) or may_copy_itself(context, call):
             continue
-        if _is_prepared(context, call):
+        if is_prepared(context, call):
             continue
         # Each call of `map` needs a copy of its own.
         is_map = isinstance(call.func, ast.Attribute) and call.func.attr == "map"
@@ -162,7 +167,7 @@ def check(context: TreeContext) -> None:
             _check(context, call, each.node, starts, can_fix=each.passes_arguments and not is_map)
     _check_run(context)
     for function in context.unit.scopes:
-        if isinstance(function, FunctionNode) and context.unit.may_call(COPYING):
+        if isinstance(function, FunctionNode) and ".get()" in context.unit.text:
             _check_lost(context, function)
 
 
@@ -176,6 +181,15 @@ def _check_lost(context: TreeContext, function: FunctionNode) -> None:
             f"` sets there (line {found.setting.lineno} of {found.code.scope.module.name}) is not "
             f"set in line {found.reading.lineno}, which reads it: `await` it here, or return it",
             profile=Profile.RECOMMENDED if found.is_own else Profile.STRICT,
+        )
+    middle = lost_in_middleware(context, function)
+    if middle is not None:
+        read, setting = middle
+        context.report(
+            RULE.code,
+            read,
+            f"`{ast.unparse(setting.func)}()` in line {setting.lineno} sets it in the copy of the "
+            "context that Starlette runs the rest in, and not here: keep it in `request.state`",
         )
 
 
@@ -254,32 +268,6 @@ def _check_thread_object(context: TreeContext, call: ast.Call) -> None:
         codes = list(reached(context.file, [code]))
         if first_read(context.file, codes) is None:  # That is told where it is read.
             _check_in_block(context, call, call, [code], block, can_fix=False)
-
-
-def _is_prepared(context: TreeContext, call: ast.Call) -> bool:
-    """Whether a thread is handed to other code before it starts, which may give it a context.
-
-    thread = Thread(target=work)
-    add_context(thread)
-    thread.start()
-    """
-    function = context.function_of(call)
-    match context.parent(call):
-        case ast.Assign([target]) if isinstance(function, FunctionNode) and dotted(target):
-            return any(
-                isinstance(each, ast.Call)
-                and any(dotted(given) == dotted(target) for given in each.args)
-                and all(map(_is_own, members_of(context.type_of(each.func))))
-                for each in body_nodes(function)
-            )
-    return False
-
-
-def _is_own(callee: Type) -> bool:
-    """Whether a function is the project's, or of a library that is not at hand."""
-    if isinstance(callee, FunctionType):
-        return not callee.function.module.is_stub
-    return isinstance(callee, External)
 
 
 def _check(
@@ -462,11 +450,17 @@ def _fixes(context: TreeContext, node: ast.expr) -> tuple[Fix, ...]:
     return (Fix("Run it in a copy of the context", Applicability.UNSAFE, edits),)
 
 
+def _is_dispatch(unit: Unit) -> bool:
+    return getattr(unit.node, "name", "") == "dispatch"
+
+
 def screen(unit: Unit) -> bool:
     """Whether the unit starts something in a thread, or is what one does."""
     if any(f"{name}(" in unit.text for name in _DEPENDS):
         return True
     if unit.file.source.mentions("Thread") and unit.may_call(_OPENING):
+        return True
+    if ".get()" in unit.text and ("middleware" in unit.text or _is_dispatch(unit)):
         return True
     if ".get()" in unit.text and unit.may_call(COPYING):
         return True
