@@ -21,6 +21,10 @@ A loop or reactor that runs in a thread of its own is not to be touched by the t
 started that, be it to stop it: nobody wakes it
 ([roslibpy 84](https://github.com/RobotWebTools/roslibpy/pull/84)).
 
+A thread that runs a loop of its own has to leave alone what belongs to another loop: a lock or
+queue of asyncio serves one of them (profile `strict`), as in
+[forecast-in-a-box 317](https://github.com/ecmwf/forecast-in-a-box/issues/317).
+
 The other way round it is a deadlock: the loop's thread that waits for something which only the loop
 can do waits forever.
 
@@ -121,6 +125,11 @@ from logctx_lint.analysis.deferreds.loop_bound_calls import (
 )
 from logctx_lint.analysis.deferreds.loops_in_threads import RUNNING, called_from_outside
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
+from logctx_lint.analysis.deferreds.shared_between_loops import (
+    SharedBetweenLoops,
+    handed_to_loop,
+    shared_with_thread,
+)
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -220,6 +229,8 @@ def _check_run(context: TreeContext) -> None:
     body, node, owner = thread_body(context), context.unit.node, context.unit.scope.owner
     if body is None or not isinstance(node, ast.FunctionDef) or owner is None:
         return
+    if _check_shared(context, None, [body]):
+        return
     found, is_by_name = first_bound(context, [body])
     if found:
         inner, code = found
@@ -260,6 +271,12 @@ def _answered(
 def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: set[int]) -> None:
     """What a call starts in a thread. `half`: the lines of this file that are reported by now."""
     starts = entered(context.file, node, context.scopes[node])
+    handed = handed_to_loop(context, call)
+    if handed is not None:
+        _report_shared(context, node, handed)
+        return
+    if _check_shared(context, node, starts):
+        return
     if any(each.function is not None and each.function.facts.is_async for each in starts):
         return
     driven = [each.function for each in starts if each.function is not None]
@@ -315,6 +332,26 @@ def _check_outside(context: TreeContext) -> None:
             f"another one, where `{context.line(found.call.func)}()` must not be called{how}: "
             "hand it to `call_soon_threadsafe`, `run_coroutine_threadsafe` or `callFromThread`",
         )
+
+
+def _check_shared(context: TreeContext, node: ast.AST | None, starts: list[Code]) -> bool:
+    """What a loop of the thread's own and another one use; `node`: where the thread is started."""
+    for found in shared_with_thread(context, starts):
+        _report_shared(context, node or found.begins, found)
+        return True
+    return False
+
+
+def _report_shared(context: TreeContext, node: ast.AST, found: SharedBetweenLoops) -> None:
+    context.report(
+        RULE.code,
+        node,
+        f"the thread has an event loop of its own, where line {found.line} of "
+        f"{found.code.scope.module.name} waits with `{found.place}`, which another loop uses, too: "
+        "what one of them does there does not wake the other; give each its own, or use "
+        "`run_coroutine_threadsafe`",
+        profile=Profile.STRICT,
+    )
 
 
 def _check_library(context: TreeContext) -> None:
