@@ -57,6 +57,8 @@ def _in_function(context: TreeContext, function: ast.FunctionDef) -> Iterator[Fr
             target = _target(call)
             if target is not None:
                 started, place = _starts(context, call, target)
+            elif _starts_reactor(context, call):
+                started = call
         elif place and _is_bound_call(call, place):
             yield FromOutside(call, started, call)
         elif not place and call.lineno > started.lineno:
@@ -81,6 +83,19 @@ def _starts(context: TreeContext, call: ast.Call, target: ast.expr) -> tuple[ast
         case ast.Attribute(_, "run") if _REACTOR in context.names(target):
             return call, ""
     return None, ""
+
+
+def _starts_reactor(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call is of a function that makes a thread for the reactor."""
+    functions = context.functions(call.func)
+    code = code_of(functions[0]) if len(functions) == 1 else None
+    if code is None:
+        return False
+    targets = [_target(each) for each in code.nodes if isinstance(each, ast.Call)]
+    return any(
+        each is not None and _REACTOR in context.resolver.names(each, code.scope)
+        for each in targets
+    )
 
 
 def _is_bound_call(call: ast.Call, place: str) -> bool:
