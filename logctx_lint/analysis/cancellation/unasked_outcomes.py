@@ -32,6 +32,8 @@ class UnaskedOutcome:
     asked: ast.Call
     code: Code
     is_cancelled: bool
+    loses_work: bool
+    """The callback does something for a task that has not failed, which is then not done."""
 
 
 def unasked_outcomes(context: TreeContext) -> Iterator[tuple[ast.expr, UnaskedOutcome]]:
@@ -45,8 +47,11 @@ def unasked_outcomes(context: TreeContext) -> Iterator[tuple[ast.expr, UnaskedOu
             for code in entered(context.file, each.node, scope):
                 asked = _asked(context, each.node, code)
                 if asked is not None:
-                    cancelled = _is_cancelled(context, call, call.func.value)
-                    yield each.node, UnaskedOutcome(asked, code, cancelled)
+                    is_cancelled = _is_cancelled(context, call, call.func.value)
+                    loses = _loses_work(code, asked)
+                    # What only logs a failure leaves a traceback for each task cancelled.
+                    if loses or (is_cancelled and not _only_raises(code)):
+                        yield each.node, UnaskedOutcome(asked, code, is_cancelled, loses)
 
 
 def _asked(context: TreeContext, node: ast.expr, code: Code) -> ast.Call | None:
@@ -66,6 +71,30 @@ def _asked(context: TreeContext, node: ast.expr, code: Code) -> ast.Call | None:
             ):
                 return None if _is_caught(context, each, code) else each
     return None
+
+
+def _loses_work(code: Code, asked: ast.Call) -> bool:
+    """Whether anything runs behind the question where the answer is that nothing has failed."""
+    for node in code.nodes:
+        if isinstance(node, ast.If) and asked in own_nodes([node.test]):
+            last = (node.end_lineno or node.lineno, node.end_col_offset or 0)
+            return bool(node.orelse) or any(_is_behind(each, last) for each in code.nodes)
+    place = (asked.end_lineno or asked.lineno, asked.end_col_offset or 0)
+    tests = [each for each in code.nodes if isinstance(each, ast.If) and _is_behind(each, place)]
+    if len(tests) != 1:
+        return any(_is_behind(each, place) for each in code.nodes)
+    last = (tests[0].end_lineno or tests[0].lineno, tests[0].end_col_offset or 0)
+    return bool(tests[0].orelse) or any(_is_behind(each, last) for each in code.nodes)
+
+
+def _is_behind(node: ast.AST, place: tuple[int, int]) -> bool:
+    return isinstance(node, ast.stmt) and (node.lineno, node.col_offset) > place
+
+
+def _only_raises(code: Code) -> bool:
+    return any(isinstance(each, ast.Raise) for each in code.nodes) and not any(
+        isinstance(each, ast.Expr) and isinstance(each.value, ast.Call) for each in code.nodes
+    )
 
 
 def _parameter(node: ast.expr, code: Code) -> str:

@@ -130,8 +130,9 @@ def _in_class(context: TreeContext, method: ast.FunctionDef) -> Iterator[FromOut
         and call.func.attr in _BOUND
         and own_attribute(call.func.value)
     ]
-    if not calls or method.decorator_list or method.name.startswith("__"):
-        return
+    if not calls or method.decorator_list or method.name.startswith("_"):
+        return  # Whatever calls what is private may run in the loop.
+    told: set[ast.Call] = set()
     for place, started, runs in _kept_loops(methods):
         if method in runs or any(call is started for call in all_nodes(method)):
             continue
@@ -139,7 +140,8 @@ def _in_class(context: TreeContext, method: ast.FunctionDef) -> Iterator[FromOut
             continue
         for call in calls:
             assert isinstance(call.func, ast.Attribute)
-            if own_attribute(call.func.value) == place:
+            if own_attribute(call.func.value) == place and call not in told:
+                told.add(call)
                 yield FromOutside(call, started, call)
 
 
@@ -161,17 +163,8 @@ def _kept_loops(
 
 
 def _may_run_in_loop(methods: list[FunctionNode], method: FunctionNode) -> bool:
-    """Whether a coroutine of the class calls a method, or something else is given it to call."""
+    """Whether another method calls it, in whatever thread, or gives it away to be called."""
     for other in methods:
-        called = {
-            each.func
-            for each in all_nodes(other, ast.Call)
-            if own_attribute(each.func) == method.name
-        }
-        if called and isinstance(other, ast.AsyncFunctionDef):
-            return True
-        if any(
-            own_attribute(each) == method.name and each not in called for each in all_nodes(other)
-        ):
+        if other is not method and method.name in {own_attribute(e) for e in all_nodes(other)}:
             return True
     return False

@@ -15,7 +15,7 @@ to its pool as if it were good ([aiomcache 489](https://github.com/aio-libs/aiom
 
 A callback of a task that asks for `task.exception()` is passed by, too: where the task was
 cancelled, that raises `CancelledError`, and the rest of the callback does not run (profile `strict`
-where nobody is seen to cancel it), as in
+where nobody is seen to cancel it, or nothing is lost but a quiet log), as in
 [connectors 2905](https://github.com/elastic/connectors/pull/2905).
 
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
@@ -67,6 +67,7 @@ import asyncio
 class Runner:
     def __init__(self) -> None:
         self.error: "BaseException | None" = None
+        self.ready = asyncio.Event()
 
     async def work(self) -> None: ...
 
@@ -75,8 +76,8 @@ class Runner:
         self.task.add_done_callback(self.ended)
 
     def ended(self, task: "asyncio.Task[None]") -> None:
-        if task.exception():
-            self.error = task.exception()
+        self.error = task.exception()
+        self.ready.set()
 
     def stop(self) -> None:
         self.task.cancel()
@@ -167,13 +168,14 @@ _LONGEST_TEXT = 60
 def check(context: TreeContext) -> None:
     for callback, found in unasked_outcomes(context) if _adds_callback(context.unit) else ():
         asked, module = found.asked, found.code.scope.module.name
+        harm = "the rest of the callback does not run" if found.loses_work else "the loop logs that"
+        is_seen = found.is_cancelled and found.loses_work
         context.report(
             RULE.code,
             callback,
             f"`{ast.unparse(asked)}` (line {asked.lineno} of {module}) raises CancelledError where "
-            "the task was cancelled, and the rest of the callback does not run: ask `cancelled()` "
-            "first",
-            profile=Profile.RECOMMENDED if found.is_cancelled else Profile.STRICT,
+            f"the task was cancelled, and {harm}: ask `cancelled()` first",
+            profile=Profile.RECOMMENDED if is_seen else Profile.STRICT,
         )
     for node, _ in context.unit.statements:
         attempt = as_try(node)
