@@ -65,8 +65,11 @@ def entered(file: File, node: ast.expr, scope: Scope) -> list[Code]:
     return [code for each in functions if (code := code_of(each))]
 
 
-def reached(file: File, starts: list[Code]) -> Iterator[Code]:
-    """Some code, and what it calls in turn, each function once, the nearest first."""
+def reached(file: File, starts: list[Code], *, by_name: bool = False) -> Iterator[Code]:
+    """Some code, and what it calls in turn, each function once, the nearest first.
+
+    `by_name`: also where only the name of a method tells which one it is.
+    """
     seen: set[Function] = set()
     for _ in range(_LONGEST_WAY + 1):
         following: list[Code] = []
@@ -76,15 +79,17 @@ def reached(file: File, starts: list[Code]) -> Iterator[Code]:
                     continue
                 seen.add(code.function)
             yield code
-            following += _called(file, code)
+            following += _called(file, code, by_name=by_name)
         starts = following
 
 
-def _called(file: File, code: Code) -> Iterator[Code]:
+def _called(file: File, code: Code, *, by_name: bool) -> Iterator[Code]:
     awaited = {node.value for node in code.nodes if isinstance(node, ast.Await)}
     for node in code.nodes:
         if isinstance(node, ast.Call):
             functions = _functions(file.resolver.type_of(node.func, code.scope))
+            if by_name and not functions:
+                functions = file.resolver.unique_methods.only(node.func, code.scope)
             # Of several that it may be, none is known to run.
             if len(functions) == 1 and _runs(functions[0], is_awaited=node in awaited):
                 found = code_of(functions[0])

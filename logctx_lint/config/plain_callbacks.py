@@ -20,7 +20,8 @@ PLAIN_HOOKS = (
 """Functions of libraries that are given plain functions, and attributes that hold such."""
 
 
-def _methods(base: str, names: str) -> tuple[str, ...]:
+def methods(base: str, names: str) -> tuple[str, ...]:
+    """The qualified names of methods, whose names are given in one text."""
     return tuple(f"{base}.{name}" for name in names.split())
 
 
@@ -28,44 +29,44 @@ _OF_HANDLERS = (
     "initialize log_exception on_connection_close on_finish set_default_headers write_error"
 )
 PLAIN_METHODS = (
-    *_methods(
+    *methods(
         "asyncio.protocols.BaseProtocol",
         "connection_made connection_lost pause_writing resume_writing data_received eof_received "
         "datagram_received error_received get_buffer buffer_updated pipe_data_received "
         "pipe_connection_lost process_exited",
     ),
-    *_methods("argparse.Action", "__call__"),
-    *_methods("celery.*Task", "after_return on_failure on_retry on_success run"),
-    *_methods("cmd.Cmd", "do_* default emptyline precmd postcmd onecmd preloop postloop"),
-    *_methods("django.core.management.base.BaseCommand", "handle add_arguments"),
-    *_methods("html.parser.HTMLParser", "handle_*"),
-    *_methods("http.server.*HTTPRequestHandler", "do_* log_message"),
-    *_methods("json.JSONEncoder", "default"),
-    *_methods("logging.Filter", "filter"),
-    *_methods("logging.Formatter", "format formatException formatTime"),
-    *_methods("logging.Handler", "emit handle flush close filter format handleError"),
-    *_methods("multiprocessing.*Process", "run"),
-    *_methods("rest_framework.authentication.*Authentication", "authenticate"),
-    *_methods("rest_framework.permissions.*", "has_permission has_object_permission"),
-    *_methods("socketserver.*RequestHandler", "setup handle finish"),
-    *_methods("threading.Thread", "run"),
-    *_methods("tornado.web.RequestHandler", _OF_HANDLERS),
-    *_methods(
+    *methods("argparse.Action", "__call__"),
+    *methods("celery.*Task", "after_return on_failure on_retry on_success run"),
+    *methods("cmd.Cmd", "do_* default emptyline precmd postcmd onecmd preloop postloop"),
+    *methods("django.core.management.base.BaseCommand", "handle add_arguments"),
+    *methods("html.parser.HTMLParser", "handle_*"),
+    *methods("http.server.*HTTPRequestHandler", "do_* log_message"),
+    *methods("json.JSONEncoder", "default"),
+    *methods("logging.Filter", "filter"),
+    *methods("logging.Formatter", "format formatException formatTime"),
+    *methods("logging.Handler", "emit handle flush close filter format handleError"),
+    *methods("multiprocessing.*Process", "run"),
+    *methods("rest_framework.authentication.*Authentication", "authenticate"),
+    *methods("rest_framework.permissions.*", "has_permission has_object_permission"),
+    *methods("socketserver.*RequestHandler", "setup handle finish"),
+    *methods("threading.Thread", "run"),
+    *methods("tornado.web.RequestHandler", _OF_HANDLERS),
+    *methods(
         "tornado.websocket.WebSocketHandler",
         f"{_OF_HANDLERS} check_origin on_close on_ping on_pong select_subprotocol",
     ),
-    *_methods("twisted.application.service.*Service", "startService privilegedStartService"),
-    *_methods(
+    *methods("twisted.application.service.*Service", "startService privilegedStartService"),
+    *methods(
         "twisted.*",
         "buildProtocol clientConnectionFailed clientConnectionLost connectionLost connectionMade "
         "dataReceived datagramReceived errReceived lineReceived outReceived processEnded "
         "processExited rawDataReceived startedConnecting stringReceived",
     ),
-    *_methods(
+    *methods(
         "watchdog.events.*EventHandler",
         "dispatch on_any_event on_moved on_created on_deleted on_modified on_closed on_opened",
     ),
-    *_methods("xml.sax.handler.ContentHandler", "startElement endElement characters"),
+    *methods("xml.sax.handler.ContentHandler", "startElement endElement characters"),
     *(f"{home}.QtWidgets.Q*.*Event" for home in ("PyQt5", "PyQt6", "PySide2", "PySide6")),
 )
 """Methods of base classes that call them and do not await what they return."""

@@ -22,6 +22,7 @@ from logctx_lint.config.plain_callbacks import (
     PLAIN_SCHEDULER,
 )
 from logctx_lint.config.roles import Role
+from logctx_lint.config.thread_callbacks import THREAD_CALLERS, THREAD_METHODS
 from logctx_lint.config.work_sources import CONNECTION_SERVERS, CONNECTIONS, WORK_SOURCES
 
 __all__ = ["BUILT_IN", "Role"]
@@ -307,6 +308,8 @@ BUILT_IN: Mapping[Role, tuple[str, ...]] = {
         "twisted.internet.threads.deferToThreadPool",
         "twisted.internet.interfaces.IReactorInThreads.callInThread",
     ),
+    Role.THREAD_CALLER: THREAD_CALLERS,
+    Role.THREAD_CALLED: THREAD_METHODS,
     Role.LOOP_BOUND: (
         *(f"twisted.internet.interfaces.{name}" for name in _REACTOR_CALLS),
         *(f"asyncio.events.AbstractEventLoop.{name}" for name in _LOOP_CALLS),

@@ -11,7 +11,7 @@ from logctx_lint.inference import annotation_types, calls
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.definitions import function_type
-from logctx_lint.inference.known_names import RETURN_VALUE
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS, RETURN_VALUE
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -101,7 +101,7 @@ class Functions:
             if facts.returns:
                 return declared
             base = "AsyncGenerator" if facts.is_async else "Generator"
-            return self._resolver.typed(base, UNKNOWN, UNKNOWN, declared)
+            return self._resolver.typed(base, self._entered(function), UNKNOWN, declared)
         if facts.is_async and self._stands_for_generators(function, declared):
             return declared
         if generators := self._generators_overriding(function):
@@ -217,6 +217,17 @@ class Functions:
         # A body that only raises or says nothing is there to be overridden.
         body = statements(node.body)
         return UNKNOWN if not body or isinstance(body[-1], ast.Raise) else NONE
+
+    def _entered(self, function: Function) -> Type:
+        """What a generator yields of which contextlib makes a context manager."""
+        scope, managers = signature_scope(function), GENERATOR_MANAGERS
+        decorators = (self._resolver.names_of_text(e, scope) for e in function.facts.decorators)
+        node = self.body_scope(function).tree
+        if not isinstance(node, FunctionNode) or not any(managers & {*e} for e in decorators):
+            return UNKNOWN
+        inner = self._resolver.body_scopes.of(function, node)
+        yielded = [each.value for each in body_nodes(node, ast.Yield)]
+        return union_of([self._resolver.type_of(e, inner) if e else NONE for e in yielded])
 
     def is_abstract(self, function: Function) -> bool:
         """Whether a method is only there to be overridden."""

@@ -84,6 +84,18 @@ class UniqueMethodNames:
             isinstance(each, External | ExternalInstance) for each in known_members
         )
 
+    def only(self, callee: ast.expr, scope: Scope) -> list[Function]:
+        """The one method of the project that a call on an unknown object very likely reaches."""
+        if not isinstance(callee, ast.Attribute) or not is_distinctive(callee.attr):
+            return []
+        if not self._is_unknown(self._resolver.type_of(callee.value, scope)):
+            return []
+        if isinstance(callee.value, ast.Attribute) and self._is_foreign(callee.value.attr, scope):
+            return []
+        classes = self._resolver.references.classes_with("members", callee.attr, scope.module)
+        found = classes[0].function(callee.attr) if len(classes) == 1 else []
+        return found if len(found) == 1 else []
+
     def functions(self, name: str, near: Module) -> tuple[Function, ...]:
         """The methods called `name` of a project, if a call of any of them gives an awaitable."""
         if near.is_installed:

@@ -121,18 +121,19 @@ def parameters_of(arguments: ast.arguments) -> Iterator[tuple[ast.arg, ast.expr 
         yield arguments.kwarg, None, "**"
 
 
-def _assignments(
-    body: list[ast.stmt], *, nested: bool = False
-) -> Iterator[tuple[ast.Assign | ast.AnnAssign, bool]]:
-    """The assignments in a function, in source order, and whether a nested function has them."""
+_Binding = ast.Assign | ast.AnnAssign | ast.With | ast.AsyncWith
+
+
+def _bindings(body: list[ast.stmt], *, nested: bool = False) -> Iterator[tuple[_Binding, bool]]:
+    """What binds values in a function, in source order, and whether a nested function has it."""
     for statement in body:
-        if isinstance(statement, ast.Assign | ast.AnnAssign):
+        if isinstance(statement, _Binding):
             yield statement, nested
-        elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _assignments(statement.body, nested=True)
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield from _bindings(statement.body, nested=True)
         else:
             for block in child_blocks(statement):
-                yield from _assignments(block, nested=nested)
+                yield from _bindings(block, nested=nested)
 
 
 class Extractor:
@@ -245,19 +246,33 @@ class Extractor:
                     self._body(block, facts, stars)
 
     def _attributes(self, method: FunctionNode, facts: ClassFacts) -> None:
-        """Note what `method` assigns to the attributes of its first parameter."""
+        """Note what `method` binds to the attributes of its first parameter."""
         arguments = [*method.args.posonlyargs, *method.args.args]
         if not arguments:
             return
         itself = arguments[0].arg
-        for statement, is_nested in _assignments(method.body):
-            for target, variable in self._assigned(statement, method.name):
+        for statement, is_nested in _bindings(method.body):
+            for target, variable in self._bound(statement, method.name):
                 match target:
                     case ast.Attribute(ast.Name(name), attribute) if name == itself:
                         if is_nested and not variable.annotation:
                             # The value may speak of names that only the nested function knows.
                             variable = variable._replace(value=OPAQUE)
                         facts.variables.setdefault(attribute, []).append(variable)
+
+    def _bound(self, statement: _Binding, method: str) -> Iterator[tuple[ast.expr, VariableFacts]]:
+        if isinstance(statement, ast.Assign | ast.AnnAssign):
+            yield from self._assigned(statement, method)
+            return
+        for item in statement.items:
+            if isinstance(item.optional_vars, ast.Attribute):
+                value = self.text(item.context_expr)
+                if value != OPAQUE:
+                    is_async = isinstance(statement, ast.AsyncWith)
+                    value = (
+                        f"(await ({value}).__aenter__())" if is_async else f"({value}).__enter__()"
+                    )
+                yield item.optional_vars, VariableFacts("", value, method, statement.lineno)
 
     def _assigned(
         self, statement: ast.Assign | ast.AnnAssign, method: str

@@ -107,8 +107,9 @@ def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Ski
     scope = context.unit.scopes[function]
     for statement, behind in with_following(function):
         for change in changes(statement):
-            if change.kind == "lock" or not outlives(change, scope):
-                continue
+            is_waited_for = isinstance(getattr(statement, "value", None), ast.Await | ast.Yield)
+            if (change.kind == "lock" and is_waited_for) or not outlives(change, scope):
+                continue  # What waits for a lock is looked at where it waits.
             following = [*behind, *_behind_blocks(context, statement)]
             found = _undoing(context, function, following, change)
             if found and not is_undone_around(context, statement, change):

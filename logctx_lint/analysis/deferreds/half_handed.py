@@ -15,10 +15,12 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
+from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import COMPLETERS
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import body_nodes, is_inside, last_name
 
+_FILLING = COMPLETERS | {"put_nowait", "set"}
 HANDING_OVER = frozenset({"call_soon_threadsafe", "callFromThread"})
 
 
@@ -37,6 +39,28 @@ def called_here_too(
                 if _is_of_the_same(call, handed) and not _are_alternatives(context, call, over):
                     yield call, over
                     break
+
+
+def completed_beside(
+    context: TreeContext, function: ast.FunctionDef
+) -> Iterator[tuple[ast.Call, ast.Call]]:
+    """What a function completes or fills right beside a call that hands the loop something else.
+
+    queue.put_nowait(event)
+    loop.call_soon_threadsafe(wake_up)
+    """
+    for over in in_source_order(body_nodes(function, ast.Call)):
+        statement = context.parent(over)
+        if last_name(over.func) not in HANDING_OVER or not isinstance(statement, ast.Expr):
+            continue
+        for each in (*context.before(statement), *context.behind(statement)):
+            call = each.value if isinstance(each, ast.Expr) else None
+            if (
+                isinstance(call, ast.Call)
+                and last_name(call.func) in _FILLING
+                and Role.LOOP_BOUND in context.roles(call)
+            ):
+                yield call, over
 
 
 def _handed(over: ast.Call) -> Iterator[ast.Attribute]:

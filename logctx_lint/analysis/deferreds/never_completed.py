@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.completions import makes_future
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_none
 
+_DEFERRED = "twisted.internet.defer.Deferred"
 _ASKING = frozenset({"add_done_callback", "cancelled", "done", "exception", "result"})
 
 
@@ -43,6 +44,25 @@ def never_completed(
         else:
             if waiting is not None:
                 yield node, place, waiting
+
+
+def bare_results(context: TreeContext, function: FunctionNode) -> Iterator[ast.Return]:
+    """Where a function gives a new Deferred that nobody else has, and elsewhere something else.
+
+    One that gives nothing else is there to wait forever.
+    """
+    returns = [each for each in body_nodes(function, ast.Return) if not is_none(each.value)]
+    bare = [each for each in returns if _is_bare(context, each.value)]
+    if len(bare) < len(returns):
+        yield from bare
+
+
+def _is_bare(context: TreeContext, value: ast.expr | None) -> bool:
+    """`Deferred()`, which no canceller may see to."""
+    match value:
+        case ast.Call(_, [], []):
+            return _DEFERRED in context.names(value)
+    return False
 
 
 def _is_mere_look(place: ast.Attribute, parent: ast.AST | None) -> bool:

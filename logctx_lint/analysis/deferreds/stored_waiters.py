@@ -78,9 +78,11 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
             continue
         handling, dropping = _at_end(_reached(methods, ends), attribute)
         # Only what the other side is to answer is lost with the connection. A client that is
-        # closed may be opened again; what is thrown away then is lost for sure.
+        # closed may be opened again; what is thrown away then is lost for sure. Where the end
+        # fails others that wait, these have been forgotten.
         by_reader = is_answered_by_reader(methods, attribute) and not _waits_for_more(method)
-        is_lost = (is_protocol and sends) or dropping or by_reader
+        is_forgotten = _fails_any(ends) and _is_answered(vocabulary, methods, attribute)
+        is_lost = (is_protocol and (sends or is_forgotten)) or dropping or by_reader
         if not handling and is_lost:
             yield StoredWaiter(statement, attribute, ends[0] if ends else None, dropping)
 
@@ -270,6 +272,22 @@ def _fails_all(tree: ast.AST, attribute: str) -> bool:
             case ast.Assign(_, value) if _swaps(value, attribute):
                 return True
     return False
+
+
+def _is_answered(vocabulary: Vocabulary, methods: dict[str, list[ast.AST]], attribute: str) -> bool:
+    """Whether what comes from the other side leads to what is kept: `recordReceived(record)`."""
+    events = _playing(vocabulary, methods, frozenset({Role.PROTOCOL_EVENT}))
+    events += [each for name in methods if name.endswith("Received") for each in methods[name]]
+    return any(mentions_attribute(tree, attribute) for tree in _reached(methods, events))
+
+
+def _fails_any(ends: list[ast.AST]) -> bool:
+    """Whether the end of a connection fails something that is waited for."""
+    return any(
+        isinstance(each, ast.Attribute) and each.attr in _FAILING - {"cancel"}
+        for tree in ends
+        for each in all_nodes(tree)
+    )
 
 
 def _swaps(value: ast.expr, attribute: str) -> bool:

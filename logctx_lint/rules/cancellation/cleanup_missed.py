@@ -13,6 +13,11 @@ answer, gives the next request the answer to this one (profile `strict`, as in
 [python-kasa 636](https://github.com/python-kasa/python-kasa/pull/636)); so does one that goes back
 to its pool as if it were good ([aiomcache 489](https://github.com/aio-libs/aiomcache/issues/489)).
 
+A callback of a task that asks for `task.exception()` is passed by, too: where the task was
+cancelled, that raises `CancelledError`, and the rest of the callback does not run (profile `strict`
+where nobody is seen to cancel it, or nothing is lost but a quiet log), as in
+[connectors 2905](https://github.com/elastic/connectors/pull/2905).
+
 The shape of [psycopg 1208](https://github.com/psycopg/psycopg/issues/1208) and
 [httpcore 149](https://github.com/encode/httpcore/issues/149), which lost a connection at every
 cancelled request.
@@ -53,6 +58,29 @@ class Registry:
         except Exception:
             self.active.remove(name)
             raise
+```
+
+```python
+import asyncio
+
+
+class Runner:
+    def __init__(self) -> None:
+        self.error: "BaseException | None" = None
+        self.ready = asyncio.Event()
+
+    async def work(self) -> None: ...
+
+    def start(self) -> None:
+        self.task = asyncio.create_task(self.work())
+        self.task.add_done_callback(self.ended)
+
+    def ended(self, task: "asyncio.Task[None]") -> None:
+        self.error = task.exception()
+        self.ready.set()
+
+    def stop(self) -> None:
+        self.task.cancel()
 ```
 
 ## Good
@@ -121,6 +149,7 @@ from logctx_lint.analysis.cancellation.state_changes import (
     undone_in,
 )
 from logctx_lint.analysis.cancellation.timed_children import child_ended
+from logctx_lint.analysis.cancellation.unasked_outcomes import ADDER, unasked_outcomes
 from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
@@ -137,6 +166,17 @@ _LONGEST_TEXT = 60
 
 
 def check(context: TreeContext) -> None:
+    for callback, found in unasked_outcomes(context) if _adds_callback(context.unit) else ():
+        asked, module = found.asked, found.code.scope.module.name
+        harm = "the rest of the callback does not run" if found.loses_work else "the loop logs that"
+        is_seen = found.is_cancelled and found.loses_work
+        context.report(
+            RULE.code,
+            callback,
+            f"`{ast.unparse(asked)}` (line {asked.lineno} of {module}) raises CancelledError where "
+            f"the task was cancelled, and {harm}: ask `cancelled()` first",
+            profile=Profile.RECOMMENDED if is_seen else Profile.STRICT,
+        )
     for node, _ in context.unit.statements:
         attempt = as_try(node)
         function = context.function_of(node)
@@ -340,9 +380,15 @@ def _fixes(context: TreeContext, handler: ast.ExceptHandler) -> tuple[Fix, ...]:
     return (Fix("Catch `BaseException`", Applicability.UNSAFE, (edit,)),)
 
 
+def _adds_callback(unit: Unit) -> bool:
+    return f".{ADDER}(" in unit.text
+
+
 def screen(unit: Unit) -> bool:
-    """Whether an `async def` handles errors."""
+    """Whether an `async def` handles errors, or something adds a callback to a task."""
     text = unit.text
+    if _adds_callback(unit):
+        return True
     return "async def" in text and "except" in text and ("Exception" in text or "Timeout" in text)
 
 

@@ -8,6 +8,10 @@ the lock afterwards waits forever.
 
 A `return` there leaves it taken, too.
 
+A thread that waits for a lock, as in `await to_thread(lock.acquire)`, goes on when the coroutine is
+cancelled, and takes the lock for nobody
+([web3.py 2693](https://github.com/ApeWorX/web3.py/issues/2693)).
+
 An `acquire()` *inside* that `try` is as bad: when the waiting is cancelled, the `finally` releases
 a lock that somebody else holds.
 
@@ -179,7 +183,8 @@ from logctx_lint.syntax.ast_walk import (
     own_nodes,
 )
 
-_IN_THREAD = frozenset({"run_in_executor", "to_thread", "run_sync"})
+_GOING_ON = frozenset({"run_in_executor", "to_thread"})
+_IN_THREAD = _GOING_ON | {"run_sync"}
 
 
 def check(context: TreeContext) -> None:
@@ -191,6 +196,14 @@ def check(context: TreeContext) -> None:
         lock = _acquired(context, node)
         statement = context.parent(node)
         if lock is None or not isinstance(statement, ast.Expr | ast.Assign):
+            continue
+        if _is_taken_by_thread(context, node, statement, lock):
+            context.report(
+                RULE.code,
+                node,
+                f"if this is cancelled while it waits, the thread takes `{lock}` all the same, and "
+                "nobody releases it: `shield` what it waits for, and release it when that is done",
+            )
             continue
         outer = _releasing_try(context, statement, lock)
         if outer is not None:
@@ -300,6 +313,17 @@ def _acquired(context: TreeContext, node: ast.Await | ast.Yield) -> str | None:
         case ast.Call(func, [*_, ast.Attribute(lock, "acquire")]) if last_name(func) in _IN_THREAD:
             return ast.unparse(lock)
     return None
+
+
+def _is_taken_by_thread(
+    context: TreeContext, node: ast.Await | ast.Yield, statement: ast.stmt, lock: str
+) -> bool:
+    """Whether a thread waits for the lock, and goes on when this is cancelled, and nobody sees to
+    it. A thread of anyio or trio is waited for even then."""
+    match node.value:
+        case ast.Call(func, [*_, ast.Attribute(_, "acquire")]) if last_name(func) in _GOING_ON:
+            return not context.is_named_at_ends(statement, lock)
+    return False
 
 
 def _is_lock(context: TreeContext, node: ast.expr) -> bool:

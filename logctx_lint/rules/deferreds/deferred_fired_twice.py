@@ -19,6 +19,10 @@ and the answer fails ([aiomqtt 122](https://github.com/empicano/aiomqtt/issues/1
 that fires all waiters and leaves them where they are kept, for the next time
 ([ooniprobe 676](https://github.com/ooni/probe/issues/676)).
 
+A timer of Twisted can be cancelled until it is called, and then no more: `connectionLost` that
+cancels the time limit which has just closed the connection raises `AlreadyCalled`, and does not
+reach what else is to be done ([Comet 15](https://github.com/jdswinbank/Comet/issues/15)).
+
 The shape of [Tribler 4191](https://github.com/Tribler/tribler/issues/4191).
 
 ## Bad
@@ -112,6 +116,7 @@ from logctx_lint.analysis.deferreds.late_answers import (
 )
 from logctx_lint.analysis.deferreds.late_timers import after_the_wait
 from logctx_lint.analysis.deferreds.left_waiters import fired_again
+from logctx_lint.analysis.deferreds.spent_timers import spent_timers
 from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
@@ -150,6 +155,14 @@ def check(context: TreeContext) -> None:
             f"where one of those who wait (line {found.waiting.lineno}) has been cancelled, its "
             f"Future is still in `{found.place}`, and this fails: all behind it wait forever; ask "
             "`done()`",
+        )
+    for spent in spent_timers(context) if methods else ():
+        context.report(
+            RULE.code,
+            spent.cancelling,
+            f"`{context.line(spent.cancelling.func)}()` raises AlreadyCalled once the timer has "
+            f"called `{spent.called.name}()`, which leaves it there: ask `active()`",
+            profile=Profile.RECOMMENDED if spent.is_sure else Profile.STRICT,
         )
     if methods:
         _check_method(context, methods, node, told)
@@ -272,6 +285,8 @@ def screen(unit: Unit) -> bool:
     """Whether the unit completes something, or may wait for it with a time limit."""
     text = unit.text
     if any(name in text for name in _COMPLETING):
+        return True
+    if ".cancel()" in text and unit.scope.owner is not None:
         return True
     if any(name in text for name in ("call_later", "call_at", "call_soon_threadsafe")):
         return True

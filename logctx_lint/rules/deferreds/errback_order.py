@@ -79,15 +79,26 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.deferred_chains import Chains, Link
 from logctx_lint.analysis.deferreds.request_callbacks import RequestCallbacks
+from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_none, mentions_name, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    is_name,
+    is_none,
+    mentions_name,
+    own_attribute,
+    own_nodes,
+)
 
 _Callback = FunctionNode | ast.Lambda
 _LOGGING = frozenset({Role.LOG_WRITER})
+_LONGEST_WAY = 2
+"""How many methods a result is handed on to."""
 _TRAPS = frozenset({"trap", "raiseException", "check"})
 _NEEDING = frozenset({"int", "float", "len", "iter", "list", "tuple", "set", "dict", "sorted"})
 """Built-in functions that fail on None."""
@@ -170,13 +181,15 @@ def _bodies(file: File, scope: Scope, callback: ast.expr | FunctionNode) -> Iter
 def _used(context: TreeContext, scope: Scope, callback: ast.expr | FunctionNode) -> ast.expr | None:
     """Where a callback does something with its result that None does not have."""
     trees = list(_bodies(context.file, scope, callback))
-    found = [_use(each) for each in trees]
+    found = [_use(context, each, 0, _LONGEST_WAY) for each in trees]
     return found[0] if found and all(found) else None
 
 
-def _use(node: _Callback) -> ast.expr | None:
+def _use(context: TreeContext, node: _Callback, index: int, ways: int) -> ast.expr | None:
+    """The same of one of its parameters, which it may hand on to a method of its class."""
     parameters = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
-    name = next((each for each in parameters if each not in ("self", "cls")), "")
+    own = [each for each in parameters if each not in ("self", "cls")]
+    name = own[index] if index < len(own) else ""
     if not name or isinstance(node, ast.AsyncFunctionDef) or _is_looked_at(node, name):
         return None
     body = [node.body] if isinstance(node, ast.Lambda) else node.body
@@ -187,12 +200,23 @@ def _use(node: _Callback) -> ast.expr | None:
             case ast.Call(ast.Name(called), [ast.Name(used)]) if used == name:
                 if called in _NEEDING:
                     return each
+            case ast.Call(func, given) if ways and any(is_name(e, name) for e in given):
+                place = next(i for i, e in enumerate(given) if is_name(e, name))
+                method = _method(context, func)
+                if method is not None and _use(context, method, place, ways - 1):
+                    return each
             case (
                 ast.For(iter=ast.Name(used) as looped)
                 | ast.comprehension(iter=ast.Name(used) as looped)
             ) if used == name:
                 return looped
     return None
+
+
+def _method(context: TreeContext, func: ast.expr) -> FunctionNode | None:
+    """The method of the same class that `self.write` is, where there is but one."""
+    found = [each for each in own_methods(context) if each.name == own_attribute(func)]
+    return found[0] if len(found) == 1 and not found[0].decorator_list else None
 
 
 def _is_looked_at(node: _Callback, name: str) -> bool:

@@ -15,8 +15,14 @@ which a worker does not mark each item as done, be it good or bad
 that stands there until a task takes its place
 ([nats.py 969](https://github.com/nats-io/nats.py/issues/969)).
 
+An `asyncio.Condition` can be notified by whoever holds its lock, and by nobody else: `notify()`
+raises `RuntimeError`, and those who wait for the condition sleep on.
+
 The other way is a connection that is lost, or a client that is closed: what was asked for on it
-gets no answer any more, and those who wait for one have to be told (profile `strict`).
+gets no answer any more, and those who wait for one have to be told (profile `strict`). So does
+who waits for what a Twisted `ClientFactory` keeps, where no connection is made at all
+([cowrie 40450](https://github.com/cowrie/cowrie/issues/40450)), or for a `Deferred()` that a
+function gives away and nobody else has ([trigger 129](https://github.com/trigger/trigger/issues/129)).
 
 In `strict`, too, is a handler that fails a Future with an `Exception`, and is passed by when the
 function is cancelled. That is the shape of
@@ -69,6 +75,25 @@ class Client(LineReceiver):
 
     def connectionLost(self, reason):
         self.pending.clear()
+```
+
+```python
+import asyncio
+
+
+class Frames:
+    def __init__(self) -> None:
+        self.frames: "list[bytes]" = []
+        self.changed = asyncio.Condition()
+
+    async def get(self) -> bytes:
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.frames)
+            return self.frames.pop()
+
+    def put(self, frame: bytes) -> None:
+        self.frames.append(frame)
+        self.changed.notify()
 ```
 
 ## Good
@@ -150,10 +175,12 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_ended_elsewhere, kept_in
-from logctx_lint.analysis.deferreds.never_completed import never_completed
+from logctx_lint.analysis.deferreds.forgotten_by_factories import FAILED, forgotten
+from logctx_lint.analysis.deferreds.never_completed import bare_results, never_completed
 from logctx_lint.analysis.deferreds.stored_waiters import StoredWaiter, left_waiters
 from logctx_lint.analysis.deferreds.unfinished_queues import joined_in_vain, unfinished_items
 from logctx_lint.analysis.deferreds.unfinished_work import unfinished
+from logctx_lint.analysis.deferreds.unlocked_conditions import NOTIFYING, notified_unlocked
 from logctx_lint.analysis.deferreds.unset_events import unset_events
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.own_class import own_methods
@@ -165,6 +192,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import body_nodes, last_name, own_nodes, suspends
 
+_DEFERRED = "Deferred("
 _OF_QUEUES = (".task_done()", ".join()")
 
 
@@ -172,8 +200,27 @@ def check(context: TreeContext) -> None:
     if _may_store(context.unit) and not context.file.module.is_test:
         for found in left_waiters(context):
             _report_stored(context, found)
+    for node in context.unit.scopes if _DEFERRED in context.unit.text else ():
+        if isinstance(node, FunctionNode) and not context.file.module.is_test:
+            _check_bare(context, node)
+    for forgot in forgotten(context) if _may_forget(context.unit) else ():
+        does = f"`{FAILED}()` completes nothing" if forgot.method else "nothing is done then"
+        context.report(
+            RULE.code,
+            forgot.kept,
+            f"whoever waits for `self.{forgot.attribute}` waits forever where the connection "
+            f"fails, as {does}: give it the failure",
+            profile=Profile.RECOMMENDED if forgot.method else Profile.STRICT,
+        )
     if context.file.traits.framework is Framework.TWISTED:
         return
+    for call in notified_unlocked(context) if _may_notify(context.unit) else ():
+        context.report(
+            RULE.code,
+            call,
+            f"`{context.line(call.func)}()` raises RuntimeError where nobody holds the lock of the "
+            "condition, and whoever waits for that is not woken: call it inside `async with`",
+        )
     for node, _ in context.unit.statements:
         attempt = as_try(node)
         function = context.function_of(node)
@@ -203,6 +250,17 @@ def check(context: TreeContext) -> None:
                 f"{each.setting.lineno}), and whoever waits for it waits forever: fail it in "
                 "`except BaseException`",
             )
+
+
+def _check_bare(context: TreeContext, function: FunctionNode) -> None:
+    for returned in bare_results(context, function):
+        context.report(
+            RULE.code,
+            returned,
+            "nobody else has this Deferred, so that whoever waits for it waits forever: give a "
+            "failure, or something that is done",
+            profile=Profile.STRICT,
+        )
 
 
 def _never_completed(
@@ -280,6 +338,14 @@ def _report_stored(context: TreeContext, found: StoredWaiter) -> None:
 
 def _may_store(unit: Unit) -> bool:
     return "self." in unit.text and ("Deferred" in unit.text or "create_future" in unit.text)
+
+
+def _may_forget(unit: Unit) -> bool:
+    return "def __init__" in unit.text and unit.file.source.mentions("ClientFactory")
+
+
+def _may_notify(unit: Unit) -> bool:
+    return any(f".{name}(" in unit.text for name in NOTIFYING)
 
 
 def _check_try(context: TreeContext, attempt: ast.Try) -> None:
@@ -382,6 +448,8 @@ def screen(unit: Unit) -> bool:
     if "Future(" in unit.text or "create_future(" in unit.text:
         return True
     if any(name in unit.text for name in _OF_QUEUES):
+        return True
+    if _may_notify(unit) or _may_forget(unit) or _DEFERRED in unit.text:
         return True
     return _may_store(unit) or (".set_exception(" in unit.text and "except Exception" in unit.text)
 

@@ -7,12 +7,23 @@ futures, tasks, events, queues and transports. What a thread starts there happen
 nobody wakes the loop, and now and then the loop's own state is corrupted.
 
 The pool's thread also calls what is added to the future of a thread pool by `add_done_callback`.
-paho's client calls its `on_connect` and the like in the thread that `loop_start()` starts.
+paho's client calls its `on_connect` and the like in the thread that `loop_start()` starts; so do a
+watchdog's handlers, APScheduler's jobs and requests that a `socketserver` handles run in threads.
+A log handler's `emit()` is called by any thread that logs (profile `strict`), as in
+[hatchet 3805](https://github.com/hatchet-dev/hatchet/issues/3805).
 
 A function that hands one call to the loop, as it knows that it runs in another thread, must hand
 over the one on the next line, too: `future.set_exception(error)` in a handler beside
 `loop.call_soon_threadsafe(future.set_result, value)`, as in
 [kiwipy 70](https://github.com/aiidateam/kiwipy/issues/70).
+
+A loop or reactor that runs in a thread of its own is not to be touched by the thread that has
+started that, be it to stop it: nobody wakes it
+([roslibpy 84](https://github.com/RobotWebTools/roslibpy/pull/84)).
+
+A thread that runs a loop of its own has to leave alone what belongs to another loop: a lock or
+queue of asyncio serves one of them (profile `strict`), as in
+[forecast-in-a-box 317](https://github.com/ecmwf/forecast-in-a-box/issues/317).
 
 The other way round it is a deadlock: the loop's thread that waits for something which only the loop
 can do waits forever.
@@ -79,7 +90,8 @@ None.
 
 ## Settings
 
-`vocabulary` adds the project's own `loop-bound`, `thread-starter` and `bare-thread-starter` names.
+`vocabulary` adds the project's own `loop-bound`, `thread-starter`, `bare-thread-starter`,
+`thread-caller` and `thread-called` names.
 
 ## When not to use it
 
@@ -98,39 +110,41 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.callback_arguments import call_made_of, taken
 from logctx_lint.analysis.called_code import Code, entered, reached
-from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.completed_in_threads import completed_by_thread
-from logctx_lint.analysis.deferreds.half_handed import called_here_too
-from logctx_lint.analysis.deferreds.network_threads import is_given_to_network_thread
+from logctx_lint.analysis.deferreds.half_handed import called_here_too, completed_beside
+from logctx_lint.analysis.deferreds.library_threads import (
+    called_in_thread,
+    is_given_to_network_thread,
+)
+from logctx_lint.analysis.deferreds.loop_bound_calls import (
+    ASKING,
+    asks_where_it_runs,
+    first_bound,
+    loop_bound,
+)
+from logctx_lint.analysis.deferreds.loops_in_threads import RUNNING, called_from_outside
 from logctx_lint.analysis.deferreds.request_callbacks import request_parameter
+from logctx_lint.analysis.deferreds.shared_between_loops import (
+    SharedBetweenLoops,
+    handed_to_loop,
+    shared_with_thread,
+)
 from logctx_lint.analysis.thread_classes import thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
 from logctx_lint.inference.passed_arguments import passed
-from logctx_lint.inference.types import Instance, Unknown, callees_of, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, last_name
 
-_STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER})
-_ASKING = frozenset(
-    {
-        "isInIOThread",
-        "get_ident",
-        "current_thread",
-        "get_running_loop",
-        "_get_running_loop",
-        "new_event_loop",
-        "set_event_loop",
-    }
-)
-"""What code calls that looks where it runs, or has a loop of its own."""
-_LOOP = "asyncio.events.AbstractEventLoop"
+_STARTERS = frozenset({Role.BARE_THREAD_STARTER, Role.THREAD_STARTER, Role.THREAD_CALLER})
+_STARTING = (*(f".{name}" for name in RUNNING), "reactor.run")
+_THREAD_CALLERS = frozenset({Role.THREAD_CALLER})
+_THREAD_CALLED = frozenset({Role.THREAD_CALLED})
 _EVENTS = frozenset({Role.PROTOCOL_EVENT, Role.CONNECTION_END})
 _TIMERS = frozenset({Role.TIMER})
-_EVENT_LOOPS = frozenset({Role.EVENT_LOOP})
-_LOOP_BOUND = frozenset({Role.LOOP_BOUND})
 _ADDERS = frozenset({"addCallback", "addErrback", "addBoth", "addCallbacks"})
 _BLOCKING = frozenset({"twisted.internet.threads.blockingCallFromThread"})
 _SUBMIT = frozenset({"asyncio.run_coroutine_threadsafe", "asyncio.tasks.run_coroutine_threadsafe"})
@@ -157,6 +171,9 @@ def check(context: TreeContext) -> None:
         if isinstance(statement, ast.Assign) and is_given_to_network_thread(context, statement):
             _check_callback(context, statement, half)
     _check_run(context)
+    _check_library(context)
+    if any(name in context.unit.file.source.text for name in _STARTING):
+        _check_outside(context)
 
 
 def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int]:
@@ -164,7 +181,7 @@ def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int
 
     What is yielded are the lines of what is reported.
     """
-    if any(last_name(each) in _ASKING for each in all_nodes(function)):
+    if any(last_name(each) in ASKING for each in all_nodes(function)):
         return
     for call, over in called_here_too(context, function):
         context.report(
@@ -173,6 +190,15 @@ def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int
             f"line {over.lineno} hands `{ast.unparse(over.args[0])}` to the loop, as this runs in "
             f"another thread, where `{ast.unparse(call.func)}()` must not be called either: hand "
             "it over, too",
+        )
+        yield call.lineno
+    for call, over in completed_beside(context, function):
+        context.report(
+            RULE.code,
+            call,
+            f"line {over.lineno} hands something to the loop, as this runs in another thread, "
+            f"where `{ast.unparse(call.func)}()` must not be called: hand that over itself",
+            profile=Profile.STRICT,
         )
         yield call.lineno
 
@@ -203,51 +229,19 @@ def _check_run(context: TreeContext) -> None:
     body, node, owner = thread_body(context), context.unit.node, context.unit.scope.owner
     if body is None or not isinstance(node, ast.FunctionDef) or owner is None:
         return
-    codes = list(reached(context.file, [body]))
-    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    if _check_shared(context, None, [body]):
+        return
+    found, is_by_name = first_bound(context, [body])
     if found:
         inner, code = found
-        where = "" if code is codes[0] else f" (line {inner.lineno} of {code.scope.module.name})"
+        where = "" if code is body else f" (line {inner.lineno} of {code.scope.module.name})"
         context.report(
             RULE.code,
-            inner if code is codes[0] else node.body[0],
+            inner if code is body else node.body[0],
             f"`{owner.name}.run()` runs in a thread, where `{ast.unparse(inner.func)}()`{where} "
             "must not be called: hand it to `callFromThread` or `call_soon_threadsafe`",
+            profile=Profile.STRICT if is_by_name else Profile.RECOMMENDED,
         )
-
-
-def _loop_bound(context: TreeContext, codes: list[Code]) -> tuple[ast.Call, Code] | None:
-    """The first call in some code that only the thread of the loop may make."""
-    for code in codes:
-        for inner in in_source_order(each for each in code.nodes if isinstance(each, ast.Call)):
-            is_bound = Role.LOOP_BOUND in context.file.roles(inner.func, code.scope)
-            if (is_bound and _is_surely(context, inner, code)) or _is_loops(context, inner, code):
-                return inner, code
-    return None
-
-
-def _is_surely(context: TreeContext, call: ast.Call, code: Code) -> bool:
-    """Whether no method that may be called is one of another class, which threads may use."""
-    file = context.file
-    return all(
-        Role.LOOP_BOUND in file.vocabulary.roles([each.function.qualified_name])
-        for each in callees_of(file.resolver.type_of(call.func, code.scope))
-        if each.function.module.is_stub
-    )
-
-
-def _is_loops(context: TreeContext, call: ast.Call, code: Code) -> bool:
-    """`loop.create_task(...)`, `self._reactor.callLater(...)` on what only its name tells of."""
-    if not isinstance(call.func, ast.Attribute):
-        return False
-    receiver, vocabulary = call.func.value, context.file.vocabulary
-    type_ = context.resolver.type_of(receiver, code.scope)
-    return (
-        isinstance(receiver, ast.Name | ast.Attribute)
-        and vocabulary.has_bare_name(last_name(receiver), _EVENT_LOOPS)
-        and vocabulary.has_bare_name(call.func.attr, _LOOP_BOUND)
-        and all(isinstance(each, Unknown) for each in members_of(type_))
-    )
 
 
 def _answered(
@@ -277,6 +271,12 @@ def _answered(
 def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: set[int]) -> None:
     """What a call starts in a thread. `half`: the lines of this file that are reported by now."""
     starts = entered(context.file, node, context.scopes[node])
+    handed = handed_to_loop(context, call)
+    if handed is not None:
+        _report_shared(context, node, handed)
+        return
+    if _check_shared(context, node, starts):
+        return
     if any(each.function is not None and each.function.facts.is_async for each in starts):
         return
     driven = [each.function for each in starts if each.function is not None]
@@ -298,13 +298,16 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
         )
         return
     codes = list(reached(context.file, starts))
-    if any(_asks(context, code) for code in codes):
+    if any(asks_where_it_runs(context, code) for code in codes):
         return
     found = (
-        _loop_bound(context, codes)
+        loop_bound(context, codes)
         or _answered(context, call, node, codes)
         or completed_by_thread(context, call, node, codes)
     )
+    is_by_name = not found
+    if not found:
+        found, _ = first_bound(context, starts)
     if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
@@ -313,13 +316,69 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
             node,
             f"`{taker}()` runs this in a thread, where `{ast.unparse(inner.func)}()`{where} must "
             "not be called: hand it to `callFromThread` or `call_soon_threadsafe`",
+            profile=Profile.STRICT if is_by_name else Profile.RECOMMENDED,
+        )
+
+
+def _check_outside(context: TreeContext) -> None:
+    """A loop that runs in a thread of its own, called from the one that has started that."""
+    for found in called_from_outside(context):
+        bound = "" if found.bound is found.call else ast.unparse(found.bound.func)
+        how = f", as it calls `{bound}()`" if bound else ""
+        context.report(
+            RULE.code,
+            found.call,
+            f"the loop runs in the thread that line {found.started.lineno} makes, and this is "
+            f"another one, where `{context.line(found.call.func)}()` must not be called{how}: "
+            "hand it to `call_soon_threadsafe`, `run_coroutine_threadsafe` or `callFromThread`",
+        )
+
+
+def _check_shared(context: TreeContext, node: ast.AST | None, starts: list[Code]) -> bool:
+    """What a loop of the thread's own and another one use; `node`: where the thread is started."""
+    for found in shared_with_thread(context, starts):
+        _report_shared(context, node or found.begins, found)
+        return True
+    return False
+
+
+def _report_shared(context: TreeContext, node: ast.AST, found: SharedBetweenLoops) -> None:
+    context.report(
+        RULE.code,
+        node,
+        f"the thread has an event loop of its own, where line {found.line} of "
+        f"{found.code.scope.module.name} waits with `{found.place}`, which another loop uses, too: "
+        "what one of them does there does not wake the other; give each its own, or use "
+        "`run_coroutine_threadsafe`",
+        profile=Profile.STRICT,
+    )
+
+
+def _check_library(context: TreeContext) -> None:
+    """A method that its base class, which is a library's, calls in a thread."""
+    called = called_in_thread(context)
+    if called is None:
+        return
+    found, is_by_name = first_bound(context, [called.code])
+    if found:
+        inner, code = found
+        where = "" if code is called.code else f" (line {inner.lineno} of {code.scope.module.name})"
+        by = "whatever thread logs" if called.is_any_thread else "a thread"
+        node = context.unit.node
+        assert isinstance(node, ast.FunctionDef)
+        context.report(
+            RULE.code,
+            inner if code is called.code else node.body[0],
+            f"`{called.caller}` has this called in {by}, where `{ast.unparse(inner.func)}()`"
+            f"{where} must not be called: hand it to `call_soon_threadsafe`",
+            profile=Profile.STRICT if is_by_name or called.is_any_thread else Profile.RECOMMENDED,
         )
 
 
 def _check_callback(context: TreeContext, given: ast.Assign, half: set[int]) -> None:
     """What a library calls in the thread that it reads from the network in."""
-    codes = list(reached(context.file, entered(context.file, given.value, context.scopes[given])))
-    found = None if any(_asks(context, code) for code in codes) else _loop_bound(context, codes)
+    starts = entered(context.file, given.value, context.scopes[given])
+    found, is_by_name = first_bound(context, starts)
     if found and not (found[1].scope.module is context.file.module and found[0].lineno in half):
         inner, code = found
         where = f" (line {inner.lineno} of {code.scope.module.name})"
@@ -328,29 +387,8 @@ def _check_callback(context: TreeContext, given: ast.Assign, half: set[int]) -> 
             given.value,
             f"the thread that `loop_start()` starts calls this, and `{ast.unparse(inner.func)}()`"
             f"{where} must not be called there: hand it to `call_soon_threadsafe`",
+            profile=Profile.STRICT if is_by_name else Profile.RECOMMENDED,
         )
-
-
-def _asks(context: TreeContext, code: Code) -> bool:
-    file = context.file
-    for node in code.nodes:
-        if last_name(node) in _ASKING:
-            return True
-        if isinstance(node, ast.Call) and Role.LOOP_RUNNER in file.roles(node.func, code.scope):
-            return True
-        if isinstance(node, ast.Compare) and _compares_loops(context, node, code):
-            return True
-    return False
-
-
-def _compares_loops(context: TreeContext, node: ast.Compare, code: Code) -> bool:
-    """`self.loop is current_loop()`: which of them runs here."""
-    sides = [node.left, *node.comparators]
-    return not any(isinstance(each, ast.Constant) for each in sides) and any(
-        isinstance(member, Instance) and member.cls.qualified_name == _LOOP
-        for each in sides
-        for member in members_of(context.resolver.type_of(each, code.scope))
-    )
 
 
 def _check_waiting(context: TreeContext, call: ast.Call) -> None:
@@ -425,6 +463,20 @@ def screen(unit: Unit) -> bool:
         or "threadsafe" in unit.text
         or "allFromThread" in unit.text
         or (getattr(unit.node, "name", "") == "run" and unit.scope.owner is not None)
+        or _may_be_called_in_thread(unit)
+        or (isinstance(unit.node, ast.FunctionDef) and unit.file.source.mentions("Thread"))
+    )
+
+
+def _may_be_called_in_thread(unit: Unit) -> bool:
+    """Whether a library may call the unit, a method or decorated function, in a thread."""
+    node = unit.node
+    return isinstance(node, ast.FunctionDef) and (
+        bool(node.decorator_list and unit.may_call(_THREAD_CALLERS))
+        or (
+            unit.scope.owner is not None
+            and bool(unit.file.vocabulary.playing(_THREAD_CALLED)[node.name])
+        )
     )
 
 

@@ -9,7 +9,10 @@ request, starts a trace of its own, or raises `LookupError`.
 
 FastAPI calls a dependency that is a plain function in a thread, with a copy of the context: what it
 binds is not bound while the request is served
-([structlog 491](https://github.com/hynek/structlog/issues/491)).
+([structlog 491](https://github.com/hynek/structlog/issues/491)). So it is with what a task sets, as
+each that `gather` starts: it is set in that task's copy, and nowhere else. What a Starlette
+`BaseHTTPMiddleware` calls runs in such a task
+([starlette 1525](https://github.com/Kludex/starlette/pull/1525)).
 
 `copy_context()` called *inside* the thread copies the thread's empty context. The shape of
 [structlog 462](https://github.com/hynek/structlog/issues/462) and, for what is lost without it,
@@ -97,26 +100,35 @@ from collections.abc import Iterator
 from logctx_lint.analysis.callback_arguments import taken
 from logctx_lint.analysis.called_code import Code, code_of, entered, reached
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.log_contexts.bound_in_copies import (
+    COPYING,
+    lost_bindings,
+    lost_in_middleware,
+)
 from logctx_lint.analysis.log_contexts.context_reads import first_read
+from logctx_lint.analysis.log_contexts.executors import (
+    is_of_processes,
+    is_prepared,
+    may_copy_itself,
+)
+from logctx_lint.analysis.log_contexts.handed_to_threads import (
+    logged_with_context,
+    reads_of_callers,
+)
 from logctx_lint.analysis.log_contexts.open_contexts import (
+    OPENERS,
     bound_before,
     open_around,
     open_around_callers,
 )
-from logctx_lint.analysis.thread_classes import thread_body
+from logctx_lint.analysis.thread_classes import run_of, thread_body
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix, Profile
 from logctx_lint.fixes.edits import before, helper
-from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import (
-    External,
-    ExternalInstance,
-    FunctionType,
-    Instance,
-    Type,
+    ClassObject,
     functions_of,
-    members_of,
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode, parameters_of
@@ -128,11 +140,10 @@ _DEPENDS = frozenset({"Depends", "Security"})
 _INJECTED = frozenset(
     f"fastapi.{home}{name}" for home in ("", "param_functions.", "params.") for name in _DEPENDS
 )
-_BASES = ("Executor", "ThreadPoolExecutor")
+_OPENING = OPENERS | {Role.CONTEXT_TOKEN}
 _STRUCTLOG = frozenset({"structlog.contextvars.bind_contextvars"})
 _SHOWING = frozenset({"filter", "format", "emit", "makeRecord"})
 """Methods of logging's classes that may add the current context to a record."""
-_PROCESSES = "ProcessPoolExecutor"
 
 
 def check(context: TreeContext) -> None:
@@ -143,10 +154,11 @@ def check(context: TreeContext) -> None:
             continue
         _check_dependency(context, call, scope)
         if Role.BARE_THREAD_STARTER not in context.roles(call):
+            _check_thread_object(context, call)
             continue
-        if _is_of_processes(context, call) or _may_copy_itself(context, call):
+        if is_of_processes(context, call) or may_copy_itself(context, call):
             continue
-        if _is_prepared(context, call):
+        if is_prepared(context, call):
             continue
         # Each call of `map` needs a copy of its own.
         is_map = isinstance(call.func, ast.Attribute) and call.func.attr == "map"
@@ -154,6 +166,31 @@ def check(context: TreeContext) -> None:
             starts = entered(context.file, each.node, scope)
             _check(context, call, each.node, starts, can_fix=each.passes_arguments and not is_map)
     _check_run(context)
+    for function in context.unit.scopes:
+        if isinstance(function, FunctionNode) and ".get()" in context.unit.text:
+            _check_lost(context, function)
+
+
+def _check_lost(context: TreeContext, function: FunctionNode) -> None:
+    """What a thread or task sets in its copy of the context, and this reads behind it."""
+    for found in lost_bindings(context, function):
+        context.report(
+            RULE.code,
+            found.started,
+            f"this runs in a copy of the context, so that what `{ast.unparse(found.setting.func)}()"
+            f"` sets there (line {found.setting.lineno} of {found.code.scope.module.name}) is not "
+            f"set in line {found.reading.lineno}, which reads it: `await` it here, or return it",
+            profile=Profile.RECOMMENDED if found.is_own else Profile.STRICT,
+        )
+    middle = lost_in_middleware(context, function)
+    if middle is not None:
+        read, setting = middle
+        context.report(
+            RULE.code,
+            read,
+            f"`{ast.unparse(setting.func)}()` in line {setting.lineno} sets it in the copy of the "
+            "context that Starlette runs the rest in, and not here: keep it in `request.state`",
+        )
 
 
 def _annotated(context: TreeContext) -> Iterator[tuple[ast.Call, Scope]]:
@@ -220,69 +257,17 @@ def _check_run(context: TreeContext) -> None:
         )
 
 
-def _executors(context: TreeContext, call: ast.Call) -> Iterator[Type]:
-    """What the work is handed to, or may be."""
-    nodes = list(call.args[:1])
-    if isinstance(call.func, ast.Attribute):
-        nodes.append(call.func.value)
-    for node in nodes:
-        yield from members_of(context.type_of(node))
-
-
-def _may_copy_itself(context: TreeContext, call: ast.Call) -> bool:
-    """Whether it is some executor, and one of the project's copies the context of who submits."""
-    file, references = context.file, context.resolver.references
-    classes = [each.cls for each in _executors(context, call) if isinstance(each, Instance)]
-    if any(each.qualified_name.endswith("._base.Executor") for each in classes):
-        classes += [
-            cls
-            for base in _BASES
-            for cls in references.classes_with("inherited", base, file.module)
-        ]
-    return any(
-        isinstance(node, ast.Call) and Role.CONTEXT_COPIER in file.roles(node.func, code.scope)
-        for cls in classes
-        for function in cls.function("submit")
-        for code in reached(file, list(filter(None, [code_of(function)])))
-        for node in code.nodes
-    )
-
-
-def _is_prepared(context: TreeContext, call: ast.Call) -> bool:
-    """Whether a thread is handed to other code before it starts, which may give it a context.
-
-    thread = Thread(target=work)
-    add_context(thread)
-    thread.start()
-    """
-    function = context.function_of(call)
-    match context.parent(call):
-        case ast.Assign([target]) if isinstance(function, FunctionNode) and dotted(target):
-            return any(
-                isinstance(each, ast.Call)
-                and any(dotted(given) == dotted(target) for given in each.args)
-                and all(map(_is_own, members_of(context.type_of(each.func))))
-                for each in body_nodes(function)
-            )
-    return False
-
-
-def _is_own(callee: Type) -> bool:
-    """Whether a function is the project's, or of a library that is not at hand."""
-    if isinstance(callee, FunctionType):
-        return not callee.function.module.is_stub
-    return isinstance(callee, External)
-
-
-def _is_of_processes(context: TreeContext, call: ast.Call) -> bool:
-    """Whether the work goes to another process, which has no context of anybody's."""
-    for member in _executors(context, call):
-        name = member.cls.name if isinstance(member, Instance) else ""
-        if isinstance(member, ExternalInstance):
-            name = member.name.rpartition(".")[2]
-        if name == _PROCESSES:
-            return True
-    return False
+def _check_thread_object(context: TreeContext, call: ast.Call) -> None:
+    """A thread of a class of its own that is made where something is bound: `Worker(job)`."""
+    if not context.unit.may_call(_OPENING):
+        return
+    made = context.type_of(call.func)
+    code = run_of(context, made.cls) if isinstance(made, ClassObject) else None
+    block = (open_around(context, call) or bound_before(context, call)) if code else None
+    if code is not None and block is not None:
+        codes = list(reached(context.file, [code]))
+        if first_read(context.file, codes) is None:  # That is told where it is read.
+            _check_in_block(context, call, call, [code], block, can_fix=False)
 
 
 def _check(
@@ -317,6 +302,37 @@ def _check(
             _fixes(context, node) if can_fix else (),
             profile=Profile.STRICT,  # Whether anybody has set it is not known.
         )
+    elif block is None:
+        _check_handed(context, call, node, codes)
+
+
+def _check_handed(context: TreeContext, call: ast.Call, node: ast.expr, codes: list[Code]) -> None:
+    """What callers hand over, and what is logged with a filter that shows the caller's context."""
+    read = reads_of_callers(context, node)
+    if read is not None:
+        name, what, where = read
+        context.report(
+            RULE.code,
+            node,
+            f"`{context.line(call.func)}()` runs what it is given in a thread without the caller's "
+            f"context: `{name}` reads `{what}` there (in {where.scope.module.name}): {_cure(call)}",
+            profile=Profile.STRICT,
+        )
+        return
+    logged = None if _is_thread(context, call) else logged_with_context(context, codes)
+    if logged is not None:
+        context.report(
+            RULE.code,
+            node,
+            f"`{context.line(call.func)}()` runs this in a thread without the caller's context, "
+            f"which the filter adds to what `{logged[0]}` logs: {_cure(call)}",
+            profile=Profile.STRICT,
+        )
+
+
+def _is_thread(context: TreeContext, call: ast.Call) -> bool:
+    """Whether it is a thread of its own, which may be there for the whole program."""
+    return any(name.startswith("threading.") for name in context.names(call))
 
 
 def _check_callers(
@@ -434,9 +450,19 @@ def _fixes(context: TreeContext, node: ast.expr) -> tuple[Fix, ...]:
     return (Fix("Run it in a copy of the context", Applicability.UNSAFE, edits),)
 
 
+def _is_dispatch(unit: Unit) -> bool:
+    return getattr(unit.node, "name", "") == "dispatch"
+
+
 def screen(unit: Unit) -> bool:
     """Whether the unit starts something in a thread, or is what one does."""
     if any(f"{name}(" in unit.text for name in _DEPENDS):
+        return True
+    if unit.file.source.mentions("Thread") and unit.may_call(_OPENING):
+        return True
+    if ".get()" in unit.text and ("middleware" in unit.text or _is_dispatch(unit)):
+        return True
+    if ".get()" in unit.text and unit.may_call(COPYING):
         return True
     return unit.may_call(_STARTERS) or getattr(unit.node, "name", "") == "run"
 

@@ -8,6 +8,8 @@ meant: the next request runs with the values of the one before.
 
 Reported are
 
+- a default of a variable that is changed in place: all contexts share it
+  ([bugbear 475](https://github.com/PyCQA/flake8-bugbear/issues/475));
 - a context manager that sets a variable, yields, and never sets it back;
 - `opentelemetry.context.attach()` whose token is thrown away, so that nobody can detach it (only
   with the profile `strict` where the function does nothing behind it: it may set the context for
@@ -196,6 +198,7 @@ from logctx_lint.analysis.log_contexts.kept_tokens import (
 )
 from logctx_lint.analysis.log_contexts.open_contexts import binds_constants, open_around
 from logctx_lint.analysis.log_contexts.paired_methods import are_paired
+from logctx_lint.analysis.log_contexts.shared_defaults import changed_default
 from logctx_lint.analysis.log_contexts.skipped_resets import SET, skipped_reset
 from logctx_lint.analysis.log_contexts.worker_bindings import LeftBinding, Remains, left_bindings
 from logctx_lint.analysis.own_class import class_node
@@ -218,6 +221,7 @@ def check(context: TreeContext) -> None:
             continue
         roles = context.roles(call)
         _check_given_away(context, call)
+        _check_default(context, call)
         if Role.CONTEXT_TOKEN in roles:
             _check_change(context, call)
             _check_kept(context, call)
@@ -265,6 +269,20 @@ def _when(left: LeftBinding) -> str:
         case Remains.BEHIND:
             return f"bound when line {line} runs behind the loop"
     return "bound while the loop waits for the next, and when it has ended"
+
+
+def _check_default(context: TreeContext, call: ast.Call) -> None:
+    """`ContextVar("tags", default={})`, where something puts its tags into that."""
+    found = changed_default(context, call) if call.keywords else None
+    if found is not None:
+        default, change, is_set = found
+        context.report(
+            RULE.code,
+            default,
+            f"all contexts share this default, and line {change.lineno} changes it in place, so "  # type: ignore[attr-defined]
+            "that what one request puts there is there for the others: `set()` a new one",
+            profile=Profile.STRICT if is_set else Profile.RECOMMENDED,
+        )
 
 
 def _check_kept(context: TreeContext, call: ast.Call) -> None:
@@ -439,6 +457,8 @@ def _check_entry(context: TreeContext, call: ast.Call, entered: ast.expr) -> Non
 def screen(unit: Unit) -> bool:
     """Whether the unit changes a context, starts a task or enters something by hand."""
     if unit.may_call(_TOKENS | _STARTERS) or f".{_ENTER}()" in unit.text:
+        return True
+    if "ContextVar" in unit.text and "default" in unit.text:
         return True
     # A helper may bind what a loop leaves bound.
     has_loop = "while " in unit.text or "async for" in unit.text
