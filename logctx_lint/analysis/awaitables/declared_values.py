@@ -18,7 +18,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.analysis.awaitables.declared_targets import declared_attribute, declared_item
+from logctx_lint.analysis.awaitables.declared_targets import (
+    declared_attribute,
+    declared_item,
+    first_value,
+)
 from logctx_lint.analysis.awaitables.expected_types import (
     declared_result,
     given_for_fields,
@@ -267,9 +271,23 @@ class _Places:
                     if isinstance(each, ast.Attribute):
                         declared, text = declared_attribute(self._unit, each, scope)
                         yield value, declared, f"kept in `{_text(each)}`, declared `{_short(text)}`"
+                        yield from self._beside_first(value, each, scope)
                     elif isinstance(each, ast.Subscript):
                         declared = declared_item(self._unit, each, scope)
                         yield value, declared, f"kept in `{_text(each)}`, declared otherwise"
+
+    def _beside_first(
+        self, value: ast.expr, target: ast.Attribute, scope: Scope
+    ) -> Iterator[_Place]:
+        """`self.errors = check()`, where `self.errors = {}` makes it, and nothing awaits it."""
+        for call, where in _calls_in(value, scope):
+            kind = self._kind(call, where)
+            if kind and kind.is_lazy and call in set(possible_values(value)):
+                yield (
+                    call,
+                    first_value(self._unit, target, scope),
+                    (f"kept in `{_text(target)}`, which is no coroutine at first"),
+                )
 
     def _given(self, call: ast.Call, scope: Scope) -> Iterator[_Place]:
         """The arguments of a call, if it is known where they go."""
