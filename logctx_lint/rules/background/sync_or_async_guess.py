@@ -138,8 +138,8 @@ def _report_either(context: TreeContext, call: ast.Call) -> None:
     context.report(
         RULE.code,
         call,
-        f"`{text}` may be asynchronous by its declared type, and then nothing of it runs, as nobody "
-        f"awaits what it gives: {treatment} the result if `inspect.isawaitable(result)`",
+        f"`{text}` may be asynchronous by its declared type, and then nothing of it runs, as "
+        f"nobody awaits what it gives: {treatment} the result if `inspect.isawaitable(result)`",
     )
 
 
