@@ -354,9 +354,10 @@ def _dropped_by(unit: Unit, callee: FunctionType, parameter: Parameter, declared
     if found is None:
         return ""
     # What is called may be known there by its arguments, and is reported there.
-    if not parameter.annotation and last_name(found.call.func) == (found.keeper or parameter.name):
-        if resolver.awaitability(resolver.type_of(found.call, found.scope)).is_likely:
-            return ""
+    is_by_name = last_name(found.call.func) == (found.keeper or parameter.name)
+    given = resolver.awaitability(resolver.type_of(found.call, found.scope))
+    if not parameter.annotation and is_by_name and given.is_likely:
+        return ""
     return found.said_of(callee.function)
 
 

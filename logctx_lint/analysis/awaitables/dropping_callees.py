@@ -58,13 +58,10 @@ class Dropping:
 
     def said_of(self, function: Function) -> str:
         """What a function does with what it is given, in words."""
-        line = self.call.lineno
+        called = f"calls it (line {self.call.lineno}) and drops what it returns"
         if not self.keeper:
-            return f"`{function.name}()` calls it (line {line}) and drops what it returns"
-        return (
-            f"`{function.name}()` keeps it in `{self.keeper}`, and `{self.method}()` calls it (line "
-            f"{line}) and drops what it returns"
-        )
+            return f"`{function.name}()` {called}"
+        return f"`{function.name}()` keeps it in `{self.keeper}`, and `{self.method}()` {called}"
 
 
 def dropping(file: File, function: Function, name: str) -> Dropping | None:
