@@ -91,6 +91,7 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import last_name
 
 _TAKERS = frozenset(
     {
@@ -104,6 +105,11 @@ _TAKERS = frozenset(
         Role.TIMER,
     }
 )
+_OF_LOOPS = {
+    **dict.fromkeys(("call_soon", "call_soon_threadsafe"), 0),
+    **dict.fromkeys(("call_at", "call_later", "run_in_executor", "add_signal_handler"), 1),
+}
+"""Methods of a loop, and where the function stands that they call."""
 _COLLECTIONS = frozenset(f"builtins.{name}" for name in ("list", "tuple", "set", "dict"))
 _AWAITERS = frozenset(
     {
@@ -147,8 +153,12 @@ def check(context: TreeContext) -> None:
 def _given(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
     """What is handed to a callee of which only the role is known."""
     callee = file.resolver.type_of(call.func, scope)
-    is_foreign = callee == UNKNOWN or is_external(callee)
-    awaitable = [each for each in call.args if is_foreign and _is_awaitable(file, each, scope)]
+    if callee != UNKNOWN and not is_external(callee):
+        return []
+    # `loop.call_soon(loop.create_task, f())` calls the first one.
+    place = _OF_LOOPS.get(last_name(call.func))
+    given = call.args if place is None else call.args[place : place + 1]
+    awaitable = [each for each in given if _is_awaitable(file, each, scope)]
     return [Taken(each, call, scope) for each in awaitable[:1]]
 
 

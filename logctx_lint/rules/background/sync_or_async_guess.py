@@ -115,7 +115,9 @@ def check(context: TreeContext) -> None:
 def _may_be_either(context: TreeContext, call: ast.Call) -> bool:
     """Whether a call drops what a callable gives that is declared to be asynchronous or not."""
     answer = context.awaitability(call)
-    if answer.certainty is not Certainty.SOME or answer.kind not in _MAY_BE_LAZY:
+    # What `register("name")(f)` calls is a decorator, which gives back what it is given.
+    is_named = isinstance(call.func, ast.Name | ast.Attribute | ast.Subscript)
+    if not is_named or answer.certainty is not Certainty.SOME or answer.kind not in _MAY_BE_LAZY:
         return False
     callees = [each for each in members_of(context.type_of(call.func)) if each != NONE]
     if not all(isinstance(each, CallableType) for each in callees):
