@@ -110,7 +110,9 @@ class _Places:
             display = self._made_json_of(call, scope)
             if display is not None and self._holds(display, scope):
                 plain = self._resolver.builtin("str")
-                of_plain = self._resolver.builtin("dict", plain, plain)
+                is_dict = isinstance(display, ast.Dict | ast.DictComp)
+                parts = (plain, plain) if is_dict else (plain,)
+                of_plain = self._resolver.builtin("dict" if is_dict else "list", *parts)
                 fate = f"put into what `{_text(call.func)}()` makes JSON of"
                 yield call, scope, iter([(display, of_plain, fate)])
         for item, scope in unit.nodes(ast.Subscript):
@@ -123,8 +125,8 @@ class _Places:
             if self._holds(value, scope):
                 yield statement, scope, self._stated(statement, scope)
 
-    def _made_json_of(self, call: ast.Call, scope: Scope) -> ast.Dict | None:
-        """The dict that is sent or written as JSON: `post(url, json=payload)`, `json.dumps(x)`."""
+    def _made_json_of(self, call: ast.Call, scope: Scope) -> ast.expr | None:
+        """The display that is made JSON of: `post(url, json=payload)`, `json.dumps(x)`."""
         given = [each.value for each in call.keywords if each.arg == "json"]
         if last_name(call.func) in _DUMPERS and call.args:
             names = self._resolver.names(call.func, scope)
@@ -134,7 +136,7 @@ class _Places:
                 bindings = scope.reaching_name(value)
                 if len(bindings) == 1 and bindings[0].kind == "value" and not bindings[0].path:
                     value = bindings[0].value or value
-            if isinstance(value, ast.Dict):
+            if isinstance(value, ast.Dict | ast.DictComp | ast.List | ast.ListComp):
                 return value
         return None
 
