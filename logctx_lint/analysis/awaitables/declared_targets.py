@@ -60,7 +60,7 @@ def first_value(unit: Unit, target: ast.Attribute, scope: Scope) -> Type:
                 value = parse_expression(each.value)
                 is_value = isinstance(value, ast.Dict | ast.List | ast.Set | ast.JoinedStr)
                 is_value |= isinstance(value, ast.Constant) and type(value.value) in _PLAIN_VALUES
-                return unit.file.resolver.type_of(value, scope) if is_value else UNKNOWN
+                return unit.file.resolver.type_of(value, scope) if value and is_value else UNKNOWN
     return UNKNOWN
 
 
