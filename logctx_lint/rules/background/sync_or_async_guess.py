@@ -122,7 +122,7 @@ def _may_be_either(context: TreeContext, call: ast.Call) -> bool:
     callees = [each for each in members_of(context.type_of(call.func)) if each != NONE]
     if not all(isinstance(each, CallableType) for each in callees):
         return False
-    if is_asked_for(context.unit, call.func):
+    if is_asked_for(context.unit, call.func) or _has_twin(context, call):
         return False
     # Where the same is called, and looked at, elsewhere, the code knows which one it has.
     text = ast.unparse(call.func)
@@ -131,6 +131,17 @@ def _may_be_either(context: TreeContext, call: ast.Call) -> bool:
         for each, _ in context.unit.nodes(ast.Call)
         if ast.unparse(each.func) == text
     )
+
+
+def _has_twin(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a plain function has an asynchronous twin, which is for asynchronous handlers."""
+    function = context.function_of(call)
+    if not isinstance(function, ast.FunctionDef):
+        return False
+    name = function.name.lstrip("_")
+    private = "_" * (len(function.name) - len(name))
+    twins = (f"{function.name}_async", f"{private}a{name}", f"{private}async_{name}")
+    return any(each in context.file.traits.asynchronous for each in twins)
 
 
 def _report_either(context: TreeContext, call: ast.Call) -> None:
@@ -142,6 +153,7 @@ def _report_either(context: TreeContext, call: ast.Call) -> None:
         call,
         f"`{text}` may be asynchronous by its declared type, and then nothing of it runs, as "
         f"nobody awaits what it gives: {treatment} the result if `inspect.isawaitable(result)`",
+        profile=Profile.STRICT,
     )
 
 
