@@ -340,7 +340,8 @@ class TreeContext:
 
     def roles(self, node: ast.expr) -> frozenset[Role]:
         """The roles of what a (dotted) name names; of a call, the callee's."""
-        return self.file.vocabulary.roles(self.names(node))
+        named = node.func if isinstance(node, ast.Call) else node
+        return self.file.roles(named, self.scopes[named])
 
     def type_of(self, node: ast.expr) -> Type:
         return self.resolver.type_of(node, self.scopes[node])

@@ -16,12 +16,13 @@ from typing import Any, TypeVar, cast
 
 from logctx_lint.callgraph.cancellation_safety import Auditor
 from logctx_lint.config.role_lookup import Vocabulary
-from logctx_lint.config.settings import Settings
+from logctx_lint.config.settings import Framework, Settings
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.prefilter import Prefilter
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.summaries import Summaries
+from logctx_lint.inference.types import External, Unknown, members_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import (
     ClassFacts,
@@ -66,6 +67,14 @@ def _fields() -> dict[type[ast.AST], tuple[str, ...]]:
 
 _FIELDS = _fields()
 
+_LOOP = "asyncio.events.AbstractEventLoop"
+_LOOPS = frozenset({Role.EVENT_LOOP})
+_OF_LOOPS = frozenset(
+    {"add_reader", "add_signal_handler", "add_writer", "call_at", "call_later", "call_soon",
+     "call_soon_threadsafe", "run_in_executor", "run_until_complete"}
+)  # fmt: skip
+"""Methods that hardly anything else of that name has."""
+_OTHER_LOOPS = ("tornado", "twisted", "trio", "gevent", "uasyncio", "micropython")
 
 _TWO_AWAITS = re.compile(r"\bawait\b(?:[\s(\\]|#[^\n]*\n)+await\b")
 """What `await` of an `await` looks like, however it is broken into lines."""
@@ -174,7 +183,25 @@ class File:
 
     def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""
-        return self.vocabulary.roles(self.resolver.names(node, scope))
+        names = self.resolver.names(node, scope)
+        return self.vocabulary.roles(names) or self._roles_of_loop(node, scope)
+
+    def _roles_of_loop(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
+        """Those of `loop.call_soon`, where nothing is known of what goes by the name of a loop."""
+        match node:
+            case ast.Attribute(receiver, method) if method in _OF_LOOPS:
+                is_named_so = self.vocabulary.has_bare_name(last_name(receiver), _LOOPS)
+                if is_named_so and self._is_of_asyncio:
+                    found = members_of(self.resolver.type_of(receiver, scope))
+                    if all(isinstance(each, Unknown | External) for each in found):
+                        return self.vocabulary.roles([f"{_LOOP}.{method}"])
+        return frozenset()
+
+    @cached_property
+    def _is_of_asyncio(self) -> bool:
+        """Whether asyncio's loops are the only ones that the file speaks of."""
+        is_asyncio = self.traits.framework is Framework.ASYNCIO
+        return is_asyncio and not any(map(self.source.mentions, _OTHER_LOOPS))
 
     @cached_property
     def prefilter(self) -> Prefilter:

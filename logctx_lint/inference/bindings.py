@@ -130,6 +130,9 @@ class Bindings:
             return self.self_type(scope) or UNKNOWN
         passed: Type = UNKNOWN
         if function and kind in ("", "k"):
+            declared = self._resolver.declared_parameters.parameter(function, name)
+            if declared != UNKNOWN:
+                return declared
             passed = self._resolver.call_sites.parameter(function, name)
         if default is not None:
             # A default of None says nothing; another one is one of several possibilities.

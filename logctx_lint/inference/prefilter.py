@@ -27,6 +27,7 @@ _TEXT_METHODS = frozenset(
 """Names that nobody gives to what has to be awaited, so that looking closer would not pay."""
 
 _OfBinding = Callable[[Binding, Scope], bool]
+_DISPLAYS = (ast.Dict, ast.List, ast.Set, ast.Tuple)
 
 
 class Prefilter:
@@ -100,7 +101,11 @@ class Prefilter:
             case ast.Subscript(value):
                 return self.may_hold_awaitables(value, scope)
             case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
-                return self._any_is(elements, scope)
+                # A display in it may hold some in its turn.
+                return self._any_is(elements, scope) or any(
+                    isinstance(each, _DISPLAYS) and self.may_hold_awaitables(each, scope)
+                    for each in elements
+                )
             case ast.Constant() | ast.JoinedStr():
                 return False
         return True

@@ -16,6 +16,7 @@ from logctx_lint.inference.argument_types import CallSites
 from logctx_lint.inference.bindings import Bindings
 from logctx_lint.inference.body_scopes import BodyScopes
 from logctx_lint.inference.class_members import Classes
+from logctx_lint.inference.declared_parameters import DeclaredParameters
 from logctx_lint.inference.decorators import Decorators
 from logctx_lint.inference.definitions import Definition, Definitions, Found, Variable
 from logctx_lint.inference.function_types import Functions
@@ -74,6 +75,7 @@ class Resolver:
         self.decorators = Decorators(self)
         self.references = References(modules, self.memo, self.body_scopes)
         self.call_sites = CallSites(self)
+        self.declared_parameters = DeclaredParameters(self)
         self.unique_methods = UniqueMethodNames(self)
         self.kinds: Store[Kind | bool | None] = {}
         """Of awaitable that the instances of a class are; see `protocols`."""

@@ -31,7 +31,7 @@ from logctx_lint.inference.types import (
 from logctx_lint.inference.use_def import Binding, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import body_nodes, returned_values, start_of
+from logctx_lint.syntax.ast_walk import body_nodes, last_name, returned_values, start_of
 
 if TYPE_CHECKING:
     from logctx_lint.inference.summaries import Summaries
@@ -394,10 +394,11 @@ class ReturnedValues:
                 yield replace(each, source=Source.OPEN) if is_any else each
 
     def _of_started(self, call: ast.Call, *, is_task: bool) -> Returned:
-        """What a starter gives: a task of its own only for work that is made in place."""
+        """What a starter gives: a task of its own, unless it may be given one, and give it back."""
         work = self._made(call.args[0]) if call.args else None
         if work is None:
-            return Returned(Source.FRESH, can_fail=True)
+            is_new = is_task and last_name(call.func) == "create_task"
+            return Returned(Source.TASK if is_new else Source.FRESH, can_fail=True)
         if gives_failures(work, self._summaries.roles(work.func, self._scope)):
             return Returned(Source.FRESH, can_fail=False)
         inner = self._summaries.of_callee(work.func, self._scope) or []

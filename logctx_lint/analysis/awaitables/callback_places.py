@@ -353,16 +353,12 @@ def _dropped_by(unit: Unit, callee: FunctionType, parameter: Parameter, declared
     found = dropping(unit.file, callee.function, parameter.name)
     if found is None:
         return ""
-    # What is called is known there by its arguments, and reported there.
-    if not parameter.annotation and last_name(found.call.func) == (found.keeper or parameter.name):
+    # What is called may be known there by its arguments, and is reported there.
+    is_by_name = last_name(found.call.func) == (found.keeper or parameter.name)
+    given = resolver.awaitability(resolver.type_of(found.call, found.scope))
+    if not parameter.annotation and is_by_name and given.is_likely:
         return ""
-    by = callee.function.name
-    if not found.keeper:
-        return f"`{by}()` calls it (line {found.call.lineno}) and drops what it returns"
-    return (
-        f"`{by}()` keeps it in `{found.keeper}`, and `{found.method}()` calls it (line "
-        f"{found.call.lineno}) and drops what it returns"
-    )
+    return found.said_of(callee.function)
 
 
 def _drops(unit: Unit, declared: Type) -> bool:

@@ -12,10 +12,18 @@ from logctx_lint.inference.types import UNKNOWN, Instance, Type, union_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import VariableFacts
 from logctx_lint.project.modules import Class
+from logctx_lint.syntax.ast_walk import all_nodes, call_arguments, last_name
 
 _PLAIN_MAPPINGS = frozenset({"os.environ"})
 """Mappings of the standard library that hold nothing but text."""
 _PARAMETERS_OF_SETTER = 2
+_MAKING = frozenset({"", "__init__"})
+_DRIVERS = frozenset(
+    {"create_task", "ensure_future", "gather", "run", "run_until_complete", "shield", "wait_for"}
+)
+_OF_COROUTINES = frozenset({"close", "send", "throw"})
+_PLAIN_VALUES = frozenset({str, bytes, int, float})
+"""Of which none says that there is no coroutine yet, as None and False do."""
 
 
 def declared_attribute(unit: Unit, target: ast.Attribute, scope: Scope) -> tuple[Type, str]:
@@ -34,6 +42,39 @@ def declared_attribute(unit: Unit, target: ast.Attribute, scope: Scope) -> tuple
             found = classes.member(receiver, target.attr) if texts else None
             return found or UNKNOWN, texts[0] if texts else ""
     return UNKNOWN, ""
+
+
+def first_value(unit: Unit, target: ast.Attribute, scope: Scope) -> Type:
+    """What an attribute that nothing declares is made with: `self.errors = {}` in `__init__`.
+
+    Not where it may be awaited: then the value only says that there is nothing yet.
+    """
+    receiver = unit.file.resolver.type_of(target.value, scope)
+    if not isinstance(receiver, Instance) or any(
+        _is_driven(each, target.attr) for each in all_nodes(unit.file.tree)
+    ):
+        return UNKNOWN
+    for ancestor, _ in unit.file.resolver.classes.ancestors(receiver.cls):
+        for each in ancestor.facts.variables.get(target.attr, ()):
+            if each.method in _MAKING and not each.annotation:
+                value = parse_expression(each.value)
+                is_value = isinstance(value, ast.Dict | ast.List | ast.Set | ast.JoinedStr)
+                is_value |= isinstance(value, ast.Constant) and type(value.value) in _PLAIN_VALUES
+                return unit.file.resolver.type_of(value, scope) if value and is_value else UNKNOWN
+    return UNKNOWN
+
+
+def _is_driven(node: ast.AST, attribute: str) -> bool:
+    """Whether code awaits an attribute of this name, starts it, or closes it."""
+    match node:
+        case ast.Await(ast.Attribute(_, name)):
+            return name == attribute
+        case ast.Call(ast.Attribute(ast.Attribute(_, name), method)) if method in _OF_COROUTINES:
+            return name == attribute
+        case ast.Call(func) if last_name(func) in _DRIVERS:
+            given = call_arguments(node)
+            return any(isinstance(each, ast.Attribute) and each.attr == attribute for each in given)
+    return False
 
 
 def _annotations(cls: Class, variables: list[VariableFacts]) -> list[str]:

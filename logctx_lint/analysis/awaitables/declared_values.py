@@ -18,7 +18,11 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from logctx_lint.analysis.awaitables.declared_targets import declared_attribute, declared_item
+from logctx_lint.analysis.awaitables.declared_targets import (
+    declared_attribute,
+    declared_item,
+    first_value,
+)
 from logctx_lint.analysis.awaitables.expected_types import (
     declared_result,
     given_for_fields,
@@ -106,7 +110,9 @@ class _Places:
             display = self._made_json_of(call, scope)
             if display is not None and self._holds(display, scope):
                 plain = self._resolver.builtin("str")
-                of_plain = self._resolver.builtin("dict", plain, plain)
+                is_dict = isinstance(display, ast.Dict | ast.DictComp)
+                parts = (plain, plain) if is_dict else (plain,)
+                of_plain = self._resolver.builtin("dict" if is_dict else "list", *parts)
                 fate = f"put into what `{_text(call.func)}()` makes JSON of"
                 yield call, scope, iter([(display, of_plain, fate)])
         for item, scope in unit.nodes(ast.Subscript):
@@ -119,8 +125,8 @@ class _Places:
             if self._holds(value, scope):
                 yield statement, scope, self._stated(statement, scope)
 
-    def _made_json_of(self, call: ast.Call, scope: Scope) -> ast.Dict | None:
-        """The dict that is sent or written as JSON: `post(url, json=payload)`, `json.dumps(x)`."""
+    def _made_json_of(self, call: ast.Call, scope: Scope) -> ast.expr | None:
+        """The display that is made JSON of: `post(url, json=payload)`, `json.dumps(x)`."""
         given = [each.value for each in call.keywords if each.arg == "json"]
         if last_name(call.func) in _DUMPERS and call.args:
             names = self._resolver.names(call.func, scope)
@@ -130,7 +136,7 @@ class _Places:
                 bindings = scope.reaching_name(value)
                 if len(bindings) == 1 and bindings[0].kind == "value" and not bindings[0].path:
                     value = bindings[0].value or value
-            if isinstance(value, ast.Dict):
+            if isinstance(value, ast.Dict | ast.DictComp | ast.List | ast.ListComp):
                 return value
         return None
 
@@ -267,9 +273,23 @@ class _Places:
                     if isinstance(each, ast.Attribute):
                         declared, text = declared_attribute(self._unit, each, scope)
                         yield value, declared, f"kept in `{_text(each)}`, declared `{_short(text)}`"
+                        yield from self._beside_first(value, each, scope)
                     elif isinstance(each, ast.Subscript):
                         declared = declared_item(self._unit, each, scope)
                         yield value, declared, f"kept in `{_text(each)}`, declared otherwise"
+
+    def _beside_first(
+        self, value: ast.expr, target: ast.Attribute, scope: Scope
+    ) -> Iterator[_Place]:
+        """`self.errors = check()`, where `self.errors = {}` makes it, and nothing awaits it."""
+        for call, where in _calls_in(value, scope):
+            kind = self._kind(call, where)
+            if kind and kind.is_lazy and call in set(possible_values(value)):
+                yield (
+                    call,
+                    first_value(self._unit, target, scope),
+                    (f"kept in `{_text(target)}`, which is no coroutine at first"),
+                )
 
     def _given(self, call: ast.Call, scope: Scope) -> Iterator[_Place]:
         """The arguments of a call, if it is known where they go."""

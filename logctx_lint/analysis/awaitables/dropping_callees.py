@@ -15,12 +15,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.awaitables.kept_callbacks import is_told_apart
+from logctx_lint.analysis.callback_arguments import signatures
+from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.known_names import ADDERS
+from logctx_lint.inference.passed_arguments import open_parameters, pairs
+from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, own_attribute, own_place
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    is_name,
+    own_attribute,
+    own_place,
+    returned_values,
+)
 
 _KEEPERS = ADDERS | {"append", "add", "appendleft", "insert"}
 _UPKEEP = _KEEPERS | {"remove", "discard", "clear", "count", "index"}
@@ -30,49 +42,137 @@ _ASKING = frozenset({"callable", "len", "bool", "id", "repr"})
 _TESTS = (ast.If, ast.IfExp, ast.While, ast.BoolOp, ast.UnaryOp, ast.Compare, ast.Assert)
 
 
+_FURTHEST = 2
+"""Functions that one hands it on to in turn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dropping:
     """Where what a parameter holds is called, and its result dropped."""
 
     call: ast.Call
+    scope: Scope
     method: str
     keeper: str
     """The attribute that keeps it until then; empty if it is called at once."""
+
+    def said_of(self, function: Function) -> str:
+        """What a function does with what it is given, in words."""
+        called = f"calls it (line {self.call.lineno}) and drops what it returns"
+        if not self.keeper:
+            return f"`{function.name}()` {called}"
+        return f"`{function.name}()` keeps it in `{self.keeper}`, and `{self.method}()` {called}"
 
 
 def dropping(file: File, function: Function, name: str) -> Dropping | None:
     """Where a parameter of a function is called for nothing, if nothing else is done with it."""
     function = function.implementation
-    found = _dropping(file, function, name)
-    return None if found is None or is_told_apart(function, name) else found
-
-
-def _dropping(file: File, function: Function, name: str) -> Dropping | None:
-    """The same, whether or not the kind of what is called is asked for."""
     node = function.source_tree()
-    if node is None:
+    if node is None or is_told_apart(function, name):
         return None
-    body = Body(node)
-    if any(_is_bound(each, name) for each in body.nodes):
-        return None
-    kept: set[str] = set()
-    calls: list[ast.Call] = []
-    for use in body.nodes:
-        if not isinstance(use, ast.Name) or use.id != name or not isinstance(use.ctx, ast.Load):
-            continue
-        place = _kept_in(body, use)
-        if place:
-            kept.add(place)
-            continue
-        done = _done_with(body, use)
-        if done is None:
+    return _Parameter(file, function, node, _FURTHEST).dropping(name)
+
+
+def dropping_decorator(file: File, decorator: ast.expr, scope: Scope) -> str:
+    """What a decorator does with what stands below it, if it is called for nothing, in words.
+
+    @bus.listener                           @bus.on("ready")
+    async def ready(): ...                  async def ready(): ...
+    """
+    func = decorator.func if isinstance(decorator, ast.Call) else decorator
+    callees = members_of(file.resolver.type_of(func, scope))
+    if len(callees) != 1 or not isinstance(callees[0], FunctionType):
+        return ""
+    function = callees[0].function.implementation
+    node = function.source_tree()
+    if node is None or function.facts.is_async or function.facts.is_generator:
+        return ""
+    if isinstance(decorator, ast.Call):
+        node = _returned(node)
+        names = [each.arg for each in node.args.args] if node else []
+    else:
+        names = [each.name for each in open_parameters(file.resolver, callees[0])]
+    if node is None or not names or is_told_apart(function, names[0]):
+        return ""
+    found = _Parameter(file, function, node, _FURTHEST).dropping(names[0])
+    return found.said_of(function) if found else ""
+
+
+def _returned(node: FunctionNode) -> FunctionNode | None:
+    """The function inside another one that it returns."""
+    values = (each for value in returned_values(node) for each in possible_values(value))
+    returned = {getattr(each, "id", "") for each in values}
+    inner = [each for each in body_nodes(node) if isinstance(each, ast.FunctionDef)]
+    return inner[0] if len(inner) == 1 and inner[0].name in returned else None
+
+
+class _Parameter:
+    """What becomes of a parameter of a function, or of one inside of it."""
+
+    def __init__(self, file: File, function: Function, node: FunctionNode, further: int) -> None:
+        self._file = file
+        self._function = function
+        self._node = node
+        self._further = further
+        self._scope = Scope.of_body(function, function.tree() or node)
+        self._body = Body(node)
+
+    def dropping(self, name: str) -> Dropping | None:
+        """The same, whether or not the kind of what is called is asked for."""
+        body = self._body
+        if any(_is_bound(each, name) for each in body.nodes):
             return None
-        calls += done
-    if calls and not kept:
-        return Dropping(calls[0], function.name, "")
-    if len(kept) != 1 or calls or function.owner is None:
+        kept: set[str] = set()
+        calls: list[ast.Call] = []
+        handed: list[Dropping] = []
+        for use in body.nodes:
+            if not isinstance(use, ast.Name) or use.id != name or not isinstance(use.ctx, ast.Load):
+                continue
+            if isinstance(body.parent(use), ast.Return):
+                continue  # As a decorator does.
+            if place := _kept_in(body, use):
+                kept.add(place)
+            elif there := self._handed_on(use):
+                handed.append(there)
+            else:
+                done = _done_with(body, use)
+                if done is None:
+                    return None
+                calls += done
+        if calls and not kept:
+            return Dropping(calls[0], self._scope, self._function.name, "")
+        owner = _owner(self._function)
+        if calls or len(kept) > 1 or (kept and owner is None):
+            return None
+        if kept and owner is not None:
+            return _by_class(self._file, owner, kept.pop())
+        return handed[0] if handed else None
+
+    def _handed_on(self, use: ast.Name) -> Dropping | None:
+        """What becomes of it in a function, or a class, that it is handed on to."""
+        outer = self._body.parent(use)
+        call = self._body.parent(outer) if isinstance(outer, ast.keyword) else outer
+        if not self._further or not isinstance(call, ast.Call) or call.func is use:
+            return None
+        found = list(signatures(self._file, call, self._scope))
+        reached = members_of(self._file.resolver.type_of(call.func, self._scope))
+        if len(found) != 1 or len(reached) != 1:
+            return None
+        callee, parameters = found[0]
+        function = callee.function.implementation
+        node = function.source_tree()
+        for parameter, argument in pairs(call, parameters):
+            if argument is use and node is not None and not is_told_apart(function, parameter.name):
+                further = self._further - 1
+                return _Parameter(self._file, function, node, further).dropping(parameter.name)
         return None
-    return _by_class(file, function.owner, kept.pop())
+
+
+def _owner(function: Function) -> Class | None:
+    """The class of a method, or of the method that a function is inside of."""
+    while function.owner is None and function.scope is not None and function.scope.function:
+        function = function.scope.function
+    return function.owner
 
 
 def _is_bound(node: ast.AST, name: str) -> bool:
@@ -84,6 +184,11 @@ def _kept_in(body: Body, use: ast.expr) -> str:
     match body.parent(use):
         case ast.Assign([target], value) if value is use:
             return _attribute(target)
+        case ast.Tuple(values) as several:
+            # `self.function, self.name = function, name`
+            match body.parent(several):
+                case ast.Assign([ast.Tuple(targets)]) if len(targets) == len(values):
+                    return _attribute(targets[values.index(use)])
         case ast.Call(ast.Attribute(receiver, method), given) as call if (
             method in _KEEPERS and use in given and isinstance(body.parent(call), ast.Expr)
         ):
@@ -128,7 +233,7 @@ def _by_class(file: File, owner: Class, name: str) -> Dropping | None:
         if calls is None:
             return None
         if calls and found is None:
-            found = Dropping(calls[0], method.name, name)
+            found = Dropping(calls[0], Scope.of_body(method, tree), method.name, name)
     if found is None or _is_overridden(file, owner, found.method):
         return None
     outside = _outside(owner, trees)

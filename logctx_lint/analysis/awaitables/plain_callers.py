@@ -7,6 +7,8 @@ class TestStore(unittest.TestCase):
     async def test_load(self): ...        # passes, and never runs
 @atexit.register
 async def close(): ...                    # a decorator that calls what it stands on
+@bus.on("ready")
+async def ready(): ...                    # one of the project, which keeps it for a plain call
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.awaitables.decorator_blocks import reached_by
+from logctx_lint.analysis.awaitables.dropping_callees import dropping_decorator
 from logctx_lint.analysis.unit_tests import is_run_by_unittest
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
@@ -85,13 +88,14 @@ def plain_callbacks(unit: Unit) -> Iterator[PlainlyCalled]:
         outer = scope.parent or Scope(scope.module)
         for decorator in node.decorator_list:
             func = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if not unit.file.may_play(func, _CALLERS):
-                continue
-            if _roles(unit.file, func, outer) & _CALLERS and reached_by(
-                unit.file, function, decorator
-            ):
+            plays = unit.file.may_play(func, _CALLERS) and _roles(unit.file, func, outer)
+            if plays and plays & _CALLERS and reached_by(unit.file, function, decorator):
                 what = f"`@{ast.unparse(decorator)}` has it called as a plain function"
                 yield PlainlyCalled(node, decorator, what)
+            elif len(node.decorator_list) == 1 and (
+                found := dropping_decorator(unit.file, decorator, outer)
+            ):
+                yield PlainlyCalled(node, decorator, found)
 
 
 def _roles(file: File, func: ast.expr, scope: Scope) -> frozenset[Role]:

@@ -248,6 +248,8 @@ def _is_looked_at(context: TreeContext, function: FunctionNode, name: str, call:
             continue
         if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store):
             continue
+        if _asks_for_any(parent, node):
+            continue
         loop = parent if isinstance(parent, ast.For) and parent.iter is node else None
         target = loop.target if loop else None
         if isinstance(target, ast.Name) and not _is_looked_at(context, function, target.id, call):
@@ -255,4 +257,14 @@ def _is_looked_at(context: TreeContext, function: FunctionNode, name: str, call:
         if isinstance(parent, ast.For) and parent.target is node:
             continue
         return True
+    return False
+
+
+def _asks_for_any(parent: ast.AST | None, node: ast.Name) -> bool:
+    """`if tasks:`, `if not tasks: return`, `len(tasks)`: whether there are any, and how many."""
+    match parent:
+        case ast.If(test) | ast.While(test) | ast.IfExp(test):
+            return test is node
+        case ast.UnaryOp(ast.Not()) | ast.Call(ast.Name("len" | "bool")):
+            return True
     return False

@@ -5,7 +5,8 @@
 `run_in_background(f(x))` calls `f` at once, in the foreground, and hands what it gives to a callee
 that wants to call a function: it fails, or fails later in the reactor, and a coroutine never runs.
 The same goes for whatever is declared to take a function (`Callable[...]`), and gets a coroutine;
-and the other way round, for what takes a coroutine (`create_task`) and gets the function.
+and the other way round, for what takes a coroutine (`create_task`) and gets the function, and for
+`gather`, which takes awaitables one by one, and gets a list of them.
 
 ## Bad
 
@@ -78,9 +79,19 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import as_arguments
 from logctx_lint.inference.decorators import is_external
-from logctx_lint.inference.types import NONE, Awaitability, FunctionType, Kind, members_of
+from logctx_lint.inference.types import (
+    NONE,
+    UNKNOWN,
+    Awaitability,
+    FunctionType,
+    Instance,
+    Kind,
+    TupleType,
+    members_of,
+)
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
+from logctx_lint.syntax.ast_walk import last_name
 
 _TAKERS = frozenset(
     {
@@ -94,6 +105,12 @@ _TAKERS = frozenset(
         Role.TIMER,
     }
 )
+_OF_LOOPS = {
+    **dict.fromkeys(("call_soon", "call_soon_threadsafe"), 0),
+    **dict.fromkeys(("call_at", "call_later", "run_in_executor", "add_signal_handler"), 1),
+}
+"""Methods of a loop, and where the function stands that they call."""
+_COLLECTIONS = frozenset(f"builtins.{name}" for name in ("list", "tuple", "set", "dict"))
 _AWAITERS = frozenset(
     {
         Role.TASK_STARTER,
@@ -135,8 +152,13 @@ def check(context: TreeContext) -> None:
 
 def _given(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
     """What is handed to a callee of which only the role is known."""
-    is_foreign = is_external(file.resolver.type_of(call.func, scope))
-    awaitable = [each for each in call.args if is_foreign and _is_awaitable(file, each, scope)]
+    callee = file.resolver.type_of(call.func, scope)
+    if callee != UNKNOWN and not is_external(callee):
+        return []
+    # `loop.call_soon(loop.create_task, f())` calls the first one.
+    place = _OF_LOOPS.get(last_name(call.func))
+    given = call.args if place is None else call.args[place : place + 1]
+    awaitable = [each for each in given if _is_awaitable(file, each, scope)]
     return [Taken(each, call, scope) for each in awaitable[:1]]
 
 
@@ -146,6 +168,14 @@ def _check_awaiter(context: TreeContext, call: ast.Call) -> None:
     roles = context.file.vocabulary.roles(names)
     if roles.isdisjoint(_AWAITERS):
         return
+    for given in call.args if Role.ARGUMENT_GATHERER in roles else ():
+        if _is_collection(context, given):
+            context.report(
+                RULE.code,
+                given,
+                f"{context.callee(call).label} takes each awaitable by itself, but gets a "
+                "collection of them, and fails: put `*` before it",
+            )
     for given in call.args if Role.ARGUMENT_GATHERER in roles else call.args[:1]:
         functions = context.functions(given)
         if (
@@ -162,6 +192,18 @@ def _check_awaiter(context: TreeContext, call: ast.Call) -> None:
                 f"({callee.reason}), but gets the function itself, and fails: call it",
                 callee=callee,
             )
+
+
+def _is_collection(context: TreeContext, node: ast.expr) -> bool:
+    """Whether it is a display, or what is known to be a list, tuple, set or dict."""
+    if isinstance(node, ast.List | ast.ListComp | ast.Tuple | ast.Set | ast.GeneratorExp):
+        return True
+    members = members_of(context.type_of(node))
+    return isinstance(node, ast.Name) and all(
+        isinstance(each, TupleType)
+        or (isinstance(each, Instance) and each.cls.qualified_name in _COLLECTIONS)
+        for each in members
+    )
 
 
 def _report(context: TreeContext, mistake: Taken) -> None:

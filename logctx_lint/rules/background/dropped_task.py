@@ -264,7 +264,18 @@ def _check(
         if are_all_kept(context.file):
             return
         said = f"{by} starts a task{what}, and {fate}"
-        _report(context, call, said, fixes, cure, profile=profile)
+        chosen = Profile.STRICT if _is_started_for_caller(context, call) else profile
+        _report(context, call, said, fixes, cure, profile=chosen)
+
+
+def _is_started_for_caller(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a function of the project starts what it is given, and keeps nothing itself.
+
+    It is but one mistake where all who call it leave the task to it.
+    """
+    given = (context.awaitability(each) for each in arguments(call))
+    is_given = any(each.is_certain and each.kind.is_lazy for each in given)
+    return is_given and Role.TASK_STARTER not in context.roles(call)
 
 
 def _is_done_at_once(context: TreeContext, work: ast.Call) -> bool:

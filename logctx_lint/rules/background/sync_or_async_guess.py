@@ -1,4 +1,4 @@
-"""`iscoroutinefunction(f)` decides whether the result of `f()` is awaited.
+"""Whether a function gives an awaitable is guessed, or not asked at all.
 
 ## Why
 
@@ -6,6 +6,11 @@ A function need not be an `async def` to return an awaitable: an object with `as
 `lambda: send(x)`, a decorated function, a method that returns a task. For all of these
 `iscoroutinefunction` says no; the code calls them, does not look at what comes back, and the
 coroutine never runs. What is to be asked is the result: `inspect.isawaitable(result)`.
+
+So it is where a handler is declared to be asynchronous or not, as
+`Callable[[str], None | Awaitable[None]]`, and is called as a statement: of an asynchronous one,
+which the declaration invites, nothing runs
+([e2b 159](https://github.com/e2b-dev/code-interpreter/issues/159)).
 
 The shape of [aioitertools 4](https://github.com/omnilib/aioitertools/issues/4) and
 [aiocron 20](https://github.com/gawel/aiocron/pull/20).
@@ -22,6 +27,17 @@ async def notify(hook: Callable[[str], Any], name: str) -> None:
         await hook(name)
     else:
         hook(name)
+```
+
+```python
+from typing import Awaitable, Callable, Union
+
+Handler = Callable[[str], Union[None, Awaitable[None]]]
+
+
+def read(line: str, on_error: Handler) -> None:
+    if line.startswith("error"):
+        on_error(line)
 ```
 
 ## Good
@@ -57,12 +73,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.awaitables import discarded_awaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.own_class import class_node
+from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.findings import Profile
 from logctx_lint.inference.known_names import FUNCTION_TESTS, VALUE_TEST_NAMES
-from logctx_lint.inference.types import FunctionType, members_of
+from logctx_lint.inference.types import (
+    NONE,
+    CallableType,
+    Certainty,
+    FunctionType,
+    Kind,
+    members_of,
+)
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name, own_nodes
@@ -73,13 +98,63 @@ _PREDICATE_NAMES = frozenset(name.rpartition(".")[2] for name in _PREDICATES)
 _OF_GENERATORS = FUNCTION_TESTS.keys() - _PREDICATES
 _LOOKING = VALUE_TEST_NAMES | {"Awaitable", "ensure_future"}
 
+_MAY_BE_LAZY = frozenset({Kind.COROUTINE, Kind.AWAITABLE})
+
 
 def check(context: TreeContext) -> None:
     for node, _ in context.unit.statements:
-        if isinstance(node, ast.If):
-            _check_branches(context, node, node.body, node.orelse or _following(context, node))
+        match node:
+            case ast.If():
+                _check_branches(context, node, node.body, node.orelse or _following(context, node))
+            case ast.Expr(ast.Call() as call) if _may_be_either(context, call):
+                _report_either(context, call)
     for expression, _ in context.unit.nodes(ast.IfExp):
         _check_branches(context, expression, [expression.body], [expression.orelse])
+
+
+def _may_be_either(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a call drops what a callable gives that is declared to be asynchronous or not."""
+    answer = context.awaitability(call)
+    # What `register("name")(f)` calls is a decorator, which gives back what it is given.
+    is_named = isinstance(call.func, ast.Name | ast.Attribute | ast.Subscript)
+    if not is_named or answer.certainty is not Certainty.SOME or answer.kind not in _MAY_BE_LAZY:
+        return False
+    callees = [each for each in members_of(context.type_of(call.func)) if each != NONE]
+    if not all(isinstance(each, CallableType) for each in callees):
+        return False
+    if is_asked_for(context.unit, call.func) or _has_twin(context, call):
+        return False
+    # Where the same is called, and looked at, elsewhere, the code knows which one it has.
+    text = ast.unparse(call.func)
+    return all(
+        isinstance(context.parent(each), ast.Expr)
+        for each, _ in context.unit.nodes(ast.Call)
+        if ast.unparse(each.func) == text
+    )
+
+
+def _has_twin(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a plain function has an asynchronous twin, which is for asynchronous handlers."""
+    function = context.function_of(call)
+    if not isinstance(function, ast.FunctionDef):
+        return False
+    name = function.name.lstrip("_")
+    private = "_" * (len(function.name) - len(name))
+    twins = (f"{function.name}_async", f"{private}a{name}", f"{private}async_{name}")
+    return any(each in context.file.traits.asynchronous for each in twins)
+
+
+def _report_either(context: TreeContext, call: ast.Call) -> None:
+    text = context.line(call.func)
+    can_await = context.is_asynchronous(context.function_of(call))
+    treatment = "await" if can_await else "start a task for"
+    context.report(
+        RULE.code,
+        call,
+        f"`{text}` may be asynchronous by its declared type, and then nothing of it runs, as "
+        f"nobody awaits what it gives: {treatment} the result if `inspect.isawaitable(result)`",
+        profile=Profile.STRICT,
+    )
 
 
 def _following(context: TreeContext, node: ast.If) -> list[ast.stmt]:
@@ -219,8 +294,8 @@ def _is_looked_at(body: list[ast.stmt] | list[ast.expr]) -> bool:
 
 
 def screen(unit: Unit) -> bool:
-    """Whether something in the file asks what kind a function is of."""
-    return unit.file.source.mentions("iscoroutinefunction")
+    """Whether the file asks what kind a function is of, or drops what may be an awaitable."""
+    return unit.file.source.mentions("iscoroutinefunction") or discarded_awaitables.screen(unit)
 
 
 RULE = Rule(

@@ -2,4 +2,9 @@ from telegram.ext._application import Application as Application
 from telegram.ext._callbackcontext import CallbackContext as CallbackContext
 from telegram.ext._contexttypes import ContextTypes as ContextTypes
 from telegram.ext._extbot import ExtBot as ExtBot
+from telegram.ext._handlers import BaseHandler as BaseHandler
+from telegram.ext._handlers import CallbackQueryHandler as CallbackQueryHandler
+from telegram.ext._handlers import CommandHandler as CommandHandler
+from telegram.ext._handlers import InlineQueryHandler as InlineQueryHandler
+from telegram.ext._handlers import MessageHandler as MessageHandler
 from telegram.ext._updater import Updater as Updater

@@ -1,4 +1,4 @@
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, Self
 
 from websockets.asyncio.connection import Connection
@@ -26,4 +26,6 @@ class _Serving:
     async def __aenter__(self) -> Server: ...
     async def __aexit__(self, *args: Any) -> None: ...
 
-def serve(handler: Any, *args: Any, **kwargs: Any) -> _Serving: ...
+def serve(
+    handler: Callable[[ServerConnection], Any] | None = None, *args: Any, **kwargs: Any
+) -> _Serving: ...
