@@ -297,6 +297,16 @@ def interface_of(facts: ModuleFacts, name: str) -> str:
     )
 
 
+def values_with(facts: ModuleFacts, word: str) -> list[tuple[str, str]]:
+    """The variables of a module whose values mention a word, with these."""
+    return [
+        (name, variable.value)
+        for name, variables in facts.variables.items()
+        for variable in variables
+        if word in variable.value
+    ]
+
+
 def _without_lines(function: FunctionFacts) -> tuple[object, ...]:
     return function.name, *function[4:]
 

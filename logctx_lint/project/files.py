@@ -19,6 +19,7 @@ from logctx_lint.project.facts import (
     extract,
     functions_called,
     interface_of,
+    values_with,
 )
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.folders import Folder
@@ -221,6 +222,8 @@ class ModuleFile(Place):
             return interface_of(self.facts_about(name), name)
         if kind == "stars":
             return repr(self.stars)
+        if kind == "values":
+            return repr(values_with(self.facts, name))
         if kind == ALWAYS_AWAITED:
             return repr([sorted(each) for each in self.always_awaited])
         if kind in _MENTIONS:

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from logctx_lint.incremental.dependencies import Answer, Answers, Trace
 from logctx_lint.project.always_awaited import AlwaysAwaited
 from logctx_lint.project.awaitable_names import AwaitableNames
-from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
+from logctx_lint.project.facts import (
+    ClassFacts,
+    FunctionFacts,
+    FunctionNode,
+    ModuleFacts,
+    values_with,
+)
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import (
     ALWAYS_AWAITED,
@@ -129,6 +135,11 @@ class Module:
         """What the module imports everything from."""
         self._trace.used.append(self.file.part("stars"))
         return self.file.stars
+
+    def values_with(self, word: str) -> list[tuple[str, str]]:
+        """The variables of the module whose values mention a word, with these."""
+        self._trace.used.append(self.file.part(f"values {word}"))
+        return values_with(self.file.facts, word)
 
     def place_of(self, function: Function) -> str:
         """Where a function stands, for a message: `package/module.py:12`."""
