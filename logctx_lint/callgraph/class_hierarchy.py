@@ -117,7 +117,7 @@ def _statements(function: Function) -> list[ast.stmt]:
 
 def classes(module: Module) -> Iterator[Class]:
     """The classes of a module, those inside classes included."""
-    yield from _classes(module, module.name, module.facts.classes)
+    yield from _classes(module, module.name, module.classes)
 
 
 def _classes(module: Module, outer: str, table: dict[str, ClassFacts]) -> Iterator[Class]:

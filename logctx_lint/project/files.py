@@ -16,6 +16,7 @@ from logctx_lint.project.awaitable_names import AwaitableNames
 from logctx_lint.project.facts import (
     FunctionFacts,
     ModuleFacts,
+    aliases,
     extract,
     functions_called,
     interface_of,
@@ -35,7 +36,7 @@ from logctx_lint.project.symbol_index import (
     classes_with,
     mentions,
 )
-from logctx_lint.project.text_index import Tree
+from logctx_lint.project.text_index import Tree, imported_frameworks
 from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
 from logctx_lint.time_limit import uncharged
 
@@ -48,6 +49,9 @@ LIBRARY_STUBS = PROGRAM / "library_stubs"
 _PROGRAM = os.path.join(PROGRAM, "")
 EVERYTHING = "everything"
 ALWAYS_AWAITED = "always_awaited"
+ALIASES = "aliases"
+CLASSES = "classes"
+FRAMEWORKS = "frameworks"
 _MENTIONS = frozenset(Mentions._fields)
 _IN_TEXT = {"called": "{}(", "set": ".{} ="}
 """How mentions that are not among the facts look in a line."""
@@ -224,6 +228,14 @@ class ModuleFile(Place):
             return repr(self.stars)
         if kind == "values":
             return repr(values_with(self.facts, name))
+        if kind == CLASSES:
+            return repr([interface_of(self.facts, each) for each in self.facts.classes])
+        if kind == ALIASES:
+            return repr([(name, sorted(each)) for name, each in aliases(self.facts).items()])
+        if kind == FRAMEWORKS:
+            return repr(list(imported_frameworks(self.read()[0])))
+        if kind == "mentions":
+            return str(name in self.read()[0])
         if kind == ALWAYS_AWAITED:
             return repr([sorted(each) for each in self.always_awaited])
         if kind in _MENTIONS:

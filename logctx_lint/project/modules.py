@@ -11,18 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from logctx_lint.incremental.dependencies import Answer, Answers, Trace
-from logctx_lint.project.always_awaited import AlwaysAwaited
 from logctx_lint.project.awaitable_names import AwaitableNames
-from logctx_lint.project.facts import (
-    ClassFacts,
-    FunctionFacts,
-    FunctionNode,
-    ModuleFacts,
-    values_with,
-)
+from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import (
-    ALWAYS_AWAITED,
     EVERYTHING,
     LIBRARY_STUBS,
     OF_STUBS,
@@ -35,6 +27,7 @@ from logctx_lint.project.folders import ANY_PYTHON, Folder
 from logctx_lint.project.function_bodies import FunctionTrees
 from logctx_lint.project.module_names import Home, home, name_in
 from logctx_lint.project.package_awaitables import PackageAwaitables
+from logctx_lint.project.recorded_file import RecordedFile
 from logctx_lint.project.symbol_index import is_test
 from logctx_lint.project.text_index import Mentions, Tree
 from logctx_lint.syntax.source import Source
@@ -61,7 +54,7 @@ class _Start(NamedTuple):
     """Which folders without `__init__.py` are packages, too: `all`, `none` or those with files."""
 
 
-class Module:
+class Module(RecordedFile):
     """One module. `name` is its dotted name below `root`, the folder imports start from."""
 
     def __init__(
@@ -75,11 +68,10 @@ class Module:
         *,
         is_installed: bool = False,
     ) -> None:
+        super().__init__(file, trace)
         self.name = name
         self.path = path
         self.root = root
-        self.file = file
-        self._trace = trace
         self._trees = trees
         self.is_package = path.stem == "__init__"
         self.is_stub = path.suffix == ".pyi"
@@ -100,9 +92,6 @@ class Module:
         parts = parts[: len(parts) - level + self.is_package]
         return ".".join([*parts, module[level:]] if module[level:] else parts)
 
-    # What is asked for is recorded (see `incremental.dependencies`): the less, the more rarely
-    # dependent files have to be checked again.
-
     @property
     def is_foreign(self) -> bool:
         """Whether it is none of the project's own modules, or only the stub of one."""
@@ -113,34 +102,6 @@ class Module:
         """Whether the module belongs to the tests of its package."""
         return is_test(self.path.relative_to(self.root))
 
-    @property
-    def facts(self) -> ModuleFacts:
-        """All that is known of the module, lines included."""
-        self.note_all()
-        return self.file.facts
-
-    def facts_about(self, name: str) -> ModuleFacts:
-        """Facts of which only what stands under `name` may be used, and no line numbers."""
-        self._trace.used.append(self.file.part(f"item {name}"))
-        return self.file.facts_about(name)
-
-    @property
-    def always_awaited(self) -> AlwaysAwaited:
-        """What the module awaits wherever it calls it, but for one place."""
-        self._trace.used.append(self.file.part(ALWAYS_AWAITED))
-        return self.file.always_awaited
-
-    @property
-    def stars(self) -> tuple[str, ...]:
-        """What the module imports everything from."""
-        self._trace.used.append(self.file.part("stars"))
-        return self.file.stars
-
-    def values_with(self, word: str) -> list[tuple[str, str]]:
-        """The variables of the module whose values mention a word, with these."""
-        self._trace.used.append(self.file.part(f"values {word}"))
-        return values_with(self.file.facts, word)
-
     def place_of(self, function: Function) -> str:
         """Where a function stands, for a message: `package/module.py:12`."""
         self._trace.used.append(self.file.part(f"line {self._below(function)}"))
@@ -150,17 +111,8 @@ class Module:
         """Take down that the body of one function is used."""
         self._trace.used.append(self.file.part(f"body {self._below(function)}"))
 
-    def note_all(self) -> None:
-        """Take down that any of the text may be used."""
-        self._trace.used.append(self.file.part(EVERYTHING))
-
     def _below(self, function: Function) -> str:
         return function.qualified_name[len(self.name) + 1 :]
-
-    @property
-    def source(self) -> Source:
-        """The text, for what has been taken down; raises Unreadable if the file has vanished."""
-        return self.file.source
 
     def parse_function(self, function: FunctionFacts) -> FunctionNode | None:
         """The tree of one function, with the module's line numbers."""
