@@ -306,7 +306,11 @@ def aliases(facts: ModuleFacts) -> dict[str, set[str]]:
     # `gather = defer.gatherResults`
     for name, variables in facts.variables.items():
         found[name].update(item.value.rpartition(".")[2] for item in variables)
-    return {name: meant for name, names in found.items() if (meant := names - {name})}
+    return {
+        name: meant
+        for name, names in found.items()
+        if (meant := {each for each in names if each != name and each.isidentifier()})
+    }
 
 
 def values_with(facts: ModuleFacts, word: str) -> list[tuple[str, str]]:
