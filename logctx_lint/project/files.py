@@ -24,6 +24,7 @@ from logctx_lint.project.facts import (
 )
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.folders import Folder
+from logctx_lint.project.function_bodies import parse_alone
 from logctx_lint.project.installed_names import InstalledIndex, mentions_of_installed
 from logctx_lint.project.partial_facts import Outline
 from logctx_lint.project.paths import relative
@@ -37,6 +38,7 @@ from logctx_lint.project.symbol_index import (
     mentions,
 )
 from logctx_lint.project.text_index import Tree, imported_frameworks
+from logctx_lint.syntax.placeholders import kind_of
 from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
 from logctx_lint.time_limit import uncharged
 
@@ -246,6 +248,9 @@ class ModuleFile(Place):
             return self.digest
         if kind == "line":
             return repr([function.line for function in functions])
+        if kind == "kind":
+            trees = (parse_alone(self, function) for function in functions)
+            return repr([tree and kind_of(tree.body).value for tree in trees])
         return repr([self._body(function) for function in functions])
 
     def mentioning(self, table: str, name: str) -> list[str]:
@@ -426,8 +431,10 @@ class Places:
 
     def _replace(self, index: Index, package: str, path: str, file: ModuleFile) -> None:
         """Tell an index of a text that is another than on disk."""
-        is_inside = path == package or path.startswith(os.path.join(package, ""))
-        if not file.is_given or not is_inside:
+        # Almost none is given, of thousands.
+        if not file.is_given:
+            return
+        if path != package and not path.startswith(os.path.join(package, "")):
             return
         on_disk = ModuleFile(file.name, path, False, self._cache)
         inner = path[len(package) + 1 :].replace(os.sep, "/")

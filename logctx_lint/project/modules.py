@@ -30,6 +30,7 @@ from logctx_lint.project.package_awaitables import PackageAwaitables
 from logctx_lint.project.recorded_file import RecordedFile
 from logctx_lint.project.symbol_index import is_test
 from logctx_lint.project.text_index import Mentions, Tree
+from logctx_lint.syntax.placeholders import BodyKind, kind_of
 from logctx_lint.syntax.source import Source
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ class Module(RecordedFile):
         """Take down that the body of one function is used."""
         self._trace.used.append(self.file.part(f"body {self._below(function)}"))
 
+    def note_body_kind(self, function: Function) -> None:
+        """Take down that it matters whether the body of one function does anything."""
+        self._trace.used.append(self.file.part(f"kind {self._below(function)}"))
+
     def _below(self, function: Function) -> str:
         return function.qualified_name[len(self.name) + 1 :]
 
@@ -191,6 +196,14 @@ class Function:
         """Take down that the body is used, unless it came with that of another function."""
         if self.node is None:
             self.module.note_body(self)
+
+    @property
+    def body_kind(self) -> BodyKind | None:
+        """Whether its body does anything; None if the text cannot be parsed."""
+        if self.node is None:
+            self.module.note_body_kind(self)
+        node = self.node or self.module.parse_function(self.facts)
+        return kind_of(node.body) if node else None
 
     def text(self) -> str:
         """The source text, decorators included: to look for a word before parsing."""
