@@ -79,7 +79,7 @@ def measure(folder: Path, hints: Mapping[str, str]) -> Tally:
     for source in sources:
         tree = source.parse()
         module = modules.of_source(source)
-        file = File(source, tree, module, resolver, vocabulary, _ANY_TRAITS)
+        file = File(tree, module, resolver, vocabulary, _ANY_TRAITS)
         for word, call, scope in awaited_calls(file):
             started = time.process_time()
             certainty = resolver.awaitability(resolver.type_of(call, scope)).certainty

@@ -132,13 +132,13 @@ class TreeContext:
         """Where a node stands in the file."""
         if not self.is_placed(node) and node in self._formatted:
             return self._formatted[node]
-        return self.file.source.span(node)
+        return self.file.module.source.span(node)
 
     def text(self, node: ast.AST) -> str:
         """The source text of a node, as it stands in the file."""
         # Where it stands in an f-string may not be known.
         is_placed = self.is_placed(node)
-        return self.file.source.at(self.span(node)) if is_placed else ast.unparse(node)
+        return self.file.module.source.at(self.span(node)) if is_placed else ast.unparse(node)
 
     def line(self, node: ast.AST) -> str:
         """The source text of a node on one line, for a message."""
@@ -493,7 +493,7 @@ class TreeContext:
             if callee.is_contradicted:
                 return
             profile = Profile.STRICT
-        function, path = self._function_name(node), self.file.source.path
+        function, path = self._function_name(node), self.file.module.source.path
         place = span or self.span(node)
         related = (callee.definition,) if callee and callee.definition else ()
         found = Finding(code, message, path, place, function, fixes, profile, related)

@@ -101,9 +101,11 @@ class _Playing(dict[str, bool]):
 
 @dataclass(frozen=True)
 class File:
-    """One file that is being linted, with all that rules may ask about it."""
+    """One file that is being linted, with all that rules may ask about it.
 
-    source: Source
+    Of a file that another one asks about, no more is taken down than was looked at.
+    """
+
     parsed: ast.Module | None
     """All of it, where that was parsed anyway."""
     module: Module
@@ -114,10 +116,21 @@ class File:
     auditor: Callable[[], Auditor] = _nobody
     """Of the file's package, made when first asked for."""
 
-    @cached_property
+    @property
+    def source(self) -> Source:
+        """All of its text; for one unit's, `module.source`."""
+        self.module.note_all()
+        return self.module.source
+
+    @property
     def tree(self) -> ast.Module:
         """All of it, parsed."""
-        return self.parsed or self.module.file.tree or self.source.parse()
+        self.module.note_all()
+        return self._tree
+
+    @cached_property
+    def _tree(self) -> ast.Module:
+        return self.parsed or self.module.file.tree or self.module.source.parse()
 
     @cached_property
     def body(self) -> Body:
@@ -230,14 +243,7 @@ class File:
     @cached_property
     def _aliases(self) -> dict[str, set[str]]:
         """The other last names of what names of the module stand for."""
-        facts = self.module.facts
-        found: dict[str, set[str]] = defaultdict(set)
-        for name, imported in facts.imports.items():
-            found[name].update(item.name for item in imported)
-        # `gather = defer.gatherResults`
-        for name, variables in facts.variables.items():
-            found[name].update(item.value.rpartition(".")[2] for item in variables)
-        return {name: meant for name, names in found.items() if (meant := names - {name})}
+        return self.module.aliases
 
 
 @dataclass(frozen=True, eq=False)
@@ -260,7 +266,7 @@ class Unit:
     @cached_property
     def text(self) -> str:
         """The lines of the unit."""
-        return "".join(self.file.source.lines[self.first_line - 1 : self.last_line])
+        return "".join(self.file.module.source.lines[self.first_line - 1 : self.last_line])
 
     @cached_property
     def statements(self) -> list[tuple[ast.stmt, Scope]]:
@@ -369,7 +375,7 @@ class Unit:
         if scope.is_class_body and scope.owner:
             place: ClassFacts | ModuleFacts | None = scope.owner.facts
         else:
-            place = None if scope.node else self.file.module.facts
+            place = None if scope.node else self.file.module.facts_about(node.name)
         known = place.functions.get(node.name, ()) if place else ()
         same = (each for each in known if each.line == node.lineno)
         return next(same, None) or self._extractor.function(node)
@@ -389,7 +395,7 @@ class Unit:
 
     @cached_property
     def _extractor(self) -> Extractor:
-        return Extractor(self.file.source)
+        return Extractor(self.file.module.source)
 
     @cached_property
     def answers(self) -> dict[object, bool]:

@@ -52,8 +52,9 @@ def _is_dispatched(file: File, owner: Class, name: str) -> bool:
 
 def _has_text_from(module: Module, beginning: str) -> bool:
     """Whether a module has a text that something is put behind: `"cmd_"`, `"cmd_%s"`."""
-    if not module.source.mentions(beginning):
+    if not module.mentions(beginning):
         return False
+    module.note_all()
     formats = (f"{beginning}%", f"{beginning}{{")
     texts = (
         node.value

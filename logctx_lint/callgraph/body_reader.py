@@ -276,7 +276,7 @@ class CallReader:
     def _roles(self, func: ast.expr, scope: Scope) -> frozenset[Role]:
         vocabulary = self._nodes.vocabulary
         name = last_name(func)
-        imported = self._function.module.facts.imports.get(name, ())
+        imported = self._function.module.facts_about(name).imports.get(name, ())
         names = [name, *(item.name for item in imported)]
         if not any(vocabulary.has_bare_name(each, _RELEVANT) for each in names):
             return frozenset()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from logctx_lint.inference.resolver import Resolver
 from logctx_lint.project.facts import ClassFacts
 from logctx_lint.project.modules import Class, Function, Module
 from logctx_lint.project.text_index import Mentions
-from logctx_lint.syntax.placeholders import asks_for_override, statements
+from logctx_lint.syntax.placeholders import BodyKind
 
 
 class ClassHierarchy:
@@ -90,15 +89,11 @@ class ClassHierarchy:
         """Whether a method is there to be overridden."""
         if any("abstractmethod" in decorator for decorator in function.facts.decorators):
             return True
-        owner = function.owner
-        if "NotImplementedError" in function.text():
-            body = _statements(function)
-            if len(body) == 1 and asks_for_override(body):
-                return True
-        return (
-            owner is not None
+        kind, owner = function.body_kind, function.owner
+        return kind is BodyKind.ASKING or (
+            kind in (None, BodyKind.EMPTY)
+            and owner is not None
             and self._resolver.classes.is_protocol(owner)
-            and not _statements(function)
         )
 
     def _in_files(self, files: Iterable[Path]) -> Iterator[Class]:
@@ -110,14 +105,9 @@ class ClassHierarchy:
         return list(classes(module)) if module else []
 
 
-def _statements(function: Function) -> list[ast.stmt]:
-    node = function.tree()
-    return [] if node is None else statements(node.body)
-
-
 def classes(module: Module) -> Iterator[Class]:
     """The classes of a module, those inside classes included."""
-    yield from _classes(module, module.name, module.facts.classes)
+    yield from _classes(module, module.name, module.classes)
 
 
 def _classes(module: Module, outer: str, table: dict[str, ClassFacts]) -> Iterator[Class]:

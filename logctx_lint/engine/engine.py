@@ -162,7 +162,6 @@ class Engine:
 
         path = module.path
         return File(
-            module.source,
             tree,
             module,
             self._resolver,
@@ -207,12 +206,12 @@ class Engine:
         from logctx_lint.engine.rule_runner import check_function
         from logctx_lint.suppression.noqa import with_noqa
 
-        # The rules may look at any of it.
-        function.module.note_all()
+        function.module.note_frameworks()
         settings = replace(self._settings, cancellation_scope=CancellationScope.ALL)
         with garbage.collection_off():
             file = self._file(function.module, None, settings)
             findings = check_function(file, function, CODES)
+        # Comments silence findings, and these stand on lines.
         return with_noqa(file.source, findings, CODES) if findings else []
 
     @cached_property

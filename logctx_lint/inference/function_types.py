@@ -32,7 +32,7 @@ from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import body_nodes, is_name
-from logctx_lint.syntax.placeholders import is_placeholder, statements
+from logctx_lint.syntax.placeholders import BodyKind, statements
 
 if TYPE_CHECKING:
     from logctx_lint.inference.resolver import Resolver
@@ -231,8 +231,7 @@ class Functions:
 
     def is_abstract(self, function: Function) -> bool:
         """Whether a method is only there to be overridden."""
-        node = self.body_scope(function).tree
-        return isinstance(node, FunctionNode) and is_placeholder(node.body)
+        return function.body_kind not in (None, BodyKind.CODE)
 
     def is_of_interface(self, function: Function) -> bool:
         """Whether an interface of the project declares it, and some class implements it anyhow.

@@ -67,7 +67,7 @@ class Prefilter:
             )
         # What `sum` is given is its own affair: it calculates with it.
         is_builtin = name in PLAIN_BUILTINS or name == "sum"
-        return is_builtin and name not in self.own_names
+        return is_builtin and not self._module.defines(name)
 
     def may_be_awaitable(self, node: ast.expr, scope: Scope) -> bool:
         """Whether the value of an expression can be an awaitable."""
@@ -121,12 +121,6 @@ class Prefilter:
                     words += WORD.findall(text)
         return any(map(self._leads_to_awaitable, words))
 
-    @cached_property
-    def own_names(self) -> frozenset[str]:
-        """The names that the module itself gives a meaning."""
-        facts = self._module.facts
-        return frozenset((*facts.imports, *facts.functions, *facts.classes, *facts.variables))
-
     def _any_is(self, nodes: list[ast.expr], scope: Scope) -> bool:
         return any(self.may_be_awaitable(node, scope) for node in nodes)
 
@@ -137,7 +131,7 @@ class Prefilter:
             if name in inner.bindings:
                 return may_bind is None or self._may_any(name, inner, may_bind)
             inner = inner.parent
-        is_builtin = name in PLAIN_BUILTINS and name not in self.own_names
+        is_builtin = name in PLAIN_BUILTINS and not self._module.defines(name)
         return not is_builtin and self._leads_to_awaitable(name)
 
     def _may_any(self, name: str, scope: Scope, may_bind: _OfBinding) -> bool:

@@ -166,10 +166,8 @@ class UniqueMethodNames:
             and not any(
                 each.startswith(_OF_TYPES) for each in self._resolver.names(value.func, scope)
             )
-            for name, variables in cls.module.facts.variables.items()
-            if _CLASS_NAME.fullmatch(name)
-            for variable in variables
-            if cls.name in variable.value and (value := parse_expression(variable.value))
+            for name, text in cls.module.values_with(cls.name)
+            if _CLASS_NAME.fullmatch(name) and (value := parse_expression(text))
         )
 
 

@@ -9,6 +9,7 @@ Function bodies are not kept: the few that are needed are parsed on demand.
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -310,6 +311,31 @@ def interface_of(facts: ModuleFacts, name: str) -> str:
             cls and _class_interface(cls),
         )
     )
+
+
+def aliases(facts: ModuleFacts) -> dict[str, set[str]]:
+    """The other last names of what names of a module stand for."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name, imported in facts.imports.items():
+        found[name].update(item.name for item in imported)
+    # `gather = defer.gatherResults`
+    for name, variables in facts.variables.items():
+        found[name].update(item.value.rpartition(".")[2] for item in variables)
+    return {
+        name: meant
+        for name, names in found.items()
+        if (meant := {each for each in names if each != name and each.isidentifier()})
+    }
+
+
+def values_with(facts: ModuleFacts, word: str) -> list[tuple[str, str]]:
+    """The variables of a module whose values mention a word, with these."""
+    return [
+        (name, variable.value)
+        for name, variables in facts.variables.items()
+        for variable in variables
+        if word in variable.value
+    ]
 
 
 def _without_lines(function: FunctionFacts) -> tuple[object, ...]:

@@ -16,12 +16,15 @@ from logctx_lint.project.awaitable_names import AwaitableNames
 from logctx_lint.project.facts import (
     FunctionFacts,
     ModuleFacts,
+    aliases,
     extract,
     functions_called,
     interface_of,
+    values_with,
 )
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.folders import Folder
+from logctx_lint.project.function_bodies import parse_alone
 from logctx_lint.project.installed_names import InstalledIndex, mentions_of_installed
 from logctx_lint.project.member_replacements import ModuleReplacements, module_replacements
 from logctx_lint.project.partial_facts import Outline
@@ -35,7 +38,8 @@ from logctx_lint.project.symbol_index import (
     classes_with,
     mentions,
 )
-from logctx_lint.project.text_index import Tree
+from logctx_lint.project.text_index import Tree, imported_frameworks
+from logctx_lint.syntax.placeholders import kind_of
 from logctx_lint.syntax.source import Source, Unreadable, digest_of, read_bytes
 from logctx_lint.time_limit import uncharged
 
@@ -49,6 +53,9 @@ _PROGRAM = os.path.join(PROGRAM, "")
 EVERYTHING = "everything"
 ALWAYS_AWAITED = "always_awaited"
 REPLACEMENTS = "replacements"
+ALIASES = "aliases"
+CLASSES = "classes"
+FRAMEWORKS = "frameworks"
 _MENTIONS = frozenset(Mentions._fields)
 _IN_TEXT = {"called": "{}(", "set": ".{} ="}
 """How mentions that are not among the facts look in a line."""
@@ -223,6 +230,16 @@ class ModuleFile(Place):
             return interface_of(self.facts_about(name), name)
         if kind == "stars":
             return repr(self.stars)
+        if kind == "values":
+            return repr(values_with(self.facts, name))
+        if kind == CLASSES:
+            return repr([interface_of(self.facts, each) for each in self.facts.classes])
+        if kind == ALIASES:
+            return repr([(name, sorted(each)) for name, each in aliases(self.facts).items()])
+        if kind == FRAMEWORKS:
+            return repr(list(imported_frameworks(self.read()[0])))
+        if kind == "mentions":
+            return str(name in self.read()[0])
         if kind == ALWAYS_AWAITED:
             return repr([sorted(each) for each in self.always_awaited])
         if kind == REPLACEMENTS:
@@ -235,6 +252,9 @@ class ModuleFile(Place):
             return self.digest
         if kind == "line":
             return repr([function.line for function in functions])
+        if kind == "kind":
+            trees = (parse_alone(self, function) for function in functions)
+            return repr([tree and kind_of(tree.body).value for tree in trees])
         return repr([self._body(function) for function in functions])
 
     def mentioning(self, table: str, name: str) -> list[str]:
@@ -423,8 +443,10 @@ class Places:
 
     def _replace(self, index: Index, package: str, path: str, file: ModuleFile) -> None:
         """Tell an index of a text that is another than on disk."""
-        is_inside = path == package or path.startswith(os.path.join(package, ""))
-        if not file.is_given or not is_inside:
+        # Almost none is given, of thousands.
+        if not file.is_given:
+            return
+        if path != package and not path.startswith(os.path.join(package, "")):
             return
         on_disk = ModuleFile(file.name, path, False, self._cache)
         inner = path[len(package) + 1 :].replace(os.sep, "/")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from logctx_lint.project.facts import FunctionFacts, FunctionNode
-from logctx_lint.project.files import ModuleFile
 from logctx_lint.syntax.ast_walk import child_blocks
 from logctx_lint.syntax.source import Unreadable
+
+if TYPE_CHECKING:
+    from logctx_lint.project.files import ModuleFile
 
 _LINES_KEPT = 10_000
 """A line's tree takes about a kilobyte."""
@@ -36,7 +39,7 @@ class FunctionTrees:
         key = (file, function.first_line)
         known = self._kept.pop(key, None)
         if known is None:
-            known = _parse(file, function), function.end_line - function.first_line + 1
+            known = parse_alone(file, function), function.end_line - function.first_line + 1
             self._make_room(known[1])
         self._kept[key] = known
         return known[0]
@@ -72,7 +75,8 @@ def _functions(body: Iterable[ast.stmt]) -> Iterator[FunctionNode]:
                 yield from _functions(block)
 
 
-def _parse(file: ModuleFile, function: FunctionFacts) -> FunctionNode | None:
+def parse_alone(file: ModuleFile, function: FunctionFacts) -> FunctionNode | None:
+    """The tree of a function, from its own lines; None if these cannot be parsed."""
     try:
         lines = file.source.lines[function.first_line - 1 : function.end_line]
     except Unreadable:

@@ -102,12 +102,12 @@ class InstalledIndex:
         self.index = index
 
     @cached_property
-    def edges(self) -> dict[str, list[str]]:
+    def edges(self) -> dict[str, tuple[str, ...]]:
         """Edges between names, by file."""
         return self.index.by_file("edges")
 
     @cached_property
-    def imported(self) -> dict[str, list[str]]:
+    def imported(self) -> dict[str, tuple[str, ...]]:
         """The modules that matter for a file, by file."""
         return self.index.by_file("imported")
 

@@ -11,28 +11,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.dependencies import Answer, Answers, Trace
-from logctx_lint.project.always_awaited import AlwaysAwaited
 from logctx_lint.project.awaitable_names import AwaitableNames
-from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode, ModuleFacts
+from logctx_lint.project.facts import ClassFacts, FunctionFacts, FunctionNode
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.files import (
-    ALWAYS_AWAITED,
     EVERYTHING,
     LIBRARY_STUBS,
     OF_STUBS,
     PROGRAM,
-    REPLACEMENTS,
     STUBS,
     ModuleFile,
     Places,
 )
 from logctx_lint.project.folders import ANY_PYTHON, Folder
 from logctx_lint.project.function_bodies import FunctionTrees
-from logctx_lint.project.member_replacements import ModuleReplacements
 from logctx_lint.project.module_names import Home, Start, home, name_in
 from logctx_lint.project.package_awaitables import PackageAwaitables
+from logctx_lint.project.recorded_file import RecordedFile
 from logctx_lint.project.symbol_index import is_test
 from logctx_lint.project.text_index import Mentions, Tree
+from logctx_lint.syntax.placeholders import BodyKind, kind_of
 from logctx_lint.syntax.source import Source
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ _RUNTIME = ("logctx_lint", "runtime")
 """The reference runtime is where we are ourselves, wherever it is used."""
 
 
-class Module:
+class Module(RecordedFile):
     """One module. `name` is its dotted name below `root`, the folder imports start from."""
 
     def __init__(
@@ -57,11 +55,10 @@ class Module:
         *,
         is_installed: bool = False,
     ) -> None:
+        super().__init__(file, trace)
         self.name = name
         self.path = path
         self.root = root
-        self.file = file
-        self._trace = trace
         self._trees = trees
         self.is_package = path.stem == "__init__"
         self.is_stub = path.suffix == ".pyi"
@@ -82,9 +79,6 @@ class Module:
         parts = parts[: len(parts) - level + self.is_package]
         return ".".join([*parts, module[level:]] if module[level:] else parts)
 
-    # What is asked for is recorded (see `incremental.dependencies`): the less, the more rarely
-    # dependent files have to be checked again.
-
     @property
     def is_foreign(self) -> bool:
         """Whether it is none of the project's own modules, or only the stub of one."""
@@ -95,35 +89,6 @@ class Module:
         """Whether the module belongs to the tests of its package."""
         return is_test(self.path.relative_to(self.root))
 
-    @property
-    def facts(self) -> ModuleFacts:
-        """All that is known of the module, lines included."""
-        self.note_all()
-        return self.file.facts
-
-    def facts_about(self, name: str) -> ModuleFacts:
-        """Facts of which only what stands under `name` may be used, and no line numbers."""
-        self._trace.used.append(self.file.part(f"item {name}"))
-        return self.file.facts_about(name)
-
-    @property
-    def always_awaited(self) -> AlwaysAwaited:
-        """What the module awaits wherever it calls it, but for one place."""
-        self._trace.used.append(self.file.part(ALWAYS_AWAITED))
-        return self.file.always_awaited
-
-    @property
-    def replacements(self) -> ModuleReplacements | None:
-        """Which members of classes the module replaces; None where it cannot be parsed."""
-        self._trace.used.append(self.file.part(REPLACEMENTS))
-        return self.file.replacements
-
-    @property
-    def stars(self) -> tuple[str, ...]:
-        """What the module imports everything from."""
-        self._trace.used.append(self.file.part("stars"))
-        return self.file.stars
-
     def place_of(self, function: Function) -> str:
         """Where a function stands, for a message: `package/module.py:12`."""
         self._trace.used.append(self.file.part(f"line {self._below(function)}"))
@@ -133,17 +98,12 @@ class Module:
         """Take down that the body of one function is used."""
         self._trace.used.append(self.file.part(f"body {self._below(function)}"))
 
-    def note_all(self) -> None:
-        """Take down that any of the text may be used."""
-        self._trace.used.append(self.file.part(EVERYTHING))
+    def note_body_kind(self, function: Function) -> None:
+        """Take down that it matters whether the body of one function does anything."""
+        self._trace.used.append(self.file.part(f"kind {self._below(function)}"))
 
     def _below(self, function: Function) -> str:
         return function.qualified_name[len(self.name) + 1 :]
-
-    @property
-    def source(self) -> Source:
-        """The text, for what has been taken down; raises Unreadable if the file has vanished."""
-        return self.file.source
 
     def parse_function(self, function: FunctionFacts) -> FunctionNode | None:
         """The tree of one function, with the module's line numbers."""
@@ -231,6 +191,14 @@ class Function:
         """Take down that the body is used, unless it came with that of another function."""
         if self.node is None:
             self.module.note_body(self)
+
+    @property
+    def body_kind(self) -> BodyKind | None:
+        """Whether its body does anything; None if the text cannot be parsed."""
+        if self.node is None:
+            self.module.note_body_kind(self)
+        node = self.node or self.module.parse_function(self.facts)
+        return kind_of(node.body) if node else None
 
     def text(self) -> str:
         """The source text, decorators included: to look for a word before parsing."""

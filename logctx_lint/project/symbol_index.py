@@ -12,11 +12,12 @@ import contextlib
 import json
 import os
 import re
+import sys
 import time
-from bisect import bisect
+from bisect import bisect, insort
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
 from string import digits
@@ -28,21 +29,18 @@ from logctx_lint.project.awaitable_names import ANYTHING, imported, name_edges
 from logctx_lint.project.facts import ClassFacts, FunctionFacts, ModuleFacts
 from logctx_lint.syntax.source import Source, digest_of
 
-FORMAT = 3
+FORMAT = 4
 """Goes up with every change of what an index holds."""
 _WORD = re.compile(r"\w*")
 _LONGEST_NAME = 60
 _SET = re.compile(r"\.(?<!\bself\.)(\w+) *= *(?!=)")
 _RECENT = 2 * 10**9
 """Nanoseconds."""
-_MOST_REPLACED = 32
-"""Files of which an index is told anew; for more, its tables are."""
-_NOT_THERE = (-1, -1)
 _TEST_FOLDERS = frozenset({"test", "tests", "testing"})
 
 
-Table = dict[str, list[int]]
-"""The numbers of the files that mention a name."""
+Table = defaultdict[str, list[str]]
+"""The files that mention a name, in order."""
 Row = tuple[str, int, int]
 """A file's path, when it was changed and how long it is."""
 
@@ -168,29 +166,52 @@ def is_test(path: Path) -> bool:
     return not _TEST_FOLDERS.isdisjoint(folders) or name.startswith(("test_", "conftest."))
 
 
+class _Row:
+    """What one file mentions: written down, or taken apart, only when somebody needs that."""
+
+    def __init__(self, found: Mentions | bytes, read: Callable[[], Mentions] | None = None) -> None:
+        """`read` is for what was written by nobody knows whom."""
+        self._read = read
+        if isinstance(found, bytes):
+            self.written = found
+        else:
+            # Other files have the same words.
+            self.mentions = Mentions(*(tuple(map(sys.intern, words)) for words in found))
+
+    @cached_property
+    def mentions(self) -> Mentions:
+        try:
+            return _mentions_of(json.loads(self.written))
+        except (ValueError, TypeError, RecursionError):
+            return self._read() if self._read else NO_MENTIONS
+
+    @cached_property
+    def written(self) -> bytes:
+        return json.dumps(self.mentions, separators=(",", ":")).encode()
+
+
+def _mentions_of(data: list[list[str]]) -> Mentions:
+    return Mentions(*(tuple(sys.intern(word) for word in words) for words in data))
+
+
 class Index(Place):
     """The files of one package, by the names that they mention; a part is one name in one way."""
 
-    def __init__(
-        self, name: str, files: list[str], tables: bytes, made_anew: Callable[[], list[Table]]
-    ) -> None:
-        """Paths are relative to the folder of the package; `made_anew` is for unusable tables."""
+    def __init__(self, name: str, rows: Mapping[str, _Row]) -> None:
+        """Paths are relative to the folder of the package."""
         super().__init__(name)
-        self._files = files
-        self._written = tables
-        self._made_anew = made_anew
-        self._replaced: dict[int, Mentions] = {}
+        self._rows = dict(sorted(rows.items()))
+        self._tables: dict[str, Table] = {}
+        """Those that somebody has asked for."""
+        self._replaced: set[str] = set()
         self.changes = 0
         """How often a text was replaced."""
 
     @cached_property
     def digest(self) -> str:
-        said = json.dumps([self._files, sorted(self._replaced.items())])
-        return digest_of(said.encode("utf-8", "surrogatepass") + self._written)
-
-    @cached_property
-    def _tables(self) -> list[Table]:
-        return _tables(self._written, len(self._files)) or self._made_anew()
+        lines = (f"{path}\t".encode("utf-8", "surrogatepass") for path in self._rows)
+        rows = (row.written for row in self._rows.values())
+        return digest_of(b"\n".join(chain.from_iterable(zip(lines, rows, strict=True))))
 
     def says(self, part: str) -> str:
         table, _, name = part.partition(" ")
@@ -198,203 +219,104 @@ class Index(Place):
 
     def files_with(self, table: str, name: str) -> list[str]:
         """The files in which `name` is, say, `called` (a field of Mentions), in a fixed order."""
-        number = Mentions._fields.index(table)
-        found = set(self._tables[number].get(name, ()))
-        for place, said in self._replaced.items():
-            (found.add if name in said[number] else found.discard)(place)
-        return sorted(self._files[place] for place in found)
+        found = self._tables.get(table)
+        if found is None:
+            found = defaultdict(list)
+            for path, row in self._rows.items():
+                for word in getattr(row.mentions, table):
+                    found[word].append(path)
+            self._tables[table] = found
+        return list(found.get(name, ()))
 
     def replace(self, path: str, said: Mentions) -> None:
         """Say that the text of a file is another than on disk."""
         self.forget()
-        if path not in self._files:
-            self._files.append(path)
-        self._replaced[self._files.index(path)] = said
+        before = self._rows.get(path)
+        self._rows[path] = _Row(said)
+        if before is None:
+            self._rows = dict(sorted(self._rows.items()))
+        for name, table in self._tables.items():
+            for word in getattr(before.mentions, name) if before else ():
+                table[word].remove(path)
+            for word in getattr(said, name):
+                insort(table[word], path)
+        self._replaced.add(path)
         self.changes += 1
 
     def is_replaced(self, path: str) -> bool:
         """Whether the text of a file was said to be another than on disk."""
-        return path in self._files and self._files.index(path) in self._replaced
+        return path in self._replaced
 
-    def words(self, table: str) -> Iterator[str]:
+    def words(self, table: str) -> Iterable[str]:
         """All that is, say, `called` in any of the files."""
-        number = Mentions._fields.index(table)
-        replaced = self._replaced
-        for word, places in self._tables[number].items():
-            if not replaced or not all(place in replaced for place in places):
-                yield word
-        for said in self._replaced.values():
-            yield from said[number]
+        words = (getattr(row.mentions, table) for row in self._rows.values())
+        return dict.fromkeys(chain.from_iterable(words))
 
-    def by_file(self, table: str) -> dict[str, list[str]]:
+    def by_file(self, table: str) -> dict[str, tuple[str, ...]]:
         """All that is, say, `called` in each of the files."""
-        number = Mentions._fields.index(table)
-        found: dict[str, list[str]] = {}
-        for word, places in self._tables[number].items():
-            for place in places:
-                if place not in self._replaced:
-                    found.setdefault(self._files[place], []).append(word)
-        for place, said in self._replaced.items():
-            found[self._files[place]] = list(said[number])
-        return found
+        return {path: getattr(row.mentions, table) for path, row in self._rows.items()}
 
 
 def build(name: str, place: Path, cache: Entries, read: Reader) -> Index:
     """The index of a package's folder, or of one file; what has changed since is read by `read`.
 
-    The cache keeps the tables of all files, and beside them what was read later of a few.
+    The cache keeps what each file mentions, by its time of change and its length.
     """
     if not place.is_dir():
-        index = Index(name, [], _written(_no_tables()), _no_tables)
+        index = Index(name, {})
         index.replace("", *read([str(place)]))
         return index
     key = f"{FORMAT} {name}".encode("utf-8", "surrogatepass")
     present = {path: (at, size) for path, at, size in _python_files(str(place), "")}
-    known = _Kept.read(cache.load(key) or b"")
-    changed = known.changed(present)
-    if len(changed | known.replaced.keys()) > _MOST_REPLACED or not known.files:
-        known = _made_anew(known, present, changed, place, read)
-    elif changed:
-        there = sorted(path for path in changed if path in present)
-        known.replaced.update(dict.fromkeys(changed, NO_MENTIONS))
-        known.replaced.update(zip(there, read([str(place / path) for path in there]), strict=True))
-    if changed:
-        now = time.time_ns()
-        # What has changed just now may change again within one tick of the clock.
-        known.files = {
-            path: (at if now - at > _RECENT else 0, size) for path, (at, size) in present.items()
-        }
-        cache.store(key, known.written())
+    files, written = _kept(cache.load(key) or b"")
 
-    def made_anew() -> list[Table]:
-        everything = _made_anew(_Kept({}, [], {}, b""), present, set(present), place, read)
-        numbers = {path: number for number, path in enumerate(known.order)}
-        # In the order that the unusable tables had.
-        return [
-            {
-                word: [numbers[everything.order[at]] for at in places
-                       if everything.order[at] in numbers]
-                for word, places in table.items()
-            }
-            for table in _tables(everything.tables, len(everything.order)) or _no_tables()
-        ]  # fmt: skip
+    def read_anew(path: str) -> Mentions:
+        (said,) = read([str(place / path)])
+        return said
 
-    index = Index(name, list(known.order), known.tables, made_anew)
-    for path, said in sorted(known.replaced.items()):
-        index.replace(path, said)
-    index.changes = 0
-    return index
-
-
-def _made_anew(
-    known: _Kept,
-    present: Mapping[str, tuple[int, int]],
-    changed: set[str],
-    place: Path,
-    read: Reader,
-) -> _Kept:
-    """Tables of all files that are there: those of old as far as they hold, others are read."""
-    files = sorted(present)
-    numbers = {path: number for number, path in enumerate(files)}
-    stale = changed | known.replaced.keys()
-    kept = {
-        old: numbers[path]
-        for old, path in enumerate(known.order)
-        if path in numbers and path not in stale
+    rows = {
+        path: _Row(written[path], partial(read_anew, path))
+        for path, about in present.items()
+        if files.get(path) == about
     }
-    tables = _tables(known.tables, len(known.order))
-    if tables is None:
-        tables, kept = _no_tables(), {}
-    new = [
-        {word: [kept[old] for old in places if old in kept] for word, places in table.items()}
-        for table in tables
-    ]
-    missing = sorted(set(range(len(files))).difference(kept.values()))
+    missing = sorted(present.keys() - rows.keys())
     if os.getpid() % 2:
         # Two processes of flake8 begin at the same time: each finds half of the facts, and then
         # those that the other has kept.
         missing.reverse()
-    paths = [str(place / files[number]) for number in missing]
-    for number, said in zip(missing, read(paths), strict=True):
-        for table, words in zip(new, said, strict=True):
-            for word in words:
-                table.setdefault(word, []).append(number)
-    return _Kept(dict(present), files, {}, _written(new))
+    rows.update(zip(missing, map(_Row, read([str(place / path) for path in missing])), strict=True))
+    if missing or files.keys() != present.keys():
+        now = time.time_ns()
+        # What has changed just now may change again within one tick of the clock.
+        files = {
+            path: (at if now - at > _RECENT else 0, size) for path, (at, size) in present.items()
+        }
+        if cache.remembers:
+            cache.store(key, _written(files, rows))
+    return Index(name, rows)
 
 
-@dataclass
-class _Kept:
-    """An entry of the cache."""
-
-    files: dict[str, tuple[int, int]]
-    """The files that are there: when each was changed, and how long it is."""
-    order: list[str]
-    """Those that the tables number."""
-    replaced: dict[str, Mentions]
-    """What was read later of some files."""
-    tables: bytes
-
-    @classmethod
-    def read(cls, data: bytes) -> _Kept:
-        """An entry, which may say anything; an empty one if it cannot be used."""
-        first, _, tables = data.partition(b"\n")
-        try:
-            files, order, replaced = json.loads(first)
-            return cls(
-                {str(path): (int(str(at)), int(str(size))) for path, (at, size) in files.items()},
-                [str(path) for path in order],
-                {str(path): _mentions_of(said) for path, said in replaced.items()},
-                tables,
-            )
-        except (ValueError, TypeError, AttributeError, RecursionError):
-            return cls({}, [], {}, b"")
-
-    def written(self) -> bytes:
-        first = [dict(sorted(self.files.items())), self.order, dict(sorted(self.replaced.items()))]
-        return json.dumps(first, separators=(",", ":")).encode() + b"\n" + self.tables
-
-    def changed(self, present: Mapping[str, tuple[int, int]]) -> set[str]:
-        """The files that are others than they were, new or gone."""
-        both = present.keys() | self.files.keys()
-        return {
-            path for path in both
-            if present.get(path, _NOT_THERE) != self.files.get(path, _NOT_THERE)
-        }  # fmt: skip
+_Files = dict[str, tuple[int, int]]
+"""When each file was changed, and how long it is."""
 
 
-def _mentions_of(data: list[list[str]]) -> Mentions:
-    said = Mentions(*(tuple(str(word) for word in words) for words in data))
-    if len(data) != len(Mentions._fields):
-        raise ValueError(data)
-    return said
+def _written(files: _Files, rows: Mapping[str, _Row]) -> bytes:
+    """An entry of the cache: the files in order, and what each of them mentions on its line."""
+    first = json.dumps(dict(sorted(files.items())), separators=(",", ":")).encode()
+    return b"\n".join([first, *(rows[path].written for path in sorted(files))])
 
 
-def _no_tables() -> list[Table]:
-    return [{} for _ in Mentions._fields]
-
-
-def _tables(data: bytes, files: int) -> list[Table] | None:
-    """The tables of an entry of the cache; None if it says something else."""
-
-    def refuse(text: str) -> object:
-        raise ValueError(text)
-
+def _kept(data: bytes) -> tuple[_Files, dict[str, bytes]]:
+    """What an entry says, which may be anything; nothing if it cannot be used."""
+    first, *lines = data.split(b"\n")
     try:
-        tables: list[Table] = json.loads(data, parse_float=refuse, parse_constant=refuse)
-        for table in tables:
-            numbers = set(chain.from_iterable(table.values()))
-            if not all(isinstance(number, int) and 0 <= number < files for number in numbers):
-                return None
+        files = {
+            str(path): (int(str(at)), int(str(size)))
+            for path, (at, size) in json.loads(first).items()
+        }
+        return files, dict(zip(files, lines, strict=True))
     except (ValueError, TypeError, AttributeError, RecursionError):
-        return None
-    return tables if len(tables) == len(Mentions._fields) else None
-
-
-def _written(tables: list[Table]) -> bytes:
-    ordered = [
-        {word: sorted(table[word]) for word in sorted(table) if table[word]} for table in tables
-    ]
-    return json.dumps(ordered, separators=(",", ":")).encode()
+        return {}, {}
 
 
 def _python_files(folder: str, outer: str) -> Iterator[Row]:

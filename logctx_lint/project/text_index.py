@@ -76,7 +76,8 @@ def _with_aliases(names: set[str], text: str) -> set[str]:
     return names
 
 
-def _imported(text: str) -> Iterator[str]:
+def imported_frameworks(text: str) -> Iterator[str]:
+    """The packages that decide how code runs, of those that a text imports."""
     for package, patterns in _IMPORTS.items():
         if package in text and any(
             not text[text.rfind("\n", 0, found.start()) + 1 : found.start()].strip(" \t")
@@ -144,7 +145,7 @@ _ROLES: Mapping[str, Callable[[str], Iterable[str]]] = {
     "functions": _definitions,
     "bases": _bases,
     "decorators": _decorators,
-    "imports": _imported,
+    "imports": imported_frameworks,
     "thread-local": _thread_local,
     "asynchronous": _asynchronous,
     "gathering": _gathering,

@@ -14,7 +14,7 @@ from logctx_lint.engine import findings_cache
 from logctx_lint.engine.engine import Engine
 from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.syntax.source import Source
-from tests.support.edited_project import CHOICES, PROJECT, UNTYPED, Project
+from tests.support.edited_project import CANCELLED, CHOICES, PROJECT, UNTYPED, Project
 
 
 @pytest.fixture
@@ -98,6 +98,39 @@ def test_methods_that_another_module_replaces(
     assert project.checked(monkeypatch) == {"plain.py"}
     project.replace("pkg/plain.py", "asyncio.run(method(*args))", "method(*args)")
     assert [each.code for each in project.run()["pkg/main.py"]] == ["LCX201"]
+
+
+def test_a_function_that_is_cancelled_elsewhere_costs_no_more_than_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path, {name: texts[0] for name, texts in CANCELLED.items()})
+    assert project.run()["pkg/servlet.py"] == []
+    project.replace("pkg/store.py", "import asyncio", "# A comment.\nimport asyncio\nimport os")
+    assert project.checked(monkeypatch) == {"store.py"}
+    project.replace("pkg/child.py", "import asyncio", "import asyncio\ndef more(): ...")
+    assert project.checked(monkeypatch) == {"child.py"}
+    project.write("pkg/child.py", CANCELLED["pkg/child.py"][1])
+    assert "servlet.py" in project.checked(monkeypatch)
+    (finding,) = project.run()["pkg/servlet.py"]
+    assert finding.code == "LCX304"
+    # The message names the line.
+    project.replace("pkg/child.py", "import asyncio", "# A comment.\nimport asyncio")
+    assert project.checked(monkeypatch) == {"child.py", "servlet.py"}
+
+
+def test_a_class_that_may_be_made_over_costs_no_more_than_what_makes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = UNTYPED["pkg/more.py"][0]
+    handler = UNTYPED["pkg/handler.py"][0]
+    texts = {"pkg/__init__.py": "", "pkg/handler.py": handler, "pkg/more.py": more}
+    project = Project(tmp_path, texts)
+    assert len(project.run()["pkg/handler.py"]) == 1
+    project.write("pkg/more.py", f"{more}x = 1\n")
+    assert project.checked(monkeypatch) == {"more.py"}
+    project.write("pkg/more.py", f"{more}Others = blocking(More)\n")
+    assert "handler.py" in project.checked(monkeypatch)
+    assert project.run()["pkg/handler.py"] == []
 
 
 def test_a_module_that_was_looked_for_in_vain_is_noticed_when_it_appears(
@@ -214,7 +247,7 @@ def test_the_same_project_gives_the_same_bytes_elsewhere(tmp_path: Path) -> None
     assert len([path for path in caches[0] if path.parts[0] == "results"]) == len(PROJECT)
 
 
-@pytest.mark.parametrize("choices", [CHOICES, UNTYPED])
+@pytest.mark.parametrize("choices", [CHOICES, UNTYPED, CANCELLED])
 @pytest.mark.parametrize("seed", range(6))
 def test_no_history_of_edits_gives_a_stale_finding(
     tmp_path: Path,

@@ -16,7 +16,7 @@ from logctx_lint.engine.runner import Mode, Task, run
 from logctx_lint.findings import Finding, Profile
 from logctx_lint.incremental.store import CACHE_FOLDER
 from logctx_lint.syntax.source import Source
-from tests.support.edited_project import CHOICES, UNTYPED, Project
+from tests.support.edited_project import CANCELLED, CHOICES, UNTYPED, Project
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,7 @@ def test_a_project_can_be_moved_with_its_cache(
     assert moved.looked_up == []
 
 
-@pytest.mark.parametrize("choices", [CHOICES, UNTYPED])
+@pytest.mark.parametrize("choices", [CHOICES, UNTYPED, CANCELLED])
 @pytest.mark.parametrize("seed", range(6))
 def test_no_history_of_edits_gives_a_stale_report(
     tmp_path: Path,

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from logctx_lint.project import symbol_index
+from logctx_lint.incremental import store
+from logctx_lint.project import files
+from logctx_lint.project.facts import ModuleFacts
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.modules import Modules
+from logctx_lint.project.symbol_index import Mentions, mentions
 from logctx_lint.syntax.source import Source
 from tests.support.projects import write
 
@@ -102,12 +105,9 @@ def test_the_text_that_was_given_counts(folder: Path) -> None:
     assert modules.mentioning("called", "walk", near) == [(near, ["f"])]
 
 
-@pytest.mark.parametrize("most", [0, 2, 100])
-def test_whatever_changes_the_index_says_what_one_made_anew_says(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, most: int
-) -> None:
-    monkeypatch.setattr(symbol_index, "_MOST_REPLACED", most)
-    chance = random.Random(most)
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_changes_the_index_says_what_one_made_anew_says(folder: Path, seed: int) -> None:
+    chance = random.Random(seed)
     cache = folder / "cache"
     words = ["run", "walk", "go", "stop"]
     names = [f"pkg/{name}.py" for name in ("a", "b", "sub/b", "sub/c", "tests/test_a")]
@@ -129,6 +129,39 @@ def test_of_a_changed_file_alone_the_index_is_told(
     cache = folder / "cache"
     mentioning(folder, "called", "run", cache)
     (folder / "pkg/a.py").write_text("walk(1)\n")
-    monkeypatch.setattr(symbol_index, "_made_anew", None)
+    os.utime(folder / "pkg/a.py", ns=(10**18, 10**18))
+    read: list[str] = []
+
+    def watched(source: Source, facts: ModuleFacts) -> Mentions:
+        read.append(source.path.name)
+        return mentions(source, facts)
+
+    monkeypatch.setattr(files, "mentions", watched)
     assert mentioning(folder, "called", "walk", cache) == ["pkg.a"]
     assert mentioning(folder, "called", "walk", cache) == ["pkg.a"]
+    assert read == ["a.py"]
+
+
+def test_a_row_that_says_something_else_is_read_again(folder: Path) -> None:
+    cache = folder / "cache"
+    mentioning(folder, "called", "run", cache)
+    (entry,) = (path for path in (cache / "index").rglob("*") if path.is_file())
+    body = entry.read_bytes()[33:].replace(b'[["run"]', b"[[1]")
+    entry.write_bytes(store._checksum(entry.name, body) + b"\n" + body)
+    assert mentioning(folder, "called", "run", cache) == ["pkg.a"]
+
+
+def test_edits_give_what_an_index_made_anew_gives(folder: Path) -> None:
+    chance = random.Random(1)
+    modules = Modules((), FactsCache(None))
+    near = modules.find("pkg", folder)
+    assert near is not None
+    words = ["run", "walk", "go", "stop"]
+    for step in range(30):
+        path = folder / chance.choice(["pkg/a.py", "pkg/b.py", "pkg/sub/b.py"])
+        text = "\n".join(f"{word}({step})" for word in chance.sample(words, 2))
+        modules.of_source(Source(path, text))
+        path.write_text(text)
+        for word in words:
+            found = modules.mentioning("called", word, near)
+            assert [module.name for module, _ in found] == mentioning(folder, "called", word)

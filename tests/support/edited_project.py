@@ -159,6 +159,65 @@ UNTYPED = {
         "class More:\n    async def save_all(self): ...\n",
         "class More:\n    def save_all(self): return 1\n",
         "class More:\n    save_all = None\n",
+        "class _More:\n    async def save_all(self): ...\nMore = blocking(_More)\n",
+        "class _More:\n    async def save_all(self): ...\nMore = _More\n",
         "",
+    ],
+}
+
+_SERVLET = """
+from logctx_lint.runtime import cancellable
+from pkg.store import Store
+
+class Servlet:
+    def __init__(self, store: Store):
+        self.store = store
+
+    @cancellable
+    async def on_GET(self):
+        await self.store.load()
+"""
+_SWALLOWS = """
+    async def load(self):
+        try:
+            await asyncio.sleep(1)
+        except BaseException:
+            pass
+"""
+_LOADS = "    async def load(self):\n        await asyncio.sleep(1)\n"
+
+# What is cancelled with a function of another file.
+CANCELLED = {
+    "pkg/servlet.py": [
+        _SERVLET,
+        _SERVLET.replace("import Store", "import Store as Store"),
+        _SERVLET.replace("await self.store.load()", "await self.work()\n")
+        + "    async def work(self):\n        await self.store.load()\n",
+    ],
+    "pkg/store.py": [
+        "import asyncio\nclass Store:\n" + _LOADS,
+        "# A comment.\nimport asyncio\nclass Store:\n" + _LOADS,
+        "from twisted.internet import defer\nimport asyncio\nclass Store:\n" + _LOADS,
+        "import asyncio\nclass Store:\n" + _SWALLOWS,
+        "import asyncio\nasync def more(): ...\nclass Store:\n" + _SWALLOWS,
+        "# flake8: noqa\nimport asyncio\nclass Store:\n" + _SWALLOWS,
+        "import asyncio\nclass Store:\n"
+        + _SWALLOWS.replace("except BaseException:", "except BaseException:  # noqa: LCX301"),
+        "import asyncio\nfrom asyncio import shield as own\nclass Store:\n"
+        "    async def load(self):\n        await own(self._load())\n"
+        + _SWALLOWS.replace("load", "_load"),
+        "import asyncio\nclass Store:\n    async def load(self):\n"
+        "        raise NotImplementedError\n",
+        "import asyncio\nfrom pkg.base import Base\nclass Store(Base): ...\n",
+    ],
+    "pkg/base.py": [
+        "import asyncio\nclass Base:\n" + _LOADS,
+        "import asyncio\nclass Base:\n" + _SWALLOWS,
+    ],
+    "pkg/child.py": [
+        "import asyncio\nfrom pkg.store import Store\nclass Child(Store):\n" + _LOADS,
+        "import asyncio\nfrom pkg.store import Store\nclass Child(Store):\n" + _SWALLOWS,
+        "import asyncio\n\nfrom pkg.store import Store\nx = 1\nclass Child(Store):\n" + _SWALLOWS,
+        "import asyncio\nclass Child:\n" + _SWALLOWS,
     ],
 }

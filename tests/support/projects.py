@@ -80,7 +80,6 @@ class Project:
         source = Source.read(self.folder / name)
         tree = source.parse()
         file = File(
-            source,
             tree,
             self.modules.of_source(source),
             self.resolver,

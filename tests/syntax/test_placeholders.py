@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from logctx_lint.syntax.placeholders import asks_for_override, is_placeholder, statements
+from logctx_lint.syntax.placeholders import BodyKind, asks_for_override, kind_of, statements
 
 
 def body(text: str) -> list[ast.stmt]:
@@ -16,19 +16,23 @@ def body(text: str) -> list[ast.stmt]:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["...", "pass", "'''Says what.'''", "'''Says what.'''\n...", "raise NotImplementedError",
-     "'''Says what.'''\nraise NotImplementedError('write me')", "raise abc.NotThere()"],
-)  # fmt: skip
-def test_a_body_that_does_nothing_or_raises_at_once_is_a_placeholder(text: str) -> None:
-    assert is_placeholder(body(text))
-
-
-@pytest.mark.parametrize(
-    "text", ["return 1", "log(self)\nraise NotImplementedError", "if self:\n    raise ValueError"]
+    ("text", "kind"),
+    [
+        ("...", BodyKind.EMPTY),
+        ("pass", BodyKind.EMPTY),
+        ("'''Says what.'''", BodyKind.EMPTY),
+        ("'''Says what.'''\n...", BodyKind.EMPTY),
+        ("raise NotImplementedError", BodyKind.ASKING),
+        ("'''Says what.'''\nraise NotImplementedError('write me')", BodyKind.ASKING),
+        ("raise abc.NotThere()", BodyKind.RAISING),
+        ("raise NotImplementedError\nyield", BodyKind.RAISING),
+        ("return 1", BodyKind.CODE),
+        ("log(self)\nraise NotImplementedError", BodyKind.CODE),
+        ("if self:\n    raise ValueError", BodyKind.CODE),
+    ],
 )
-def test_a_body_that_does_something_first_is_none(text: str) -> None:
-    assert not is_placeholder(body(text))
+def test_what_a_body_is_there_for(text: str, kind: BodyKind) -> None:
+    assert kind_of(body(text)) is kind
 
 
 @pytest.mark.parametrize(

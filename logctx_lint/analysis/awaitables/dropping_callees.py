@@ -227,7 +227,6 @@ def _by_class(file: File, owner: Class, name: str) -> Dropping | None:
     """Where the methods of a class call what an attribute keeps, and drop the result."""
     found: Dropping | None = None
     trees = dict(owner.method_trees())
-    owner.module.note_all()
     for method, tree in trees.items():
         calls = _calls_of_kept(Body(tree), name)
         if calls is None:
@@ -236,6 +235,7 @@ def _by_class(file: File, owner: Class, name: str) -> Dropping | None:
             found = Dropping(calls[0], Scope.of_body(method, tree), method.name, name)
     if found is None or _is_overridden(file, owner, found.method):
         return None
+    owner.module.note_all()
     outside = _outside(owner, trees)
     if any(isinstance(node, ast.Attribute) and node.attr == name for node in outside):
         return None
