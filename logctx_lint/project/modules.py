@@ -115,33 +115,37 @@ class Module:
 
     def facts_about(self, name: str) -> ModuleFacts:
         """Facts of which only what stands under `name` may be used, and no line numbers."""
-        self._trace.used.append(self.file.part(f"item {name}"))
+        self._note(f"item {name}")
         return self.file.facts_about(name)
 
     @property
     def always_awaited(self) -> AlwaysAwaited:
         """What the module awaits wherever it calls it, but for one place."""
-        self._trace.used.append(self.file.part(ALWAYS_AWAITED))
+        self._note(ALWAYS_AWAITED)
         return self.file.always_awaited
 
     @property
     def stars(self) -> tuple[str, ...]:
         """What the module imports everything from."""
-        self._trace.used.append(self.file.part("stars"))
+        self._note("stars")
         return self.file.stars
 
     def place_of(self, function: Function) -> str:
         """Where a function stands, for a message: `package/module.py:12`."""
-        self._trace.used.append(self.file.part(f"line {self._below(function)}"))
+        self._note(f"line {self._below(function)}")
         return f"{self.path.relative_to(self.root).as_posix()}:{function.line}"
 
     def note_body(self, function: Function) -> None:
         """Take down that the body of one function is used."""
-        self._trace.used.append(self.file.part(f"body {self._below(function)}"))
+        self._note(f"body {self._below(function)}")
 
     def note_all(self) -> None:
         """Take down that any of the text may be used."""
-        self._trace.used.append(self.file.part(EVERYTHING))
+        self._note(EVERYTHING)
+
+    def _note(self, part: str) -> None:
+        # What is installed changes seldom, and then as a whole.
+        self._trace.used.append(self.file.part(EVERYTHING if self.is_installed else part))
 
     def _below(self, function: Function) -> str:
         return function.qualified_name[len(self.name) + 1 :]

@@ -226,18 +226,6 @@ class Index(Place):
         for said in self._replaced.values():
             yield from said[number]
 
-    def by_file(self, table: str) -> dict[str, list[str]]:
-        """All that is, say, `called` in each of the files."""
-        number = Mentions._fields.index(table)
-        found: dict[str, list[str]] = {}
-        for word, places in self._tables[number].items():
-            for place in places:
-                if place not in self._replaced:
-                    found.setdefault(self._files[place], []).append(word)
-        for place, said in self._replaced.items():
-            found[self._files[place]] = list(said[number])
-        return found
-
 
 def build(name: str, place: Path, cache: Entries, read: Reader) -> Index:
     """The index of a package's folder, or of one file; what has changed since is read by `read`.
