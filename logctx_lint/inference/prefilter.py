@@ -42,6 +42,8 @@ class Prefilter:
     def may_give_awaitable(self, call: ast.Call, scope: Scope) -> bool:
         """Whether an awaitable can come of a call."""
         match call.func:
+            case ast.Attribute(ast.Constant() | ast.JoinedStr()):
+                return False
             case ast.Attribute(_, name) as attribute:
                 may_give = (
                     name in CHAINERS

@@ -88,9 +88,9 @@ class ModuleFacts(NamedTuple):
     classes: dict[str, ClassFacts]
 
 
-def extract(source: Source, tree: ast.Module) -> ModuleFacts:
-    """The facts of one module."""
-    return Extractor(source).module(tree)
+def extract(source: Source, tree: ast.Module, before: int = 0) -> ModuleFacts:
+    """The facts of one module, or of a part of it that has so many lines before it."""
+    return Extractor(source, before).module(tree)
 
 
 def imported_names(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, ImportFacts]]:
@@ -140,7 +140,9 @@ def _bindings(body: list[ast.stmt], *, nested: bool = False) -> Iterator[tuple[_
 class Extractor:
     """Builds facts; also used for the functions and classes nested in function bodies."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, before: int = 0) -> None:
+        """`before` is added to the numbers of lines."""
+        self._before = before
         self._lines = source.lines
         self._ascii = source.is_ascii
         self._yields = source.mentions("yield")
@@ -157,9 +159,9 @@ class Extractor:
         end = node.end_lineno or node.lineno
         return FunctionFacts(
             node.name,
-            node.lineno,
-            first,
-            end,
+            node.lineno + self._before,
+            first + self._before,
+            end + self._before,
             isinstance(node, ast.AsyncFunctionDef),
             self._is_generator(node, end),
             decorators,
@@ -179,7 +181,7 @@ class Extractor:
     def class_(self, node: ast.ClassDef) -> ClassFacts:
         facts = ClassFacts(
             node.name,
-            node.lineno,
+            node.lineno + self._before,
             tuple(self.text(base) for base in node.bases),
             "".join(self.text(each.value) for each in node.keywords if each.arg == "metaclass"),
             tuple(self.text(decorator) for decorator in node.decorator_list),
@@ -240,7 +242,7 @@ class Extractor:
             elif type(statement).__name__ == "TypeAlias":
                 name, value = statement.name.id, statement.value  # type: ignore[attr-defined]
                 facts.variables.setdefault(name, []).append(
-                    VariableFacts("", self.text(value), "", statement.lineno)
+                    VariableFacts("", self.text(value), "", statement.lineno + self._before)
                 )
             else:
                 for block in child_blocks(statement):
@@ -278,10 +280,11 @@ class Extractor:
     def _assigned(
         self, statement: ast.Assign | ast.AnnAssign, method: str
     ) -> Iterator[tuple[ast.expr, VariableFacts]]:
+        line = statement.lineno + self._before
         if isinstance(statement, ast.AnnAssign):
             value = self.text(statement.value) if statement.value else ""
             annotation = self.text(statement.annotation)
-            yield statement.target, VariableFacts(annotation, value, method, statement.lineno)
+            yield statement.target, VariableFacts(annotation, value, method, line)
             return
         value = ""
         for target in statement.targets:
@@ -290,10 +293,10 @@ class Extractor:
                 for index, element in enumerate(target.elts):
                     # Unpacking is indexing, as far as types go.
                     text = OPAQUE if value == OPAQUE else f"({value})[{index}]"
-                    yield element, VariableFacts("", text, method, statement.lineno)
+                    yield element, VariableFacts("", text, method, line)
             elif not isinstance(target, ast.Subscript):
                 value = value or self.text(statement.value)
-                yield target, VariableFacts("", value, method, statement.lineno)
+                yield target, VariableFacts("", value, method, line)
 
 
 def _type_parameters(node: FunctionNode | ast.ClassDef) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from weakref import ReferenceType, ref
@@ -25,7 +25,7 @@ from logctx_lint.project.facts import (
 from logctx_lint.project.facts_cache import FactsCache
 from logctx_lint.project.folders import Folder
 from logctx_lint.project.function_bodies import parse_alone
-from logctx_lint.project.installed_names import InstalledIndex, mentions_of_installed
+from logctx_lint.project.installed_names import InstalledNames
 from logctx_lint.project.member_replacements import ModuleReplacements, module_replacements
 from logctx_lint.project.partial_facts import Outline
 from logctx_lint.project.paths import relative
@@ -63,8 +63,6 @@ DERIVED = "#"
 """Stands in the names of places that are not on disk themselves."""
 _INDEX = DERIVED + "index"
 """Ends the name of an index, behind that of its folder or file."""
-_INSTALLED_INDEX = DERIVED + "installed"
-"""The same of the index of an installed package, which holds less."""
 OF_STUBS = "-stubs"
 """Ends the name of a package that holds nothing but the stubs of another (PEP 561)."""
 AWAITABLE_NAMES = DERIVED + "awaitable"
@@ -186,10 +184,10 @@ class ModuleFile(Place):
         if not self._in_parts:
             return None
         try:
-            found = Outline(self.source)
+            # Lines that end otherwise are counted otherwise.
+            return None if self.source.mentions("\r") else Outline(self.source)
         except Unreadable:
             return None
-        return found if found.is_worth_it else None
 
     @property
     def tree(self) -> ast.Module | None:
@@ -323,7 +321,7 @@ class Places:
         self._paths: dict[str, str] = {}
         self._trees: dict[str, Tree] = {}
         self._indexes: dict[str, Index] = {}
-        self._installed: dict[str, InstalledIndex] = {}
+        self._installed: dict[str, InstalledNames] = {}
         self.awaitable_names: Callable[[str], AwaitableNames]
         """How to find those of a package, given its path."""
 
@@ -404,18 +402,20 @@ class Places:
         """How many have been made."""
         return len(self._indexes) + len(self._installed)
 
-    def installed_index(self, path: str) -> InstalledIndex:
-        """Which names lead to awaitables in an installed package or module, from a look at it."""
+    def installed_names(self, path: str) -> InstalledNames:
+        """What the modules of an installed package, or a lone one, say of names."""
         found = self._installed.get(path)
         if found is None:
-            name = self.name_of(path) + _INSTALLED_INDEX
-            read = partial(mentions_of_installed, path, self._package_name(path))
-            with uncharged():
-                index = build(name, Path(path), self._cache.indexes, read)
-            if not os.path.isdir(path):
-                index.ground = (self.file(path),)
-            found = self._installed[path] = InstalledIndex(index)
+            name = self._package_name(path)
+            kept_as = self.name_of(path)
+            found = InstalledNames(path, name, self._cache.indexes, kept_as)
+            self._installed[path] = found
         return found
+
+    def keep_installed_names(self) -> None:
+        """Keep what has been read of installed packages."""
+        for each in self._installed.values():
+            each.keep()
 
     @cached_property
     def _installed_roots(self) -> tuple[str, ...]:
@@ -462,9 +462,6 @@ class Places:
         """
         if name.endswith(_INDEX):
             return self.index(self._below_roots(self.path_of(name[: -len(_INDEX)])))
-        if name.endswith(_INSTALLED_INDEX):
-            path = self.path_of(name[: -len(_INSTALLED_INDEX)])
-            return self.installed_index(self._below_roots(path)).index
         if name.endswith(AWAITABLE_NAMES):
             path = self.path_of(name[: -len(AWAITABLE_NAMES)])
             return self.awaitable_names(self._below_roots(path))

@@ -8,15 +8,18 @@ too many edges, never too few.
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Set
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cache as cache_calls
+from itertools import chain
 from keyword import kwlist
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from logctx_lint.incremental.dependencies import Place
+from logctx_lint.incremental.store import Entries
 from logctx_lint.project.awaitable_names import (
     ANYTHING,
     CALLED_FOR,
@@ -25,9 +28,11 @@ from logctx_lint.project.awaitable_names import (
     WORD,
     words_of,
 )
-from logctx_lint.project.symbol_index import NO_MENTIONS, Index, Mentions
 from logctx_lint.syntax.source import Unreadable, read_bytes
+from logctx_lint.time_limit import uncharged
 
+FORMAT = 4
+"""Goes up with every change of what is kept."""
 # A line break that is written out is found several times as fast as `^`.
 _STATEMENT = re.compile(
     r"\n(?P<indent>[ \t]*)(?=[\w@])(?:"
@@ -62,6 +67,8 @@ _IMPORT = re.compile(
     re.MULTILINE,
 )
 _PLAIN_RESULT = re.compile(r"(?:None|True|False|-?\d[\w.]*|[rbf]?[\"'].*)?\s*\Z")
+_QUOTED = re.compile(r"\"[^\"\n]*\"|'[^'\n]*'")
+_TWO_WORDS = re.compile(r"(\w+)[ \t]+(?=(\w+))")
 _PLAIN_DECORATORS = frozenset(
     {"property", "staticmethod", "classmethod", "abstractmethod", "overload", "override", "setter",
      "cached_property", "final", "dataclass", "wraps"}
@@ -95,52 +102,82 @@ class InstalledEdges:
         return self.edges if table == "edges" else ()
 
 
-class InstalledIndex:
-    """What the files of an installed package say of names, each by itself."""
+class NamesOfModule(NamedTuple):
+    """What the text of one module says of names."""
 
-    def __init__(self, index: Index) -> None:
-        self.index = index
-
-    @cached_property
-    def edges(self) -> dict[str, tuple[str, ...]]:
-        """Edges between names, by file."""
-        return self.index.by_file("edges")
-
-    @cached_property
-    def imported(self) -> dict[str, tuple[str, ...]]:
-        """The modules that matter for a file, by file."""
-        return self.index.by_file("imported")
+    digest: str
+    """Of the text."""
+    edges: tuple[str, ...]
+    imported: tuple[str, ...]
+    """The modules that matter for it."""
 
 
-def mentions_of_installed(package: str, name: str, paths: Sequence[str]) -> Iterator[Mentions]:
-    """What files of a package mention: edges between names, and which other modules matter.
+class InstalledNames:
+    """What the modules of one installed package say of names.
 
-    `name` is the dotted name of the package.
+    Each is read when it is first needed, for an import seldom leads to all of a package. The cache
+    has one entry for the package.
     """
-    is_folder = cache(os.path.isdir)
-    for path in paths:
-        below = path[len(package) + 1 :].split(os.sep)
-        if not _TEST_FOLDERS.isdisjoint(below[:-1]):
-            yield NO_MENTIONS
-            continue
+
+    def __init__(self, path: str, name: str, cache: Entries, kept_as: str) -> None:
+        """`name` is the dotted name of the package, `path` where it is; kept under `kept_as`."""
+        self._path = path
+        self._name = name
+        self._cache = cache
+        self._key = f"installed {FORMAT} {kept_as}".encode("utf-8", "surrogatepass")
+        self._modules = _read(cache.load(self._key) or b"{}")
+        self._is_changed = False
+        self._is_folder = cache_calls(os.path.isdir)
+
+    def of(self, path: str, digest: str) -> NamesOfModule:
+        """What the module at a path says, whose text has this digest."""
+        below = path[len(self._path) + 1 :]
+        known = self._modules.get(below)
+        if known is None or known.digest != digest:
+            with uncharged():
+                known = self._modules[below] = NamesOfModule(digest, *self._said(path))
+            self._is_changed = True
+        return known
+
+    def keep(self) -> None:
+        """Keep what has been read."""
+        if self._is_changed:
+            self._cache.store(self._key, json.dumps(self._modules, separators=(",", ":")).encode())
+            self._is_changed = False
+
+    def _said(self, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Edges between names, and which other modules matter."""
+        *folders, file = path[len(self._path) + 1 :].split(os.sep)
+        if not _TEST_FOLDERS.isdisjoint(folders):
+            return (), ()
         try:
             data = read_bytes(path)
         except Unreadable:
-            data = b""
+            return (), ()
         if len(data) > _LARGEST:
-            data = b""
+            return (), ()
         # So that the first line begins behind a line break, too.
         text = "\n" + data.decode("utf-8", "replace")
-        here = [name, *below[:-1]]
-        pairs, outward = frozenset[str](), frozenset[str]()
+        pairs, outward = set[str](), set[str]()
         if _is_asynchronous(data):
             reader = _Reader(text, is_stub=path.endswith(".pyi"))
-            pairs, outward = frozenset(reader.pairs), frozenset(reader.outward)
+            pairs, outward = reader.pairs, reader.outward
         else:
-            outward = frozenset(WORD.findall(" ".join(_BASES.findall(text))))
-        is_package = below[-1].startswith("__init__.")
-        imports = _Imports(package, here, is_folder).found(text, outward, re_exports=is_package)
-        yield NO_MENTIONS._replace(edges=tuple(sorted(pairs)), imported=tuple(sorted(imports)))
+            outward = set(WORD.findall(" ".join(_BASES.findall(text))))
+        imports = _Imports(self._path, [self._name, *folders], self._is_folder)
+        imported = imports.found(text, outward, re_exports=file.startswith("__init__."))
+        return tuple(sorted(pairs)), tuple(sorted(imported))
+
+
+def _read(data: bytes) -> dict[str, NamesOfModule]:
+    """An entry of the cache, which may say anything."""
+    try:
+        return {
+            str(path): NamesOfModule(str(digest), tuple(map(str, edges)), tuple(map(str, imported)))
+            for path, (digest, edges, imported) in json.loads(data).items()
+        }
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _is_asynchronous(data: bytes) -> bool:
@@ -159,7 +196,7 @@ class _Imports:
     """The dotted name of the package that the file is in, in parts."""
     is_folder: Callable[[str], bool]
 
-    def found(self, text: str, outward: frozenset[str], *, re_exports: bool) -> set[str]:
+    def found(self, text: str, outward: Set[str], *, re_exports: bool) -> set[str]:
         """The modules that are imported from the package itself, and of others those that matter.
 
         These are handed on: by classes that inherit, by results, or as a whole.
@@ -241,7 +278,7 @@ class _Reader:
         elif match["returned"] is not None:
             self._return(match["returned"].strip())
         elif match["declared"]:
-            if match["declared"] not in _KEYWORDS:
+            if match["declared"] not in _KEYWORDS and not _is_prose(match["annotation"]):
                 self._add_edges(match["declared"], words_of(match["annotation"]))
         else:
             self._alias(match["alias"], match["value"])
@@ -304,7 +341,7 @@ class _Reader:
         block = next((each for each in reversed(self._blocks) if each.is_function), None)
         if block is None or block.is_annotated or block.name == "__init__":
             return
-        if _PLAIN_RESULT.match(returned):
+        if _PLAIN_RESULT.match(returned) or _is_prose(returned):
             return
         self.pairs.add(f"{block.name} {ANYTHING}")
 
@@ -317,3 +354,12 @@ class _Reader:
     def _add_edges(self, name: str, words: frozenset[str] | set[str]) -> None:
         chosen = sorted(word for word in words if word != name and word not in _KEYWORDS)
         self.pairs.update(f"{name} {word}" for word in chosen[:_MOST_WORDS])
+
+
+def _is_prose(text: str) -> bool:
+    """Whether what looks like an expression is part of a docstring: no expression has two words
+    side by side."""
+    words = _TWO_WORDS.findall(_QUOTED.sub("", text))
+    if not words or not _KEYWORDS.isdisjoint(chain.from_iterable(words)):
+        return False
+    return '"' not in text and "'" not in text

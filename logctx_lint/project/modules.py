@@ -55,7 +55,7 @@ class Module(RecordedFile):
         *,
         is_installed: bool = False,
     ) -> None:
-        super().__init__(file, trace)
+        super().__init__(file, trace, is_installed=is_installed)
         self.name = name
         self.path = path
         self.root = root
@@ -64,8 +64,6 @@ class Module(RecordedFile):
         self.is_stub = path.suffix == ".pyi"
         self.is_partial = root == LIBRARY_STUBS
         """Whether it says nothing of much that the real module has."""
-        self.is_installed = is_installed
-        """Whether it belongs to a distribution that is installed beside the project."""
 
     def __repr__(self) -> str:
         return f"Module({self.name!r})"
@@ -91,16 +89,16 @@ class Module(RecordedFile):
 
     def place_of(self, function: Function) -> str:
         """Where a function stands, for a message: `package/module.py:12`."""
-        self._trace.used.append(self.file.part(f"line {self._below(function)}"))
+        self._note(f"line {self._below(function)}")
         return f"{self.path.relative_to(self.root).as_posix()}:{function.line}"
 
     def note_body(self, function: Function) -> None:
         """Take down that the body of one function is used."""
-        self._trace.used.append(self.file.part(f"body {self._below(function)}"))
+        self._note(f"body {self._below(function)}")
 
     def note_body_kind(self, function: Function) -> None:
         """Take down that it matters whether the body of one function does anything."""
-        self._trace.used.append(self.file.part(f"kind {self._below(function)}"))
+        self._note(f"kind {self._below(function)}")
 
     def _below(self, function: Function) -> str:
         return function.qualified_name[len(self.name) + 1 :]

@@ -6,7 +6,6 @@ are followed from package to package, and what all of them say is put together.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -91,6 +90,7 @@ class PackageAwaitables:
                 self._imports[path] = imports
             waiting += imports[1]
             ground |= imports[2]
+        self._places.keep_installed_names()
         return found, ground
 
     def _find_imports(self, path: str, index: Index) -> tuple[list[str], set[Place]]:
@@ -112,11 +112,10 @@ class PackageAwaitables:
             assert module is not None
             with self._trace.nothing():
                 package = self._modules.package(module)
-            said = self._places.installed_index(package)
-            file = path[len(package) + 1 :].replace(os.sep, "/")
-            imported, places = self._packages_of(said.imported.get(file, ()), root)
-            ground = frozenset((*places, said.index))
-            found = InstalledEdges(tuple(said.edges.get(file, ())), tuple(imported), ground)
+            said = self._places.installed_names(package).of(path, module.file.digest)
+            imported, places = self._packages_of(said.imported, root)
+            ground = frozenset((*places, module.file))
+            found = InstalledEdges(said.edges, tuple(imported), ground)
             self._installed[path] = found
         return found
 

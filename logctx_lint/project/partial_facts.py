@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import ast
 import re
-from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
 
 from logctx_lint.project.facts import ModuleFacts, extract
 from logctx_lint.syntax.source import Source, Unreadable
+
+T = TypeVar("T")
 
 # A line break that is written out is found several times as fast as `^`.
 _BEGINNING = re.compile(
@@ -29,102 +34,105 @@ _STRING = re.compile(
 )
 """A string or a comment, in which there may be quotes, too."""
 _STAR = re.compile(r"import[ \t]*(?:\\\n)?[ \t]*\*")
-_SMALL = 4_000
-"""Characters of a text that is parsed as a whole as quickly."""
-_NOTHING = ModuleFacts({}, (), {}, {}, {})
+
+
+class _Statement(NamedTuple):
+    start: int
+    end: int
+    before: int
+    """The lines of the text before it."""
 
 
 class Outline:
-    """The outermost statements of a text."""
+    """The outermost statements of a text, each of which is parsed when it is needed."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._facts: dict[str, ModuleFacts | None] = {}
-
-    @property
-    def is_worth_it(self) -> bool:
-        """Whether it is quicker to read the text in parts."""
-        return len(self._source.text) > _SMALL and "\r" not in self._source.text
+        self._statements: list[_Statement] = []
+        self._definitions: defaultdict[str, list[int]] = defaultdict(list)
+        """The numbers of functions and classes, by what they are called: that is all they bind."""
+        self._others: list[tuple[int, str]] = []
+        """All other statements: their numbers and texts."""
+        self._facts: dict[int, ModuleFacts | None] = {}
 
     def about(self, name: str) -> ModuleFacts | None:
         """Facts of which only what stands under `name` may be used; None if it cannot be told."""
-        if name not in self._facts:
-            self._facts[name] = self._read(_occurrences(self._source.text, name), name)
-        return self._facts[name]
+        self._cut()
+        found = ModuleFacts({}, (), {}, {}, {})
+        mentioning = [number for number, text in self._others if name in text]
+        for number in sorted((*self._definitions.get(name, ()), *mentioning)):
+            facts = self._facts_of(number)
+            if facts is None:
+                return None
+            _add(found.imports, facts.imports, name)
+            _add(found.functions, facts.functions, name)
+            _add(found.variables, facts.variables, name)
+            if name in facts.classes:
+                found.classes[name] = facts.classes[name]
+        return found
 
     @cached_property
     def stars(self) -> tuple[str, ...] | None:
         """What the module imports everything from; None if it cannot be told."""
-        found = _STAR.finditer(self._source.text)
-        facts = self._read([match.start() for match in found], "")
-        return facts and facts.stars
+        self._cut()
+        found: list[str] = []
+        for number, text in self._others:
+            if _STAR.search(text):
+                facts = self._facts_of(number)
+                if facts is None:
+                    return None
+                found += facts.stars
+        return tuple(found)
 
-    def _read(self, places: list[int], name: str) -> ModuleFacts | None:
-        chosen = {bisect_right(self._starts, place) - 1 for place in places}
-        # What a function or class is called is all that it binds.
-        wanted = sorted(each for each in chosen if self._names[each] in ("", name))
-        if not wanted:
-            return _NOTHING
-        text = self._only(wanted)
-        try:
-            return extract(Source(self._source.path, text), ast.parse(text))
-        except (SyntaxError, ValueError, RecursionError, MemoryError, Unreadable):
-            return None
+    def _facts_of(self, number: int) -> ModuleFacts | None:
+        """The facts of one statement; None if it cannot be parsed."""
+        if number not in self._facts:
+            start, end, before = self._statements[number]
+            part = Source(self._source.path, self._source.text[start:end])
+            try:
+                self._facts[number] = extract(part, ast.parse(part.text), before)
+            except (SyntaxError, ValueError, RecursionError, MemoryError, Unreadable):
+                self._facts[number] = None
+        return self._facts[number]
 
-    def _only(self, wanted: list[int]) -> str:
-        """The text of some statements, on the lines where they are."""
-        text, ends = self._source.text, [*self._starts[1:], len(self._source.text)]
-        parts = []
-        done = 0
-        for each in wanted:
-            start, end = self._starts[each], ends[each]
-            parts += ["\n" * text.count("\n", done, start), text[start:end]]
-            done = end
-        return "".join(parts)
-
-    @property
-    def _starts(self) -> list[int]:
-        return self._statements[0]
-
-    @property
-    def _names(self) -> list[str]:
-        """Those of functions and classes; empty for other statements."""
-        return self._statements[1]
-
-    @cached_property
-    def _statements(self) -> tuple[list[int], list[str]]:
-        """Where each begins, and what it is called."""
+    def _cut(self) -> None:
+        """Find the statements, if that has not been done."""
+        if self._statements:
+            return
         text = self._source.text
-        starts, names = [0], [""]
-        decorated = False
-        strings = (match.span() for match in _STRING.finditer(text) if "\n" in match[0])
-        string = next(strings, (len(text), 0))
-        for match in _BEGINNING.finditer("\n" + text):
-            # Where the line break is in there, the line begins in the text.
-            at = match.start()
-            while string[1] and string[1] <= at:
-                string = next(strings, (len(text), 0))
-            if string[0] < at:
-                continue
-            if decorated:
-                names[-1] = match[1] or ""
-            elif at:
-                starts.append(at)
-                names.append(match[1] or "")
+        starts, names = _beginnings(text)
+        before = 0
+        for number, (start, end) in enumerate(pairwise([*starts, len(text)])):
+            self._statements.append(_Statement(start, end, before))
+            before += text.count("\n", start, end)
+            if names[number]:
+                self._definitions[names[number]].append(number)
             else:
-                names[-1] = match[1] or ""
-            decorated = text[at] == "@"
-        return starts, names
+                self._others.append((number, text[start:end]))
 
 
-def _occurrences(text: str, name: str) -> list[int]:
-    """Where a name stands in a text, and not inside a longer one."""
-    found = []
-    at = text.find(name)
-    while at >= 0:
-        end = at + len(name)
-        before, after = text[at - 1 : at] if at else "", text[end : end + 1]
-        if not (before.isalnum() or before == "_" or after.isalnum() or after == "_"):
-            found.append(at)
-        at = text.find(name, end)
-    return found
+def _add(table: dict[str, list[T]], more: Mapping[str, list[T]], name: str) -> None:
+    if name in more:
+        table.setdefault(name, []).extend(more[name])
+
+
+def _beginnings(text: str) -> tuple[list[int], list[str]]:
+    """Where each outermost statement begins, and the name of a function or class."""
+    starts, names = [0], [""]
+    decorated = False
+    strings = (match.span() for match in _STRING.finditer(text) if "\n" in match[0])
+    string = next(strings, (len(text), 0))
+    for match in _BEGINNING.finditer("\n" + text):
+        # Where the line break is in there, the line begins in the text.
+        at = match.start()
+        while string[1] and string[1] <= at:
+            string = next(strings, (len(text), 0))
+        if string[0] < at:
+            continue
+        if decorated or not at:
+            names[-1] = match[1] or ""
+        else:
+            starts.append(at)
+            names.append(match[1] or "")
+        decorated = text[at] == "@"
+    return starts, names

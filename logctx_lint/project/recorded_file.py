@@ -24,13 +24,19 @@ from logctx_lint.syntax.source import Source
 class RecordedFile:
     """A file, and who takes down what is asked of it."""
 
-    def __init__(self, file: ModuleFile, trace: Trace) -> None:
+    def __init__(self, file: ModuleFile, trace: Trace, *, is_installed: bool) -> None:
         self.file = file
         self._trace = trace
+        self.is_installed = is_installed
+        """Whether it belongs to a distribution that is installed beside the project."""
+
+    def _note(self, part: str) -> None:
+        # What is installed changes seldom, and then as a whole.
+        self._trace.used.append(self.file.part(EVERYTHING if self.is_installed else part))
 
     def note_all(self) -> None:
         """Take down that any of the text may be used."""
-        self._trace.used.append(self.file.part(EVERYTHING))
+        self._note(EVERYTHING)
 
     @property
     def source(self) -> Source:
@@ -45,25 +51,25 @@ class RecordedFile:
 
     def facts_about(self, name: str) -> ModuleFacts:
         """Facts of which only what stands under `name` may be used, and no line numbers."""
-        self._trace.used.append(self.file.part(f"item {name}"))
+        self._note(f"item {name}")
         return self.file.facts_about(name)
 
     @property
     def always_awaited(self) -> AlwaysAwaited:
         """What the module awaits wherever it calls it, but for one place."""
-        self._trace.used.append(self.file.part(ALWAYS_AWAITED))
+        self._note(ALWAYS_AWAITED)
         return self.file.always_awaited
 
     @property
     def replacements(self) -> ModuleReplacements | None:
         """Which members of classes the module replaces; None where it cannot be parsed."""
-        self._trace.used.append(self.file.part(REPLACEMENTS))
+        self._note(REPLACEMENTS)
         return self.file.replacements
 
     @property
     def stars(self) -> tuple[str, ...]:
         """What the module imports everything from."""
-        self._trace.used.append(self.file.part("stars"))
+        self._note("stars")
         return self.file.stars
 
     def defines(self, name: str) -> bool:
@@ -77,25 +83,25 @@ class RecordedFile:
     @property
     def classes(self) -> dict[str, ClassFacts]:
         """All its classes; where they stand may not be used."""
-        self._trace.used.append(self.file.part(CLASSES))
+        self._note(CLASSES)
         return self.file.facts.classes
 
     @property
     def aliases(self) -> dict[str, set[str]]:
         """The other last names of what names of the module stand for."""
-        self._trace.used.append(self.file.part(ALIASES))
+        self._note(ALIASES)
         return aliases(self.file.facts)
 
     def note_frameworks(self) -> None:
         """Take down that it matters which frameworks the text imports."""
-        self._trace.used.append(self.file.part(FRAMEWORKS))
+        self._note(FRAMEWORKS)
 
     def mentions(self, word: str) -> bool:
         """Whether a word stands anywhere in the text."""
-        self._trace.used.append(self.file.part(f"mentions {word}"))
+        self._note(f"mentions {word}")
         return self.source.mentions(word)
 
     def values_with(self, word: str) -> list[tuple[str, str]]:
         """The variables of the module whose values mention a word, with these."""
-        self._trace.used.append(self.file.part(f"values {word}"))
+        self._note(f"values {word}")
         return values_with(self.file.facts, word)

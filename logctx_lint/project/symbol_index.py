@@ -252,10 +252,6 @@ class Index(Place):
         words = (getattr(row.mentions, table) for row in self._rows.values())
         return dict.fromkeys(chain.from_iterable(words))
 
-    def by_file(self, table: str) -> dict[str, tuple[str, ...]]:
-        """All that is, say, `called` in each of the files."""
-        return {path: getattr(row.mentions, table) for path, row in self._rows.items()}
-
 
 def build(name: str, place: Path, cache: Entries, read: Reader) -> Index:
     """The index of a package's folder, or of one file; what has changed since is read by `read`.
