@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logctx_lint.incremental.memo import Store
-from logctx_lint.inference import calls
+from logctx_lint.inference.arguments import arguments_of, pair
 from logctx_lint.inference.types import (
     FOREIGN_OPTION,
     UNKNOWN,
@@ -77,9 +77,9 @@ class CallSites:
             is_by_subclasses = function.name == "__init__"
             for call, scope, bound in self._calls_of(function):
                 is_by_subclasses &= last_name(call.func) == "__init__"
-                arguments = calls.arguments_of(self._resolver, call, scope)
+                arguments = arguments_of(self._resolver, call, scope)
                 parameters = list(function.facts.parameters)[bound:]
-                for parameter, argument in calls.pair(parameters, arguments):
+                for parameter, argument in pair(parameters, arguments):
                     if parameter.name == name and parameter.kind in ("", "k"):
                         given.append(argument())
             if given and is_by_subclasses and self._has_other_heirs(function):

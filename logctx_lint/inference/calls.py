@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from logctx_lint.inference import (
@@ -14,6 +13,7 @@ from logctx_lint.inference import (
     overloads,
 )
 from logctx_lint.inference.annotation_types import parse_expression, special_form
+from logctx_lint.inference.arguments import NO_ARGUMENTS, Arguments, arguments_of, pair
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.known_names import KIND_TEST_NAMES, TRANSPARENT
@@ -41,7 +41,6 @@ from logctx_lint.inference.types import (
     union_of,
 )
 from logctx_lint.inference.unification import match, parameter_variable
-from logctx_lint.project.facts import Parameter
 from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name
 
 if TYPE_CHECKING:
@@ -51,21 +50,6 @@ if TYPE_CHECKING:
 
 CHAINERS = frozenset({"addCallback", "addCallbacks", "addErrback", "addBoth"})
 """Methods by which a Deferred is known, wherever it comes from."""
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """The arguments of a call; their types are only asked for where they matter."""
-
-    positional: tuple[Callable[[], Type], ...] = ()
-    keywords: Mapping[str, Callable[[], Type]] = field(default_factory=dict)
-    constants: Mapping[int | str, ast.Constant] = field(default_factory=dict)
-    """Those that are written out, by position or keyword."""
-    is_complete: bool = False
-    """There are no others."""
-
-
-NO_ARGUMENTS = Arguments()
 
 
 def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
@@ -87,30 +71,6 @@ def result(resolver: Resolver, node: ast.Call, scope: Scope) -> Type:
     if presumed == UNKNOWN or any(map(resolver.functions.starts_work, members_of(callee))):
         return found
     return presumed
-
-
-def arguments_of(resolver: Resolver, node: ast.Call, scope: Scope) -> Arguments:
-    """The arguments of a call in a scope."""
-
-    def lazily(value: ast.expr) -> Callable[[], Type]:
-        return lambda: resolver.type_of(value, scope)
-
-    positional = []
-    for argument in node.args:
-        if isinstance(argument, ast.Starred):
-            break
-        positional.append(lazily(argument))
-    keywords = {item.arg: lazily(item.value) for item in node.keywords if item.arg}
-    constants: dict[int | str, ast.Constant] = {
-        **{i: each for i, each in enumerate(node.args) if isinstance(each, ast.Constant)},
-        **{
-            item.arg: item.value
-            for item in node.keywords
-            if item.arg and isinstance(item.value, ast.Constant)
-        },
-    }
-    is_complete = len(positional) == len(node.args) and len(keywords) == len(node.keywords)
-    return Arguments(tuple(positional), keywords, constants, is_complete)
 
 
 def _special(resolver: Resolver, node: ast.Call, scope: Scope) -> Type | None:
@@ -275,24 +235,6 @@ def _solve_call(
         if type_variables(wanted):
             match(resolver, wanted, argument(), solved)
     return solved
-
-
-def pair(
-    parameters: list[Parameter], arguments: Arguments
-) -> list[tuple[Parameter, Callable[[], Type]]]:
-    """Each argument with the parameter that it is passed for."""
-    pairs = []
-    positional = [parameter for parameter in parameters if parameter.kind == ""]
-    rest = next((parameter for parameter in parameters if parameter.kind == "*"), None)
-    for index, argument in enumerate(arguments.positional):
-        if index < len(positional):
-            pairs.append((positional[index], argument))
-        elif rest:
-            pairs.append((rest, argument))
-    for parameter in parameters:
-        if parameter.name in arguments.keywords and parameter.kind in ("", "k"):
-            pairs.append((parameter, arguments.keywords[parameter.name]))
-    return pairs
 
 
 def decorate(

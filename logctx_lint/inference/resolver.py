@@ -13,6 +13,7 @@ from logctx_lint.incremental.memo import Memo, Store
 from logctx_lint.inference import annotation_types, calls, protocols
 from logctx_lint.inference.annotation_types import parse_expression, special_form
 from logctx_lint.inference.argument_types import CallSites
+from logctx_lint.inference.arguments import NO_ARGUMENTS, Arguments
 from logctx_lint.inference.bindings import Bindings
 from logctx_lint.inference.body_scopes import BodyScopes
 from logctx_lint.inference.class_members import Classes
@@ -361,9 +362,9 @@ class Resolver:
         found = self.type_of(node, scope)
         return Instance(found.cls, found.arguments) if isinstance(found, ClassObject) else UNKNOWN
 
-    def call_type(self, callee: Type, arguments: calls.Arguments | None = None) -> Type:
+    def call_type(self, callee: Type, arguments: Arguments | None = None) -> Type:
         """What calling `callee` gives."""
-        return calls.call(self, callee, arguments or calls.NO_ARGUMENTS)
+        return calls.call(self, callee, arguments or NO_ARGUMENTS)
 
     def summaries(self, vocabulary: Vocabulary) -> Summaries:
         """What callers have to know of functions, the vocabulary giving some of them roles."""
@@ -373,7 +374,7 @@ class Resolver:
 
     def call_with(self, callee: Type, argument: Type) -> Type:
         """What calling `callee` with one argument gives."""
-        return calls.call(self, callee, calls.Arguments((lambda: argument,)))
+        return calls.call(self, callee, Arguments((lambda: argument,)))
 
     @property
     def deferred(self) -> Type:
