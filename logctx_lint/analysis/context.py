@@ -351,8 +351,8 @@ class TreeContext:
         return self.resolver.awaitability(self.type_of(node))
 
     def functions(self, node: ast.expr) -> list[Function]:
-        """The functions that an expression may name, as far as they are known."""
-        return functions_of(self.type_of(node))
+        """The functions that an expression may name, or objects run, as far as they are known."""
+        return functions_of(self.resolver.run_by_call(self.type_of(node)))
 
     def is_callable(self, node: ast.expr) -> bool:
         """Whether the value of an expression is known to be a function, and not an awaitable."""

@@ -372,6 +372,13 @@ class Resolver:
             self._summaries[vocabulary] = Summaries(self, vocabulary)
         return self._summaries[vocabulary]
 
+    def run_by_call(self, callee: Type) -> Type:
+        """What runs when a value is called: the `__call__` of an object, else the value itself."""
+        return union_of(
+            self.classes.member(each, "__call__") or each if isinstance(each, Instance) else each
+            for each in members_of(callee)
+        )
+
     def call_with(self, callee: Type, argument: Type) -> Type:
         """What calling `callee` with one argument gives."""
         return calls.call(self, callee, Arguments((lambda: argument,)))

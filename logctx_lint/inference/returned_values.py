@@ -388,7 +388,8 @@ class ReturnedValues:
             yield from self._of_presumed(presumed)
             return
         is_open = answer.certainty is Certainty.UNKNOWN
-        for callee in members_of(self._resolver.type_of(call.func, self._scope)):
+        called = self._resolver.run_by_call(self._resolver.type_of(call.func, self._scope))
+        for callee in members_of(called):
             for each in self._of_callee(call, callee):
                 is_any = is_open and each.source is Source.FRESH
                 yield replace(each, source=Source.OPEN) if is_any else each

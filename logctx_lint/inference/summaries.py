@@ -56,6 +56,7 @@ from logctx_lint.inference.types import (
     TypeVariable,
     Unknown,
     callees_of,
+    functions_of,
     members_of,
 )
 from logctx_lint.inference.use_def import Scope
@@ -125,8 +126,8 @@ class Summaries:
 
     def of_known_callees(self, func: ast.expr, scope: Scope) -> list[Summary]:
         """The summaries of the functions that a call may reach, as far as they are known."""
-        members = members_of(self.resolver.type_of(func, scope))
-        return [self.of(each.function) for each in members if isinstance(each, FunctionType)]
+        callee = self.resolver.run_by_call(self.resolver.type_of(func, scope))
+        return [self.of(each) for each in functions_of(callee)]
 
     def of_callee(self, func: ast.expr, scope: Scope) -> list[Summary] | None:
         """The summaries of all that a call may reach; None where something is not known."""

@@ -43,7 +43,7 @@ def gives_new_task(file: File, call: ast.Call, scope: Scope) -> bool:
     """
     if file.traits.has_log_contexts or not file.prefilter.may_give_awaitable(call, scope):
         return False
-    callees = members_of(file.resolver.type_of(call.func, scope))
+    callees = members_of(file.resolver.run_by_call(file.resolver.type_of(call.func, scope)))
     functions = [each.function for each in callees if isinstance(each, FunctionType)]
     if len(functions) != len(callees) or any(
         each.facts.is_async or each.facts.decorators for each in functions
@@ -78,7 +78,7 @@ def hands_out_object(context: TreeContext, call: ast.Call) -> bool:
     ]
     if not own:
         return False
-    for callee in members_of(context.type_of(call.func)):
+    for callee in members_of(context.resolver.run_by_call(context.type_of(call.func))):
         if isinstance(callee, ClassObject):
             return False
         if isinstance(callee, FunctionType):
@@ -119,7 +119,7 @@ def may_be_dropped(
 
     Without the `call` nothing is known of what they are given.
     """
-    members = members_of(callees)
+    members = members_of(context.resolver.run_by_call(callees))
     functions = [each for each in members if isinstance(each, FunctionType)]
     if not functions:
         return False

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from logctx_lint.analysis.callback_arguments import call_made_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
@@ -29,6 +30,7 @@ from logctx_lint.analysis.deferreds.completions import (
     new_in,
     popped_from,
 )
+from logctx_lint.analysis.log_calls import is_named_log
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import DELAYERS, REMOVERS
 from logctx_lint.inference.passed_arguments import pairs, written_parameters
@@ -103,14 +105,21 @@ def _in_try(attempt: ast.Try) -> Iterator[_Found]:
             return
     for position, statement in enumerate(attempt.body):
         first = completion(statement)
-        rest = attempt.body[position + 1 :]
-        if first is None or not any(
-            isinstance(each, ast.Call | ast.Await) for each in own_nodes(rest)
-        ):
+        if first is None or not _may_fail(attempt.body[position + 1 :]):
             continue
-        for handler in attempt.handlers:
-            for second in filter(None, map(completion, handler.body)):
-                yield first, second, attempt.body
+        handling = chain.from_iterable(each.body for each in attempt.handlers)
+        found = filter(None, map(completion, handling))
+        second = next((each for each in found if completed(each) == completed(first)), None)
+        if second is not None:
+            yield first, second, attempt.body
+
+
+def _may_fail(statements: list[ast.stmt]) -> bool:
+    """Whether statements do something that a handler is there for; to log is nothing of that."""
+    return any(
+        isinstance(each, ast.Await) or (isinstance(each, ast.Call) and not is_named_log(each.func))
+        for each in own_nodes(statements)
+    )
 
 
 # A timer and something else
