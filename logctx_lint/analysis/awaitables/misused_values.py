@@ -138,9 +138,18 @@ def _is_wrong_if_certain(use: Use, type_: Type, kind: Kind, unit: Unit) -> bool:
         return False
     if need_not_be_awaited(resolver, type_, is_used=True) and not _lacks_method(use, type_, unit):
         return False
-    # `-> Awaitable` is said of a function, too, whose call gives one.
-    is_called = kind is Kind.AWAITABLE and use.how is Usage.CALL
-    return not is_called and (kind is Kind.COROUTINE or not _is_ordinary(use, unit))
+    if use.how is Usage.CALL and _may_be_function(use, kind):
+        return False
+    return kind is Kind.COROUTINE or not _is_ordinary(use, unit)
+
+
+def _may_be_function(use: Use, kind: Kind) -> bool:
+    """Whether what is called may be a function that gives an awaitable, though declared as that.
+
+    `-> Awaitable` is said of such functions, `list[Coroutine]` of what callbacks are kept in.
+    """
+    is_declared = isinstance(use.node, ast.Name) and not _calls_behind(use.node, use.scope)
+    return kind is Kind.AWAITABLE or is_declared
 
 
 def _is_of_open_receiver(node: ast.expr, scope: Scope, unit: Unit) -> bool:
