@@ -168,9 +168,12 @@ def _put_back(
     for binding in scope.reaching_name(name):
         value = binding.value
         match value.value if isinstance(value, ast.Await) else value:
-            case ast.Call(ast.Attribute(source, taker)) if taker in _TAKERS and ast.unparse(
-                source
-            ) == ast.unparse(place):
+            case ast.Call(ast.Attribute(source, taker), keys) if (
+                taker in _TAKERS
+                # What is got by a key stays where it is.
+                and not (keys and taker == "get")
+                and ast.unparse(source) == ast.unparse(place)
+            ):
                 continue
         return None
     return name

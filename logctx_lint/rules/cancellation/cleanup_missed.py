@@ -189,12 +189,12 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
     # Twisted's is an Exception.
     passing = live_cancellation(code) & (Cancellation.ASYNCIO | Cancellation.TRIO)
     error = "Cancelled" if passing is Cancellation.TRIO else "CancelledError"
-    for handler in attempt.handlers if passing else ():
-        clause = caught_by(context, handler.type)
-        if passing & clause.cancellation:
-            return  # Whatever follows, somebody has thought of it.
+    caught = [caught_by(context, each.type).cancellation for each in attempt.handlers]
+    if not passing or any(passing & each for each in caught):
+        return  # Somebody has thought of it.
+    for handler in attempt.handlers:
         ended = child_ended(context, function, attempt, handler)
-        if ended is not None and not _is_thought_of(context, attempt, handler, passing):
+        if ended is not None:
             context.report(
                 RULE.code,
                 handler,
@@ -245,14 +245,6 @@ def _check_try(context: TreeContext, function: ast.AsyncFunctionDef, attempt: as
                 _fixes(context, handler),
                 span=context.span(handler.type),
             )
-
-
-def _is_thought_of(
-    context: TreeContext, attempt: ast.Try, handler: ast.ExceptHandler, passing: Cancellation
-) -> bool:
-    """Whether another handler catches the cancellation."""
-    others = (each for each in attempt.handlers if each is not handler)
-    return any(passing & caught_by(context, each.type).cancellation for each in others)
 
 
 def _left(
