@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import UNKNOWN, Presumed, Type
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.always_awaited import AlwaysAwaited
+from logctx_lint.project.always_awaited import path_of as awaited_path
 from logctx_lint.project.awaitable_names import INLINE_CALLBACKS, words_of
 from logctx_lint.project.facts import FunctionFacts
 from logctx_lint.project.modules import Module
@@ -25,13 +27,12 @@ def always_awaited(module: Module) -> AlwaysAwaited:
 
 
 def path_of(callee: ast.expr) -> str:
-    """The last name of what is called, with that of the object; empty where it has none."""
+    """What is called, by its last names; empty where an object on the way has none."""
     match callee:
-        case ast.Name(name):
-            return name
-        case ast.Attribute(ast.Name() | ast.Attribute() as receiver, name):
-            return f"{last_name(receiver)}.{name}"
-    return ""
+        case ast.Attribute(ast.Name() | ast.Attribute() as receiver):
+            named = dotted(receiver)
+            return awaited_path(f"{named or last_name(receiver)}.{callee.attr}")
+    return dotted(callee)
 
 
 def result(resolver: Resolver, callee: ast.expr, scope: Scope) -> Type:

@@ -30,12 +30,18 @@ _TAKERS = frozenset({*"([{,", "await", "yield", "return", "def", "lambda"})
 
 
 class AlwaysAwaited(NamedTuple):
-    """The last names of what is so called, with that of the object: `session.call`."""
+    """The last names of what is so called, with those of the object: `session.call`."""
 
     everywhere: frozenset[str] = frozenset()
     """By `await`, or by `yield` as under `@inlineCallbacks`."""
     by_await: frozenset[str] = frozenset()
     """Those of them that are awaited at least once by `await`: generators yield, too."""
+
+
+def path_of(callee: str) -> str:
+    """What is called, by its last names: `self.file.read` is `file.read`, `x.file.read` itself."""
+    parts = callee.split(".")
+    return ".".join(parts[1:] if len(parts) == 3 and parts[0] in ("self", "cls") else parts[-3:])
 
 
 def always_awaited(text: str) -> AlwaysAwaited:
@@ -46,7 +52,7 @@ def always_awaited(text: str) -> AlwaysAwaited:
     by_await: set[str] = set()
     for found in pattern.finditer(text):
         if not _goes_on(text, found.end()):
-            path = ".".join(found[2].split(".")[-2:])
+            path = path_of(found[2])
             counts[path] += 1
             if found[1] == "await":
                 by_await.add(path)

@@ -68,3 +68,8 @@ def test_generators_yield_too() -> None:
     found = always_awaited(f"@inlineCallbacks\n{text}")
     assert found.everywhere == {"s.call"}
     assert not found.by_await
+
+
+def test_what_is_asked_of_a_part_is_not_asked_of_the_whole() -> None:
+    text = "await self.s.call(1)\n" * 2 + "await s.call(1)\n" + "await s.part.call(1)\n" * 3
+    assert always_awaited(text).by_await == {"s.call", "s.part.call"}
