@@ -225,6 +225,10 @@ class TreeContext:
             yield outer
             outer = self._parents.get(outer)
 
+    def statement_of(self, node: ast.expr) -> ast.stmt | None:
+        """The statement that an expression stands in."""
+        return next((each for each in self.around(node) if isinstance(each, ast.stmt)), None)
+
     def behind(self, node: ast.AST) -> list[ast.stmt]:
         """The statements that follow a statement in the same block."""
         block = self._block(node)

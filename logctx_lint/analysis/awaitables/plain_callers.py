@@ -70,6 +70,8 @@ class PlainlyCalled:
     """Which calls it; None if its name has it called."""
     what: str
     """Who calls it, and what becomes of the coroutine."""
+    is_seen: bool = True
+    """Nobody else may do it in another way, as what makes objects of a class that it is given."""
 
 
 def plain_callbacks(unit: Unit) -> Iterator[PlainlyCalled]:
@@ -84,7 +86,7 @@ def plain_callbacks(unit: Unit) -> Iterator[PlainlyCalled]:
         if owner is not None and not node.decorator_list:
             what = _called_by_name(unit.file, node.name, owner)
             if what:
-                yield PlainlyCalled(node, None, what)
+                yield PlainlyCalled(node, None, what, _is_made(unit.file, node.name, owner))
         outer = scope.parent or Scope(scope.module)
         for decorator in node.decorator_list:
             func = decorator.func if isinstance(decorator, ast.Call) else decorator
@@ -96,6 +98,20 @@ def plain_callbacks(unit: Unit) -> Iterator[PlainlyCalled]:
                 found := dropping_decorator(unit.file, decorator, outer)
             ):
                 yield PlainlyCalled(node, decorator, found)
+
+
+def _is_made(file: File, name: str, owner: Class) -> bool:
+    """Whether the project itself makes objects of a class, where a method is for that.
+
+    `ray.remote(Worker)` makes them elsewhere, and awaits their `__init__()`.
+    """
+    if name != "__init__":
+        return True
+    resolver = file.resolver
+    names = {each.name for each in (owner, *resolver.references.subclasses(owner))}
+    return any(last_name(each.func) in names for each in file.nodes(ast.Call)) or any(
+        any(resolver.references.calls(each, file.module)) for each in names
+    )
 
 
 def _roles(file: File, func: ast.expr, scope: Scope) -> frozenset[Role]:

@@ -108,7 +108,7 @@ from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.run_time_checks import is_asked_for
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.findings import Applicability, Fix
+from logctx_lint.findings import Applicability, Fix, Profile
 from logctx_lint.fixes.background_starters import started_instead
 from logctx_lint.fixes.edits import background_starter
 from logctx_lint.inference.types import FunctionType, Kind, members_of
@@ -121,12 +121,15 @@ def check(context: TreeContext) -> None:
     for each in {each.function: each for each in misplaced_callbacks(context.unit)}.values():
         if context.is_placed(each.function):
             callee = context.called(each.function)
+            # Whoever asks for what is returned may know better than the annotation.
+            is_returned = isinstance(context.statement_of(each.function), ast.Return)
             context.report(
                 RULE.code,
                 each.function,
                 f"{callee.label} returns a coroutine that never runs ({callee.reason}), but "
                 f"{each.what}: a plain function is needed here",
                 callee=callee,
+                profile=Profile.STRICT if is_returned else Profile.RECOMMENDED,
             )
     for called in plain_callbacks(context.unit):
         what = f"`{called.node.name}()` is an `async def`, but {called.what}"
@@ -135,6 +138,7 @@ def check(context: TreeContext) -> None:
             called.decorator or called.node,
             f"{what}: make it a plain function",
             span=None if called.decorator else context.name_span(called.node),
+            profile=Profile.RECOMMENDED if called.is_seen else Profile.STRICT,
         )
     for override in asynchronous_overrides(context.unit):
         _report_override(context, override)

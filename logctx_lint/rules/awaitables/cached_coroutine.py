@@ -236,7 +236,7 @@ def _makes_coroutine(context: TreeContext, binding: Binding) -> bool:
 
 def _is_behind(context: TreeContext, first: ast.Await, places: list[ast.AST]) -> bool:
     """Whether the first await runs on every path to the places around another one."""
-    statement = next((each for each in context.around(first) if isinstance(each, ast.stmt)), None)
+    statement = context.statement_of(first)
     if not isinstance(statement, ast.Expr | ast.Assign | ast.AnnAssign | ast.AugAssign):
         return False
     following = context.behind(statement)
