@@ -59,6 +59,24 @@ def is_sole_waiter(
     )
 
 
+def has_put_it_there(context: TreeContext, wait: ast.expr) -> bool:
+    """Whether what is waited for is the last of a list, which the function has just added.
+
+    self._tasks.append(create_task(work()))
+    await self._tasks[-1]
+    """
+    match wait:
+        case ast.Subscript(holder, ast.UnaryOp(ast.USub(), ast.Constant(1))):
+            statement = context.statement_of(wait)
+        case _:
+            return False
+    last = context.before(statement)[-1:] if statement else []
+    match last:
+        case [ast.Expr(ast.Call(ast.Attribute(filled, "append"), [ast.Call()]))]:
+            return ast.unparse(filled) == ast.unparse(holder)
+    return False
+
+
 def has_key_of_its_own(context: TreeContext, place: ast.expr) -> bool:
     """Whether each call looks for its own element: `self._flows[flow_id]`, an identifier that is
     made for it."""

@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from logctx_lint.analysis.cancellation.completed_awaitables import DoneAwaitables
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
-from logctx_lint.analysis.deferreds.sole_waiters import has_key_of_its_own, is_sole_waiter
+from logctx_lint.analysis.deferreds.sole_waiters import (
+    has_key_of_its_own,
+    has_put_it_there,
+    is_sole_waiter,
+)
 from logctx_lint.analysis.deferreds.waiting_functions import (
     expects_cancellation,
     is_cancelled_by_waiters,
@@ -51,6 +55,8 @@ class Waiters:
     def profile(self, node: ast.expr, use: str, *, is_deferred: bool) -> Profile | None:
         """In which profile sharing `node` is reported, if it is; `use` is what is done with it."""
         if expects_cancellation(self.context, node) or is_given_up(self.context, node):
+            return None
+        if has_put_it_there(self.context, node):
             return None
         traits = self.context.file.traits
         if traits.has_log_contexts or traits.storage is Storage.THREAD_LOCAL:
