@@ -136,10 +136,20 @@ def _retried(
     loop = _retrying_loop(context, node) if isinstance(value, ast.Name) else None
     if loop is None or not isinstance(value, ast.Name):
         return None
+    kind = _retried_kind(context, loop, value, is_bare=is_bare)
+    if kind is None:
+        return None
+    why = f"the loop (line {loop.lineno}) goes on with it when it has failed"
+    profile = Profile.RECOMMENDED if kind.is_lazy else Profile.STRICT
+    return ReusedCoroutine(node, value, why, profile, kind)
+
+
+def _retried_kind(
+    context: TreeContext, loop: ast.stmt, value: ast.Name, *, is_bare: bool
+) -> Kind | None:
+    """The kind of awaitable that was bound to a name before a loop, and ends but once."""
     kind, scope = Kind.COROUTINE, context.scopes[value]
     bindings = scope.reaching_name(value)
-    if not bindings:
-        return None
     for each in bindings:
         if each.kind == "parameter":
             # A task may be waited for again; an awaitable that ended has ended.
@@ -155,9 +165,7 @@ def _retried(
             or any(inner is each.value for inner in own_nodes([loop]))
         ):
             return None
-    why = f"the loop (line {loop.lineno}) goes on with it when it has failed"
-    profile = Profile.RECOMMENDED if kind.is_lazy else Profile.STRICT
-    return ReusedCoroutine(node, value, why, profile, kind)
+    return kind if bindings else None
 
 
 def _retrying_loop(context: TreeContext, node: ast.AST) -> ast.stmt | None:
