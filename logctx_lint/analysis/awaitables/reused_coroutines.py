@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
 from logctx_lint.analysis.kept_places import place_text, taken_from
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -170,9 +171,8 @@ def _retried_kind(
 
 def _retrying_loop(context: TreeContext, node: ast.AST) -> ast.stmt | None:
     """The loop that a handler around a node lets go round once more."""
-    inner: ast.AST = node
     is_retried = False
-    for outer in context.around(node):
+    for outer, inner in within(context, node):
         if isinstance(outer, ast.Try):
             if inner not in outer.body:
                 return None
@@ -183,9 +183,8 @@ def _retrying_loop(context: TreeContext, node: ast.AST) -> ast.stmt | None:
         elif isinstance(outer, _LOOPS):
             is_last = any(isinstance(each, _LEAVING) for each in outer.body if each is not inner)
             return outer if is_retried and inner in outer.body and not is_last else None
-        elif isinstance(outer, FunctionNode | ast.Lambda | ast.If | ast.Match | ast.comprehension):
+        elif isinstance(outer, ast.Lambda | ast.If | ast.Match | ast.comprehension):
             return None
-        inner = outer
     return None
 
 

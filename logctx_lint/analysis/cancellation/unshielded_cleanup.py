@@ -21,7 +21,7 @@ from logctx_lint.analysis.shields import (
     opens_shield,
     shielded_by_hand,
 )
-from logctx_lint.analysis.surroundings import within
+from logctx_lint.analysis.surroundings import outwards, within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
@@ -176,8 +176,7 @@ def _is_reached_uncancelled(
     if item.optional_vars is None:
         return False
     scope = ast.unparse(item.optional_vars)
-    inner: ast.AST = node
-    for outer in context.around(node):
+    for outer, inner in outwards(context, node):
         if isinstance(inner, ast.stmt) and any(
             isinstance(each, ast.If)
             and isinstance(each.body[-1], _LEAVING)
@@ -192,7 +191,6 @@ def _is_reached_uncancelled(
             or (inner in outer.orelse and _denies(outer.test, scope, holds=False))
         ):
             return True
-        inner = outer
     return False
 
 
