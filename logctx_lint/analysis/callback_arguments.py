@@ -15,6 +15,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.implementations import implementations
 from logctx_lint.inference.passed_arguments import open_parameters, pairs
 from logctx_lint.inference.types import (
     NONE,
@@ -180,7 +181,7 @@ def is_awaited_by_callee(file: File, argument: Taken) -> bool:
         for parameter, value in pairs(argument.call, parameters):
             if value is argument.node and any(
                 _may_await(file, each, parameter.name)
-                for each in file.summaries.implementations(callee.function)
+                for each in implementations(file.resolver, callee.function)
             ):
                 return True
     return False
