@@ -314,6 +314,12 @@ def _applied(
         # It gives back what it takes, whatever its annotations say.
         return stage
     declared = resolver.call_with(decorator, stage)
+    if resolver.awaitability(resolver.call_type(declared)).certainty is Certainty.SOME:
+        # Which of both, the wrapper tells.
+        inner = decorators.named_by(node, scope, is_believed=False)
+        told = decorators.applied(inner, stage, function, is_bare=is_bare)
+        if told != UNKNOWN:
+            return told
     if is_external(declared):
         likely = decorators.presumed(text, stage, function)
         return declared if likely == UNKNOWN else likely

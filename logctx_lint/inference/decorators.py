@@ -34,6 +34,7 @@ from logctx_lint.inference.passed_arguments import filled
 from logctx_lint.inference.types import (
     UNKNOWN,
     CallableType,
+    Certainty,
     ClassObject,
     External,
     ExternalInstance,
@@ -67,12 +68,15 @@ class Decorators:
         self._resolver = resolver
         self._applied: Store[Type] = {}
 
-    def named_by(self, node: ast.expr, scope: Scope) -> Type:
-        """What an expression behind the `@` gives: the decorator itself, that of `make(...)`."""
+    def named_by(self, node: ast.expr, scope: Scope, *, is_believed: bool = True) -> Type:
+        """What an expression behind the `@` gives: the decorator itself, that of `make(...)`.
+
+        `is_believed`: whether the annotation of such a maker counts, where it has one.
+        """
         if isinstance(node, ast.Call):
             maker = self._maker(self._resolver.type_of(node.func, scope))
             tree = maker.source_tree() if maker else None
-            if maker and tree and not maker.facts.returns:
+            if maker and tree and not (is_believed and maker.facts.returns):
                 inside = Scope.of_body(maker, tree)
                 left = _left_out(maker, node)
                 made = [
@@ -322,8 +326,10 @@ class Decorators:
         if kept:
             scope.given = kept
         given = declared
-        if declared == UNKNOWN:
-            given = _all_known(
+        is_open = self._resolver.awaitability(declared).certainty is Certainty.SOME
+        if declared == UNKNOWN or is_open:
+            # What may be either, the function tells.
+            inferred = _all_known(
                 [
                     self._resolver.type_of(value, scope)
                     for value in _returned(
@@ -331,6 +337,7 @@ class Decorators:
                     )
                 ]
             )
+            given = declared if inferred == UNKNOWN else inferred
         if facts.is_generator:
             base = "AsyncGenerator" if facts.is_async else "Generator"
             if declared != UNKNOWN:

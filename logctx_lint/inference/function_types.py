@@ -41,6 +41,8 @@ _OF_ASYNC_GENERATORS = frozenset(
     {"typing.AsyncIterable", "typing.AsyncIterator", "typing.AsyncGenerator"}
 )
 _INTERFACE = frozenset({"zope.interface.Interface"})
+_ANY_AWAITABLES = frozenset({"typing.Awaitable", "typing.Coroutine"})
+"""What people declare that a function gives, if it is a Task or a Future."""
 _MAY_BE_AWAITABLE = frozenset({Certainty.YES, Certainty.SOME})
 _STARTED = frozenset({Kind.TASK, Kind.FUTURE, Kind.DEFERRED})
 _BODIES_KEPT = 32
@@ -116,10 +118,10 @@ class Functions:
         return declared
 
     def _declares_any_awaitable(self, declared: Type) -> bool:
-        return isinstance(declared, Instance) and declared.cls.qualified_name == "typing.Awaitable"
+        return isinstance(declared, Instance) and declared.cls.qualified_name in _ANY_AWAITABLES
 
     def _started(self, function: Function, declared: Type) -> Type:
-        """The Task or Future that `-> Awaitable[T]` is in fact: its work runs by itself."""
+        """The Task or Future that a declared awaitable is in fact: its work runs by itself."""
         if function.module.is_stub:
             return declared
         if self.is_abstract(function):

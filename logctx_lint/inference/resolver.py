@@ -43,6 +43,7 @@ from logctx_lint.inference.types import (
     Type,
     TypeVariable,
     UnionType,
+    as_option,
     known,
     members_of,
     substitute,
@@ -252,8 +253,9 @@ class Resolver:
         """The type of an attribute of `receiver`."""
         match receiver:
             case UnionType():
-                members = members_of(with_options(receiver))
-                return union_of(self.member(member, name) for member in members if member != NONE)
+                members = [each for each in members_of(with_options(receiver)) if each != NONE]
+                found_in = [self.member(each, name) for each in members]
+                return union_of(found_in if len(members) == 1 else map(as_option, found_in))
             case Instance(cls) | ClassObject(cls):
                 found = self.classes.member(receiver, name)
                 if found is not None:

@@ -42,6 +42,7 @@ from logctx_lint.syntax.ast_walk import is_none, own_nodes, stored_names
 
 _MOST_STEPS = 3000
 """How far paths are followed; a longer search is given up, and nothing is known."""
+_CALLBACK_TAKERS = frozenset({Role.CALLBACK_TAKER})
 _COLLECTING = APPENDERS | {"extend", "insert"}
 _OUT = {
     Exc.CANCELLATION: Way.LETS_OUT,
@@ -154,7 +155,7 @@ class PathInterpreter:
             after = replace(state, holders=state.holders | {kept}) if kept else state
             # Another cancellation was caught before, and goes on.
             if truth is None and (
-                self._start.has_nobody_waiting(node.code, way)
+                self._start.has_nobody_waiting(node.code, way, state)
                 or (way and self._is_another_cancellation(node.code))
             ):
                 after = replace(after, is_handed_on=True)
@@ -347,6 +348,11 @@ class PathInterpreter:
                 return state
             self._raise(node, Exc.CANCELLATION, state)
             return None
+        # By its name alone: the loop may be anybody's.
+        is_taker = self._code.file.may_play(call.func, _CALLBACK_TAKERS)
+        if is_taker and not first_party(self._code, call):
+            call = self._made_of(call, state) or call
+            given = arguments(call)
         if isinstance(call.func, ast.Attribute):
             name, receiver = call.func.attr, call.func.value
             if name in ("uncancel", "cancel") and self._values.is_current_task(receiver):
@@ -378,6 +384,16 @@ class PathInterpreter:
             containers=state.containers | {key_of(receiver)},
             is_handed_on=state.is_handed_on or not is_local,
         )
+
+    def _made_of(self, taker: ast.Call, state: State) -> ast.Call | None:
+        """The call of what is handed over with the exception: `call_soon(fail, future, error)`."""
+        for position, function in enumerate(taker.args):
+            given = taker.args[position + 1 :]
+            if isinstance(function, ast.Name | ast.Attribute) and any(
+                self._values.holds(each, state) for each in given
+            ):
+                return ast.Call(function, given, [])
+        return None
 
     def _called(self, call: ast.Call, node: FlowNode, state: State) -> State | None:
         functions = first_party(self._code, call)

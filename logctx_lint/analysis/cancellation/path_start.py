@@ -85,7 +85,7 @@ class PathStart:
                     told |= {key_of(element) for element in elements}
         return frozenset(told - {""})
 
-    def has_nobody_waiting(self, test: ast.AST | None, truth: bool) -> bool:
+    def has_nobody_waiting(self, test: ast.AST | None, truth: bool, state: State) -> bool:
         """Of `if not future.done(): future.set_exception(error)`: where it is done already."""
         while isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
             test, truth = test.operand, not truth
@@ -101,8 +101,8 @@ class PathStart:
             and isinstance(each.func, ast.Attribute)
             and each.func.attr in FAILERS
             and ast.unparse(each.func.value) == ast.unparse(receiver)
-            and any(self.handler and key_of(given) == self.handler.name for given in each.args)
-            for each in own_nodes(self._handling)
+            and any(key_of(given) in state.holders for given in each.args)
+            for each in own_nodes(self._handling or self.code.node.body)
         )
 
     def kept_instead(self, node: FlowNode, truth: bool) -> str:

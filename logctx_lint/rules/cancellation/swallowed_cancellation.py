@@ -294,12 +294,14 @@ def _is_meant(code: Code, handler: ast.ExceptHandler, found: Swallowing) -> bool
         return True
     if is_told_apart(code, handler, found.stop.statement):
         return True
+    by_name = code.caught(handler.type).by_name
+    if by_name and Way.HANDS_ON in found.paths.ways and Way.YIELDS not in ways:
+        return True  # A condition tells whose cancellation it is.
     if Way.LETS_OUT not in found.paths.ways:
         return False
     if is_chosen_by_call(handler):
         return True
     # A context manager that lets it out on some path, too, has a reason where it does not.
-    by_name = code.caught(handler.type).by_name
     is_deliberate = by_name or names_cancelled(code, handler) or is_async_context_manager(code)
     return is_deliberate and Way.YIELDS not in ways
 
