@@ -105,7 +105,7 @@ _CIRCULAR = Summary(CIRCULAR_VALUE)
 
 
 class Summaries:
-    """Answers about the functions of a project; part of the resolver."""
+    """Answers about the functions of a project, some of which have roles in a vocabulary."""
 
     def __init__(self, resolver: Resolver, vocabulary: Vocabulary) -> None:
         self.resolver = resolver
