@@ -35,6 +35,7 @@ from logctx_lint.syntax.ast_walk import (
     all_nodes,
     call_arguments,
     child_nodes,
+    enclosing,
     last_name,
     own_nodes,
 )
@@ -220,10 +221,7 @@ class TreeContext:
 
     def around(self, node: ast.AST) -> Iterator[ast.AST]:
         """The nodes around a node, the innermost first."""
-        outer = self._parents.get(node)
-        while outer is not None:
-            yield outer
-            outer = self._parents.get(outer)
+        return enclosing(node, self._parents)
 
     def statement_of(self, node: ast.expr) -> ast.stmt | None:
         """The statement that an expression stands in."""

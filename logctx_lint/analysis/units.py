@@ -22,7 +22,7 @@ from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.prefilter import Prefilter
 from logctx_lint.inference.resolver import Resolver
 from logctx_lint.inference.summaries import Summaries
-from logctx_lint.inference.types import External, Unknown, members_of
+from logctx_lint.inference.types import External, Kind, Unknown, members_of
 from logctx_lint.inference.use_def import Comprehension, Scope
 from logctx_lint.project.facts import (
     ClassFacts,
@@ -190,6 +190,11 @@ class File:
         """The last names of all (dotted) names in the file."""
         names = {node.id for node in self.nodes(ast.Name)}
         return frozenset(names.union(node.attr for node in self.nodes(ast.Attribute)))
+
+    def is_deferred(self, node: ast.expr, scope: Scope) -> bool:
+        """Whether the value of an expression surely is a Deferred."""
+        answer = self.resolver.awaitability(self.resolver.type_of(node, scope))
+        return answer.is_certain and answer.kind is Kind.DEFERRED
 
     def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""

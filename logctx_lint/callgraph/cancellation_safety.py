@@ -123,7 +123,7 @@ class Auditor:
         return self._own.get(function, lambda: tuple(self._find(function)))
 
     def _find(self, function: Function) -> Iterator[Finding]:
-        name = function.qualified_name[len(function.module.name) + 1 :]
+        name = function.local_name
         lines = range(function.facts.first_line, function.facts.end_line + 1)
         for finding in self._findings_in(function):
             if finding.function == name and finding.span.line in lines:

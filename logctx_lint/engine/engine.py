@@ -191,7 +191,7 @@ class Engine:
         from logctx_lint.callgraph.class_hierarchy import functions
 
         module = self._learn(source)
-        return {each.qualified_name[len(module.name) + 1 :]: each for each in functions(module)}
+        return {each.local_name: each for each in functions(module)}
 
     def role_suggestions(self, source: Source) -> list[Suggestion]:
         """The roles that functions of a file seem to play."""

@@ -20,7 +20,7 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import Helper, after, helper
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.narrowing import LEAVING
-from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes, names_in
 
 _COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 _ERRORS = {
@@ -113,7 +113,7 @@ def _raise_behind(
 
 def _new_name(context: TreeContext, handler: ast.ExceptHandler) -> str:
     function = context.function_of(handler)
-    taken = {each.id for each in all_nodes(function or handler, ast.Name)}
+    taken = names_in(function or handler)
     return next(name for name in ("error", "exc", "error_", "exc_") if name not in taken)
 
 

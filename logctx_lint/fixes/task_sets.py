@@ -20,7 +20,7 @@ from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, names_in
 
 _NAMES = ("task", "started_task")
 _OF_TASKS = ("Task", "Future")
@@ -135,7 +135,7 @@ def keep_fix(context: TreeContext, call: ast.Call, name: str, starter: str = "")
     if scope.node is None:
         return ()
     # A name that is only read here, too, would become another one.
-    taken = {each.id for each in all_nodes(scope.node, ast.Name)}
+    taken = names_in(scope.node)
     taken.update(scope.bindings)
     task = next((each for each in _NAMES if each not in taken), None)
     if task is None:

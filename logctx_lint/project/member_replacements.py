@@ -26,6 +26,7 @@ from logctx_lint.syntax.ast_walk import (
     body_nodes,
     call_arguments,
     last_name,
+    names_in,
     own_nodes,
     returned_values,
 )
@@ -144,7 +145,7 @@ def _member_names(loop: ast.For, namespaces: set[str]) -> set[str]:
 
     `setattr(cls, option, value)` of what a class is declared with replaces no method.
     """
-    names = {each.id for each in all_nodes(loop.target, ast.Name)}
+    names = names_in(loop.target)
     is_over_members = any(
         last_name(each) in _MEMBERS or (isinstance(each, ast.Name) and each.id in namespaces)
         for each in all_nodes(loop.iter)

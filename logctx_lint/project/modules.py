@@ -89,19 +89,16 @@ class Module(RecordedFile):
 
     def place_of(self, function: Function) -> str:
         """Where a function stands, for a message: `package/module.py:12`."""
-        self._note(f"line {self._below(function)}")
+        self._note(f"line {function.local_name}")
         return f"{self.path.relative_to(self.root).as_posix()}:{function.line}"
 
     def note_body(self, function: Function) -> None:
         """Take down that the body of one function is used."""
-        self._note(f"body {self._below(function)}")
+        self._note(f"body {function.local_name}")
 
     def note_body_kind(self, function: Function) -> None:
         """Take down that it matters whether the body of one function does anything."""
-        self._note(f"kind {self._below(function)}")
-
-    def _below(self, function: Function) -> str:
-        return function.qualified_name[len(self.name) + 1 :]
+        self._note(f"kind {function.local_name}")
 
     def parse_function(self, function: FunctionFacts) -> FunctionNode | None:
         """The tree of one function, with the module's line numbers."""
@@ -166,6 +163,11 @@ class Function:
     @property
     def name(self) -> str:
         return self.facts.name
+
+    @property
+    def local_name(self) -> str:
+        """Its name inside its module: `Class.method`."""
+        return self.qualified_name[len(self.module.name) + 1 :]
 
     @property
     def implementation(self) -> Function:

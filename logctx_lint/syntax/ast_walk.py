@@ -7,7 +7,7 @@ several times as fast as the walks in `ast`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeGuard, TypeVar, overload
 from weakref import WeakKeyDictionary
 
@@ -112,6 +112,14 @@ def parents_of(node: ast.AST) -> dict[ast.AST, ast.AST]:
     return {child: outer for outer in all_nodes(node) for child in child_nodes(outer)}
 
 
+def enclosing(node: ast.AST, parents: Mapping[ast.AST, ast.AST]) -> Iterator[ast.AST]:
+    """The nodes around a node, the innermost first, as far as `parents` knows them."""
+    outer = parents.get(node)
+    while outer is not None:
+        yield outer
+        outer = parents.get(outer)
+
+
 def suspends(body: Iterable[ast.AST]) -> bool:
     """Whether something in a block may suspend the `async def` that it is in."""
     return any(isinstance(node, Suspension) for node in own_nodes(body))
@@ -169,6 +177,11 @@ def is_name(node: ast.AST | None, name: str) -> TypeGuard[ast.Name]:
 def is_none(node: ast.AST | None) -> TypeGuard[ast.Constant]:
     """Whether a node is `None`."""
     return isinstance(node, ast.Constant) and node.value is None
+
+
+def names_in(node: ast.AST) -> set[str]:
+    """The names that are used or bound anywhere in some code."""
+    return {each.id for each in all_nodes(node, ast.Name)}
 
 
 def mentions_name(node: ast.AST, name: str) -> bool:
@@ -236,6 +249,16 @@ def is_super(node: ast.AST) -> bool:
         case ast.Call(ast.Name("super")):
             return True
     return False
+
+
+def targets_of(statement: ast.AST | None) -> list[ast.expr]:
+    """What an assignment puts its value into."""
+    match statement:
+        case ast.Assign(targets):
+            return targets
+        case ast.AnnAssign(target):
+            return [target]
+    return []
 
 
 def assigned(node: ast.AST) -> list[tuple[ast.expr, ast.expr]]:

@@ -15,7 +15,7 @@ from functools import cached_property
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import ADDERS
-from logctx_lint.inference.types import Certainty, FunctionType, Kind, members_of, union_of
+from logctx_lint.inference.types import Certainty, FunctionType, members_of, union_of
 from logctx_lint.inference.use_def import Position, Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import (
@@ -23,6 +23,7 @@ from logctx_lint.syntax.ast_walk import (
     all_nodes,
     body_nodes,
     child_nodes,
+    enclosing,
     end_of,
     own_nodes,
     start_of,
@@ -210,7 +211,7 @@ class Body:
         """Whether another log context, or none, is current around a node."""
         return any(
             isinstance(outer, ast.With) and self._enters(outer, Role.SENTINEL_GUARD)
-            for outer in self._around(node)
+            for outer in enclosing(node, self._parents)
         )
 
     def _enters(self, node: ast.With | ast.AsyncWith, role: Role) -> bool:
@@ -239,19 +240,13 @@ class Body:
         return next(
             (
                 outer
-                for outer in self._around(node)
+                for outer in enclosing(node, self._parents)
                 if isinstance(outer, ast.With | ast.AsyncWith)
                 and self._enters(outer, Role.CONTEXT_MANAGER)
                 and (nested or not self._enters(outer, Role.NESTED_CONTEXT))
             ),
             None,
         )
-
-    def _around(self, node: ast.AST) -> Iterator[ast.AST]:
-        outer = self._parents.get(node)
-        while outer is not None:
-            yield outer
-            outer = self._parents.get(outer)
 
     # Waiting
 
@@ -352,7 +347,8 @@ class Body:
         work.carriers.update(
             ast.unparse(value)
             for value in given
-            if isinstance(value, ast.Name | ast.Attribute) and self._is_deferred(value)
+            if isinstance(value, ast.Name | ast.Attribute)
+            and self.file.is_deferred(value, self.scope)
         )
         while True:
             more = {each.target for each in self._assignments if work.is_in(each.value)} | {
@@ -414,11 +410,6 @@ class Body:
                 if node:
                     yield Body(self.file, node, Scope.of_body(function_, node))
 
-    def _is_deferred(self, node: ast.expr) -> bool:
-        resolver = self.file.resolver
-        answer = resolver.awaitability(resolver.type_of(node, self.scope))
-        return answer.is_certain and answer.kind is Kind.DEFERRED
-
     def _values(self, node: ast.expr) -> list[ast.expr]:
         """What may have been assigned last to a place."""
         text, place = ast.unparse(node), start_of(node)
@@ -447,7 +438,7 @@ class Body:
         """Whether a statement of an `except` or `finally` is the last that its context sees."""
         context = self._own_context(statement)
         inner: ast.AST = statement
-        for outer in self._around(statement) if context else ():
+        for outer in enclosing(statement, self._parents) if context else ():
             if outer is context:
                 return False
             if isinstance(outer, ast.Try) and (inner in outer.finalbody or inner in outer.handlers):
@@ -465,7 +456,7 @@ class Body:
 
     def _runs_out(self, node: ast.Try, context: ast.AST | None) -> bool:
         """Whether nothing is awaited any more between a statement and the end of its context."""
-        for outer in self._around(node):
+        for outer in enclosing(node, self._parents):
             if outer is context:
                 break
             if isinstance(outer, ast.For | ast.AsyncFor | ast.While):

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from logctx_lint.inference.known_names import ADDERS, KIND_TEST_NAMES
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name, names_in
 
 _KEEPERS = ADDERS | {"setdefault", "update"}
 
@@ -59,20 +59,16 @@ def _held(node: FunctionNode, names: set[str]) -> set[str]:
     for each in (*all_nodes(node), *all_nodes(node)):
         match each:
             case ast.Assign(targets, value) if not held.isdisjoint(_mentioned(value)):
-                held.update(*map(_bound, targets))
+                held.update(*map(names_in, targets))
             case (
                 ast.For(target, source)
                 | ast.AsyncFor(target, source)
                 | ast.comprehension(target, source)
             ) if not held.isdisjoint(_mentioned(source)):
-                held |= _bound(target)
+                held |= names_in(target)
             case ast.NamedExpr(ast.Name(name), value) if not held.isdisjoint(_mentioned(value)):
                 held.add(name)
     return held
-
-
-def _bound(target: ast.expr) -> set[str]:
-    return {each.id for each in all_nodes(target, ast.Name)}
 
 
 def _places(node: FunctionNode, name: str) -> Iterator[str]:

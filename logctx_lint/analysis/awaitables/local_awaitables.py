@@ -41,6 +41,7 @@ from logctx_lint.syntax.ast_walk import (
     child_blocks,
     declared_outer,
     is_name,
+    names_in,
 )
 
 _ENTRIES = frozenset({"__aenter__", "__aexit__", "__enter__", "__exit__"})
@@ -276,11 +277,11 @@ def _seen_elsewhere(unit: Unit, function: ast.AST) -> set[str]:
             case ast.Global(names) | ast.Nonlocal(names):
                 found.update(names)
             case ast.Call(ast.Name(name)) if name in _SEE_ALL_LOCALS:
-                found |= _names_in(function)
+                found |= names_in(function)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                found |= _names_in(node) - _own_names(unit, node)
+                found |= names_in(node) - _own_names(unit, node)
             case ast.Lambda() | ast.ClassDef():
-                found |= _names_in(node)
+                found |= names_in(node)
     return found
 
 
@@ -309,10 +310,6 @@ def _read_as_another(function: ast.AST) -> set[str]:
                 if any(isinstance(each, ast.Name) and each.id in read for each in others):
                     found.add(name)
     return found
-
-
-def _names_in(node: ast.AST) -> set[str]:
-    return {each.id for each in all_nodes(node, ast.Name)}
 
 
 def _own_names(unit: Unit, node: FunctionNode) -> set[str]:

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
-from logctx_lint.inference.types import ClassObject, External, Kind, Presumed, Unknown, members_of
+from logctx_lint.inference.types import ClassObject, External, Presumed, Unknown, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_name, parents_of
@@ -172,7 +172,7 @@ class Chains:
             root, _ = self._read(node)
             if not isinstance(root, ast.Call):
                 continue
-            if self._is_deferred(root):
+            if self.file.is_deferred(root, self.scope):
                 roots[name] = Chain(root, name)
             elif self._is_unknown(root):
                 roots[name] = Chain(root, name, is_presumed=True)
@@ -199,11 +199,6 @@ class Chains:
             for node in all_nodes(self.node, ast.Attribute)
             if node.attr in _FIRES and is_name(node.value, name)
         }
-
-    def _is_deferred(self, node: ast.expr) -> bool:
-        resolver = self.file.resolver
-        answer = resolver.awaitability(resolver.type_of(node, self.scope))
-        return answer.is_certain and answer.kind is Kind.DEFERRED
 
     def _links_of(self, name: str) -> Iterator[Link]:
         for whole in self._whole:

@@ -36,6 +36,7 @@ from logctx_lint.syntax.ast_walk import (
     own_nodes,
     own_place,
     parents_of,
+    targets_of,
 )
 
 _ENDS = frozenset({Role.CONNECTION_END})
@@ -195,10 +196,8 @@ def _first_to_fill(context: TreeContext, cls: ast.ClassDef, attribute: str) -> a
 
 def _filled(node: ast.AST | None) -> list[ast.expr]:
     match node:
-        case ast.Assign(targets):
-            return targets
-        case ast.AnnAssign(target):
-            return [target]
+        case ast.Assign() | ast.AnnAssign():
+            return targets_of(node)
         case ast.Call(ast.Attribute(place, name)) if name in _ADDING:
             return [place]
     return []

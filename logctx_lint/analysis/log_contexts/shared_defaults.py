@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.inference.known_names import ADDERS, REMOVERS
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, assignments, body_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, assignments, body_nodes, targets_of
 
 _VARIABLE = "contextvars.ContextVar"
 _MAKING = frozenset({"list", "dict", "set", "bytearray", "deque", "defaultdict", "OrderedDict"})
@@ -29,7 +29,7 @@ def changed_default(context: TreeContext, call: ast.Call) -> tuple[ast.expr, ast
     default = next((each.value for each in call.keywords if each.arg == "default"), None)
     if default is None or not _is_mutable(default):
         return None
-    targets = _targets(context.parent(call))
+    targets = targets_of(context.parent(call))
     changes = [each for target in targets for each in _changes(context, ast.unparse(target))]
     if not changes:
         return None
@@ -45,15 +45,6 @@ def _is_mutable(node: ast.expr) -> bool:
         case ast.Call(ast.Name(name) | ast.Attribute(_, name)):
             return name in _MAKING
     return False
-
-
-def _targets(statement: ast.AST | None) -> list[ast.expr]:
-    match statement:
-        case ast.Assign(targets):
-            return targets
-        case ast.AnnAssign(target):
-            return [target]
-    return []
 
 
 def _changes(context: TreeContext, variable: str) -> Iterator[ast.AST]:

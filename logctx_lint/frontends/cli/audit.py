@@ -55,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_unwritable(args.output_file)
 
     from logctx_lint.callgraph.cancellation_safety import Verdict
-    from logctx_lint.reporting.audit_formats import AuditReport, formats
+    from logctx_lint.reporting.audit_formats import formats
+    from logctx_lint.reporting.audit_report import AuditReport
 
     audits = _audits(args.roots, args.patterns, settings, use_cache=not args.no_cache)
     patterns = tuple(args.patterns)

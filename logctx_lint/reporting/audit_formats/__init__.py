@@ -2,59 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from logctx_lint.callgraph.cancellation_safety import Audit, Repair
-from logctx_lint.project.modules import Function
-from logctx_lint.project.paths import relative
-
-
-@dataclass(frozen=True, slots=True)
-class AuditReport:
-    """What an audit found."""
-
-    audits: Sequence[Audit]
-    root: Path = field(default_factory=Path.cwd)
-    """The project's folder, which files are named relative to."""
-    colour: bool = False
-    brief: bool = False
-    """Leave out the trees, in the format for people."""
-    patterns: tuple[str, ...] = ()
-    """What names of roots were asked for, if not those that are marked."""
-
-    def coloured(self, colour: bool) -> AuditReport:
-        """The same report for an output that takes colour, or does not."""
-        return replace(self, colour=colour)
-
-    def file(self, function: Function) -> str:
-        """The file of a function, as people and programs name it."""
-        return relative(function.module.path, self.root)
-
+from logctx_lint.reporting.audit_formats import html, json, text
+from logctx_lint.reporting.audit_report import AuditReport
 
 AuditFormat = Callable[[AuditReport, TextIO], None]
 
 
-def name_of(function: Function) -> str:
-    """A function's name inside its module: `Class.method`."""
-    return function.qualified_name[len(function.module.name) + 1 :]
-
-
-def gain(repair: Repair) -> str:
-    """What correcting a function does, in words."""
-    above = f"cancelled with {repair.roots} unsafe root{'s' if repair.roots > 1 else ''}"
-    cured = repair.made_safe + repair.made_unknown
-    if not cured:
-        return f"{above}, which other functions make unsafe, too"
-    which = "which is" if repair.roots == 1 else f"{cured} of which {'are' if cured > 1 else 'is'}"
-    then = "safe" if not repair.made_unknown else "no longer unsafe"
-    return f"{above}, {which} {then} once it is corrected"
-
-
 def formats() -> Mapping[str, AuditFormat]:
     """Every output format by the name that `--output-format` takes."""
-    from logctx_lint.reporting.audit_formats import html, json, text
-
     return {"text": text.write, "json": json.write, "html": html.write}

@@ -14,8 +14,8 @@ from logctx_lint import __version__
 from logctx_lint.callgraph.cancellation_safety import repairs
 from logctx_lint.config.codes import url
 from logctx_lint.project.modules import Function
-from logctx_lint.reporting.audit_formats import AuditReport, gain
 from logctx_lint.reporting.audit_formats.json import as_object, id_of
+from logctx_lint.reporting.audit_report import AuditReport, gain
 from logctx_lint.syntax.source import Unreadable
 
 _TEMPLATE = Path(__file__).parent / "page.html"

@@ -10,7 +10,7 @@ from logctx_lint.callgraph.cancellation_safety import Audit, Judged, repairs
 from logctx_lint.callgraph.graph import Step
 from logctx_lint.findings import Finding
 from logctx_lint.project.modules import Function
-from logctx_lint.reporting.audit_formats import AuditReport, name_of
+from logctx_lint.reporting.audit_report import AuditReport
 
 
 def write(report: AuditReport, out: TextIO) -> None:
@@ -44,7 +44,7 @@ def as_object(report: AuditReport) -> dict[str, Any]:
 
 
 def id_of(report: AuditReport, function: Function) -> str:
-    return f"{report.file(function)}::{name_of(function)}"
+    return f"{report.file(function)}::{function.local_name}"
 
 
 def _root(report: AuditReport, audit: Audit) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def _step(report: AuditReport, step: Step) -> dict[str, Any]:
 
 def _place(report: AuditReport, function: Function) -> dict[str, Any]:
     return {
-        "name": name_of(function),
+        "name": function.local_name,
         "filename": report.file(function),
         "line": function.line,
         "first_line": function.facts.first_line,

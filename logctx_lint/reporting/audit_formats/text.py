@@ -10,7 +10,7 @@ from logctx_lint.callgraph.body_reader import Call, EdgeKind
 from logctx_lint.callgraph.cancellation_safety import Audit, Judged, Verdict, repairs
 from logctx_lint.callgraph.graph import Step
 from logctx_lint.project.modules import Function
-from logctx_lint.reporting.audit_formats import AuditReport, gain, name_of
+from logctx_lint.reporting.audit_report import AuditReport, gain
 
 _SIGNS = {Verdict.SAFE: "✓", Verdict.UNSAFE: "✗", Verdict.UNKNOWN: "?"}
 _STYLES = {Verdict.SAFE: "32", Verdict.UNSAFE: "1;31", Verdict.UNKNOWN: "33"}
@@ -42,7 +42,7 @@ class _Writer:
         for each in found[:_MOST_REPAIRS]:
             function, findings = each.function.function, each.function.findings
             because = ", ".join(sorted({finding.code for finding in findings}))
-            name, place = name_of(function), self._place(function)
+            name, place = function.local_name, self._place(function)
             yield f"  {self._sign(Verdict.UNSAFE)} {name}  {place}  {because}"
             yield f"      {gain(each)}"
         if len(found) > _MOST_REPAIRS:
@@ -65,7 +65,7 @@ class _Writer:
         root = audit.root
         mark = "" if root.is_marked or self._report.patterns else ", not marked"
         verdict = self._painted(root.verdict.value, _STYLES[root.verdict])
-        name = self._painted(name_of(root.function), _BOLD)
+        name = self._painted(root.function.local_name, _BOLD)
         yield f"{self._sign(root.verdict)} {name}  {self._place(root.function)}: {verdict}{mark}"
         counts = Counter(audit.functions[each].own for each in audit.reached)
         parts = [f"{counts[verdict]} {verdict.value}" for verdict in Verdict if counts[verdict]]
@@ -79,7 +79,7 @@ class _Writer:
 
     def _problem(self, audit: Audit, judged: Judged) -> Iterator[str]:
         sign = self._sign(judged.own)
-        yield f"  {sign} {name_of(judged.function)}  {self._place(judged.function)}"
+        yield f"  {sign} {judged.function.local_name}  {self._place(judged.function)}"
         yield from (f"      {line}" for line in self._reasons(judged))
         way = audit.path(judged.function)
         if way:
@@ -91,8 +91,8 @@ class _Writer:
             where = f"{self._report.file(step.caller)}:{step.call.line}"
             start = "by" if number == 0 else "  "
             how = step.call.how.value
-            callee = name_of(step.call.function)
-            yield self._painted(f"{start} {name_of(step.caller)} {how} {callee}  {where}", _DIM)
+            callee = step.call.function.local_name
+            yield self._painted(f"{start} {step.caller.local_name} {how} {callee}  {where}", _DIM)
 
     def _reasons(self, judged: Judged) -> Iterator[str]:
         """Why a function's own code is not safe."""
@@ -123,7 +123,7 @@ class _Writer:
     def _call(self, audit: Audit, call: Call) -> str:
         judged = audit.functions.get(call.function)
         how = "" if call.how is EdgeKind.CALLS else f"({call.how.value}) "
-        name, place = name_of(call.function), self._place(call.function)
+        name, place = call.function.local_name, self._place(call.function)
         if judged is None or not call.how.is_cancelled:
             return self._painted(f"· {how}{name}  {place}", _DIM)
         again = "  … above" if call.function in self._shown and judged.calls.resolved else ""

@@ -57,7 +57,7 @@ from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Applies, Rule
-from logctx_lint.syntax.ast_walk import body_nodes, is_name
+from logctx_lint.syntax.ast_walk import body_nodes, is_name, targets_of
 
 _FLAG = "consumeErrors"
 # Where the flag stands when it is given by its place.
@@ -128,17 +128,8 @@ def _is_shared(context: TreeContext, call: ast.Call) -> bool:
         not isinstance(target, ast.Name)
         or not isinstance(function, FunctionNode)
         or _is_put_away(context, target.id, function)
-        for target in _targets(context.parent(call))
+        for target in targets_of(context.parent(call))
     )
-
-
-def _targets(statement: ast.AST | None) -> list[ast.expr]:
-    match statement:
-        case ast.Assign(targets):
-            return targets
-        case ast.AnnAssign(target):
-            return [target]
-    return []
 
 
 def _is_put_away(context: TreeContext, name: str, function: FunctionNode) -> bool:

@@ -111,15 +111,10 @@ def _place(function: Function, line: int) -> str:
 
 
 def _shown(way: list[Step]) -> str:
-    names = [_name(way[0].caller), *(_name(step.call.function) for step in way)]
+    names = [way[0].caller.local_name, *(step.call.function.local_name for step in way)]
     if len(names) > _LONGEST_WAY:
         names[2 : 3 - _LONGEST_WAY // 2] = ["…"]
     return " → ".join(f"`{name}`" if name != "…" else name for name in names)
-
-
-def _name(function: Function) -> str:
-    """As a person knows it: with its class, without its module."""
-    return function.qualified_name[len(function.module.name) + 1 :]
 
 
 RULE = Rule(

@@ -83,6 +83,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise, takewhile
 
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts.log_contexts import made_so, plays
@@ -94,6 +95,7 @@ from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
     body_nodes,
+    enclosing,
     end_of,
     parents_of,
     start_of,
@@ -205,10 +207,8 @@ class _Body:
         )
 
     def _around(self, node: ast.AST) -> Iterator[ast.AST]:
-        outer = self._parents.get(node)
-        while outer is not None and outer is not self.node:
-            yield outer
-            outer = self._parents.get(outer)
+        outwards = enclosing(node, self._parents)
+        return takewhile(lambda outer: outer is not self.node, outwards)
 
     def _left(self, call: ast.Call) -> str | None:
         """What becomes of the context before; None if it is restored, or somebody else's matter."""
@@ -277,13 +277,10 @@ class _Body:
     def _restores_always(self, call: ast.Call, restoring: ast.Call) -> bool:
         """Whether one call undoes another whatever happens in between."""
         end = start_of(restoring)
-        outer = self._parents.get(restoring)
-        inner: ast.AST = restoring
-        while outer is not None and outer is not self.node:
+        for inner, outer in pairwise([restoring, *self._around(restoring)]):
             if isinstance(outer, ast.Try) and inner in outer.finalbody:
                 end = start_of(outer.body[0])
                 break
-            inner, outer = outer, self._parents.get(outer)
         return not any(
             isinstance(node, _MAY_RAISE) and end_of(call) <= start_of(node) < end
             for node in self._nodes
