@@ -1,4 +1,4 @@
-"""Who is called, as messages name it, and how what a call gives is known."""
+"""The callee of a call, as messages name it, and the evidence for what the call returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that are of one class exactly, and of none that inherits from it.
+"""Objects whose class is known exactly, subclasses excluded.
 
     home = Home()
     show(home)                  # def show(home: Home): what is called on it is that of `Home`

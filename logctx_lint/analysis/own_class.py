@@ -1,4 +1,4 @@
-"""The class whose method a unit is."""
+"""The class that a method belongs to, and its other methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file as rules see it, cut into units, and what `ast` alone tells about each.
+"""A file, split into the units that rules check, and what its syntax tree shows of each.
 
 A unit is an outermost function, or another statement of a module or class body. Cheap looks rule
 most of them out before a rule asks what things are.
@@ -214,7 +214,7 @@ class File:
 
     @cached_property
     def _is_of_asyncio(self) -> bool:
-        """Whether asyncio's loops are the only ones that the file speaks of."""
+        """Whether asyncio's loops are the only ones that the file names."""
         is_asyncio = self.traits.framework is Framework.ASYNCIO
         return is_asyncio and not any(map(self.source.mentions, _OTHER_LOOPS))
 

@@ -1,4 +1,4 @@
-"""Lists of known packages: frameworks, homes of log contexts, what hands contexts on."""
+"""Lists of known packages: frameworks, and those that define log contexts or pass them on."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ CANCELLED_ERRORS = {
     "asyncio": "asyncio.CancelledError",
     "twisted": "twisted.internet.defer.CancelledError",
 }
-"""By framework, the name by which code should speak of its cancelled error."""
+"""By framework, the name that code should use for its cancelled error."""
 HOMES_OF_LOG_CONTEXTS = ("synapse", "logctx_lint")
 """Packages whose log contexts the vocabulary knows: who imports one keeps such contexts."""

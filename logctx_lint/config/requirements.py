@@ -1,4 +1,4 @@
-"""Libraries that a project has from elsewhere, or in an older release than our stubs speak of."""
+"""Libraries that a project replaces by a fork, or pins to a release older than our stubs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The roles that functions, classes and decorators can have; `vocabulary` lists who has which."""
+"""The roles that functions, classes and decorators can have; `vocabulary` has the names of each."""
 
 from __future__ import annotations
 

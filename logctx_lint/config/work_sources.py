@@ -1,4 +1,4 @@
-"""Queues, channels and consumers, and the connections of libraries and who serves them."""
+"""Queues, channels, consumers and connections of libraries, and the servers that accept these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which files a run looks at."""
+"""Which files a run checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a whole run reported, in one entry: less to open and to compare than one for each file.
+"""The cached result of a whole run, in one entry: faster to check than one for each file.
 
 It holds for each file by itself, as `findings_cache` do, from which it is put together.
 When a place has changed, each of its parts is compared once for all files that looked at it.

@@ -1,4 +1,4 @@
-"""Types of parameters without annotation, from those who are declared to call the function.
+"""Types of parameters without annotation, from declarations of whoever calls the function.
 
 class Bridge(Client):                       @bot.command()
     async def on_message(self, message):    async def ping(ctx):

@@ -403,7 +403,7 @@ def _kind_of(function: Function) -> str:
 
 
 def _left_out(function: Function, call: ast.Call) -> set[str]:
-    """The parameters, with None as default, that a call says nothing of."""
+    """The parameters, with None as default, that a call passes nothing for."""
     given = filled(call, function.facts.parameters)
     return {
         each.name

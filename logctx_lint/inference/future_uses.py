@@ -1,5 +1,4 @@
-"""What code does with a Future or Deferred that it holds under a name: completes it, fails it, \
-looks at its failure.
+"""How code uses a Future or Deferred that a name holds: completes it, fails it, reads its failure.
 
     future = self._waiter = Future()
     future.set_exception(Closed())

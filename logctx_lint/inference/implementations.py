@@ -1,4 +1,4 @@
-"""Which methods stand for one that is only there to be overridden.
+"""The implementations of an abstract method: its overrides, or methods of classes of its shape.
 
 class Transport(Protocol):
     def open(self) -> Stream: ...

@@ -1,4 +1,4 @@
-"""Names of the standard library, of Twisted and of others that are known without the vocabulary.
+"""Qualified names that analyses know by themselves, without a role in the vocabulary.
 
 What a project may have of its own kind is a role (`config/vocabulary.py`); these are what they are.
 """

@@ -1,4 +1,4 @@
-"""Which errors come out of some code: what is raised in it, and taken by no handler there.
+"""Which exceptions leave some code: those raised in it that no handler there catches.
 
 try:
     raise ValueError(text)

@@ -1,4 +1,4 @@
-"""Names that hold one of two values, where the test that chose between them is made again.
+"""Names bound under a condition, at places where the same condition is tested again.
 
 method = wrapper.run_async if wrapper.is_async else wrapper.run
 if wrapper.is_async:

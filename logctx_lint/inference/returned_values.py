@@ -91,7 +91,7 @@ _SAYS_NOTHING = frozenset({Source.OPEN, Source.CIRCULAR})
 
 
 def among(values: Iterable[Returned]) -> tuple[Returned, ...]:
-    """What some values come to: what is not known says nothing beside what is."""
+    """What some values come to; unknown ones do not count beside known ones."""
     found = tuple(dict.fromkeys(values))
     known = tuple(each for each in found if each.source not in _SAYS_NOTHING)
     if any(each.source is not Source.NOTHING for each in known):

@@ -75,7 +75,7 @@ class External:
 
     name: str
     is_option: bool = False
-    """It belongs to one side of a union, so that the other side alone says nothing."""
+    """It belongs to one side of a union, and the other side alone proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,5 +325,5 @@ class Awaitability:
 
     @property
     def is_likely(self) -> bool:
-        """Sure enough to speak of, not to change code that may be right."""
+        """Sure enough to report, not to change code that may be right."""
         return self.certainty in (Certainty.YES, Certainty.LIKELY)

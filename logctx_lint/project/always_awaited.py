@@ -1,4 +1,4 @@
-"""What a file awaits wherever it calls it, but for one place: told from its text.
+"""Callees whose calls a file awaits everywhere but in one place, found in its text.
 
 Of an object of unknown type nothing else may be known. Where `session.call(...)` is awaited again
 and again, and once it is not, that was very likely forgotten.

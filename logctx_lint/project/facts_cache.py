@@ -1,4 +1,4 @@
-"""Facts kept between runs, each file's by its text."""
+"""The cache of facts between runs, by the text of each file."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ class TraitsDetector:
         )
 
     def _has_log_contexts(self, imports: Container[str]) -> bool:
-        """Whether the settings or imports speak of log contexts."""
+        """Whether the settings or imports name log contexts."""
         return bool(self._settings.vocabulary.keys() & set(_OF_CONTEXTS)) or any(
             name in imports for name in HOMES_OF_LOG_CONTEXTS
         )

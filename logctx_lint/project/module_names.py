@@ -1,4 +1,4 @@
-"""What the module of a file is called, and from where; where to look for one of some name."""
+"""Maps files to module names, and module names to the files that may hold them."""
 
 from __future__ import annotations
 

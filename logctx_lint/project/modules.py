@@ -63,7 +63,7 @@ class Module(RecordedFile):
         self.is_package = path.stem == "__init__"
         self.is_stub = path.suffix == ".pyi"
         self.is_partial = root == LIBRARY_STUBS
-        """Whether it says nothing of much that the real module has."""
+        """Whether much that the real module has is missing in it."""
 
     def __repr__(self) -> str:
         return f"Module({self.name!r})"

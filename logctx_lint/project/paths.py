@@ -1,4 +1,4 @@
-"""Paths as seen from a folder, which Windows has no answer for across its drives."""
+"""Relative paths, with absolute ones between the drives of Windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a module's file says; what is asked for is recorded (see `incremental.dependencies`).
+"""The file of a module; all that is read from it is recorded (see `incremental.dependencies`).
 
 The less is asked for, the more rarely dependent files have to be checked again.
 """

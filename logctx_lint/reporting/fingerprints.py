@@ -1,4 +1,4 @@
-"""Naming a finding so that it keeps its name while the code around it moves."""
+"""Fingerprints of findings, which stay the same while the code around them moves."""
 
 from __future__ import annotations
 

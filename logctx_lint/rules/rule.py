@@ -1,4 +1,4 @@
-"""What every rule is: a documented module with metadata, a screen and what decides."""
+"""What a rule consists of: its metadata, its screen, its check, and its page (the docstring)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies that only stand where another one is to be written: `...`, `raise NotImplementedError`."""
+"""Placeholder bodies: `...`, `pass`, `raise NotImplementedError`."""
 
 from __future__ import annotations
 

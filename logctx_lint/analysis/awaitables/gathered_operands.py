@@ -39,7 +39,7 @@ def may_gather(
 
 
 def gathered(context: TreeContext, call: ast.Call) -> Iterator[ast.expr]:
-    """Each thing that a call is given to wait for, as far as it can be told apart."""
+    """Each thing that a call is given to wait for, as far as they can be distinguished."""
     if context.roles(call) & GATHERERS:
         yield from _all_parts(context, call.args)
         named = [each.value for each in call.keywords if each.arg in ("deferredList", "ds")]

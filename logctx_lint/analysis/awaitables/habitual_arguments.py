@@ -1,4 +1,4 @@
-"""What a file gives a function wherever it calls it: values that it has awaited.
+"""Functions to which a file passes awaited values in all its other calls.
 
     return self._answer(session, await session.call("get_nodes"))
     ...

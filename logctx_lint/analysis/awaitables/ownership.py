@@ -37,7 +37,7 @@ def is_kept_elsewhere(context: TreeContext, function: Function) -> bool:
 
 
 def gives_new_task(file: File, call: ast.Call, scope: Scope) -> bool:
-    """Whether a plain function starts a task that sees to its failure, and only gives it back.
+    """Whether a plain function starts a task that handles its failure, and only returns it.
 
     Where log contexts are kept it is a dropped awaitable as any other, whether it fails or not.
     """

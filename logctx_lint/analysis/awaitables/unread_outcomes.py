@@ -1,4 +1,4 @@
-"""Outcomes of several awaitables that nobody looks at, so that what fails goes unseen.
+"""Calls that wait for several awaitables whose failures nobody reads.
 
 await gather(f(), g(), return_exceptions=True)      # Failures are among the results.
 yield DeferredList([f(), g()], consumeErrors=True)  # So they are here, and nothing logs them.

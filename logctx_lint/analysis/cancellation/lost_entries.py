@@ -118,7 +118,7 @@ def _handles_failures(function: FunctionNode) -> bool:
 def _first_risk(
     context: TreeContext, function: FunctionNode, following: list[ast.stmt], change: Change
 ) -> ast.expr | None:
-    """The first suspension point that no `try` sees to the change for."""
+    """The first suspension point that no `try` around undoes the change for."""
     for each in following:
         attempt = as_try(each)
         if attempt is not None:

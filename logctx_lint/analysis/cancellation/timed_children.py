@@ -31,7 +31,7 @@ def child_ended(
     attempt: ast.Try,
     handler: ast.ExceptHandler,
 ) -> ast.Call | None:
-    """Where a handler for time limits ends a child that nothing else sees to."""
+    """Where a handler for time limits ends a child that nothing else ends."""
     if handler.type is None or not _TIME_LIMITS & set(context.names(handler.type)):
         return None
     for node in body_nodes(handler):

@@ -1,4 +1,4 @@
-"""Callbacks of tasks that ask for the exception of one that may have been cancelled.
+"""Done callbacks that call `task.exception()` although the task may have been cancelled.
 
 def finished(task):
     if task.exception():        # Raises CancelledError, and what follows is not reached.

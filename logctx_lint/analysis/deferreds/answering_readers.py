@@ -1,4 +1,4 @@
-"""Loops that read what the other side sends, and complete what waits for it.
+"""Loops that read replies from a connection and complete the Futures that wait for them.
 
 async for message in self.socket:           # Ends, or fails, with the connection.
     self.calls.pop(message["id"]).set_result(message)

@@ -1,4 +1,4 @@
-"""Deferreds and Futures whose type the place does not tell where a thread completes them.
+"""Deferreds and Futures that a thread completes, where only the caller knows that they are some.
 
 def request(self, key):                         def _work(self, key):
     d = self.waiting[key] = Deferred()              self.waiting.pop(key).callback(1)

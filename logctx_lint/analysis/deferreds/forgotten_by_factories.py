@@ -1,4 +1,4 @@
-"""Deferreds that a factory of clients keeps, and that no connection that fails completes.
+"""Deferreds that a client factory keeps and that nothing completes when the connection fails.
 
 class Factory(ClientFactory):
     def __init__(self, done):

@@ -1,4 +1,4 @@
-"""Collections of waiters that are all completed but not emptied, so that the next time fails.
+"""Collections of waiters that are completed but not emptied, so that the next round fails.
 
 def wait(self):                         def notify(self, event):
     d = Deferred()                          for d in self._waiting:

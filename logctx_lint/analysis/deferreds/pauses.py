@@ -1,4 +1,4 @@
-"""Functions that only let time pass: what they give is there to be awaited, and for nothing else.
+"""Functions that only sleep: they return an awaitable that a timer completes.
 
 def sleep(seconds):
     d = Deferred()

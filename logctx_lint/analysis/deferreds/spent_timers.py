@@ -1,4 +1,4 @@
-"""Timers of Twisted that are cancelled at the end, also where they have been called by then.
+"""Twisted timers that are cancelled on shutdown although they may have fired already.
 
 def connectionMade(self):
     self.idle = reactor.callLater(60, self.timed_out)

@@ -1,4 +1,4 @@
-"""Queues that somebody joins, and whose items are not all marked as done, so that this never ends.
+"""Queues whose `join()` never returns, as not every item is marked by `task_done()`.
 
 while True:
     item = await self.queue.get()

@@ -1,4 +1,4 @@
-"""Conditions that are notified by code that does not hold their lock, which fails.
+"""Calls of `Condition.notify()` without the condition's lock, which raise RuntimeError.
 
 def close(self):
     self.closed = True

@@ -1,4 +1,4 @@
-"""Whether an attached context is put back, or worked in, by the function that attaches it."""
+"""Whether the function that attaches a context detaches it again, or does its work in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Context variables that are set in a copy of the context, and read where that is not to be seen.
+"""Context variables that are set in a copied context and read outside of it.
 
 await asyncio.gather(load_user(), load_rights())    # Each runs in a copy, where it sets `user`.
 return page(user.get())                             # Not set here.

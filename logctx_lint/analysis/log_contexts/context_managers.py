@@ -1,4 +1,4 @@
-"""Context managers of the project that keep something in the current context while they are open.
+"""Context managers of the project that change the current context while they are open.
 
 @contextmanager
 def working_for(name):          class WorkingFor:

@@ -1,4 +1,4 @@
-"""What work is handed to: executors of processes, those that copy the context, prepared threads."""
+"""Executors: pools of processes, those that copy the context, and pools with prepared threads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of the generators that a function makes, as far as all its calls are known.
+"""How the generators that a function returns are consumed, where all its calls are known.
 
 pages = list(walk(site))                    async with aclosing(read(site)) as lines:
                                                 async for line in lines:

@@ -1,4 +1,4 @@
-"""`logctx-lint cache clear`: forget what was learnt about files."""
+"""`logctx-lint cache clear`: remove what is cached about files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every command of the command line is added to, and how it says that it cannot be run."""
+"""The parts that all commands of the command line share: their registration and their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The argument parser: one line for every mistake."""
+"""The argument parser, which reports a mistake in one line."""
 
 from __future__ import annotations
 

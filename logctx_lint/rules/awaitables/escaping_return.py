@@ -367,7 +367,7 @@ class _Returns:
         )
 
     def _is_reported_by_name(self, name: ast.Name) -> bool:
-        """Whether LCX102 speaks of a local name, or nobody, as something asks what it holds."""
+        """Whether LCX102 reports a local name, or no rule does, as something asks what it holds."""
         return self._must_give_value or is_asked_for(self._unit, name)
 
     def _is_awaited_elsewhere(self, name: ast.Name) -> bool:

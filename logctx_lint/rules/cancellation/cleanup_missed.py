@@ -253,7 +253,7 @@ def _left(
     attempt: ast.Try,
     handler: ast.ExceptHandler,
 ) -> tuple[str, str] | None:
-    """What only the handler sees to, and what is left without it."""
+    """What only the handler undoes, and what is left without it."""
     released = released_by(context, function, attempt, handler)
     if released is not None:
         text = ast.unparse(released)

@@ -105,7 +105,7 @@ def _fixes(
 
 
 def _has_errback(context: TreeContext, call: ast.Call) -> bool:
-    """Whether the function sees to the failures of what it makes observable."""
+    """Whether the function handles the failures of what it makes observable."""
     observed = next(iter(arguments(call)), None)
     function = context.function_of(call)
     return (
