@@ -111,6 +111,8 @@ class File:
     module: Module
     resolver: Resolver
     vocabulary: Vocabulary
+    summaries: Summaries
+    """What callers have to know of functions."""
     traits: Traits
     settings: Settings = field(default_factory=Settings)
     auditor: Callable[[], Auditor] = _nobody
@@ -196,11 +198,6 @@ class File:
         """The last names of all (dotted) names in the file."""
         names = {node.id for node in self.nodes(ast.Name)}
         return frozenset(names.union(node.attr for node in self.nodes(ast.Attribute)))
-
-    @property
-    def summaries(self) -> Summaries:
-        """What callers have to know of functions."""
-        return self.resolver.summaries(self.vocabulary)
 
     def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""

@@ -84,17 +84,7 @@ class Functions:
     def _plain_result(self, function: Function) -> Type:
         facts = function.facts
         if facts.returns:
-            node = parse_expression(facts.returns)
-            declared = annotation_types.evaluate(self._resolver, node, signature_scope(function))
-            if declared == CallableType(UNKNOWN) and not function.module.is_stub:
-                # A bare `-> Callable` says less than the body does.
-                declared = self._inferred_result(function)
-            elif not facts.is_async and self._declares_any_awaitable(declared):
-                declared = self._started(function, declared)
-            if not facts.is_async and self._gives_only_none(function, declared):
-                declared = NONE
-            if facts.is_async and self._annotates_the_call(function, declared):
-                declared = UNKNOWN
+            declared = self._declared_result(function)
         elif function.module.is_stub:
             declared = UNKNOWN
         else:
@@ -110,6 +100,21 @@ class Functions:
             return union_of([self._called(each) for each in others])
         if facts.is_async:
             return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, declared)
+        return declared
+
+    def _declared_result(self, function: Function) -> Type:
+        """What the annotation says, unless it says less than the body does, or contradicts it."""
+        facts = function.facts
+        node = parse_expression(facts.returns)
+        declared = annotation_types.evaluate(self._resolver, node, signature_scope(function))
+        if declared == CallableType(UNKNOWN) and not function.module.is_stub:
+            declared = self._inferred_result(function)
+        elif not facts.is_async and self._declares_any_awaitable(declared):
+            declared = self._started(function, declared)
+        if not facts.is_async and self._gives_only_none(function, declared):
+            declared = NONE
+        if facts.is_async and self._annotates_the_call(function, declared):
+            declared = UNKNOWN
         return declared
 
     def _declares_any_awaitable(self, declared: Type) -> bool:

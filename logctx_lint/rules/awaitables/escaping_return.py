@@ -304,11 +304,7 @@ class _Returns:
         in_place = self._stands_in_place(value, call)
         if (not around and not in_place) or self._may_give_awaitable:
             return
-        if isinstance(value, ast.Name) and (
-            self._is_reported_by_name(value) or self._is_awaited_elsewhere(value)
-        ):
-            return
-        if is_asked_for(self._unit, call.func):
+        if self._is_awaited_otherwise(value, call):
             return
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
         if not answer.is_certain or self._runs_by_itself(call):
@@ -324,6 +320,14 @@ class _Returns:
             loss = "so that its caller gets it in place of its value"
             is_sure = self._by_yield or self._must_give_value or self._gives_values_else(value)
             yield _Escape(value, answer.kind, loss, is_sure)
+
+    def _is_awaited_otherwise(self, value: ast.Call | ast.Name, call: ast.Call) -> bool:
+        """Whether something else asks what it is, or awaits it, or another rule reports it."""
+        if isinstance(value, ast.Name) and (
+            self._is_reported_by_name(value) or self._is_awaited_elsewhere(value)
+        ):
+            return True
+        return is_asked_for(self._unit, call.func)
 
     def _gives_values_else(self, value: ast.expr) -> bool:
         """Whether whatever else the function returns is surely no awaitable."""
