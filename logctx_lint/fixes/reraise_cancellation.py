@@ -1,8 +1,8 @@
 """Fixes that re-raise a cancellation in a handler that swallows it.
 
 `except CancelledError: raise` before a handler changes nothing else only if that handler does
-nothing but log or count. One that does more goes on doing so, and lets the cancellation out at its
-end.
+nothing but log or count, and nothing that has to be done stands behind it. One that does more goes
+on doing so, and lets the cancellation out at its end.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import Helper, after, helper
 from logctx_lint.fixes.import_edits import insertion
+from logctx_lint.fixes.left_out import may_leave_out
 from logctx_lint.inference.narrowing import LEAVING
 from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes
 
@@ -72,7 +73,9 @@ def _clause_before(
         first -= 1
     text = f"{indent}{clause}\n{indent}{_step(context, node, indent)}raise\n"
     edits = (insertion(first, 0, text), *imports)
-    return (Fix(f"Let it out: `{clause} raise`", Applicability.SAFE, edits),)
+    is_unsafe = may_leave_out(context, node, handler)
+    applicability = Applicability.UNSAFE if is_unsafe else Applicability.SAFE
+    return (Fix(f"Let it out: `{clause} raise`", applicability, edits),)
 
 
 def _raise_behind(
