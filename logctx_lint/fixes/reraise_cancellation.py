@@ -21,7 +21,7 @@ from logctx_lint.fixes.edits import Helper, after, helper
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.fixes.left_out import may_leave_out
 from logctx_lint.inference.narrowing import LEAVING
-from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes, own_nodes
 
 _COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 _ERRORS = {
@@ -50,6 +50,8 @@ def fixes(
         return ()
     if _only_logs(code, handler):
         return _clause_before(context, node, handler, names, imports)
+    if not code.by_yield and any(own_nodes(handler.body, ast.Yield)):
+        return ()  # An asynchronous generator, which holds the cancellation back as it yields.
     return _raise_behind(context, node, handler, names, imports)
 
 
