@@ -21,7 +21,7 @@ from logctx_lint.fixes.edits import Helper, after, helper
 from logctx_lint.fixes.import_edits import insertion
 from logctx_lint.fixes.left_out import may_leave_out
 from logctx_lint.inference.narrowing import LEAVING
-from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes, is_name, own_nodes
 
 _COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 _ERRORS = {
@@ -100,6 +100,8 @@ def _raise_behind(
     indent = lines[span.line - 1][: span.column]
     if indent.strip():
         return ()
+    if handler.name and any(_binds(each, handler.name) for each in body_nodes(handler)):
+        return ()  # The name holds something else behind it.
     name = handler.name or _new_name(context, handler)
     naming = () if handler.name else (after(context, handler.type, f" as {name}"),)
     step = _step(context, node, lines[context.span(handler).line - 1][: handler.col_offset])
@@ -114,6 +116,10 @@ def _raise_behind(
             edit = insertion(span.end_line + 1, 0, text)
     title = f"Let it out behind the handler's work: `isinstance({name}, {names})`"
     return (Fix(title, Applicability.UNSAFE, (edit, *naming, *imports)),)
+
+
+def _binds(node: ast.AST, name: str) -> bool:
+    return is_name(node, name) and not isinstance(node.ctx, ast.Load)
 
 
 def _new_name(context: TreeContext, handler: ast.ExceptHandler) -> str:

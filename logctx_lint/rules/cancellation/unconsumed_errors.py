@@ -9,8 +9,8 @@ unhandled when that is collected: noise that looks like a bug, and without a log
 same. An `ObservableDeferred` may be kept where nobody observes it when it fails.
 
 Opt-in: where each Deferred has an errback of its own, there is nothing to consume. A
-`DeferredList` whose results nobody looks at is silent: what is logged is then all that is heard of
-a failure.
+`DeferredList` whose results nobody looks at is silent, and so is one in a test: what is logged is
+then all that is heard of a failure.
 
 ## Bad
 
@@ -86,8 +86,8 @@ def _check(context: TreeContext, call: ast.Call, roles: frozenset[Role]) -> None
     if is_observable and (flag or not _is_shared(context, call) or _has_errback(context, call)):
         return
     waits_for_all = Role.DEFERRED_LIST in roles and not _fails_at_once(call)
-    if waits_for_all and _is_dropped(context, call):
-        return  # What is logged is all that is heard of a failure.
+    if waits_for_all and (context.file.module.is_test or _is_dropped(context, call)):
+        return  # What is logged is all that is heard of a failure, and makes trial's tests fail.
     what = "every failure after the first"
     if is_observable:
         what = "a failure that nobody observes"
