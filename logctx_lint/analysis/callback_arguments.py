@@ -39,6 +39,8 @@ from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, call_arguments, i
 
 IGNORING = frozenset({Role.CALLBACK_TAKER, Role.RESULT_TAKER, Role.THREAD_STARTER})
 """Call a function and do not look at a coroutine that it gives."""
+IN_THREADS = frozenset({Role.THREAD_STARTER, Role.BARE_THREAD_STARTER})
+"""Call a function in a thread, where no event loop runs that could start anything."""
 WAITING = frozenset({Role.BACKGROUND_STARTER, Role.HAND_STARTER, Role.DRIVER})
 """Call a function and see to what it gives."""
 _STARTERS = frozenset({Role.BACKGROUND_STARTER})

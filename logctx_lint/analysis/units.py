@@ -174,6 +174,14 @@ class File:
         """The names of the methods that the file calls inside an `await`."""
         return awaited_methods(self.tree)
 
+    def awaits_elsewhere(self, func: ast.expr) -> bool:
+        """Whether the file awaits the same method of an object of the same name."""
+        text = ast.unparse(func)
+        return any(
+            isinstance(each.value, ast.Call) and ast.unparse(each.value.func) == text
+            for each in self.nodes(ast.Await)
+        )
+
     def takes_for_values(self, method: str) -> bool:
         """Whether the file uses more than once what methods of a name give, and awaits none."""
         used = [

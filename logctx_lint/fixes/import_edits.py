@@ -48,10 +48,24 @@ def import_edit(source: Source, tree: ast.Module, module: str, name: str) -> Edi
     if not _is_import(place) or _section(place) is not _section_of(module):
         text = f"\n{text}"  # A paragraph of its own.
     end = place.end_lineno or place.lineno
+    if _is_of_later_section(tree.body, place, module):
+        text = f"{text}\n"
     last = source.lines[end - 1]
     if not last.endswith(("\n", "\r")):
         return insertion(end, len(last), f"\n{text}".removesuffix("\n"))
     return insertion(end + 1, 0, text)
+
+
+def _is_of_later_section(body: list[ast.stmt], place: ast.stmt, module: str) -> bool:
+    """Whether the next line is an import that belongs into another paragraph."""
+    following = next(iter(body[body.index(place) + 1 :]), None)
+    return (
+        following is not None
+        and _is_import(following)
+        and following.lineno == (place.end_lineno or place.lineno) + 1
+        and _section(following) > _section_of(module)
+        and (not _is_import(place) or _section(place) is not _section(following))
+    )
 
 
 def is_guarded(tree: ast.Module, module: str) -> bool:

@@ -1,8 +1,8 @@
 """Fixes that re-raise a cancellation in a handler that swallows it.
 
 `except CancelledError: raise` before a handler changes nothing else only if that handler does
-nothing but log or count. One that does more goes on doing so, and lets the cancellation out at its
-end.
+nothing but log or count, and nothing that has to be done stands behind it. One that does more goes
+on doing so, and lets the cancellation out at its end.
 """
 
 from __future__ import annotations
@@ -19,8 +19,16 @@ from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
 from logctx_lint.fixes.edits import Helper, after, helper
 from logctx_lint.fixes.import_edits import insertion
+from logctx_lint.fixes.left_out import may_leave_out
 from logctx_lint.inference.narrowing import LEAVING
-from logctx_lint.syntax.ast_walk import all_nodes, all_statements, body_nodes, names_in
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    all_statements,
+    body_nodes,
+    is_name,
+    names_in,
+    own_nodes,
+)
 
 _COMPOUND = (ast.If, ast.For, ast.While, ast.With, ast.Try, ast.Match)
 _ERRORS = {
@@ -49,6 +57,8 @@ def fixes(
         return ()
     if _only_logs(code, handler):
         return _clause_before(context, node, handler, names, imports)
+    if not code.by_yield and any(own_nodes(handler.body, ast.Yield)):
+        return ()  # An asynchronous generator, which holds the cancellation back as it yields.
     return _raise_behind(context, node, handler, names, imports)
 
 
@@ -72,7 +82,9 @@ def _clause_before(
         first -= 1
     text = f"{indent}{clause}\n{indent}{_step(context, node, indent)}raise\n"
     edits = (insertion(first, 0, text), *imports)
-    return (Fix(f"Let it out: `{clause} raise`", Applicability.SAFE, edits),)
+    is_unsafe = may_leave_out(context, node, handler)
+    applicability = Applicability.UNSAFE if is_unsafe else Applicability.SAFE
+    return (Fix(f"Let it out: `{clause} raise`", applicability, edits),)
 
 
 def _raise_behind(
@@ -95,6 +107,8 @@ def _raise_behind(
     indent = lines[span.line - 1][: span.column]
     if indent.strip():
         return ()
+    if handler.name and any(_binds(each, handler.name) for each in body_nodes(handler)):
+        return ()  # The name holds something else behind it.
     name = handler.name or _new_name(context, handler)
     naming = () if handler.name else (after(context, handler.type, f" as {name}"),)
     step = _step(context, node, lines[context.span(handler).line - 1][: handler.col_offset])
@@ -109,6 +123,10 @@ def _raise_behind(
             edit = insertion(span.end_line + 1, 0, text)
     title = f"Let it out behind the handler's work: `isinstance({name}, {names})`"
     return (Fix(title, Applicability.UNSAFE, (edit, *naming, *imports)),)
+
+
+def _binds(node: ast.AST, name: str) -> bool:
+    return is_name(node, name) and not isinstance(node.ctx, ast.Load)
 
 
 def _new_name(context: TreeContext, handler: ast.ExceptHandler) -> str:

@@ -10,10 +10,11 @@ task.add_done_callback(self._tasks.discard)
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables.expected_types import function_scope
-from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.context import TreeContext, loops
 from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import after, before
 from logctx_lint.fixes.import_edits import insertion
@@ -23,7 +24,7 @@ from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import all_nodes, names_in
 
 _NAMES = ("task", "started_task")
-_OF_TASKS = ("Task", "Future")
+_OF_TASKS = re.compile(r"\b(Task|Future)\b")
 _FILLING = frozenset({"add", "discard", "remove"})
 
 
@@ -79,9 +80,7 @@ def _task_sets(tree: ast.AST) -> Iterator[str]:
     for node in all_nodes(tree):
         for target, annotation, value in _made(node):
             name = dotted(target)
-            says_so = annotation is not None and any(
-                word in ast.unparse(annotation) for word in _OF_TASKS
-            )
+            says_so = annotation is not None and _OF_TASKS.search(ast.unparse(annotation))
             if name and _is_new_set(value) and (says_so or name in seen):
                 yield name
 
@@ -132,8 +131,10 @@ def keep_fix(context: TreeContext, call: ast.Call, name: str, starter: str = "")
     if any(each.lineno == statement.end_lineno for each in context.behind(statement)):
         return ()
     scope = function_scope(context.scopes[call])
-    if scope.node is None:
-        return ()
+    if scope.node is None or getattr(scope.node, "name", "") == "__del__":
+        return ()  # What is kept by an object that goes would go with it, or keep it.
+    if any(dotted(loop.iter) == name for each in context.around(call) for loop in loops(each)):
+        return ()  # A set must not grow while it is looped over.
     # A name that is only read here, too, would become another one.
     taken = names_in(scope.node)
     taken.update(scope.bindings)

@@ -11,7 +11,7 @@ from logctx_lint.inference import annotation_types, calls
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.definitions import function_type
-from logctx_lint.inference.known_names import GENERATOR_MANAGERS, RETURN_VALUE
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS, RETURN_VALUE, names_manager_maker
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -96,8 +96,8 @@ class Functions:
             return self._resolver.typed(base, self._entered(function), UNKNOWN, declared)
         if facts.is_async and self._stands_for_generators(function, declared):
             return declared
-        if generators := self._generators_overriding(function):
-            return union_of([self._called(each) for each in generators])
+        if others := self._of_another_kind(function):
+            return union_of([self._called(each) for each in others])
         if facts.is_async:
             return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, declared)
         return declared
@@ -179,17 +179,22 @@ class Functions:
             and self.is_abstract(function)
         )
 
-    def _generators_overriding(self, function: Function) -> list[Function]:
-        """The asynchronous generators that stand in for an abstract `async def` of any annotation.
+    def _of_another_kind(self, function: Function) -> list[Function]:
+        """What stands in for an abstract `async def`, and gives no coroutine.
 
-        `async def read(self) -> str: pass` is a coroutine function by the letter alone.
+        `async def read(self) -> str: pass` is a coroutine function by the letter alone, where
+        asynchronous generators, or context managers made of whatever, override it.
         """
         if not function.facts.is_async or function.owner is None or function.module.is_stub:
             return []
         if not self.is_abstract(function):
             return []
-        overrides = self._resolver.references.overriding(function)
-        return [each for each in overrides if each.facts.is_async and each.facts.is_generator]
+        return [
+            each
+            for each in self._resolver.references.overriding(function)
+            if each.facts.is_async
+            and (each.facts.is_generator or any(map(names_manager_maker, each.facts.decorators)))
+        ]
 
     def body_scope(self, function: Function) -> Scope:
         """The scope that facts about a function's body are read in."""

@@ -5,8 +5,9 @@ several are separated by a comma, and one may name its profile: `# LCX101: 5 str
 Every other line must be silent, for all rules that are on (an
 opt-in rule is on in its own folder). A first line `# settings: framework=asyncio,
 storage=contextvar` sets settings. What fixing NAME.py gives, if that is to be tested, is in
-NAME.fixed.py. Each folder `lcxNNN` is a project of its own. In `seeds/` are the programs of the
-documents that the rules come from: one folder for each document, one file for each section.
+NAME.fixed.py, and what its safe fixes alone give in NAME.safe.py. Each folder `lcxNNN` is a
+project of its own. In `seeds/` are the programs of the documents that the rules come from: one
+folder for each document, one file for each section.
 """
 
 from __future__ import annotations
@@ -65,15 +66,16 @@ def test_mistakes_of_the_seeds_are_reported_in_the_default_profile(path: Path) -
 
 @pytest.mark.parametrize("path", golden_files(), ids=name)
 def test_fixing_a_fixture_gives_its_golden_file(path: Path) -> None:
-    source = Source.read(path.with_name(path.name.replace(".fixed.py", ".py")))
+    name, kind, _ = path.name.rsplit(".", 2)
+    source, unsafe = Source.read(path.with_name(f"{name}.py")), kind == "fixed"
 
     def check(text: Source) -> list[Finding]:
         return findings(text, rule_folder(path))
 
-    fixed = apply.fix(source, check, unsafe=True)
+    fixed = apply.fix(source, check, unsafe=unsafe)
     assert fixed.source.text == Source.read(path).text
     ast.parse(fixed.source.text)
-    assert apply.fix(fixed.source, check, unsafe=True).applied == ()
+    assert apply.fix(fixed.source, check, unsafe=unsafe).applied == ()
 
 
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.code)

@@ -24,7 +24,7 @@ _SETTINGS = re.compile(r"# settings: (.+)")
 
 
 def fixture_files() -> list[Path]:
-    """Every file to lint: `*.fixed.py` beside them are what fixing them gives."""
+    """Every file to lint: `*.fixed.py` and `*.safe.py` beside them are what fixing them gives."""
     return [path for path in sorted(FIXTURES.rglob("*.py")) if not _is_golden(path)]
 
 
@@ -33,7 +33,7 @@ def golden_files() -> list[Path]:
 
 
 def _is_golden(path: Path) -> bool:
-    return path.name.endswith(".fixed.py")
+    return path.name.endswith((".fixed.py", ".safe.py"))
 
 
 def rule_folder(path: Path) -> Path:

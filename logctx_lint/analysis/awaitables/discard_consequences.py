@@ -40,6 +40,15 @@ def losses(context: TreeContext, *, sees_failure: bool = False) -> str:
     return f", so {' and '.join(lost)}" if lost else ""
 
 
+def callback_cure(context: TreeContext, kind: Kind) -> str:
+    """What to hand over instead of a function whose awaitable is dropped by who calls it."""
+    if not kind.is_lazy:
+        return "pass a function that handles its failure"
+    if context.file.traits.uses_twisted:
+        return "pass a function that gives it to `ensureDeferred` and adds an errback"
+    return "pass a function that starts a task for it and keeps that"
+
+
 def cure(context: TreeContext, kind: Kind, *, in_lambda: bool = False) -> str:
     """What to do about an awaitable that is dropped in code that cannot await it."""
     where = "a function" if in_lambda else "this"

@@ -83,6 +83,10 @@ _OWN_ATTRIBUTES = {
 }
 _MAY_BE_MEANT = frozenset({Usage.ASYNC_ITERATION, Usage.ASYNC_ENTER, Usage.CALL, Usage.RAISE})
 """Uses for which what is only presumed to be a coroutine may be something else."""
+_OF_PROTOCOLS = frozenset(
+    {"__enter__", "__exit__", "__aenter__", "__aexit__", "__aiter__", "__anext__"}
+)
+"""Who enters by hand what is no manager knows that some class or decorator makes it one."""
 _KNOWN_HOMES = ("typing", "types", "builtins", "asyncio", "twisted.internet.defer")
 
 
@@ -92,6 +96,8 @@ _OF_EVERY_OBJECT = frozenset(dir(object))
 
 def wrongly_used(use: Use, unit: Unit) -> Kind | None:
     """The kind of awaitable that is used as a value; None if it is none, or may be used so."""
+    if use.attribute in _OF_PROTOCOLS:
+        return None
     resolver = unit.file.resolver
     type_ = resolver.type_of(use.node, use.scope)
     if isinstance(type_, Presumed):

@@ -53,6 +53,7 @@ def waiting_functions(context: TreeContext, place: ast.expr) -> set[ast.AST]:
         function
         for each in ([context] if home else contexts_naming(context.file, name))
         for node in _waits(each)
+        if not (isinstance(place, ast.Attribute) and _is_made_there(each, node.value))
         if home is None or (home in each.around(node) and not _is_left_by(each, node, home))
         if (function := _waiter(each, node, name, related)) is not None
     }
@@ -220,6 +221,14 @@ def _bound_in(context: TreeContext, name: ast.Name) -> ast.AST | None:
 def _waits(context: TreeContext) -> Iterator[ast.Await | ast.Yield]:
     yield from (node for node, _ in context.unit.nodes(ast.Await))
     yield from (node for node, _ in context.unit.nodes(ast.Yield))
+
+
+def _is_made_there(context: TreeContext, waited: ast.expr | None) -> bool:
+    """Whether a variable, of whatever name, holds only what its own function has made."""
+    if not isinstance(waited, ast.Name):
+        return False
+    bindings = context.scopes[waited].reaching_name(waited)
+    return bool(bindings) and all(isinstance(each.value, ast.Call) for each in bindings)
 
 
 def _waiter(

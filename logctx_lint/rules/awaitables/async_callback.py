@@ -97,6 +97,7 @@ from logctx_lint.analysis.awaitables.discarded_awaitables import DropKind
 from logctx_lint.analysis.awaitables.plain_callers import plain_callbacks
 from logctx_lint.analysis.callback_arguments import (
     IGNORING,
+    IN_THREADS,
     WAITING,
     Taken,
     ignored_kind,
@@ -227,10 +228,15 @@ def _report(context: TreeContext, argument: Taken, roles: frozenset[Role], kind:
     starter = None
     cure = "call it in the event loop, not in a thread"
     fixes: tuple[Fix, ...] = ()
-    if Role.THREAD_STARTER not in roles:
+    if roles.isdisjoint(IN_THREADS):
         starter = background_starter(context, kind)
-        cure = f"start it with `{starter.text}`" if starter else _cure(kind)
+        cure = (
+            f"start it with `{starter.text}`"
+            if starter
+            else discard_consequences.callback_cure(context, kind)
+        )
     if starter:
+        cure = f"start it with `{starter.text}`"
         edits = started_instead(
             context, argument.call, argument, starter.text, as_coroutine=starter.takes_coroutine
         )
@@ -243,12 +249,6 @@ def _report(context: TreeContext, argument: Taken, roles: frozenset[Role], kind:
         fixes,
         callee=callee,
     )
-
-
-def _cure(kind: Kind) -> str:
-    if kind.is_lazy:
-        return "pass a function that starts a task for it and keeps that"
-    return "pass a function that handles its failure"
 
 
 RULE = Rule(

@@ -139,9 +139,11 @@ from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    assignments,
     body_nodes,
     child_blocks,
     is_name,
+    own_nodes,
     returned_values,
 )
 from logctx_lint.syntax.excerpts import one_line
@@ -263,7 +265,7 @@ class _Returns:
 
     def _try(self, node: ast.Try, around: tuple[_Around, ...]) -> Iterator[_Escape]:
         cleaned = around
-        if node.finalbody:
+        if node.finalbody and not _is_by_flag(node):
             loss = f"so that the `finally` of line {node.finalbody[0].lineno} runs too early"
             cleaned = (*around, _Around(node, loss))
         handled = cleaned
@@ -493,6 +495,19 @@ def _result(file: File, function: Function) -> Kind | None:
         if answer.is_certain:
             return answer.kind
     return None
+
+
+def _is_by_flag(node: ast.Try) -> bool:
+    """Whether the `try` says to its `finally` what to do: `if not is_handed_out: span.end()`."""
+    match node.finalbody:
+        case [ast.If(test, _, [])]:
+            flags = {each.id for each in own_nodes([test], ast.Name)}
+        case _:
+            return False
+    return any(
+        isinstance(target, ast.Name) and target.id in flags and isinstance(value, ast.Constant)
+        for target, value in assignments(own_nodes(node.body))
+    )
 
 
 RULE = Rule(

@@ -54,8 +54,9 @@ def on_join(name: str) -> None:
 ## Fix
 
 Safe where the callee is known: the function and its arguments are passed on. Unsafe where only the
-parameter is declared so. Not offered where the callee has no room for the
-arguments, or calls the function with some of its own.
+parameter is declared so, and where the coroutine would be dropped and has to be started next
+(LCX106). Not offered where the callee has no room for the arguments, calls the function with some
+of its own, or would drop the coroutine and nothing can start it.
 
 ## Settings
 
@@ -72,13 +73,21 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from logctx_lint.analysis.awaitables import discard_consequences
 from logctx_lint.analysis.awaitables.parameter_values import functions_needed
-from logctx_lint.analysis.callback_arguments import Taken, may_be_awaitable, taken
+from logctx_lint.analysis.callback_arguments import (
+    IGNORING,
+    IN_THREADS,
+    WAITING,
+    Taken,
+    may_be_awaitable,
+    taken,
+)
 from logctx_lint.analysis.context import TreeContext, arguments
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Fix
-from logctx_lint.fixes.edits import as_arguments
+from logctx_lint.fixes.edits import as_arguments, background_starter
 from logctx_lint.inference.decorators import is_external
 from logctx_lint.inference.types import (
     NONE,
@@ -220,7 +229,12 @@ def _report(context: TreeContext, mistake: Taken) -> None:
     by, value = context.callee(mistake.call).label, mistake.node
     what = _described(context.awaitability(value))
     callee = context.callee(value) if isinstance(value, ast.Call) else None
-    if isinstance(value, ast.Call) and callee:
+    if _is_lost_anyway(context, mistake):
+        what = f"`{context.text(value)}`, {what}"
+        cure = discard_consequences.callback_cure(context, Kind.COROUTINE)
+        if not IN_THREADS.isdisjoint(context.roles(mistake.call)):
+            cure = "call it in the event loop, not in a thread"
+    elif isinstance(value, ast.Call) and callee:
         function = callee.label.strip("`").removesuffix("()")
         passed = f"{function}, ..." if arguments(value) else function
         what = f"what {callee.label} returns, {what} ({callee.reason})"
@@ -237,16 +251,34 @@ def _report(context: TreeContext, mistake: Taken) -> None:
     )
 
 
+def _is_lost_anyway(context: TreeContext, mistake: Taken) -> bool:
+    """Whether the coroutine would not run either if the function were passed."""
+    answer, roles = context.awaitability(mistake.node), context.roles(mistake.call)
+    is_ignored = not roles.isdisjoint(IGNORING) and roles.isdisjoint(WAITING)
+    return is_ignored and answer.is_certain and answer.kind.is_lazy
+
+
 def _fixes(context: TreeContext, mistake: Taken) -> tuple[Fix, ...]:
     if not isinstance(mistake.node, ast.Call) or not _fits(mistake, mistake.node):
         return ()
+    is_lost = _is_lost_anyway(context, mistake)
+    if is_lost and not _can_be_started(context, mistake):
+        return ()
     if Role.CHAINER in context.roles(mistake.call):
-        return ()  # It puts the result in front of the arguments.
+        return ()  # A chainer puts the result in front of the arguments.
     edits = as_arguments(context, mistake.node)
     # What a callee that no role is known of calls the function with is its own business.
     by_role = not context.roles(mistake.call).isdisjoint(_TAKERS)
-    applicability = Applicability.SAFE if by_role else Applicability.UNSAFE
+    # What is dropped then still has to be started, as LCX106 says.
+    is_safe = by_role and not is_lost
+    applicability = Applicability.SAFE if is_safe else Applicability.UNSAFE
     return (Fix("Pass the function", applicability, edits),) if edits else ()
+
+
+def _can_be_started(context: TreeContext, mistake: Taken) -> bool:
+    """Whether what is passed could be a background starter, which LCX106 puts there next."""
+    in_thread = not IN_THREADS.isdisjoint(context.roles(mistake.call))
+    return not in_thread and background_starter(context, Kind.COROUTINE) is not None
 
 
 def _described(answer: Awaitability) -> str:

@@ -110,10 +110,11 @@ from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables.registered_callbacks import registered_at
 from logctx_lint.analysis.cancellation.cancelled_tasks import Cancels, containers
-from logctx_lint.analysis.context import TreeContext, arguments
+from logctx_lint.analysis.context import TreeContext, arguments, as_try
 from logctx_lint.analysis.deferreds.shared_state import LOOK_UPS, Sharing
 from logctx_lint.analysis.deferreds.stored_elements import stored_in_mapping
 from logctx_lint.analysis.deferreds.waiters import Waiters
+from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.shields import is_shield
 from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.settings import Storage
@@ -122,11 +123,18 @@ from logctx_lint.findings import Applicability, Fix
 from logctx_lint.fixes.edits import Helper, helper, wrapped
 from logctx_lint.inference import protocols
 from logctx_lint.inference.class_members import PROPERTIES
-from logctx_lint.inference.types import Awaitability, Certainty, Kind, without_none
+from logctx_lint.inference.types import (
+    Awaitability,
+    Certainty,
+    Instance,
+    Kind,
+    members_of,
+    without_none,
+)
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
-from logctx_lint.syntax.ast_walk import body_nodes, call_arguments, is_name
+from logctx_lint.syntax.ast_walk import body_nodes, call_arguments, is_name, own_nodes
 
 _EAGER = frozenset({Kind.DEFERRED, Kind.FUTURE, Kind.TASK})
 _GATHERERS = frozenset({Role.GATHERER, Role.DEFERRED_LIST, Role.FORWARDING_GATHERER})
@@ -232,11 +240,12 @@ def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> 
     profile = Waiters(context).profile(taken, use, is_deferred=is_deferred)
     if profile is None:
         return
+    of = Cancellation.TWISTED if is_deferred else Cancellation.ASYNCIO
     shield = _shield(context, is_deferred=is_deferred)
     name = shield.text if shield else "stop_cancellation"
     text = context.line(taken)
     fixes: tuple[Fix, ...] = ()
-    if shield:
+    if shield and not _gives_up(context, taken, of) and not _is_handed_out(context, taken, use):
         edits = (*wrapped(context, taken, shield.text), *shield.imports)
         fixes = (Fix(f"Protect it with {name}()", Applicability.UNSAFE, edits),)
     context.report(
@@ -246,6 +255,41 @@ def _check(context: TreeContext, node: ast.expr, use: str, cancels: Cancels) -> 
         f"cancelling one waiter cancels all: {_advice(shield, f'protect it, `{name}({text})`')}",
         fixes,
         profile=profile,
+    )
+
+
+def _gives_up(context: TreeContext, node: ast.expr, of: Cancellation) -> bool:
+    """Whether a waiter that is cancelled takes back what it waits for: it must not go on then.
+
+    try:
+        await self._starting
+    except BaseException:
+        await self.stop()
+        raise
+    """
+    inner: ast.AST = node
+    for outer in context.around(node):
+        if isinstance(outer, FunctionNode):
+            break
+        attempt = as_try(outer)
+        if attempt is not None and inner in attempt.body:
+            for handler in attempt.handlers:
+                catches = of in caught_by(context, handler.type).cancellation
+                if catches and any(map(_waits, own_nodes(handler.body))):
+                    return True
+        inner = outer
+    return False
+
+
+def _waits(node: ast.AST) -> bool:
+    return isinstance(node, ast.Await | ast.Yield)
+
+
+def _is_handed_out(context: TreeContext, node: ast.expr, use: str) -> bool:
+    """Whether a caller gets an object of a class of the project's own: a shield is another one."""
+    return use == "returned" and any(
+        isinstance(each, Instance) and not each.cls.module.is_stub
+        for each in members_of(context.resolver.type_of(node, context.scopes[node]))
     )
 
 

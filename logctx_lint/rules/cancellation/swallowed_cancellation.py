@@ -114,10 +114,12 @@ async def stop(task: "asyncio.Task[None]") -> None:
 
 ## Fix
 
-`except CancelledError: raise` is put before the handler, with its import: safe, and only where the
-handler does nothing but log, count or go on. One that does more goes on doing it, and lets the
-cancellation out at its end (`if isinstance(error, CancelledError): raise`): unsafe. A handler that
-names `CancelledError` itself was written on purpose and gets no fix.
+`except CancelledError: raise` is put before the handler, with its import, where the handler does
+nothing but log, count or go on. Safe, unless the function goes on to end something behind it (it
+closes, resets, tells), or waits there as it cleans up: in a `finally`, or for work that is
+shielded. A handler that does more goes on doing it, and lets the cancellation out at its end (`if
+isinstance(error, CancelledError): raise`): unsafe. A handler that names `CancelledError` itself
+was written on purpose and gets no fix.
 
 ## Settings
 

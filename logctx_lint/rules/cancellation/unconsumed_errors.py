@@ -2,12 +2,15 @@
 
 ## Why
 
-`gatherResults` and `DeferredList` tell their waiter of one failure. Without `consumeErrors=True`
-every other failure stays in its own Deferred and is logged as unhandled when that is collected:
-noise that looks like a bug, and without a log context. The same holds for an `ObservableDeferred`
-that is kept where nobody may be observing it when it fails.
+`gatherResults`, and `DeferredList` with `fireOnOneErrback`, tell their waiter of one failure.
+Without `consumeErrors=True` every other failure stays in its own Deferred and is logged as
+unhandled when that is collected: noise that looks like a bug, and without a log context. A
+`DeferredList` that waits for all has the failures among its results, and they are logged all the
+same. An `ObservableDeferred` may be kept where nobody observes it when it fails.
 
-Opt-in: where each Deferred has an errback of its own, there is nothing to consume.
+Opt-in: where each Deferred has an errback of its own, there is nothing to consume. A
+`DeferredList` whose results nobody looks at is silent, and so is one in a test: what is logged is
+then all that is heard of a failure.
 
 ## Bad
 
@@ -33,8 +36,10 @@ def both(first: "Deferred[int]", second: "Deferred[int]") -> "Deferred[list[int]
 
 ## Fix
 
-`consumeErrors=True` is added. Safe on a gatherer: the first failure comes out as before. Unsafe on
-an `ObservableDeferred`: callbacks that are added to the Deferred inside it get None then.
+`consumeErrors=True` is added. Safe where the first failure comes out as before, and the Deferreds
+are made on the spot. Unsafe where somebody else may have them, as callbacks that are added later
+get None then; on an `ObservableDeferred`, for the same reason; and on a `DeferredList` that waits
+for all: there it must be seen that the results are looked at.
 
 ## Settings
 
@@ -74,20 +79,60 @@ def check(context: TreeContext) -> None:
 def _check(context: TreeContext, call: ast.Call, roles: frozenset[Role]) -> None:
     if not roles or _has_stars(call):
         return
-    flag = _flag(call, _POSITIONS[next(iter(roles))])
+    flag = _given(call, _FLAG, _POSITIONS[next(iter(roles))])
     if flag is not None and not _is_false(flag):
         return
     is_observable = Role.OBSERVABLE in roles
     if is_observable and (flag or not _is_shared(context, call) or _has_errback(context, call)):
         return
-    what = "a failure that nobody observes" if is_observable else "every failure after the first"
+    waits_for_all = Role.DEFERRED_LIST in roles and not _fails_at_once(call)
+    if waits_for_all and (context.file.module.is_test or _is_dropped(context, call)):
+        return  # What is logged is all that is heard of a failure, and makes trial's tests fail.
+    what = "every failure after the first"
+    if is_observable:
+        what = "a failure that nobody observes"
+    elif waits_for_all:
+        what = "every failure, beside giving it among its results,"
+    is_safe = not is_observable and not waits_for_all and _are_made_here(context, call)
     context.report(
         RULE.code,
         call,
         f"`{context.line(call.func)}()` leaves {what} to be logged as unhandled when it is "
         f"collected: add `{_FLAG}=True`",
-        _fixes(context, call, flag, Applicability.UNSAFE if is_observable else Applicability.SAFE),
+        _fixes(context, call, flag, Applicability.SAFE if is_safe else Applicability.UNSAFE),
     )
+
+
+def _fails_at_once(call: ast.Call) -> bool:
+    """Whether a `DeferredList` fails with the first of its Deferreds that does."""
+    flag = _given(call, "fireOnOneErrback", 2)
+    return flag is not None and not _is_false(flag)
+
+
+def _is_dropped(context: TreeContext, call: ast.Call) -> bool:
+    """Whether nobody looks at what a call gives, awaited or not."""
+    parent = context.parent(call)
+    if isinstance(parent, ast.Await | ast.Yield):
+        parent = context.parent(parent)
+    return isinstance(parent, ast.Expr)
+
+
+def _are_made_here(context: TreeContext, call: ast.Call) -> bool:
+    """Whether the Deferreds that are gathered are made for that: nobody else has them."""
+    given = next(iter(arguments(call)), None)
+    values = [given]
+    if isinstance(given, ast.Name):
+        values = [each.value for each in context.scopes[given].reaching_name(given)]
+    return bool(values) and all(map(_is_list_of_calls, values))
+
+
+def _is_list_of_calls(value: ast.AST | None) -> bool:
+    match value:
+        case ast.List(elts) | ast.Tuple(elts):
+            return all(isinstance(each, ast.Call) for each in elts)
+        case ast.ListComp(elt) | ast.GeneratorExp(elt):
+            return isinstance(elt, ast.Call)
+    return False
 
 
 def _fixes(
@@ -152,8 +197,9 @@ def _has_stars(call: ast.Call) -> bool:
     )
 
 
-def _flag(call: ast.Call, position: int) -> ast.expr | None:
-    named = (each.value for each in call.keywords if each.arg == _FLAG)
+def _given(call: ast.Call, name: str, position: int) -> ast.expr | None:
+    """The argument of a parameter, given by its place or its name."""
+    named = (each.value for each in call.keywords if each.arg == name)
     return next(iter(call.args[position : position + 1]), None) or next(named, None)
 
 
@@ -163,7 +209,7 @@ def _is_false(node: ast.expr) -> bool:
 
 RULE = Rule(
     code="LCX306",
-    fixes="`consumeErrors=True` (safe; unsafe on an observable)",
+    fixes="`consumeErrors=True` (safe for Deferreds made on the spot)",
     check=check,
     applies=Applies.TWISTED,
 )
