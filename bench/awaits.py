@@ -23,6 +23,7 @@ from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.settings import Framework, Storage
 from logctx_lint.config.value_kinds import CLASSES
 from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import Certainty
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts_cache import FactsCache
@@ -76,10 +77,11 @@ def measure(folder: Path, hints: Mapping[str, str]) -> Tally:
     sources = list(_load(folder, modules))
     tally.facts = time.process_time() - started
     vocabulary = Vocabulary({})
+    summaries = Summaries(resolver, vocabulary)
     for source in sources:
         tree = source.parse()
         module = modules.of_source(source)
-        file = File(tree, module, resolver, vocabulary, _ANY_TRAITS)
+        file = File(tree, module, resolver, vocabulary, summaries, _ANY_TRAITS)
         for word, call, scope in awaited_calls(file):
             started = time.process_time()
             certainty = resolver.awaitability(resolver.type_of(call, scope)).certainty

@@ -8,13 +8,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from logctx_lint.analysis.awaitables.kept_callbacks import is_told_apart
-from logctx_lint.analysis.called_code import code_of
+from logctx_lint.analysis.called_code import Code, code_of
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
+from logctx_lint.inference.implementations import implementations
 from logctx_lint.inference.passed_arguments import open_parameters, pairs
 from logctx_lint.inference.types import (
     NONE,
@@ -81,8 +82,13 @@ def taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
         for each in _declared(file, call, scope, callee, parameters):
             known = found.get(each.node, each)
             found[each.node] = replace(each, declared=(*known.declared, *each.declared))
-    if found:
-        return list(found.values())
+    return list(found.values()) or _undeclared(file, call, scope, callees)
+
+
+def _undeclared(
+    file: File, call: ast.Call, scope: Scope, callees: list[tuple[FunctionType, list[Parameter]]]
+) -> list[Taken]:
+    """The function that a call hands over, where no signature says that one is wanted."""
     function = next((each for each in call_arguments(call) if is_function(file, each, scope)), None)
     for callee, parameters in callees:
         for parameter, argument in pairs(call, parameters):
@@ -177,7 +183,7 @@ def is_awaited_by_callee(file: File, argument: Taken) -> bool:
         for parameter, value in pairs(argument.call, parameters):
             if value is argument.node and any(
                 _may_await(file, each, parameter.name)
-                for each in file.summaries.implementations(callee.function)
+                for each in implementations(file.resolver, callee.function)
             ):
                 return True
     return False
@@ -403,12 +409,19 @@ def is_called_by(
             parameter.name for parameter, given in pairs(call, parameters) if given is argument
         }
         code = code_of(callee.function) if names else None
-        for node in code.nodes if code else ():
-            if code and isinstance(node, ast.Call) and _takes(file, node, code.scope, callers):
-                given = (each.node for each in taken(file, node, code.scope))
-                if any(isinstance(each, ast.Name) and each.id in names for each in given):
-                    return True
+        if code is not None and _hands_over(file, code, names, callers):
+            return True
     return False
+
+
+def _hands_over(file: File, code: Code, names: set[str], callers: frozenset[Role]) -> bool:
+    """Whether some code hands one of its local names to something of these roles."""
+    return any(
+        isinstance(each.node, ast.Name) and each.node.id in names
+        for node in code.nodes
+        if isinstance(node, ast.Call) and _takes(file, node, code.scope, callers)
+        for each in taken(file, node, code.scope)
+    )
 
 
 def _takes(file: File, call: ast.Call, scope: Scope, callers: frozenset[Role]) -> bool:

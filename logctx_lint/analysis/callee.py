@@ -33,6 +33,13 @@ class Callee:
     evidence: Evidence = Evidence.FUNCTION
     is_contradicted: bool = False
     """Whether the rest of the file takes what such calls give for a plain value."""
+    is_confirmed: bool = False
+    """Whether the file awaits the same method of the same object elsewhere."""
+
+    @property
+    def is_guess(self) -> bool:
+        """Whether the call may well be of something else."""
+        return self.evidence.is_weak and not self.is_confirmed
 
     def handed_on(self, *, has_arguments: bool, as_coroutine: bool = False) -> str:
         """The arguments that hand it to the background starter."""

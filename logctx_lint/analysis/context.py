@@ -427,7 +427,9 @@ class TreeContext:
         definition = self._definition(presumed[0])
         is_elsewhere = all(each.module != self.file.module for each in presumed)
         is_contradicted = is_elsewhere and self.file.takes_for_values(last_name(func))
-        return Callee(self._label(func), reason, definition, Evidence.NAME, is_contradicted)
+        is_confirmed = self.file.awaits_elsewhere(func)
+        label = self._label(func)
+        return Callee(label, reason, definition, Evidence.NAME, is_contradicted, is_confirmed)
 
     def _definition(self, function: Function) -> Related | None:
         if function.module.is_stub:
@@ -493,7 +495,7 @@ class TreeContext:
         """
         if constants.ruled_out(self.around(node), node, self.file.module):
             return
-        if callee and callee.evidence.is_weak and not self.file.traits.has_log_contexts:
+        if callee and callee.is_guess and not self.file.traits.has_log_contexts:
             if callee.is_contradicted:
                 return
             profile = Profile.STRICT

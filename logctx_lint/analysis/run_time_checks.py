@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 
 from logctx_lint.analysis.context import TreeContext
+from logctx_lint.analysis.surroundings import outwards
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference.narrowing import dotted
 from logctx_lint.inference.types import ClassObject, Instance, TupleType, members_of
@@ -60,15 +61,13 @@ def is_in_plain_mode(context: TreeContext, call: ast.Call) -> bool:
     """
     if not isinstance(call.func, ast.Attribute) or not (path := dotted(call.func.value)):
         return False
-    inner: ast.AST = call
-    for outer in context.around(call):
+    for outer, inner in outwards(context, call):
         if isinstance(outer, ast.If) and inner in outer.orelse:
             for asked in all_nodes(outer.test):
                 match asked:
                     case ast.Call(func, [ast.Attribute(receiver)]) if dotted(receiver) == path:
                         scope = context.scopes[call]
                         return context.file.summaries.asks_whether_awaitable(func, scope)
-        inner = outer
     return False
 
 

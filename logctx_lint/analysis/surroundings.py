@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from itertools import takewhile
 
 from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.project.facts import FunctionNode
 
 
-def within(context: TreeContext, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+def outwards(context: TreeContext, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
     """The nodes around a node, the innermost first, each with its part that the node is in."""
     inner = node
     for outer in context.around(node):
-        if isinstance(outer, FunctionNode):
-            return
         yield outer, inner
         inner = outer
+
+
+def within(context: TreeContext, node: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """The same up to the function that the node stands in."""
+    return takewhile(lambda step: not isinstance(step[0], FunctionNode), outwards(context, node))
 
 
 def attempts_around(context: TreeContext, node: ast.AST) -> Iterator[ast.Try]:

@@ -111,6 +111,8 @@ class File:
     module: Module
     resolver: Resolver
     vocabulary: Vocabulary
+    summaries: Summaries
+    """What callers have to know of functions."""
     traits: Traits
     settings: Settings = field(default_factory=Settings)
     auditor: Callable[[], Auditor] = _nobody
@@ -172,6 +174,14 @@ class File:
         """The names of the methods that the file calls inside an `await`."""
         return awaited_methods(self.tree)
 
+    def awaits_elsewhere(self, func: ast.expr) -> bool:
+        """Whether the file awaits the same method of an object of the same name."""
+        text = ast.unparse(func)
+        return any(
+            isinstance(each.value, ast.Call) and ast.unparse(each.value.func) == text
+            for each in self.nodes(ast.Await)
+        )
+
     def takes_for_values(self, method: str) -> bool:
         """Whether the file uses more than once what methods of a name give, and awaits none."""
         used = [
@@ -188,11 +198,6 @@ class File:
         """The last names of all (dotted) names in the file."""
         names = {node.id for node in self.nodes(ast.Name)}
         return frozenset(names.union(node.attr for node in self.nodes(ast.Attribute)))
-
-    @property
-    def summaries(self) -> Summaries:
-        """What callers have to know of functions."""
-        return self.resolver.summaries(self.vocabulary)
 
     def roles(self, node: ast.expr, scope: Scope) -> frozenset[Role]:
         """The roles of what a (dotted) name names."""

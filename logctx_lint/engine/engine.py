@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from logctx_lint.callgraph.cancellation_safety import Auditor
     from logctx_lint.callgraph.role_suggestions import Suggestion
     from logctx_lint.inference.resolver import Resolver
+    from logctx_lint.inference.summaries import Summaries
 
 _SET_ASIDE_EVERY = 16
 """Files."""
@@ -155,6 +156,7 @@ class Engine:
 
     def _forget(self) -> None:
         self.__dict__.pop("_resolver", None)
+        self.__dict__.pop("_summaries", None)
         self._auditors.clear()
 
     def _file(self, module: Module, tree: ast.Module | None, settings: Settings) -> File:
@@ -166,6 +168,7 @@ class Engine:
             module,
             self._resolver,
             self._vocabulary,
+            self._summaries,
             self._traits.of_file(module.source),
             settings,
             lambda: self.auditor(path),
@@ -219,6 +222,12 @@ class Engine:
         from logctx_lint.inference.resolver import Resolver
 
         return Resolver(self._modules, self._settings.hints)
+
+    @cached_property
+    def _summaries(self) -> Summaries:
+        from logctx_lint.inference.summaries import Summaries
+
+        return Summaries(self._resolver, self._vocabulary)
 
     @cached_property
     def _vocabulary(self) -> Vocabulary:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from logctx_lint.inference.annotation_types import parse_expression
@@ -38,6 +38,19 @@ Values = Mapping[str, object]
 """What names are known to stand for."""
 
 
+def negated(truth: bool | None) -> bool | None:
+    """How `not` comes out; None where that is not known."""
+    return None if truth is None else not truth
+
+
+def combined(junction: ast.boolop, truths: Collection[bool | None]) -> bool | None:
+    """How `and` or `or` comes out, given how its operands do; None where that is not known."""
+    decisive = isinstance(junction, ast.Or)
+    if decisive in truths:
+        return decisive
+    return None if None in truths else not decisive
+
+
 def outcome(test: ast.expr, value_of: Callable[[str], ast.Constant | None]) -> bool | None:
     """How a condition comes out; None where that is not known.
 
@@ -50,8 +63,7 @@ def outcome(test: ast.expr, value_of: Callable[[str], ast.Constant | None]) -> b
             found = value_of(dotted(test))
             return None if found is None else bool(found.value)
         case ast.UnaryOp(ast.Not(), operand):
-            inner = outcome(operand, value_of)
-            return None if inner is None else not inner
+            return negated(outcome(operand, value_of))
         case ast.Compare(
             ast.Name() | ast.Attribute() as left,
             [ast.Is() | ast.IsNot() as how],
@@ -72,11 +84,7 @@ def outcome(test: ast.expr, value_of: Callable[[str], ast.Constant | None]) -> b
             except TypeError:
                 return None
         case ast.BoolOp(junction, values):
-            parts = [outcome(each, value_of) for each in values]
-            decisive = isinstance(junction, ast.Or)
-            if decisive in parts:
-                return decisive
-            return None if None in parts else not decisive
+            return combined(junction, [outcome(each, value_of) for each in values])
     return None
 
 

@@ -29,7 +29,12 @@ from logctx_lint.inference import annotation_types
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.definitions import Variable
-from logctx_lint.inference.known_names import FUNCTION_TESTS, MAKE_OBJECTS, RUNNERS
+from logctx_lint.inference.known_names import (
+    FUNCTION_TESTS,
+    MAKE_OBJECTS,
+    RUNNERS,
+    names_manager_maker,
+)
 from logctx_lint.inference.passed_arguments import filled
 from logctx_lint.inference.types import (
     UNKNOWN,
@@ -131,9 +136,9 @@ class Decorators:
     def presumed(self, decorator: str, stage: Type, function: Function) -> Type:
         """What a decorator that is not known makes of a function that gives an awaitable."""
         given = self._resolver.call_type(stage)
-        if not self._resolver.awaitability(given).is_likely or self._makes_object(
-            parse_expression(decorator), enclosing_scope(function)
-        ):
+        if not self._resolver.awaitability(given).is_likely or names_manager_maker(decorator):
+            return UNKNOWN
+        if self._makes_object(parse_expression(decorator), enclosing_scope(function)):
             return UNKNOWN
         if isinstance(given, Presumed):
             return CallableType(given)

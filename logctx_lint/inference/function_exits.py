@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from logctx_lint.inference.narrowing import dotted
+from logctx_lint.inference.raised_errors import suppressing
 from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -122,8 +123,18 @@ def _is_handled(errors: RaisedErrors, statement: ast.stmt) -> bool:
         case ast.While(ast.Constant(), body, []) | ast.For(
             _, ast.Name() | ast.Attribute() | ast.List() | ast.Tuple(), body, []
         ):
-            inside = [each for each in body if not _cannot_fail(each)]
+            inside = [each for each in body if not _cannot_fail(each) and not _sleeps(each)]
             return len(inside) == 1 and _is_handled(errors, inside[0])
+        case ast.With([_]):
+            return any(map(errors.takes_all, suppressing(statement)))
+    return False
+
+
+def _sleeps(statement: ast.stmt) -> bool:
+    """`await asyncio.sleep(1)`"""
+    match statement:
+        case ast.Expr(ast.Await(ast.Call(func, [seconds], []))):
+            return dotted(func).rpartition(".")[2] == "sleep" and _is_plain(seconds)
     return False
 
 

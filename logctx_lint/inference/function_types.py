@@ -11,7 +11,7 @@ from logctx_lint.inference import annotation_types, calls
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope, signature_scope
 from logctx_lint.inference.definitions import function_type
-from logctx_lint.inference.known_names import GENERATOR_MANAGERS, RETURN_VALUE
+from logctx_lint.inference.known_names import GENERATOR_MANAGERS, RETURN_VALUE, names_manager_maker
 from logctx_lint.inference.types import (
     NONE,
     UNKNOWN,
@@ -84,17 +84,7 @@ class Functions:
     def _plain_result(self, function: Function) -> Type:
         facts = function.facts
         if facts.returns:
-            node = parse_expression(facts.returns)
-            declared = annotation_types.evaluate(self._resolver, node, signature_scope(function))
-            if declared == CallableType(UNKNOWN) and not function.module.is_stub:
-                # A bare `-> Callable` says less than the body does.
-                declared = self._inferred_result(function)
-            elif not facts.is_async and self._declares_any_awaitable(declared):
-                declared = self._started(function, declared)
-            if not facts.is_async and self._gives_only_none(function, declared):
-                declared = NONE
-            if facts.is_async and self._annotates_the_call(function, declared):
-                declared = UNKNOWN
+            declared = self._declared_result(function)
         elif function.module.is_stub:
             declared = UNKNOWN
         else:
@@ -106,10 +96,25 @@ class Functions:
             return self._resolver.typed(base, self._entered(function), UNKNOWN, declared)
         if facts.is_async and self._stands_for_generators(function, declared):
             return declared
-        if generators := self._generators_overriding(function):
-            return union_of([self._called(each) for each in generators])
+        if others := self._of_another_kind(function):
+            return union_of([self._called(each) for each in others])
         if facts.is_async:
             return self._resolver.typed("Coroutine", UNKNOWN, UNKNOWN, declared)
+        return declared
+
+    def _declared_result(self, function: Function) -> Type:
+        """What the annotation says, unless it says less than the body does, or contradicts it."""
+        facts = function.facts
+        node = parse_expression(facts.returns)
+        declared = annotation_types.evaluate(self._resolver, node, signature_scope(function))
+        if declared == CallableType(UNKNOWN) and not function.module.is_stub:
+            declared = self._inferred_result(function)
+        elif not facts.is_async and self._declares_any_awaitable(declared):
+            declared = self._started(function, declared)
+        if not facts.is_async and self._gives_only_none(function, declared):
+            declared = NONE
+        if facts.is_async and self._annotates_the_call(function, declared):
+            declared = UNKNOWN
         return declared
 
     def _declares_any_awaitable(self, declared: Type) -> bool:
@@ -174,17 +179,22 @@ class Functions:
             and self.is_abstract(function)
         )
 
-    def _generators_overriding(self, function: Function) -> list[Function]:
-        """The asynchronous generators that stand in for an abstract `async def` of any annotation.
+    def _of_another_kind(self, function: Function) -> list[Function]:
+        """What stands in for an abstract `async def`, and gives no coroutine.
 
-        `async def read(self) -> str: pass` is a coroutine function by the letter alone.
+        `async def read(self) -> str: pass` is a coroutine function by the letter alone, where
+        asynchronous generators, or context managers made of whatever, override it.
         """
         if not function.facts.is_async or function.owner is None or function.module.is_stub:
             return []
         if not self.is_abstract(function):
             return []
-        overrides = self._resolver.references.overriding(function)
-        return [each for each in overrides if each.facts.is_async and each.facts.is_generator]
+        return [
+            each
+            for each in self._resolver.references.overriding(function)
+            if each.facts.is_async
+            and (each.facts.is_generator or any(map(names_manager_maker, each.facts.decorators)))
+        ]
 
     def body_scope(self, function: Function) -> Scope:
         """The scope that facts about a function's body are read in."""

@@ -30,6 +30,14 @@ UNIQUE_VALUES = frozenset(
 """Functions that give a value which nobody else has."""
 GENERATOR_MANAGERS = frozenset({"contextlib.contextmanager", "contextlib.asynccontextmanager"})
 """Decorators that make a context manager of a generator."""
+
+
+def names_manager_maker(decorator: str) -> bool:
+    """Whether a decorator, of whatever library, is named as one that makes a context manager."""
+    name = decorator.partition("(")[0].rpartition(".")[2]
+    return name.replace("_", "").lower().endswith("contextmanager")
+
+
 RERAISING_MANAGERS = frozenset(
     {
         "sqlalchemy.util.safe_reraise",

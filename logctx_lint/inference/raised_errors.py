@@ -2,7 +2,7 @@
 
 try:
     raise ValueError(text)
-except ValueError:              # Takes it: nothing comes out.
+except ValueError:              # Takes it: nothing comes out, nor does it of `with suppress(...)`.
     ...
 """
 
@@ -125,6 +125,10 @@ def guarded(body: Iterable[ast.AST], handling: ast.ExceptHandler | None = None) 
         if isinstance(node, ast.ExceptHandler):
             found += [Guarded(inner, each.around, node) for inner in node.body]
             continue
+        if isinstance(node, ast.With) and (suppressed := list(suppressing(node))):
+            around = (tuple(suppressed), *each.around)
+            found += [Guarded(inner, around, each.handling) for inner in node.body]
+            continue
         handlers: list[ast.ExceptHandler] = getattr(node, "handlers", [])
         if not handlers:
             found += [Guarded(inner, each.around, each.handling) for inner in child_nodes(node)]
@@ -134,6 +138,14 @@ def guarded(body: Iterable[ast.AST], handling: ast.ExceptHandler | None = None) 
         for block in (handlers, node.orelse, node.finalbody):  # type: ignore[attr-defined]
             found += [Guarded(inner, each.around, each.handling) for inner in block]
     return found
+
+
+def suppressing(node: ast.With) -> Iterator[ast.ExceptHandler]:
+    """The handlers that `with suppress(A, B):` stands for."""
+    for item in node.items:
+        match item.context_expr:
+            case ast.Call(ast.Name("suppress") | ast.Attribute(_, "suppress"), classes, []):
+                yield ast.ExceptHandler(ast.Tuple(classes, ast.Load()), None, [ast.Pass()])
 
 
 Error = tuple[frozenset[str], ...]

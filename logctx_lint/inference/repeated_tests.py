@@ -13,7 +13,7 @@ import ast
 from logctx_lint.inference.narrowing import LEAVING, Position, dotted
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import child_blocks, own_nodes
+from logctx_lint.syntax.ast_walk import child_blocks, end_of, own_nodes, start_of
 
 
 def chosen(node: ast.Name, scope: Scope) -> ast.expr | None:
@@ -54,17 +54,17 @@ def _outcome(body: list[ast.stmt], path: str, place: Position) -> bool | None:
     """What a name is at some place, as tests around it and before it say; None if they do not."""
     found: bool | None = None
     for statement in body:
-        if (statement.lineno, statement.col_offset) > place:
+        if start_of(statement) > place:
             break
-        is_behind = (statement.end_lineno or 0, statement.end_col_offset or 0) <= place
+        is_behind = end_of(statement) <= place
         if isinstance(statement, ast.If) and _asked(statement.test)[0] == path:
             is_plain = _asked(statement.test)[1]
+            if _holds(statement.body, place):
+                return is_plain
+            if _holds(statement.orelse, place):
+                return not is_plain
             if is_behind and not statement.orelse and isinstance(statement.body[-1], LEAVING):
                 found = not is_plain
-            elif not is_behind and _holds(statement.body, place):
-                return is_plain
-            elif not is_behind and _holds(statement.orelse, place):
-                return not is_plain
         elif not is_behind and not isinstance(statement, FunctionNode | ast.ClassDef):
             for block in child_blocks(statement):
                 inner = _outcome(block, path, place) if _holds(block, place) else None
@@ -74,9 +74,4 @@ def _outcome(body: list[ast.stmt], path: str, place: Position) -> bool | None:
 
 def _holds(block: list[ast.stmt], place: Position) -> bool:
     """Whether a place is in one of some statements."""
-    if not block:
-        return False
-    start, end = block[0], block[-1]
-    return (
-        (start.lineno, start.col_offset) <= place < (end.end_lineno or 0, end.end_col_offset or 0)
-    )
+    return bool(block) and start_of(block[0]) <= place < end_of(block[-1])

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 
-from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.incremental.memo import Memo, Store
 from logctx_lint.inference import annotation_types, calls, protocols
 from logctx_lint.inference.annotation_types import parse_expression, special_form
@@ -25,7 +24,6 @@ from logctx_lint.inference.name_lookup import Names
 from logctx_lint.inference.references import References
 from logctx_lint.inference.repeated_tests import chosen
 from logctx_lint.inference.replaced_methods import ReplacedMethods
-from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import (
     FOREIGN,
     NONE,
@@ -43,6 +41,7 @@ from logctx_lint.inference.types import (
     Type,
     TypeVariable,
     UnionType,
+    as_option,
     known,
     members_of,
     substitute,
@@ -82,7 +81,6 @@ class Resolver:
         """Of awaitable that the instances of a class are; see `protocols`."""
         self._variables: Store[Type] = {}
         self._aliases: Store[Type] = {}
-        self._summaries: dict[Vocabulary, Summaries] = {}
         self.builtins = modules.find("builtins", STUBS)
         self._typing = modules.find("typing", STUBS)
 
@@ -252,8 +250,9 @@ class Resolver:
         """The type of an attribute of `receiver`."""
         match receiver:
             case UnionType():
-                members = members_of(with_options(receiver))
-                return union_of(self.member(member, name) for member in members if member != NONE)
+                members = [each for each in members_of(with_options(receiver)) if each != NONE]
+                found_in = [self.member(each, name) for each in members]
+                return union_of(found_in if len(members) == 1 else map(as_option, found_in))
             case Instance(cls) | ClassObject(cls):
                 found = self.classes.member(receiver, name)
                 if found is not None:
@@ -365,12 +364,6 @@ class Resolver:
     def call_type(self, callee: Type, arguments: Arguments | None = None) -> Type:
         """What calling `callee` gives."""
         return calls.call(self, callee, arguments or NO_ARGUMENTS)
-
-    def summaries(self, vocabulary: Vocabulary) -> Summaries:
-        """What callers have to know of functions, the vocabulary giving some of them roles."""
-        if vocabulary not in self._summaries:
-            self._summaries[vocabulary] = Summaries(self, vocabulary)
-        return self._summaries[vocabulary]
 
     def run_by_call(self, callee: Type) -> Type:
         """What runs when a value is called: the `__call__` of an object, else the value itself."""

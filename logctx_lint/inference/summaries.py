@@ -105,7 +105,7 @@ _CIRCULAR = Summary(CIRCULAR_VALUE)
 
 
 class Summaries:
-    """Answers about the functions of a project; part of the resolver."""
+    """Answers about the functions of a project, some of which have roles in a vocabulary."""
 
     def __init__(self, resolver: Resolver, vocabulary: Vocabulary) -> None:
         self.resolver = resolver
@@ -189,7 +189,7 @@ class Summaries:
             and not each.facts.is_async
             and self.resolver.awaitability(self.resolver.call_type(FunctionType(each))).certainty
             is Certainty.NO
-            for each in self.implementations(function)
+            for each in implementations(self.resolver, function)
         )
 
     def _is_written_among(self, function: Function, others: list[FunctionType]) -> bool:
@@ -286,20 +286,24 @@ class Summaries:
         ]
         return any(self.resolver.awaitability(each).certainty is not Certainty.NO for each in types)
 
+    def _summarize_all(self, functions: list[Function]) -> Summary:
+        """What holds of a call that runs one of some functions."""
+        found = [self.of(each) for each in functions]
+        return Summary(
+            among(one for each in found for one in each.returned),
+            handles_failures=all(each.handles_failures for each in found),
+            has_two_modes=any(each.has_two_modes for each in found),
+            keeps_itself=all(each.keeps_itself for each in found),
+        )
+
     def _summarize(self, function: Function) -> Summary:
         node = function.source_tree()
         if node is None:
             return UNSUMMARIZED
         if self.resolver.functions.is_abstract(function):
-            overrides = self.implementations(function)
+            overrides = implementations(self.resolver, function)
             if overrides != [function]:
-                found = [self.of(each) for each in overrides]
-                return Summary(
-                    among(one for each in found for one in each.returned),
-                    handles_failures=all(each.handles_failures for each in found),
-                    has_two_modes=any(each.has_two_modes for each in found),
-                    keeps_itself=all(each.keeps_itself for each in found),
-                )
+                return self._summarize_all(overrides)
         scope = Scope.of_body(function, node)
         handles = function_exits.handles_failures(self, RaisedErrors(self.resolver, scope), node)
         is_plain = not function.facts.is_async and not function.facts.is_generator
@@ -330,10 +334,6 @@ class Summaries:
             any(last_name(each.func) == "current_task" for each in calls)
             and PlacesOutside(self, scope, nodes).keeps_itself()
         )
-
-    def implementations(self, function: Function) -> list[Function]:
-        """See `implementations.implementations`."""
-        return implementations(self.resolver, function)
 
     # What is done with Futures
 

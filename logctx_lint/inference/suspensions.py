@@ -158,18 +158,23 @@ def _has_no_suspension(summaries: Summaries, function: Function) -> bool:
 
 def _waits(summaries: Summaries, node: FunctionNode, scope: Scope) -> bool:
     """Whether something in a function may wait, an `await` that was forgotten included."""
-    nodes = list(body_nodes(node))
-    awaited = {each.value for each in nodes if isinstance(each, ast.Await)}
-    handed_on = {each.value for each in nodes if isinstance(each, ast.Assign | ast.Return)}
-    given = {part for each in nodes if isinstance(each, ast.Call) for part in call_arguments(each)}
-    suspensions = (
-        each
-        for each in nodes
-        if isinstance(each, Suspension) or (isinstance(each, ast.comprehension) and each.is_async)
+    nodes = body_nodes(node)
+    if any(is_suspension(summaries, each, scope) for each in nodes if _is_asynchronous(each)):
+        return True
+    calls = body_nodes(node, ast.Call)
+    used: set[ast.AST] = {part for each in calls for part in call_arguments(each)}
+    used.update(each.value for each in body_nodes(node, ast.Await))
+    kept = {each.value for each in nodes if isinstance(each, ast.Assign | ast.Return)}
+    return any(
+        _is_forgotten(summaries, each, scope, is_kept=each in kept)
+        for each in calls
+        if each not in used
     )
-    left = (each for each in nodes if isinstance(each, ast.Call) and each not in awaited | given)
-    return any(is_suspension(summaries, each, scope) for each in suspensions) or any(
-        _is_forgotten(summaries, each, scope, is_kept=each in handed_on) for each in left
+
+
+def _is_asynchronous(node: ast.AST) -> bool:
+    return isinstance(node, Suspension) or (
+        isinstance(node, ast.comprehension) and bool(node.is_async)
     )
 
 

@@ -205,6 +205,11 @@ def with_options(type_: Type, *nothing_known: Type) -> Type:
     )
 
 
+def as_option(type_: Type) -> Type:
+    """A name outside all known code as one side of a union."""
+    return External(type_.name, is_option=True) if isinstance(type_, External) else type_
+
+
 def known(type_: Type) -> bool:
     """Whether anything at all is known, None alone counting as nothing."""
     return any(not isinstance(member, Unknown | NoneType) for member in members_of(type_))

@@ -221,29 +221,21 @@ class ModuleFile(Place):
         return learnt.mentions
 
     def says(self, part: str) -> str:
-        if part == EVERYTHING:
-            return self.digest
         kind, _, name = part.partition(" ")
         if kind == "item":
             return interface_of(self.facts_about(name), name)
-        if kind == "stars":
-            return repr(self.stars)
+        if kind in _WHOLE:
+            return _WHOLE[kind](self)
         if kind == "values":
             return repr(values_with(self.facts, name))
-        if kind == CLASSES:
-            return repr([interface_of(self.facts, each) for each in self.facts.classes])
-        if kind == ALIASES:
-            return repr([(name, sorted(each)) for name, each in aliases(self.facts).items()])
-        if kind == FRAMEWORKS:
-            return repr(list(imported_frameworks(self.read()[0])))
         if kind == "mentions":
             return str(name in self.read()[0])
-        if kind == ALWAYS_AWAITED:
-            return repr([sorted(each) for each in self.always_awaited])
-        if kind == REPLACEMENTS:
-            return repr(self.replacements)
         if kind in _MENTIONS:
             return repr(self.mentioning(kind, name))
+        return self._says_of_functions(kind, name)
+
+    def _says_of_functions(self, kind: str, name: str) -> str:
+        """Where the functions of a name stand, whether they do anything, or what they do."""
         functions = functions_called(self.facts_about(name.partition(".")[0]), name)
         if not functions:
             # A method of a class inside a function, say.
@@ -301,6 +293,20 @@ class ModuleFile(Place):
             return self.source.lines[function.first_line - 1 : function.end_line]
         except Unreadable:
             return []
+
+
+_WHOLE: dict[str, Callable[[ModuleFile], str]] = {
+    EVERYTHING: lambda file: file.digest,
+    "stars": lambda file: repr(file.stars),
+    CLASSES: lambda file: repr([interface_of(file.facts, each) for each in file.facts.classes]),
+    ALIASES: lambda file: repr(
+        [(name, sorted(each)) for name, each in aliases(file.facts).items()]
+    ),
+    FRAMEWORKS: lambda file: repr(list(imported_frameworks(file.read()[0]))),
+    ALWAYS_AWAITED: lambda file: repr([sorted(each) for each in file.always_awaited]),
+    REPLACEMENTS: lambda file: repr(file.replacements),
+}
+"""Parts that are about the file as a whole, and what they say."""
 
 
 class Places:

@@ -82,45 +82,49 @@ class TraitsDetector:
         gathering, asynchronous, generating, wrapping, imports, thread_local = (
             Names(tree.asked(role), self._modules.trace) for role in _ROLES
         )
-        framework, storage = self._settings.framework, self._settings.storage
         own = tree.named_in(str(path), "imports")
-        if framework is None:
-            framework = _framework(own, imports)
-        prevailing = framework
-        if self._settings.framework is None and framework is Framework.BOTH:
-            outnumbered = "twisted>asyncio" in imports
-            prevailing = Framework.TWISTED if outnumbered else Framework.ASYNCIO
-        if storage is None:
-            local = any(name in thread_local for name in THREAD_LOCAL)
-            storage = Storage.THREAD_LOCAL if local else Storage.CONTEXTVAR
-        has_contexts = (
-            storage is Storage.THREAD_LOCAL
-            or bool(self._settings.vocabulary.keys() & set(_OF_CONTEXTS))
-            or any(name in imports for name in HOMES_OF_LOG_CONTEXTS)
-        )
-        on_other_loop = (
-            self._settings.framework is None
-            and OTHER_LOOP in imports
-            and not any(name in imports for name in ("asyncio", "twisted"))
-        )
-        uses_runtime = self._names_runtime or _RUNTIME in imports
+        chosen = self._settings.framework
+        framework = chosen or _framework(own, imports)
+        storage = self._settings.storage or _storage(thread_local)
         return Traits(
             framework,
             storage,
-            prevailing,
+            _prevailing(framework, imports) if chosen is None else framework,
             gathering,
             asynchronous,
             generating,
             wrapping,
-            has_contexts,
-            on_other_loop,
-            "trio" in own and not any(name in own for name in ("asyncio", "twisted")),
-            uses_runtime,
+            storage is Storage.THREAD_LOCAL or self._has_log_contexts(imports),
+            chosen is None and OTHER_LOOP in imports and not _imports_known_loop(imports),
+            "trio" in own and not _imports_known_loop(own),
+            self._names_runtime or _RUNTIME in imports,
+        )
+
+    def _has_log_contexts(self, imports: Container[str]) -> bool:
+        """Whether the settings or imports speak of log contexts."""
+        return bool(self._settings.vocabulary.keys() & set(_OF_CONTEXTS)) or any(
+            name in imports for name in HOMES_OF_LOG_CONTEXTS
         )
 
 
 _RUNTIME = "logctx_lint"
 _OF_CONTEXTS = (Role.CONTEXT_MANAGER, Role.CONTEXT_SETTER, Role.SENTINEL_GUARD)
+
+
+def _storage(thread_local: Container[str]) -> Storage:
+    is_local = any(name in thread_local for name in THREAD_LOCAL)
+    return Storage.THREAD_LOCAL if is_local else Storage.CONTEXTVAR
+
+
+def _prevailing(framework: Framework, imports: Container[str]) -> Framework:
+    """Of two frameworks the one that more files of the package import."""
+    if framework is not Framework.BOTH:
+        return framework
+    return Framework.TWISTED if "twisted>asyncio" in imports else Framework.ASYNCIO
+
+
+def _imports_known_loop(imports: Container[str]) -> bool:
+    return "asyncio" in imports or "twisted" in imports
 
 
 def _framework(own: Container[str], package: Container[str]) -> Framework:

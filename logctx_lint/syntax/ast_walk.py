@@ -129,6 +129,13 @@ def all_statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
                 waiting += block
 
 
+def stored_names(nodes: Iterable[ast.AST]) -> set[str]:
+    """The names that some nodes bind: `x = f()`, `for x in xs`, `with f() as x`."""
+    return {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
 def declared_outer(nodes: Iterable[ast.AST]) -> set[str]:
     """The names that some nodes declare to be bound further out: `global x`, `nonlocal x`."""
     return {

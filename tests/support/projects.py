@@ -11,6 +11,7 @@ from logctx_lint.analysis.units import File, units
 from logctx_lint.config.role_lookup import Vocabulary
 from logctx_lint.config.settings import Framework, Storage
 from logctx_lint.inference.resolver import Resolver
+from logctx_lint.inference.summaries import Summaries
 from logctx_lint.inference.types import (
     Awaitability,
     CallableType,
@@ -79,11 +80,13 @@ class Project:
     def _expressions(self, name: str) -> Iterator[Located]:
         source = Source.read(self.folder / name)
         tree = source.parse()
+        vocabulary = Vocabulary({})
         file = File(
             tree,
             self.modules.of_source(source),
             self.resolver,
-            Vocabulary({}),
+            vocabulary,
+            Summaries(self.resolver, vocabulary),
             Traits(Framework.BOTH, Storage.CONTEXTVAR),
         )
         for unit in units(file, tree):

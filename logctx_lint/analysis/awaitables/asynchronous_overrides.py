@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from logctx_lint.analysis.called_code import outermost
 from logctx_lint.analysis.exact_classes import is_of_exact_class
@@ -69,18 +70,23 @@ def _override(file: File, node: ast.AsyncFunctionDef, owner: Class) -> Asynchron
     base = next((each for each in ancestors if node.name in each.facts.functions), None)
     if base is None or not all(_is_plain(file, each) for each in base.function(node.name)):
         return None
-    wrong: list[AsynchronousOverride] = []
-    for method in _callers(file, owner, ancestors, node.name):
-        tree = method.tree()
-        for is_dropped in _uses(tree, node.name) if tree else ():
-            if is_dropped is None:
-                return None
-            wrong.append(AsynchronousOverride(node, method, is_dropped))
-    for caller, is_dropped in _calls_elsewhere(file, base, node.name):
+    first: AsynchronousOverride | None = None
+    in_bases = _uses_in_bases(file, owner, ancestors, node.name)
+    for caller, is_dropped in chain(in_bases, _calls_elsewhere(file, base, node.name)):
         if is_dropped is None:
             return None
-        wrong.append(AsynchronousOverride(node, caller, is_dropped))
-    return wrong[0] if wrong else None
+        first = first or AsynchronousOverride(node, caller, is_dropped)
+    return first
+
+
+def _uses_in_bases(
+    file: File, owner: Class, ancestors: list[Class], name: str
+) -> Iterator[tuple[Function, bool | None]]:
+    """How the methods of the base classes use a method of this name, each with its use."""
+    for method in _callers(file, owner, ancestors, name):
+        tree = method.tree()
+        for is_dropped in _uses(tree, name) if tree else ():
+            yield method, is_dropped
 
 
 def _calls_elsewhere(file: File, base: Class, name: str) -> Iterator[tuple[Function, bool | None]]:

@@ -111,7 +111,7 @@ class MisplacedCallback:
 
 def misplaced_callbacks(unit: Unit) -> Iterator[MisplacedCallback]:
     """Every such function in a unit."""
-    for function, scope, what in (*_places(unit), *_in_collections(unit)):
+    for function, scope, what in (*_places(unit), *_in_collections(unit), *_added(unit)):
         for each in possible_values(function):
             if may_be_asynchronous(unit, each) and _gives_coroutine(unit, each, scope):
                 yield MisplacedCallback(each, scope, what)
@@ -180,7 +180,7 @@ def _is_hook(unit: Unit, target: ast.Attribute, scope: Scope) -> bool:
 def _in_collections(unit: Unit) -> Iterator[_Place]:
     """Functions in a list, set or dict that is declared to hold plain ones.
 
-    `Tool(checks=[f])`, `checks: list[Callable[[str], bool]] = [f]`, `checks.append(f)`
+    `Tool(checks=[f])`, `checks: list[Callable[[str], bool]] = [f]`
     """
     for value, declared, scope in _declared_collections(unit):
         elements = [
@@ -193,6 +193,10 @@ def _in_collections(unit: Unit) -> Iterator[_Place]:
             for element in elements:
                 said = "it is kept among functions that are declared as plain ones"
                 yield element, scope, f"{said}, so that nobody awaits what it returns"
+
+
+def _added(unit: Unit) -> Iterator[_Place]:
+    """Functions that are added to such a collection: `checks.append(f)`."""
     for call, scope in unit.nodes(ast.Call):
         match call:
             case ast.Call(ast.Attribute(receiver, name), [value]) if name in APPENDERS:

@@ -109,12 +109,7 @@ class _Places:
                 yield call, scope, self._given(call, scope)
             display = self._made_json_of(call, scope)
             if display is not None and self._holds(display, scope):
-                plain = self._resolver.builtin("str")
-                is_dict = isinstance(display, ast.Dict | ast.DictComp)
-                parts = (plain, plain) if is_dict else (plain,)
-                of_plain = self._resolver.builtin("dict" if is_dict else "list", *parts)
-                fate = f"put into what `{_text(call.func)}()` makes JSON of"
-                yield call, scope, iter([(display, of_plain, fate)])
+                yield call, scope, self._json(call, display)
         for item, scope in unit.nodes(ast.Subscript):
             if any(self._holds(each, scope) for each in _bounds(item.slice)):
                 yield item, scope, self._index(item, scope)
@@ -139,6 +134,13 @@ class _Places:
             if isinstance(value, ast.Dict | ast.DictComp | ast.List | ast.ListComp):
                 return value
         return None
+
+    def _json(self, call: ast.Call, display: ast.expr) -> Iterator[_Place]:
+        plain = self._resolver.builtin("str")
+        is_dict = isinstance(display, ast.Dict | ast.DictComp)
+        parts = (plain, plain) if is_dict else (plain,)
+        of_plain = self._resolver.builtin("dict" if is_dict else "list", *parts)
+        yield display, of_plain, f"put into what `{_text(call.func)}()` makes JSON of"
 
     def _holds(self, value: ast.expr, scope: Scope) -> bool:
         """Whether a value may come from, or hold, what a call gives that is an awaitable."""
@@ -291,6 +293,14 @@ class _Places:
                     (f"kept in `{_text(target)}`, which is no coroutine at first"),
                 )
 
+    def _needed(self, call: ast.Call, scope: Scope) -> Iterator[_Place]:
+        """The arguments of which the function uses the value, whatever is declared."""
+        for argument, fate in values_needed(self._unit, call, scope, Kind.COROUTINE):
+            if isinstance(argument, ast.Call):
+                kind = self._kind(argument, scope)
+                if kind is not None and kind.is_lazy:
+                    yield argument, self._resolver.builtin("str"), fate
+
     def _given(self, call: ast.Call, scope: Scope) -> Iterator[_Place]:
         """The arguments of a call, if it is known where they go."""
         name = _text(call.func)
@@ -311,11 +321,7 @@ class _Places:
             for argument in call_arguments(call):
                 yield argument, self._resolver.builtin("str"), f"passed to `{name}()`"
             return
-        for argument, fate in values_needed(self._unit, call, scope, Kind.COROUTINE):
-            if isinstance(argument, ast.Call):
-                kind = self._kind(argument, scope)
-                if kind is not None and kind.is_lazy:
-                    yield argument, self._resolver.builtin("str"), fate
+        yield from self._needed(call, scope)
         for argument, declared in given_for_parameters(self._unit, call, scope).items():
             first = declared[0][1]
             said = f"{first.name}: {' '.join(first.annotation.split())}"

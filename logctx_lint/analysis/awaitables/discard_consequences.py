@@ -69,14 +69,17 @@ def cure(context: TreeContext, kind: Kind, *, in_lambda: bool = False) -> str:
 def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile:
     """Which profile reports it.
 
-    Work that never runs is a mistake; so is an asynchronous function that runs on behind one
+    Work that never runs is a mistake, unless whoever calls a function of two kinds knows that
+    it gives none; so is an asynchronous function that runs on behind one
     which could wait for it. Other eager work is often left alone on purpose: its failure is
     logged when it is collected.
     """
     if _is_guess_in_test(context, found.call):
         return Profile.STRICT
-    if context.file.traits.has_log_contexts or found.kind.is_lazy:
+    if context.file.traits.has_log_contexts:
         return Profile.RECOMMENDED
+    if found.kind.is_lazy:
+        return Profile.STRICT if _may_be_plain(context, found) else Profile.RECOMMENDED
     is_plain = found.how is DropKind.PLAIN and found.kind is not Kind.AWAITABLE
     function = context.function_of(found.call)
     # A test that does not wait ends before what it tests; one that goes on looks at what the
@@ -89,6 +92,13 @@ def profile(context: TreeContext, found: Dropped, *, can_await: bool) -> Profile
     if is_plain and (can_await or ends_test) and _is_asynchronous(context, found.call):
         return Profile.RECOMMENDED
     return Profile.STRICT
+
+
+def _may_be_plain(context: TreeContext, found: Dropped) -> bool:
+    """Whether a plain function gives an awaitable for some, and does its work for others."""
+    if found.is_sure or _is_asynchronous(context, found.call):
+        return False
+    return context.file.summaries.may_give_else(context.type_of(found.call.func))
 
 
 def _goes_on(function: FunctionNode, call: ast.Call) -> bool:

@@ -196,13 +196,18 @@ def _gives_awaitable(context: TreeContext, call: ast.Call) -> bool:
     is_by_name = answer.certainty is Certainty.LIKELY and not is_by_decorator(type_)
     if is_by_name and _is_of_others(context, call):
         return False
+    return not _may_give_value(context, call)
+
+
+def _may_give_value(context: TreeContext, call: ast.Call) -> bool:
+    """Whether what is called may be, or reach, something that gives no awaitable."""
     functions = context.functions(call.func)
     if any(map(context.resolver.functions.is_of_interface, functions)):
-        return False
+        return True
     if any(map(context.file.summaries.is_implemented_as_plain, functions)):
-        return False
+        return True
     callees = context.type_of(call.func)
-    return not (
+    return (
         _is_ruled_out(context, call, callees)
         or _passes_on_name(context, call)
         or context.file.summaries.may_reach_plain(callees)
@@ -393,7 +398,11 @@ def _is_looked_after(context: TreeContext, call: ast.Call, *, can_await: bool) -
         # A service ends none the less, which whoever can should wait for.
         has_end = can_await and Role.NEVER_FAILS in context.roles(call)
         return not (has_end or context.file.traits.has_log_contexts)
-    # Of functions that are known by the method's name only, each must do.
+    return _is_left_alone_by_all(context, call, can_await=can_await)
+
+
+def _is_left_alone_by_all(context: TreeContext, call: ast.Call, *, can_await: bool) -> bool:
+    """Whether each function that is known by the method's name only may be dropped."""
     presumed = [] if context.functions(call.func) else context.callees(call)
     callees = union_of(FunctionType(each) for each in presumed)
     return any(_plays_a_part(context, each) for each in presumed) or may_be_dropped(

@@ -125,11 +125,7 @@ class _Parameter:
         kept: set[str] = set()
         calls: list[ast.Call] = []
         handed: list[Dropping] = []
-        for use in body.nodes:
-            if not isinstance(use, ast.Name) or use.id != name or not isinstance(use.ctx, ast.Load):
-                continue
-            if isinstance(body.parent(use), ast.Return):
-                continue  # As a decorator does.
+        for use in self._uses(name):
             if place := _kept_in(body, use):
                 kept.add(place)
             elif there := self._handed_on(use):
@@ -147,6 +143,14 @@ class _Parameter:
         if kept and owner is not None:
             return _by_class(self._file, owner, kept.pop())
         return handed[0] if handed else None
+
+    def _uses(self, name: str) -> Iterator[ast.Name]:
+        for node in self._body.nodes:
+            if is_name(node, name) and isinstance(node.ctx, ast.Load):
+                # As a decorator does.
+                is_returned = isinstance(self._body.parent(node), ast.Return)
+                if not is_returned:
+                    yield node
 
     def _handed_on(self, use: ast.Name) -> Dropping | None:
         """What becomes of it in a function, or a class, that it is handed on to."""
@@ -277,17 +281,8 @@ def _of_kept(body: Body, use: ast.expr) -> list[ast.Call] | None:
     match outer:
         case ast.Subscript(value) if value is use:
             return _of_kept(body, outer)
-        case ast.Attribute(_, method):
-            call = body.parent(outer)
-            if isinstance(call, ast.Call) and call.func is outer:
-                if method in ("pop", *_VIEWS):
-                    return [] if isinstance(body.parent(call), ast.Expr) else _of_kept(body, call)
-                if method == "items":
-                    return _of_items(body, call)
-                if method in _UPKEEP:
-                    chained = isinstance(body.parent(call), ast.Expr)
-                    return [] if chained else None
-            return None
+        case ast.Attribute():
+            return _of_method(body, outer)
         case ast.Call(ast.Name(copy), [_]) if copy in _COPIES:
             return _of_kept(body, outer)
         case ast.For(target=ast.Name(name), iter=source) if source is use:
@@ -299,6 +294,19 @@ def _of_kept(body: Body, use: ast.expr) -> list[ast.Call] | None:
         case ast.Compare() | ast.Delete():
             return []
     return _done_with(body, use)
+
+
+def _of_method(body: Body, method: ast.Attribute) -> list[ast.Call] | None:
+    """What is done with what a method of a collection gives."""
+    call = body.parent(method)
+    if not isinstance(call, ast.Call) or call.func is not method:
+        return None
+    is_dropped = isinstance(body.parent(call), ast.Expr)
+    if method.attr in ("pop", *_VIEWS):
+        return [] if is_dropped else _of_kept(body, call)
+    if method.attr == "items":
+        return _of_items(body, call)
+    return [] if method.attr in _UPKEEP and is_dropped else None
 
 
 def _of_items(body: Body, call: ast.Call) -> list[ast.Call] | None:

@@ -107,21 +107,11 @@ def named_awaitables(unit: Unit) -> dict[Scope, list[Named]]:
 def _bound(
     unit: Unit, scope: Scope, body: list[ast.stmt], conditions: _Conditions
 ) -> Iterator[Named]:
+    """The names that the statements of a block bind so, and those of the blocks inside."""
     for statement in body:
         for name, value in _assigned(statement):
-            if name == "_":
-                continue  # Dropped, says LCX101.
-            for call, inner in _calls(value, conditions):
-                kind = _kind(unit, name, call, scope)
-                if kind:
-                    known = frozenset[tuple[str, bool]]().union(*(facts_of(*one) for one in inner))
-                    yield Named(name, call, statement, scope, kind, known)
-            for call, where in _elements(value, scope):
-                kind = _kind(unit, "", call, where)
-                if kind and kind.is_lazy:
-                    # Of tasks in a collection that nobody reads, another rule speaks.
-                    yield Named(name, call, statement, scope, kind, frozenset(), is_element=True)
-                    break
+            if name != "_":  # Dropped, which LCX101 reports.
+                yield from _bound_to(unit, scope, statement, name, value, conditions)
         added = _added(statement)
         if added and _begins_empty(added[0], scope):
             kind = _kind(unit, "", added[1], scope)
@@ -135,6 +125,28 @@ def _bound(
         elif not isinstance(statement, FunctionNode | ast.ClassDef):
             for block in child_blocks(statement):
                 yield from _bound(unit, scope, block, conditions)
+
+
+def _bound_to(
+    unit: Unit,
+    scope: Scope,
+    statement: ast.stmt,
+    name: str,
+    value: ast.expr,
+    conditions: _Conditions,
+) -> Iterator[Named]:
+    """The awaitables that a value may be, or the first that it holds."""
+    for call, inner in _calls(value, conditions):
+        kind = _kind(unit, name, call, scope)
+        if kind:
+            known = frozenset[tuple[str, bool]]().union(*(facts_of(*one) for one in inner))
+            yield Named(name, call, statement, scope, kind, known)
+    for call, where in _elements(value, scope):
+        kind = _kind(unit, "", call, where)
+        if kind and kind.is_lazy:
+            # Another rule reports tasks in a collection that nobody reads.
+            yield Named(name, call, statement, scope, kind, frozenset(), is_element=True)
+            break
 
 
 def _added(statement: ast.stmt) -> tuple[str, ast.Call] | None:

@@ -126,27 +126,31 @@ def _is_wrong_if_presumed(use: Use, kind: Kind, unit: Unit) -> bool:
 
 def _is_wrong_if_certain(use: Use, type_: Type, kind: Kind, unit: Unit) -> bool:
     resolver = unit.file.resolver
-    members = members_of(type_)
-    if UNKNOWN in members and _is_of_open_receiver(use.node, use.scope, unit):
-        # Of the objects that are known to be there, all have an asynchronous method.
-        if _allows(type_, kind, use, unit) or not _is_wrong_if_presumed(use, kind, unit):
-            return False
-        members = tuple(member for member in members if member != UNKNOWN)
+    is_open = UNKNOWN in members_of(type_) and _is_of_open_receiver(use.node, use.scope, unit)
+    # Of the objects that are known to be there, all have an asynchronous method.
+    if is_open and not _is_wrong_if_presumed(use, kind, unit):
+        return False
     # With an unknown member, or None, it may be that.
-    if not all(isinstance(member, Instance) for member in members):
+    others = [member for member in members_of(type_) if not isinstance(member, Instance)]
+    if any(member != UNKNOWN or not is_open for member in others):
         return False
     if _allows(type_, kind, use, unit) or _other_side_takes_it(use, unit):
         return False
-    if any(
-        unit.file.summaries.may_give_else(resolver.type_of(call.func, use.scope))
-        for call in _calls_behind(use.node, use.scope)
-    ):
+    if _may_give_else(use, unit):
         return False
     if need_not_be_awaited(resolver, type_, is_used=True) and not _lacks_method(use, type_, unit):
         return False
     if use.how is Usage.CALL and _may_be_function(use, kind):
         return False
     return kind is Kind.COROUTINE or not _is_ordinary(use, unit)
+
+
+def _may_give_else(use: Use, unit: Unit) -> bool:
+    """Whether one of the calls that the value comes from may give something else, too."""
+    return any(
+        unit.file.summaries.may_give_else(unit.file.resolver.type_of(call.func, use.scope))
+        for call in _calls_behind(use.node, use.scope)
+    )
 
 
 def _may_be_function(use: Use, kind: Kind) -> bool:

@@ -24,14 +24,27 @@ _TO_TEXT = frozenset({"json.dump", "json.dumps"})
 
 def beside_values(unit: Unit) -> Iterator[Misplaced]:
     """The calls that give a coroutine in such a place."""
-    if not unit.possible_awaitables:
-        return
+    if unit.possible_awaitables:
+        yield from _returned(unit)
+        yield from _turned_into_json(unit)
+        yield from _in_dicts(unit)
+        for node, scope in unit.nodes(ast.Yield):
+            if scope.function is not None and is_inlined(scope.function.facts):
+                yield from _yielded(unit, node.value, scope)
+
+
+def _returned(unit: Unit) -> Iterator[Misplaced]:
+    """`return [await f(), g()]`"""
     for statement, scope in unit.nodes(ast.Return):
         is_async = scope.function is not None and scope.function.facts.is_async
         parts = list(_parts(statement.value)) if is_async and statement.value else []
         if any(isinstance(each, ast.Await) for each in parts):
             fate = "returned un-awaited beside what is awaited"
             yield from _coroutines(unit, parts, scope, fate)
+
+
+def _turned_into_json(unit: Unit) -> Iterator[Misplaced]:
+    """`json.dumps({"name": f()})`"""
     for call, scope in unit.nodes(ast.Call):
         match call:
             case ast.Call(ast.Name("dump" | "dumps") | ast.Attribute(_, "dump" | "dumps")) if (
@@ -39,6 +52,10 @@ def beside_values(unit: Unit) -> Iterator[Misplaced]:
             ):
                 parts = list(_parts(call.args[0]))
                 yield from _coroutines(unit, parts, scope, "turned into JSON, which fails")
+
+
+def _in_dicts(unit: Unit) -> Iterator[Misplaced]:
+    """`{"name": name, "items": f()}`"""
     for display, scope in unit.nodes(ast.Dict):
         is_async = scope.function is not None and scope.function.facts.is_async
         if is_async and any(isinstance(each, _PLAIN) for each in display.values):
@@ -46,9 +63,6 @@ def beside_values(unit: Unit) -> Iterator[Misplaced]:
             for found in _coroutines(unit, keys, scope, "put un-awaited beside plain values"):
                 if not _is_taken(unit, keys[found.call]):
                     yield found
-    for node, scope in unit.nodes(ast.Yield):
-        if scope.function is not None and is_inlined(scope.function.facts):
-            yield from _yielded(unit, node.value, scope)
 
 
 def _yielded(unit: Unit, value: ast.expr | None, scope: Scope) -> Iterator[Misplaced]:

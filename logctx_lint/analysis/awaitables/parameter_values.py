@@ -146,17 +146,16 @@ def _kept_in(node: FunctionNode, name: str) -> Iterator[str]:
 def _are_called(file: File, function: Function, attribute: str) -> bool:
     """Whether methods of a class do nothing with the elements of a collection but to call them."""
     owner = function.owner
-    methods = owner.facts.functions if owner else ()
-    trees = [each.tree() for name in methods for each in (owner.function(name) if owner else ())]
+    trees = [each.tree() for each in owner.methods()] if owner else []
     mentions = [
         (tree, node)
-        for tree in trees
-        for node in (all_nodes(tree) if tree else ())
+        for tree in filter(None, trees)
+        for node in all_nodes(tree)
         if own_attribute(node) == attribute
     ]
-    calling = [node for tree, node in mentions if tree and _are_called_in_loop(file, tree, node)]
+    calling = [node for tree, node in mentions if _are_called_in_loop(file, tree, node)]
     return bool(calling) and all(
-        node in calling or (tree is not None and _is_filled(tree, node)) for tree, node in mentions
+        node in calling or _is_filled(tree, node) for tree, node in mentions
     )
 
 
@@ -210,20 +209,44 @@ def _need(
     if any(_thinks_of_it(unit.file, each, name) for each in nodes):
         return None
     graph = flow_graph(node)
+    need = _own_need(unit, node, nodes, graph, name, kind)
+    if need is None and detour:
+        scope = Scope.of_body(function, node)
+        need = _need_of_callees(unit, scope, nodes, graph, name, kind, detour)
+    if need is None and is_given_awaited(unit.file, function, name):
+        need = "is elsewhere given what was awaited"
+    return need
+
+
+def _own_need(
+    unit: Unit, node: FunctionNode, nodes: list[ast.AST], graph: FlowGraph, name: str, kind: Kind
+) -> str | None:
+    """What a function does itself that it could not do with an awaitable."""
     for each in nodes:
         what = _use(each, name)
         is_own = isinstance(each, ast.Attribute) and has_attribute(unit, kind, each.attr)
         place = each.iter if isinstance(each, ast.For) else each
         if what and not is_own and _always_comes_to(graph, place, name):
             return f"{what} (line {getattr(each, 'lineno', node.lineno)})"
-    for each in nodes if detour else ():
-        if isinstance(each, ast.Call) and any(is_name(one, name) for one in call_arguments(each)):
-            scope = Scope.of_body(function, node)
-            for argument, _ in _needs(unit, each, scope, kind, detour - 1):
-                if is_name(argument, name) and _always_comes_to(graph, each, name):
-                    return f"hands it to `{ast.unparse(each.func)}()` (line {each.lineno})"
-    if is_given_awaited(unit.file, function, name):
-        return "is elsewhere given what was awaited"
+    return None
+
+
+def _need_of_callees(
+    unit: Unit,
+    scope: Scope,
+    nodes: list[ast.AST],
+    graph: FlowGraph,
+    name: str,
+    kind: Kind,
+    detour: int,
+) -> str | None:
+    """What a function hands the parameter to, if that needs its value."""
+    for call in nodes:
+        if isinstance(call, ast.Call) and any(is_name(each, name) for each in call_arguments(call)):
+            needs = _needs(unit, call, scope, kind, detour - 1)
+            is_needed = any(is_name(argument, name) for argument, _ in needs)
+            if is_needed and _always_comes_to(graph, call, name):
+                return f"hands it to `{ast.unparse(call.func)}()` (line {call.lineno})"
     return None
 
 
@@ -303,12 +326,11 @@ def _always_comes_to(graph: FlowGraph, use: ast.AST, name: str) -> bool:
     waiting, seen = [graph.entry], Counter[FlowNode]()
     while waiting:
         node = waiting.pop()
-        truth: bool | None = None
-        match node.code:
-            case ast.expr() as test if node.kind is NodeKind.TEST:
-                truth = outcome(test, value_of)
-            case ast.For() | ast.AsyncFor() if node.kind is NodeKind.TURN:
-                truth = not seen[node]  # There is something to loop over, as a rule.
+        truth = None
+        if node.kind is NodeKind.TEST and isinstance(node.code, ast.expr):
+            truth = outcome(node.code, value_of)
+        elif node.kind is NodeKind.TURN and isinstance(node.code, ast.For | ast.AsyncFor):
+            truth = not seen[node]  # There is something to loop over, as a rule.
         if seen[node] > (node.kind is NodeKind.TURN):
             continue
         seen[node] += 1

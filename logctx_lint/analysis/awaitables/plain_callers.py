@@ -26,7 +26,7 @@ from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.definitions import Variable
 from logctx_lint.inference.known_names import KIND_TEST_NAMES
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.modules import Class
+from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import all_nodes, is_super, last_name
 
 _DROPS = "drops the coroutine, which never runs"
@@ -89,15 +89,20 @@ def plain_callbacks(unit: Unit) -> Iterator[PlainlyCalled]:
                 yield PlainlyCalled(node, None, what, _is_made(unit.file, node.name, owner))
         outer = scope.parent or Scope(scope.module)
         for decorator in node.decorator_list:
-            func = decorator.func if isinstance(decorator, ast.Call) else decorator
-            plays = unit.file.may_play(func, _CALLERS) and _roles(unit.file, func, outer)
-            if plays and plays & _CALLERS and reached_by(unit.file, function, decorator):
-                what = f"`@{ast.unparse(decorator)}` has it called as a plain function"
+            what = _called_by_decorator(unit.file, function, decorator, outer)
+            if not what and len(node.decorator_list) == 1:
+                what = dropping_decorator(unit.file, decorator, outer)
+            if what:
                 yield PlainlyCalled(node, decorator, what)
-            elif len(node.decorator_list) == 1 and (
-                found := dropping_decorator(unit.file, decorator, outer)
-            ):
-                yield PlainlyCalled(node, decorator, found)
+
+
+def _called_by_decorator(file: File, function: Function, decorator: ast.expr, outer: Scope) -> str:
+    """What a decorator does, if it is known to call the function as a plain one; else empty."""
+    func = decorator.func if isinstance(decorator, ast.Call) else decorator
+    plays = file.may_play(func, _CALLERS) and _roles(file, func, outer)
+    if plays and plays & _CALLERS and reached_by(file, function, decorator):
+        return f"`@{ast.unparse(decorator)}` has it called as a plain function"
+    return ""
 
 
 def _is_made(file: File, name: str, owner: Class) -> bool:

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
 from logctx_lint.analysis.kept_places import place_text, taken_from
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
@@ -136,10 +137,20 @@ def _retried(
     loop = _retrying_loop(context, node) if isinstance(value, ast.Name) else None
     if loop is None or not isinstance(value, ast.Name):
         return None
+    kind = _retried_kind(context, loop, value, is_bare=is_bare)
+    if kind is None:
+        return None
+    why = f"the loop (line {loop.lineno}) goes on with it when it has failed"
+    profile = Profile.RECOMMENDED if kind.is_lazy else Profile.STRICT
+    return ReusedCoroutine(node, value, why, profile, kind)
+
+
+def _retried_kind(
+    context: TreeContext, loop: ast.stmt, value: ast.Name, *, is_bare: bool
+) -> Kind | None:
+    """The kind of awaitable that was bound to a name before a loop, and ends but once."""
     kind, scope = Kind.COROUTINE, context.scopes[value]
     bindings = scope.reaching_name(value)
-    if not bindings:
-        return None
     for each in bindings:
         if each.kind == "parameter":
             # A task may be waited for again; an awaitable that ended has ended.
@@ -155,16 +166,13 @@ def _retried(
             or any(inner is each.value for inner in own_nodes([loop]))
         ):
             return None
-    why = f"the loop (line {loop.lineno}) goes on with it when it has failed"
-    profile = Profile.RECOMMENDED if kind.is_lazy else Profile.STRICT
-    return ReusedCoroutine(node, value, why, profile, kind)
+    return kind if bindings else None
 
 
 def _retrying_loop(context: TreeContext, node: ast.AST) -> ast.stmt | None:
     """The loop that a handler around a node lets go round once more."""
-    inner: ast.AST = node
     is_retried = False
-    for outer in context.around(node):
+    for outer, inner in within(context, node):
         if isinstance(outer, ast.Try):
             if inner not in outer.body:
                 return None
@@ -175,9 +183,8 @@ def _retrying_loop(context: TreeContext, node: ast.AST) -> ast.stmt | None:
         elif isinstance(outer, _LOOPS):
             is_last = any(isinstance(each, _LEAVING) for each in outer.body if each is not inner)
             return outer if is_retried and inner in outer.body and not is_last else None
-        elif isinstance(outer, FunctionNode | ast.Lambda | ast.If | ast.Match | ast.comprehension):
+        elif isinstance(outer, ast.Lambda | ast.If | ast.Match | ast.comprehension):
             return None
-        inner = outer
     return None
 
 

@@ -19,6 +19,7 @@ from logctx_lint.analysis.deferreds.shared_state import COPIES, VIEWS
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS
 from logctx_lint.inference.raised_errors import RaisedErrors, guarded
+from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.syntax.ast_walk import (
@@ -110,21 +111,10 @@ def _unread(
 ) -> Unread | None:
     """The first piece of work that may fail, if nobody else looks what becomes of it."""
     names = set(_names(given))
-    # What is known of a collection is known of what a loop takes out of it.
-    names |= {
-        each.iter.id
-        for each in context.around(call)
-        if isinstance(each, ast.For)
-        and isinstance(each.iter, ast.Name)
-        and isinstance(each.target, ast.Name)
-        and each.target.id in names
-    }
-    for node in body_nodes(function):  # And of what is put into it.
-        match node:
-            case ast.Call(ast.Attribute(ast.Name(held), adder), [ast.Name(put)]):
-                if held in names and adder in APPENDERS and _has_callback(function, put):
-                    return None
+    names |= set(_taken_out_of(context, call, names))
     if any(_is_looked_at(context, function, name, call) for name in names):
+        return None
+    if any(_has_callback(function, put) for put in _put_into(function, names)):
         return None
     for made in _made(context, given):
         functions = context.functions(made.func)
@@ -161,6 +151,26 @@ def _asks(statement: ast.stmt, holder: str) -> bool:
         ast.unparse(each.value) == holder or ast.unparse(each.value).startswith(f"{holder}.")
         for each in all_nodes(statement.test, ast.Attribute)
     )
+
+
+def _taken_out_of(context: TreeContext, call: ast.Call, names: set[str]) -> Iterator[str]:
+    """The collections that loops around a call take what some names hold out of.
+
+    What is known of a collection is known of its elements.
+    """
+    for each in context.around(call):
+        match each:
+            case ast.For(ast.Name(name), ast.Name(collection)) if name in names:
+                yield collection
+
+
+def _put_into(function: FunctionNode, names: set[str]) -> Iterator[str]:
+    """The local names whose values are put into collections of some names."""
+    for node in body_nodes(function, ast.Call):
+        match node:
+            case ast.Call(ast.Attribute(ast.Name(held), adder), [ast.Name(put)]):
+                if held in names and adder in APPENDERS:
+                    yield put
 
 
 def _has_callback(function: FunctionNode, name: str) -> bool:
@@ -202,33 +212,40 @@ def _made(context: TreeContext, given: list[ast.expr]) -> Iterator[ast.Call]:
 
 def _may_fail(context: TreeContext, function: Function) -> bool:
     """Whether a coroutine function does something that may fail, and nobody around it looks."""
-    code = code_of(function)
-    if code is None:
+    code, node = code_of(function), function.implementation.tree()
+    if code is None or node is None or not _is_coroutine_function(context, function):
         return False
-    if not (function.facts.is_async and _PLAIN.issuperset(function.facts.decorators)):
-        roles = context.decorator_roles(function)
-        if Role.INLINE_CALLBACKS not in roles or len(function.facts.decorators) != 1:
-            return False
-    node = function.implementation.tree()
     errors = RaisedErrors(context.resolver, code.scope)
-    raised = errors.coming_out(node.body) if node else ()
+    raised = errors.coming_out(node.body)
     if any(not _are_cancelled(context, names) for _, error in raised for names in error):
         return True
-    for each in guarded(node.body) if node else ():
+    for each in guarded(node.body):
         handlers = (handler for handlers in each.around for handler in handlers)
         # What fails in a handler has failed before, and is looked at there.
         if each.handling is not None or any(map(errors.takes_all, handlers)):
             continue
         if isinstance(each.node, ast.Assert):
             return True
-        if isinstance(each.node, ast.Call):
-            names = context.resolver.names(each.node.func, code.scope)
-            roles = context.file.vocabulary.roles(names)
-            ends = last_name(each.node.func) == "cancel" and not each.node.args
-            is_safe = ends or any(name.startswith(_SAFE) for name in names)
-            if not is_safe and roles.isdisjoint(_HARMLESS):
-                return True
+        if isinstance(each.node, ast.Call) and not _is_harmless(context, each.node, code.scope):
+            return True
     return False
+
+
+def _is_coroutine_function(context: TreeContext, function: Function) -> bool:
+    """Whether an `async def`, or a generator under `@inlineCallbacks`, has no other decorator."""
+    decorators = function.facts.decorators
+    if function.facts.is_async and _PLAIN.issuperset(decorators):
+        return True
+    return len(decorators) == 1 and Role.INLINE_CALLBACKS in context.decorator_roles(function)
+
+
+def _is_harmless(context: TreeContext, call: ast.Call, scope: Scope) -> bool:
+    """Whether a call ends something, only waits, or is known never to fail."""
+    if last_name(call.func) == "cancel" and not call.args:
+        return True
+    names = context.resolver.names(call.func, scope)
+    roles = context.file.vocabulary.roles(names)
+    return any(name.startswith(_SAFE) for name in names) or not roles.isdisjoint(_HARMLESS)
 
 
 def _are_cancelled(context: TreeContext, names: Iterable[str]) -> bool:
@@ -239,30 +256,30 @@ def _is_looked_at(context: TreeContext, function: FunctionNode, name: str, call:
     """Whether a function does more with tasks of this name than to wait for them and end them."""
     own = set(own_nodes([call]))
     for node in body_nodes(function):
-        if not isinstance(node, ast.Name) or node.id != name or node in own:
+        if not is_name(node, name) or node in own:
             continue
-        parent = context.parent(node)
-        if isinstance(node.ctx, ast.Store) and isinstance(parent, ast.Assign | ast.AnnAssign):
-            continue
-        if isinstance(parent, ast.Attribute) and parent.attr in _STANDING:
-            continue
-        if isinstance(parent, ast.Subscript) and isinstance(parent.ctx, ast.Store):
-            continue
-        if _asks_for_any(parent, node):
-            continue
-        loop = parent if isinstance(parent, ast.For) and parent.iter is node else None
-        target = loop.target if loop else None
-        if isinstance(target, ast.Name) and not _is_looked_at(context, function, target.id, call):
-            continue
-        if isinstance(parent, ast.For) and parent.target is node:
-            continue
-        return True
+        match context.parent(node):
+            case ast.For(ast.Name(element), iter=looped) if looped is node:
+                if _is_looked_at(context, function, element, call):
+                    return True
+            case parent:
+                if not _is_no_look(parent, node):
+                    return True
     return False
 
 
-def _asks_for_any(parent: ast.AST | None, node: ast.Name) -> bool:
-    """`if tasks:`, `if not tasks: return`, `len(tasks)`: whether there are any, and how many."""
+def _is_no_look(parent: ast.AST | None, node: ast.Name) -> bool:
+    """Whether tasks are bound, filled, ended or counted, but not asked what became of them."""
     match parent:
+        case ast.Assign() | ast.AnnAssign():
+            return isinstance(node.ctx, ast.Store)
+        case ast.For(target):
+            return target is node
+        case ast.Attribute(_, name):
+            return name in _STANDING
+        case ast.Subscript(ctx=ast.Store()):
+            return True
+        # `if tasks:`, `if not tasks: return`, `len(tasks)`: whether there are any, and how many.
         case ast.If(test) | ast.While(test) | ast.IfExp(test):
             return test is node
         case ast.UnaryOp(ast.Not()) | ast.Call(ast.Name("len" | "bool")):

@@ -158,9 +158,8 @@ def _used_parts(unit: Unit) -> Iterator[tuple[ast.AST, _Used, Scope]]:
                 yield from ((node, each, scope) for each in _used(node))
     for call, scope in unit.nodes(ast.Call):
         yield from ((call, each, scope) for each in _used_by_call(call, scope, unit))
-        if isinstance(call.func, ast.Name) and call.func.id in _OF_ELEMENTS:
-            for used, inner, how in _used_one_by_one(call, scope, unit):
-                yield call, (used, how, None), inner
+        for used, inner, how in _used_one_by_one(call, scope, unit):
+            yield call, (used, how, None), inner
 
 
 def _may_collect(node: ast.AST, used: ast.expr) -> bool:
@@ -291,25 +290,24 @@ def _used_one_by_one(
     how = _OF_ELEMENTS.get(name)
     if how is None or not call.args:
         return
-    used: list[ast.expr] = []
-    match call.args[0]:
-        case ast.GeneratorExp(element) | ast.ListComp(element) | ast.SetComp(element) as source:
-            inner = scope.child(source)
-            used = [element]
-        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
-            inner = scope
-            used = [each for each in elements if not isinstance(each, ast.Starred)]
-        case ast.Lambda(_, body) as function if name == "filter":
-            inner = scope.child(function)
-            used = [body]
     by_key = [each.value for each in call.keywords if each.arg == "key"]
-    if by_key and name in _COMPARE_BY_KEY:
-        used = []
-        if isinstance(by_key[0], ast.Lambda):
-            inner = scope.child(by_key[0])
-            used = [by_key[0].body]
+    is_by_key = bool(by_key) and name in _COMPARE_BY_KEY
+    source = by_key[0] if is_by_key else call.args[0]
+    used, inner = _elements(source, scope, of_lambda=is_by_key or name == "filter")
     if used and f"builtins.{name}" in unit.file.resolver.names(call.func, scope):
         yield from ((each, inner, how) for each in used)
+
+
+def _elements(source: ast.expr, scope: Scope, *, of_lambda: bool) -> tuple[list[ast.expr], Scope]:
+    """The elements of a display or comprehension, or the results of a lambda; in which scope."""
+    match source:
+        case ast.GeneratorExp(element) | ast.ListComp(element) | ast.SetComp(element):
+            return [element], scope.child(source)
+        case ast.List(elements) | ast.Tuple(elements) | ast.Set(elements):
+            return [each for each in elements if not isinstance(each, ast.Starred)], scope
+        case ast.Lambda(_, body) if of_lambda:
+            return [body], scope.child(source)
+    return [], scope
 
 
 def _done_with_arguments(call: ast.Call, scope: Scope, unit: Unit) -> Usage | None:

@@ -17,6 +17,7 @@ from logctx_lint.analysis.cancellation.cancellation_state import (
 )
 from logctx_lint.analysis.cancellation.exception_values import ExceptionValues
 from logctx_lint.analysis.control_flow_graph import FlowNode, expressions
+from logctx_lint.inference.implementations import implementations
 from logctx_lint.inference.passed_arguments import open_parameters, passed
 from logctx_lint.inference.types import FunctionType, functions_of, members_of
 from logctx_lint.project.facts import FunctionNode
@@ -84,7 +85,7 @@ def first_party(code: Code, call: ast.Call) -> list[Function]:
         function
         for each in members
         if isinstance(each, FunctionType)
-        for function in code.file.summaries.implementations(each.function)
+        for function in implementations(code.file.resolver, each.function)
     ]
     is_first_party = all(not each.module.is_stub for each in found)
     return found if len(found) >= len(members) > 0 and is_first_party else []

@@ -58,9 +58,11 @@ def does_harm(
     if Way.RETURNS in ways and _is_awaited(context, code):
         return True
     # Shielded work is waited for once more.
-    return ways == {Way.LOOPS} and not all(
-        isinstance(each, ast.Await) and is_shield(context, each.value) for each in awaits
-    )
+    return ways == {Way.LOOPS} and not _are_shielded(context, awaits)
+
+
+def _are_shielded(context: TreeContext, awaits: Collection[ast.AST]) -> bool:
+    return all(isinstance(each, ast.Await) and is_shield(context, each.value) for each in awaits)
 
 
 def _is_awaited(context: TreeContext, code: Code) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, loops
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, QUEUE_PUTS, WAIT
 from logctx_lint.inference.use_def import Binding
@@ -92,18 +93,16 @@ class DoneAwaitables:
         if not isinstance(node, ast.Name | ast.Attribute):
             return False
         text = ast.unparse(node)
-        inner: ast.AST = node
-        for outer in self.context.around(node):
-            if isinstance(outer, FunctionNode | ast.Lambda):
+        for outer, inner in within(self.context, node):
+            if isinstance(outer, ast.Lambda):
                 break
             if isinstance(outer, ast.If):
-                is_chosen = any(each is inner for each in outer.body)
+                is_chosen = inner in outer.body
                 if is_chosen and any(self._asks(part, text) for part in _parts(outer.test)):
                     return not _is_bound(text, outer.body)
-                is_other = any(each is inner for each in outer.orelse)
+                is_other = inner in outer.orelse
                 if is_other and self._is_only_other(outer.test, text):
                     return not _is_bound(text, outer.orelse)
-            inner = outer
         return False
 
     def _was_waited_for(self, node: ast.expr) -> bool:
@@ -182,15 +181,13 @@ class DoneAwaitables:
 
     def _is_announced(self, node: ast.expr) -> bool:
         """`if item is END: await self._task`, where the task puts `END` as the last thing."""
-        inner: ast.AST = node
-        for outer in self.context.around(node):
-            if isinstance(outer, FunctionNode | ast.Lambda):
-                break
+        for outer, inner in within(self.context, node):
             match outer:
+                case ast.Lambda():
+                    break
                 case ast.If(ast.Compare(ast.Name() as item, [ast.Is() | ast.Eq()], [mark]), body):
-                    if any(each is inner for each in body) and self._comes_from_queue(item):
+                    if inner in body and self._comes_from_queue(item):
                         return self._is_put_last(last_name(mark))
-            inner = outer
         return False
 
     def _comes_from_queue(self, item: ast.Name) -> bool:

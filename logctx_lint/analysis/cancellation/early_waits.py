@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from logctx_lint.analysis.context import TreeContext, loops
@@ -83,20 +83,25 @@ def _is_started_here(context: TreeContext, tasks: ast.Name) -> bool:
     )
 
 
-def _are_handed_on(context: TreeContext, function: FunctionNode, names: set[str]) -> bool:
-    """Whether others get at the tasks, so that the wait is but for a while.
-
-    self._tasks.add(task)
-    await asyncio.wait([task], timeout=5)
-    """
-    nodes = list(body_nodes(function))
-    each_of = {
+def _elements(nodes: Iterable[ast.AST], names: set[str]) -> set[str]:
+    """The variables of loops over collections of some names."""
+    return {
         target.id
         for node in nodes
         for loop in loops(node)
         if isinstance(loop.iter, ast.Name) and loop.iter.id in names
         for target in all_nodes(loop.target, ast.Name)
     }
+
+
+def _are_handed_on(context: TreeContext, function: FunctionNode, names: set[str]) -> bool:
+    """Whether others get at the tasks, so that the wait is but for a while.
+
+    self._tasks.add(task)
+    await asyncio.wait([task], timeout=5)
+    """
+    nodes = body_nodes(function)
+    each_of = _elements(nodes, names)
     for node in nodes:
         match node:
             case ast.Call() if WAIT & set(context.names(node)):

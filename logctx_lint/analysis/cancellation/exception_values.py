@@ -205,15 +205,18 @@ class ExceptionValues:
         key = key_of(raised)
         if key not in state.others and self.is_cancelled(raised):
             return Exc.CANCELLATION
-        if (
+        return Exc.OTHER if self._may_be_other(raised, state) else Exc.CONVERTED
+
+    def _may_be_other(self, raised: ast.expr, state: State) -> bool:
+        """Whether what is raised is another exception that was there already, or may be."""
+        key = key_of(raised)
+        return (
             key in state.others
             or (state.current is Exc.OTHER and state.is_handling)
-            or (key and state.is_handed_on)  # One that was chosen among several.
+            or bool(key and state.is_handed_on)  # One that was chosen among several.
             or (isinstance(raised, ast.Call) and self._may_give_it(raised, state))
             or may_hold_cancellation(self.code, raised)
-        ):
-            return Exc.OTHER
-        return Exc.CONVERTED
+        )
 
     def _holds_to_raise(self, raised: ast.expr, state: State) -> bool:
         """Whether what is raised is the cancellation, or has it in it for whoever waits."""

@@ -12,6 +12,7 @@ from enum import Enum
 
 from logctx_lint.analysis.cancellation.cancellation_state import Code
 from logctx_lint.analysis.exception_handlers import Cancellation
+from logctx_lint.inference.constants import combined, negated
 from logctx_lint.inference.types import ClassObject
 from logctx_lint.syntax.ast_walk import body_nodes, is_none, own_nodes
 
@@ -88,14 +89,9 @@ class ExitMethod:
             case ast.Constant(value):
                 return bool(value)
             case ast.UnaryOp(ast.Not(), operand):
-                truth = self._truth(operand)
-                return None if truth is None else not truth
-            case ast.BoolOp(operator, values):
-                decisive = isinstance(operator, ast.Or)
-                truths = {self._truth(value) for value in values}
-                if decisive in truths:
-                    return decisive
-                return None if None in truths else not decisive
+                return negated(self._truth(operand))
+            case ast.BoolOp(junction, values):
+                return combined(junction, [self._truth(value) for value in values])
             case ast.Compare(left, [operator], [right]):
                 return self._compared(left, operator, right)
             case ast.Call(ast.Name("bool"), [value], []):

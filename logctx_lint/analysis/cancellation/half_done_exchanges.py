@@ -62,8 +62,8 @@ def given_back_unclosed(
             continue
         given = [each for each in arguments(call) if isinstance(each, ast.Name)]
         names = [each.id for each in given[:1] if _is_waited_with(attempt.body, each.id)]
-        final = [each for each in own_nodes(attempt.finalbody) if isinstance(each, ast.Name)]
-        if not names or [each.id for each in final].count(names[0]) != 1:
+        final = [each.id for each in own_nodes(attempt.finalbody, ast.Name)]
+        if not names or final.count(names[0]) != 1:
             continue
         for marking in handler.body:
             if _marks(context, marking, names[0], {each.id for each in given[1:]}):

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from logctx_lint.analysis.cancellation.cancellation_state import Code, State, kept_as
 from logctx_lint.analysis.control_flow_graph import FlowNode
 from logctx_lint.inference.use_def import Binding
-from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, declared_outer, own_nodes
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    declared_outer,
+    own_nodes,
+    stored_names,
+)
 
 EXITS = frozenset({"__exit__", "__aexit__"})
 _LEAVING = (ast.Return, ast.Raise)
@@ -79,25 +85,21 @@ def _known_errors(
     """The names that are known to be cancelled errors, or their class, at a place in a block."""
     for statement in body:
         inside = list(own_nodes([statement]))
-        bound = {
-            each.id
-            for each in inside
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-        }
-        if not any(each is place for each in inside):
+        bound = stored_names(inside)
+        if place not in inside:
             known = known - bound
             if isinstance(statement, ast.If) and isinstance(statement.body[-1], _LEAVING):
                 known |= set(_errors(code, statement.test, False))
             continue
         if isinstance(statement, ast.If):
-            is_then = any(each is place for each in body_nodes(statement))
+            is_then = place in body_nodes(statement)
             branch = statement.body if is_then else statement.orelse
             found = known | set(_errors(code, statement.test, is_then))
             return _known_errors(code, branch, place, found)
         handlers: list[ast.ExceptHandler] = getattr(statement, "handlers", [])
         parts = [getattr(statement, each, []) for each in ("body", "orelse", "finalbody")]
         for part in [*parts, *(each.body for each in handlers)]:
-            if any(each is place for each in own_nodes(part)):
+            if place in own_nodes(part):
                 return _known_errors(code, part, place, known - bound)
         return known - bound
     return known
@@ -141,13 +143,9 @@ def _tested(code: Code, place: ast.AST) -> Iterator[tuple[str, bool]]:
     for outer in body_nodes(code.node, ast.If):
         for branch, truth in ((outer.body, True), (outer.orelse, False)):
             inside = list(own_nodes(branch))
-            if not any(each is place for each in inside):
+            if place not in inside:
                 continue
-            bound = {
-                each.id
-                for each in inside
-                if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-            }
+            bound = stored_names(inside)
             for name, holds in _facts(outer.test, truth):
                 if name not in bound and name in code.scope.bindings:
                     yield name, holds

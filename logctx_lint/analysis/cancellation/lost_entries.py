@@ -47,7 +47,7 @@ def lost_by_entry(context: TreeContext, function: FunctionNode) -> Iterator[Skip
                 if risk is not None:
                     yield Skipped(statement, risk, undoing[change], change)
         taken = _taken(context, statement)
-        end = _ended(context, bodies, taken) if taken else None
+        end = _ended(context, bodies, taken)
         if end is not None and not _handles_failures(function):
             for risk in risks_in(context, function, following)[:1]:
                 yield Skipped(statement, risk, end, None)
@@ -93,7 +93,7 @@ def _taken(context: TreeContext, statement: ast.stmt) -> str:
 
 def _ended(context: TreeContext, bodies: list[list[ast.stmt]], place: str) -> ast.stmt | None:
     """The statement that closes or cancels what an attribute holds."""
-    for body in bodies:
+    for body in bodies if place else ():
         for node in own_nodes(body):
             call = called(node) if isinstance(node, ast.Expr) else None
             if call is None or not isinstance(call.func, ast.Attribute):

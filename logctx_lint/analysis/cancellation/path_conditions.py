@@ -13,6 +13,7 @@ from logctx_lint.analysis.context import arguments
 from logctx_lint.analysis.control_flow_graph import FlowNode, NodeKind
 from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
+from logctx_lint.inference.constants import combined, negated
 from logctx_lint.inference.types import ClassObject
 from logctx_lint.project.facts import parameters_of
 from logctx_lint.syntax.ast_walk import all_nodes, assigned_to, body_nodes, is_name, is_none
@@ -41,14 +42,9 @@ class Conditions:
             case ast.Constant(value):
                 return bool(value)
             case ast.UnaryOp(ast.Not(), operand):
-                inner = self.truth(operand, state)
-                return None if inner is None else not inner
-            case ast.BoolOp(operator, values):
-                sides = [self.truth(value, state) for value in values]
-                decisive = isinstance(operator, ast.Or)
-                if decisive in sides:
-                    return decisive
-                return None if None in sides else not decisive
+                return negated(self.truth(operand, state))
+            case ast.BoolOp(junction, values):
+                return combined(junction, [self.truth(value, state) for value in values])
             case ast.NamedExpr(_, value) | ast.Await(value):
                 return self.truth(value, state)
             case ast.Compare(left, [operator], [right]):

@@ -38,7 +38,7 @@ from logctx_lint.analysis.exception_handlers import Cancellation
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import APPENDERS, RETURN_VALUE
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import is_none, own_nodes
+from logctx_lint.syntax.ast_walk import is_none, own_nodes, stored_names
 
 _MOST_STEPS = 3000
 """How far paths are followed; a longer search is given up, and nothing is known."""
@@ -175,9 +175,8 @@ class PathInterpreter:
             case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
                 pass
             case _:
-                for each in own_nodes([node]) if state.flags else ():
-                    if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
-                        state = state.bound(each.id, None)
+                for name in stored_names(own_nodes([node])) if state.flags else ():
+                    state = state.bound(name, None)
         return self._values.assigned(node, state)
 
     def _is_another_cancellation(self, test: ast.AST | None) -> bool:
@@ -242,6 +241,10 @@ class PathInterpreter:
             return True
         if kept or state.is_handed_on or state.is_returning:
             return False
+        return self._goes_on(node, place, state)
+
+    def _goes_on(self, node: FlowNode, place: ast.AST, state: State) -> bool:
+        """Whether what runs behind a lost cancellation is more than the way out of the function."""
         loops = list(self._start.loops_around(place))
         if is_on_the_way_out(self._code, self._start.statement, node, place):
             loops = [each for each in loops if self._may_turn(each, node, state)]

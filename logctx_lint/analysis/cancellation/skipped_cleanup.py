@@ -36,6 +36,7 @@ from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import caught_by
 from logctx_lint.analysis.own_class import class_node, own_methods
 from logctx_lint.analysis.service_ends import ends_service
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import RaisedErrors
 from logctx_lint.inference.suspensions import awaited_calls, is_suspension, may_run
@@ -125,12 +126,10 @@ def undone_by_hand(context: TreeContext, function: FunctionNode) -> Iterator[Ski
 
 def _behind_blocks(context: TreeContext, statement: ast.stmt) -> Iterator[ast.stmt]:
     """What follows the `with` blocks that a statement stands in: `async with self._lock:`."""
-    inner: ast.AST = statement
-    for outer in context.around(statement):
+    for outer, inner in within(context, statement):
         if not isinstance(outer, ast.With | ast.AsyncWith) or inner not in outer.body:
             return
         yield from context.behind(outer)
-        inner = outer
 
 
 def _says_it_ends(context: TreeContext, function: FunctionNode, change: Change) -> bool:

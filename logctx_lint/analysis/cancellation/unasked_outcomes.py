@@ -18,7 +18,7 @@ from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.exception_handlers import catches_asyncio
 from logctx_lint.analysis.kept_places import cancelled_in, places
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, is_name, last_name, own_nodes
+from logctx_lint.syntax.ast_walk import all_nodes, end_of, is_name, last_name, own_nodes, start_of
 
 ADDER = "add_done_callback"
 _ADDERS = frozenset(f"asyncio.{home}.{ADDER}" for home in ("futures.Future", "tasks.Task"))
@@ -75,20 +75,17 @@ def _asked(context: TreeContext, node: ast.expr, code: Code) -> ast.Call | None:
 
 def _loses_work(code: Code, asked: ast.Call) -> bool:
     """Whether anything runs behind the question where the answer is that nothing has failed."""
-    for node in code.nodes:
-        if isinstance(node, ast.If) and asked in own_nodes([node.test]):
-            last = (node.end_lineno or node.lineno, node.end_col_offset or 0)
-            return bool(node.orelse) or any(_is_behind(each, last) for each in code.nodes)
-    place = (asked.end_lineno or asked.lineno, asked.end_col_offset or 0)
-    tests = [each for each in code.nodes if isinstance(each, ast.If) and _is_behind(each, place)]
+    conditions = [each for each in code.nodes if isinstance(each, ast.If)]
+    asking = [each for each in conditions if asked in own_nodes([each.test])]
+    tests = asking[:1] or [each for each in conditions if start_of(each) > end_of(asked)]
     if len(tests) != 1:
-        return any(_is_behind(each, place) for each in code.nodes)
-    last = (tests[0].end_lineno or tests[0].lineno, tests[0].end_col_offset or 0)
-    return bool(tests[0].orelse) or any(_is_behind(each, last) for each in code.nodes)
+        return _runs_more(code, asked)
+    return bool(tests[0].orelse) or _runs_more(code, tests[0])
 
 
-def _is_behind(node: ast.AST, place: tuple[int, int]) -> bool:
-    return isinstance(node, ast.stmt) and (node.lineno, node.col_offset) > place
+def _runs_more(code: Code, node: ast.AST) -> bool:
+    """Whether any statement follows a node."""
+    return any(isinstance(each, ast.stmt) and start_of(each) > end_of(node) for each in code.nodes)
 
 
 def _only_raises(code: Code) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from logctx_lint.analysis.context import TreeContext, as_try, in_source_order
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
@@ -20,7 +21,7 @@ from logctx_lint.analysis.shields import (
     opens_shield,
     shielded_by_hand,
 )
-from logctx_lint.analysis.surroundings import within
+from logctx_lint.analysis.surroundings import outwards, within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import FunctionType, members_of
 from logctx_lint.project.facts import FunctionNode
@@ -51,21 +52,27 @@ def unshielded(context: TreeContext, function: ast.AsyncFunctionDef) -> Iterator
         scopes = list(_scopes_around(context, attempt))
         for handler in attempt.handlers:
             if handler.type is not None and _is_of_scopes(context, handler.type):
-                for each in _exposed(context, handler, handler.body):
-                    if not _is_shielded_by_hand(handler.body, each, scopes):
-                        yield Unshielded(each, None)
-                        break
+                exposed = _unshielded_in(context, handler, handler.body, scopes)
+                yield from (Unshielded(each, None) for each in islice(exposed, 1))
         is_ended = bool(scopes) or (
             any(own_nodes(attempt.finalbody, ast.Await))
             and _is_of_cancelled_group(context, function)
         )
-        for each in _exposed(context, attempt, attempt.finalbody) if is_ended else ():
-            if not (
-                _is_shielded_by_hand(attempt.finalbody, each, scopes)
-                or any(_is_reached_uncancelled(context, attempt, each, item) for _, item in scopes)
-            ):
+        for each in _unshielded_in(context, attempt, attempt.finalbody, scopes) if is_ended else ():
+            if not any(_is_reached_uncancelled(context, attempt, each, item) for _, item in scopes):
                 yield Unshielded(each, scopes[0][0] if scopes else None)
                 break
+
+
+def _unshielded_in(
+    context: TreeContext,
+    around: ast.Try | ast.ExceptHandler,
+    body: list[ast.stmt],
+    scopes: list[tuple[ast.With, ast.withitem]],
+) -> Iterator[ast.Await]:
+    """The awaits of some clean-up that no shield protects."""
+    exposed = _exposed(context, around, body)
+    return (each for each in exposed if not _is_shielded_by_hand(body, each, scopes))
 
 
 def _is_of_scopes(context: TreeContext, clause: ast.expr) -> bool:
@@ -169,8 +176,7 @@ def _is_reached_uncancelled(
     if item.optional_vars is None:
         return False
     scope = ast.unparse(item.optional_vars)
-    inner: ast.AST = node
-    for outer in context.around(node):
+    for outer, inner in outwards(context, node):
         if isinstance(inner, ast.stmt) and any(
             isinstance(each, ast.If)
             and isinstance(each.body[-1], _LEAVING)
@@ -185,7 +191,6 @@ def _is_reached_uncancelled(
             or (inner in outer.orelse and _denies(outer.test, scope, holds=False))
         ):
             return True
-        inner = outer
     return False
 
 

@@ -36,6 +36,7 @@ from logctx_lint.syntax.ast_walk import (
     body_nodes,
     declared_outer,
     own_nodes,
+    stored_names,
 )
 
 _MOST_STEPS = 2000
@@ -175,12 +176,8 @@ class Guards:
         if function in self.methods.values() and root in parameters[:1]:
             return True
         nodes = list(body_nodes(function))
-        bound = {
-            each.id
-            for each in nodes
-            if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-        }
-        return root in declared_outer(nodes) or root not in bound | set(parameters)
+        local = stored_names(nodes) | set(parameters)
+        return root in declared_outer(nodes) or root not in local
 
     def changes(self, nodes: list[ast.AST], depth: int = 2) -> list[_Change]:
         """What some code sets or fills, itself or in a method of its class that it calls."""

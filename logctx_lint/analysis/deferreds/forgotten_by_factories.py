@@ -18,6 +18,7 @@ from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.inference.known_names import FAILERS
 from logctx_lint.project.facts import FunctionNode
+from logctx_lint.project.modules import Class
 from logctx_lint.syntax.ast_walk import all_nodes, last_name, own_attribute
 
 _FACTORY = "twisted.internet.protocol.ClientFactory"
@@ -37,13 +38,19 @@ class Forgotten:
     """What is called then, where the class has it."""
 
 
+def _is_last_factory(context: TreeContext, owner: Class) -> bool:
+    """Whether a class is a factory that nobody inherits, and that does not connect again."""
+    bases = context.resolver.classes.names(owner)
+    is_factory = _FACTORY in bases and _AGAIN not in bases
+    return is_factory and not context.resolver.references.subclasses(owner)
+
+
 def forgotten(context: TreeContext) -> Iterator[Forgotten]:
     """Those that the class keeps whose `__init__()` the unit is."""
     node, owner = context.unit.node, context.unit.scope.owner
     if not isinstance(node, ast.FunctionDef) or node.name != "__init__" or owner is None:
         return
-    bases = context.resolver.classes.names(owner)
-    if _FACTORY not in bases or _AGAIN in bases or context.resolver.references.subclasses(owner):
+    if not _is_last_factory(context, owner):
         return
     methods = {each.name: each for each in own_methods(context)}
     method = methods.get(FAILED)

@@ -15,9 +15,9 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, arguments, as_try, in_source_order
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import COMPLETERS
-from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import body_nodes, is_inside, last_name
 
 _FILLING = COMPLETERS | {"put_nowait", "set"}
@@ -82,11 +82,10 @@ def _is_of_the_same(call: ast.Call, handed: ast.Attribute) -> bool:
 
 def _are_alternatives(context: TreeContext, call: ast.Call, over: ast.Call) -> bool:
     """Whether a condition, or a failure, chooses between handing over and calling here."""
-    inner: ast.AST = call
-    for outer in context.around(call):
-        if isinstance(outer, FunctionNode | ast.Lambda):
-            return False
+    for outer, inner in within(context, call):
         match outer:
+            case ast.Lambda():
+                return False
             case ast.If(_, body, orelse):
                 others = orelse if inner in body else body
                 if is_inside(over, others) or (inner in body and _leaves(body)):
@@ -96,7 +95,6 @@ def _are_alternatives(context: TreeContext, call: ast.Call, over: ast.Call) -> b
         attempt = as_try(outer)
         if attempt and is_inside(over, attempt.body) and inner not in attempt.body:
             return True
-        inner = outer
     return False
 
 

@@ -73,13 +73,11 @@ def _set_when_called(
     ways = 2
     while tree is not None and ways:
         nodes = list(all_nodes(tree))
-        if any(is_careful(nodes, each) for each in places) or any(as_try(each) for each in nodes):
+        if any(is_careful(nodes, each) for each in places) or any(map(as_try, nodes)):
             return
-        yield from (
-            each for each in nodes if isinstance(each, ast.Attribute) and completed(each) in places
-        )
+        yield from (each for each in all_nodes(tree, ast.Attribute) if completed(each) in places)
         # `def on_timer(self): self.finish(None)`
-        own = [e.func for e in nodes if isinstance(e, ast.Call) and own_attribute(e.func)]
+        own = [each.func for each in all_nodes(tree, ast.Call) if own_attribute(each.func)]
         found = [each for func in own if (each := _callback(context, function, func))]
         tree = found[0] if len(found) == 1 else None
         ways -= 1

@@ -19,7 +19,7 @@ from logctx_lint.analysis.deferreds.loop_bound_calls import ASKING, first_bound
 from logctx_lint.analysis.own_class import own_methods
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, last_name, own_attribute
+from logctx_lint.syntax.ast_walk import all_nodes, body_nodes, is_inside, last_name, own_attribute
 
 RUNNING = frozenset({"run_forever", "run_until_complete"})
 _BOUND = frozenset({"create_task", "call_soon", "call_later", "call_at", "stop", "add_reader"})
@@ -123,26 +123,25 @@ def _touches_reactor(context: TreeContext, call: ast.Call) -> ast.Call | None:
 
 def _in_class(context: TreeContext, method: ast.FunctionDef) -> Iterator[FromOutside]:
     methods = own_methods(context)
-    calls = [
-        call
-        for call in in_source_order(body_nodes(method, ast.Call))
-        if isinstance(call.func, ast.Attribute)
-        and call.func.attr in _BOUND
-        and own_attribute(call.func.value)
-    ]
+    calls = [each for each in in_source_order(body_nodes(method, ast.Call)) if _bound_place(each)]
     if not calls or method.decorator_list or method.name.startswith("_"):
         return  # Whatever calls what is private may run in the loop.
     told: set[ast.Call] = set()
     for place, started, runs in _kept_loops(methods):
-        if method in runs or any(call is started for call in all_nodes(method)):
-            continue
-        if _may_run_in_loop(methods, method):
+        if method in runs or is_inside(started, [method]) or _may_run_in_loop(methods, method):
             continue
         for call in calls:
-            assert isinstance(call.func, ast.Attribute)
-            if own_attribute(call.func.value) == place and call not in told:
+            if _bound_place(call) == place and call not in told:
                 told.add(call)
                 yield FromOutside(call, started, call)
+
+
+def _bound_place(call: ast.Call) -> str:
+    """`_loop` of `self._loop.call_soon(f)`, and of other calls that its own thread must make."""
+    match call.func:
+        case ast.Attribute(loop, name) if name in _BOUND:
+            return own_attribute(loop)
+    return ""
 
 
 def _kept_loops(

@@ -13,7 +13,7 @@ import ast
 from logctx_lint.analysis.units import File
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.modules import Function
-from logctx_lint.syntax.ast_walk import own_nodes
+from logctx_lint.syntax.ast_walk import body_nodes, is_name
 
 _TIMERS = frozenset({"callLater", "call_later"})
 _COMPLETING = frozenset({"callback", "set_result"})
@@ -24,16 +24,14 @@ def only_waits(file: File, function: Function) -> bool:
     node = None if function.module.is_stub or function.facts.is_async else function.tree()
     if node is None:
         return False
-    calls = [each for each in own_nodes(node.body) if isinstance(each, ast.Call)]
+    calls, returns = body_nodes(node, ast.Call), body_nodes(node, ast.Return)
     timed = [name for each in calls if (name := _completed_by_timer(each))]
-    returned = [each.value for each in own_nodes(node.body) if isinstance(each, ast.Return)]
-    if len(timed) != 1 or len(calls) != 2 or len(returned) != 1:
+    if len(timed) != 1 or len(calls) != 2 or len(returns) != 1:
         return False
     scope = Scope.of_body(function, node)
     made = scope.bindings.get(timed[0], ())
     return (
-        isinstance(returned[0], ast.Name)
-        and returned[0].id == timed[0]
+        is_name(returns[0].value, timed[0])
         and len(made) == 1
         and made[0].value in calls
         and file.resolver.awaitability(file.resolver.bindings.type_of(made[0], scope)).is_certain

@@ -30,6 +30,7 @@ from logctx_lint.syntax.ast_walk import (
     all_nodes,
     body_nodes,
     is_name,
+    last_name,
     mentions_attribute,
     own_attribute,
     own_nodes,
@@ -65,8 +66,7 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
         return
     methods = _methods(context, owner, cls)
     stored = _stored(context, method)
-    reached = _reached(methods, [method])
-    if not stored or any(_is_limited(each) for tree in reached for each in all_nodes(tree)):
+    if not stored or any(_has_limit(each) for each in _reached(methods, [method])):
         return
     vocabulary = context.file.vocabulary
     sends = any(_is_sending(vocabulary, each) for each in body_nodes(method))
@@ -77,13 +77,14 @@ def left_waiters(context: TreeContext) -> Iterator[StoredWaiter]:
         if not is_left or _is_failed(context, owner, methods, attribute):
             continue
         handling, dropping = _at_end(_reached(methods, ends), attribute)
+        if handling:
+            continue
         # Only what the other side is to answer is lost with the connection. A client that is
         # closed may be opened again; what is thrown away then is lost for sure. Where the end
         # fails others that wait, these have been forgotten.
         by_reader = is_answered_by_reader(methods, attribute) and not _waits_for_more(method)
         is_forgotten = _fails_any(ends) and _is_answered(vocabulary, methods, attribute)
-        is_lost = (is_protocol and (sends or is_forgotten)) or dropping or by_reader
-        if not handling and is_lost:
+        if (is_protocol and (sends or is_forgotten)) or dropping or by_reader:
             yield StoredWaiter(statement, attribute, ends[0] if ends else None, dropping)
 
 
@@ -219,11 +220,9 @@ def _given_or_awaited(function: ast.stmt) -> Iterator[ast.expr]:
             yield each.value
 
 
-def _is_limited(node: ast.AST) -> bool:
+def _has_limit(method: ast.AST) -> bool:
     """Whether something ends the wait in time."""
-    return (isinstance(node, ast.Attribute) and node.attr in _WITH_TIME_LIMIT) or (
-        isinstance(node, ast.Name) and node.id in _WITH_TIME_LIMIT
-    )
+    return any(last_name(each) in _WITH_TIME_LIMIT for each in all_nodes(method))
 
 
 def _is_used_by_others(context: TreeContext, attribute: str) -> bool:

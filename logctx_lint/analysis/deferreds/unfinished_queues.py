@@ -24,7 +24,13 @@ from logctx_lint.analysis.deferreds.unset_events import Risk, gets_out
 from logctx_lint.analysis.own_class import class_node
 from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.syntax.ast_walk import all_nodes, blocks_of, body_nodes, own_nodes, place_name
+from logctx_lint.syntax.ast_walk import (
+    all_nodes,
+    body_nodes,
+    own_nodes,
+    place_name,
+    with_following,
+)
 
 _QUEUES = frozenset(f"asyncio.queues.{kind}Queue" for kind in ("", "Lifo", "Priority"))
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
@@ -43,23 +49,21 @@ class Unfinished:
 
 def unfinished_items(context: TreeContext, function: FunctionNode) -> Iterator[Unfinished]:
     """Items that a function takes out of a queue and marks as done only where all goes well."""
-    calls = (each for each in body_nodes(function) if isinstance(each, ast.Call))
-    done = [each for each in calls if _is(each, "task_done")]
+    done = [each for each in body_nodes(function, ast.Call) if _is(each, "task_done")]
     places = [ast.unparse(_queue(each)) for each in done]
-    for block in blocks_of(function):
-        for position, statement in enumerate(block):
-            taken = next((each for each in own_nodes([statement]) if _is(each, "get")), None)
-            if taken is None or not isinstance(statement, ast.Assign):
-                continue
-            queue = _queue(taken)
-            if places.count(ast.unparse(queue)) != 1 or not _is_queue(context, queue):
-                continue
-            marking = done[places.index(ast.unparse(queue))]
-            between = _until(block[position + 1 :], marking)
-            skipping = _skipped(context, function, between) if between is not None else None
-            joined = _joined(context, function, queue) if skipping else None
-            if skipping is not None and joined is not None:
-                yield Unfinished(skipping, marking, joined)
+    for statement, following in with_following(function):
+        taken = next((each for each in own_nodes([statement]) if _is(each, "get")), None)
+        if taken is None or not isinstance(statement, ast.Assign):
+            continue
+        queue = _queue(taken)
+        if places.count(ast.unparse(queue)) != 1 or not _is_queue(context, queue):
+            continue
+        marking = done[places.index(ast.unparse(queue))]
+        between = _until(following, marking)
+        skipping = _skipped(context, function, between) if between is not None else None
+        joined = _joined(context, function, queue) if skipping else None
+        if skipping is not None and joined is not None:
+            yield Unfinished(skipping, marking, joined)
 
 
 def joined_in_vain(context: TreeContext, function: FunctionNode) -> Iterator[ast.Call]:

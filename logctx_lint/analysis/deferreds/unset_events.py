@@ -24,6 +24,7 @@ from logctx_lint.analysis.context import TreeContext, as_try
 from logctx_lint.analysis.deferreds.ended_waiters import is_kept_in
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.own_class import class_node
+from logctx_lint.analysis.surroundings import outwards
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.raised_errors import takes_every_error
 from logctx_lint.project.facts import FunctionNode
@@ -127,8 +128,8 @@ def _worst(context: TreeContext, function: FunctionNode, risks: list[Risk]) -> R
 
 def gets_out(context: TreeContext, risk: ast.AST, statement: ast.stmt) -> tuple[bool, bool]:
     """Whether an error, and whether a cancellation, gets from something out of a statement."""
-    may_fail, may_be_cancelled, inner = not _never_fails(context, risk), True, risk
-    for outer in context.around(risk):
+    may_fail, may_be_cancelled = not _never_fails(context, risk), True
+    for outer, inner in outwards(context, risk):
         attempt = as_try(outer)
         if attempt is not None and inner in attempt.body:
             for handler in attempt.handlers:
@@ -140,7 +141,6 @@ def gets_out(context: TreeContext, risk: ast.AST, statement: ast.stmt) -> tuple[
                     may_be_cancelled = may_be_cancelled and Cancellation.ASYNCIO not in caught
         if outer is statement:
             break
-        inner = outer
     return may_fail, may_be_cancelled
 
 

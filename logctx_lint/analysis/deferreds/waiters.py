@@ -65,7 +65,7 @@ class Waiters:
         if not isinstance(function, FunctionNode):
             return None
         place = self._place(node, function)
-        if place is None or self._is_ended_by(function, node, use):
+        if place is None or self._take_turns(place) or self._is_ended_by(function, node, use):
             return None
         if function.name == _STEP or is_cancelled_by_waiters(self.context.file, place):
             return None
@@ -129,6 +129,19 @@ class Waiters:
         is_sole = is_sole or _clears_behind(function, place, node)
         is_sole = is_sole or is_sole_waiter(self.context, function, node, place)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
+
+    def _take_turns(self, place: ast.expr) -> bool:
+        """Whether all who wait hold one lock: `async with self._lock: await self._task`."""
+        held = [
+            {
+                ast.unparse(item.context_expr)
+                for each in all_nodes(function, ast.AsyncWith)
+                for item in each.items
+                if last_name(item.context_expr).lower().endswith("lock")
+            }
+            for function in self._waiting(place)
+        ]
+        return bool(held) and bool(set.intersection(*held))
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
         """The functions that wait: of tests, which have objects of their own, one at a time."""

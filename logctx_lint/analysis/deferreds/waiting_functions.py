@@ -18,7 +18,7 @@ from logctx_lint.analysis.deferreds.shared_state import Sharing
 from logctx_lint.analysis.exception_handlers import Cancellation, caught_by
 from logctx_lint.analysis.kept_places import cancelled_in
 from logctx_lint.analysis.shields import is_shield
-from logctx_lint.analysis.surroundings import within
+from logctx_lint.analysis.surroundings import attempts_around, within
 from logctx_lint.analysis.units import File
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.known_names import WAIT
@@ -53,6 +53,7 @@ def waiting_functions(context: TreeContext, place: ast.expr) -> set[ast.AST]:
         function
         for each in ([context] if home else contexts_naming(context.file, name))
         for node in _waits(each)
+        if not (isinstance(place, ast.Attribute) and _is_made_there(each, node.value))
         if home is None or (home in each.around(node) and not _is_left_by(each, node, home))
         if (function := _waiter(each, node, name, related)) is not None
     }
@@ -222,6 +223,14 @@ def _waits(context: TreeContext) -> Iterator[ast.Await | ast.Yield]:
     yield from (node for node, _ in context.unit.nodes(ast.Yield))
 
 
+def _is_made_there(context: TreeContext, waited: ast.expr | None) -> bool:
+    """Whether a variable, of whatever name, holds only what its own function has made."""
+    if not isinstance(waited, ast.Name):
+        return False
+    bindings = context.scopes[waited].reaching_name(waited)
+    return bool(bindings) and all(isinstance(each.value, ast.Call) for each in bindings)
+
+
 def _waiter(
     context: TreeContext, node: ast.Await | ast.Yield, name: str, related: set[str]
 ) -> ast.AST | None:
@@ -350,20 +359,27 @@ def _reached(start: str, steps: dict[str, set[str]]) -> set[str]:
 
 def _protects(context: TreeContext, function: FunctionNode, name: str) -> bool | None:
     """Whether a function shields what it gets from calls of `name`; None if it waits for none."""
-    nodes = list(body_nodes(function))
-    calls = {each for each in nodes if isinstance(each, ast.Call) and last_name(each.func) == name}
+    all_calls = body_nodes(function, ast.Call)
+    calls = {each for each in all_calls if last_name(each.func) == name}
     if not calls:
         return None
-    held = set(_held(nodes, calls))
-    names = {each for each in nodes if isinstance(each, ast.Name) and each.id in held}
-    taking = (each for each in nodes if isinstance(each, ast.Call) and _leaves_alone(context, each))
+    held = set(_held(function, calls))
+    names = {each for each in body_nodes(function, ast.Name) if each.id in held}
+    taking = (each for each in all_calls if _leaves_alone(context, each))
     protected = _inside(argument for each in taking for argument in each.args)
-    waits = [each for each in nodes if isinstance(each, ast.Await | ast.Return | ast.Yield)]
-    meant = [each for each in waits if _cancels_with_itself(context, each, held)]
-    waited_for = _inside(each.value for each in waits if each.value and each not in meant)
+    values = list(_waited_for(function))
+    meant = [each for each in values if _cancels_with_itself(context, each, held)]
+    waited_for = _inside(each for each in values if each not in meant)
     if not waited_for & (calls | names) <= protected:
         return False
     return True if calls & protected or held or meant else None
+
+
+def _waited_for(function: FunctionNode) -> Iterator[ast.expr]:
+    """What a function awaits, or gives its caller to wait for."""
+    for node in body_nodes(function):
+        if isinstance(node, ast.Await | ast.Return | ast.Yield) and node.value:
+            yield node.value
 
 
 def _cancels_with_itself(context: TreeContext, wait: ast.AST, held: set[str]) -> bool:
@@ -376,29 +392,24 @@ def _cancels_with_itself(context: TreeContext, wait: ast.AST, held: set[str]) ->
         task.cancel()
         raise
     """
-    inner = wait
-    for outer in context.around(wait):
-        if isinstance(outer, FunctionNode):
-            break
-        attempt = as_try(outer)
-        if attempt and inner in attempt.body:
-            for handler in attempt.handlers:
-                cancelled = cancelled_in(body_nodes(handler))
-                if caught_by(context, handler.type).by_name and any(
-                    isinstance(each, ast.Name) and each.id in held for each in cancelled
-                ):
-                    return True
-        inner = outer
-    return False
+    return any(
+        caught_by(context, handler.type).by_name
+        and any(
+            isinstance(each, ast.Name) and each.id in held
+            for each in cancelled_in(body_nodes(handler))
+        )
+        for attempt in attempts_around(context, wait)
+        for handler in attempt.handlers
+    )
 
 
 def _inside(nodes: Iterable[ast.AST]) -> set[ast.AST]:
     return {inner for node in nodes for inner in all_nodes(node)}
 
 
-def _held(nodes: list[ast.AST], calls: set[ast.Call]) -> Iterator[str]:
+def _held(function: FunctionNode, calls: set[ast.Call]) -> Iterator[str]:
     """The local names that what some calls give is assigned to."""
-    for node in nodes:
+    for node in body_nodes(function, ast.Assign):
         match node:
             case ast.Assign([ast.Name(name), *_], value) if value in calls:
                 yield name

@@ -52,10 +52,8 @@ def _yields_inside(file: File, function: Function, roles: frozenset[Role]) -> bo
     if function.module.is_stub or not is_generator_manager(file, function):
         return False
     code = code_of(function)
-    if code is None:
-        return False
-    yields = [each for each in code.nodes if isinstance(each, ast.Yield)]
-    if len(yields) != 1:
+    yields = [each for each in code.nodes if isinstance(each, ast.Yield)] if code else []
+    if code is None or len(yields) != 1:
         return False
     for node in code.nodes:
         if isinstance(node, ast.With | ast.AsyncWith) and yields[0] in body_nodes(node):

@@ -12,10 +12,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import takewhile
 
 from logctx_lint.analysis.context import TreeContext, in_source_order
 from logctx_lint.analysis.log_calls import writes_log
 from logctx_lint.analysis.log_contexts.work_loops import Loop
+from logctx_lint.analysis.surroundings import outwards
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
@@ -91,12 +93,7 @@ class Turn:
 
     def _around(self, call: ast.Call) -> Iterator[tuple[ast.AST, ast.AST]]:
         """What is around a call within the loop, each with the part that the call is in."""
-        inner: ast.AST = call
-        for outer in self._context.around(call):
-            if outer is self._loop:
-                return
-            yield outer, inner
-            inner = outer
+        return takewhile(lambda step: step[0] is not self._loop, outwards(self._context, call))
 
     def _is_choice(self, outer: ast.AST, inner: ast.AST) -> bool:
         """Whether a part of a statement runs in some turns only, and no other part binds, too."""

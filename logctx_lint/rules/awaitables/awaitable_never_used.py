@@ -195,9 +195,7 @@ def _lost(named: Named, reader: _Consumption, paths: Paths[Named]) -> Lost | Non
         # Where an exception ends the function, what was prepared is not missed.
         if named in exit_.items and not (is_consumed and isinstance(exit_.node, ast.Raise))
     ]
-    rebound = reader.rebound.get(named)
-    if rebound and _is_bound_once(named):
-        rebound = None
+    rebound = None if _is_bound_once(named) else reader.rebound.get(named)
     mistaken = reader.mistaken.get(named)
     if named not in (paths.end or ()) and not exits and not rebound and not mistaken:
         return None

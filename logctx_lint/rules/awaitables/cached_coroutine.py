@@ -100,6 +100,7 @@ from logctx_lint.analysis.awaitables.reused_coroutines import (
     reused_coroutines,
 )
 from logctx_lint.analysis.context import TreeContext, in_source_order
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.types import Kind
@@ -257,15 +258,13 @@ def _is_conditional(context: TreeContext, node: ast.AST, statement: ast.stmt) ->
 
 def _repeats(context: TreeContext, node: ast.Await, binding: Binding) -> bool:
     """Whether the innermost loop that awaits it anew surely goes round, with no new coroutine."""
-    inner: ast.AST = node
-    for outer in context.around(node):
-        if isinstance(outer, FunctionNode | ast.Try | ast.If | ast.Match):
+    for outer, inner in within(context, node):
+        if isinstance(outer, ast.Try | ast.If | ast.Match):
             return False
         if isinstance(outer, _LOOPS) and _is_of_each_turn(outer, inner):
             inside = list(body_nodes(outer))
             makes = binding.value in inside
             return not makes and not any(isinstance(each, _LEAVING) for each in inside)
-        inner = outer
     return False
 
 

@@ -139,9 +139,11 @@ from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
+    assignments,
     body_nodes,
     child_blocks,
     is_name,
+    own_nodes,
     returned_values,
 )
 from logctx_lint.syntax.excerpts import one_line
@@ -263,7 +265,7 @@ class _Returns:
 
     def _try(self, node: ast.Try, around: tuple[_Around, ...]) -> Iterator[_Escape]:
         cleaned = around
-        if node.finalbody:
+        if node.finalbody and not _is_by_flag(node):
             loss = f"so that the `finally` of line {node.finalbody[0].lineno} runs too early"
             cleaned = (*around, _Around(node, loss))
         handled = cleaned
@@ -302,11 +304,7 @@ class _Returns:
         in_place = self._stands_in_place(value, call)
         if (not around and not in_place) or self._may_give_awaitable:
             return
-        if isinstance(value, ast.Name) and (
-            self._is_reported_by_name(value) or self._is_awaited_elsewhere(value)
-        ):
-            return
-        if is_asked_for(self._unit, call.func):
+        if self._is_awaited_otherwise(value, call):
             return
         answer = self._file.resolver.awaitability(self._file.resolver.type_of(value, self._scope))
         if not answer.is_certain or self._runs_by_itself(call):
@@ -322,6 +320,14 @@ class _Returns:
             loss = "so that its caller gets it in place of its value"
             is_sure = self._by_yield or self._must_give_value or self._gives_values_else(value)
             yield _Escape(value, answer.kind, loss, is_sure)
+
+    def _is_awaited_otherwise(self, value: ast.Call | ast.Name, call: ast.Call) -> bool:
+        """Whether something else asks what it is, or awaits it, or another rule reports it."""
+        if isinstance(value, ast.Name) and (
+            self._is_reported_by_name(value) or self._is_awaited_elsewhere(value)
+        ):
+            return True
+        return is_asked_for(self._unit, call.func)
 
     def _gives_values_else(self, value: ast.expr) -> bool:
         """Whether whatever else the function returns is surely no awaitable."""
@@ -489,6 +495,19 @@ def _result(file: File, function: Function) -> Kind | None:
         if answer.is_certain:
             return answer.kind
     return None
+
+
+def _is_by_flag(node: ast.Try) -> bool:
+    """Whether the `try` says to its `finally` what to do: `if not is_handed_out: span.end()`."""
+    match node.finalbody:
+        case [ast.If(test, _, [])]:
+            flags = {each.id for each in own_nodes([test], ast.Name)}
+        case _:
+            return False
+    return any(
+        isinstance(target, ast.Name) and target.id in flags and isinstance(value, ast.Constant)
+        for target, value in assignments(own_nodes(node.body))
+    )
 
 
 RULE = Rule(

@@ -87,12 +87,12 @@ from collections.abc import Iterator
 from logctx_lint.analysis.awaitables.gathered_operands import parts
 from logctx_lint.analysis.call_sites import calls_of
 from logctx_lint.analysis.context import TreeContext, arguments, as_try
+from logctx_lint.analysis.surroundings import within
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference.future_uses import Body
 from logctx_lint.inference.known_names import WAIT
 from logctx_lint.inference.types import Kind
-from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import all_nodes, body_nodes
@@ -211,9 +211,8 @@ def _check_fallback(context: TreeContext, call: ast.Call) -> None:
 
 def _attempt(context: TreeContext, call: ast.Call) -> ast.Try | None:
     """The `try` around a call that catches RuntimeError by name."""
-    inner: ast.AST = call
-    for outer in context.around(call):
-        if isinstance(outer, FunctionNode | ast.Lambda):
+    for outer, inner in within(context, call):
+        if isinstance(outer, ast.Lambda):
             return None
         attempt = as_try(outer)
         if (
@@ -225,7 +224,6 @@ def _attempt(context: TreeContext, call: ast.Call) -> ast.Try | None:
             )
         ):
             return attempt
-        inner = outer
     return None
 
 

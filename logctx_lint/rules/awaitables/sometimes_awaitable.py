@@ -329,15 +329,16 @@ def _returns_both(
     certain = next((each for each in found if _is_awaitable(file, each.value, scope)), None)
     if certain is None:
         return None
-    plain = [
-        other
-        for other in ordered
-        if _answer(file, other.value, scope).certainty is Certainty.NO
-        and not _is_mode(file, other.value, scope)
-    ]
+    plain = [each for each in ordered if _is_plain(file, each.value, scope)]
     what = _plain_result(file, node, scope, plain)
     kind = _answer(file, certain.value, scope).kind
     return _Mixed(kind, certain.lineno, what) if what else None
+
+
+def _is_plain(file: File, value: ast.expr | None, scope: Scope) -> bool:
+    """Whether what is returned is surely no awaitable, and tells no mode."""
+    is_plain = _answer(file, value, scope).certainty is Certainty.NO
+    return is_plain and not _is_mode(file, value, scope)
 
 
 def _is_awaitable(file: File, value: ast.expr | None, scope: Scope) -> bool:

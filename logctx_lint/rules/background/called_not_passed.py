@@ -71,6 +71,7 @@ of its own, or would drop the coroutine and nothing can start it.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from logctx_lint.analysis.awaitables import discard_consequences
 from logctx_lint.analysis.awaitables.parameter_values import functions_needed
@@ -143,20 +144,29 @@ def check(context: TreeContext) -> None:
     may_take = context.unit.may_call(_TAKERS)
     for call, scope in context.unit.nodes(ast.Call):
         if may_take and _takes_function(file, call, scope):
-            mistaken = _is_mistaken
+            found = [each for each in _taken(file, call, scope) if _is_mistaken(file, each)]
         elif any(_is_awaitable(file, each, scope) for each in arguments(call)):
-            mistaken = _is_no_function
+            found = list(_called_for_functions(file, call, scope))
         else:
             continue
-        for each in taken(file, call, scope) or _given(file, call, scope):
-            if mistaken(file, each) and context.is_placed(each.node):
+        for each in found:
+            if context.is_placed(each.node):
                 _report(context, each)
-        for given in functions_needed(file, call, scope) if mistaken is _is_no_function else ():
-            if _is_awaitable(file, given, scope) and context.is_placed(given):
-                _report(context, Taken(given, call, scope))
     for call, _ in context.unit.nodes(ast.Call) if context.unit.may_call(_AWAITERS) else ():
         if file.may_play(call.func, _AWAITERS) and context.is_placed(call):
             _check_awaiter(context, call)
+
+
+def _taken(file: File, call: ast.Call, scope: Scope) -> list[Taken]:
+    return taken(file, call, scope) or _given(file, call, scope)
+
+
+def _called_for_functions(file: File, call: ast.Call, scope: Scope) -> Iterator[Taken]:
+    """The calls that stand where a signature, or a body, wants a function."""
+    yield from (each for each in _taken(file, call, scope) if _is_no_function(file, each))
+    for given in functions_needed(file, call, scope):
+        if _is_awaitable(file, given, scope):
+            yield Taken(given, call, scope)
 
 
 def _given(file: File, call: ast.Call, scope: Scope) -> list[Taken]:

@@ -116,14 +116,20 @@ def check(context: TreeContext) -> None:
         for each in arguments(call):
             if isinstance(each, ast.Lambda) and _is_some_registration(context, call):
                 _check_lambda(context, each)
-    for statement, _ in context.unit.statements if may_start else ():
+    if may_start:
+        _check_hooks(context)
+
+
+def _check_hooks(context: TreeContext) -> None:
+    """`button.on_click = lambda: create_task(f())`"""
+    for statement, _ in context.unit.statements:
         match statement:
             case ast.Assign([ast.Attribute(_, name)], ast.Lambda() as value) if _HOOK.match(name):
                 _check_lambda(context, value)
 
 
 def _check_lambda(context: TreeContext, function: ast.Lambda) -> None:
-    """`button.on_click = lambda: create_task(f())`: who calls it takes it for a plain function."""
+    """A lambda that starts a task, which whoever calls it takes for a plain function."""
     starts = _starts(context, function.body)
     if not any(_is_for_another_thread(context, each) for each in starts):
         fate = "whoever calls this lambda most often does not keep it"

@@ -185,11 +185,16 @@ def _used(context: TreeContext, scope: Scope, callback: ast.expr | FunctionNode)
     return found[0] if found and all(found) else None
 
 
-def _use(context: TreeContext, node: _Callback, index: int, ways: int) -> ast.expr | None:
-    """The same of one of its parameters, which it may hand on to a method of its class."""
+def _parameter(node: _Callback, index: int) -> str:
+    """The name of a parameter by its place, empty where there is none."""
     parameters = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
     own = [each for each in parameters if each not in ("self", "cls")]
-    name = own[index] if index < len(own) else ""
+    return own[index] if index < len(own) else ""
+
+
+def _use(context: TreeContext, node: _Callback, index: int, ways: int) -> ast.expr | None:
+    """The same of one of its parameters, which it may hand on to a method of its class."""
+    name = _parameter(node, index)
     if not name or isinstance(node, ast.AsyncFunctionDef) or _is_looked_at(node, name):
         return None
     body = [node.body] if isinstance(node, ast.Lambda) else node.body
@@ -224,20 +229,16 @@ def _is_looked_at(node: _Callback, name: str) -> bool:
     for each in all_nodes(node):
         match each:
             case ast.If(test) | ast.IfExp(test) | ast.While(test) | ast.Assert(test):
-                if _mentions(test, name):
+                if mentions_name(test, name):
                     return True
             case ast.BoolOp() | ast.Compare() | ast.Try():
-                if _mentions(each, name):
+                if mentions_name(each, name):
                     return True
             case ast.Name(used) if used == name and isinstance(each.ctx, ast.Store):
                 return True
-            case ast.comprehension(ifs=tests) if any(_mentions(test, name) for test in tests):
+            case ast.comprehension(ifs=tests) if any(mentions_name(test, name) for test in tests):
                 return True
     return False
-
-
-def _mentions(node: ast.AST, name: str) -> bool:
-    return mentions_name(node, name)
 
 
 def screen(unit: Unit) -> bool:

@@ -197,13 +197,42 @@ _OF_QUEUES = (".task_done()", ".join()")
 
 
 def check(context: TreeContext) -> None:
-    if _may_store(context.unit) and not context.file.module.is_test:
-        for found in left_waiters(context):
-            _report_stored(context, found)
-    for node in context.unit.scopes if _DEFERRED in context.unit.text else ():
-        if isinstance(node, FunctionNode) and not context.file.module.is_test:
-            _check_bare(context, node)
-    for forgot in forgotten(context) if _may_forget(context.unit) else ():
+    unit = context.unit
+    if not context.file.module.is_test:
+        if _may_store(unit):
+            for found in left_waiters(context):
+                _report_stored(context, found)
+        for node in unit.scopes if _DEFERRED in unit.text else ():
+            if isinstance(node, FunctionNode):
+                _check_bare(context, node)
+    if _may_forget(unit):
+        _check_forgotten(context)
+    if context.file.traits.framework is not Framework.TWISTED:
+        _check_asyncio(context)
+
+
+def _check_asyncio(context: TreeContext) -> None:
+    """What only code of asyncio can do wrong."""
+    unit = context.unit
+    if _may_notify(unit):
+        _check_conditions(context)
+    for node, _ in unit.statements:
+        attempt = as_try(node)
+        function = context.function_of(node)
+        if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
+            _check_try(context, attempt)
+    _check_never_completed(context)
+    for method in unit.scopes:
+        if isinstance(method, ast.AsyncFunctionDef):
+            if "Event(" in unit.text:
+                _check_events(context, method)
+            if any(name in unit.text for name in _OF_QUEUES):
+                _check_queues(context, method)
+            _check_unfinished(context, method)
+
+
+def _check_forgotten(context: TreeContext) -> None:
+    for forgot in forgotten(context):
         does = f"`{FAILED}()` completes nothing" if forgot.method else "nothing is done then"
         context.report(
             RULE.code,
@@ -212,20 +241,19 @@ def check(context: TreeContext) -> None:
             f"fails, as {does}: give it the failure",
             profile=Profile.RECOMMENDED if forgot.method else Profile.STRICT,
         )
-    if context.file.traits.framework is Framework.TWISTED:
-        return
-    for call in notified_unlocked(context) if _may_notify(context.unit) else ():
+
+
+def _check_conditions(context: TreeContext) -> None:
+    for call in notified_unlocked(context):
         context.report(
             RULE.code,
             call,
             f"`{context.line(call.func)}()` raises RuntimeError where nobody holds the lock of the "
             "condition, and whoever waits for that is not woken: call it inside `async with`",
         )
-    for node, _ in context.unit.statements:
-        attempt = as_try(node)
-        function = context.function_of(node)
-        if attempt and isinstance(function, ast.AsyncFunctionDef) and suspends(attempt.body):
-            _check_try(context, attempt)
+
+
+def _check_never_completed(context: TreeContext) -> None:
     for made, place, waiting in _never_completed(context):
         context.report(
             RULE.code,
@@ -235,21 +263,17 @@ def check(context: TreeContext) -> None:
             # Code of other files may do it, as it has the object.
             profile=Profile.RECOMMENDED if place.attr.startswith("_") else Profile.STRICT,
         )
-    for method in context.unit.scopes:
-        if not isinstance(method, ast.AsyncFunctionDef):
-            continue
-        if "Event(" in context.unit.text:
-            _check_events(context, method)
-        if any(name in context.unit.text for name in _OF_QUEUES):
-            _check_queues(context, method)
-        for each in unfinished(context, method):
-            context.report(
-                RULE.code,
-                each.risk,
-                f"where this fails or is cancelled, `{each.place}` is never completed (line "
-                f"{each.setting.lineno}), and whoever waits for it waits forever: fail it in "
-                "`except BaseException`",
-            )
+
+
+def _check_unfinished(context: TreeContext, method: ast.AsyncFunctionDef) -> None:
+    for each in unfinished(context, method):
+        context.report(
+            RULE.code,
+            each.risk,
+            f"where this fails or is cancelled, `{each.place}` is never completed (line "
+            f"{each.setting.lineno}), and whoever waits for it waits forever: fail it in "
+            "`except BaseException`",
+        )
 
 
 def _check_bare(context: TreeContext, function: FunctionNode) -> None:

@@ -277,9 +277,9 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
         return
     if _check_shared(context, node, starts):
         return
-    if any(each.function is not None and each.function.facts.is_async for each in starts):
-        return
     driven = [each.function for each in starts if each.function is not None]
+    if any(each.facts.is_async for each in driven):
+        return
     if any(Role.INLINE_CALLBACKS in context.decorator_roles(each) for each in driven):
         context.report(
             RULE.code,
@@ -297,6 +297,14 @@ def _check_thread(context: TreeContext, call: ast.Call, node: ast.expr, half: se
             "hand it to `callFromThread` or `call_soon_threadsafe`",
         )
         return
+    _check_code(context, call, node, starts, half)
+
+
+def _check_code(
+    context: TreeContext, call: ast.Call, node: ast.expr, starts: list[Code], half: set[int]
+) -> None:
+    """What the code that is started does itself, or what it calls."""
+    taker = context.line(call.func)
     codes = list(reached(context.file, starts))
     if any(asks_where_it_runs(context, code) for code in codes):
         return

@@ -63,6 +63,7 @@ import ast
 from collections.abc import Iterator
 
 from logctx_lint.analysis.context import TreeContext, as_try
+from logctx_lint.analysis.surroundings import outwards
 from logctx_lint.analysis.units import File, units
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Applicability, Edit, Fix
@@ -122,8 +123,7 @@ def _ends_the_work(context: TreeContext, node: ast.Call) -> bool:
     function = context.function_of(node)
     if not context.is_asynchronous(function):
         return False
-    inner: ast.AST = node
-    for outer in context.around(node):
+    for outer, inner in outwards(context, node):
         if not all(_says_nothing(each) for each in context.behind(inner)):
             return False
         if outer is function:
@@ -135,7 +135,6 @@ def _ends_the_work(context: TreeContext, node: ast.Call) -> bool:
             is_last = inner in attempt.finalbody or not attempt.finalbody
             if not is_last or (attempt.orelse and inner in attempt.body):
                 return False
-        inner = outer
     return False
 
 
