@@ -251,8 +251,13 @@ class Resolver:
         match receiver:
             case UnionType():
                 members = [each for each in members_of(with_options(receiver)) if each != NONE]
-                found_in = [self.member(each, name) for each in members]
-                return union_of(found_in if len(members) == 1 else map(as_option, found_in))
+                return union_of(
+                    # One of several modules may have a function of another kind.
+                    as_option(self.member(each, name))
+                    if isinstance(each, ModuleType) and len(members) > 1
+                    else self.member(each, name)
+                    for each in members
+                )
             case Instance(cls) | ClassObject(cls):
                 found = self.classes.member(receiver, name)
                 if found is not None:
