@@ -52,6 +52,7 @@ def released_by(
                     if _is_taken_before(context, function, attempt, each) and not (
                         _is_empty_stack(context, attempt, each)
                         or is_adopted(context, attempt, each.id)
+                        or _is_part_of_managed(context, attempt, each)
                         or _is_kept(function, attempt, handler, each.id)
                     ):
                         return each
@@ -60,6 +61,32 @@ def released_by(
                     if is_taken and not _is_released_by_others(context, function, call, name):
                         return each
     return None
+
+
+def _is_part_of_managed(context: TreeContext, attempt: ast.Try, name: ast.Name) -> bool:
+    """Whether a `with` around ends what a thing was made of, and so that as well.
+
+    async with pool.acquire() as connection:
+        transaction = connection.transaction()
+    """
+    managed = {
+        item.optional_vars.id
+        for outer in context.around(attempt)
+        if isinstance(outer, ast.With | ast.AsyncWith)
+        for item in outer.items
+        if isinstance(item.optional_vars, ast.Name)
+    }
+    bindings = context.scopes[name].reaching_name(name)
+    return bool(bindings) and all(_root_of_call(each.value) in managed for each in bindings)
+
+
+def _root_of_call(value: ast.expr | None) -> str:
+    """The variable whose method gives a value: `connection` of `connection.transaction()`."""
+    call = value.value if isinstance(value, ast.Await) else value
+    match call:
+        case ast.Call(ast.Attribute(ast.Name(root))):
+            return root
+    return ""
 
 
 def _is_kept(
