@@ -84,13 +84,19 @@ def _meant(names: tuple[str, ...]) -> Cancellation:
     return Cancellation.ASYNCIO if _ASYNCIO_NAMES & set(names) else Cancellation.TWISTED
 
 
+_OF_THREADS = frozenset(
+    {"concurrent.futures.CancelledError", "concurrent.futures._base.CancelledError"}
+)
+"""What tells a thread that waits for a coroutine of a cancellation."""
+
+
 def is_cancelled(
     resolver: Resolver, vocabulary: Vocabulary, raised: ast.expr, scope: Scope
 ) -> bool:
     """Whether what is raised is a cancelled error, or of a class derived from one."""
     named = raised.func if isinstance(raised, ast.Call) else raised
     definition, names = resolver.define(named, scope)
-    if Role.CANCELLED_ERROR in vocabulary.roles(names):
+    if Role.CANCELLED_ERROR in vocabulary.roles(names) or not _OF_THREADS.isdisjoint(names):
         return True
     return isinstance(definition, ClassObject) and any(
         Role.CANCELLED_ERROR in vocabulary.roles(resolver.classes.names(each))

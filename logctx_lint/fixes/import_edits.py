@@ -103,7 +103,8 @@ def _merged(source: Source, statement: ast.ImportFrom, name: str) -> Edit:
         return Edit(span, f"({newline}{names})")
     following = next((each for each in statement.names if _order(each.name) > _order(name)), None)
     lines = [each.lineno for each in statement.names]
-    is_one_a_line = len(lines) > 1 and len(set(lines)) == len(lines)
+    is_in_parentheses = "(" in "".join(source.lines[statement.lineno - 1 : lines[0]])
+    is_one_a_line = is_in_parentheses and len(lines) > 1 and len(set(lines)) == len(lines)
     last = statement.names[-1]
     indent = f"\n{' ' * last.col_offset}" if is_one_a_line else " "
     if following:

@@ -86,6 +86,8 @@ def _ends_something(context: TreeContext, node: ast.AST) -> bool:
             return _is_empty(value)
         case ast.Call(ast.Attribute(attr=name) as func):
             return name in _TELLING or context.file.may_play(func, _ENDING)
+        case ast.Call(ast.Name() as func):
+            return context.file.may_play(func, _ENDING)
         case ast.Delete([ast.Attribute(), *_]):
             return True
         case ast.stmt():

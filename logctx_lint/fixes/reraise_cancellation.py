@@ -1,8 +1,8 @@
 """Fixes that re-raise a cancellation in a handler that swallows it.
 
 `except CancelledError: raise` before a handler changes nothing else only if that handler does
-nothing but log or count, and nothing that has to be done stands behind it. One that does more goes
-on doing so, and lets the cancellation out at its end.
+nothing but log or count. One that does more goes on doing so, and lets the cancellation out at its
+end. Where something has to be done behind the handler, neither will do.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ def fixes(
     """How a handler that does not name the cancelled error can let it out."""
     if live & Cancellation.TRIO or names_cancelled(code, handler):
         return ()
+    if may_leave_out(context, node, handler):
+        return ()
     errors = [_error(context, flavour) for flavour in _ERRORS if flavour in live]
     known = {error.text: error for error in errors if error}
     if len(known) < len(errors):
@@ -75,9 +77,7 @@ def _clause_before(
         first -= 1
     text = f"{indent}{clause}\n{indent}{_step(context, node, indent)}raise\n"
     edits = (insertion(first, 0, text), *imports)
-    is_unsafe = may_leave_out(context, node, handler)
-    applicability = Applicability.UNSAFE if is_unsafe else Applicability.SAFE
-    return (Fix(f"Let it out: `{clause} raise`", applicability, edits),)
+    return (Fix(f"Let it out: `{clause} raise`", Applicability.SAFE, edits),)
 
 
 def _raise_behind(

@@ -25,6 +25,7 @@ from logctx_lint.syntax.ast_walk import all_nodes
 
 _NAMES = ("task", "started_task")
 _OF_TASKS = re.compile(r"\b(Task|Future)\b")
+_GENERAL = re.compile("task|background|job|running|future", re.IGNORECASE)
 _FILLING = frozenset({"add", "discard", "remove"})
 
 
@@ -36,10 +37,31 @@ def task_set(context: TreeContext, call: ast.Call) -> str:
         is_instance_s = context.resolver.bindings.first_parameter(method.function) == "self"
         for node in all_nodes(tree):
             if isinstance(node, ast.ClassDef) and node.name == owner.name:
-                own = (each for each in _task_sets(node) if each.startswith("self."))
+                own = (
+                    each
+                    for each in _task_sets(node)
+                    if each.startswith("self.") and _takes_any(each, node)
+                )
                 if is_instance_s and (name := next(own, "")):
                     return "" if _ends_with(name, call, node) else name
-    return next((each for each in _task_sets(tree) if _is_global(each, tree, scope)), "")
+    found = (each for each in _task_sets(tree) if _is_global(each, tree, scope))
+    return next((each for each in found if _takes_any(each, tree)), "")
+
+
+def _takes_any(name: str, tree: ast.AST) -> bool:
+    """Whether a set is there for tasks of any kind: it is called so, or only keeps them.
+
+    Whoever waits for `self.interrupted_commits` waits for commits, and for nothing else.
+    """
+    if _GENERAL.search(name):
+        return True
+    targets = {id(target) for node in all_nodes(tree) for target, _, _ in _made(node)}
+    filled = {id(each.value) for each in all_nodes(tree, ast.Attribute) if each.attr in _FILLING}
+    return all(
+        id(node) in targets | filled
+        for node in all_nodes(tree)
+        if isinstance(node, ast.Name | ast.Attribute) and dotted(node) == name
+    )
 
 
 def _ends_with(name: str, call: ast.Call, owner: ast.ClassDef) -> bool:

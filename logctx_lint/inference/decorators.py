@@ -314,7 +314,9 @@ class Decorators:
             decorator = self.inline_callbacks(text, wrapper) or (
                 self._resolver.type_of(node, scope) if node else UNKNOWN
             )
-            current = self._resolver.call_with(decorator, current)
+            applied = self._resolver.call_with(decorator, current)
+            # One that is not known most likely leaves the function as it is.
+            current = current if is_external(applied) else applied
         return current
 
     def _result(

@@ -55,9 +55,10 @@ MAKE_OBJECTS = (
     "invoke.",
     "pytest.",
     "pytest_asyncio.",
+    "textual.",
     "typer.",
 )
-"""Libraries whose decorators make commands, jobs and fixtures, or plain functions of coroutines."""
+"""Libraries whose decorators make commands, jobs, workers and fixtures, or plain functions."""
 RUNNERS = frozenset({"apply", "attempt", "call", "execute", "invoke", "perform", "retry", "run"})
 """Methods that run what they are given and give what it gives: `lock.run(f)`, `retrier.call(f)`."""
 RETURN_VALUE = "twisted.internet.defer.returnValue"

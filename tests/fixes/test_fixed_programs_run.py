@@ -102,7 +102,140 @@ async def main() -> None:
 
 asyncio.run(main())
 """
+PASSED_BY = """
+import asyncio
+
+
+async def poll() -> None:
+    for _ in range(3):
+        try:
+            await asyncio.sleep(0)
+        except BaseException:
+            print("failed")
+            continue
+
+
+async def main() -> None:
+    task = asyncio.create_task(poll())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    print("cancelled:", task.cancelled())
+
+
+asyncio.run(main())
+"""
+LET_OUT_BEHIND = """
+import asyncio
+
+
+class Link:
+    def __init__(self) -> None:
+        self.failures: "list[str]" = []
+
+    async def run(self) -> str:
+        try:
+            await asyncio.sleep(9)
+        except BaseException as error:
+            self.failures.append(type(error).__name__)
+        return "answer"
+
+
+async def main() -> None:
+    link = Link()
+    task = asyncio.create_task(link.run())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    print(link.failures, "cancelled:", task.cancelled())
+
+
+asyncio.run(main())
+"""
+ONE_WAITER_CANCELLED = """
+import asyncio
+
+
+class Cache:
+    def __init__(self) -> None:
+        self._loading: "dict[str, asyncio.Task[str]]" = {}
+
+    async def _load(self, key: str) -> str:
+        await asyncio.sleep(0.01)
+        return key.upper()
+
+    async def get(self, key: str) -> str:
+        if key not in self._loading:
+            self._loading[key] = asyncio.create_task(self._load(key))
+        return await self._loading[key]
+
+
+async def main() -> None:
+    cache = Cache()
+    first = asyncio.create_task(cache.get("a"))
+    second = asyncio.create_task(cache.get("a"))
+    await asyncio.sleep(0)
+    first.cancel()
+    [result] = await asyncio.gather(second, return_exceptions=True)
+    print("second:", result)
+
+
+asyncio.run(main())
+"""
+UNDONE_ON_FAILURE_ONLY = """
+import asyncio
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.busy: "set[str]" = set()
+
+    async def work(self, name: str) -> None:
+        self.busy.add(name)
+        try:
+            await asyncio.sleep(9)
+        except Exception:
+            self.busy.discard(name)
+            raise
+        self.busy.discard(name)
+
+
+async def main() -> None:
+    desk = Desk()
+    task = asyncio.create_task(desk.work("a"))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    print("busy:", sorted(desk.busy), "cancelled:", task.cancelled())
+
+
+asyncio.run(main())
+"""
 PROGRAMS = {
+    "a loop that lives on": (
+        PASSED_BY,
+        "LCX301",
+        "failed cancelled: False",
+        "cancelled: True",
+    ),
+    "a handler that goes on with its work": (
+        LET_OUT_BEHIND,
+        "LCX301",
+        "['CancelledError'] cancelled: False",
+        "['CancelledError'] cancelled: True",
+    ),
+    "one of two waiters is cancelled": (
+        ONE_WAITER_CANCELLED,
+        "LCX303",
+        "second:",
+        "second: A",
+    ),
+    "what only a failure undoes": (
+        UNDONE_ON_FAILURE_ONLY,
+        "LCX310",
+        "busy: ['a'] cancelled: True",
+        "busy: [] cancelled: True",
+    ),
     "a task that only the event loop knows": (COLLECTED_TASK, "LCX204", "tasks: 1", "tasks: 2"),
     "a task beside those that a module keeps": (
         TASK_IN_A_MODULES_SET,

@@ -36,6 +36,8 @@ from logctx_lint.analysis.awaitables.plain_takers import takes_plain_values
 from logctx_lint.analysis.possible_values import possible_values
 from logctx_lint.analysis.units import Unit
 from logctx_lint.inference import annotation_types, protocols
+from logctx_lint.inference.class_members import enclosing_scope
+from logctx_lint.inference.known_names import TRANSPARENT
 from logctx_lint.inference.types import (
     UNKNOWN,
     ClassObject,
@@ -47,7 +49,7 @@ from logctx_lint.inference.types import (
     union_of,
 )
 from logctx_lint.inference.use_def import Scope
-from logctx_lint.project.modules import Class
+from logctx_lint.project.modules import Class, Function
 from logctx_lint.syntax.ast_walk import call_arguments, last_name
 from logctx_lint.syntax.excerpts import one_line, shortened
 
@@ -252,6 +254,14 @@ class _Places:
                 if kind and kind.is_lazy and call in set(possible_values(index)):
                     yield call, self._resolver.builtin("int"), "used as an index or key"
 
+    def _is_for_decorators(self, function: Function) -> bool:
+        """Whether a decorator may read what a function is declared to give, and await that."""
+        where = enclosing_scope(function)
+        return any(
+            TRANSPARENT.isdisjoint(self._resolver.names_of_text(each, where))
+            for each in function.facts.decorators
+        )
+
     def _stated(self, statement: ast.stmt, scope: Scope) -> Iterator[_Place]:
         match statement:
             case ast.Return(ast.expr() as value):
@@ -264,7 +274,8 @@ class _Places:
                     returns = " ".join(function.facts.returns.split())
                     fate = f"returned where `{_short(returns)}` is declared"
                     declared = declared_result(self._unit, scope)
-                    if not is_declared_for_one_mode(self._unit, scope, declared):
+                    is_other = self._is_for_decorators(function)
+                    if not is_other and not is_declared_for_one_mode(self._unit, scope, declared):
                         yield value, declared, fate
             case ast.AnnAssign(target, annotation, ast.expr() as value):
                 if not isinstance(target, ast.Name) or scope.is_class_body or not scope.node:

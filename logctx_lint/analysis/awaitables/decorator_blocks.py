@@ -66,7 +66,7 @@ def reached_by(file: File, function: Function, decorator: ast.expr) -> bool:
             inner.insert(0, text)
     resolver = file.resolver
     stage = calls.decorate(resolver, function, inner)
-    is_itself = isinstance(stage, FunctionType)
+    is_itself = isinstance(stage, FunctionType) and stage.function == function
     result = resolver.functions.plain_result(function) if is_itself else resolver.call_type(stage)
     return resolver.awaitability(result).is_certain
 

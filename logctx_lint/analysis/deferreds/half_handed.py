@@ -21,6 +21,7 @@ from logctx_lint.inference.known_names import COMPLETERS
 from logctx_lint.syntax.ast_walk import body_nodes, is_inside, last_name
 
 _FILLING = COMPLETERS | {"put_nowait", "set"}
+_OF_ANY_THREAD = frozenset({"contextvars.Context.run", "_contextvars.Context.run"})
 HANDING_OVER = frozenset({"call_soon_threadsafe", "callFromThread"})
 
 
@@ -34,6 +35,8 @@ def called_here_too(
         if last_name(over.func) not in HANDING_OVER:
             continue
         for handed in _handed(over):
+            if not _OF_ANY_THREAD.isdisjoint(context.names(handed)):
+                continue
             for call in calls:
                 assert isinstance(call, ast.Call)
                 if _is_of_the_same(call, handed) and not _are_alternatives(context, call, over):

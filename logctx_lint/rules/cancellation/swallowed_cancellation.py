@@ -114,12 +114,12 @@ async def stop(task: "asyncio.Task[None]") -> None:
 
 ## Fix
 
-`except CancelledError: raise` is put before the handler, with its import, where the handler does
-nothing but log, count or go on. Safe, unless the function goes on to end something behind it (it
-closes, resets, tells), or waits there as it cleans up: in a `finally`, or for work that is
-shielded. A handler that does more goes on doing it, and lets the cancellation out at its end (`if
-isinstance(error, CancelledError): raise`): unsafe. A handler that names `CancelledError` itself
-was written on purpose and gets no fix.
+`except CancelledError: raise` is put before the handler, with its import: safe, and only where the
+handler does nothing but log, count or go on. One that does more goes on doing it, and lets the
+cancellation out at its end (`if isinstance(error, CancelledError): raise`): unsafe. No fix is
+offered where the function goes on to end something behind the handler (it closes, resets, tells),
+or waits there as it cleans up: in a `finally`, or for work that is shielded. A handler that names
+`CancelledError` itself was written on purpose and gets none either.
 
 ## Settings
 
@@ -171,6 +171,7 @@ from logctx_lint.analysis.units import Unit
 from logctx_lint.config.settings import CancellationScope, Storage
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile, Span
+from logctx_lint.fixes.left_out import may_leave_out
 from logctx_lint.fixes.reraise_cancellation import does_work, fixes, names_cancelled
 from logctx_lint.inference.types import ClassObject, FunctionType, members_of
 from logctx_lint.inference.use_def import Scope
@@ -271,6 +272,8 @@ def _check_handler(
     let_out = f"put `{keyword} {_clause(found.live)}: raise` before it"
     if does_work(code, handler):
         let_out = "re-raise it behind what the handler does"
+    elif may_leave_out(context, found.stop.statement, handler):
+        let_out = "let it out, once what has to be done behind it is done"
     start, body = context.span(handler), context.span(handler.body[0])
     context.report(
         RULE.code,

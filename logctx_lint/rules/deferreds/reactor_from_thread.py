@@ -183,7 +183,8 @@ def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int
     """
     if any(last_name(each) in ASKING for each in all_nodes(function)):
         return
-    for call, over in called_here_too(context, function):
+    halves = list(called_here_too(context, function))
+    for call, over in halves:
         context.report(
             RULE.code,
             call,
@@ -193,6 +194,8 @@ def _check_half(context: TreeContext, function: ast.FunctionDef) -> Iterator[int
         )
         yield call.lineno
     for call, over in completed_beside(context, function):
+        if any(call is half for half, _ in halves):
+            continue
         context.report(
             RULE.code,
             call,
