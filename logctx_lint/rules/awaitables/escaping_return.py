@@ -392,7 +392,10 @@ class _Returns:
         return call if isinstance(call, ast.Call) else None
 
     def _runs_by_itself(self, call: ast.Call) -> bool:
-        if self._file.roles(call.func, self._scope) & _RUNS_BY_ITSELF:
+        roles = self._file.roles(call.func, self._scope)
+        if self._by_yield and Role.FIRED in roles:
+            return False  # Its caller gets the Deferred for a result, fired or not.
+        if roles & _RUNS_BY_ITSELF:
             return True
         return isinstance(self._file.resolver.type_of(call.func, self._scope), ClassObject)
 
