@@ -6,7 +6,8 @@ The event loop has only a weak reference to a task. When nothing else refers to 
 collector may take it away in the middle of its work, which then silently stops; and what it raises
 is only seen when it is collected. That holds for a task, too, that a function starts and gives to
 whoever calls it, and, with the profile `strict`, for one that a lambda starts for a signal, an
-event or a hook of something that is not known.
+event or a hook of something that is not known. Where a comment tells ruff's rule of the same not to
+report (`# noqa: RUF006`), this one does not either.
 
 ## Bad
 
@@ -93,6 +94,7 @@ _REGISTERS = re.compile(
     r"(on|connect|bind|subscribe|listen|once|register|observe|command)($|_|[A-Z])|add_\w*(callback|handler|listener|observer)$"
 )
 """Methods that take such a function."""
+_SAME_OF_RUFF = re.compile(r"#\s*(ruff:\s*)?noqa\s*:.*\bRUF006\b", re.IGNORECASE)
 _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 
@@ -241,6 +243,8 @@ def _check(
     profile: Profile = Profile.RECOMMENDED,
 ) -> None:
     for call in filter(context.is_placed, _starts(context, value)):
+        if _is_excused(context, call):
+            continue
         by = context.callee(call).label
         work = next(iter(arguments(call)), None)
         what = f" for {context.callee(work).label}" if isinstance(work, ast.Call) else ""
@@ -272,6 +276,12 @@ def _check(
         said = f"{by} starts a task{what}, and {fate}"
         chosen = Profile.STRICT if _is_started_for_caller(context, call) else profile
         _report(context, call, said, fixes, cure, profile=chosen)
+
+
+def _is_excused(context: TreeContext, call: ast.Call) -> bool:
+    """Whether a comment tells ruff not to report the same: `# noqa: RUF006`."""
+    lines = context.file.source.lines[call.lineno - 1 : call.end_lineno]
+    return any(map(_SAME_OF_RUFF.search, lines))
 
 
 def _is_started_for_caller(context: TreeContext, call: ast.Call) -> bool:
