@@ -36,8 +36,10 @@ from logctx_lint.syntax.ast_walk import (
     all_nodes,
     body_nodes,
     declared_outer,
+    is_inside,
     last_name,
     own_nodes,
+    place_name,
 )
 
 _STEP = "__anext__"
@@ -132,15 +134,7 @@ class Waiters:
 
     def _take_turns(self, place: ast.expr) -> bool:
         """Whether all who wait hold one lock: `async with self._lock: await self._task`."""
-        held = [
-            {
-                ast.unparse(item.context_expr)
-                for each in all_nodes(function, ast.AsyncWith)
-                for item in each.items
-                if last_name(item.context_expr).lower().endswith("lock")
-            }
-            for function in self._waiting(place)
-        ]
+        held = [_locks_around_waits(each, place_name(place)) for each in self._waiting(place)]
         return bool(held) and bool(set.intersection(*held))
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
@@ -203,6 +197,22 @@ class Waiters:
                             if ast.unparse(receiver) == text and not _is_negated(outer.test, test):
                                 return True
         return False
+
+
+def _locks_around_waits(function: ast.AST, name: str) -> set[str]:
+    """The locks that a function holds wherever it awaits what is kept under a name."""
+    waits = [each for each in all_nodes(function, ast.Await) if place_name(each.value) == name]
+    found: set[str] | None = None
+    for wait in waits:
+        locks = {
+            ast.unparse(item.context_expr)
+            for each in all_nodes(function, ast.AsyncWith)
+            if is_inside(wait, each.body)
+            for item in each.items
+            if last_name(item.context_expr).lower().endswith("lock")
+        }
+        found = locks if found is None else found & locks
+    return found or set()
 
 
 def _is_guarded(function: FunctionNode, node: ast.expr) -> bool:

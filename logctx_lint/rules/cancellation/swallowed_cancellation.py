@@ -141,7 +141,14 @@ import ast
 from logctx_lint.analysis.cancellation.cancellation_flow import CancellationFlow
 from logctx_lint.analysis.cancellation.cancellation_harm import does_harm, lost_by
 from logctx_lint.analysis.cancellation.cancellation_protocols import is_arranged
-from logctx_lint.analysis.cancellation.cancellation_state import HARMLESS, Code, Way, frameworks
+from logctx_lint.analysis.cancellation.cancellation_state import (
+    HARMLESS,
+    Code,
+    Way,
+    frameworks,
+    kept_as,
+    key_of,
+)
 from logctx_lint.analysis.cancellation.cancellation_stops import (
     Swallowing,
     is_end_of_cancelled,
@@ -300,7 +307,7 @@ def _is_meant(code: Code, handler: ast.ExceptHandler, found: Swallowing) -> bool
     if is_told_apart(code, handler, found.stop.statement):
         return True
     by_name = code.caught(handler.type).by_name
-    if by_name and Way.HANDS_ON in found.paths.ways and Way.YIELDS not in ways:
+    if by_name and Way.YIELDS not in ways and _is_returned(code, handler):
         return True  # A condition tells whose cancellation it is.
     if Way.LETS_OUT not in found.paths.ways:
         return False
@@ -309,6 +316,14 @@ def _is_meant(code: Code, handler: ast.ExceptHandler, found: Swallowing) -> bool
     # A context manager that lets it out on some path, too, has a reason where it does not.
     is_deliberate = by_name or names_cancelled(code, handler) or is_async_context_manager(code)
     return is_deliberate and Way.YIELDS not in ways
+
+
+def _is_returned(code: Code, handler: ast.ExceptHandler) -> bool:
+    """Whether a handler keeps the error in a variable that the function returns."""
+    kept = {each for each in kept_as(handler.name, handler.body) if "." not in each}
+    return bool(kept) and any(
+        key_of(each.value) in kept for each in body_nodes(code.node, ast.Return) if each.value
+    )
 
 
 def _what_it_does(code: Code, found: Swallowing, what: str) -> str:
