@@ -37,6 +37,8 @@ LOOK_UPS = frozenset({"get", "setdefault"})
 """Methods of a mapping that give an element and leave it there."""
 VIEWS = frozenset({"values", "items", "copy"})
 COPIES = frozenset({"list", "tuple", "set", "frozenset", "sorted", "reversed", "enumerate"})
+_FACTORIES = 3
+"""How many functions may hand on what the last of them makes."""
 _CACHED = frozenset({"functools.cached_property"})
 _DEFERRED = "twisted.internet.defer.Deferred"
 
@@ -158,7 +160,7 @@ class Sharing:
             for value in _assignments(node, scope)
         )
 
-    def _is_new(self, node: ast.expr, scope: Scope, detour: int = 2) -> bool:
+    def _is_new(self, node: ast.expr, scope: Scope, detour: int = _FACTORIES) -> bool:
         """Whether an object was made in this very call, so that nobody else has it yet."""
         values: list[tuple[ast.expr | None, tuple[int, ...]]] = []
         if isinstance(node, ast.Call):
@@ -229,7 +231,7 @@ class Sharing:
         if node is None:
             return False
         scope = Scope.of_body(function, node)
-        given = [_element(value, path) for value in returned_values(node)]
+        given = [_element(each, path) for each in returned_values(node) if not is_none(each)]
         is_looked_into = bool(path) or facts.is_async
         return bool(given) and all(
             value is not None
