@@ -14,6 +14,7 @@ from logctx_lint.project.frameworks import Traits
 from logctx_lint.project.modules import Function
 from logctx_lint.rules import RULES
 from logctx_lint.rules.rule import Applies, Rule
+from logctx_lint.suppression.other_linters import is_excused
 
 
 def check_file(file: File, codes: Collection[str]) -> list[Finding]:
@@ -55,4 +56,4 @@ def _check_unit(unit: Unit, rules: list[Rule]) -> list[Finding]:
                 rule.check(context)
     except RecursionError:
         found.append(not_analysed(unit.file.source.path, "nested too deeply", unit.first_line))
-    return found
+    return [each for each in found if not is_excused(unit.file.source, each)]

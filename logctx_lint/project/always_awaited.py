@@ -89,17 +89,23 @@ def _goes_on(text: str, start: int) -> bool:
 
 def _calls(text: str, path: str) -> Iterator[tuple[int, int]]:
     """Where each call of what is so called begins, and where its arguments do."""
-    called, is_method = f"{path}(", "." in path
+    called, depth = f"{path}(", path.count(".")
     # Several times as fast as a pattern that has to look behind.
     at = text.find(called)
     while at >= 0:
         before, inside = text[at - 1 : at], at + len(called)
-        if not (before.isalnum() or before == "_" or (before == "." and not is_method)):
-            beginning = _BEGINNING.search(text, text.rfind("\n", 0, at) + 1, at)
-            yield beginning.start() if beginning else at, inside
-            at = text.find(called, inside)
-        else:
+        if before.isalnum() or before == "_":
             at = text.find(called, at + 1)
+            continue
+        beginning = _BEGINNING.search(text, text.rfind("\n", 0, at) + 1, at)
+        if beginning and _is_left_out(beginning[0], depth):
+            yield beginning.start(), inside
+        at = text.find(called, inside)
+
+
+def _is_left_out(before: str, depth: int) -> bool:
+    """Whether `path_of` leaves out what stands before a path of some dots, if anything does."""
+    return not before or depth == 2 or (depth == 1 and before in ("self.", "cls."))
 
 
 def _last_before(text: str, place: int) -> str:

@@ -73,3 +73,8 @@ def test_generators_yield_too() -> None:
 def test_what_is_asked_of_a_part_is_not_asked_of_the_whole() -> None:
     text = "await self.s.call(1)\n" * 2 + "await s.call(1)\n" + "await s.part.call(1)\n" * 3
     assert always_awaited(text).by_await == {"s.call", "s.part.call"}
+
+
+def test_a_part_that_is_called_plainly_says_nothing_of_the_whole() -> None:
+    plain = "async def g(s):\n    s.part.s.call(1)\n    s.part.s.call(2)\n"
+    assert always_awaited(THREE + plain).by_await == {"s.call"}

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from logctx_lint.analysis.awaitables.wrapper_blocks import Wrapper, by_name, kept_in
 from logctx_lint.analysis.log_contexts.log_contexts import plays
-from logctx_lint.analysis.units import File
+from logctx_lint.analysis.units import File, Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.inference import calls
 from logctx_lint.inference.annotation_types import parse_expression
 from logctx_lint.inference.class_members import enclosing_scope
-from logctx_lint.inference.types import ClassObject, FunctionType, Instance, members_of
+from logctx_lint.inference.types import ClassObject, FunctionType, Instance, Kind, members_of
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.project.modules import Class, Function
@@ -28,6 +29,43 @@ BLOCKS = frozenset({Role.CONTEXT_MANAGER, Role.MEASUREMENT, Role.TRACING_SPAN})
 _CONTEXT_DECORATOR = frozenset({"contextlib.ContextDecorator"})
 _DEEPEST = 3
 """How far inside a decorator its wrapper may stand."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingDecorator:
+    """A decorator that opens a block and leaves it as soon as the function has returned."""
+
+    decorator: ast.expr
+    function: FunctionNode
+    kind: Kind
+    """Of what the function gives."""
+    left: str
+    """What the decorator is out of by then, in words."""
+
+
+def closing_decorators(unit: Unit) -> Iterator[ClosingDecorator]:
+    """Every such decorator of functions that give an awaitable."""
+    for node, scope in unit.scopes.items():
+        if isinstance(node, FunctionNode) and node.decorator_list and scope.function:
+            kind = _given_kind(unit.file, scope.function)
+            for decorator in node.decorator_list if kind else ():
+                outer = scope.parent or Scope(scope.module)
+                left = left_by_wrapper(unit.file, decorator, outer, scope.function)
+                if left and kind and reached_by(unit.file, scope.function, decorator):
+                    yield ClosingDecorator(decorator, node, kind, left)
+
+
+def _given_kind(file: File, function: Function) -> Kind | None:
+    """The kind of awaitable that a function gives, with or without its decorators."""
+    resolver = file.resolver
+    for type_ in (
+        resolver.functions.plain_result(function),
+        resolver.call_type(FunctionType(function)),
+    ):
+        answer = resolver.awaitability(type_)
+        if answer.is_certain:
+            return answer.kind
+    return None
 
 
 def left_by_wrapper(

@@ -19,16 +19,15 @@ from logctx_lint.inference.types import Instance, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.syntax.ast_walk import own_nodes
 
-LOCKS = frozenset(
-    {
-        "asyncio.locks.BoundedSemaphore",
-        "asyncio.locks.Condition",
-        "asyncio.locks.Lock",
-        "asyncio.locks.Semaphore",
-        "twisted.internet.defer.DeferredLock",
-        "twisted.internet.defer.DeferredSemaphore",
-    }
+ONE_AT_A_TIME = frozenset(
+    {"asyncio.locks.Condition", "asyncio.locks.Lock", "twisted.internet.defer.DeferredLock"}
 )
+"""Locks that one holds alone."""
+LOCKS = ONE_AT_A_TIME | {
+    "asyncio.locks.BoundedSemaphore",
+    "asyncio.locks.Semaphore",
+    "twisted.internet.defer.DeferredSemaphore",
+}
 
 
 def skipped_releases(context: TreeContext, function: FunctionNode) -> Iterator[Skipped]:
@@ -41,7 +40,7 @@ def skipped_releases(context: TreeContext, function: FunctionNode) -> Iterator[S
     for position, statement in enumerate(function.body):
         lock = _released(statement)
         before = function.body[:position]
-        if lock is None or not before or not _is_lock(context, lock):
+        if lock is None or not before or not is_lock(context, lock):
             continue
         if any(_names(each, ast.unparse(lock)) for each in before):
             continue
@@ -62,9 +61,10 @@ def _released(statement: ast.stmt) -> ast.expr | None:
     return None
 
 
-def _is_lock(context: TreeContext, node: ast.expr) -> bool:
+def is_lock(context: TreeContext, node: ast.expr, among: frozenset[str] = LOCKS) -> bool:
+    """Whether an expression is a lock for certain, of one of some classes."""
     members = members_of(context.type_of(node))
-    return all(isinstance(each, Instance) and each.cls.qualified_name in LOCKS for each in members)
+    return all(isinstance(each, Instance) and each.cls.qualified_name in among for each in members)
 
 
 def _names(statement: ast.stmt, text: str) -> bool:

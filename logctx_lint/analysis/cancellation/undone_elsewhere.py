@@ -57,8 +57,8 @@ def callbacks_before(context: TreeContext, made: ast.stmt, risk: ast.AST) -> Ite
     blocks = {made, *context.around(made)}
     for call in body_nodes(function) if isinstance(function, FunctionNode) else ():
         if isinstance(call, ast.Call) and start_of(call) < start_of(risk):
-            statement = next(each for each in context.around(call) if isinstance(each, ast.stmt))
-            if context.parent(statement) in blocks:
+            statement = context.statement_of(call)
+            if statement and context.parent(statement) in blocks:
                 yield from _handed_over(context, call)
 
 

@@ -12,6 +12,7 @@ import ast
 from dataclasses import dataclass
 
 from logctx_lint.analysis.cancellation.completed_awaitables import DoneAwaitables
+from logctx_lint.analysis.cancellation.skipped_releases import ONE_AT_A_TIME, is_lock
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.deferreds.lazy_initialization import puts_where_nothing_is
 from logctx_lint.analysis.deferreds.sole_waiters import (
@@ -67,7 +68,7 @@ class Waiters:
         if not isinstance(function, FunctionNode):
             return None
         place = self._place(node, function)
-        if place is None or self._take_turns(place) or self._is_ended_by(function, node, use):
+        if place is None or self._take_turns(node, place) or self._is_ended_by(function, node, use):
             return None
         if function.name == _STEP or is_cancelled_by_waiters(self.context.file, place):
             return None
@@ -132,10 +133,18 @@ class Waiters:
         is_sole = is_sole or is_sole_waiter(self.context, function, node, place)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
 
-    def _take_turns(self, place: ast.expr) -> bool:
+    def _take_turns(self, node: ast.expr, place: ast.expr) -> bool:
         """Whether all who wait hold one lock: `async with self._lock: await self._task`."""
-        held = [_locks_around_waits(each, place_name(place)) for each in self._waiting(place)]
-        return bool(held) and bool(set.intersection(*held))
+        held = {
+            ast.unparse(item.context_expr)
+            for outer in self.context.around(node)
+            if isinstance(outer, ast.AsyncWith)
+            for item in outer.items
+            if is_lock(self.context, item.context_expr, ONE_AT_A_TIME)
+        }
+        for each in self._waiting(place) if held else ():
+            held &= _held_around_waits(each, place_name(place))
+        return bool(held)
 
     def _waiting(self, place: ast.expr) -> set[ast.AST]:
         """The functions that wait: of tests, which have objects of their own, one at a time."""
@@ -199,20 +208,19 @@ class Waiters:
         return False
 
 
-def _locks_around_waits(function: ast.AST, name: str) -> set[str]:
-    """The locks that a function holds wherever it awaits what is kept under a name."""
-    waits = [each for each in all_nodes(function, ast.Await) if place_name(each.value) == name]
-    found: set[str] | None = None
-    for wait in waits:
-        locks = {
+def _held_around_waits(function: ast.AST, name: str) -> set[str]:
+    """What a function has entered wherever it awaits what is kept under a name."""
+    blocks = [
+        {
             ast.unparse(item.context_expr)
             for each in all_nodes(function, ast.AsyncWith)
             if is_inside(wait, each.body)
             for item in each.items
-            if last_name(item.context_expr).lower().endswith("lock")
         }
-        found = locks if found is None else found & locks
-    return found or set()
+        for wait in all_nodes(function, ast.Await)
+        if place_name(wait.value) == name
+    ]
+    return set.intersection(*blocks) if blocks else set()
 
 
 def _is_guarded(function: FunctionNode, node: ast.expr) -> bool:

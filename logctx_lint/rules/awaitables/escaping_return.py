@@ -114,7 +114,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from logctx_lint.analysis.awaitables.decorator_blocks import BLOCKS, left_by_wrapper, reached_by
+from logctx_lint.analysis.awaitables.decorator_blocks import BLOCKS, closing_decorators
 from logctx_lint.analysis.awaitables.expected_types import declared_result, refuses
 from logctx_lint.analysis.context import TreeContext
 from logctx_lint.analysis.log_contexts.log_contexts import plays
@@ -135,7 +135,6 @@ from logctx_lint.inference.types import (
 )
 from logctx_lint.inference.use_def import Scope
 from logctx_lint.project.facts import FunctionNode
-from logctx_lint.project.modules import Function
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import (
     all_nodes,
@@ -183,8 +182,14 @@ def check(context: TreeContext) -> None:
     for escape in {each.value: each for each in _escapes(context.unit)}.values():
         if context.is_placed(escape.value):
             _report(context, escape)
-    for decorator, message in _closing_decorators(context.unit):
-        context.report(RULE.code, decorator, message)
+    for each in closing_decorators(context.unit):
+        end = "begins" if each.kind.is_lazy else "ends"
+        context.report(
+            RULE.code,
+            each.decorator,
+            f"`@{ast.unparse(each.decorator)}` {each.left} before the {each.kind.value} that "
+            f"`{each.function.name}()` returns {end}: await it inside",
+        )
 
 
 def _report(context: TreeContext, escape: _Escape) -> None:
@@ -468,36 +473,6 @@ def _is_inline(file: File, node: FunctionNode, scope: Scope) -> bool:
         file.may_play(each, roles) and bool(file.roles(each, outer) & roles)
         for each in node.decorator_list
     )
-
-
-def _closing_decorators(unit: Unit) -> Iterator[tuple[ast.expr, str]]:
-    """Decorators that open a block and leave it as soon as the function has returned."""
-    for node, scope in unit.scopes.items():
-        if isinstance(node, FunctionNode) and node.decorator_list and scope.function:
-            kind = _result(unit.file, scope.function)
-            for decorator in node.decorator_list if kind else ():
-                outer = scope.parent or Scope(scope.module)
-                left = left_by_wrapper(unit.file, decorator, outer, scope.function)
-                if left and kind and reached_by(unit.file, scope.function, decorator):
-                    end = "begins" if kind.is_lazy else "ends"
-                    yield (
-                        decorator,
-                        f"`@{ast.unparse(decorator)}` {left} before the {kind.value} "
-                        f"that `{node.name}()` returns {end}: await it inside",
-                    )
-
-
-def _result(file: File, function: Function) -> Kind | None:
-    """The kind of awaitable that a function gives, with or without its decorators."""
-    resolver = file.resolver
-    for type_ in (
-        resolver.functions.plain_result(function),
-        resolver.call_type(FunctionType(function)),
-    ):
-        answer = resolver.awaitability(type_)
-        if answer.is_certain:
-            return answer.kind
-    return None
 
 
 def _is_by_flag(node: ast.Try) -> bool:

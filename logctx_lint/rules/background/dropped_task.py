@@ -94,7 +94,6 @@ _REGISTERS = re.compile(
     r"(on|connect|bind|subscribe|listen|once|register|observe|command)($|_|[A-Z])|add_\w*(callback|handler|listener|observer)$"
 )
 """Methods that take such a function."""
-_SAME_OF_RUFF = re.compile(r"#\s*(ruff:\s*)?noqa\s*:.*\bRUF006\b", re.IGNORECASE)
 _TASKS = frozenset({Kind.TASK, Kind.FUTURE})
 
 
@@ -243,8 +242,6 @@ def _check(
     profile: Profile = Profile.RECOMMENDED,
 ) -> None:
     for call in filter(context.is_placed, _starts(context, value)):
-        if _is_excused(context, call):
-            continue
         by = context.callee(call).label
         work = next(iter(arguments(call)), None)
         what = f" for {context.callee(work).label}" if isinstance(work, ast.Call) else ""
@@ -276,12 +273,6 @@ def _check(
         said = f"{by} starts a task{what}, and {fate}"
         chosen = Profile.STRICT if _is_started_for_caller(context, call) else profile
         _report(context, call, said, fixes, cure, profile=chosen)
-
-
-def _is_excused(context: TreeContext, call: ast.Call) -> bool:
-    """Whether a comment tells ruff not to report the same: `# noqa: RUF006`."""
-    lines = context.file.source.lines[call.lineno - 1 : call.end_lineno]
-    return any(map(_SAME_OF_RUFF.search, lines))
 
 
 def _is_started_for_caller(context: TreeContext, call: ast.Call) -> bool:

@@ -161,7 +161,7 @@ from logctx_lint.analysis.cancellation.skipped_cleanup import (
     skipped_by_cleanup,
     undone_by_hand,
 )
-from logctx_lint.analysis.cancellation.skipped_releases import LOCKS, skipped_releases
+from logctx_lint.analysis.cancellation.skipped_releases import is_lock, skipped_releases
 from logctx_lint.analysis.cancellation.state_changes import Change, called
 from logctx_lint.analysis.cancellation.undone_elsewhere import is_undone_elsewhere
 from logctx_lint.analysis.cancellation.unshielded_cleanup import Unshielded, unshielded
@@ -172,7 +172,7 @@ from logctx_lint.analysis.surroundings import attempts_around
 from logctx_lint.analysis.units import Unit
 from logctx_lint.config.vocabulary import Role
 from logctx_lint.findings import Profile
-from logctx_lint.inference.types import Instance, Unknown, members_of
+from logctx_lint.inference.types import Unknown, members_of
 from logctx_lint.project.facts import FunctionNode
 from logctx_lint.rules.rule import Rule
 from logctx_lint.syntax.ast_walk import (
@@ -330,9 +330,8 @@ def _is_lock(context: TreeContext, node: ast.expr) -> bool:
     """Whether it is a lock of asyncio or Twisted, or something unknown that is taken as one is."""
     members = members_of(context.type_of(node))
     if all(isinstance(each, Unknown) for each in members):
-        statement = next(each for each in context.around(node) if isinstance(each, ast.stmt))
-        return isinstance(statement, ast.Expr)
-    return all(isinstance(each, Instance) and each.cls.qualified_name in LOCKS for each in members)
+        return isinstance(context.statement_of(node), ast.Expr)
+    return is_lock(context, node)
 
 
 def _releasing_try(context: TreeContext, statement: ast.stmt, lock: str) -> ast.Try | None:
