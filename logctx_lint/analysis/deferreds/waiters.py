@@ -68,7 +68,7 @@ class Waiters:
         if not isinstance(function, FunctionNode):
             return None
         place = self._place(node, function)
-        if place is None or self._take_turns(node, place) or self._is_ended_by(function, node, use):
+        if place is None or self._is_ended_by(function, node, use):
             return None
         if function.name == _STEP or is_cancelled_by_waiters(self.context.file, place):
             return None
@@ -118,6 +118,8 @@ class Waiters:
         waiting = self._waiting(place)
         if waiting and all(getattr(each, "name", "") in _TURNS for each in waiting):
             return None
+        if self._take_turns(node, waiting, place):
+            return None
         if len(waiting) > 1:
             is_sure = use == "awaited" and not is_name
             return Profile.RECOMMENDED if is_sure else Profile.STRICT
@@ -133,8 +135,11 @@ class Waiters:
         is_sole = is_sole or is_sole_waiter(self.context, function, node, place)
         return None if is_sole or _is_guarded(function, node) else Profile.STRICT
 
-    def _take_turns(self, node: ast.expr, place: ast.expr) -> bool:
-        """Whether all who wait hold one lock: `async with self._lock: await self._task`."""
+    def _take_turns(self, node: ast.expr, waiting: set[ast.AST], place: ast.expr) -> bool:
+        """Whether all who wait hold one lock: `async with self._lock: await self._task`.
+
+        Where who comes first starts it, the next one finds what was cancelled before.
+        """
         held = {
             ast.unparse(item.context_expr)
             for outer in self.context.around(node)
@@ -142,7 +147,7 @@ class Waiters:
             for item in outer.items
             if is_lock(self.context, item.context_expr, ONE_AT_A_TIME)
         }
-        for each in self._waiting(place) if held else ():
+        for each in waiting if held else ():
             held &= _held_around_waits(each, place_name(place))
         return bool(held)
 
